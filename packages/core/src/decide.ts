@@ -1,0 +1,73 @@
+import { type Duration, toMs } from './duration.js';
+import { PosthornError } from './errors.js';
+import type { Verdict } from './verdict.js';
+
+export interface RetryOptions {
+  /** The wait after each failed attempt; one attempt more than there are waits. Default: {@link defaultSchedule}. */
+  readonly schedule?: readonly Duration[];
+  /** Each wait is spread evenly over `± jitter` of itself, 0 to 1. Default 0.2. */
+  readonly jitter?: number;
+}
+
+/** Ten waits, eleven attempts in about 76 hours: what Standard Webhooks 1.0.0 advises. */
+export const defaultSchedule: readonly Duration[] = [
+  '5s',
+  '30s',
+  '5m',
+  '30m',
+  '2h',
+  '5h',
+  '10h',
+  '14h',
+  '20h',
+  '24h',
+];
+
+export interface RetryPolicy {
+  readonly scheduleMs: readonly number[];
+  readonly jitter: number;
+}
+
+const maxWaitMs = toMs('30d', 'maxWait');
+const hourMs = toMs('1h', 'hour');
+
+/** The options, checked. Throws `invalid_option`. */
+export function retryPolicy(options: RetryOptions = {}): RetryPolicy {
+  const { schedule = defaultSchedule, jitter = 0.2 } = options;
+  if (!Array.isArray(schedule) || schedule.length > 100) {
+    throw new PosthornError('invalid_option', 'retry.schedule must be an array of at most 100 durations');
+  }
+  if (typeof jitter !== 'number' || !(jitter >= 0 && jitter <= 1)) {
+    throw new PosthornError('invalid_option', 'retry.jitter must be a number from 0 to 1');
+  }
+  const scheduleMs = schedule.map((wait, i) => toMs(wait, `retry.schedule[${i}]`));
+  if (scheduleMs.some((ms) => ms > maxWaitMs)) {
+    throw new PosthornError('invalid_option', 'retry.schedule must not hold waits of more than 30 days');
+  }
+  return { scheduleMs, jitter };
+}
+
+/**
+ * What becomes of a delivery. `pending` waits `delayMs` by the storage's clock. `released` is due at once, and its
+ * attempt is not counted: nobody but us ended it.
+ */
+export type Next =
+  | { readonly status: 'delivered' | 'dead' | 'cancelled' | 'released' }
+  | { readonly status: 'pending'; readonly delayMs: number };
+
+/**
+ * Decides, and does nothing else. `tries` counts the attempts of the present schedule, this one included; `random`
+ * is an even number from 0 to 1. A receiver's Retry-After counts between the wait the schedule has anyway and
+ * twice that, or an hour where that is more: it can ask for patience, not for oblivion.
+ */
+export function decide(verdict: Verdict, tries: number, policy: RetryPolicy, random: number): Next {
+  if (verdict.outcome === 'delivered') return { status: 'delivered' };
+  const waitMs = policy.scheduleMs[tries - 1];
+  if (verdict.outcome !== 'failed' || waitMs === undefined) return { status: 'dead' };
+  const { retryAfterMs } = verdict;
+  if (retryAfterMs !== undefined && !Number.isNaN(retryAfterMs)) {
+    const longest = Math.max(2 * waitMs, hourMs);
+    return { status: 'pending', delayMs: Math.round(Math.min(Math.max(retryAfterMs, waitMs), longest)) };
+  }
+  return { status: 'pending', delayMs: Math.round(waitMs * (1 + policy.jitter * (2 * random - 1))) };
+}

@@ -1,0 +1,92 @@
+/**
+ * Every code a {@link PosthornError} can carry. The list is closed: code may switch on it, and a new code is
+ * a minor release.
+ *
+ * - `invalid_option`: an option handed to a factory or a call is of the wrong kind or out of range.
+ * - `invalid_webhook`: a webhook cannot be saved as given; `issues` names each field.
+ * - `invalid_event_type`, `invalid_pattern`: a name breaks the grammar of `match.ts`.
+ * - `unknown_event_type`: the catalog does not hold this type.
+ * - `invalid_payload`: the payload is not JSON, or the catalog's schema refuses it; `issues` says where.
+ * - `payload_too_large`, `payload_too_deep`: the payload is over the dispatcher's limits.
+ * - `invalid_secret`: a signing secret is malformed, too short or too long; `too_many_secrets`: ten old ones live.
+ * - `not_found`: no such webhook, event or delivery for this tenant.
+ * - `conflict`: the id is taken, the row changed meanwhile, or its state does not allow the call.
+ * - `idempotency_conflict`: the key was used before, with another event.
+ * - `storage_full`: the storage holds as much as it may; try again when deliveries have gone out.
+ * - `storage_failed`: the storage threw; `cause` says why. Whether a write took effect is unknown.
+ * - `listener_failed`: a lifecycle listener threw; only ever announced as `error`, never thrown.
+ * - `url_invalid`, `url_scheme`, `url_credentials`: an outbound address is refused.
+ * - `invalid_header`: a header's name or value must not be sent.
+ */
+export const errorCodes = [
+  'invalid_option',
+  'invalid_webhook',
+  'invalid_event_type',
+  'invalid_pattern',
+  'unknown_event_type',
+  'invalid_payload',
+  'payload_too_large',
+  'payload_too_deep',
+  'invalid_secret',
+  'too_many_secrets',
+  'not_found',
+  'conflict',
+  'idempotency_conflict',
+  'storage_full',
+  'storage_failed',
+  'listener_failed',
+  'url_invalid',
+  'url_scheme',
+  'url_credentials',
+  'invalid_header',
+] as const;
+
+/** One of {@link errorCodes}. */
+export type ErrorCode = (typeof errorCodes)[number];
+
+/** Where a value is wrong, and what would be right. Never quotes the value itself: it may be a secret. */
+export interface Issue {
+  /** The way to the value, e.g. `['channels', 0, 'configs', 'url']`; empty for the whole. */
+  readonly path: readonly (string | number)[];
+  readonly message: string;
+}
+
+export interface PosthornErrorOptions {
+  readonly cause?: unknown;
+  readonly issues?: readonly Issue[];
+}
+
+/** The only error this library throws. Switch on `code`; `message` is for people. */
+export class PosthornError extends Error {
+  override readonly name = 'PosthornError';
+  readonly code: ErrorCode;
+  /** For the `invalid_*` codes: each place that is wrong. Else empty. */
+  readonly issues: readonly Issue[];
+
+  constructor(code: ErrorCode, message: string, options: PosthornErrorOptions = {}) {
+    super(message, 'cause' in options ? { cause: options.cause } : undefined);
+    this.code = code;
+    this.issues = options.issues ?? [];
+  }
+}
+
+/** Whether `error` is a {@link PosthornError}, also one of another copy of this package. */
+export function isPosthornError(error: unknown): error is PosthornError {
+  return error instanceof Error && error.name === 'PosthornError' && 'code' in error;
+}
+
+/** The kind of a value in words for an error message; never the value. */
+export function kindOf(value: unknown): string {
+  if (value === null) return 'null';
+  if (Array.isArray(value)) return 'an array';
+  if (typeof value === 'object') return 'an object';
+  if (typeof value === 'undefined') return 'undefined';
+  return `a ${typeof value}`;
+}
+
+/** One line for an error message: `channels.0.configs.url: must be an URL; name: is required`. */
+export function describeIssues(issues: readonly Issue[]): string {
+  return issues
+    .map(({ path, message }) => (path.length ? `${path.join('.')}: ${message}` : message))
+    .join('; ');
+}

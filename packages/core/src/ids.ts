@@ -1,0 +1,92 @@
+import { randomFillSync } from 'node:crypto';
+
+/** The ids of the engine: a prefix that says what it names, and letters and digits. */
+export interface Ids {
+  /** `wh_` and 10 characters of `[0-9A-Za-z]`. */
+  webhook(): string;
+  /** `ch_` and 10 characters: a channel binding of a webhook. */
+  binding(): string;
+  /** `evt_` and 22 characters: 8 of the time, 14 of chance. Sorts by the millisecond it was made in. */
+  event(): string;
+  /** `att_` and 22 characters, as an event's. */
+  attempt(): string;
+}
+
+export interface IdsOptions {
+  /** Fills the buffer with random bytes. Default: `crypto.randomFillSync`. Seed it in tests, never elsewhere. */
+  readonly fill?: (buffer: Uint8Array) => unknown;
+  /** Milliseconds since 1970. Default: `Date.now`. */
+  readonly now?: () => number;
+}
+
+/** In ASCII order, so that ids sort as their times do. */
+const alphabet = '0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz';
+const codes = Buffer.from(alphabet, 'latin1');
+const timeLength = 8; // 62^8 ms: until the year 8888
+
+/** Makes ids of cryptographic randomness (83 bits in an event id, 59 in a webhook id). */
+export function createIds(options: IdsOptions = {}): Ids {
+  const { fill = randomFillSync, now = Date.now } = options;
+  const pool = new Uint8Array(4096);
+  let used = pool.length;
+  const text = Buffer.alloc(32);
+  let time = -1;
+  const timeCodes = Buffer.alloc(timeLength);
+
+  function randomCode(): number {
+    for (;;) {
+      if (used === pool.length) {
+        fill(pool);
+        used = 0;
+      }
+      const byte = pool[used++]!;
+      // 248 is the largest multiple of 62 in a byte: what lies above would make some letters likelier.
+      if (byte < 248) return codes[byte % 62]!;
+    }
+  }
+
+  function writeTime(): void {
+    let rest = Math.floor(now());
+    if (rest !== time) {
+      time = rest;
+      for (let i = timeLength - 1; i >= 0; i--) {
+        timeCodes[i] = codes[rest % 62]!;
+        rest = Math.floor(rest / 62);
+      }
+    }
+  }
+
+  function make(prefix: string, sortable: boolean, length: number): string {
+    let end = text.write(prefix, 'latin1');
+    if (sortable) {
+      writeTime();
+      end += timeCodes.copy(text, end);
+    }
+    for (const stop = end + length; end < stop; end++) text[end] = randomCode();
+    // Read back from the buffer: a flat string costs a third of a concatenated one, and these are kept by the million.
+    return text.toString('latin1', 0, end);
+  }
+
+  return {
+    webhook: () => make('wh_', false, 10),
+    binding: () => make('ch_', false, 10),
+    event: () => make('evt_', true, 14),
+    attempt: () => make('att_', true, 14),
+  };
+}
+
+const deliveryIdForm = /^dlv_([0-9A-Za-z]{22})([0-9A-Za-z]{10})$/;
+
+/**
+ * The id of the delivery of an event to a channel binding: there is one at most, so its id is theirs, joined.
+ * A storage derives it and needs no source of ids; publishing again finds the same row.
+ */
+export function deliveryId(eventId: string, bindingId: string): string {
+  return `dlv_${eventId.slice(4)}${bindingId.slice(3)}`;
+}
+
+/** The event and the binding that a delivery id names, or `undefined` where `id` is no delivery id. */
+export function parseDeliveryId(id: string): { eventId: string; bindingId: string } | undefined {
+  const match = deliveryIdForm.exec(id);
+  return match ? { eventId: `evt_${match[1]}`, bindingId: `ch_${match[2]}` } : undefined;
+}

@@ -1,0 +1,62 @@
+import { kindOf, PosthornError } from './errors.js';
+
+/*
+ * The grammar. An event type is 1 to 6 segments of [A-Za-z0-9_-], joined by dots, 128 characters at most; case
+ * counts. In a pattern a whole segment may be `*`: before the end it stands for exactly one segment, at the end
+ * for one or more. Nothing else is a wildcard.
+ */
+
+const maxLength = 128;
+const maxSegments = 6;
+const segment = /^[A-Za-z0-9_-]+$/;
+
+/** Why `text` is no event type (or, with `wildcards`, no pattern), in words; `undefined` where it is one. */
+export function grammarFault(text: unknown, wildcards: boolean): string | undefined {
+  if (typeof text !== 'string') return `must be a string, not ${kindOf(text)}`;
+  if (text.length > maxLength) return `must have at most ${maxLength} characters, not ${text.length}`;
+  const segments = text.split('.');
+  if (segments.length > maxSegments)
+    return `must have at most ${maxSegments} segments, not ${segments.length}`;
+  const at = segments.findIndex((part) => !(segment.test(part) || (wildcards && part === '*')));
+  if (at < 0) return undefined;
+  const allowed = `letters, digits, _ and -${wildcards ? ', or a whole *' : ''}`;
+  return `segment ${at + 1} must be ${allowed}${segments[at] === '' ? '; it is empty' : ''}`;
+}
+
+/** Returns `type` where it is an event type; else throws `invalid_event_type`. */
+export function parseEventType(type: unknown): string {
+  const fault = grammarFault(type, false);
+  if (fault) throw new PosthornError('invalid_event_type', `event type ${fault}`);
+  return type as string;
+}
+
+/** Returns `pattern` where it is an event type or a pattern; else throws `invalid_pattern`. */
+export function parsePattern(pattern: unknown): string {
+  const fault = grammarFault(pattern, true);
+  if (fault) throw new PosthornError('invalid_pattern', `pattern ${fault}`);
+  return pattern as string;
+}
+
+/**
+ * Every pattern that covers `type`, itself first and `*` last: 2 for one segment, 5 for two, 95 at most (six).
+ * A storage matches by looking these up; no storage knows the grammar. Throws `invalid_event_type`.
+ */
+export function matchKeys(type: string): string[] {
+  const segments = parseEventType(type).split('.');
+  const exactLength: string[] = [];
+  const shorter: string[] = [];
+  let heads = [''];
+  segments.forEach((part, i) => {
+    const isLast = i === segments.length - 1;
+    // Here `*` ends the pattern: it stands for this segment and all that follow.
+    (isLast ? exactLength : shorter).push(...heads.map((head) => `${head}*`));
+    if (isLast) exactLength.unshift(...heads.map((head) => head + part));
+    else heads = heads.flatMap((head) => [`${head}${part}.`, `${head}*.`]);
+  });
+  return [...exactLength, ...shorter.reverse()];
+}
+
+/** Whether `pattern` covers `type`. The same answer as a look-up by {@link matchKeys}, for explaining one case. */
+export function matches(pattern: string, type: string): boolean {
+  return matchKeys(type).includes(pattern);
+}

@@ -1,0 +1,226 @@
+import { z } from 'zod';
+import { describeIssues, PosthornError } from './errors.js';
+import { grammarFault } from './match.js';
+
+/*
+ * The five nouns. A webhook is a standing order: these event types, to these channels, for this tenant. An event
+ * is something that happened in the application. A channel is a way to reach someone; a webhook has one or more
+ * channel bindings. A delivery is one event on its way to one binding. An attempt is one try at a delivery.
+ *
+ * In TypeScript names are camelCase and instants are Dates; `configs` keep the names they have on the wire.
+ */
+
+/** The tenant of an application that has only one. */
+export const defaultTenant = 'default';
+
+const id = (prefix: string, length: number): z.ZodString =>
+  z.string().regex(new RegExp(`^${prefix}_[0-9A-Za-z]{${length}}$`), {
+    error: `must be ${prefix}_ and ${length} letters or digits`,
+  });
+
+/** Counted in characters as people count them, not in UTF-16 units; every database can store it. */
+const text = (max: number): z.ZodString =>
+  z
+    .string()
+    .refine((value) => value.length > 0 && (value.length <= max || [...value].length <= max), {
+      error: `must have 1 to ${max} characters`,
+    })
+    .refine((value) => !/[\p{Cc}\p{Cs}]/u.test(value), { error: 'must not hold control characters' });
+
+const pattern = z.string().superRefine((value, context) => {
+  const fault = grammarFault(value, true);
+  if (fault) context.addIssue({ code: 'custom', message: fault });
+});
+
+const eventType = z.string().superRefine((value, context) => {
+  const fault = grammarFault(value, false);
+  if (fault) context.addIssue({ code: 'custom', message: fault });
+});
+
+export const webhookIdSchema: z.ZodString = id('wh', 10);
+export const bindingIdSchema: z.ZodString = id('ch', 10);
+export const eventIdSchema: z.ZodString = id('evt', 22);
+export const deliveryIdSchema: z.ZodString = id('dlv', 32);
+export const attemptIdSchema: z.ZodString = id('att', 22);
+export const tenantIdSchema: z.ZodString = text(200);
+
+/** One way a webhook reaches someone. Its `id` stays when its configs change, so what is pending follows it. */
+export const channelBindingSchema = z.strictObject({
+  id: bindingIdSchema,
+  channel: text(64),
+  configs: z.unknown(),
+});
+export type ChannelBinding = Readonly<z.infer<typeof channelBindingSchema>>;
+
+const bindings = z
+  .array(channelBindingSchema.extend({ id: bindingIdSchema.optional() }))
+  .min(1, { error: 'must hold at least one channel' })
+  .max(50, { error: 'must hold at most 50 channels' })
+  .refine((all) => new Set(all.map((one) => one.id ?? {})).size === all.length, {
+    error: 'must not hold one binding id twice',
+  });
+
+const eventTypes = z
+  .array(pattern)
+  .min(1, { error: 'must hold at least one event type or pattern' })
+  .max(1000, { error: 'must hold at most 1000 event types' });
+
+export const webhookSchema = z.strictObject({
+  id: webhookIdSchema,
+  tenantId: tenantIdSchema,
+  name: text(200),
+  /** Event types and patterns; `*` is every event. */
+  eventTypes,
+  /** An event goes to all of them. */
+  channels: z.array(channelBindingSchema).min(1).max(50),
+  /** While false the webhook is paused: it gets no new deliveries, and its pending ones wait. */
+  isActive: z.boolean(),
+  /** Counts every write; a write that names an older one is refused. */
+  version: z.int().min(1),
+  /** Set once. */
+  createdAt: z.date(),
+  /** Moves when name, event types, channels or `isActive` change, and only then. */
+  updatedAt: z.date(),
+});
+export type Webhook = Readonly<z.infer<typeof webhookSchema>> & {
+  readonly eventTypes: readonly string[];
+  readonly channels: readonly ChannelBinding[];
+};
+
+/** What an application hands to `webhooks.create`. Unknown fields are refused. */
+export const webhookInputSchema = z.strictObject({
+  id: webhookIdSchema.optional(),
+  tenantId: tenantIdSchema.default(defaultTenant),
+  name: text(200),
+  eventTypes,
+  channels: bindings,
+  isActive: z.boolean().default(true),
+  /** `whsec_…` or `whsk_…` of its own; made by the engine where it is left out. */
+  secret: z.string().optional(),
+});
+export type WebhookInput = z.input<typeof webhookInputSchema>;
+
+/** What `webhooks.update` may change. What is left out stays; `createdAt` and ids cannot be changed. */
+export const webhookPatchSchema = webhookInputSchema
+  .pick({ name: true, eventTypes: true, channels: true })
+  .partial()
+  .extend({ isActive: z.boolean().optional() });
+export type WebhookPatch = z.input<typeof webhookPatchSchema>;
+
+const subject = z.strictObject({ type: text(200), id: text(200) });
+
+export const eventSchema = z.strictObject({
+  id: eventIdSchema,
+  tenantId: tenantIdSchema,
+  type: eventType,
+  /** The payload's JSON text, byte for byte as it was dispatched. */
+  payload: z.string(),
+  occurredAt: z.date(),
+  /** Where in the application it happened, if the application says so. */
+  namespaceId: text(200).nullable(),
+  /** What it happened to. */
+  subject: subject.nullable(),
+  /** What receivers may have cached of it, as JSON text; left out of the wire where null. */
+  cacheScope: z.string().nullable(),
+});
+export type Event = Readonly<z.infer<typeof eventSchema>>;
+
+/** What may be said of an event besides its type and payload. */
+export const eventDetailsSchema = z.strictObject({
+  tenantId: tenantIdSchema.default(defaultTenant),
+  occurredAt: z
+    .date()
+    .refine((at) => at.getTime() >= 0 && at.getUTCFullYear() <= 9999, { error: 'must lie in 1970 to 9999' })
+    .optional(),
+  namespaceId: text(200).nullable().default(null),
+  subject: subject.nullable().default(null),
+  cacheScope: z.record(z.string(), z.unknown()).nullable().default(null),
+  idempotencyKey: text(255).optional(),
+});
+export type EventDetails = z.input<typeof eventDetailsSchema>;
+
+/**
+ * Where a delivery stands. `pending` waits for its due time, `sending` is leased to a worker; the rest are final
+ * until someone asks for a retry: `dead` after a refusal or the last attempt, `cancelled` by the application.
+ */
+export const deliveryStatusSchema = z.enum(['pending', 'sending', 'delivered', 'dead', 'cancelled']);
+export type DeliveryStatus = z.infer<typeof deliveryStatusSchema>;
+
+export const deliverySchema = z.strictObject({
+  id: deliveryIdSchema,
+  tenantId: tenantIdSchema,
+  eventId: eventIdSchema,
+  eventType,
+  webhookId: webhookIdSchema,
+  bindingId: bindingIdSchema,
+  channel: z.string(),
+  status: deliveryStatusSchema,
+  /** How many attempts were begun. */
+  attempts: z.int().min(0),
+  /** How many of them lie before the last manual retry: the retry schedule counts from there. */
+  attemptsBefore: z.int().min(0),
+  /** When the next attempt may begin; null unless `pending`. */
+  dueAt: z.date().nullable(),
+  createdAt: z.date(),
+  /** When it became final; null while it is not. */
+  finishedAt: z.date().nullable(),
+});
+export type Delivery = Readonly<z.infer<typeof deliverySchema>>;
+
+/**
+ * Why an attempt failed, a closed list: what the receiver answered (`http_status`), how the connection ended
+ * (`timeout`, `connect_timeout`, `dns`, `refused`, `reset`, `tls`, `protocol`, `too_large`), what the
+ * configuration made impossible (`config`), or an error thrown by the channel itself (`channel_error`).
+ */
+export const failureKindSchema = z.enum([
+  'http_status',
+  'timeout',
+  'connect_timeout',
+  'dns',
+  'refused',
+  'reset',
+  'tls',
+  'protocol',
+  'too_large',
+  'config',
+  'channel_error',
+]);
+export type FailureKind = z.infer<typeof failureKindSchema>;
+
+/** What a channel says of one attempt. */
+export const outcomeSchema = z.enum(['delivered', 'failed', 'rejected', 'gone']);
+export type Outcome = z.infer<typeof outcomeSchema>;
+
+export const attemptSchema = z.strictObject({
+  id: attemptIdSchema,
+  deliveryId: deliveryIdSchema,
+  /** 1 for the first; goes on counting after a manual retry. */
+  number: z.int().min(1),
+  startedAt: z.date(),
+  durationMs: z.int().min(0),
+  outcome: outcomeSchema,
+  kind: failureKindSchema.nullable(),
+  /** What went wrong, for people. */
+  message: z.string().nullable(),
+  /** The receiver's status code, as it came (0 to 999). */
+  status: z.int().min(0).max(999).nullable(),
+  /** The beginning of the receiver's answer, 16 KiB at most. */
+  response: z.string().nullable(),
+});
+export type Attempt = Readonly<z.infer<typeof attemptSchema>>;
+
+/** `value` as `schema` has it, or a {@link PosthornError} that names each wrong field of `what`. */
+export function parse<T>(
+  schema: z.ZodType<T>,
+  value: unknown,
+  code: 'invalid_webhook' | 'invalid_option',
+  what: string,
+): T {
+  const result = schema.safeParse(value);
+  if (result.success) return result.data;
+  const issues = result.error.issues.map((issue) => ({
+    path: issue.path.map((key) => (typeof key === 'symbol' ? String(key) : key)),
+    message: issue.message,
+  }));
+  throw new PosthornError(code, `${what} is not valid: ${describeIssues(issues)}`, { issues });
+}

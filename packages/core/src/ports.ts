@@ -1,0 +1,216 @@
+import type { StandardSchemaV1 } from '@standard-schema/spec';
+import type { Next } from './decide.js';
+import type { Attempt, ChannelBinding, Delivery, DeliveryStatus, Event, Webhook } from './models.js';
+import type { Verdict } from './verdict.js';
+
+/*
+ * The ports: what the engine asks of a storage and of a channel. The suites in @posthorn/testing prove an adapter.
+ *
+ * For every method of a storage: `tenantId` limits what is seen and written, without exception. What is handed out
+ * is a copy or frozen, so that nobody can change what is stored. A rejection with a PosthornError reaches the
+ * caller as it is; any other becomes `storage_failed`. Time is the storage's own clock.
+ */
+
+export interface Storage<Tx = never> {
+  readonly webhooks: WebhookStore<Tx>;
+  readonly deliveries: DeliveryStore<Tx>;
+  readonly log: DeliveryLog;
+}
+
+/** Newest first. `nextCursor` is null on the last page; a cursor is opaque and good for the same query only. */
+export interface Page<T> {
+  readonly items: readonly T[];
+  readonly nextCursor: string | null;
+}
+
+export interface PageQuery {
+  /** At most so many items, 1 or more. */
+  readonly limit: number;
+  readonly cursor?: string;
+}
+
+/** A key that signs what a webhook receives: `whsec_…` (HMAC) or `whsk_…` (ed25519). */
+export interface SigningSecret {
+  readonly key: string;
+  /** Signs until then; null for the present one, which comes first. */
+  readonly expiresAt: Date | null;
+}
+
+/** A webhook as it is stored, with what no read of the application shows. */
+export interface WebhookRecord extends Webhook {
+  readonly secrets: readonly SigningSecret[];
+}
+
+/** The storage sets `version` to 1, and `createdAt` and `updatedAt` by its clock. */
+export type NewWebhook = Omit<WebhookRecord, 'version' | 'createdAt' | 'updatedAt'>;
+
+export type WebhookChange = Partial<
+  Pick<WebhookRecord, 'name' | 'eventTypes' | 'channels' | 'isActive' | 'secrets'>
+>;
+
+export interface WebhookFilter extends PageQuery {
+  readonly isActive?: boolean;
+  /** Those that hold any of these keys among their event types. */
+  readonly keys?: readonly string[];
+}
+
+export interface WebhookStore<Tx = never> {
+  /** Rejects with `conflict` where the id is taken, by whichever tenant. */
+  create(webhook: NewWebhook, options?: { readonly tx?: Tx }): Promise<WebhookRecord>;
+  get(tenantId: string, webhookId: string): Promise<WebhookRecord | undefined>;
+  list(tenantId: string, filter: WebhookFilter): Promise<Page<WebhookRecord>>;
+  /**
+   * Writes the given fields where the stored version is `version`, and adds one to it; resolves to undefined, and
+   * writes nothing, where it is another or there is no such webhook. `updatedAt` moves if a field other than
+   * `secrets` is given. Pending deliveries follow at once: a paused webhook's wait, a binding's use its new configs.
+   */
+  update(
+    tenantId: string,
+    webhookId: string,
+    version: number,
+    change: WebhookChange,
+  ): Promise<WebhookRecord | undefined>;
+  /** Cancels what is not finished; what happened stays on record. False where there is no such webhook. */
+  delete(tenantId: string, webhookId: string): Promise<boolean>;
+}
+
+export interface NewEvent extends Event {
+  /** Every pattern that covers its type: a webhook matches if it holds one of them. */
+  readonly keys: readonly string[];
+  /** Remembered for its tenant for 24 hours at least. */
+  readonly idempotencyKey?: string;
+  /** Equal for equal events; given with the key. */
+  readonly fingerprint?: string;
+}
+
+export interface Published {
+  /** The event stored under the idempotency key, or the event itself. */
+  readonly eventId: string;
+  /** How many deliveries it has: one for each channel binding of each active webhook that matched. */
+  readonly deliveries: number;
+}
+
+export interface ClaimOptions {
+  /** At most so many claims, 1 or more. */
+  readonly limit: number;
+  /** How long they are the caller's alone. */
+  readonly leaseMs: number;
+  /** At most so many for one webhook, what the caller has in flight included. */
+  readonly webhookLimit: number;
+  /** What the caller has in flight, by webhook id. */
+  readonly inFlight: ReadonlyMap<string, number>;
+}
+
+/** One delivery, leased, and all that is needed to send it. */
+export interface Claim {
+  readonly deliveryId: string;
+  /** Good until the delivery is claimed again, settled, cancelled or deleted. */
+  readonly token: string;
+  /** The number of this attempt, 1 for the first; it counts from the moment of the claim, so that a crash counts. */
+  readonly attempt: number;
+  /** How many attempts lie before the last manual retry. */
+  readonly attemptsBefore: number;
+  readonly event: Event;
+  readonly webhook: Pick<WebhookRecord, 'id' | 'tenantId' | 'name' | 'secrets'>;
+  /** As it is now; undefined where the webhook has dropped it since. */
+  readonly binding: ChannelBinding | undefined;
+}
+
+export interface Settlement {
+  readonly claim: Pick<Claim, 'deliveryId' | 'token' | 'event'>;
+  readonly next: Next;
+  /** What happened; left out where nothing was sent. */
+  readonly attempt?: Attempt;
+}
+
+/** The hot path; this is the queue. */
+export interface DeliveryStore<Tx = never> {
+  /**
+   * Stores the events and their deliveries, due at once: all of them or, where it rejects, none. An event whose id
+   * is stored already, or whose key is remembered with the same fingerprint, changes nothing and has the first
+   * result. Rejects with `idempotency_conflict` where the fingerprint is another, `storage_full` at the cap.
+   * With `claimFor`, and never with `tx`, deliveries may come back already claimed, as `claim` would have done.
+   * With `tx` all of it commits or vanishes with the caller's transaction.
+   */
+  publish(
+    events: readonly NewEvent[],
+    options?: { readonly tx?: Tx; readonly claimFor?: ClaimOptions },
+  ): Promise<{ readonly published: readonly Published[]; readonly claims: readonly Claim[] }>;
+  /**
+   * Leases deliveries that are due, or whose lease is over, of active webhooks: counts the attempt, makes a fresh
+   * token. Two calls never get the same delivery. Webhooks take turns; within one, what was due first goes first.
+   */
+  claim(options: ClaimOptions): Promise<readonly Claim[]>;
+  /** Extends the leases that still hold, to `leaseMs` from now; resolves to those. */
+  renew(claims: readonly Claim[], leaseMs: number): Promise<readonly Claim[]>;
+  /**
+   * Writes each result whose token still holds: appends the attempt and moves the delivery on, both or neither.
+   * Resolves to true for those, false for the others, in order.
+   */
+  settle(settlements: readonly Settlement[]): Promise<readonly boolean[]>;
+}
+
+export interface EventFilter extends PageQuery {
+  readonly id?: string;
+  readonly type?: string;
+}
+
+export interface DeliveryFilter extends PageQuery {
+  readonly id?: string;
+  readonly eventId?: string;
+  readonly webhookId?: string;
+  readonly status?: readonly DeliveryStatus[];
+}
+
+/** What happened, and the few things that may be done about it. */
+export interface DeliveryLog {
+  events(tenantId: string, filter: EventFilter): Promise<Page<Event>>;
+  deliveries(tenantId: string, filter: DeliveryFilter): Promise<Page<Delivery>>;
+  /** All of one delivery, first to last; empty where there is no such delivery. */
+  attempts(tenantId: string, deliveryId: string): Promise<readonly Attempt[]>;
+  /**
+   * `pending`: due at once, with a new schedule; for any delivery that is not `sending` and whose webhook exists.
+   * `cancelled`: for one that is not finished; its token ends. Resolves to the ids that moved.
+   */
+  setStatus(
+    tenantId: string,
+    deliveryIds: readonly string[],
+    status: 'pending' | 'cancelled',
+  ): Promise<readonly string[]>;
+  /**
+   * Forgets at most `limit` events of all tenants, oldest first, that were published `olderThanMs` ago or earlier and
+   * have nothing unfinished, with their deliveries and attempts. Resolves to how many.
+   */
+  prune(options: { readonly olderThanMs: number; readonly limit: number }): Promise<number>;
+}
+
+/** What a channel gets to send. */
+export interface Message<Configs = unknown> {
+  readonly deliveryId: string;
+  readonly attempt: number;
+  /** When this attempt began; a fresh one for each. */
+  readonly startedAt: Date;
+  readonly event: Event;
+  /** The event's payload, parsed. `event.payload` is its text. */
+  readonly payload: unknown;
+  readonly webhook: Pick<Webhook, 'id' | 'tenantId' | 'name'>;
+  /** What the binding holds, as the channel's own schema left it. */
+  readonly configs: Configs;
+  /** The webhook's signing keys that hold now, newest first. */
+  readonly secrets: readonly string[];
+}
+
+/** A way to reach someone. Twenty-five lines make one: see docs/writing-a-channel.md. */
+export interface Channel<Configs = unknown> {
+  /** What webhooks call it: `webhook`, `slack`, … */
+  readonly type: string;
+  /** Checks a binding's configs when its webhook is saved; what it returns is stored. It may ask the network. */
+  readonly config: StandardSchemaV1<unknown, Configs>;
+  /**
+   * Tries once, and says how it went. `signal` aborts at the deadline, when the lease is lost, and at the end of a
+   * stop's grace time; whatever is said after that is not heard. What it throws counts as `failed`.
+   */
+  send(message: Message<Configs>, signal: AbortSignal): Promise<Verdict>;
+  /** The deadline of one attempt where it is not the dispatcher's `attemptDeadline`. */
+  deadlineMs?(configs: Configs): number;
+}

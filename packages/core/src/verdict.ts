@@ -1,0 +1,48 @@
+import type { FailureKind } from './models.js';
+
+/** What a receiver said, for the record. */
+export interface Report {
+  /** Its status code. */
+  readonly status?: number;
+  /** The beginning of its answer as text, 16 KiB at most. */
+  readonly response?: string;
+}
+
+interface Failure extends Report {
+  readonly kind: FailureKind;
+  /** For people; never a secret. */
+  readonly message: string;
+}
+
+/**
+ * What a channel says of one attempt: it arrived; it failed and may be tried again (after `retryAfterMs`, if the
+ * receiver asked for that); the receiver will never take it; or the receiver is gone for good, so that the webhook
+ * is disabled. A verdict is a value. A channel that throws has `failed`.
+ */
+export type Verdict =
+  | (Report & { readonly outcome: 'delivered' })
+  | (Failure & { readonly outcome: 'failed'; readonly retryAfterMs?: number })
+  | (Failure & { readonly outcome: 'rejected' })
+  | (Failure & { readonly outcome: 'gone' });
+
+export const delivered = (report: Report = {}): Verdict => ({ outcome: 'delivered', ...report });
+
+export const failed = (
+  kind: FailureKind,
+  message: string,
+  report: Report & { readonly retryAfterMs?: number } = {},
+): Verdict => ({ outcome: 'failed', kind, message, ...report });
+
+export const rejected = (kind: FailureKind, message: string, report: Report = {}): Verdict => ({
+  outcome: 'rejected',
+  kind,
+  message,
+  ...report,
+});
+
+export const gone = (kind: FailureKind, message: string, report: Report = {}): Verdict => ({
+  outcome: 'gone',
+  kind,
+  message,
+  ...report,
+});

@@ -1,0 +1,25 @@
+import { readdirSync } from 'node:fs';
+import { defaultServerConditions } from 'vite';
+import { defineConfig, type TestProjectConfiguration, type ViteUserConfig } from 'vitest/config';
+
+/** A folder with tests of its own; they run against the sources, without a build. */
+const project = (name: string, root: string): TestProjectConfiguration => ({
+  extends: true,
+  test: { name, root, include: ['test/**/*.test.ts'], exclude: ['**/node_modules/**'] },
+});
+
+const packages = readdirSync(new URL('./packages', import.meta.url));
+
+const config: ViteUserConfig = defineConfig({
+  ssr: { resolve: { conditions: ['@posthorn/source', ...defaultServerConditions] } },
+  test: {
+    projects: [
+      ...packages.map((name) => project(name, `packages/${name}`)),
+      // The repository's own rules, its packed packages, its examples and its docs.
+      project('repository', '.'),
+    ],
+    coverage: { provider: 'v8', include: ['packages/*/src/**/*.ts'] },
+  },
+});
+
+export default config;
