@@ -90,3 +90,8 @@ export function describeIssues(issues: readonly Issue[]): string {
     .map(({ path, message }) => (path.length ? `${path.join('.')}: ${message}` : message))
     .join('; ');
 }
+
+/** A webhook that cannot be saved, field by field. */
+export function invalidWebhook(issues: readonly Issue[]): PosthornError {
+  return new PosthornError('invalid_webhook', `webhook is not valid: ${describeIssues(issues)}`, { issues });
+}

@@ -1,11 +1,52 @@
-export * from './catalog.js';
-export * from './decide.js';
-export * from './duration.js';
-export * from './errors.js';
-export * from './ids.js';
-export * from './lifecycle.js';
-export * from './match.js';
+export {
+  defineEvents,
+  type EventCatalog,
+  type EventTypeOf,
+  type PayloadOf,
+} from './catalog.js';
+export {
+  decide,
+  defaultSchedule,
+  type Next,
+  type RetryOptions,
+  type RetryPolicy,
+  retryPolicy,
+} from './decide.js';
+export {
+  createDispatcher,
+  type Dispatched,
+  type Dispatcher,
+  type DispatchItem,
+  type DispatchOptions,
+  type StopOptions,
+  type TxOption,
+} from './dispatcher.js';
+export { type Duration, toMs } from './duration.js';
+export {
+  describeIssues,
+  type ErrorCode,
+  errorCodes,
+  type Issue,
+  isPosthornError,
+  kindOf,
+  PosthornError,
+  type PosthornErrorOptions,
+} from './errors.js';
+export { createIds, deliveryId, type Ids, type IdsOptions, parseDeliveryId } from './ids.js';
+export type { DeliveryFacts, Lifecycle } from './lifecycle.js';
+export type { Deliveries, Events } from './log.js';
+export { matches, matchKeys, parseEventType, parsePattern } from './match.js';
 export * from './models.js';
-export * from './payload.js';
-export * from './ports.js';
-export * from './verdict.js';
+export type { DispatcherOptions } from './options.js';
+export { type RawJson, rawJson } from './payload.js';
+export type * from './ports.js';
+export { createSecret, type ParsedSecret, parseSecret, type SecretKind } from './secrets.js';
+export { delivered, failed, gone, type Report, rejected, type Verdict } from './verdict.js';
+export type {
+  RotateOptions,
+  TenantOption,
+  TestOptions,
+  TestResult,
+  WebhookListOptions,
+  Webhooks,
+} from './webhooks.js';

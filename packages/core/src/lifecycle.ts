@@ -9,7 +9,8 @@ export interface DeliveryFacts {
   readonly eventId: string;
   readonly eventType: string;
   readonly webhookId: string;
-  readonly channel: string;
+  /** Null where its webhook has dropped the channel binding. */
+  readonly channel: string | null;
   /** The attempt this is about; null where nothing was sent. */
   readonly attempt: Attempt | null;
 }

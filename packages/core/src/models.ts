@@ -52,13 +52,11 @@ export const channelBindingSchema = z.strictObject({
 });
 export type ChannelBinding = Readonly<z.infer<typeof channelBindingSchema>>;
 
-const bindings = z
-  .array(channelBindingSchema.extend({ id: bindingIdSchema.optional() }))
-  .min(1, { error: 'must hold at least one channel' })
-  .max(50, { error: 'must hold at most 50 channels' })
-  .refine((all) => new Set(all.map((one) => one.id ?? {})).size === all.length, {
-    error: 'must not hold one binding id twice',
-  });
+const bindings = <Binding extends z.ZodType>(binding: Binding): z.ZodArray<Binding> =>
+  z
+    .array(binding)
+    .min(1, { error: 'must hold at least one channel' })
+    .max(50, { error: 'must hold at most 50 channels' });
 
 const eventTypes = z
   .array(pattern)
@@ -72,7 +70,7 @@ export const webhookSchema = z.strictObject({
   /** Event types and patterns; `*` is every event. */
   eventTypes,
   /** An event goes to all of them. */
-  channels: z.array(channelBindingSchema).min(1).max(50),
+  channels: bindings(channelBindingSchema),
   /** While false the webhook is paused: it gets no new deliveries, and its pending ones wait. */
   isActive: z.boolean(),
   /** Counts every write; a write that names an older one is refused. */
@@ -93,7 +91,7 @@ export const webhookInputSchema = z.strictObject({
   tenantId: tenantIdSchema.default(defaultTenant),
   name: text(200),
   eventTypes,
-  channels: bindings,
+  channels: bindings(channelBindingSchema.omit({ id: true })),
   isActive: z.boolean().default(true),
   /** `whsec_…` or `whsk_…` of its own; made by the engine where it is left out. */
   secret: z.string().optional(),
@@ -102,9 +100,13 @@ export type WebhookInput = z.input<typeof webhookInputSchema>;
 
 /** What `webhooks.update` may change. What is left out stays; `createdAt` and ids cannot be changed. */
 export const webhookPatchSchema = webhookInputSchema
-  .pick({ name: true, eventTypes: true, channels: true })
-  .partial()
-  .extend({ isActive: z.boolean().optional() });
+  .pick({ name: true, eventTypes: true })
+  .extend({
+    /** A binding that keeps its `id` keeps what is pending for it; so does one without, by its place among its channel's. */
+    channels: bindings(channelBindingSchema.partial({ id: true })),
+    isActive: z.boolean(),
+  })
+  .partial();
 export type WebhookPatch = z.input<typeof webhookPatchSchema>;
 
 const subject = z.strictObject({ type: text(200), id: text(200) });

@@ -1,1 +1,1 @@
-export {};
+export { type MemoryStorage, type MemoryStorageOptions, memoryStorage } from './storage.js';

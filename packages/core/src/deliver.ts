@@ -1,0 +1,145 @@
+import pRetry from 'p-retry';
+import { decide, type Next, type RetryPolicy } from './decide.js';
+import type { PosthornError } from './errors.js';
+import { gather } from './gather.js';
+import type { Ids } from './ids.js';
+import type { Announcer, DeliveryFacts } from './lifecycle.js';
+import type { Attempt } from './models.js';
+import type { Channel, Claim, DeliveryStore, Settlement } from './ports.js';
+import { attemptRecord, ClaimedMessage, type Sending, send } from './send.js';
+import { failed } from './verdict.js';
+
+export interface DelivererOptions {
+  readonly deliveries: Pick<DeliveryStore, 'settle'>;
+  readonly channels: ReadonlyMap<string, Channel>;
+  readonly retry: RetryPolicy;
+  readonly attemptDeadlineMs: number;
+  readonly ids: Ids;
+  readonly now: () => number;
+  readonly random: () => number;
+  readonly announcer: Announcer;
+  /** Pauses the webhook of a receiver that is gone. */
+  readonly disable: (webhook: Claim['webhook'], reason: string) => Promise<void>;
+}
+
+/** A claimed delivery on its way. */
+export interface Flight {
+  readonly claim: Claim;
+  /** Resolves when its result is written, or nobody can write it any more. Never rejects. */
+  readonly landed: Promise<void>;
+  /** Ends the attempt now: `released` gives the delivery back uncounted, `lost` leaves it to whoever has it now. */
+  end(why: 'released' | 'lost'): void;
+}
+
+export interface Deliverer {
+  /** Sends, decides, settles, announces. */
+  deliver(claim: Claim): Flight;
+  /** Gives back what was never started. */
+  release(claim: Claim): Flight;
+}
+
+/** What becomes of a claim, and what was tried. */
+interface Result {
+  readonly next: Next;
+  readonly attempt?: Attempt;
+  /** Why the receiver is gone for good. */
+  readonly gone?: string;
+}
+
+const maxSettlements = 500;
+/** A result is worth many tries: 16 seconds of them, about as long as its lease may have left. */
+const writeRetries = { retries: 8, minTimeout: 100, maxTimeout: 5_000 };
+
+export function deliverer(options: DelivererOptions): Deliverer {
+  const { deliveries, channels, retry, attemptDeadlineMs, ids, now, random, announcer, disable } = options;
+
+  const settle = gather(write, {
+    maxItems: maxSettlements,
+    // Results of one turn of the event loop are written together.
+    before: () => new Promise((resolve) => setImmediate(resolve)),
+  });
+
+  /** The write is insisted on, never the send: a result that is not recorded is a delivery made twice. */
+  async function write(settlements: readonly Settlement[]): Promise<readonly boolean[]> {
+    try {
+      return await deliveries.settle(settlements);
+    } catch (error) {
+      announcer.announce('error', () => error as PosthornError);
+      return pRetry(() => deliveries.settle(settlements), writeRetries);
+    }
+  }
+
+  /** A claim that must not be sent: its binding is gone, or workers died at it as often as it may be tried. */
+  function unsendable({ attempt, attemptsBefore, binding }: Claim): Next | undefined {
+    if (!binding) return { status: 'cancelled' };
+    return attempt - attemptsBefore > retry.scheduleMs.length + 1 ? { status: 'dead' } : undefined;
+  }
+
+  async function record(claim: Claim, result: Result): Promise<void> {
+    const { next, attempt, gone } = result;
+    try {
+      const [isHeld] = await settle([{ claim, next, ...(attempt && { attempt }) }]);
+      if (isHeld && gone !== undefined) await disable(claim.webhook, gone);
+      announce(claim, isHeld ? next : { status: 'lost' }, attempt);
+    } catch (error) {
+      announcer.announce('error', () => error as PosthornError);
+    }
+  }
+
+  function announce(claim: Claim, next: Next | { status: 'lost' }, attempt: Attempt | undefined): void {
+    if (next.status === 'pending') {
+      announcer.announce('delivery:failed', () => ({ ...factsOf(claim, attempt), retryInMs: next.delayMs }));
+    } else announcer.announce(`delivery:${next.status}`, () => factsOf(claim, attempt));
+  }
+
+  return {
+    deliver(claim) {
+      let sending: Sending | undefined;
+      let ended: 'released' | 'lost' | undefined;
+
+      async function fly(): Promise<void> {
+        const next = unsendable(claim);
+        if (next) return record(claim, { next });
+        const startedAt = new Date(now());
+        const begin = performance.now();
+        const message = new ClaimedMessage(claim, startedAt);
+        sending = send(message, channels.get(claim.binding!.channel), attemptDeadlineMs);
+        const verdict = await sending.verdict;
+        if (ended === 'lost') return announce(claim, { status: 'lost' }, undefined);
+        if (ended === 'released') return record(claim, { next: { status: 'released' } });
+        const durationMs = Math.round(performance.now() - begin);
+        return record(claim, {
+          next: decide(verdict, claim.attempt - claim.attemptsBefore, retry, random()),
+          attempt: attemptRecord(ids.attempt(), message, verdict, durationMs),
+          ...(verdict.outcome === 'gone' && { gone: verdict.message }),
+        });
+      }
+
+      return {
+        claim,
+        landed: fly(),
+        end(why) {
+          ended ??= why;
+          sending?.end(failed('channel_error', why));
+        },
+      };
+    },
+
+    release: (claim) => ({ claim, landed: record(claim, { next: { status: 'released' } }), end: () => {} }),
+  };
+}
+
+function factsOf(
+  { deliveryId, event, webhook, binding }: Claim,
+  attempt: Attempt | undefined,
+): DeliveryFacts {
+  return {
+    deliveryId,
+    tenantId: event.tenantId,
+    eventId: event.id,
+    eventType: event.type,
+    webhookId: webhook.id,
+    channel: binding?.channel ?? null,
+    attempt: attempt ?? null,
+  };
+}

@@ -1,0 +1,150 @@
+import type { EventCatalog, EventTypeOf, PayloadOf } from './catalog.js';
+import { deliverer } from './deliver.js';
+import { type Duration, toMs } from './duration.js';
+import { Announcer, type Lifecycle } from './lifecycle.js';
+import { type Deliveries, type Events, logOf } from './log.js';
+import type { EventDetails } from './models.js';
+import { type DispatcherOptions, settingsOf } from './options.js';
+import type { NewEvent, Published } from './ports.js';
+import { type GivenEvent, publisher } from './publish.js';
+import { Retention } from './retention.js';
+import { usableStorage } from './storage-port.js';
+import { managedWebhooks, type Webhooks } from './webhooks.js';
+import { Worker } from './worker.js';
+
+/** The caller's transaction, where the storage takes one: with a storage that does not, `tx` does not compile. */
+export type TxOption<Tx> = [Tx] extends [never] ? { readonly tx?: never } : { readonly tx?: Tx };
+
+export type DispatchOptions<Tx> = EventDetails & TxOption<Tx>;
+
+/** An event for `dispatchMany`: its type, its payload, and what else may be said of it. */
+export type DispatchItem<Catalog> = {
+  [Type in EventTypeOf<Catalog>]: {
+    readonly type: Type;
+    readonly payload: PayloadOf<Catalog, Type>;
+  } & EventDetails;
+}[EventTypeOf<Catalog>];
+
+/** What `dispatch` resolves to: the event's id, and how many deliveries it has. */
+export type Dispatched = Published;
+
+export interface StopOptions {
+  /** How long deliveries under way may go on; then they are given back, uncounted. Default 10 s. */
+  readonly grace?: Duration;
+}
+
+/** The engine in this process. */
+export interface Dispatcher<Tx = never, Catalog extends EventCatalog | undefined = undefined> {
+  readonly webhooks: Webhooks;
+  readonly events: Events;
+  readonly deliveries: Deliveries;
+  /**
+   * Stores the event and a delivery for each channel of each webhook that matches; once it resolves, each gets
+   * attempts until one succeeds or none is left. The same `idempotencyKey` and event again: the first result.
+   * Rejects, with nothing stored, with `invalid_event_type`, `unknown_event_type`, `invalid_payload`,
+   * `payload_too_large`, `payload_too_deep`, `invalid_option`, `idempotency_conflict`, `storage_full` or
+   * `storage_failed` (after which it may have been stored: an `idempotencyKey` makes trying again safe).
+   */
+  dispatch<Type extends EventTypeOf<Catalog>>(
+    type: Type,
+    payload: PayloadOf<Catalog, Type>,
+    options?: DispatchOptions<Tx>,
+  ): Promise<Dispatched>;
+  /** As `dispatch`, for several events at once: all are stored, or none. Resolves in their order. */
+  dispatchMany(
+    events: readonly DispatchItem<Catalog>[],
+    options?: TxOption<Tx>,
+  ): Promise<readonly Dispatched[]>;
+  /** Begins to deliver, and keeps the process alive until `stop`. */
+  start(): void;
+  /** Claims no more, lets what is under way finish, gives back the rest. The dispatcher can be started again. */
+  stop(options?: StopOptions): Promise<void>;
+  /** Delivers until nothing is due, whether started or not: for tests, cron and serverless. Retries that wait stay. */
+  drain(): Promise<void>;
+  /** Calls `listener` with each announcement; what it throws becomes an `error` announcement, and hurts nothing. */
+  on<Name extends keyof Lifecycle>(name: Name, listener: Lifecycle[Name]): this;
+  once<Name extends keyof Lifecycle>(name: Name, listener: Lifecycle[Name]): this;
+  off<Name extends keyof Lifecycle>(name: Name, listener: Lifecycle[Name]): this;
+}
+
+/** Puts the engine together. Throws `invalid_option`. Nothing is delivered until `start` or `drain`. */
+export function createDispatcher<Tx = never, const Catalog extends EventCatalog | undefined = undefined>(
+  options: DispatcherOptions<Tx, Catalog>,
+): Dispatcher<Tx, Catalog> {
+  const settings = settingsOf(options);
+  const storage = usableStorage(options.storage);
+  const announcer = new Announcer();
+  const shared = { ...settings, catalog: options.events, announcer };
+  const limits = { maxBytes: settings.maxPayloadBytes, maxDepth: settings.maxPayloadDepth };
+
+  const webhooks = managedWebhooks({ ...shared, store: storage.webhooks, limits, wake: () => worker.wake() });
+  const worker = new Worker({
+    ...shared,
+    deliveries: storage.deliveries,
+    deliverer: deliverer({ ...shared, deliveries: storage.deliveries, disable: webhooks.disable }),
+  });
+  const { prepare, publish } = publisher({ ...shared, deliveries: storage.deliveries, limits, worker });
+  const retention = new Retention(storage.log, settings.retentionMs, announcer);
+  const { disable, ...publicWebhooks } = webhooks;
+
+  async function dispatchAll(
+    given: readonly GivenEvent[],
+    tx: Tx | undefined,
+  ): Promise<readonly Dispatched[]> {
+    const events = await Promise.all(given.map(prepare));
+    const published = await publish(events, tx);
+    for (const [i, event] of events.entries()) announceDispatched(event, published[i]!);
+    return published;
+  }
+
+  function announceDispatched(
+    { keys, idempotencyKey, fingerprint, ...event }: NewEvent,
+    published: Published,
+  ): void {
+    // Another id is that of an earlier event with the same idempotency key: nothing was dispatched.
+    if (published.eventId !== event.id) return;
+    announcer.announce('event:dispatched', () => ({ event, deliveries: published.deliveries }));
+  }
+
+  return {
+    webhooks: publicWebhooks,
+    ...logOf(storage.log, () => worker.wake()),
+
+    async dispatch(type, payload, options) {
+      if (options === undefined) return (await dispatchAll([{ type, payload }], undefined))[0]!;
+      const { tx, ...details } = options;
+      return (await dispatchAll([{ type, payload, details }], tx))[0]!;
+    },
+
+    async dispatchMany(items, { tx } = {} as TxOption<Tx>) {
+      return dispatchAll(
+        items.map(({ type, payload, ...details }) => ({ type, payload, details })),
+        tx,
+      );
+    },
+
+    start() {
+      worker.start();
+      retention.start();
+    },
+    async stop({ grace = '10s' } = {}) {
+      const graceMs = toMs(grace, 'grace');
+      retention.stop();
+      await worker.stop(graceMs);
+    },
+    drain: () => worker.drain(),
+
+    on(name, listener) {
+      announcer.on(name, listener);
+      return this;
+    },
+    once(name, listener) {
+      announcer.once(name, listener);
+      return this;
+    },
+    off(name, listener) {
+      announcer.off(name, listener);
+      return this;
+    },
+  };
+}

@@ -1,0 +1,62 @@
+export interface GatherOptions {
+  /** How many items a batch of several calls may have. */
+  readonly maxItems: number;
+  /** Whether the calls of a failed batch are written one by one, because one of them may be to blame. Default: never. */
+  readonly isOnesFault?: (error: unknown) => boolean;
+  /** What a batch waits for, so that more can gather. Default: nothing. */
+  readonly before?: () => Promise<void>;
+}
+
+/**
+ * Turns calls into batches: while one write is in flight, later calls gather and go as the next. An idle engine adds
+ * no latency, a busy one writes in groups. A call's items stay together and in order.
+ */
+export function gather<Item, Result>(
+  write: (items: readonly Item[]) => Promise<readonly Result[]>,
+  options: GatherOptions,
+): (items: readonly Item[]) => Promise<readonly Result[]> {
+  const { maxItems, isOnesFault = () => false, before } = options;
+  interface Call {
+    readonly items: readonly Item[];
+    readonly resolve: (results: readonly Result[]) => void;
+    readonly reject: (error: unknown) => void;
+  }
+  const waiting: Call[] = [];
+  let isWriting = false;
+
+  function nextBatch(): Call[] {
+    let items = 0;
+    const end = waiting.findIndex((call, i) => {
+      items += call.items.length;
+      return i > 0 && items > maxItems;
+    });
+    return waiting.splice(0, end < 0 ? waiting.length : end);
+  }
+
+  async function writeBatch(calls: readonly Call[]): Promise<void> {
+    const [only] = calls;
+    try {
+      const results = await write(calls.length === 1 ? only!.items : calls.flatMap((call) => call.items));
+      let start = 0;
+      for (const { items, resolve } of calls) resolve(results.slice(start, (start += items.length)));
+    } catch (error) {
+      if (calls.length > 1 && isOnesFault(error)) for (const call of calls) await writeBatch([call]);
+      else for (const { reject } of calls) reject(error);
+    }
+  }
+
+  async function writeAll(): Promise<void> {
+    isWriting = true;
+    while (waiting.length > 0) {
+      await before?.();
+      await writeBatch(nextBatch());
+    }
+    isWriting = false;
+  }
+
+  return (items) =>
+    new Promise((resolve, reject) => {
+      waiting.push({ items, resolve, reject });
+      if (!isWriting) void writeAll();
+    });
+}

@@ -1,0 +1,126 @@
+import { z } from 'zod';
+import type { EventCatalog } from './catalog.js';
+import { type RetryOptions, type RetryPolicy, retryPolicy } from './decide.js';
+import { type Duration, toMs } from './duration.js';
+import { kindOf, PosthornError } from './errors.js';
+import { createIds, type Ids } from './ids.js';
+import { parse } from './models.js';
+import type { Channel, Storage } from './ports.js';
+
+export interface DispatcherOptions<
+  Tx = never,
+  Catalog extends EventCatalog | undefined = EventCatalog | undefined,
+> {
+  /** Where everything rests: `memoryStorage()`, or a durable one. */
+  readonly storage: Storage<Tx>;
+  /** The ways to reach someone, each of another type. */
+  // biome-ignore lint/suspicious/noExplicitAny: each channel has configs of its own, and checks them itself.
+  readonly channels: readonly Channel<any>[];
+  /** What may be dispatched, from `defineEvents`. Default: any event type, any JSON. */
+  readonly events?: Catalog;
+  /** When a failed delivery is tried again. Default: eleven attempts in about 76 hours. */
+  readonly retry?: RetryOptions;
+  /** How many deliveries this process sends at a time. Default 100. */
+  readonly concurrency?: number;
+  /** How many of them to one webhook, so that a slow one cannot take them all. Default 10. */
+  readonly webhookConcurrency?: number;
+  /** How long an attempt may take, where its channel does not say. Default 15 s. */
+  readonly attemptDeadline?: Duration;
+  /** How long a claimed delivery is this process's alone; renewed by a heartbeat. Default: `attemptDeadline` + 15 s. */
+  readonly lease?: Duration;
+  /** How often a started worker looks for what is due. Default 500 ms. */
+  readonly pollInterval?: Duration;
+  /** How many bytes of JSON a payload may have. Default 262,144. */
+  readonly maxPayloadBytes?: number;
+  /** How deep a payload may nest. Default 64. */
+  readonly maxPayloadDepth?: number;
+  /** For how long finished events are kept; a started worker forgets older ones. Default 30 days. */
+  readonly retention?: Duration;
+  /** For tests: where ids come from. Default: the system's random source. */
+  readonly ids?: Ids;
+  /** For tests: the process's clock, in milliseconds since 1970. Default `Date.now`. */
+  readonly now?: () => number;
+  /** For tests: an even number from 0 to 1, for jitter. Default `Math.random`. */
+  readonly random?: () => number;
+}
+
+const numbers = z.object({
+  concurrency: z.int().min(1).max(100_000).default(100),
+  webhookConcurrency: z.int().min(1).max(100_000).default(10),
+  maxPayloadBytes: z
+    .int()
+    .min(2)
+    .max(64 * 1024 * 1024)
+    .default(256 * 1024),
+  maxPayloadDepth: z.int().min(1).max(10_000).default(64),
+});
+
+const known = new Set([
+  ...['storage', 'channels', 'events', 'retry', 'attemptDeadline', 'lease', 'pollInterval', 'retention'],
+  ...['ids', 'now', 'random', ...Object.keys(numbers.shape)],
+]);
+
+/** The options, checked, with every default in its place. */
+export interface Settings extends z.infer<typeof numbers> {
+  readonly channels: ReadonlyMap<string, Channel>;
+  readonly retry: RetryPolicy;
+  readonly attemptDeadlineMs: number;
+  readonly leaseMs: number;
+  readonly pollMs: number;
+  readonly retentionMs: number;
+  readonly ids: Ids;
+  readonly now: () => number;
+  readonly random: () => number;
+}
+
+/** Throws `invalid_option`, naming the option; one that nobody knows is refused, since it would do nothing. */
+export function settingsOf(options: DispatcherOptions<never>): Settings {
+  if (typeof options !== 'object' || options === null)
+    throw invalid(`options must be an object, not ${kindOf(options)}`);
+  const unknown = Object.keys(options).find((name) => !known.has(name));
+  if (unknown !== undefined)
+    throw invalid(`no option is called ${unknown}; there is ${[...known].join(', ')}`);
+  const { attemptDeadline = '15s', pollInterval = '500ms', retention = '30d', now = Date.now } = options;
+  const attemptDeadlineMs = positive(attemptDeadline, 'attemptDeadline');
+  const { lease = attemptDeadlineMs + 15_000, ids = createIds({ now }), random = Math.random } = options;
+  return {
+    ...parse(numbers, options, 'invalid_option', 'option'),
+    channels: channelsByType(options.channels),
+    retry: retryPolicy(options.retry),
+    attemptDeadlineMs,
+    leaseMs: positive(lease, 'lease'),
+    pollMs: positive(pollInterval, 'pollInterval'),
+    retentionMs: toMs(retention, 'retention'),
+    ids,
+    now,
+    random,
+  };
+}
+
+/** The longest wait a timer can keep, about 24 days. */
+const maxTimerMs = 2 ** 31 - 1;
+
+function positive(duration: Duration, option: string): number {
+  const ms = toMs(duration, option);
+  if (ms < 1 || ms > maxTimerMs) throw invalid(`${option} must be from 1 ms to 24 days`);
+  return ms;
+}
+
+function channelsByType(channels: readonly Channel[]): ReadonlyMap<string, Channel> {
+  if (!Array.isArray(channels)) throw invalid(`channels must be an array, not ${kindOf(channels)}`);
+  const byType = new Map<string, Channel>();
+  for (const [i, channel] of channels.entries()) {
+    if (
+      typeof channel?.type !== 'string' ||
+      typeof channel.send !== 'function' ||
+      !channel.config?.['~standard']
+    ) {
+      throw invalid(`channels[${i}] must have a type, a config schema and a send function`);
+    }
+    if (byType.has(channel.type)) throw invalid(`channels[${i}]: there are two of type ${channel.type}`);
+    byType.set(channel.type, channel);
+  }
+  return byType;
+}
+
+const invalid = (message: string): PosthornError => new PosthornError('invalid_option', message);

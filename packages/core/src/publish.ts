@@ -1,0 +1,113 @@
+import { createHash } from 'node:crypto';
+import { checkPayload, type EventCatalog } from './catalog.js';
+import { isPosthornError } from './errors.js';
+import { gather } from './gather.js';
+import type { Ids } from './ids.js';
+import { matchKeys } from './match.js';
+import { type EventDetails, eventDetailsSchema, parse } from './models.js';
+import { type PayloadLimits, payloadText, RawJson } from './payload.js';
+import type { Claim, ClaimOptions, DeliveryStore, NewEvent, Published } from './ports.js';
+
+/** An event as the application gives it. */
+export interface GivenEvent {
+  readonly type: string;
+  readonly payload: unknown;
+  readonly details?: EventDetails | undefined;
+}
+
+export interface PublisherOptions<Tx> {
+  readonly deliveries: DeliveryStore<Tx>;
+  readonly catalog: EventCatalog | undefined;
+  readonly limits: PayloadLimits;
+  readonly ids: Ids;
+  readonly now: () => number;
+  /** The worker of this process, which may send at once what it has room for. */
+  readonly worker: {
+    /** What it could take over now; it keeps the room free until `take` is called. */
+    reserve(): ClaimOptions | undefined;
+    take(claims: readonly Claim[]): void;
+    wake(): void;
+  };
+}
+
+export interface Publisher<Tx> {
+  /** Checks an event and gives it its id; nothing is stored yet. */
+  prepare(given: GivenEvent): Promise<NewEvent>;
+  /** Stores events of one call: all or none. */
+  publish(events: readonly NewEvent[], tx?: Tx): Promise<readonly Published[]>;
+}
+
+const maxBatch = 1000;
+const maxKnownTypes = 10_000;
+const noDetails = parse(eventDetailsSchema, {}, 'invalid_option', 'event details');
+
+export function publisher<Tx>(options: PublisherOptions<Tx>): Publisher<Tx> {
+  const { deliveries, catalog, limits, ids, now, worker } = options;
+  const keysOfType = new Map<string, readonly string[]>();
+
+  function keysOf(type: string): readonly string[] {
+    let keys = keysOfType.get(type);
+    if (!keys) {
+      keys = matchKeys(type);
+      if (keysOfType.size >= maxKnownTypes) keysOfType.clear();
+      keysOfType.set(type, keys);
+    }
+    return keys;
+  }
+
+  async function prepare({ type, payload, details }: GivenEvent): Promise<NewEvent> {
+    const keys = keysOf(type);
+    const given = details ? parse(eventDetailsSchema, details, 'invalid_option', 'event details') : noDetails;
+    const { occurredAt = new Date(now()), cacheScope, idempotencyKey, ...rest } = given;
+    if (catalog && !(payload instanceof RawJson)) await checkPayload(catalog, type, payload);
+    const text = payloadText(payload, limits);
+    if (catalog && payload instanceof RawJson) await checkPayload(catalog, type, JSON.parse(text));
+    const event = {
+      id: ids.event(),
+      type,
+      payload: text,
+      occurredAt,
+      cacheScope: cacheScope && payloadText(cacheScope, limits),
+      keys,
+      ...rest,
+    };
+    return idempotencyKey === undefined
+      ? event
+      : { ...event, idempotencyKey, fingerprint: fingerprintOf(event, details?.occurredAt) };
+  }
+
+  async function write(events: readonly NewEvent[]): Promise<readonly Published[]> {
+    const claimFor = worker.reserve();
+    let claims: readonly Claim[] = [];
+    try {
+      const result = await deliveries.publish(events, claimFor ? { claimFor } : {});
+      claims = result.claims;
+      if (claims.length === 0 && result.published.some((event) => event.deliveries > 0)) worker.wake();
+      return result.published;
+    } finally {
+      if (claimFor) worker.take(claims);
+    }
+  }
+
+  const gathered = gather(write, { maxItems: maxBatch, isOnesFault: isRefused });
+
+  return {
+    prepare,
+    async publish(events, tx) {
+      if (events.length === 0) return [];
+      if (tx === undefined) return gathered(events);
+      const { published } = await deliveries.publish(events, { tx });
+      return published;
+    },
+  };
+}
+
+/** Refused for what one call holds; the others in its batch are not to blame. */
+const isRefused = (error: unknown): boolean => isPosthornError(error) && error.code !== 'storage_failed';
+
+/** Equal for two events that mean the same. The time counts only where the application gave it. */
+function fingerprintOf(event: Omit<NewEvent, 'keys'>, occurredAt: Date | undefined): string {
+  const { type, namespaceId, subject, cacheScope, payload } = event;
+  const rest = [type, namespaceId, subject?.type, subject?.id, cacheScope, occurredAt?.toISOString()];
+  return createHash('sha256').update(JSON.stringify(rest)).update(payload).digest('base64url');
+}

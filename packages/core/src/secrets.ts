@@ -1,0 +1,54 @@
+import { createPrivateKey, createPublicKey, generateKeyPairSync, randomBytes } from 'node:crypto';
+import { kindOf, PosthornError } from './errors.js';
+
+/*
+ * Signing secrets, in the forms of Standard Webhooks 1.0.0: `whsec_` and 24 to 64 random bytes in base64 for HMAC
+ * (`v1`), `whsk_` and 64 bytes, an ed25519 seed and its public key, for `v1a`.
+ */
+
+/** Which signature a secret makes: `v1` by HMAC-SHA256, `v1a` by ed25519. */
+export type SecretKind = 'v1' | 'v1a';
+
+/** A new secret from the system's random source. */
+export function createSecret(kind: SecretKind = 'v1'): string {
+  if (kind === 'v1') return `whsec_${randomBytes(32).toString('base64')}`;
+  const { d, x } = generateKeyPairSync('ed25519').privateKey.export({ format: 'jwk' });
+  return `whsk_${Buffer.concat([Buffer.from(d!, 'base64url'), Buffer.from(x!, 'base64url')]).toString('base64')}`;
+}
+
+export interface ParsedSecret {
+  readonly kind: SecretKind;
+  /** The HMAC key; for `v1a` 32 bytes of seed and 32 of public key. */
+  readonly bytes: Buffer;
+}
+
+/** The kind and the bytes of a secret. Throws `invalid_secret`, which does not quote it. */
+export function parseSecret(secret: unknown): ParsedSecret {
+  if (typeof secret !== 'string') throw invalid(`must be a string, not ${kindOf(secret)}`);
+  const [, prefix, base64] = /^(whsec|whsk)_([A-Za-z0-9+/]+={0,2})$/.exec(secret) ?? [];
+  if (!prefix) throw invalid('must be whsec_ or whsk_, followed by base64');
+  const bytes = Buffer.from(base64!, 'base64');
+  if (bytes.toString('base64') !== base64)
+    throw invalid('must be base64 of the standard alphabet, with its padding');
+  if (prefix === 'whsec' && (bytes.length < 24 || bytes.length > 64)) {
+    throw invalid(`must hold 24 to 64 bytes, not ${bytes.length}`);
+  }
+  if (prefix === 'whsk' && bytes.length !== 64) throw invalid(`must hold 64 bytes, not ${bytes.length}`);
+  if (prefix === 'whsk' && !publicKey(bytes).equals(bytes.subarray(32)))
+    throw invalid('must hold a seed and its public key');
+  return { kind: prefix === 'whsec' ? 'v1' : 'v1a', bytes };
+}
+
+/** The public key that belongs to the seed in the first 32 bytes. */
+function publicKey(bytes: Buffer): Buffer {
+  const jwk = {
+    kty: 'OKP',
+    crv: 'Ed25519',
+    d: bytes.toString('base64url', 0, 32),
+    x: bytes.toString('base64url', 32),
+  };
+  const { x } = createPublicKey(createPrivateKey({ key: jwk, format: 'jwk' })).export({ format: 'jwk' });
+  return Buffer.from(x!, 'base64url');
+}
+
+const invalid = (message: string): PosthornError => new PosthornError('invalid_secret', `secret ${message}`);

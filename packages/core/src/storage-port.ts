@@ -1,0 +1,38 @@
+import { isPosthornError, kindOf, PosthornError } from './errors.js';
+import type { Storage } from './ports.js';
+
+const methods = {
+  webhooks: ['create', 'get', 'list', 'update', 'delete'],
+  deliveries: ['publish', 'claim', 'renew', 'settle'],
+  log: ['events', 'deliveries', 'attempts', 'setStatus', 'prune'],
+} as const;
+
+/**
+ * The storage as the engine uses it: has every method of the port (else throws `invalid_option`), and rejects with
+ * nothing but a {@link PosthornError}: what else it throws becomes `storage_failed`.
+ */
+export function usableStorage<Tx>(storage: Storage<Tx>): Storage<Tx> {
+  const usable: Record<string, Record<string, unknown>> = {};
+  for (const [part, names] of Object.entries(methods)) {
+    const store = (storage as unknown as Record<string, Record<string, unknown>> | undefined)?.[part];
+    usable[part] = {};
+    for (const name of names) {
+      const method = store?.[name];
+      if (typeof method !== 'function') {
+        throw new PosthornError(
+          'invalid_option',
+          `storage.${part}.${name} must be a function, not ${kindOf(method)}`,
+        );
+      }
+      usable[part][name] = async (...args: unknown[]) => {
+        try {
+          return await method.apply(store, args);
+        } catch (cause) {
+          if (isPosthornError(cause)) throw cause;
+          throw new PosthornError('storage_failed', `storage.${part}.${name} failed`, { cause });
+        }
+      };
+    }
+  }
+  return usable as unknown as Storage<Tx>;
+}

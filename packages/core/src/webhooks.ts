@@ -1,0 +1,277 @@
+import { isDeepStrictEqual } from 'node:util';
+import { bindingsIn, identified } from './bindings.js';
+import type { EventCatalog } from './catalog.js';
+import { type Duration, toMs } from './duration.js';
+import { invalidWebhook, PosthornError } from './errors.js';
+import { deliveryId, type Ids } from './ids.js';
+import type { Announcer } from './lifecycle.js';
+import { matchKeys, parseEventType } from './match.js';
+import {
+  defaultTenant,
+  parse,
+  type Webhook,
+  type WebhookInput,
+  type WebhookPatch,
+  webhookInputSchema,
+  webhookPatchSchema,
+} from './models.js';
+import { type PayloadLimits, payloadText } from './payload.js';
+import type { Channel, Page, PageQuery, WebhookChange, WebhookRecord, WebhookStore } from './ports.js';
+import { createSecret, parseSecret, type SecretKind } from './secrets.js';
+import { ClaimedMessage, send } from './send.js';
+import type { Verdict } from './verdict.js';
+
+/** Whose it is. Default: the tenant of an application that has only one. */
+export interface TenantOption {
+  readonly tenantId?: string;
+}
+
+export interface WebhookListOptions extends TenantOption, Partial<PageQuery> {
+  readonly isActive?: boolean;
+  /** Those that an event of this type goes to. */
+  readonly eventType?: string;
+}
+
+export interface RotateOptions extends TenantOption {
+  /** The new secret. Default: one made by the engine, of `kind`. */
+  readonly secret?: string;
+  /** Default `v1`. */
+  readonly kind?: SecretKind;
+  /** How long the present secret goes on signing beside the new one. Default 24 hours. */
+  readonly overlap?: Duration;
+}
+
+export interface TestOptions extends TenantOption {
+  /** Default `webhook.test`. */
+  readonly type?: string;
+  /** Default `{ "test": true }`. */
+  readonly payload?: unknown;
+}
+
+/** What became of a sample at one channel binding. */
+export interface TestResult {
+  readonly bindingId: string;
+  readonly channel: string;
+  readonly verdict: Verdict;
+}
+
+/** The application's side of webhooks. Each call sees one tenant's, and rejects with `not_found` for another's. */
+export interface Webhooks {
+  /** Checks and stores; rejects with `invalid_webhook`, or `conflict` where the id is taken. */
+  create(input: WebhookInput): Promise<Webhook>;
+  get(webhookId: string, options?: TenantOption): Promise<Webhook>;
+  /** Newest first, 50 a page unless `limit` says otherwise (1 to 1,000). */
+  list(options?: WebhookListOptions): Promise<Page<Webhook>>;
+  /**
+   * Changes what is given; what is equal already is no change. With `version`, rejects with `conflict` where the
+   * webhook has changed since.
+   */
+  update(
+    webhookId: string,
+    patch: WebhookPatch,
+    options?: TenantOption & { readonly version?: number },
+  ): Promise<Webhook>;
+  /** Cancels what is pending. Resolves to false where there is no such webhook. */
+  delete(webhookId: string, options?: TenantOption): Promise<boolean>;
+  /** The secret that signs now: give it to whoever verifies. No other call shows it. */
+  revealSecret(webhookId: string, options?: TenantOption): Promise<string>;
+  /** Puts a new secret in the old one's place and returns it; `too_many_secrets` while ten old ones still sign. */
+  rotateSecret(webhookId: string, options?: RotateOptions): Promise<string>;
+  /** Sends a sample to each channel at once and says how it went. Not stored, not retried; also while paused. */
+  test(webhookId: string, options?: TestOptions): Promise<readonly TestResult[]>;
+}
+
+export interface WebhooksOptions<Tx> {
+  readonly store: WebhookStore<Tx>;
+  readonly channels: ReadonlyMap<string, Channel>;
+  readonly catalog: EventCatalog | undefined;
+  readonly limits: PayloadLimits;
+  readonly attemptDeadlineMs: number;
+  readonly ids: Ids;
+  readonly now: () => number;
+  readonly announcer: Announcer;
+  /** A webhook became active, or has new configs: something may be due. */
+  readonly wake: () => void;
+}
+
+const maxOldSecrets = 10;
+
+/** Webhooks, and what the engine itself does to one. */
+export interface ManagedWebhooks extends Webhooks {
+  /** Pauses a webhook whose receiver is gone; whoever does it first announces it. */
+  disable(webhook: Pick<Webhook, 'id' | 'tenantId'>, reason: string): Promise<void>;
+}
+
+export function managedWebhooks<Tx>(options: WebhooksOptions<Tx>): ManagedWebhooks {
+  const { store, channels, catalog, limits, attemptDeadlineMs, ids, now, announcer, wake } = options;
+
+  async function find(webhookId: string, tenantId = defaultTenant): Promise<WebhookRecord> {
+    const record = await store.get(tenantId, webhookId);
+    if (!record) throw new PosthornError('not_found', 'no webhook has this id');
+    return record;
+  }
+
+  /** Writes what `change` makes of the present record; reads again where somebody else was faster. */
+  async function change(
+    webhookId: string,
+    tenantId: string | undefined,
+    next: (record: WebhookRecord) => Promise<WebhookChange> | WebhookChange,
+  ): Promise<{ record: WebhookRecord; isChanged: boolean }> {
+    for (;;) {
+      const record = await find(webhookId, tenantId);
+      const fields = await next(record);
+      if (Object.keys(fields).length === 0) return { record, isChanged: false };
+      const written = await store.update(record.tenantId, webhookId, record.version, fields);
+      if (written) return { record: written, isChanged: true };
+    }
+  }
+
+  return {
+    async create(input) {
+      const {
+        id = ids.webhook(),
+        secret = createSecret(),
+        ...rest
+      } = parse(webhookInputSchema, input, 'invalid_webhook', 'webhook');
+      parseSecret(secret);
+      checkNames(rest.eventTypes, catalog);
+      const bound = await bindingsIn(rest.channels, channels);
+      const record = await store.create({
+        ...rest,
+        id,
+        channels: bound.map((binding) => ({ id: ids.binding(), ...binding })),
+        secrets: [{ key: secret, expiresAt: null }],
+      });
+      const webhook = withoutSecrets(record);
+      announcer.announce('webhook:created', () => webhook);
+      return webhook;
+    },
+
+    async get(webhookId, { tenantId } = {}) {
+      return withoutSecrets(await find(webhookId, tenantId));
+    },
+
+    async list({ tenantId = defaultTenant, eventType, ...filter } = {}) {
+      const page = await store.list(tenantId, {
+        ...pageQuery(filter),
+        ...(eventType !== undefined && { keys: matchKeys(eventType) }),
+        ...(filter.isActive !== undefined && { isActive: filter.isActive }),
+      });
+      return { ...page, items: page.items.map(withoutSecrets) };
+    },
+
+    async update(webhookId, patch, { tenantId, version } = {}) {
+      const given = parse(webhookPatchSchema, patch, 'invalid_webhook', 'webhook');
+      if (given.eventTypes) checkNames(given.eventTypes, catalog);
+      const bound = given.channels && (await bindingsIn(given.channels, channels));
+      const { record, isChanged } = await change(webhookId, tenantId, (present) => {
+        if (version !== undefined && version !== present.version) {
+          throw new PosthornError(
+            'conflict',
+            `webhook has version ${present.version} by now, not ${version}`,
+          );
+        }
+        const wanted = { ...given, ...(bound && { channels: identified(bound, present.channels, ids) }) };
+        return Object.fromEntries(
+          Object.entries(wanted).filter(
+            ([field, value]) =>
+              value !== undefined && !isDeepStrictEqual(value, present[field as keyof Webhook]),
+          ),
+        );
+      });
+      const webhook = withoutSecrets(record);
+      if (isChanged) {
+        announcer.announce('webhook:updated', () => webhook);
+        wake();
+      }
+      return webhook;
+    },
+
+    async delete(webhookId, { tenantId = defaultTenant } = {}) {
+      const isDeleted = await store.delete(tenantId, webhookId);
+      if (isDeleted) announcer.announce('webhook:deleted', () => ({ tenantId, webhookId }));
+      return isDeleted;
+    },
+
+    async revealSecret(webhookId, { tenantId } = {}) {
+      const { secrets } = await find(webhookId, tenantId);
+      return secrets[0]!.key;
+    },
+
+    async rotateSecret(webhookId, { tenantId, kind, secret = createSecret(kind), overlap = '24h' } = {}) {
+      parseSecret(secret);
+      const expiresAt = new Date(now() + toMs(overlap, 'overlap'));
+      await change(webhookId, tenantId, ({ secrets }) => {
+        const old = secrets
+          .map(({ key, expiresAt: end }) => ({ key, expiresAt: end ?? expiresAt }))
+          .filter(({ key, expiresAt: end }) => end.getTime() > now() && key !== secret);
+        if (old.length > maxOldSecrets) {
+          throw new PosthornError(
+            'too_many_secrets',
+            `${maxOldSecrets} old secrets still sign; wait until one expires`,
+          );
+        }
+        return { secrets: [{ key: secret, expiresAt: null }, ...old] };
+      });
+      return secret;
+    },
+
+    async test(webhookId, { tenantId, type = 'webhook.test', payload = { test: true } } = {}) {
+      const { channels: bindings, ...webhook } = await find(webhookId, tenantId);
+      const event = {
+        id: ids.event(),
+        tenantId: webhook.tenantId,
+        type: parseEventType(type),
+        payload: payloadText(payload, limits),
+        occurredAt: new Date(now()),
+        namespaceId: null,
+        subject: null,
+        cacheScope: null,
+      };
+      return Promise.all(
+        bindings.map(async (binding) => {
+          const claim = {
+            deliveryId: deliveryId(event.id, binding.id),
+            token: '',
+            attempt: 1,
+            attemptsBefore: 0,
+          };
+          const message = new ClaimedMessage({ ...claim, event, webhook, binding }, new Date(now()));
+          const { verdict } = send(message, channels.get(binding.channel), attemptDeadlineMs);
+          return { bindingId: binding.id, channel: binding.channel, verdict: await verdict };
+        }),
+      );
+    },
+
+    async disable({ id, tenantId }, reason) {
+      const { record, isChanged } = await change(id, tenantId, ({ isActive }) =>
+        isActive ? { isActive: false } : {},
+      );
+      if (isChanged)
+        announcer.announce('webhook:disabled', () => ({ webhook: withoutSecrets(record), reason }));
+    },
+  };
+}
+
+function withoutSecrets({ secrets, ...webhook }: WebhookRecord): Webhook {
+  return webhook;
+}
+
+/** `limit` and `cursor` for a storage. Throws `invalid_option`. */
+export function pageQuery({ limit = 50, cursor }: Partial<PageQuery>): PageQuery {
+  if (!Number.isInteger(limit) || limit < 1 || limit > 1000) {
+    throw new PosthornError('invalid_option', 'limit must be a whole number from 1 to 1000');
+  }
+  return { limit, ...(cursor !== undefined && { cursor }) };
+}
+
+/** With a catalog, a name that nothing can ever be dispatched under is a mistake. */
+function checkNames(eventTypes: readonly string[], catalog: EventCatalog | undefined): void {
+  if (!catalog) return;
+  const issues = eventTypes.flatMap((name, i) =>
+    name.includes('*') || Object.hasOwn(catalog, name)
+      ? []
+      : [{ path: ['eventTypes', i], message: `${name} is not in the catalog` }],
+  );
+  if (issues.length > 0) throw invalidWebhook(issues);
+}

@@ -1,0 +1,97 @@
+import {
+  type Attempt,
+  type DeliveryStatus,
+  deliveryId,
+  type NewEvent,
+  type WebhookRecord,
+} from '@posthorn/core';
+
+/*
+ * What is held, in the leanest shape: pending deliveries are kept by the million. Instants are numbers (a Date
+ * takes a hundred bytes more), ids are derived where they can be, and an event is shared by all its deliveries.
+ */
+
+export class WebhookEntry {
+  record: WebhookRecord;
+  /** Newer webhooks have a higher one. */
+  readonly order: number;
+  /** The publish call that matched it last: a webhook with two matching patterns counts once. */
+  matchedIn = 0;
+  /** Its deliveries that are due, first in first out, linked through `nextInLane`. */
+  head: DeliveryEntry | undefined = undefined;
+  tail: DeliveryEntry | undefined = undefined;
+  /** How many of its deliveries are not finished: without any, deleting it need not look for them. */
+  unfinished = 0;
+
+  constructor(record: WebhookRecord, order: number) {
+    this.record = record;
+    this.order = order;
+  }
+}
+
+export class EventEntry {
+  readonly id: string;
+  readonly tenantId: string;
+  readonly type: string;
+  readonly payload: string;
+  readonly occurredAt: number;
+  readonly namespaceId: string | null;
+  readonly subject: { readonly type: string; readonly id: string } | null;
+  readonly cacheScope: string | null;
+  /** Newer events have a higher one; the numbers up to the next event's are its deliveries'. */
+  readonly order: number;
+  readonly publishedAt: number;
+  readonly deliveries: DeliveryEntry[] = [];
+  unfinished = 0;
+
+  constructor(event: NewEvent, order: number, publishedAt: number) {
+    this.id = event.id;
+    this.tenantId = event.tenantId;
+    this.type = event.type;
+    this.payload = event.payload;
+    this.occurredAt = event.occurredAt.getTime();
+    this.namespaceId = event.namespaceId;
+    this.subject = event.subject && Object.freeze({ ...event.subject });
+    this.cacheScope = event.cacheScope;
+    this.order = order;
+    this.publishedAt = publishedAt;
+  }
+}
+
+/** An attempt with its instant as a number. */
+export type AttemptEntry = Omit<Attempt, 'startedAt'> & { readonly startedAt: number };
+
+export class DeliveryEntry {
+  readonly event: EventEntry;
+  readonly webhook: WebhookEntry;
+  readonly bindingId: string;
+  readonly channel: string;
+  status: DeliveryStatus = 'pending';
+  attempts = 0;
+  attemptsBefore = 0;
+  /** When it is due while pending, when its lease ends while sending, when it became final after that. */
+  at: number;
+  /** Names its lease while sending. */
+  token: string | undefined = undefined;
+  /** Its place in the alarm heap; -1 while it is not there. */
+  slot = -1;
+  inLane = false;
+  nextInLane: DeliveryEntry | undefined = undefined;
+  log: AttemptEntry[] | undefined = undefined;
+
+  constructor(event: EventEntry, webhook: WebhookEntry, bindingId: string, channel: string, at: number) {
+    this.event = event;
+    this.webhook = webhook;
+    this.bindingId = bindingId;
+    this.channel = channel;
+    this.at = at;
+  }
+
+  get id(): string {
+    return deliveryId(this.event.id, this.bindingId);
+  }
+
+  get isFinished(): boolean {
+    return this.status !== 'pending' && this.status !== 'sending';
+  }
+}

@@ -1,0 +1,167 @@
+import {
+  type NewWebhook,
+  type Page,
+  PosthornError,
+  type WebhookFilter,
+  type WebhookRecord,
+  type WebhookStore,
+} from '@posthorn/core';
+import { WebhookEntry } from './entries.js';
+import { frozen } from './frozen.js';
+import { pageOf } from './page.js';
+
+/** The webhooks of one tenant, and which of them hold a pattern. */
+interface Tenant {
+  readonly byId: Map<string, WebhookEntry>;
+  readonly byPattern: Map<string, WebhookEntry[]>;
+}
+
+/** What publishing needs to know of webhooks, besides the port. */
+export interface WebhookTable extends WebhookStore {
+  /** Each active webhook of the tenant that holds one of `keys`, once. Costs what it finds, not what there is. */
+  matching(tenantId: string, keys: readonly string[]): WebhookEntry[];
+  has(tenantId: string, webhookId: string): boolean;
+}
+
+export interface WebhookHooks {
+  readonly now: () => number;
+  readonly changed: (webhook: WebhookEntry) => void;
+  readonly deleted: (webhook: WebhookEntry) => void;
+}
+
+export function webhookTable(hooks: WebhookHooks): WebhookTable {
+  const tenants = new Map<string, Tenant>();
+  const ids = new Set<string>();
+  let order = 0;
+  let call = 0;
+
+  const find = (tenantId: string, webhookId: string): WebhookEntry | undefined =>
+    tenants.get(tenantId)?.byId.get(webhookId);
+
+  function tenantOf(tenantId: string): Tenant {
+    let tenant = tenants.get(tenantId);
+    if (!tenant) tenants.set(tenantId, (tenant = { byId: new Map(), byPattern: new Map() }));
+    return tenant;
+  }
+
+  function addToIndex({ byPattern }: Tenant, entry: WebhookEntry): void {
+    for (const pattern of new Set(entry.record.eventTypes)) {
+      const holders = byPattern.get(pattern);
+      if (holders) holders.push(entry);
+      else byPattern.set(pattern, [entry]);
+    }
+  }
+
+  function removeFromIndex({ byPattern }: Tenant, entry: WebhookEntry): void {
+    for (const pattern of new Set(entry.record.eventTypes)) {
+      const holders = byPattern.get(pattern)!;
+      if (holders.length === 1) byPattern.delete(pattern);
+      else holders.splice(holders.indexOf(entry), 1);
+    }
+  }
+
+  return {
+    has: (tenantId, webhookId) => find(tenantId, webhookId) !== undefined,
+
+    async create(webhook) {
+      if (ids.has(webhook.id)) throw new PosthornError('conflict', `webhook id ${webhook.id} is taken`);
+      const now = new Date(hooks.now());
+      const entry = new WebhookEntry(
+        stored(webhook, { version: 1, createdAt: now, updatedAt: now }),
+        ++order,
+      );
+      const tenant = tenantOf(webhook.tenantId);
+      ids.add(webhook.id);
+      tenant.byId.set(webhook.id, entry);
+      addToIndex(tenant, entry);
+      return handedOut(entry.record);
+    },
+
+    async get(tenantId, webhookId) {
+      const entry = find(tenantId, webhookId);
+      return entry && handedOut(entry.record);
+    },
+
+    async list(tenantId, filter): Promise<Page<WebhookRecord>> {
+      const all = [...(tenants.get(tenantId)?.byId.values() ?? [])].reverse();
+      return pageOf(
+        all.filter(({ record }) => fits(record, filter)),
+        filter,
+        (entry) => entry.order,
+        (entry) => handedOut(entry.record),
+      );
+    },
+
+    async update(tenantId, webhookId, version, change) {
+      const entry = find(tenantId, webhookId);
+      if (!entry || entry.record.version !== version) return undefined;
+      const tenant = tenantOf(tenantId);
+      const { createdAt, updatedAt } = entry.record;
+      const isSeen = Object.keys(change).some((field) => field !== 'secrets');
+      removeFromIndex(tenant, entry);
+      entry.record = stored(
+        { ...entry.record, ...change },
+        { version: version + 1, createdAt, updatedAt: isSeen ? new Date(hooks.now()) : updatedAt },
+      );
+      addToIndex(tenant, entry);
+      hooks.changed(entry);
+      return handedOut(entry.record);
+    },
+
+    async delete(tenantId, webhookId) {
+      const entry = find(tenantId, webhookId);
+      if (!entry) return false;
+      const tenant = tenantOf(tenantId);
+      removeFromIndex(tenant, entry);
+      tenant.byId.delete(webhookId);
+      if (tenant.byId.size === 0) tenants.delete(tenantId);
+      ids.delete(webhookId);
+      hooks.deleted(entry);
+      return true;
+    },
+
+    matching(tenantId, keys) {
+      const matched: WebhookEntry[] = [];
+      const byPattern = tenants.get(tenantId)?.byPattern;
+      if (!byPattern) return matched;
+      call++;
+      for (const key of keys) {
+        for (const entry of byPattern.get(key) ?? []) {
+          if (entry.matchedIn === call || !entry.record.isActive) continue;
+          entry.matchedIn = call;
+          matched.push(entry);
+        }
+      }
+      return matched;
+    },
+  };
+}
+
+function fits(record: WebhookRecord, { isActive, keys }: WebhookFilter): boolean {
+  if (isActive !== undefined && record.isActive !== isActive) return false;
+  return keys === undefined || record.eventTypes.some((pattern) => keys.includes(pattern));
+}
+
+type Stamps = Pick<WebhookRecord, 'version' | 'createdAt' | 'updatedAt'>;
+
+/** A copy of its own, whatever the caller does with the original. */
+function stored(
+  { id, tenantId, name, eventTypes, channels, isActive, secrets }: NewWebhook,
+  stamps: Stamps,
+): WebhookRecord {
+  return frozen(structuredClone({ id, tenantId, name, eventTypes, channels, isActive, secrets, ...stamps }));
+}
+
+/** Frozen through and through but for its dates: those are copied. */
+function handedOut(record: WebhookRecord): WebhookRecord {
+  return {
+    ...record,
+    createdAt: new Date(record.createdAt),
+    updatedAt: new Date(record.updatedAt),
+    secrets: copiedSecrets(record.secrets),
+  };
+}
+
+export function copiedSecrets(secrets: WebhookRecord['secrets']): WebhookRecord['secrets'] {
+  return secrets.map(({ key, expiresAt }) => ({ key, expiresAt: expiresAt && new Date(expiresAt) }));
+}
