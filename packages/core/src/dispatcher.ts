@@ -83,7 +83,12 @@ export function createDispatcher<Tx = never, const Catalog extends EventCatalog 
     deliveries: storage.deliveries,
     deliverer: deliverer({ ...shared, deliveries: storage.deliveries, disable: webhooks.disable }),
   });
-  const { prepare, publish } = publisher({ ...shared, deliveries: storage.deliveries, limits, worker });
+  const { check, prepare, publish } = publisher({
+    ...shared,
+    deliveries: storage.deliveries,
+    limits,
+    worker,
+  });
   const retention = new Retention(storage.log, settings.retentionMs, announcer);
   const { disable, ...publicWebhooks } = webhooks;
 
@@ -91,7 +96,8 @@ export function createDispatcher<Tx = never, const Catalog extends EventCatalog 
     given: readonly GivenEvent[],
     tx: Tx | undefined,
   ): Promise<readonly Dispatched[]> {
-    const events = await Promise.all(given.map(prepare));
+    if (options.events) await Promise.all(given.map(check));
+    const events = given.map(prepare);
     const published = await publish(events, tx);
     for (const [i, event] of events.entries()) announceDispatched(event, published[i]!);
     return published;

@@ -34,11 +34,14 @@ export function gather<Item, Result>(
   }
 
   async function writeBatch(calls: readonly Call[]): Promise<void> {
-    const [only] = calls;
     try {
-      const results = await write(calls.length === 1 ? only!.items : calls.flatMap((call) => call.items));
-      let start = 0;
-      for (const { items, resolve } of calls) resolve(results.slice(start, (start += items.length)));
+      const results = await write(calls.length === 1 ? calls[0]!.items : calls.flatMap((call) => call.items));
+      let end = 0;
+      for (const { items, resolve } of calls) {
+        const start = end;
+        end += items.length;
+        resolve(results.slice(start, end));
+      }
     } catch (error) {
       if (calls.length > 1 && isOnesFault(error)) for (const call of calls) await writeBatch([call]);
       else for (const { reject } of calls) reject(error);

@@ -31,8 +31,10 @@ export interface PublisherOptions<Tx> {
 }
 
 export interface Publisher<Tx> {
-  /** Checks an event and gives it its id; nothing is stored yet. */
-  prepare(given: GivenEvent): Promise<NewEvent>;
+  /** Asks the catalog, where there is one. */
+  check(given: GivenEvent): Promise<void>;
+  /** Checks everything else, and gives the event its id; nothing is stored yet. */
+  prepare(given: GivenEvent): NewEvent;
   /** Stores events of one call: all or none. */
   publish(events: readonly NewEvent[], tx?: Tx): Promise<readonly Published[]>;
 }
@@ -55,25 +57,33 @@ export function publisher<Tx>(options: PublisherOptions<Tx>): Publisher<Tx> {
     return keys;
   }
 
-  async function prepare({ type, payload, details }: GivenEvent): Promise<NewEvent> {
+  async function check({ type, payload }: GivenEvent): Promise<void> {
+    if (!catalog) return;
+    await checkPayload(
+      catalog,
+      type,
+      payload instanceof RawJson ? JSON.parse(payloadText(payload, limits)) : payload,
+    );
+  }
+
+  function prepare({ type, payload, details }: GivenEvent): NewEvent {
     const keys = keysOf(type);
     const given = details ? parse(eventDetailsSchema, details, 'invalid_option', 'event details') : noDetails;
-    const { occurredAt = new Date(now()), cacheScope, idempotencyKey, ...rest } = given;
-    if (catalog && !(payload instanceof RawJson)) await checkPayload(catalog, type, payload);
-    const text = payloadText(payload, limits);
-    if (catalog && payload instanceof RawJson) await checkPayload(catalog, type, JSON.parse(text));
-    const event = {
+    // Field by field: this is done for every event, and copying objects would be most of it.
+    const event: NewEvent = {
       id: ids.event(),
+      tenantId: given.tenantId,
       type,
-      payload: text,
-      occurredAt,
-      cacheScope: cacheScope && payloadText(cacheScope, limits),
+      payload: payloadText(payload, limits),
+      occurredAt: given.occurredAt ?? new Date(now()),
+      namespaceId: given.namespaceId,
+      subject: given.subject,
+      cacheScope: given.cacheScope && payloadText(given.cacheScope, limits),
       keys,
-      ...rest,
     };
-    return idempotencyKey === undefined
-      ? event
-      : { ...event, idempotencyKey, fingerprint: fingerprintOf(event, details?.occurredAt) };
+    const { idempotencyKey } = given;
+    if (idempotencyKey === undefined) return event;
+    return { ...event, idempotencyKey, fingerprint: fingerprintOf(event, given.occurredAt) };
   }
 
   async function write(events: readonly NewEvent[]): Promise<readonly Published[]> {
@@ -92,6 +102,7 @@ export function publisher<Tx>(options: PublisherOptions<Tx>): Publisher<Tx> {
   const gathered = gather(write, { maxItems: maxBatch, isOnesFault: isRefused });
 
   return {
+    check,
     prepare,
     async publish(events, tx) {
       if (events.length === 0) return [];
@@ -106,7 +117,7 @@ export function publisher<Tx>(options: PublisherOptions<Tx>): Publisher<Tx> {
 const isRefused = (error: unknown): boolean => isPosthornError(error) && error.code !== 'storage_failed';
 
 /** Equal for two events that mean the same. The time counts only where the application gave it. */
-function fingerprintOf(event: Omit<NewEvent, 'keys'>, occurredAt: Date | undefined): string {
+function fingerprintOf(event: NewEvent, occurredAt: Date | undefined): string {
   const { type, namespaceId, subject, cacheScope, payload } = event;
   const rest = [type, namespaceId, subject?.type, subject?.id, cacheScope, occurredAt?.toISOString()];
   return createHash('sha256').update(JSON.stringify(rest)).update(payload).digest('base64url');

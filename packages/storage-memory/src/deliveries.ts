@@ -26,7 +26,8 @@ export interface Queue extends DeliveryStore {
 
 /**
  * A pending delivery is either in its webhook's lane, because it is due, or an alarm is set for when it will be. One
- * that is being sent has an alarm for the end of its lease, and a token by which it is found.
+ * that is being sent has an alarm for the end of its lease, and a token by which it is found; when its lease is over
+ * it stands in the lane as well, and its token holds until somebody claims it.
  */
 export function deliveryQueue(
   journal: Journal,
@@ -45,11 +46,19 @@ export function deliveryQueue(
     delivery.token = undefined;
   }
 
-  function makeDue(delivery: DeliveryEntry, at: number): void {
+  /** Lets what is due by now into the lanes, before anything newer: so they stay in the order of due times. */
+  function wake(): number {
+    const time = now();
+    for (let due = alarms.takeDue(time); due; due = alarms.takeDue(time)) lanes.push(due);
+    return time;
+  }
+
+  function makeDue(delivery: DeliveryEntry): void {
+    const time = wake();
     if (delivery.isFinished) journal.finished(delivery, false);
     halt(delivery);
     delivery.status = 'pending';
-    delivery.at = at;
+    delivery.at = time;
     lanes.push(delivery);
   }
 
@@ -61,10 +70,10 @@ export function deliveryQueue(
   }
 
   function claimDue({ limit, leaseMs, webhookLimit, inFlight }: ClaimOptions): Claim[] {
-    const time = now();
-    for (let due = alarms.takeDue(time); due; due = alarms.takeDue(time)) makeDue(due, due.at);
+    const time = wake();
     const room = (webhook: WebhookEntry): number => webhookLimit - (inFlight.get(webhook.record.id) ?? 0);
-    return lanes.take(limit, room).map((delivery) => {
+    return lanes.take(limit, room, time).map((delivery) => {
+      halt(delivery);
       const token = String(++tokens);
       delivery.status = 'sending';
       delivery.attempts++;
@@ -85,7 +94,7 @@ export function deliveryQueue(
     }
     if (next.status === 'released') {
       delivery.attempts--;
-      makeDue(delivery, now());
+      makeDue(delivery);
     } else if (next.status === 'pending') {
       halt(delivery);
       delivery.status = 'pending';
@@ -98,6 +107,7 @@ export function deliveryQueue(
     async publish(events, { claimFor } = {}) {
       const plan = planOf(events, journal, matching);
       journal.makeRoom(plan.reduce((sum, { cost }) => sum + cost, 0));
+      wake();
       const stored = new Map<NewEvent, Published>();
       for (const { event, matched } of plan) {
         const entry = journal.add(event, matched);
@@ -128,7 +138,7 @@ export function deliveryQueue(
 
     restart(delivery) {
       delivery.attemptsBefore = delivery.attempts;
-      makeDue(delivery, now());
+      makeDue(delivery);
     },
     cancel: (delivery) => finish(delivery, 'cancelled'),
     refresh: (webhook) => lanes.refresh(webhook),

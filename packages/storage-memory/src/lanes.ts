@@ -25,7 +25,7 @@ export class Lanes {
   }
 
   /** Takes the first of one lane after the other, at most `limit` in all, and of each lane what `room` allows it. */
-  take(limit: number, room: (lane: WebhookEntry) => number): DeliveryEntry[] {
+  take(limit: number, room: (lane: WebhookEntry) => number, now: number): DeliveryEntry[] {
     const taken: DeliveryEntry[] = [];
     const left = new Map<WebhookEntry, number>();
     for (const lane of this.#line) {
@@ -33,7 +33,7 @@ export class Lanes {
       const free = left.get(lane) ?? room(lane);
       // A lane without room keeps its place in line.
       if (free <= 0) continue;
-      const entry = this.#shift(lane);
+      const entry = this.#shift(lane, now);
       if (entry) {
         taken.push(entry);
         left.set(lane, free - 1);
@@ -44,14 +44,14 @@ export class Lanes {
     return taken;
   }
 
-  /** The lane's first pending delivery: what was cancelled or deleted meanwhile is dropped here, not searched for. */
-  #shift(lane: WebhookEntry): DeliveryEntry | undefined {
+  /** The lane's first delivery that is due still: what ended or was put off meanwhile is dropped here. */
+  #shift(lane: WebhookEntry, now: number): DeliveryEntry | undefined {
     for (let entry = lane.head; entry; entry = lane.head) {
       lane.head = entry.nextInLane;
       if (!lane.head) lane.tail = undefined;
       entry.nextInLane = undefined;
       entry.inLane = false;
-      if (entry.status === 'pending') return entry;
+      if (!entry.isFinished && entry.at <= now) return entry;
     }
     return undefined;
   }

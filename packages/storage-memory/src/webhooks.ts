@@ -39,8 +39,8 @@ export function webhookTable(hooks: WebhookHooks): WebhookTable {
     tenants.get(tenantId)?.byId.get(webhookId);
 
   function tenantOf(tenantId: string): Tenant {
-    let tenant = tenants.get(tenantId);
-    if (!tenant) tenants.set(tenantId, (tenant = { byId: new Map(), byPattern: new Map() }));
+    const tenant = tenants.get(tenantId) ?? { byId: new Map(), byPattern: new Map() };
+    tenants.set(tenantId, tenant);
     return tenant;
   }
 

@@ -1,0 +1,121 @@
+import { createDispatcher, failed, type Lifecycle, type PosthornError, rejected } from '@posthorn/core';
+import { memoryStorage } from '@posthorn/storage-memory';
+import { recordingChannel, testDispatcher, until } from '@posthorn/testing';
+import { expect, expectTypeOf, test } from 'vitest';
+
+const toAll = { name: 'all', eventTypes: ['*'], channels: [{ channel: 'webhook', configs: {} }] };
+
+test('every step of a delivery is announced, after it was written', async () => {
+  const channel = recordingChannel();
+  const dispatcher = testDispatcher({ channels: [channel], retry: { schedule: ['1m'], jitter: 0 } });
+  const seen: [string, string | undefined, string?][] = [];
+  dispatcher.on('webhook:created', ({ id }) => void seen.push(['webhook:created', id]));
+  dispatcher.on('webhook:updated', ({ name }) => void seen.push(['webhook:updated', name]));
+  dispatcher.on('webhook:deleted', ({ webhookId }) => void seen.push(['webhook:deleted', webhookId]));
+  dispatcher.on(
+    'event:dispatched',
+    ({ event, deliveries }) => void seen.push([`event:dispatched ${deliveries}`, event.type]),
+  );
+  dispatcher.on(
+    'delivery:failed',
+    ({ eventType, retryInMs }) => void seen.push([`delivery:failed ${retryInMs}`, eventType]),
+  );
+  dispatcher.on(
+    'delivery:delivered',
+    ({ attempt }) => void seen.push(['delivery:delivered', attempt?.outcome]),
+  );
+  dispatcher.on('delivery:dead', ({ attempt }) => void seen.push(['delivery:dead', attempt?.outcome]));
+
+  const { id } = await dispatcher.webhooks.create(toAll);
+  channel.failNext(1, failed('timeout', 'slow'));
+  await dispatcher.dispatch('a', 1);
+  await dispatcher.advance('1m');
+  channel.failNext(1, rejected('http_status', 'never'));
+  await dispatcher.dispatch('b', 1);
+  await dispatcher.drain();
+  await dispatcher.webhooks.update(id, { name: 'renamed' });
+  await dispatcher.webhooks.update(id, { name: 'renamed' });
+  await dispatcher.webhooks.delete(id);
+  await dispatcher.webhooks.delete(id);
+
+  expect(seen).toEqual([
+    ['webhook:created', id],
+    ['event:dispatched 1', 'a'],
+    ['delivery:failed 60000', 'a'],
+    ['delivery:delivered', 'delivered'],
+    ['event:dispatched 1', 'b'],
+    ['delivery:dead', 'rejected'],
+    ['webhook:updated', 'renamed'],
+    ['webhook:deleted', id],
+  ]);
+});
+
+test('a repeated idempotency key announces nothing: nothing was dispatched', async () => {
+  const dispatcher = testDispatcher({ channels: [] });
+  let count = 0;
+  dispatcher.on('event:dispatched', () => void count++);
+  await dispatcher.dispatch('a', 1, { idempotencyKey: 'k' });
+  await dispatcher.dispatch('a', 1, { idempotencyKey: 'k' });
+  expect(count).toBe(1);
+});
+
+test('a listener that throws hurts neither a delivery nor the next listener', async () => {
+  const channel = recordingChannel();
+  const dispatcher = testDispatcher({ channels: [channel] });
+  const errors: PosthornError[] = [];
+  let heard = 0;
+  dispatcher.on('error', (error) => void errors.push(error));
+  dispatcher.on('delivery:delivered', () => {
+    throw new Error('sync');
+  });
+  dispatcher.on('delivery:delivered', async () => {
+    throw new Error('async');
+  });
+  dispatcher.on('delivery:delivered', () => void heard++);
+  await dispatcher.webhooks.create(toAll);
+  await dispatcher.dispatch('a', 1);
+  await dispatcher.drain();
+  await until(() => errors.length === 2);
+  expect(heard).toBe(1);
+  expect(errors.map(({ code, cause }) => [code, (cause as Error).message])).toEqual([
+    ['listener_failed', 'sync'],
+    ['listener_failed', 'async'],
+  ]);
+  expect((await dispatcher.deliveries.list()).items).toMatchObject([{ status: 'delivered' }]);
+});
+
+test('an error that nobody listens for is a warning of the process, and never an exception', async () => {
+  const warnings: Error[] = [];
+  const onWarning = (warning: Error) => void warnings.push(warning);
+  process.on('warning', onWarning);
+  const dispatcher = testDispatcher({ channels: [recordingChannel()] });
+  dispatcher.on('webhook:created', () => {
+    throw new Error('unheard');
+  });
+  await dispatcher.webhooks.create(toAll);
+  await until(() => warnings.some((warning) => (warning as PosthornError).code === 'listener_failed'));
+  process.off('warning', onWarning);
+});
+
+test('once hears one, off hears no more, and a stranger may be taken off', async () => {
+  const dispatcher = testDispatcher({ channels: [] });
+  const heard: string[] = [];
+  const always = () => void heard.push('always');
+  dispatcher.once('event:dispatched', () => void heard.push('once')).on('event:dispatched', always);
+  await dispatcher.dispatch('a', 1);
+  await dispatcher.dispatch('a', 1);
+  dispatcher.off('event:dispatched', () => {});
+  await dispatcher.dispatch('a', 1);
+  dispatcher.off('event:dispatched', always);
+  await dispatcher.dispatch('a', 1);
+  expect(heard).toEqual(['once', 'always', 'always', 'always']);
+});
+
+test('names and facts are typed', () => {
+  const dispatcher = createDispatcher({ storage: memoryStorage(), channels: [] });
+  expectTypeOf(dispatcher.on<'delivery:failed'>)
+    .parameter(1)
+    .toEqualTypeOf<Lifecycle['delivery:failed']>();
+  // @ts-expect-error: there is no such announcement
+  dispatcher.on('delivery:exploded', () => {});
+});

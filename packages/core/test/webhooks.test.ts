@@ -1,0 +1,355 @@
+import {
+  type Channel,
+  createSecret,
+  delivered,
+  failed,
+  parseSecret,
+  type WebhookInput,
+} from '@posthorn/core';
+import { recordingChannel, testDispatcher } from '@posthorn/testing';
+import { describe, expect, test } from 'vitest';
+import { z } from 'zod';
+
+const strict: Channel<{ url: string; note?: string | undefined }> = {
+  type: 'strict',
+  config: z.strictObject({ url: z.string().trim().startsWith('http'), note: z.string().optional() }),
+  send: async ({ configs }) =>
+    configs.url.endsWith('down') ? failed('refused', 'down') : delivered({ status: 200 }),
+};
+
+const application = () => testDispatcher({ channels: [strict, recordingChannel()] });
+const input: WebhookInput = {
+  name: 'orders',
+  eventTypes: ['order.*'],
+  channels: [{ channel: 'strict', configs: { url: ' http://a ' } }],
+};
+
+describe('creating', () => {
+  test('fills in what the engine adds, and stores configs as their channel has them', async () => {
+    const { webhooks, clock } = application();
+    const webhook = await webhooks.create(input);
+    expect(webhook).toEqual({
+      id: expect.stringMatching(/^wh_[a-zA-Z0-9]{10}$/),
+      tenantId: 'default',
+      name: 'orders',
+      eventTypes: ['order.*'],
+      channels: [{ id: expect.stringMatching(/^ch_/), channel: 'strict', configs: { url: 'http://a' } }],
+      isActive: true,
+      version: 1,
+      createdAt: new Date(clock.now()),
+      updatedAt: new Date(clock.now()),
+    });
+    expect(await webhooks.get(webhook.id)).toEqual(webhook);
+    expect(await webhooks.list()).toEqual({ items: [webhook], nextCursor: null });
+  });
+
+  test('takes an id of the right form, once', async () => {
+    const { webhooks } = application();
+    expect(await webhooks.create({ ...input, id: 'wh_0123456789' })).toMatchObject({ id: 'wh_0123456789' });
+    await expect(webhooks.create({ ...input, id: 'wh_0123456789' })).rejects.toMatchObject({
+      code: 'conflict',
+    });
+  });
+
+  test.each<[string, object, (string | number)[]]>([
+    ['no name', { name: undefined }, ['name']],
+    ['an empty name', { name: '' }, ['name']],
+    ['a name of 201 characters', { name: 'x'.repeat(201) }, ['name']],
+    ['a name with a line break', { name: 'a\nb' }, ['name']],
+    ['no event types', { eventTypes: [] }, ['eventTypes']],
+    ['a pattern that is none', { eventTypes: ['a', 'b*'] }, ['eventTypes', 1]],
+    ['no channels', { channels: [] }, ['channels']],
+    [
+      'a channel that nobody registered',
+      { channels: [{ channel: 'fax', configs: {} }] },
+      ['channels', 0, 'channel'],
+    ],
+    [
+      'wrong configs',
+      { channels: [{ channel: 'strict', configs: { url: 7 } }] },
+      ['channels', 0, 'configs', 'url'],
+    ],
+    [
+      'configs with a typo',
+      { channels: [{ channel: 'strict', configs: { url: 'http://a', note_: '' } }] },
+      ['channels', 0, 'configs'],
+    ],
+    ['an id of another form', { id: 'wh_short' }, ['id']],
+    ['a field that does not exist', { active: false }, []],
+    [
+      'a binding id of its own',
+      { channels: [{ id: 'ch_0123456789', channel: 'strict', configs: {} }] },
+      ['channels', 0],
+    ],
+    ['isActive that is no boolean', { isActive: 'no' }, ['isActive']],
+  ])('refuses %s and names the field', async (_, change, path) => {
+    const { webhooks } = application();
+    await expect(webhooks.create({ ...input, ...change } as WebhookInput)).rejects.toMatchObject({
+      code: 'invalid_webhook',
+      issues: [{ path }],
+    });
+    expect((await webhooks.list()).items).toEqual([]);
+  });
+
+  test('counts the characters of a name as people do', async () => {
+    const { webhooks } = application();
+    expect(await webhooks.create({ ...input, name: '🎺'.repeat(200) })).toMatchObject({
+      name: '🎺'.repeat(200),
+    });
+    await expect(webhooks.create({ ...input, name: '🎺'.repeat(201) })).rejects.toMatchObject({
+      code: 'invalid_webhook',
+    });
+  });
+});
+
+describe('updating', () => {
+  test('moves updatedAt on a real change only, and createdAt never', async () => {
+    const { webhooks, advance } = application();
+    const created = await webhooks.create(input);
+    await advance('1h');
+    const { id, name, eventTypes, channels } = created;
+    const same = await webhooks.update(id, { name, eventTypes: [...eventTypes], channels: [...channels] });
+    expect(same).toEqual(created);
+    const renamed = await webhooks.update(id, { name: 'other' });
+    expect(renamed.createdAt).toEqual(created.createdAt);
+    expect(renamed.updatedAt.getTime() - created.updatedAt.getTime()).toBe(3_600_000);
+    expect(renamed).toMatchObject({ name: 'other', eventTypes: ['order.*'], version: 2 });
+  });
+
+  test.each(['id', 'tenantId', 'createdAt', 'updatedAt', 'version', 'secret', 'secrets', '__proto__x'])(
+    'refuses to change %s',
+    async (field) => {
+      const { webhooks } = application();
+      const { id } = await webhooks.create(input);
+      await expect(webhooks.update(id, { [field]: 'x' })).rejects.toMatchObject({ code: 'invalid_webhook' });
+    },
+  );
+
+  test('refuses a version that somebody else has changed', async () => {
+    const { webhooks } = application();
+    const { id, version } = await webhooks.create(input);
+    await webhooks.update(id, { name: 'first' }, { version });
+    await expect(webhooks.update(id, { name: 'second' }, { version })).rejects.toMatchObject({
+      code: 'conflict',
+    });
+    expect(await webhooks.get(id)).toMatchObject({ name: 'first' });
+  });
+
+  test('of many at once loses none', async () => {
+    const { webhooks } = application();
+    const { id } = await webhooks.create(input);
+    await Promise.all([
+      webhooks.update(id, { name: 'n' }),
+      webhooks.update(id, { isActive: false }),
+      webhooks.update(id, { eventTypes: ['a'] }),
+    ]);
+    expect(await webhooks.get(id)).toMatchObject({
+      name: 'n',
+      isActive: false,
+      eventTypes: ['a'],
+      version: 4,
+    });
+  });
+
+  test('keeps the id of a binding whose configs change, so that what is pending goes there', async () => {
+    const channel = recordingChannel();
+    const dispatcher = testDispatcher({ channels: [channel, strict] });
+    const webhook = await dispatcher.webhooks.create({
+      ...input,
+      channels: [...input.channels, { channel: 'webhook', configs: { to: 'old' } }],
+    });
+    await dispatcher.dispatch('order.placed', 1);
+    const updated = await dispatcher.webhooks.update(webhook.id, {
+      channels: [{ channel: 'webhook', configs: { to: 'new' } }],
+    });
+    expect(updated.channels[0]?.id).toBe(webhook.channels[1]?.id);
+    const cancelled: unknown[] = [];
+    dispatcher.on('delivery:cancelled', ({ channel: type }) => void cancelled.push(type));
+    await dispatcher.drain();
+    expect(channel.deliveries.map(({ message }) => message.configs)).toEqual([{ to: 'new' }]);
+    expect(cancelled).toEqual([null]);
+  });
+
+  test('refuses a binding id that the webhook does not have', async () => {
+    const { webhooks } = application();
+    const { id, channels } = await webhooks.create(input);
+    const other = { ...channels[0]!, id: 'ch_0123456789' };
+    await expect(webhooks.update(id, { channels: [other] })).rejects.toMatchObject({
+      issues: [{ path: ['channels', 0, 'id'] }],
+    });
+    await expect(webhooks.update(id, { channels: [channels[0]!, channels[0]!] })).rejects.toMatchObject({
+      code: 'invalid_webhook',
+    });
+  });
+
+  test("another tenant's webhook is not found, by any call", async () => {
+    const { webhooks } = application();
+    const { id } = await webhooks.create(input);
+    const options = { tenantId: 'other' };
+    const notFound = { code: 'not_found' };
+    await expect(webhooks.get(id, options)).rejects.toMatchObject(notFound);
+    await expect(webhooks.update(id, { name: 'x' }, options)).rejects.toMatchObject(notFound);
+    await expect(webhooks.revealSecret(id, options)).rejects.toMatchObject(notFound);
+    await expect(webhooks.rotateSecret(id, options)).rejects.toMatchObject(notFound);
+    await expect(webhooks.test(id, options)).rejects.toMatchObject(notFound);
+    expect(await webhooks.delete(id, options)).toBe(false);
+    expect((await webhooks.list(options)).items).toEqual([]);
+    expect(await webhooks.get(id)).toMatchObject({ name: 'orders', version: 1 });
+  });
+});
+
+describe('listing', () => {
+  test('pages through all of them, newest first, each once', async () => {
+    const { webhooks } = application();
+    const made: string[] = [];
+    for (let i = 0; i < 7; i++) made.unshift((await webhooks.create({ ...input, name: `w${i}` })).id);
+    const seen: string[] = [];
+    let cursor: string | null | undefined;
+    do {
+      const page = await webhooks.list({ limit: 3, ...(cursor && { cursor }) });
+      seen.push(...page.items.map(({ id }) => id));
+      cursor = page.nextCursor;
+    } while (cursor);
+    expect(seen).toEqual(made);
+  });
+
+  test('finds those that an event of a type would go to', async () => {
+    const { webhooks } = application();
+    await webhooks.create(input);
+    await webhooks.create({ ...input, eventTypes: ['other'] });
+    expect((await webhooks.list({ eventType: 'order.placed' })).items).toMatchObject([
+      { eventTypes: ['order.*'] },
+    ]);
+    expect((await webhooks.list({ isActive: false })).items).toEqual([]);
+  });
+
+  test.each([0, -1, 1.5, 1001, Number.NaN])('refuses a limit of %s', async (limit) => {
+    await expect(application().webhooks.list({ limit })).rejects.toMatchObject({ code: 'invalid_option' });
+  });
+
+  test('refuses a cursor that no page came with', async () => {
+    await expect(application().webhooks.list({ cursor: 'x' })).rejects.toMatchObject({
+      code: 'invalid_option',
+    });
+  });
+});
+
+describe('secrets', () => {
+  test('are shown by one call, and by no other', async () => {
+    const { webhooks } = application();
+    const secret = createSecret();
+    const webhook = await webhooks.create({ ...input, secret });
+    expect(await webhooks.revealSecret(webhook.id)).toBe(secret);
+    const shown = [
+      webhook,
+      await webhooks.get(webhook.id),
+      await webhooks.list(),
+      await webhooks.update(webhook.id, { name: 'x' }),
+    ];
+    expect(JSON.stringify(shown)).not.toContain(secret);
+  });
+
+  test('each webhook has its own, of 32 random bytes', async () => {
+    const { webhooks } = application();
+    const [a, b] = [await webhooks.create(input), await webhooks.create(input)];
+    const secrets = [await webhooks.revealSecret(a.id), await webhooks.revealSecret(b.id)];
+    expect(secrets[0]).not.toBe(secrets[1]);
+    expect(parseSecret(secrets[0]).bytes).toHaveLength(32);
+  });
+
+  test('rotate: the new one first, the old one beside it until the overlap is over', async () => {
+    const channel = recordingChannel();
+    const dispatcher = testDispatcher({ channels: [channel] });
+    const { id, updatedAt } = await dispatcher.webhooks.create({
+      name: 'w',
+      eventTypes: ['*'],
+      channels: [{ channel: 'webhook', configs: {} }],
+    });
+    const old = await dispatcher.webhooks.revealSecret(id);
+    await dispatcher.advance('1m');
+    const fresh = await dispatcher.webhooks.rotateSecret(id, { overlap: '2h' });
+    expect(await dispatcher.webhooks.revealSecret(id)).toBe(fresh);
+    const signing = async () => {
+      await dispatcher.dispatch('a', 1);
+      await dispatcher.drain();
+      return channel.deliveries.at(-1)?.message.secrets;
+    };
+    expect(await signing()).toEqual([fresh, old]);
+    await dispatcher.advance('2h');
+    expect(await signing()).toEqual([fresh]);
+    expect((await dispatcher.webhooks.get(id)).updatedAt).toEqual(updatedAt);
+  });
+
+  test('ten old ones may live, not eleven', async () => {
+    const { webhooks, advance } = application();
+    const { id } = await webhooks.create(input);
+    for (let i = 0; i < 10; i++) await webhooks.rotateSecret(id);
+    await expect(webhooks.rotateSecret(id)).rejects.toMatchObject({ code: 'too_many_secrets' });
+    await advance('24h');
+    await webhooks.rotateSecret(id, { kind: 'v1a' });
+    expect(await webhooks.revealSecret(id)).toMatch(/^whsk_/);
+  });
+
+  const base64 = (length: number) => Buffer.alloc(length, 7).toString('base64');
+  test.each([
+    '',
+    'whsec_',
+    'whsec_%',
+    'short',
+    `whsec_${base64(23)}`,
+    `whsec_${base64(65)}`,
+    `whsec_${Buffer.alloc(24, 251).toString('base64url')}`,
+    `hwsec_${base64(24)}`,
+    `whpk_${base64(32)}`,
+    `whsk_${base64(64)}`,
+    `whsk_${base64(32)}`,
+    ` whsec_${base64(24)}`,
+  ])('refuse %j without repeating it', async (secret) => {
+    const { webhooks } = application();
+    const error = await webhooks.create({ ...input, secret }).catch((e) => e);
+    expect(error).toMatchObject({ code: 'invalid_secret' });
+    if (secret.length > 6) expect(error.message).not.toContain(secret);
+    expect((await webhooks.list()).items).toEqual([]);
+  });
+
+  test('of both kinds are made so that they can be read', () => {
+    expect(parseSecret(createSecret('v1'))).toMatchObject({ kind: 'v1' });
+    expect(parseSecret(createSecret('v1a'))).toMatchObject({ kind: 'v1a' });
+    expect(() => parseSecret(undefined)).toThrow(expect.objectContaining({ code: 'invalid_secret' }));
+  });
+});
+
+describe('a test send', () => {
+  test('reaches each channel at once, says how it went, and leaves no trace', async () => {
+    const channel = recordingChannel();
+    const dispatcher = testDispatcher({ channels: [channel, strict] });
+    const { id, channels } = await dispatcher.webhooks.create({
+      ...input,
+      isActive: false,
+      channels: [
+        { channel: 'strict', configs: { url: 'http://up' } },
+        { channel: 'strict', configs: { url: 'http://down' } },
+        { channel: 'webhook', configs: {} },
+      ],
+    });
+    expect(await dispatcher.webhooks.test(id, { type: 'order.placed', payload: { n: 1 } })).toEqual([
+      { bindingId: channels[0]?.id, channel: 'strict', verdict: { outcome: 'delivered', status: 200 } },
+      {
+        bindingId: channels[1]?.id,
+        channel: 'strict',
+        verdict: { outcome: 'failed', kind: 'refused', message: 'down' },
+      },
+      { bindingId: channels[2]?.id, channel: 'webhook', verdict: { outcome: 'delivered' } },
+    ]);
+    expect(channel.deliveries).toMatchObject([{ type: 'order.placed', payload: { n: 1 } }]);
+    expect((await dispatcher.events.list()).items).toEqual([]);
+    expect((await dispatcher.deliveries.list()).items).toEqual([]);
+  });
+
+  test('refuses a type or payload that could not be dispatched', async () => {
+    const { webhooks } = application();
+    const { id } = await webhooks.create(input);
+    await expect(webhooks.test(id, { type: '*' })).rejects.toMatchObject({ code: 'invalid_event_type' });
+    await expect(webhooks.test(id, { payload: 1n })).rejects.toMatchObject({ code: 'invalid_payload' });
+  });
+});

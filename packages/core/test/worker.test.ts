@@ -1,0 +1,569 @@
+import {
+  type Channel,
+  createDispatcher,
+  type Deliveries,
+  type DispatcherOptions,
+  delivered,
+  failed,
+  gone,
+  type Message,
+  rejected,
+  type Storage,
+  type Verdict,
+} from '@posthorn/core';
+import { memoryStorage } from '@posthorn/storage-memory';
+import { recordingChannel, testDispatcher, until, virtualClock } from '@posthorn/testing';
+import { describe, expect, test } from 'vitest';
+import { z } from 'zod';
+
+const toAll = { name: 'all', eventTypes: ['*'], channels: [{ channel: 'webhook', configs: {} }] };
+
+/** A channel whose sends stay open until the test answers them. */
+function openChannel(deadlineMs?: number) {
+  const sends: { message: Message; signal: AbortSignal; answer: (verdict: Verdict) => void }[] = [];
+  const channel: Channel = {
+    type: 'webhook',
+    config: z.unknown(),
+    send: (message, signal) => new Promise((resolve) => sends.push({ message, signal, answer: resolve })),
+    ...(deadlineMs !== undefined && { deadlineMs: () => deadlineMs }),
+  };
+  return { channel, sends };
+}
+
+async function started(options: Partial<DispatcherOptions> = {}) {
+  const clock = virtualClock();
+  const { channel, sends } = openChannel();
+  const dispatcher = createDispatcher({
+    storage: memoryStorage({ now: clock.now }),
+    channels: [channel],
+    pollInterval: 10,
+    ...options,
+  });
+  const webhook = await dispatcher.webhooks.create(toAll);
+  dispatcher.start();
+  return { clock, dispatcher, sends, webhook };
+}
+
+const statuses = async ({ deliveries }: { deliveries: Deliveries }): Promise<string[]> =>
+  (await deliveries.list({ limit: 1000 })).items.map(({ status }) => status);
+
+describe('retries', () => {
+  test('come at the times of the schedule, and end in dead', async () => {
+    const channel = recordingChannel();
+    const dispatcher = testDispatcher({ channels: [channel], retry: { jitter: 0 } });
+    channel.answerWith(() => failed('http_status', 'answered 500', { status: 500 }));
+    const dead: unknown[] = [];
+    dispatcher.on('delivery:dead', (facts) => void dead.push(facts));
+    await dispatcher.webhooks.create(toAll);
+    const begin = dispatcher.clock.now();
+    await dispatcher.dispatch('a', 1);
+    await dispatcher.advance('30d');
+    const waits = channel.attempts.map(({ message }) => (message.startedAt.getTime() - begin) / 60_000);
+    const minute = [0, 5 / 60, 35 / 60, 5 + 35 / 60].map((value) => Math.round(value * 1e6));
+    expect(waits.slice(0, 4).map((value) => Math.round(value * 1e6))).toEqual(minute);
+    expect(channel.attempts).toHaveLength(11);
+    expect(waits.at(-1)).toBeCloseTo(75.6 * 60, -1);
+    expect(dead).toHaveLength(1);
+    const [delivery] = (await dispatcher.deliveries.list()).items;
+    expect(delivery).toMatchObject({ status: 'dead', attempts: 11 });
+    const attempts = await dispatcher.deliveries.attempts(delivery!.id);
+    expect(attempts.map(({ number }) => number)).toEqual([1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11]);
+    expect(attempts[10]).toMatchObject({
+      outcome: 'failed',
+      kind: 'http_status',
+      status: 500,
+      message: 'answered 500',
+    });
+  });
+
+  test('of a thousand failures at one instant are spread evenly over ± 20 %', async () => {
+    const run = async () => {
+      const channel = recordingChannel();
+      const dispatcher = testDispatcher({
+        channels: [channel],
+        retry: { schedule: ['60s'] },
+        concurrency: 1000,
+        webhookConcurrency: 1000,
+        seed: 7,
+      });
+      await dispatcher.webhooks.create(toAll);
+      channel.failNext(1000);
+      const begin = dispatcher.clock.now();
+      await dispatcher.dispatchMany(Array.from({ length: 1000 }, () => ({ type: 'a', payload: 1 })));
+      await dispatcher.advance('2m');
+      return channel.deliveries.map(({ message }) => message.startedAt.getTime() - begin);
+    };
+    const delays = await run();
+    expect(delays).toHaveLength(1000);
+    const buckets = new Map<number, number>();
+    for (const delay of delays)
+      buckets.set(Math.floor(delay / 1000), (buckets.get(Math.floor(delay / 1000)) ?? 0) + 1);
+    expect(Math.max(...buckets.values())).toBeLessThanOrEqual(80);
+    expect(Math.min(...delays)).toBeGreaterThanOrEqual(48_000);
+    expect(Math.max(...delays)).toBeLessThanOrEqual(72_000);
+    expect(await run()).toEqual(delays);
+  });
+
+  test('wait as long as the receiver asks', async () => {
+    const channel = recordingChannel();
+    const dispatcher = testDispatcher({ channels: [channel] });
+    await dispatcher.webhooks.create(toAll);
+    channel.failNext(1, failed('http_status', 'answered 429', { status: 429, retryAfterMs: 120_000 }));
+    await dispatcher.dispatch('a', 1);
+    await dispatcher.advance(119_000);
+    expect(channel.deliveries).toHaveLength(0);
+    await dispatcher.advance(1_000);
+    expect(channel.deliveries).toHaveLength(1);
+  });
+
+  test('are not made where the receiver will never take it', async () => {
+    const channel = recordingChannel();
+    const dispatcher = testDispatcher({ channels: [channel] });
+    await dispatcher.webhooks.create(toAll);
+    channel.failNext(1, rejected('http_status', 'never'));
+    await dispatcher.dispatch('a', 1);
+    await dispatcher.advance('30d');
+    expect(channel.attempts).toHaveLength(1);
+    expect(await statuses(dispatcher)).toEqual(['dead']);
+  });
+
+  test('asked for by hand start a whole new schedule, and number on', async () => {
+    const channel = recordingChannel();
+    const dispatcher = testDispatcher({ channels: [channel], retry: { schedule: ['1m'] } });
+    await dispatcher.webhooks.create(toAll);
+    channel.failNext(3);
+    await dispatcher.dispatch('a', 1);
+    await dispatcher.advance('1h');
+    const { id } = (await dispatcher.deliveries.list({ status: ['dead'] })).items[0]!;
+    expect(await dispatcher.deliveries.retry(id)).toMatchObject({
+      status: 'pending',
+      attempts: 2,
+      attemptsBefore: 2,
+    });
+    await dispatcher.advance('1h');
+    expect(await dispatcher.deliveries.get(id)).toMatchObject({ status: 'delivered', attempts: 4 });
+    expect((await dispatcher.deliveries.attempts(id)).map(({ number }) => number)).toEqual([1, 2, 3, 4]);
+    await dispatcher.deliveries.retry(id);
+    await dispatcher.drain();
+    await dispatcher.deliveries.retry(id);
+    await dispatcher.drain();
+    expect(channel.deliveries).toHaveLength(3);
+  });
+});
+
+describe('a receiver that is gone', () => {
+  test('disables its webhook, once, and what is queued waits', async () => {
+    const channel = recordingChannel();
+    const dispatcher = testDispatcher({ channels: [channel], webhookConcurrency: 5 });
+    const { id } = await dispatcher.webhooks.create(toAll);
+    const disabled: unknown[] = [];
+    dispatcher.on(
+      'webhook:disabled',
+      ({ webhook, reason }) => void disabled.push([webhook.isActive, reason]),
+    );
+    channel.answerWith(() => gone('http_status', 'answered 410', { status: 410 }));
+    await dispatcher.dispatchMany(Array.from({ length: 200 }, () => ({ type: 'a', payload: 1 })));
+    await dispatcher.drain();
+    expect(channel.attempts.length).toBeLessThanOrEqual(10);
+    expect(disabled).toEqual([[false, 'answered 410']]);
+    expect((await dispatcher.deliveries.list({ status: ['pending'], limit: 1000 })).items.length).toBe(
+      200 - channel.attempts.length,
+    );
+    channel.reset();
+    await dispatcher.webhooks.update(id, { isActive: true });
+    await dispatcher.drain();
+    expect((await dispatcher.deliveries.list({ status: ['pending'] })).items).toEqual([]);
+  });
+});
+
+describe('a paused webhook', () => {
+  test('gets no new deliveries, and its pending ones wait until it is active again', async () => {
+    const channel = recordingChannel();
+    const dispatcher = testDispatcher({ channels: [channel] });
+    const { id } = await dispatcher.webhooks.create(toAll);
+    await dispatcher.dispatch('a', 'before');
+    await dispatcher.webhooks.update(id, { isActive: false });
+    expect(await dispatcher.dispatch('a', 'meanwhile')).toMatchObject({ deliveries: 0 });
+    await dispatcher.advance('1d');
+    expect(channel.attempts).toEqual([]);
+    await dispatcher.webhooks.update(id, { isActive: true });
+    await dispatcher.drain();
+    expect(channel.deliveries.map(({ payload }) => payload)).toEqual(['before']);
+  });
+
+  test('that is deleted cancels them', async () => {
+    const dispatcher = testDispatcher({ channels: [recordingChannel()] });
+    const { id } = await dispatcher.webhooks.create(toAll);
+    await dispatcher.dispatch('a', 1);
+    expect(await dispatcher.webhooks.delete(id)).toBe(true);
+    await dispatcher.drain();
+    expect(await statuses(dispatcher)).toEqual(['cancelled']);
+    const [delivery] = (await dispatcher.deliveries.list()).items;
+    await expect(dispatcher.deliveries.retry(delivery!.id)).rejects.toMatchObject({ code: 'conflict' });
+  });
+});
+
+describe('deliveries', () => {
+  test('can be cancelled while they wait, and not after', async () => {
+    const channel = recordingChannel();
+    const dispatcher = testDispatcher({ channels: [channel] });
+    await dispatcher.webhooks.create(toAll);
+    const { eventId } = await dispatcher.dispatch('a', 1);
+    const { id } = (await dispatcher.deliveries.list({ eventId })).items[0]!;
+    expect(await dispatcher.deliveries.cancel(id)).toMatchObject({ status: 'cancelled', dueAt: null });
+    await dispatcher.drain();
+    expect(channel.attempts).toEqual([]);
+    await expect(dispatcher.deliveries.cancel(id)).rejects.toMatchObject({ code: 'conflict' });
+  });
+
+  test.each(['dlv_x', '', 'evt_0000000000000000000000', undefined as never, {} as never])(
+    'are not found by %j',
+    async (id) => {
+      const { deliveries, events } = testDispatcher({ channels: [] });
+      for (const call of [
+        deliveries.get(id),
+        deliveries.attempts(id),
+        deliveries.retry(id),
+        deliveries.cancel(id),
+        events.get(id),
+      ]) {
+        await expect(call).rejects.toMatchObject({ code: 'not_found' });
+      }
+    },
+  );
+});
+
+describe('concurrency', () => {
+  test('is at most the limit of the process, and a free slot is used at once', async () => {
+    const { dispatcher, sends } = await started({ concurrency: 3, webhookConcurrency: 100 });
+    await dispatcher.dispatchMany(Array.from({ length: 10 }, (_, i) => ({ type: 'a', payload: i })));
+    await until(() => sends.length === 3);
+    for (let answered = 0; answered < 10; answered++) {
+      await until(() => sends.length === Math.min(10, answered + 3));
+      sends[answered]?.answer(delivered());
+    }
+    await dispatcher.drain();
+    expect(sends).toHaveLength(10);
+    await dispatcher.stop();
+  });
+
+  test('is at most the limit of a webhook, so that a slow one cannot take every slot', async () => {
+    const { dispatcher, sends, webhook } = await started({ concurrency: 10, webhookConcurrency: 4 });
+    const fast = await dispatcher.webhooks.create({ ...toAll, name: 'fast', eventTypes: ['b'] });
+    await dispatcher.dispatchMany(Array.from({ length: 50 }, () => ({ type: 'a', payload: 1 })));
+    await until(() => sends.length === 4);
+    await dispatcher.webhooks.update(webhook.id, { eventTypes: ['a'] });
+    await dispatcher.dispatchMany(Array.from({ length: 4 }, () => ({ type: 'b', payload: 1 })));
+    await until(() => sends.length === 8);
+    expect(sends.filter(({ message }) => message.webhook.id === fast.id)).toHaveLength(4);
+    for (const { answer } of sends) answer(delivered());
+    await until(() => sends.length > 8);
+    await dispatcher.stop({ grace: 0 });
+  });
+});
+
+describe('an attempt', () => {
+  test('ends at its deadline, whatever its channel does, and is a failure', async () => {
+    const { channel, sends } = openChannel(30);
+    const { dispatcher } = await started({ channels: [channel] });
+    const facts: unknown[] = [];
+    dispatcher.on('delivery:failed', ({ attempt }) => void facts.push(attempt));
+    await dispatcher.dispatch('a', 1);
+    await until(() => facts.length === 1);
+    expect(facts).toMatchObject([{ outcome: 'failed', kind: 'timeout', number: 1 }]);
+    expect(sends[0]?.signal.aborted).toBe(true);
+    sends[0]?.answer(delivered());
+    expect(await statuses(dispatcher)).toEqual(['pending']);
+    await dispatcher.stop();
+  });
+
+  test.each<[string, () => Promise<Verdict>, string]>([
+    ['rejects', () => Promise.reject(new Error('boom')), 'Error: boom'],
+    [
+      'throws',
+      () => {
+        throw new TypeError('bang');
+      },
+      'TypeError: bang',
+    ],
+    ['throws what is no error', () => Promise.reject('text'), 'a thrown a string'],
+    [
+      'answers nothing',
+      () => Promise.resolve(undefined as never),
+      'the channel returned undefined that is no verdict',
+    ],
+    [
+      'answers nonsense',
+      () => Promise.resolve({ outcome: 'maybe' } as never),
+      'the channel returned an object that is no verdict',
+    ],
+  ])('of a channel that %s has failed', async (_, send, message) => {
+    const dispatcher = testDispatcher({ channels: [{ type: 'webhook', config: z.unknown(), send }] });
+    await dispatcher.webhooks.create(toAll);
+    await dispatcher.dispatch('a', 1);
+    await dispatcher.drain();
+    const [delivery] = (await dispatcher.deliveries.list()).items;
+    expect(await dispatcher.deliveries.attempts(delivery!.id)).toMatchObject([
+      { outcome: 'failed', kind: 'channel_error', message },
+    ]);
+  });
+
+  test('keeps 16 KiB of an answer', async () => {
+    const channel = recordingChannel();
+    channel.answerWith(() => delivered({ status: 200, response: 'x'.repeat(20_000) }));
+    const dispatcher = testDispatcher({ channels: [channel] });
+    await dispatcher.webhooks.create(toAll);
+    await dispatcher.dispatch('a', 1);
+    await dispatcher.drain();
+    const [delivery] = (await dispatcher.deliveries.list()).items;
+    const [attempt] = await dispatcher.deliveries.attempts(delivery!.id);
+    expect(attempt?.response).toHaveLength(16 * 1024);
+  });
+
+  test('whose channel this process does not have fails, and another process may try', async () => {
+    const storage = memoryStorage();
+    const { webhooks } = createDispatcher({ storage, channels: [recordingChannel()] });
+    await webhooks.create(toAll);
+    const dispatcher = createDispatcher({ storage, channels: [] });
+    await dispatcher.dispatch('a', 1);
+    await dispatcher.drain();
+    const [delivery] = (await dispatcher.deliveries.list()).items;
+    expect(delivery).toMatchObject({ status: 'pending' });
+    expect(await dispatcher.deliveries.attempts(delivery!.id)).toMatchObject([{ kind: 'config' }]);
+  });
+
+  test('that workers died at as often as it may be tried is not begun again', async () => {
+    const clock = virtualClock();
+    const storage = memoryStorage({ now: clock.now });
+    const channel = recordingChannel();
+    const dispatcher = createDispatcher({ storage, channels: [channel], retry: { schedule: ['1s'] } });
+    await dispatcher.webhooks.create(toAll);
+    await dispatcher.dispatch('a', 1);
+    const dies = { limit: 1, leaseMs: 1_000, webhookLimit: 1, inFlight: new Map() };
+    for (let crash = 0; crash < 2; crash++) {
+      expect(await storage.deliveries.claim(dies)).toHaveLength(1);
+      clock.advance('1s');
+    }
+    await dispatcher.drain();
+    expect(channel.attempts).toEqual([]);
+    expect(await statuses(dispatcher)).toEqual(['dead']);
+  });
+});
+
+describe('leases', () => {
+  test('are renewed while an attempt goes on', async () => {
+    const { dispatcher, sends, clock } = await started({ lease: 60 });
+    await dispatcher.dispatch('a', 1);
+    await until(() => sends.length === 1);
+    // In steps shorter than the lease the clock goes far beyond it; a lease that is not renewed would be claimed again.
+    const lost: unknown[] = [];
+    dispatcher.on('delivery:lost', (facts) => void lost.push(facts));
+    let renewals = 0;
+    await until(() => {
+      clock.advance(1);
+      return ++renewals > 60;
+    });
+    expect(sends).toHaveLength(1);
+    sends[0]?.answer(delivered());
+    await until(async () => (await statuses(dispatcher))[0] === 'delivered');
+    expect(lost).toEqual([]);
+    await dispatcher.stop();
+  });
+
+  test('that were lost end the attempt, and its late result changes nothing', async () => {
+    const { dispatcher, sends } = await started({ lease: 30 });
+    await dispatcher.dispatch('a', 1);
+    await until(() => sends.length === 1);
+    const lost: unknown[] = [];
+    dispatcher.on('delivery:lost', ({ deliveryId }) => void lost.push(deliveryId));
+    const { id } = (await dispatcher.deliveries.list()).items[0]!;
+    await dispatcher.deliveries.cancel(id);
+    await until(() => lost.length === 1);
+    expect(sends[0]?.signal.aborted).toBe(true);
+    sends[0]?.answer(delivered());
+    expect(await statuses(dispatcher)).toEqual(['cancelled']);
+    expect(await dispatcher.deliveries.attempts(id)).toEqual([]);
+    await dispatcher.stop();
+  });
+});
+
+describe('stopping', () => {
+  test('claims no more, and waits for what is under way', async () => {
+    const { dispatcher, sends } = await started({ webhookConcurrency: 2 });
+    await dispatcher.dispatchMany(Array.from({ length: 5 }, () => ({ type: 'a', payload: 1 })));
+    await until(() => sends.length === 2);
+    const stopping = dispatcher.stop({ grace: '10s' });
+    for (const { answer } of sends) answer(delivered());
+    await stopping;
+    expect(sends).toHaveLength(2);
+    expect((await statuses(dispatcher)).sort()).toEqual([
+      'delivered',
+      'delivered',
+      'pending',
+      'pending',
+      'pending',
+    ]);
+  });
+
+  test('gives back after the grace time what did not finish: due at once, and not counted', async () => {
+    const { dispatcher, sends } = await started();
+    const released: unknown[] = [];
+    dispatcher.on('delivery:released', (facts) => void released.push(facts));
+    await dispatcher.dispatch('a', 1);
+    await until(() => sends.length === 1);
+    await dispatcher.stop({ grace: 20 });
+    expect(sends[0]?.signal.aborted).toBe(true);
+    expect((await dispatcher.deliveries.list()).items).toMatchObject([{ status: 'pending', attempts: 0 }]);
+    expect(released).toHaveLength(1);
+    dispatcher.start();
+    await until(() => sends.length === 2);
+    sends[1]?.answer(delivered());
+    await dispatcher.drain();
+    await dispatcher.stop();
+    expect(await statuses(dispatcher)).toEqual(['delivered']);
+  });
+
+  test('gives back what was claimed but never started', async () => {
+    const storage = memoryStorage();
+    let hold: (() => void) | undefined;
+    const slow: Storage = {
+      ...storage,
+      deliveries: {
+        ...storage.deliveries,
+        async claim(options) {
+          await new Promise<void>((resolve) => {
+            hold = resolve;
+          });
+          return storage.deliveries.claim(options);
+        },
+      },
+    };
+    const channel = recordingChannel();
+    const dispatcher = createDispatcher({ storage: slow, channels: [channel] });
+    await dispatcher.webhooks.create(toAll);
+    await dispatcher.dispatch('a', 1);
+    dispatcher.start();
+    await until(() => hold);
+    const stopping = dispatcher.stop();
+    hold?.();
+    await stopping;
+    expect(channel.attempts).toEqual([]);
+    expect((await dispatcher.deliveries.list()).items).toMatchObject([{ status: 'pending', attempts: 0 }]);
+  });
+
+  test('twice at once is once, and stopping what never started is nothing', async () => {
+    const { dispatcher } = await started();
+    let stops = 0;
+    dispatcher.on('worker:stopped', () => void stops++);
+    await Promise.all([dispatcher.stop(), dispatcher.stop()]);
+    await dispatcher.stop();
+    expect(stops).toBe(1);
+  });
+});
+
+describe('draining', () => {
+  test('works through everything that is due, without a start, and leaves what is not', async () => {
+    const channel = recordingChannel();
+    const dispatcher = testDispatcher({ channels: [channel] });
+    await dispatcher.webhooks.create(toAll);
+    await dispatcher.dispatchMany(Array.from({ length: 500 }, (_, i) => ({ type: 'a', payload: i })));
+    channel.failNext(3);
+    await dispatcher.drain();
+    expect(channel.deliveries).toHaveLength(497);
+    expect((await dispatcher.deliveries.list({ status: ['pending'] })).items).toHaveLength(3);
+  });
+
+  test('of nothing ends at once', async () => {
+    await testDispatcher({ channels: [] }).drain();
+  });
+
+  test('rejects where the storage fails', async () => {
+    const storage = memoryStorage();
+    const failing: Storage = {
+      ...storage,
+      deliveries: { ...storage.deliveries, claim: () => Promise.reject(new Error('down')) },
+    };
+    await expect(createDispatcher({ storage: failing, channels: [] }).drain()).rejects.toMatchObject({
+      code: 'storage_failed',
+    });
+  });
+});
+
+describe('a storage that fails', () => {
+  test('for a while costs no result: the write is tried again, not the send', async () => {
+    const storage = memoryStorage();
+    let failures = 3;
+    const shaky: Storage = {
+      ...storage,
+      deliveries: {
+        ...storage.deliveries,
+        settle: (settlements) =>
+          failures-- > 0 ? Promise.reject(new Error('down')) : storage.deliveries.settle(settlements),
+      },
+    };
+    const channel = recordingChannel();
+    const dispatcher = createDispatcher({ storage: shaky, channels: [channel] });
+    const errors: unknown[] = [];
+    dispatcher.on('error', ({ code }) => void errors.push(code));
+    await dispatcher.webhooks.create(toAll);
+    await dispatcher.dispatch('a', 1);
+    await dispatcher.drain();
+    expect(channel.attempts).toHaveLength(1);
+    expect(await statuses(dispatcher)).toEqual(['delivered']);
+    expect(errors).toEqual(['storage_failed']);
+  });
+
+  test('at claims is asked again by the poll, and only by it', async () => {
+    const storage = memoryStorage();
+    let asked = 0;
+    let isDown = true;
+    const shaky: Storage = {
+      ...storage,
+      deliveries: {
+        ...storage.deliveries,
+        claim: (options) =>
+          isDown ? Promise.reject(new Error(`down ${asked++}`)) : storage.deliveries.claim(options),
+        publish: (events) => storage.deliveries.publish(events),
+      },
+    };
+    const channel = recordingChannel();
+    const dispatcher = createDispatcher({ storage: shaky, channels: [channel], pollInterval: 50 });
+    dispatcher.on('error', () => {});
+    await dispatcher.webhooks.create(toAll);
+    dispatcher.start();
+    await until(() => asked === 1);
+    for (let i = 0; i < 100; i++) await dispatcher.dispatch('a', i);
+    expect(asked).toBeLessThanOrEqual(3);
+    isDown = false;
+    await until(() => channel.deliveries.length === 100);
+    await dispatcher.stop();
+  });
+});
+
+describe('a process', () => {
+  test('that has started picks up what is dispatched, without waiting for the poll', async () => {
+    const channel = recordingChannel();
+    const dispatcher = createDispatcher({
+      storage: memoryStorage(),
+      channels: [channel],
+      pollInterval: '1h',
+    });
+    await dispatcher.webhooks.create(toAll);
+    dispatcher.start();
+    await dispatcher.dispatch('a', 1);
+    await until(() => channel.deliveries.length === 1, { timeoutMs: 500 });
+    await dispatcher.stop();
+  });
+
+  test('finds what another has published by its poll', async () => {
+    const storage = memoryStorage();
+    const channel = recordingChannel();
+    const worker = createDispatcher({ storage, channels: [channel], pollInterval: 20 });
+    const publisher = createDispatcher({ storage, channels: [channel] });
+    await publisher.webhooks.create(toAll);
+    worker.start();
+    await publisher.dispatch('a', 1);
+    await until(() => channel.deliveries.length === 1);
+    await worker.stop();
+  });
+});
