@@ -11,7 +11,8 @@ const config: ReturnType<typeof defineConfig> = defineConfig({
   entry: Object.values(exports).map((paths) => paths['@posthorn/source'] ?? ''),
   format: 'esm',
   target: 'node20',
-  dts: true,
+  // Types only: whoever uses the package need not have it.
+  dts: { resolve: ['@standard-schema/spec'] },
   clean: true,
   sourcemap: true,
 });

@@ -40,13 +40,7 @@ export * from './models.js';
 export type { DispatcherOptions } from './options.js';
 export { type RawJson, rawJson } from './payload.js';
 export type * from './ports.js';
+export type { Sample, TestResult } from './sample.js';
 export { createSecret, type ParsedSecret, parseSecret, type SecretKind } from './secrets.js';
 export { delivered, failed, gone, type Report, rejected, type Verdict } from './verdict.js';
-export type {
-  RotateOptions,
-  TenantOption,
-  TestOptions,
-  TestResult,
-  WebhookListOptions,
-  Webhooks,
-} from './webhooks.js';
+export type { RotateOptions, WebhookListOptions, Webhooks } from './webhooks.js';

@@ -1,7 +1,7 @@
 import { kindOf, PosthornError } from './errors.js';
-import { type Attempt, type Delivery, defaultTenant, type Event } from './models.js';
+import { type Attempt, type Delivery, defaultTenant, type Event, type TenantOption } from './models.js';
+import { pageQuery } from './page.js';
 import type { DeliveryFilter, DeliveryLog, EventFilter, Page } from './ports.js';
-import { pageQuery, type TenantOption } from './webhooks.js';
 
 type ListOptions<Filter> = TenantOption & Partial<Omit<Filter, 'id'>>;
 

@@ -13,6 +13,11 @@ import { grammarFault } from './match.js';
 /** The tenant of an application that has only one. */
 export const defaultTenant = 'default';
 
+/** Whose it is. Default: {@link defaultTenant}. */
+export interface TenantOption {
+  readonly tenantId?: string;
+}
+
 const id = (prefix: string, length: number): z.ZodString =>
   z.string().regex(new RegExp(`^${prefix}_[0-9A-Za-z]{${length}}$`), {
     error: `must be ${prefix}_ and ${length} letters or digits`,

@@ -3,28 +3,22 @@ import { bindingsIn, identified } from './bindings.js';
 import type { EventCatalog } from './catalog.js';
 import { type Duration, toMs } from './duration.js';
 import { invalidWebhook, PosthornError } from './errors.js';
-import { deliveryId, type Ids } from './ids.js';
 import type { Announcer } from './lifecycle.js';
-import { matchKeys, parseEventType } from './match.js';
+import { matchKeys } from './match.js';
 import {
   defaultTenant,
   parse,
+  type TenantOption,
   type Webhook,
   type WebhookInput,
   type WebhookPatch,
   webhookInputSchema,
   webhookPatchSchema,
 } from './models.js';
-import { type PayloadLimits, payloadText } from './payload.js';
-import type { Channel, Page, PageQuery, WebhookChange, WebhookRecord, WebhookStore } from './ports.js';
+import { pageQuery } from './page.js';
+import type { Page, PageQuery, WebhookChange, WebhookRecord, WebhookStore } from './ports.js';
+import { type Sample, type SampleOptions, sendSample, type TestResult } from './sample.js';
 import { createSecret, parseSecret, type SecretKind } from './secrets.js';
-import { ClaimedMessage, send } from './send.js';
-import type { Verdict } from './verdict.js';
-
-/** Whose it is. Default: the tenant of an application that has only one. */
-export interface TenantOption {
-  readonly tenantId?: string;
-}
 
 export interface WebhookListOptions extends TenantOption, Partial<PageQuery> {
   readonly isActive?: boolean;
@@ -39,20 +33,6 @@ export interface RotateOptions extends TenantOption {
   readonly kind?: SecretKind;
   /** How long the present secret goes on signing beside the new one. Default 24 hours. */
   readonly overlap?: Duration;
-}
-
-export interface TestOptions extends TenantOption {
-  /** Default `webhook.test`. */
-  readonly type?: string;
-  /** Default `{ "test": true }`. */
-  readonly payload?: unknown;
-}
-
-/** What became of a sample at one channel binding. */
-export interface TestResult {
-  readonly bindingId: string;
-  readonly channel: string;
-  readonly verdict: Verdict;
 }
 
 /** The application's side of webhooks. Each call sees one tenant's, and rejects with `not_found` for another's. */
@@ -78,17 +58,12 @@ export interface Webhooks {
   /** Puts a new secret in the old one's place and returns it; `too_many_secrets` while ten old ones still sign. */
   rotateSecret(webhookId: string, options?: RotateOptions): Promise<string>;
   /** Sends a sample to each channel at once and says how it went. Not stored, not retried; also while paused. */
-  test(webhookId: string, options?: TestOptions): Promise<readonly TestResult[]>;
+  test(webhookId: string, options?: TenantOption & Sample): Promise<readonly TestResult[]>;
 }
 
-export interface WebhooksOptions<Tx> {
+export interface WebhooksOptions<Tx> extends SampleOptions {
   readonly store: WebhookStore<Tx>;
-  readonly channels: ReadonlyMap<string, Channel>;
   readonly catalog: EventCatalog | undefined;
-  readonly limits: PayloadLimits;
-  readonly attemptDeadlineMs: number;
-  readonly ids: Ids;
-  readonly now: () => number;
   readonly announcer: Announcer;
   /** A webhook became active, or has new configs: something may be due. */
   readonly wake: () => void;
@@ -103,7 +78,7 @@ export interface ManagedWebhooks extends Webhooks {
 }
 
 export function managedWebhooks<Tx>(options: WebhooksOptions<Tx>): ManagedWebhooks {
-  const { store, channels, catalog, limits, attemptDeadlineMs, ids, now, announcer, wake } = options;
+  const { store, channels, catalog, ids, now, announcer, wake } = options;
 
   async function find(webhookId: string, tenantId = defaultTenant): Promise<WebhookRecord> {
     const record = await store.get(tenantId, webhookId);
@@ -216,31 +191,8 @@ export function managedWebhooks<Tx>(options: WebhooksOptions<Tx>): ManagedWebhoo
       return secret;
     },
 
-    async test(webhookId, { tenantId, type = 'webhook.test', payload = { test: true } } = {}) {
-      const { channels: bindings, ...webhook } = await find(webhookId, tenantId);
-      const event = {
-        id: ids.event(),
-        tenantId: webhook.tenantId,
-        type: parseEventType(type),
-        payload: payloadText(payload, limits),
-        occurredAt: new Date(now()),
-        namespaceId: null,
-        subject: null,
-        cacheScope: null,
-      };
-      return Promise.all(
-        bindings.map(async (binding) => {
-          const claim = {
-            deliveryId: deliveryId(event.id, binding.id),
-            token: '',
-            attempt: 1,
-            attemptsBefore: 0,
-          };
-          const message = new ClaimedMessage({ ...claim, event, webhook, binding }, new Date(now()));
-          const { verdict } = send(message, channels.get(binding.channel), attemptDeadlineMs);
-          return { bindingId: binding.id, channel: binding.channel, verdict: await verdict };
-        }),
-      );
+    async test(webhookId, { tenantId, ...sample } = {}) {
+      return sendSample(await find(webhookId, tenantId), sample, options);
     },
 
     async disable({ id, tenantId }, reason) {
@@ -255,14 +207,6 @@ export function managedWebhooks<Tx>(options: WebhooksOptions<Tx>): ManagedWebhoo
 
 function withoutSecrets({ secrets, ...webhook }: WebhookRecord): Webhook {
   return webhook;
-}
-
-/** `limit` and `cursor` for a storage. Throws `invalid_option`. */
-export function pageQuery({ limit = 50, cursor }: Partial<PageQuery>): PageQuery {
-  if (!Number.isInteger(limit) || limit < 1 || limit > 1000) {
-    throw new PosthornError('invalid_option', 'limit must be a whole number from 1 to 1000');
-  }
-  return { limit, ...(cursor !== undefined && { cursor }) };
 }
 
 /** With a catalog, a name that nothing can ever be dispatched under is a mistake. */

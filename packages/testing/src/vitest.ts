@@ -5,7 +5,7 @@ import type { RecordingChannel } from './recording-channel.js';
  * Matchers for a recording channel. `import '@posthorn/testing/vitest'` adds them to Vitest's `expect`.
  */
 
-interface ChannelMatchers<Result> {
+export interface ChannelMatchers<Result> {
   /** At least one delivery of `type` succeeded; with `payload`, one whose payload holds all of that. */
   toHaveDelivered(type: string, payload?: unknown): Result;
   /** Exactly `count` deliveries of `type` succeeded. */

@@ -1,0 +1,61 @@
+import { deliveryId, type Ids } from './ids.js';
+import { parseEventType } from './match.js';
+import { type PayloadLimits, payloadText } from './payload.js';
+import type { Channel, WebhookRecord } from './ports.js';
+import { ClaimedMessage, send } from './send.js';
+import type { Verdict } from './verdict.js';
+
+/** What to send as a sample. */
+export interface Sample {
+  /** Default `webhook.test`. */
+  readonly type?: string;
+  /** Default `{ "test": true }`. */
+  readonly payload?: unknown;
+}
+
+/** What became of a sample at one channel binding. */
+export interface TestResult {
+  readonly bindingId: string;
+  readonly channel: string;
+  readonly verdict: Verdict;
+}
+
+export interface SampleOptions {
+  readonly channels: ReadonlyMap<string, Channel>;
+  readonly limits: PayloadLimits;
+  readonly attemptDeadlineMs: number;
+  readonly ids: Ids;
+  readonly now: () => number;
+}
+
+/** Sends a sample to each channel binding of a webhook, as a delivery would, but past the storage. */
+export function sendSample(
+  { channels: bindings, ...webhook }: WebhookRecord,
+  { type = 'webhook.test', payload = { test: true } }: Sample,
+  { channels, limits, attemptDeadlineMs, ids, now }: SampleOptions,
+): Promise<readonly TestResult[]> {
+  const startedAt = new Date(now());
+  const event = {
+    id: ids.event(),
+    tenantId: webhook.tenantId,
+    type: parseEventType(type),
+    payload: payloadText(payload, limits),
+    occurredAt: startedAt,
+    namespaceId: null,
+    subject: null,
+    cacheScope: null,
+  };
+  return Promise.all(
+    bindings.map(async (binding) => {
+      const claim = {
+        deliveryId: deliveryId(event.id, binding.id),
+        token: '',
+        attempt: 1,
+        attemptsBefore: 0,
+      };
+      const message = new ClaimedMessage({ ...claim, event, webhook, binding }, startedAt);
+      const { verdict } = send(message, channels.get(binding.channel), attemptDeadlineMs);
+      return { bindingId: binding.id, channel: binding.channel, verdict: await verdict };
+    }),
+  );
+}

@@ -1,0 +1,96 @@
+import { spawnSync } from 'node:child_process';
+import { createHash } from 'node:crypto';
+import { existsSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+
+/** The repository's folder. */
+export const root = fileURLToPath(new URL('..', import.meta.url));
+
+/** Ends the process with one line where this Node is older than the repository supports. */
+export function requireNode() {
+  const [major, minor] = process.versions.node.split('.').map(Number);
+  if (major > 20 || (major === 20 && minor >= 19)) return;
+  console.error(`Posthorn needs Node 20.19 or later; this is ${process.versions.node}.`);
+  process.exit(1);
+}
+
+/** The file that a package's command starts, for `node`: no shim, hence no shell, on any system. */
+export function tool(name, command = name) {
+  const folder = join(root, 'node_modules', name);
+  const { bin } = JSON.parse(readFileSync(join(folder, 'package.json'), 'utf8'));
+  return join(folder, typeof bin === 'string' ? bin : bin[command]);
+}
+
+/** The folders below `folder`, relative to the root, that hold a package. */
+export function packageFolders(folder = 'packages') {
+  if (!existsSync(join(root, folder))) return [];
+  return readdirSync(join(root, folder))
+    .map((name) => `${folder}/${name}`)
+    .filter((path) => existsSync(join(root, path, 'package.json')));
+}
+
+/** Runs pnpm in the root and returns what `spawnSync` returns: a pnpm of our major, else the pinned one by npx. */
+export function pnpm(args) {
+  const { packageManager } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8'));
+  const [, version, major] = /^pnpm@((\d+)\.[\d.]+)/.exec(packageManager);
+  const installed = spawn('pnpm', ['--version']);
+  return installed.status === 0 && installed.stdout.trim().split('.')[0] === major
+    ? spawn('pnpm', args)
+    : spawn('npx', ['--yes', `pnpm@${version}`, ...args]);
+}
+
+/** Installs what the lock file says, unless `node_modules` already holds it. Ends the process where that fails. */
+export function install() {
+  const stamp = join(root, 'node_modules', '.install-stamp');
+  const folders = ['.', ...packageFolders(), ...packageFolders('examples'), 'benchmarks'].filter((folder) =>
+    existsSync(join(root, folder, 'package.json')),
+  );
+  const wanted = digest(folders);
+  if (existsSync(stamp) && readFileSync(stamp, 'utf8') === wanted && folders.every(isLinked)) return;
+
+  // An install that is cut short must not be taken for the one before it.
+  rmSync(stamp, { force: true });
+  console.error('Installing dependencies …');
+  // --prod=false: NODE_ENV=production would leave the tools out. A purge is confirmed ahead: nobody is asked.
+  const flags = ['--frozen-lockfile', '--prod=false', '--config.confirm-modules-purge=false'];
+  const { status, stdout, stderr, error } = pnpm(['install', ...flags]);
+  if (status !== 0) {
+    console.error([stdout, stderr, error?.message].filter(Boolean).join('\n').trim());
+    console.error('Installing the dependencies failed.');
+    process.exit(status || 1);
+  }
+  writeFileSync(stamp, wanted);
+}
+
+/** Of all that decides what an install yields; on another system it yields other binaries. */
+function digest(folders) {
+  const hash = createHash('sha256').update(`${process.platform} ${process.arch}`);
+  for (const file of ['pnpm-lock.yaml', 'pnpm-workspace.yaml', ...folders.map((f) => `${f}/package.json`)]) {
+    hash.update(`\n${file}\n`).update(readFileSync(join(root, file)));
+  }
+  return hash.digest('hex');
+}
+
+/** Whether a package that depends on something has its node_modules: the stamp does not see them swept away. */
+function isLinked(folder) {
+  const { dependencies, devDependencies } = JSON.parse(
+    readFileSync(join(root, folder, 'package.json'), 'utf8'),
+  );
+  const isBare = Object.keys({ ...dependencies, ...devDependencies }).length === 0;
+  return isBare || existsSync(join(root, folder, 'node_modules'));
+}
+
+/** Windows starts npx and pnpm by a shell only; what is passed here has nothing in it to quote. */
+function spawn(command, args) {
+  const options = {
+    cwd: root,
+    encoding: 'utf8',
+    stdio: ['ignore', 'pipe', 'pipe'],
+    maxBuffer: 64 * 1024 * 1024,
+    env: { ...process.env, COREPACK_ENABLE_DOWNLOAD_PROMPT: '0' },
+  };
+  return process.platform === 'win32'
+    ? spawnSync([command, ...args].join(' '), { ...options, shell: true })
+    : spawnSync(command, args, options);
+}

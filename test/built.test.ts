@@ -1,0 +1,68 @@
+import { execFile } from 'node:child_process';
+import { mkdir, mkdtemp, rm, symlink, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { dirname, join } from 'node:path';
+import { pathToFileURL } from 'node:url';
+import { promisify } from 'node:util';
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { type Manifest, repository, root } from './files.js';
+
+const run = promisify(execFile);
+
+const packages = repository()
+  .filter(({ path }) => /^packages\/[^/]+\/package\.json$/.test(path))
+  .map(({ path, text }) => ({ folder: join(root, dirname(path)), manifest: JSON.parse(text) as Manifest }));
+
+let home: string;
+
+/** Builds a package into the folder of an application that has it and what it depends on, and nothing else. */
+async function installBuilt({ folder, manifest }: (typeof packages)[number]): Promise<void> {
+  const { name, dependencies, peerDependencies, publishConfig } = manifest;
+  const target = join(home, 'node_modules', name);
+  await mkdir(target, { recursive: true });
+  await writeFile(join(target, 'package.json'), JSON.stringify({ ...manifest, ...publishConfig }));
+  // The types take most of a build's time, and `npm run check` proves them on the packed package.
+  const args = ['--config', join(root, 'tsup.config.ts'), '--no-dts', '--out-dir', join(target, 'dist')];
+  await run(process.execPath, [join(root, 'node_modules/tsup/dist/cli-default.js'), ...args], {
+    cwd: folder,
+  });
+
+  for (const dependency of Object.keys({ ...dependencies, ...peerDependencies })) {
+    if (packages.some((ours) => ours.manifest.name === dependency)) continue;
+    const link = join(target, 'node_modules', dependency);
+    await mkdir(dirname(link), { recursive: true });
+    await symlink(join(folder, 'node_modules', dependency), link, 'junction');
+  }
+}
+
+/** What a program in the application's folder prints, as JSON. NODE_PATH would let it find the repository's modules. */
+async function print(type: 'commonjs' | 'module', program: string): Promise<unknown> {
+  const options = { cwd: home, env: { ...process.env, NODE_PATH: '', NODE_OPTIONS: '' } };
+  const { stdout } = await run(process.execPath, [`--input-type=${type}`, '-e', program], options);
+  return JSON.parse(stdout);
+}
+
+beforeAll(async () => {
+  home = await mkdtemp(join(tmpdir(), 'posthorn built '));
+  const builds = await Promise.allSettled(packages.map(installBuilt));
+  const failure = builds.find((build) => build.status === 'rejected');
+  if (failure) throw failure.reason;
+}, 60_000);
+
+afterAll(() => rm(home, { recursive: true, force: true }));
+
+for (const { folder, manifest } of packages) {
+  const { name } = manifest;
+
+  test(`${name}, built and alone, loads with import and with require, and has every name of its source`, async () => {
+    const names = Object.keys(await import(pathToFileURL(join(folder, 'src/index.ts')).href)).sort();
+    const load = `const names = (m) => console.log(JSON.stringify(Object.keys(m).sort()));`;
+    expect(await print('module', `${load} names(await import('${name}'));`)).toEqual(names);
+    expect(await print('commonjs', `${load} names(require('${name}'));`)).toEqual(names);
+  });
+}
+
+test('a package that is not installed does not load there, so that the folder is a clean one', async () => {
+  await expect(print('commonjs', `require('vitest')`)).rejects.toThrow(/Cannot find module 'vitest'/);
+  await expect(print('commonjs', `require('zod')`)).rejects.toThrow(/Cannot find module 'zod'/);
+});

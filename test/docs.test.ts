@@ -1,0 +1,168 @@
+import { existsSync } from 'node:fs';
+import { join, posix } from 'node:path';
+import ts from 'typescript';
+import { expect, test } from 'vitest';
+import { type File, repository, root } from './files.js';
+import { type Rule, rule } from './rule.js';
+
+interface Block {
+  /** What follows the fence: `ts`, `text`, or nothing. */
+  readonly language: string;
+  readonly lines: readonly string[];
+  /** Of its first line of code, from 0. */
+  readonly at: number;
+}
+
+const isPage = ({ path }: File): boolean => path.endsWith('.md');
+
+function blocksOf({ text }: File): Block[] {
+  const blocks: { language: string; lines: string[]; at: number }[] = [];
+  let fence: string | undefined;
+  for (const [at, line] of text.split('\n').entries()) {
+    const [, mark, language] = /^ {0,3}(`{3,}|~{3,})(.*)$/.exec(line) ?? [];
+    if (fence === undefined && mark) {
+      fence = mark;
+      blocks.push({ language: language!.trim(), lines: [], at: at + 1 });
+    } else if (fence !== undefined && mark?.startsWith(fence) && language?.trim() === '') {
+      fence = undefined;
+    } else if (fence !== undefined) {
+      blocks.at(-1)!.lines.push(line);
+    }
+  }
+  return blocks;
+}
+
+/**
+ * The programs of a page, as modules whose lines are those of the page. A block without an import goes on where
+ * the block before it ended; one with an import begins anew.
+ */
+function programsOf(page: File): File[] {
+  const programs: string[][] = [];
+  for (const { language, lines, at } of blocksOf(page)) {
+    if (language !== 'ts') continue;
+    if (programs.length === 0 || lines.some((line) => line.startsWith('import '))) programs.push([]);
+    const program = programs.at(-1)!;
+    while (program.length < at) program.push('');
+    program.push(...lines);
+  }
+  return programs.map((lines, at) => ({ path: `${page.path}.${at}.ts`, text: lines.join('\n') }));
+}
+
+/** Parsed once, for whichever program comes next. */
+const parsed = new Map<string, ts.SourceFile | undefined>();
+
+const blocksCompile: Rule = (files) => {
+  const programs = new Map(
+    files
+      .filter(isPage)
+      .flatMap(programsOf)
+      .map((file) => [posix.join(toPosix(root), file.path), file]),
+  );
+  // Where a page may import from: what its own folder sees, then what any package or example does.
+  const homes = files
+    .filter(({ path }) => posix.basename(path) === 'package.json')
+    .map(({ path }) => join(root, posix.dirname(path), 'page.ts'));
+
+  const { config } = ts.readConfigFile(join(root, 'tsconfig.json'), ts.sys.readFile);
+  const options: ts.CompilerOptions = {
+    ...ts.convertCompilerOptionsFromJson(config.compilerOptions, root).options,
+    // A page shows what it likes of what it declares.
+    noUnusedLocals: false,
+    noUnusedParameters: false,
+    moduleDetection: ts.ModuleDetectionKind.Force,
+  };
+  const host = ts.createCompilerHost(options);
+  const { getSourceFile, fileExists } = host;
+  host.fileExists = (name) => programs.has(name) || fileExists(name);
+  host.getSourceFile = (name, how) => {
+    const program = programs.get(name);
+    if (program) return ts.createSourceFile(name, program.text, how);
+    if (!parsed.has(name)) parsed.set(name, getSourceFile(name, how));
+    return parsed.get(name);
+  };
+  const cache = ts.createModuleResolutionCache(root, (name) => name, options);
+  host.resolveModuleNameLiterals = (literals, from, _redirected, _options, file) =>
+    literals.map((literal) => {
+      const mode = ts.getModeForUsageLocation(file, literal, options);
+      const look = (home: string) =>
+        ts.resolveModuleName(literal.text, home, options, host, cache, undefined, mode);
+      const isBare = programs.has(from) && !literal.text.startsWith('.');
+      return [from, ...(isBare ? homes : [])].map(look).find((found) => found.resolvedModule) ?? look(from);
+    });
+
+  const program = ts.createProgram([...programs.keys()], options, host);
+  return [...programs].flatMap(([name, { path }]) => {
+    const file = program.getSourceFile(name)!;
+    const page = path.replace(/\.\d+\.ts$/, '');
+    return [...program.getSyntacticDiagnostics(file), ...program.getSemanticDiagnostics(file)].map(
+      (fault) => {
+        const { line } = file.getLineAndCharacterOfPosition(fault.start ?? 0);
+        return `${page}:${line + 1}: ${ts.flattenDiagnosticMessageText(fault.messageText, ' ')}`;
+      },
+    );
+  });
+};
+
+const nothingEscapes: Rule = (files) =>
+  files.filter(isPage).flatMap((page) =>
+    blocksOf(page)
+      .filter(({ language }) => /^(?:ts|typescript|tsx)\b/.test(language) && language !== 'ts')
+      .map(({ language, at }) => `${page.path}:${at}: says ${language}; say ts, or text`),
+  );
+
+const linksLead: Rule = (files) =>
+  files.filter(isPage).flatMap((page) => {
+    const blocks = blocksOf(page);
+    const inBlock = (at: number) =>
+      blocks.some((block) => at >= block.at && at < block.at + block.lines.length);
+    return page.text
+      .split('\n')
+      .flatMap((line, at) =>
+        (inBlock(at) ? [] : targetsOf(line))
+          .filter((target) => !existsSync(join(root, posix.dirname(page.path), target)))
+          .map((target) => `${page.path}:${at + 1}: links to ${target}, which is not there`),
+      );
+  });
+
+/** The files that a line of Markdown links to, `[so](path#part)` or `[so]: path`, other sites left out. */
+function targetsOf(line: string): string[] {
+  return [...line.replace(/`[^`]*`/g, '').matchAll(/\]\(\s*<?([^)>\s]+)|^\s*\[[^\]]+\]:\s*(\S+)/g)]
+    .map(([, inline, reference]) => decodeURI((inline ?? reference ?? '').split('#')[0]!))
+    .filter((target) => target !== '' && !/^(?:[a-z][a-z+.-]*:|\/\/)/i.test(target));
+}
+
+function toPosix(path: string): string {
+  return path.replaceAll('\\', '/');
+}
+
+const block = (code: string, language = 'ts') => `# A page\n\n\`\`\`${language}\n${code}\n\`\`\`\n`;
+
+rule('every ts block of the docs compiles', blocksCompile, {
+  'README.md': block(`import { noSuchThing } from '@posthorn/core';`),
+  'docs/wrong-type.md': block(`import { matchKeys } from '@posthorn/core';\nmatchKeys(5);`),
+  'docs/wrong-later.md': block(`const keys: string[] = [];`) + block('keys.push(5);'),
+  'packages/core/README.md': block('const half = ;'),
+});
+
+rule('every ts block of the docs says just ts, so that none escapes', nothingEscapes, {
+  'docs/ignored.md': block('nonsense', 'ts ignore'),
+  'docs/long.md': block('nonsense', 'typescript'),
+});
+
+rule('relative links of the docs lead to files', linksLead, {
+  'README.md': 'See [the guarantees](docs/no-such-page.md#first).',
+  'docs/image.md': '![a picture](./no-such-picture.png)',
+  'docs/reference.md': '[guide]: ../no-such-guide.md',
+});
+
+test('a page imports what any package may, and a block goes on where the one before it ended', () => {
+  const text = [
+    `import { createDispatcher } from '@posthorn/core';\nimport { memoryStorage } from '@posthorn/storage-memory';`,
+    `const dispatcher = createDispatcher({ storage: memoryStorage(), channels: [] });`,
+    `await dispatcher.start();`,
+    `import { createDispatcher } from '@posthorn/core';\nimport { z } from 'zod';\nconst dispatcher = z.string();`,
+  ];
+  const page = { path: 'docs/good.md', text: text.map((code) => block(code)).join('\n') };
+  expect(programsOf(page)).toHaveLength(2);
+  expect(blocksCompile([...repository(), page])).toEqual([]);
+});

@@ -1,0 +1,137 @@
+import { isBuiltin } from 'node:module';
+import { posix } from 'node:path';
+import ts from 'typescript';
+import { type File, importsOf, type Manifest, nodesOf, resolveImport } from './files.js';
+import { type Rule, rule } from './rule.js';
+
+/** The files of core in the order in which one reads them: each may import the ones before it, and no other. */
+const readingOrder = `
+  errors duration ids match payload secrets
+  models verdict decide catalog lifecycle ports
+  storage-port page options bindings send sample webhooks log
+  gather publish deliver worker retention
+  dispatcher index
+`
+  .trim()
+  .split(/\s+/);
+
+/** Types that the build copies into the .d.ts of a package, so that its users do without the dependency. */
+const copiedTypes = ['@standard-schema/spec'];
+
+const network = /^(?:undici|(?:node:)?(?:http|https|http2|net|tls|dgram))$/;
+const globals = new Set(['fetch', 'WebSocket', 'EventSource', 'XMLHttpRequest']);
+
+const isCode = ({ path }: File): boolean => /\.[mc]?[jt]s$/.test(path);
+
+const oneWay: Rule = (files) => {
+  const core = 'packages/core/src/';
+  return files
+    .filter((file) => isCode(file) && file.path.startsWith(core))
+    .flatMap((file) => {
+      const at = readingOrder.indexOf(posix.basename(file.path, '.ts'));
+      if (at === -1) return [`${file.path}: has no place in the reading order, in test/imports.test.ts`];
+      const later = readingOrder.slice(at).map((name) => `${core}${name}.ts`);
+      return importsOf(file)
+        .filter((specifier) => later.includes(resolveImport(file, specifier)))
+        .map((specifier) => `${file.path}: imports ${specifier}, which comes later`);
+    });
+};
+
+const ownImportsOnly: Rule = (files) => {
+  const manifests = new Map<string, Manifest>(
+    files
+      .filter(({ path }) => posix.basename(path) === 'package.json')
+      .map(({ path, text }) => [posix.dirname(path), JSON.parse(text)]),
+  );
+  const doors = new Set(
+    [...manifests.values()].flatMap(({ name, exports }) =>
+      Object.keys(exports ?? {}).map((door) => posix.join(name, door)),
+    ),
+  );
+  const ownerOf = (path: string): string => {
+    const folder = posix.dirname(path);
+    return manifests.has(folder) || folder === '.' ? folder : ownerOf(folder);
+  };
+  return files.filter(isCode).flatMap((file) => {
+    const owner = ownerOf(file.path);
+    const { name, dependencies, peerDependencies, devDependencies } = manifests.get(owner)!;
+    const published = file.path.startsWith('packages/') && file.path.startsWith(`${owner}/src/`);
+    const declared = new Set([
+      ...Object.keys({ ...dependencies, ...peerDependencies }),
+      ...(published
+        ? copiedTypes
+        : [name, ...Object.keys({ ...devDependencies, ...manifests.get('.')?.devDependencies })]),
+    ]);
+    return importsOf(file).flatMap((specifier) => {
+      if (specifier.startsWith('.')) {
+        const target = ownerOf(resolveImport(file, specifier));
+        return target === owner ? [] : [`${file.path}: reaches into ${target} by a path`];
+      }
+      if (isBuiltin(specifier)) return [];
+      const parts = specifier.split('/');
+      const wanted = parts.slice(0, specifier.startsWith('@') ? 2 : 1).join('/');
+      if (wanted.startsWith('@posthorn/') && !doors.has(specifier)) {
+        return [`${file.path}: reaches into ${wanted} by ${specifier}`];
+      }
+      return declared.has(wanted) ? [] : [`${file.path}: imports ${wanted}, which ${name} does not declare`];
+    });
+  });
+};
+
+const oneDoor: Rule = (files) =>
+  files
+    .filter((file) => isCode(file) && /^packages\/(?!outbound\/)[^/]+\/src\//.test(file.path))
+    .flatMap((file) => [
+      ...importsOf(file)
+        .filter((specifier) => network.test(specifier))
+        .map((specifier) => `${file.path}: imports ${specifier}`),
+      ...[...nodesOf(file)]
+        .filter((node) => ts.isIdentifier(node) && globals.has(node.text) && isGlobalUse(node))
+        .map((node) => `${file.path}: uses the global ${node.getText()}`),
+    ]);
+
+/** `fetch(…)`, `const send = fetch`, `globalThis.fetch`, and neither `handler.fetch` nor a method of that name. */
+function isGlobalUse(node: ts.Node): boolean {
+  const { parent } = node;
+  if (ts.isPropertyAccessExpression(parent) && parent.name === node) {
+    return /^(?:globalThis|global)$/.test(parent.expression.getText());
+  }
+  const isItsName = 'name' in parent && parent.name === node;
+  return !isItsName || ts.isShorthandPropertyAssignment(parent);
+}
+
+const threeDependencies: Rule = (files) => {
+  const path = 'packages/core/package.json';
+  const { dependencies }: Manifest = JSON.parse(files.find((file) => file.path === path)!.text);
+  const names = Object.keys(dependencies ?? {}).sort();
+  return `${names}` === 'eventemitter3,p-retry,zod' ? [] : [`${path}: depends on ${names.join(', ')}`];
+};
+
+rule('imports in core point one way, along the reading order', oneWay, {
+  'packages/core/src/errors.ts': `export * from './ports.js';`,
+  'packages/core/src/match.ts': `import type { Webhook } from './models.js';`,
+  'packages/core/src/verdict.ts': `export type Door = import('./index.js').Door;`,
+  'packages/core/src/drawer.ts': `export const everything = 1;`,
+});
+
+rule('a package imports what it declares, and no inside of another', ownImportsOnly, {
+  'packages/core/src/undeclared.ts': `import 'undici';`,
+  'packages/core/src/for-tests.ts': `import { memoryStorage } from '@posthorn/storage-memory';`,
+  'packages/outbound/src/by-path.ts': `export * from '../../core/src/match.js';`,
+  'packages/outbound/test/by-path.test.ts': `await import('../../core/src/match.js');`,
+  'packages/storage-memory/src/inside.ts': `import type { Id } from '@posthorn/core/dist/ids.js';`,
+  'packages/storage-memory/test/source.test.ts': `import '@posthorn/core/src/index.js';`,
+  'test/inside.ts': `import '../packages/core/src/index.js';`,
+});
+
+rule('only outbound opens connections', oneDoor, {
+  'packages/core/src/client.ts': `import { request } from 'undici';`,
+  'packages/channel-http/src/old.ts': `import http from 'http';`,
+  'packages/storage-memory/src/sync.ts': `const net = await import('node:net');`,
+  'packages/channel-http/src/global.ts': `export const send = (url: string) => fetch(url);`,
+  'packages/channel-http/src/alias.ts': `const send = globalThis.fetch;`,
+});
+
+rule('core has three runtime dependencies: eventemitter3, p-retry, zod', threeDependencies, {
+  'packages/core/package.json': `{ "dependencies": { "eventemitter3": "1", "p-retry": "1", "zod": "1", "nanoid": "1" } }`,
+});
