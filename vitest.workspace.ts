@@ -8,13 +8,14 @@ const project = (name: string, root: string): TestProjectConfiguration => ({
   test: { name, root, include: ['test/**/*.test.ts'], exclude: ['**/node_modules/**'] },
 });
 
-const packages = readdirSync(new URL('./packages', import.meta.url));
+const folders = (parent: string): string[] => readdirSync(new URL(`./${parent}`, import.meta.url));
 
 const config: ViteUserConfig = defineConfig({
   ssr: { resolve: { conditions: ['@posthorn/source', ...defaultServerConditions] } },
   test: {
     projects: [
-      ...packages.map((name) => project(name, `packages/${name}`)),
+      ...folders('packages').map((name) => project(name, `packages/${name}`)),
+      ...folders('examples').map((name) => project(name, `examples/${name}`)),
       // The repository's own rules, its packed packages, its examples and its docs.
       project('repository', '.'),
     ],

@@ -3,8 +3,6 @@ export interface GatherOptions {
   readonly maxItems: number;
   /** Whether the calls of a failed batch are written one by one, because one of them may be to blame. Default: never. */
   readonly isOnesFault?: (error: unknown) => boolean;
-  /** What a batch waits for, so that more can gather. Default: nothing. */
-  readonly before?: () => Promise<void>;
 }
 
 /**
@@ -15,7 +13,7 @@ export function gather<Item, Result>(
   write: (items: readonly Item[]) => Promise<readonly Result[]>,
   options: GatherOptions,
 ): (items: readonly Item[]) => Promise<readonly Result[]> {
-  const { maxItems, isOnesFault = () => false, before } = options;
+  const { maxItems, isOnesFault = () => false } = options;
   interface Call {
     readonly items: readonly Item[];
     readonly resolve: (results: readonly Result[]) => void;
@@ -50,10 +48,9 @@ export function gather<Item, Result>(
 
   async function writeAll(): Promise<void> {
     isWriting = true;
-    while (waiting.length > 0) {
-      await before?.();
-      await writeBatch(nextBatch());
-    }
+    // What is called in the same breath goes together.
+    await undefined;
+    while (waiting.length > 0) await writeBatch(nextBatch());
     isWriting = false;
   }
 

@@ -1,5 +1,6 @@
+import { getEventListeners } from 'node:events';
 import { kindOf } from './errors.js';
-import { type Attempt, type Event, outcomeSchema } from './models.js';
+import { type Attempt, type Event, failureKindSchema, outcomeSchema } from './models.js';
 import type { Channel, Claim, Message } from './ports.js';
 import { failed, type Verdict } from './verdict.js';
 
@@ -46,56 +47,72 @@ export interface Sending {
   end(verdict: Verdict): void;
 }
 
+/** An AbortSignal costs as much as a signature: one that nobody listens to any more serves again. */
+const spareControllers: AbortController[] = [];
+
+function giveBack(controller: AbortController): void {
+  const { signal } = controller;
+  const isUnused = !signal.aborted && getEventListeners(signal, 'abort').length === 0;
+  if (isUnused && spareControllers.length < 1_000) spareControllers.push(controller);
+}
+
 /**
  * Hands the message to its channel. Ends at the deadline at the latest, whether the channel heeds the signal or not.
  */
 export function send(message: Message, channel: Channel | undefined, attemptDeadlineMs: number): Sending {
-  const controller = new AbortController();
-  let timer: NodeJS.Timeout | undefined;
-  let settle: (verdict: Verdict) => void;
+  if (!channel) {
+    const verdict = failed('config', 'no channel of this type is registered in this process');
+    return { verdict: Promise.resolve(verdict), end: () => {} };
+  }
+  const controller = spareControllers.pop() ?? new AbortController();
+  const deadlineMs = channel.deadlineMs?.(message.configs) ?? attemptDeadlineMs;
+  let end!: (verdict: Verdict) => void;
   const verdict = new Promise<Verdict>((resolve) => {
-    settle = (value) => {
+    let isOver = false;
+    const settle = (value: Verdict, isOurs: boolean) => {
+      if (isOver) return;
+      isOver = true;
       clearTimeout(timer);
       resolve(value);
+      if (isOurs) controller.abort();
+      else giveBack(controller);
     };
+    end = (ours) => settle(ours, true);
+    const timer = setTimeout(() => end(failed('timeout', `no result within ${deadlineMs} ms`)), deadlineMs);
+    void said(channel, message, controller.signal).then((theirs) => settle(theirs, false));
   });
-  const end = (ours: Verdict) => {
-    settle(ours);
-    controller.abort();
-  };
-
-  if (!channel) {
-    settle!(failed('config', `no channel of this type is registered in this process`));
-    return { verdict, end };
-  }
-  try {
-    const deadlineMs = channel.deadlineMs?.(message.configs) ?? attemptDeadlineMs;
-    timer = setTimeout(() => end(failed('timeout', `no result within ${deadlineMs} ms`)), deadlineMs);
-    channel.send(message, controller.signal).then(
-      (value) => settle(trimmed(value)),
-      (error) => settle(thrown(error)),
-    );
-  } catch (error) {
-    settle!(thrown(error));
-  }
   return { verdict, end };
 }
 
-function thrown(error: unknown): Verdict {
-  const text = error instanceof Error ? `${error.name}: ${error.message}` : `a thrown ${kindOf(error)}`;
-  return failed('channel_error', text.slice(0, maxMessage));
+/** What the channel says, whatever that is, as a verdict. Never rejects. */
+async function said(channel: Channel, message: Message, signal: AbortSignal): Promise<Verdict> {
+  try {
+    return checked(await channel.send(message, signal));
+  } catch (error) {
+    return failed(
+      'channel_error',
+      error instanceof Error ? `${error.name}: ${error.message}` : `it threw ${kindOf(error)}`,
+    );
+  }
 }
 
 /** A channel is other people's code: its answer is checked, and cut to what may be stored. */
-function trimmed(verdict: Verdict): Verdict {
-  if (!outcomeSchema.safeParse(verdict?.outcome).success) {
-    return failed('channel_error', `the channel returned ${kindOf(verdict)} that is no verdict`);
-  }
-  const { response } = verdict;
+function checked(verdict: Verdict): Verdict {
+  const { outcome, kind, message, status, response }: Partial<Record<string, unknown>> = verdict ?? {};
+  const isSound =
+    outcome === 'delivered' || (outcomes.has(outcome) && kinds.has(kind) && typeof message === 'string');
+  const isReportSound =
+    (status === undefined || (Number.isInteger(status) && Number(status) >= 0 && Number(status) <= 999)) &&
+    (response === undefined || typeof response === 'string');
+  if (!isSound || !isReportSound)
+    return failed('channel_error', `it returned ${kindOf(verdict)} that is no verdict`);
   return response !== undefined && response.length > maxResponse
     ? { ...verdict, response: response.slice(0, maxResponse) }
     : verdict;
 }
+
+const outcomes: ReadonlySet<unknown> = new Set(outcomeSchema.options);
+const kinds: ReadonlySet<unknown> = new Set(failureKindSchema.options);
 
 /** The record of an attempt. */
 export function attemptRecord(id: string, message: Message, verdict: Verdict, durationMs: number): Attempt {

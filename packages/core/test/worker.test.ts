@@ -286,16 +286,16 @@ describe('an attempt', () => {
       },
       'TypeError: bang',
     ],
-    ['throws what is no error', () => Promise.reject('text'), 'a thrown a string'],
+    ['throws what is no error', () => Promise.reject('text'), 'it threw a string'],
     [
       'answers nothing',
       () => Promise.resolve(undefined as never),
-      'the channel returned undefined that is no verdict',
+      'it returned undefined that is no verdict',
     ],
     [
       'answers nonsense',
       () => Promise.resolve({ outcome: 'maybe' } as never),
-      'the channel returned an object that is no verdict',
+      'it returned an object that is no verdict',
     ],
   ])('of a channel that %s has failed', async (_, send, message) => {
     const dispatcher = testDispatcher({ channels: [{ type: 'webhook', config: z.unknown(), send }] });

@@ -1,13 +1,13 @@
 import { type Attempt, type Delivery, type DeliveryLog, parseDeliveryId } from '@posthorn/core';
 import { eventOf, type Queue } from './deliveries.js';
-import type { AttemptEntry, DeliveryEntry } from './entries.js';
+import type { AttemptEntry, DeliveryEntry, WebhookEntry } from './entries.js';
 import type { Journal } from './journal.js';
 import { pageOf } from './page.js';
 
 export function deliveryLog(
   journal: Journal,
   queue: Queue,
-  hasWebhook: (tenantId: string, webhookId: string) => boolean,
+  holdsWebhook: (webhook: WebhookEntry) => boolean,
   now: () => number,
 ): DeliveryLog {
   const { events } = journal;
@@ -59,8 +59,7 @@ export function deliveryLog(
           if (delivery.isFinished) return false;
           queue.cancel(delivery);
         } else {
-          if (delivery.status === 'sending' || !hasWebhook(tenantId, delivery.webhook.record.id))
-            return false;
+          if (delivery.status === 'sending' || !holdsWebhook(delivery.webhook)) return false;
           queue.restart(delivery);
         }
         return true;

@@ -41,13 +41,13 @@ export function memoryStorage(options: MemoryStorageOptions = {}): MemoryStorage
       }
     },
   });
-  const { matching, has, ...store } = webhooks;
+  const { matching, holds, ...store } = webhooks;
   const queue = deliveryQueue(journal, matching, now);
   const { publish, claim, renew, settle } = queue;
   return {
     losesEverythingOnExit: true,
     webhooks: store,
     deliveries: { publish, claim, renew, settle },
-    log: deliveryLog(journal, queue, has, now),
+    log: deliveryLog(journal, queue, holds, now),
   };
 }

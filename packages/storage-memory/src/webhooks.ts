@@ -20,7 +20,8 @@ interface Tenant {
 export interface WebhookTable extends WebhookStore {
   /** Each active webhook of the tenant that holds one of `keys`, once. Costs what it finds, not what there is. */
   matching(tenantId: string, keys: readonly string[]): WebhookEntry[];
-  has(tenantId: string, webhookId: string): boolean;
+  /** Whether it is still there; another may have taken its id since. */
+  holds(webhook: WebhookEntry): boolean;
 }
 
 export interface WebhookHooks {
@@ -61,7 +62,7 @@ export function webhookTable(hooks: WebhookHooks): WebhookTable {
   }
 
   return {
-    has: (tenantId, webhookId) => find(tenantId, webhookId) !== undefined,
+    holds: (webhook) => find(webhook.record.tenantId, webhook.record.id) === webhook,
 
     async create(webhook) {
       if (ids.has(webhook.id)) throw new PosthornError('conflict', `webhook id ${webhook.id} is taken`);

@@ -1,0 +1,91 @@
+import { execFileSync, fork } from 'node:child_process';
+import { once } from 'node:events';
+import { cpus, loadavg } from 'node:os';
+import { fileURLToPath } from 'node:url';
+import type { Figures } from './measure.js';
+import { connections } from './senders.js';
+
+/*
+ * The engine against bare undici, each in a process of its own, in turn, against one receiver in a third process.
+ * `npm run bench -- 30000 5` sends 30,000 requests in each of 5 rounds. Ratios within one run are what counts.
+ */
+
+const [, , countText = '40000', roundsText = '5', pendingText = '1000000'] = process.argv;
+const count = Number(countText);
+const rounds = Number(roundsText);
+const pending = Number(pendingText);
+
+// What is measured is what is published: the packages as built.
+execFileSync(process.execPath, [fileURLToPath(new URL('../../scripts/build.mjs', import.meta.url))], {
+  stdio: 'ignore',
+});
+
+const receiver = fork(new URL('./receiver.ts', import.meta.url));
+const [port] = (await once(receiver, 'message')) as [number];
+const origin = `http://127.0.0.1:${port}`;
+
+async function measure<Result>(what: string, requests: number): Promise<Result> {
+  const execArgv = ['--import', 'tsx', '--expose-gc', '--max-old-space-size=8192'];
+  const child = fork(new URL('./measure.ts', import.meta.url), [what, origin, String(requests)], {
+    execArgv,
+  });
+  const [result] = (await once(child, 'message')) as [Result];
+  await once(child, 'exit');
+  return result;
+}
+
+const median = (values: readonly number[]): number =>
+  [...values].sort((a, b) => a - b)[Math.floor(values.length / 2)]!;
+const load = () =>
+  loadavg()
+    .map((value) => value.toFixed(1))
+    .join(' ');
+
+console.log(
+  `${count} requests of 1 KB a round, ${rounds} rounds, ${connections} connections; ${cpus().length} cores, load ${load()}`,
+);
+const senders = ['bare', 'whole', 'deliveries'] as const;
+const figures: Record<(typeof senders)[number], Figures[]> = { bare: [], whole: [], deliveries: [] };
+for (let round = 0; round < rounds; round++) {
+  for (const sender of senders) figures[sender].push(await measure<Figures>(sender, count));
+}
+
+const names = {
+  bare: 'undici `request`, signed',
+  whole: 'Posthorn: dispatch and deliver',
+  deliveries: 'Posthorn: deliver',
+};
+const ratioTo = (sender: (typeof senders)[number], figure: keyof Figures) =>
+  median(figures[sender].map((each, round) => each[figure] / figures.bare[round]![figure]));
+console.table(
+  Object.fromEntries(
+    senders.map((sender) => [
+      names[sender],
+      {
+        'requests/s': Math.round(median(figures[sender].map(({ perSecond }) => perSecond))),
+        'of undici': ratioTo(sender, 'perSecond').toFixed(2),
+        'CPU µs each': median(figures[sender].map(({ cpuMicros }) => cpuMicros)).toFixed(1),
+        'CPU to undici': ratioTo(sender, 'cpuMicros').toFixed(2),
+      },
+    ]),
+  ),
+);
+
+const parts = await measure<Record<string, number>>('profile', count);
+const whole = median(figures.whole.map(({ cpuMicros }) => cpuMicros));
+console.log('CPU of a delivery by part, dispatch included');
+console.table(
+  Object.fromEntries(
+    Object.entries(parts).map(([part, share]) => [
+      part,
+      { share: `${(share * 100).toFixed(1)} %`, µs: (share * whole).toFixed(1) },
+    ]),
+  ),
+);
+
+const bytes = await measure<number>('heap', pending);
+console.log(
+  `${pending} pending deliveries of as many events: ${Math.round(bytes)} bytes of heap each, beyond the payload`,
+);
+console.log(`load at the end ${load()}`);
+receiver.disconnect();

@@ -1,0 +1,296 @@
+import {
+  type Attempt,
+  type Claim,
+  type ClaimOptions,
+  type Delivery,
+  deliveryId,
+  type Event,
+  type NewEvent,
+  type NewWebhook,
+  type Page,
+  type PageQuery,
+  PosthornError,
+  type Published,
+  type Settlement,
+  type Storage,
+  type WebhookRecord,
+} from '@posthorn/core';
+
+/** A delivery as it is kept: what the log shows of it, and its lease. */
+interface Row extends Omit<Delivery, 'attempts'> {
+  readonly event: Event;
+  readonly attempts: readonly Attempt[];
+  /** Attempts begun: those that workers died at are not among `attempts`. */
+  readonly begun: number;
+  readonly lease: { readonly token: string; readonly endsAt: number } | null;
+}
+
+const day = 86_400_000;
+const isFinal = ({ status }: Row): boolean => status !== 'pending' && status !== 'sending';
+
+/**
+ * The shortest storage that keeps every rule of the port: three Maps of rows that are replaced, never changed, and
+ * loops over all of them. Read it before you write one for a database of your own; then let an index do the looping.
+ */
+export function mapStorage(now: () => number = Date.now): Storage {
+  const webhooks = new Map<string, WebhookRecord>();
+  const events = new Map<string, { event: Event; publishedAt: number }>();
+  const rows = new Map<string, Row>();
+  const keys = new Map<string, { fingerprint: string | undefined; published: Published; at: number }>();
+  /** When each id came, also of what is gone since: a page goes on where the last one ended. */
+  const order = new Map<string, number>();
+  let tokens = 0;
+  let lastServed = '';
+
+  const write = (row: Row): Row => {
+    rows.set(row.id, row);
+    return row;
+  };
+  const pending = (row: Row, dueAt: number, changes: Partial<Row> = {}): Row =>
+    write({ ...row, status: 'pending', dueAt: new Date(dueAt), finishedAt: null, lease: null, ...changes });
+  const finish = (row: Row, status: 'delivered' | 'dead' | 'cancelled', attempts = row.attempts): Row =>
+    write({ ...row, attempts, status, dueAt: null, finishedAt: new Date(now()), lease: null });
+
+  const ofTenant = (tenantId: string, id: string): WebhookRecord | undefined => {
+    const webhook = webhooks.get(id);
+    return webhook?.tenantId === tenantId ? webhook : undefined;
+  };
+
+  function earlier(event: NewEvent): Published | undefined {
+    const deliveries = [...rows.values()].filter(({ eventId }) => eventId === event.id).length;
+    if (events.has(event.id)) return { eventId: event.id, deliveries };
+    const known =
+      event.idempotencyKey === undefined ? undefined : keys.get(`${event.tenantId}\n${event.idempotencyKey}`);
+    if (!known || known.at + day < now()) return undefined;
+    if (known.fingerprint !== event.fingerprint) {
+      throw new PosthornError(
+        'idempotency_conflict',
+        'the idempotency key was used before, with another event',
+      );
+    }
+    return known.published;
+  }
+
+  function store({ keys: patterns, idempotencyKey, fingerprint, ...event }: NewEvent): Published {
+    let deliveries = 0;
+    events.set(event.id, { event: structuredClone(event), publishedAt: now() });
+    order.set(event.id, order.size);
+    for (const webhook of webhooks.values()) {
+      const isWanted = webhook.eventTypes.some((pattern) => patterns.includes(pattern));
+      if (webhook.tenantId !== event.tenantId || !webhook.isActive || !isWanted) continue;
+      for (const binding of webhook.channels) {
+        const id = deliveryId(event.id, binding.id);
+        deliveries++;
+        order.set(id, order.size);
+        write({
+          id,
+          tenantId: event.tenantId,
+          eventId: event.id,
+          eventType: event.type,
+          webhookId: webhook.id,
+          bindingId: binding.id,
+          channel: binding.channel,
+          status: 'pending',
+          begun: 0,
+          attemptsBefore: 0,
+          dueAt: new Date(now()),
+          createdAt: new Date(now()),
+          finishedAt: null,
+          event: events.get(event.id)!.event,
+          attempts: [],
+          lease: null,
+        });
+      }
+    }
+    const published = { eventId: event.id, deliveries };
+    if (idempotencyKey)
+      keys.set(`${event.tenantId}\n${idempotencyKey}`, { fingerprint, published, at: now() });
+    return published;
+  }
+
+  function claim({ limit, leaseMs, webhookLimit, inFlight }: ClaimOptions): Claim[] {
+    const due = [...rows.values()]
+      .filter(({ webhookId }) => webhooks.get(webhookId)?.isActive)
+      .map((row) => ({
+        row,
+        at: row.status === 'pending' ? row.dueAt!.getTime() : (row.lease?.endsAt ?? Number.NaN),
+      }))
+      .filter(({ at }) => at <= now())
+      .sort((a, b) => a.at - b.at);
+    const ids = [...new Set(due.map(({ row }) => row.webhookId))].sort();
+    const lanes = ids.map((id) => [id, due.filter(({ row }) => row.webhookId === id)] as const);
+    // Webhooks take turns, the one after the last served first.
+    const first = Math.max(
+      0,
+      lanes.findIndex(([id]) => id > lastServed),
+    );
+    const turns = [...lanes.slice(first), ...lanes.slice(0, first)];
+    const claims: Claim[] = [];
+    for (let round = 0; claims.length < limit && round < webhookLimit; round++) {
+      for (const [webhookId, lane] of turns) {
+        const next = lane[round];
+        if (!next || claims.length === limit || round + (inFlight.get(webhookId) ?? 0) >= webhookLimit)
+          continue;
+        lastServed = webhookId;
+        claims.push(leased(next.row, leaseMs));
+      }
+    }
+    return claims;
+  }
+
+  function leased(row: Row, leaseMs: number): Claim {
+    const lease = { token: String(++tokens), endsAt: now() + leaseMs };
+    const { begun, attemptsBefore, event, webhookId, bindingId } = write({
+      ...row,
+      status: 'sending',
+      dueAt: null,
+      begun: row.begun + 1,
+      lease,
+    });
+    const { id, tenantId, name, secrets, channels } = structuredClone(webhooks.get(webhookId)!);
+    return {
+      deliveryId: row.id,
+      token: lease.token,
+      attempt: begun,
+      attemptsBefore,
+      event: structuredClone(event),
+      webhook: { id, tenantId, name, secrets },
+      binding: channels.find((binding) => binding.id === bindingId),
+    };
+  }
+
+  function settle({ claim: { deliveryId: id, token }, next, attempt }: Settlement): boolean {
+    const row = rows.get(id);
+    if (row?.lease?.token !== token) return false;
+    const attempts = attempt ? [...row.attempts, structuredClone(attempt)] : row.attempts;
+    if (next.status === 'pending') pending(row, now() + next.delayMs, { attempts });
+    else if (next.status === 'released') pending(row, now(), { attempts, begun: row.begun - 1 });
+    else finish(row, next.status, attempts);
+    return true;
+  }
+
+  function setStatus(tenantId: string, id: string, status: 'pending' | 'cancelled'): boolean {
+    const row = rows.get(id);
+    if (row?.tenantId !== tenantId) return false;
+    if (
+      status === 'cancelled' ? isFinal(row) : row.status === 'sending' || !ofTenant(tenantId, row.webhookId)
+    )
+      return false;
+    if (status === 'cancelled') finish(row, 'cancelled');
+    else pending(row, now(), { attemptsBefore: row.begun });
+    return true;
+  }
+
+  /** Newest first. */
+  function pageOf<Item extends { readonly id: string }>(
+    items: readonly Item[],
+    { limit, cursor }: PageQuery,
+  ): Page<Item> {
+    const orderOf = ({ id }: { readonly id: string }): number => order.get(id)!;
+    const end = cursor === undefined ? Number.POSITIVE_INFINITY : Number(cursor);
+    if (Number.isNaN(end)) throw new PosthornError('invalid_option', 'no page came with this cursor');
+    const rest = items.filter((item) => orderOf(item) < end).sort((a, b) => orderOf(b) - orderOf(a));
+    const page = rest.slice(0, limit);
+    return {
+      items: structuredClone(page),
+      nextCursor: rest.length > limit ? String(orderOf(page.at(-1)!)) : null,
+    };
+  }
+
+  return {
+    webhooks: {
+      async create(webhook: NewWebhook) {
+        if (webhooks.has(webhook.id)) throw new PosthornError('conflict', 'the webhook id is taken');
+        const at = new Date(now());
+        order.set(webhook.id, order.size);
+        webhooks.set(webhook.id, structuredClone({ ...webhook, version: 1, createdAt: at, updatedAt: at }));
+        return structuredClone(webhooks.get(webhook.id)!);
+      },
+      get: async (tenantId, id) => structuredClone(ofTenant(tenantId, id)),
+      async list(tenantId, filter) {
+        const fits = ({ tenantId: owner, isActive, eventTypes }: WebhookRecord): boolean =>
+          owner === tenantId &&
+          (filter.isActive ?? isActive) === isActive &&
+          (!filter.keys || eventTypes.some((pattern) => filter.keys!.includes(pattern)));
+        return pageOf([...webhooks.values()].filter(fits), filter);
+      },
+      async update(tenantId, id, version, change) {
+        const webhook = ofTenant(tenantId, id);
+        if (webhook?.version !== version) return undefined;
+        const isSeen = Object.keys(change).some((field) => field !== 'secrets');
+        const updatedAt = isSeen ? new Date(now()) : webhook.updatedAt;
+        webhooks.set(id, structuredClone({ ...webhook, ...change, version: version + 1, updatedAt }));
+        return structuredClone(webhooks.get(id)!);
+      },
+      async delete(tenantId, id) {
+        if (!ofTenant(tenantId, id)) return false;
+        for (const row of rows.values()) if (row.webhookId === id && !isFinal(row)) finish(row, 'cancelled');
+        return webhooks.delete(id);
+      },
+    },
+
+    deliveries: {
+      async publish(given, { claimFor } = {}) {
+        const before = [new Map(events), new Map(rows), new Map(keys)] as const;
+        try {
+          const published = given.map((event) => earlier(event) ?? store(event));
+          return { published, claims: claimFor ? claim(claimFor) : [] };
+        } catch (error) {
+          // All or none: back to what was there.
+          for (const [i, map] of [events, rows, keys].entries()) {
+            map.clear();
+            for (const [key, value] of before[i]!) map.set(key, value as never);
+          }
+          throw error;
+        }
+      },
+      claim: async (options) => claim(options),
+      async renew(claims, leaseMs) {
+        return claims.filter(({ deliveryId: id, token }) => {
+          const row = rows.get(id);
+          if (row?.lease?.token !== token) return false;
+          return write({ ...row, lease: { token, endsAt: now() + leaseMs } });
+        });
+      },
+      settle: async (settlements) => settlements.map(settle),
+    },
+
+    log: {
+      async events(tenantId, { id, type, ...query }) {
+        const all = [...events.values()].map(({ event }) => event);
+        const fits = (event: Event): boolean =>
+          event.tenantId === tenantId && (id ?? event.id) === event.id && (type ?? event.type) === event.type;
+        return pageOf(all.filter(fits), query);
+      },
+      async deliveries(tenantId, { id, eventId, webhookId, status, ...query }) {
+        const fits = (row: Row): boolean =>
+          row.tenantId === tenantId &&
+          (id ?? row.id) === row.id &&
+          (eventId ?? row.eventId) === row.eventId &&
+          (webhookId ?? row.webhookId) === row.webhookId &&
+          (!status || status.includes(row.status));
+        return pageOf([...rows.values()].filter(fits).map(shown), query);
+      },
+      async attempts(tenantId, id) {
+        const row = rows.get(id);
+        return row?.tenantId === tenantId ? structuredClone(row.attempts) : [];
+      },
+      setStatus: async (tenantId, ids, status) => ids.filter((id) => setStatus(tenantId, id, status)),
+      async prune({ olderThanMs, limit }) {
+        const old = [...events].filter(([id, { publishedAt }]) => {
+          const own = [...rows.values()].filter(({ eventId }) => eventId === id);
+          return publishedAt + olderThanMs <= now() && own.every(isFinal);
+        });
+        for (const [id] of old.slice(0, limit)) {
+          events.delete(id);
+          for (const row of [...rows.values()].filter(({ eventId }) => eventId === id)) rows.delete(row.id);
+        }
+        return Math.min(old.length, limit);
+      },
+    },
+  };
+}
+
+function shown({ event, attempts, begun, lease, ...row }: Row): Delivery {
+  return { ...row, attempts: begun };
+}

@@ -1,0 +1,12 @@
+import { storageConformance, virtualClock } from '@posthorn/testing';
+import { describe, test } from 'vitest';
+import { mapStorage } from '../src/map-storage.js';
+
+storageConformance({
+  runner: { describe, test },
+  async open() {
+    const clock = virtualClock();
+    return { storage: mapStorage(clock.now), advance: async (ms) => clock.advance(ms) };
+  },
+  skip: { transactions: 'there is no transaction to take part in' },
+});

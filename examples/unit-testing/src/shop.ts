@@ -1,0 +1,36 @@
+import { createDispatcher, type Dispatcher, type DispatcherOptions, defineEvents } from '@posthorn/core';
+import { z } from 'zod';
+
+export const events = defineEvents({
+  'order.placed': z.object({ orderId: z.string(), total: z.number() }),
+  'order.cancelled': z.object({ orderId: z.string(), reason: z.string() }),
+});
+
+type ShopDispatcher = Dispatcher<never, typeof events>;
+
+/** An application: it knows orders, and tells the world about them. */
+export function shop(dispatcher: ShopDispatcher) {
+  return {
+    /** A partner hears of orders at its own address. */
+    async addPartner(name: string, url: string): Promise<void> {
+      await dispatcher.webhooks.create({
+        name,
+        eventTypes: ['order.*'],
+        channels: [{ channel: 'webhook', configs: { url } }],
+      });
+    },
+
+    async placeOrder(orderId: string, total: number): Promise<void> {
+      await dispatcher.dispatch('order.placed', { orderId, total }, { idempotencyKey: `placed ${orderId}` });
+    },
+
+    async cancelOrder(orderId: string, reason: string): Promise<void> {
+      await dispatcher.dispatch('order.cancelled', { orderId, reason });
+    },
+  };
+}
+
+/** As the shop runs in production: with a real storage and the HTTP channel. */
+export const startShop = (
+  options: Omit<DispatcherOptions<never, typeof events>, 'events'>,
+): ReturnType<typeof shop> => shop(createDispatcher<never, typeof events>({ ...options, events }));

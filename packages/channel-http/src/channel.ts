@@ -1,0 +1,82 @@
+import { type Channel, failed, isPosthornError } from '@posthorn/core';
+import { checkHeaders } from '@posthorn/outbound';
+import { defaultTimeout, type HttpConfigs, httpConfigs } from './configs.js';
+import { type HttpChannelOptions, settingsOf } from './options.js';
+import { renderBody } from './payload-template.js';
+import { redact, secretsIn } from './redact.js';
+import { signatureOf } from './sign.js';
+import { verdictOf } from './verdict.js';
+
+/** What all requests of one binding have in common. */
+interface Prepared {
+  readonly headers: Readonly<Record<string, string>>;
+  /** What an answer may not repeat. */
+  readonly secrets: readonly string[];
+}
+
+/** The client ends an attempt at its timeout and knows what has come by then; the engine's deadline stands behind it. */
+const graceMs = 250;
+
+/**
+ * The `webhook` channel: an HTTP request with the event as its body, signed by Standard Webhooks 1.0.0 with every
+ * secret of the webhook. `webhook-id` is the event's id and stays over retries; `webhook-timestamp` is of the
+ * attempt. Nothing is sent unsigned. Throws `invalid_option`.
+ */
+export function httpChannel(options: HttpChannelOptions = {}): Channel<HttpConfigs> {
+  const { writer, userAgent, outbound, template } = settingsOf(options);
+  const preparations = new WeakMap<HttpConfigs, Prepared>();
+
+  /** Checks the headers once more: what is stored may be older than the rules. */
+  function prepare(configs: HttpConfigs): Prepared {
+    const known = preparations.get(configs);
+    if (known) return known;
+    const own = checkHeaders(configs.headers ?? {});
+    const contentType = configs.payload_template ? 'application/json' : writer.contentType;
+    const prepared = {
+      headers: { ...own, 'content-type': contentType, 'user-agent': userAgent },
+      secrets: secretsIn(own),
+    };
+    preparations.set(configs, prepared);
+    return prepared;
+  }
+
+  return {
+    type: 'webhook',
+    config: httpConfigs(outbound, template),
+    deadlineMs: (configs) => timeoutMs(configs) + graceMs,
+
+    async send(message, signal) {
+      const { event, configs, secrets } = message;
+      if (secrets.length === 0) return failed('config', 'the webhook has no signing secret');
+      try {
+        const prepared = prepare(configs);
+        const text = configs.payload_template ? await renderBody(template, message) : writer.write(event);
+        // Signed and sent are the same bytes.
+        const body = Buffer.from(text);
+        const timestamp = Math.floor(message.startedAt.getTime() / 1000);
+        const result = await outbound.request({
+          url: configs.url,
+          method: configs.method ?? 'POST',
+          headers: {
+            ...prepared.headers,
+            ...writer.headers?.(event),
+            'webhook-id': event.id,
+            'webhook-timestamp': String(timestamp),
+            'webhook-signature': signatureOf(secrets, event.id, timestamp, body),
+          },
+          body,
+          timeoutMs: timeoutMs(configs),
+          signal,
+        });
+        return verdictOf(result, (answer) => redact(answer, prepared.secrets, secrets));
+      } catch (error) {
+        // A secret, an address or a header that must not be used, or a template that cannot: nothing was sent.
+        if (isPosthornError(error)) return failed('config', error.message);
+        throw error;
+      }
+    },
+  };
+}
+
+const timeoutMs = ({ timeout }: HttpConfigs): number =>
+  Math.max(Math.round((timeout ?? defaultTimeout) * 1000), 1);

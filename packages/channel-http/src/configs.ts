@@ -1,0 +1,87 @@
+import { type Channel, isPosthornError } from '@posthorn/core';
+import { checkHeaders, type Outbound } from '@posthorn/outbound';
+import { z } from 'zod';
+import type { PayloadTemplate } from './payload-template.js';
+
+/** The configs of a `webhook` channel, named as on the wire. Optional fields may be null. */
+export interface HttpConfigs {
+  /** Where to send: `https:`, or `http:` where the outbound policy allows it. */
+  readonly url: string;
+  /** Sent besides our own; at most 32. See `checkHeaders` of `@posthorn/outbound`. */
+  readonly headers?: Readonly<Record<string, string>> | null | undefined;
+  /** A JSON document that takes the place of the body, its strings being templates. */
+  readonly payload_template?: Readonly<Record<string, unknown>> | null | undefined;
+  /** Seconds for the whole of an attempt, more than 0 and at most 60. Default 10. */
+  readonly timeout?: number | null | undefined;
+  /** Default `POST`. */
+  readonly method?: 'POST' | 'PUT' | 'PATCH' | null | undefined;
+}
+
+export const defaultTimeout = 10;
+const maxTimeout = 60;
+
+/** The schema that judges configs when a webhook is saved; every issue names its field. */
+export function httpConfigs(
+  outbound: Pick<Outbound, 'checkUrl'>,
+  template: PayloadTemplate | undefined,
+): Channel<HttpConfigs>['config'] {
+  return z
+    .object(
+      {
+        url: z.string({ error: 'must be a string' }).superRefine((url, context) => {
+          tell(context, () => outbound.checkUrl(url));
+        }),
+        headers: object('must be an object of strings, or null')
+          .transform((headers, context) => tell(context, () => checkHeaders(headers)) ?? {})
+          .nullish(),
+        payload_template: object('must be an object or null')
+          .superRefine(async (document, context) => {
+            if (template) await tellAsync(context, template, document);
+            else context.addIssue('cannot be used: httpChannel was made without its `template` option');
+          })
+          .nullish(),
+        timeout: z
+          .number({ error: 'must be a number of seconds' })
+          .positive({ error: 'must be more than 0' })
+          .max(maxTimeout, { error: `must be at most ${maxTimeout} seconds` })
+          .nullish(),
+        method: z.enum(['POST', 'PUT', 'PATCH'], { error: 'must be POST, PUT or PATCH' }).nullish(),
+      },
+      { error: 'must be an object' },
+    )
+    .catchall(z.custom(() => false, { error: 'is no field of a webhook channel' }));
+}
+
+const object = (error: string): z.ZodCustom<Record<string, unknown>> =>
+  z.custom<Record<string, unknown>>(
+    (value) => typeof value === 'object' && value !== null && !Array.isArray(value),
+    { error },
+  );
+
+/** What `check` returns; what it throws becomes issues, each at its own place. */
+function tell<T>(context: z.RefinementCtx, check: () => T): T | undefined {
+  try {
+    return check();
+  } catch (error) {
+    addIssues(context, error);
+    return undefined;
+  }
+}
+
+async function tellAsync(
+  context: z.RefinementCtx,
+  template: PayloadTemplate,
+  document: Record<string, unknown>,
+): Promise<void> {
+  try {
+    await template.check(document);
+  } catch (error) {
+    addIssues(context, error);
+  }
+}
+
+function addIssues(context: z.RefinementCtx, error: unknown): void {
+  const issues = isPosthornError(error) ? error.issues : [];
+  for (const { path, message } of issues) context.addIssue({ code: 'custom', path: [...path], message });
+  if (issues.length === 0) context.addIssue(error instanceof Error ? error.message : 'is not valid');
+}

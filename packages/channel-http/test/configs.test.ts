@@ -1,0 +1,119 @@
+import { describe, expect, test } from 'vitest';
+import { httpChannel, type PayloadTemplate } from '../src/index.js';
+
+const template: PayloadTemplate = {
+  check(document) {
+    if ('bad' in document) throw new Error('bad is no template');
+  },
+  render: () => ({}),
+};
+
+const plain = httpChannel();
+const templated = httpChannel({ template });
+const url = 'https://example.com/hook';
+
+async function judge(configs: unknown, channel = plain): Promise<unknown> {
+  const result = await channel.config['~standard'].validate(configs);
+  return result.issues
+    ? Object.fromEntries(result.issues.map((issue) => [issue.path?.join('.') ?? '', issue.message]))
+    : result.value;
+}
+
+describe('configs are taken', () => {
+  test.each([
+    { url },
+    { url, headers: null, payload_template: null, timeout: null, method: null },
+    { url, headers: { Authorization: 'Bearer s3cret' }, timeout: 0.5, method: 'PUT' },
+    { url, headers: {}, timeout: 60, method: 'PATCH' },
+    { url, timeout: 10, method: 'POST' },
+  ])('%j, as they are', async (configs) => {
+    expect(await judge(configs)).toEqual(configs);
+  });
+
+  test('with the spaces around header values dropped', async () => {
+    expect(await judge({ url, headers: { 'x-a': ' b ' } })).toEqual({ url, headers: { 'x-a': 'b' } });
+  });
+
+  test('with a payload template where the channel can render it', async () => {
+    const configs = { url, payload_template: { text: '{{ event_type }}' } };
+    expect(await judge(configs, templated)).toEqual(configs);
+  });
+
+  test('over plain HTTP where the outbound policy allows it', async () => {
+    const configs = { url: 'http://localhost:8080/' };
+    expect(await judge(configs)).toEqual({ url: 'must begin with https://' });
+    expect(await judge(configs, httpChannel({ outbound: { policy: { allowHttp: true } } }))).toEqual(configs);
+  });
+});
+
+describe('configs are refused, each fault at its field', () => {
+  test.each<[unknown, Record<string, unknown>]>([
+    [{}, { url: 'must be a string' }],
+    [{ url: 1 }, { url: 'must be a string' }],
+    [{ url: null }, { url: 'must be a string' }],
+    [{ url: 'example.com' }, { url: expect.stringMatching(/full URL/) }],
+    [{ url: 'ftp://example.com' }, { url: 'must begin with https://' }],
+    [{ url: 'https://user:canary@example.com' }, { url: 'must not hold a user name or password' }],
+    [{ url: `${url}/${'a'.repeat(2048)}` }, { url: 'must have at most 2048 characters' }],
+    [{ url, headers: 'x: y' }, { headers: 'must be an object of strings, or null' }],
+    [{ url, headers: ['x'] }, { headers: 'must be an object of strings, or null' }],
+    [{ url, headers: { 'x-a': 1 } }, { 'headers.x-a': 'must be a string, not a number' }],
+    [
+      { url, headers: { 'x-a': 'canary\r\n' } },
+      { 'headers.x-a': 'must hold printable ASCII characters only' },
+    ],
+    [{ url, headers: { Host: 'x' } }, { 'headers.Host': expect.stringMatching(/^must not be set/) }],
+    [
+      { url, headers: { 'Webhook-Id': 'x', 'content-type': 'x' } },
+      { 'headers.Webhook-Id': expect.any(String), 'headers.content-type': expect.any(String) },
+    ],
+    [{ url, timeout: 0 }, { timeout: 'must be more than 0' }],
+    [{ url, timeout: -1 }, { timeout: 'must be more than 0' }],
+    [{ url, timeout: 61 }, { timeout: 'must be at most 60 seconds' }],
+    [{ url, timeout: '10' }, { timeout: 'must be a number of seconds' }],
+    [{ url, timeout: Number.NaN }, { timeout: 'must be a number of seconds' }],
+    [{ url, timeout: Number.POSITIVE_INFINITY }, { timeout: expect.any(String) }],
+    [{ url, method: 'GET' }, { method: 'must be POST, PUT or PATCH' }],
+    [{ url, method: 'post' }, { method: 'must be POST, PUT or PATCH' }],
+    [{ url, payload_template: 'text' }, { payload_template: 'must be an object or null' }],
+    [{ url, payload_template: [] }, { payload_template: 'must be an object or null' }],
+    [{ url, payload_template: {} }, { payload_template: expect.stringMatching(/`template` option/) }],
+    [{ url, header: {} }, { header: 'is no field of a webhook channel' }],
+    [
+      { url: 'x', timeout: 0, secret: 'canary' },
+      { url: expect.any(String), timeout: expect.any(String), secret: 'is no field of a webhook channel' },
+    ],
+    [null, { '': 'must be an object' }],
+    ['canary', { '': 'must be an object' }],
+    [[], { '': 'must be an object' }],
+  ])('%j', async (configs, issues) => {
+    const found = await judge(configs);
+    expect(found).toEqual(issues);
+    expect(JSON.stringify(found)).not.toMatch(/canary/);
+  });
+
+  test('a payload template its renderer refuses', async () => {
+    const configs = { url, payload_template: { bad: '{{' } };
+    expect(await judge(configs, templated)).toEqual({ payload_template: 'bad is no template' });
+  });
+});
+
+describe('options', () => {
+  test.each([
+    ['format', { format: 'xml' }],
+    ['format', { format: 'constructor' }],
+    ['source', { source: '' }],
+    ['source', { source: 'a b' }],
+    ['userAgent', { userAgent: 'a\r\nx-evil: 1' }],
+    ['userAgent', { userAgent: '' }],
+    ['template', { template: { render: () => '' } }],
+    ['timeoutMs', { outbound: { timeoutMs: 0 } }],
+    ['outbound', { outbound: null }],
+    ['formt', { formt: 'default' }],
+    ['options', 'default'],
+  ])('%s is refused by its name: %j', (name, options) => {
+    expect(() => httpChannel(options as never)).toThrow(
+      expect.objectContaining({ code: 'invalid_option', message: expect.stringContaining(name) }),
+    );
+  });
+});

@@ -1,0 +1,46 @@
+import type { Event, Message, Verdict } from '@posthorn/core';
+import { createOutbound } from '@posthorn/outbound';
+import { onTestFinished } from 'vitest';
+import { type HttpChannelOptions, type HttpConfigs, httpChannel } from '../src/index.js';
+
+export const secret = 'whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw';
+
+export const event: Event = {
+  id: 'evt_0TvKq1aBcDeFgHiJkLmNoP',
+  tenantId: 'default',
+  type: 'order.created',
+  payload: '{"b":1,"a":1.10}',
+  occurredAt: new Date('2026-11-23T10:00:00.123Z'),
+  namespaceId: null,
+  subject: null,
+  cacheScope: null,
+};
+
+/** A message as the engine hands it out, with `of` in place of what an ordinary one has. */
+export function message(
+  configs: HttpConfigs,
+  of: Partial<Message<HttpConfigs>> & { readonly event?: Event } = {},
+): Message<HttpConfigs> {
+  const sent = of.event ?? event;
+  return {
+    deliveryId: 'dlv_0TvKq1aBcDeFgHiJkLmNoPabcdefghij',
+    attempt: 1,
+    startedAt: new Date(),
+    event: sent,
+    payload: JSON.parse(sent.payload),
+    webhook: { id: 'wh_abcdefghij', tenantId: 'default', name: 'orders' },
+    configs,
+    secrets: [secret],
+    ...of,
+  };
+}
+
+export type Send = (message: Message<HttpConfigs>, signal?: AbortSignal) => Promise<Verdict>;
+
+/** The `send` of a channel that may use plain HTTP; its connections are closed when the test is over. */
+export function sender(options: HttpChannelOptions = {}): Send {
+  const outbound = createOutbound({ policy: { allowHttp: true } });
+  onTestFinished(() => outbound.close());
+  const channel = httpChannel({ outbound, ...options });
+  return (sent, signal = new AbortController().signal) => channel.send(sent, signal);
+}

@@ -1,0 +1,143 @@
+import { type Dispatcher, errors } from 'undici';
+import { failure, failureOf, type OutboundFailure } from './failure.js';
+
+/** Complete response headers came: what they say stands, whatever becomes of the body. */
+export interface OutboundAnswer {
+  readonly ok: true;
+  /** As it came, 100 to 999. A redirect is an answer; it is never followed. */
+  readonly status: number;
+  /** By name in lower case; an array where a name came more than once. */
+  readonly headers: Readonly<Record<string, string | string[] | undefined>>;
+  /** The beginning of the body as text. Never decompressed; what is not UTF-8, and NUL, reads as U+FFFD. */
+  readonly body: string;
+  /** Whether more of the body came than was kept. */
+  readonly bodyTruncated: boolean;
+  /** False where the body did not end: the deadline or the cap was reached, or the connection broke. */
+  readonly bodyComplete: boolean;
+}
+
+export type OutboundResult = OutboundAnswer | OutboundFailure;
+
+export interface ExchangeLimits {
+  readonly maxBodyBytes: number;
+  readonly maxInformational: number;
+}
+
+/** Read to here, an answer may still end and its connection be kept; beyond, it costs more than a new one. */
+const maxReadBytes = 64 * 1024;
+
+/** What undici is told when a connection is closed from our side. */
+export const over: Error = new errors.RequestAbortedError();
+
+/**
+ * One request and its answer, as undici tells of it. It ends once: by the answer, an error, the deadline or the
+ * caller, whichever is first, and from then on hears nothing. A class, because there is one for each request.
+ */
+export class Exchange implements Dispatcher.DispatchHandler {
+  readonly result: Promise<OutboundResult>;
+  /** Called when it ends, with whether its connection can carry another request. Set by the pool. */
+  onEnd: ((reusable: boolean) => void) | undefined;
+  readonly #limits: ExchangeLimits;
+  readonly #timeoutMs: number;
+  readonly #timer: NodeJS.Timeout;
+  readonly #signal: AbortSignal | undefined;
+  #onAbort: (() => void) | undefined;
+  #resolve!: (result: OutboundResult) => void;
+  #ended = false;
+  #started = false;
+  #informational = 0;
+  #status = 0;
+  #headers: OutboundAnswer['headers'] = {};
+  readonly #kept: Buffer[] = [];
+  #readBytes = 0;
+
+  constructor(limits: ExchangeLimits, timeoutMs: number, signal: AbortSignal | undefined) {
+    this.result = new Promise((resolve) => {
+      this.#resolve = resolve;
+    });
+    this.#limits = limits;
+    this.#timeoutMs = timeoutMs;
+    this.#timer = setTimeout(expire, timeoutMs, this);
+    this.#signal = signal;
+    if (signal) {
+      this.#onAbort = () => this.#end(failure('aborted', 'the request was aborted by its caller'), false);
+      signal.addEventListener('abort', this.#onAbort);
+    }
+  }
+
+  /** The deadline: an answer whose body still comes is an answer. */
+  expire(): void {
+    const missing = this.#started ? 'answer' : 'connection';
+    if (this.#status > 0) this.#end(this.#answer(false), false);
+    else this.#end(failure('timeout', `no ${missing} within ${this.#timeoutMs} ms`), false);
+  }
+
+  onRequestStart(): void {
+    this.#started = true;
+  }
+
+  onResponseStart(_: unknown, status: number, headers: OutboundAnswer['headers']): void {
+    if (status >= 200) {
+      this.#status = status;
+      this.#headers = headers;
+    } else if (status === 101) {
+      this.#end(failure('protocol', 'the receiver switched protocols, which nobody asked for'), false);
+    } else if (status < 100) {
+      this.#end(failure('protocol', `the receiver answered with the status ${status}`), false);
+    } else if (++this.#informational > this.#limits.maxInformational) {
+      const most = `more than ${this.#limits.maxInformational} informational responses came`;
+      this.#end(failure('protocol', most), false);
+    }
+  }
+
+  onResponseData(_: unknown, chunk: Buffer): void {
+    const room = this.#limits.maxBodyBytes - this.#readBytes;
+    this.#readBytes += chunk.length;
+    if (room > 0) this.#kept.push(chunk.length > room ? chunk.subarray(0, room) : chunk);
+    if (this.#readBytes > maxReadBytes && this.#readBytes > this.#limits.maxBodyBytes) {
+      this.#end(this.#answer(false), false);
+    }
+  }
+
+  onResponseEnd(): void {
+    this.#end(this.#answer(true), true);
+  }
+
+  onResponseError(_: unknown, error: Error): void {
+    if (!this.#ended) this.#end(this.#status > 0 ? this.#answer(false) : failureOf(error), false);
+  }
+
+  #answer(bodyComplete: boolean): OutboundAnswer {
+    const bodyTruncated = this.#readBytes > this.#limits.maxBodyBytes;
+    return {
+      ok: true,
+      status: this.#status,
+      headers: this.#headers,
+      body: textOf(this.#kept, bodyComplete && !bodyTruncated),
+      bodyTruncated,
+      bodyComplete,
+    };
+  }
+
+  /** Where `reusable` is false the pool closes the connection: it holds an answer nobody waits for, or is broken. */
+  #end(result: OutboundResult, reusable: boolean): void {
+    if (this.#ended) return;
+    this.#ended = true;
+    clearTimeout(this.#timer);
+    if (this.#onAbort) this.#signal?.removeEventListener('abort', this.#onAbort);
+    this.#resolve(result);
+    this.onEnd?.(reusable);
+  }
+}
+
+function expire(exchange: Exchange): void {
+  exchange.expire();
+}
+
+function textOf(chunks: readonly Buffer[], whole: boolean): string {
+  const bytes = chunks.length === 1 ? chunks[0]! : Buffer.concat(chunks);
+  // `stream` drops the beginning of a character that was cut through.
+  const text = whole ? bytes.toString() : new TextDecoder().decode(bytes, { stream: true });
+  // No Postgres text may hold NUL, and no reader needs it.
+  return text.includes('\0') ? text.replaceAll('\0', '\uFFFD') : text;
+}

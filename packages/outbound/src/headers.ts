@@ -1,0 +1,153 @@
+import { type Issue, kindOf, PosthornError } from '@posthorn/core';
+
+/** Headers a tenant may not set, by name, and why. In lower case. */
+const deniedNames: ReadonlyMap<string, string> = new Map([
+  // Framing: who sets these decides where a message ends, or whom it reaches (RFC 9110 §7.6.1, RFC 9112 §6).
+  ['host', 'it is made from the URL'],
+  ['content-length', 'it frames the message'],
+  ['transfer-encoding', 'it frames the message'],
+  ['trailer', 'it frames the message'],
+  ['connection', 'it belongs to the connection'],
+  ['keep-alive', 'it belongs to the connection'],
+  ['te', 'it belongs to the connection'],
+  ['upgrade', 'it belongs to the connection'],
+  ['http2-settings', 'it belongs to the connection'],
+  ['expect', 'it would hold the body back'],
+  // What the channel says of the body it made, and of itself.
+  ['content-type', 'the channel sets it'],
+  ['content-encoding', 'the channel sets it'],
+  ['user-agent', 'the channel sets it'],
+  ['accept-encoding', 'answers are never decoded'],
+  // Where a request comes from is not for a tenant to say.
+  ['forwarded', 'it would forge the origin of the request'],
+  ['via', 'it would forge the origin of the request'],
+  ['x-real-ip', 'it would forge the origin of the request'],
+  // What metadata services of clouds ask for before they hand out credentials (GitLab CVE-2025-6454).
+  ['metadata', 'cloud metadata services ask for it'],
+  ['metadata-flavor', 'cloud metadata services ask for it'],
+  ['x-metadata-token', 'cloud metadata services ask for it'],
+  // No ordinary key of an object.
+  ['__proto__', 'it cannot be stored'],
+]);
+
+/** The same, by how the name begins. */
+const deniedPrefixes: readonly (readonly [prefix: string, reason: string])[] = [
+  ['proxy-', 'it speaks to proxies, not to receivers'],
+  ['x-forwarded-', 'it would forge the origin of the request'],
+  ['webhook-', 'the signature sets it'],
+  ['ce-', 'CloudEvents sets it'],
+  ['x-aws-ec2-metadata-', 'cloud metadata services ask for it'],
+  ['x-google-', 'it speaks to the infrastructure of a cloud'],
+  ['x-goog-', 'it speaks to the infrastructure of a cloud'],
+  ['x-amz-', 'it speaks to the infrastructure of a cloud'],
+  ['x-azure-', 'it speaks to the infrastructure of a cloud'],
+  ['x-fd-', 'it speaks to the infrastructure of a cloud'],
+];
+
+/** What no one may set, the channel included: undici writes these itself, or must not see them. */
+const framing: ReadonlySet<string> = new Set([
+  'host',
+  'content-length',
+  'transfer-encoding',
+  'connection',
+  'keep-alive',
+  'te',
+  'trailer',
+  'upgrade',
+  'http2-settings',
+  'expect',
+]);
+
+const maxCount = 32;
+const maxNameLength = 128;
+const maxValueLength = 4096;
+const maxTotalLength = 16 * 1024;
+
+/** RFC 9110 §5.6.2. */
+const token = /^[!#$%&'*+.^_`|~0-9A-Za-z-]+$/;
+
+/** Printable ASCII and tab. Node sends other characters as Latin-1: not the bytes that were meant. */
+const sendable = /^[\t\x20-\x7e]*$/;
+
+/**
+ * The headers a tenant wants sent, checked: at most 32, values of 4 KiB, 16 KiB together; names are tokens, values
+ * are printable ASCII, and none is a header that frames the message, that the engine sets, or that could turn a
+ * request against infrastructure. Spaces around values are dropped. Throws `invalid_header` with every issue; no
+ * message quotes a value.
+ */
+export function checkHeaders(headers: Readonly<Record<string, unknown>>): Record<string, string> {
+  if (typeof headers !== 'object' || headers === null || Array.isArray(headers)) {
+    const message = `must be an object of strings, not ${kindOf(headers)}`;
+    throw new PosthornError('invalid_header', `headers ${message}`, { issues: [{ path: [], message }] });
+  }
+  const issues: Issue[] = [];
+  const checked: Record<string, string> = {};
+  const seen = new Set<string>();
+  let total = 0;
+  for (const [name, value] of Object.entries(headers)) {
+    const fault = faultOfName(name, seen) ?? faultOfValue(value);
+    if (fault) {
+      issues.push({ path: [name], message: fault });
+    } else {
+      const trimmed = (value as string).replace(/^[ \t]+|[ \t]+$/g, '');
+      total += name.length + trimmed.length;
+      checked[name] = trimmed;
+    }
+    seen.add(name.toLowerCase());
+  }
+  if (seen.size > maxCount) issues.push({ path: [], message: `must be at most ${maxCount}` });
+  if (total > maxTotalLength) {
+    issues.push({ path: [], message: `must have at most ${maxTotalLength} bytes together` });
+  }
+  if (issues.length > 0) {
+    const names = issues.map(({ path, message }) => `${path[0] ?? 'headers'} ${message}`);
+    throw new PosthornError('invalid_header', `headers are not valid: ${names.join('; ')}`, { issues });
+  }
+  return checked;
+}
+
+function faultOfName(name: string, seen: ReadonlySet<string>): string | undefined {
+  if (name.length > maxNameLength || !token.test(name)) {
+    return `must be named by 1 to ${maxNameLength} letters, digits and hyphens`;
+  }
+  const lower = name.toLowerCase();
+  if (seen.has(lower)) return 'must be given once; case does not count';
+  const reason = deniedNames.get(lower) ?? deniedPrefixes.find(([prefix]) => lower.startsWith(prefix))?.[1];
+  return reason && `must not be set: ${reason}`;
+}
+
+function faultOfValue(value: unknown): string | undefined {
+  if (typeof value !== 'string') return `must be a string, not ${kindOf(value)}`;
+  if (!sendable.test(value)) return 'must hold printable ASCII characters only';
+  return value.length > maxValueLength ? `must have at most ${maxValueLength} bytes` : undefined;
+}
+
+/** Names that were found good before: the same few come with every request. */
+const goodNames = new Set<string>();
+const maxGoodNames = 1000;
+
+/** What every request is held to, whoever made its headers. Throws `invalid_header`. */
+export function assertSendable(headers: Readonly<Record<string, string>>): void {
+  for (const name of Object.keys(headers)) {
+    if (!goodNames.has(name)) {
+      if (!token.test(name) || framing.has(name.toLowerCase())) throw unsendable(name, 'must not be sent');
+      if (goodNames.size === maxGoodNames) goodNames.clear();
+      goodNames.add(name);
+    }
+    const value = headers[name];
+    if (typeof value !== 'string' || !sendable.test(value)) {
+      throw unsendable(name, 'must be a string of printable ASCII characters');
+    }
+  }
+}
+
+function unsendable(name: string, message: string): PosthornError {
+  // JSON keeps control characters of a bad name out of the message.
+  return new PosthornError(
+    'invalid_header',
+    `header ${JSON.stringify(name.slice(0, maxNameLength))} ${message}`,
+    {
+      issues: [{ path: [name], message }],
+    },
+  );
+}

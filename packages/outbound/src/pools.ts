@@ -1,0 +1,88 @@
+import { type buildConnector, Client, type Dispatcher } from 'undici';
+import type { Exchange } from './exchange.js';
+import { Pool } from './pool.js';
+
+export interface PoolsOptions {
+  readonly connect: buildConnector.connector;
+  readonly connections: number;
+  readonly keepAliveMs: number;
+  readonly maxHeaderBytes: number;
+  readonly maxOrigins: number;
+}
+
+/** Kept connections, a pool for each origin. Connections are never shared between origins. */
+export interface Pools {
+  /** Sends a request to `origin` as soon as one of its connections is free. */
+  send(origin: string, request: Dispatcher.DispatchOptions, exchange: Exchange): void;
+  /** Closes all connections, after what is in flight. Nothing may be sent afterwards. */
+  close(): Promise<void>;
+}
+
+export function createPools(options: PoolsOptions): Pools {
+  const pools = new Map<string, Pool>();
+  const clients = new Set<Client>();
+  let uses = 0;
+  let onClosed: (() => void) | undefined;
+  let closed: Promise<void> | undefined;
+
+  const clientOptions: Client.Options = {
+    connect: options.connect,
+    // One request at a time: an answer can only be the answer to what was asked.
+    pipelining: 1,
+    keepAliveTimeout: options.keepAliveMs,
+    // A receiver's Keep-Alive header may shorten that, not extend it.
+    keepAliveMaxTimeout: options.keepAliveMs,
+    maxHeaderSize: options.maxHeaderBytes,
+    // The deadline of the request ends both; undici's own timers are half a second coarse.
+    headersTimeout: 0,
+    bodyTimeout: 0,
+  };
+
+  function open(origin: string): Client {
+    const client = new Client(origin, clientOptions);
+    clients.add(client);
+    return client;
+  }
+
+  function gone(client: Client): void {
+    clients.delete(client);
+    if (clients.size === 0) onClosed?.();
+  }
+
+  function add(origin: string): Pool {
+    if (pools.size >= options.maxOrigins) retireLongestUnused();
+    const pool = new Pool(origin, options.connections, { open, gone }, () => {
+      if (pools.get(origin) === pool) pools.delete(origin);
+    });
+    pools.set(origin, pool);
+    return pool;
+  }
+
+  function retireLongestUnused(): void {
+    let longest: Pool | undefined;
+    for (const pool of pools.values()) {
+      if (!longest || pool.usedAt < longest.usedAt) longest = pool;
+    }
+    if (!longest) return;
+    pools.delete(longest.origin);
+    longest.retire();
+  }
+
+  return {
+    send(origin, request, exchange) {
+      const pool = pools.get(origin) ?? add(origin);
+      // A count is cheaper than a look at the clock, or than moving the pool to the end of the map.
+      pool.usedAt = ++uses;
+      pool.send(request, exchange);
+    },
+
+    close() {
+      closed ??= new Promise((resolve) => {
+        onClosed = resolve;
+        for (const pool of [...pools.values()]) pool.retire();
+        if (clients.size === 0) resolve();
+      });
+      return closed;
+    },
+  };
+}

@@ -1,0 +1,279 @@
+import { getEventListeners } from 'node:events';
+import { until } from '@posthorn/testing';
+import { describe, expect, test } from 'vitest';
+import { createOutbound, type OutboundOptions } from '../src/index.js';
+import { client } from './client.js';
+import { freePort, receiver, response } from './receiver.js';
+
+describe('a request', () => {
+  test('resolves to what the receiver answered', async () => {
+    const { url, requests } = await receiver((socket) =>
+      socket.write(response(202, 'taken: é日🎺', 'X-Tag: a\r\nx-tag: b\r\nretry-after: 3\r\n')),
+    );
+    const result = await client().request({ url, method: 'PUT', body: 'é日🎺' });
+    expect(result).toMatchObject({
+      ok: true,
+      status: 202,
+      headers: { 'x-tag': ['a', 'b'], 'retry-after': '3' },
+      body: 'taken: é日🎺',
+      bodyTruncated: false,
+      bodyComplete: true,
+    });
+    expect(requests[0]).toMatch(/^PUT \/hook /);
+    expect(requests[0]).toMatch(/content-length: 9\r\n/);
+  });
+
+  test('sends bytes as they are', async () => {
+    const { url, requests } = await receiver((socket) => socket.write(response(200)));
+    await client().request({ url, body: new Uint8Array([0xff, 0x00, 0x80]) });
+    expect(requests[0]!.slice(-3)).toBe('\u00ff\u0000\u0080');
+  });
+
+  test('sends an empty body as one of length 0', async () => {
+    const { url, requests } = await receiver((socket) => socket.write(response(200)));
+    await client().request({ url, body: '' });
+    expect(requests[0]).toMatch(/content-length: 0\r\n\r\n$/);
+  });
+
+  test.each([
+    [{ method: 'CONNECT' }],
+    [{ method: 'post' }],
+    [{ method: 'POST / HTTP/1.1\r\n' }],
+    [{ body: {} as string }],
+    [{ timeoutMs: 0 }],
+    [{ timeoutMs: Number.NaN }],
+    [{ timeoutMs: 1e12 }],
+  ])('%j rejects as invalid_option', async (wrong) => {
+    const { url, sockets } = await receiver(() => {});
+    await expect(client().request({ url, ...wrong })).rejects.toMatchObject({ code: 'invalid_option' });
+    expect(sockets).toEqual([]);
+  });
+});
+
+test('a request that has ended leaves no timer behind', async () => {
+  const timers = (): number =>
+    process.getActiveResourcesInfo().filter((resource) => resource === 'Timeout').length;
+  const { url } = await receiver((socket) => socket.write(response(200)));
+  const outbound = client({ timeoutMs: 60_000 });
+  const before = timers();
+  await outbound.request({ url });
+  await outbound.request({ url: `http://127.0.0.1:${await freePort()}` });
+  expect(timers()).toBe(before);
+});
+
+describe('connections', () => {
+  test('are kept and used again, one request at a time', async () => {
+    const { url, sockets } = await receiver((socket) => socket.write(response(200)));
+    const outbound = client();
+    for (let i = 0; i < 10; i++) expect(await outbound.request({ url })).toMatchObject({ status: 200 });
+    expect(sockets).toHaveLength(1);
+  });
+
+  test('are as many as there are requests at once, up to the limit; the rest take turns', async () => {
+    const { url, sockets } = await receiver((socket, request) =>
+      socket.write(response(200, /\d+$/.exec(request)![0])),
+    );
+    const outbound = client({ connections: 4 });
+    const results = await Promise.all(
+      Array.from({ length: 50 }, (_, i) => outbound.request({ url, body: String(i) })),
+    );
+    expect(results.map((result) => result.ok && result.body)).toEqual(
+      Array.from({ length: 50 }, (_, i) => `${i}`),
+    );
+    expect(sockets).toHaveLength(4);
+  });
+
+  test('are closed after being idle', async () => {
+    const { url, open, sockets } = await receiver((socket) => socket.write(response(200)));
+    const outbound = client({ keepAliveMs: 20 });
+    await outbound.request({ url });
+    await until(() => open() === 0, { timeoutMs: 2_000 });
+    expect(await outbound.request({ url })).toMatchObject({ status: 200 });
+    expect(sockets).toHaveLength(2);
+  });
+
+  test('are not kept where the receiver says so', async () => {
+    const { url, sockets } = await receiver((socket) =>
+      socket.end(response(200, '', 'connection: close\r\n')),
+    );
+    const outbound = client({ connections: 1 });
+    const results = await Promise.all([1, 2, 3].map(() => outbound.request({ url })));
+    expect(results).toMatchObject([{ status: 200 }, { status: 200 }, { status: 200 }]);
+    expect(sockets).toHaveLength(3);
+  });
+
+  test('of the origin longest unused are closed for those of a new one', async () => {
+    const first = await receiver((socket) => socket.write(response(200)));
+    const second = await receiver((socket) => socket.write(response(200)));
+    const third = await receiver((socket) => socket.write(response(200)));
+    const outbound = client({ maxOrigins: 2 });
+    await outbound.request({ url: first.url });
+    await outbound.request({ url: second.url });
+    await outbound.request({ url: first.url });
+    await outbound.request({ url: third.url });
+    await until(() => second.open() === 0);
+    expect([first.open(), third.open()]).toEqual([1, 1]);
+    expect(await outbound.request({ url: second.url })).toMatchObject({ status: 200 });
+  });
+
+  test('that make room end what they carry first', async () => {
+    let answer = (): void => {};
+    const first = await receiver((socket) => {
+      answer = () => socket.write(response(200, 'late'));
+    });
+    const second = await receiver((socket) => socket.write(response(200)));
+    const outbound = client({ maxOrigins: 1, connections: 1 });
+    const carried = outbound.request({ url: first.url });
+    const waiting = outbound.request({ url: first.url });
+    await until(() => first.requests.length === 1);
+    await outbound.request({ url: second.url });
+    answer();
+    expect(await carried).toMatchObject({ body: 'late' });
+    await until(() => first.requests.length === 2);
+    answer();
+    expect(await waiting).toMatchObject({ body: 'late' });
+    await until(() => first.open() === 0);
+  });
+
+  test('a connection that was aborted is not opened again', async () => {
+    const { url, open, sockets } = await receiver(() => {});
+    const outbound = client();
+    await Promise.all([1, 2, 3].map(() => outbound.request({ url, timeoutMs: 30 })));
+    await until(() => open() === 0);
+    // A round trip to another receiver, so that a new connection would have had its time.
+    const other = await receiver((socket) => socket.write(response(200)));
+    await outbound.request({ url: other.url });
+    expect(sockets).toHaveLength(3);
+  });
+});
+
+describe('a request that gives up', () => {
+  test('while it waits for a connection is never sent', async () => {
+    let answer = (): void => {};
+    const { url, requests } = await receiver((socket, request) => {
+      answer = () => socket.write(response(200));
+      if (request.endsWith('third')) answer();
+    });
+    const outbound = client({ connections: 1 });
+    const first = outbound.request({ url, body: 'first' });
+    const second = await outbound.request({ url, body: 'second', timeoutMs: 30 });
+    expect(second).toEqual({ ok: false, kind: 'timeout', message: 'no connection within 30 ms' });
+    answer();
+    expect(await first).toMatchObject({ status: 200 });
+    expect(await outbound.request({ url, body: 'third' })).toMatchObject({ status: 200 });
+    expect(requests.map((request) => request.split('\r\n\r\n')[1])).toEqual(['first', 'third']);
+  });
+
+  test('while it connects is never sent', async () => {
+    // Accepts the connection, and never says a word of TLS.
+    const { port, requests } = await receiver(() => {});
+    const result = await client().request({ url: `https://127.0.0.1:${port}/`, body: 'x', timeoutMs: 30 });
+    expect(result).toEqual({ ok: false, kind: 'timeout', message: 'no connection within 30 ms' });
+    expect(requests).toEqual([]);
+  });
+
+  test('in the turn in which it would be sent over a kept connection is never sent', async () => {
+    const { url, requests } = await receiver((socket) => socket.write(response(200)));
+    const outbound = client({ connections: 1 });
+    await outbound.request({ url, body: 'first' });
+    const abort = new AbortController();
+    const second = outbound.request({ url, body: 'second', signal: abort.signal });
+    abort.abort();
+    expect(await second).toMatchObject({ ok: false, kind: 'aborted' });
+    expect(await outbound.request({ url, body: 'third' })).toMatchObject({ status: 200 });
+    expect(requests.map((request) => request.split('\r\n\r\n')[1])).toEqual(['first', 'third']);
+  });
+
+  test('because its caller says so ends at once, and its connection with it', async () => {
+    const { url, requests, open } = await receiver(() => {});
+    const abort = new AbortController();
+    const request = client().request({ url, signal: abort.signal });
+    await until(() => requests.length === 1);
+    abort.abort();
+    expect(await request).toEqual({
+      ok: false,
+      kind: 'aborted',
+      message: 'the request was aborted by its caller',
+    });
+    await until(() => open() === 0);
+  });
+
+  test('before it began is never sent', async () => {
+    const { url, sockets } = await receiver(() => {});
+    const result = await client().request({ url, signal: AbortSignal.abort() });
+    expect(result).toMatchObject({ ok: false, kind: 'aborted' });
+    expect(sockets).toEqual([]);
+  });
+
+  test('leaves no listener on its signal', async () => {
+    const { url } = await receiver((socket) => socket.write(response(200)));
+    const { signal } = new AbortController();
+    const outbound = client();
+    await outbound.request({ url, signal });
+    await outbound.request({ url: `http://127.0.0.1:${await freePort()}`, signal });
+    expect(getEventListeners(signal, 'abort')).toEqual([]);
+  });
+});
+
+describe('close', () => {
+  test('waits for what is in flight, then closes every connection', async () => {
+    let answer = (): void => {};
+    const { url, open, requests } = await receiver((socket, _, number) => {
+      if (number === 1) socket.write(response(200));
+      else answer = () => socket.write(response(200, 'late'));
+    });
+    const outbound = client();
+    await outbound.request({ url });
+    const late = outbound.request({ url });
+    await until(() => requests.length === 2);
+    const closed = Promise.all([outbound.close(), outbound.close()]);
+    answer();
+    expect(await late).toMatchObject({ ok: true, body: 'late' });
+    await closed;
+    await until(() => open() === 0);
+    expect(await outbound.request({ url })).toMatchObject({ ok: false, kind: 'aborted' });
+    await outbound.close();
+  });
+
+  test('resolves where nothing was ever sent', async () => {
+    await createOutbound().close();
+  });
+});
+
+describe('options', () => {
+  test.each<[string, unknown]>([
+    ['timeoutMs', { timeoutMs: 0 }],
+    ['timeoutMs', { timeoutMs: '15s' }],
+    ['connectTimeoutMs', { connectTimeoutMs: -1 }],
+    ['maxHeaderBytes', { maxHeaderBytes: 1.5 }],
+    ['maxBodyBytes', { maxBodyBytes: Number.POSITIVE_INFINITY }],
+    ['maxInformational', { maxInformational: null }],
+    ['connections', { connections: 0 }],
+    ['keepAliveMs', { keepAliveMs: Number.NaN }],
+    ['maxOrigins', { maxOrigins: 0 }],
+    ['policy', { policy: null }],
+    ['policy', { policy: 'https' }],
+    ['allowHTTP', { policy: { allowHTTP: true } }],
+    ['policy.allowHttp', { policy: { allowHttp: 'yes' } }],
+    ['ca', { ca: 1 }],
+    ['ca', { ca: [1] }],
+    ['timeout', { timeout: 1 }],
+    ['outbound', null],
+  ])('%s is refused by its name: %j', (name, options) => {
+    expect(() => createOutbound(options as OutboundOptions)).toThrow(
+      expect.objectContaining({ code: 'invalid_option', message: expect.stringContaining(name) }),
+    );
+  });
+
+  test('that are undefined are as if left out', () => {
+    expect(() => createOutbound({ timeoutMs: undefined, ca: undefined } as never)).not.toThrow();
+  });
+
+  test('a body that is not to be kept is not', async () => {
+    const { url } = await receiver((socket) => socket.write(response(200, 'hello')));
+    expect(await client({ maxBodyBytes: 0 }).request({ url })).toMatchObject({
+      body: '',
+      bodyTruncated: true,
+    });
+  });
+});

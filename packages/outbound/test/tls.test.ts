@@ -1,0 +1,99 @@
+import type { TLSSocket, TlsOptions } from 'node:tls';
+import { until } from '@posthorn/testing';
+import { describe, expect, test } from 'vitest';
+import { certificate } from './certificate.js';
+import { client } from './client.js';
+import { type Receiver, receiver, response } from './receiver.js';
+
+const authority = certificate({ name: 'Test authority' });
+const good = certificate({ name: 'good', issuer: authority, ips: ['127.0.0.1'] });
+const expired = certificate({
+  name: 'expired',
+  issuer: authority,
+  ips: ['127.0.0.1'],
+  notAfter: new Date(Date.now() - 60_000),
+});
+const otherHost = certificate({ name: 'other', issuer: authority, ips: ['127.0.0.2'] });
+const selfSigned = certificate({ name: 'self', ips: ['127.0.0.1'] });
+
+const tlsReceiver = (tls: TlsOptions): Promise<Receiver> =>
+  receiver((socket) => socket.write(response(200, 'secure')), { tls });
+
+describe('TLS', () => {
+  test('a certificate of an authority the application trusts is taken, and the connection kept', async () => {
+    const { url, sockets } = await tlsReceiver(good);
+    const outbound = client({ ca: authority.cert, policy: {} });
+    expect(await outbound.request({ url })).toMatchObject({ ok: true, status: 200, body: 'secure' });
+    expect(await outbound.request({ url })).toMatchObject({ ok: true, status: 200, body: 'secure' });
+    expect(sockets).toHaveLength(1);
+  });
+
+  test('no session is resumed: that would skip the check of the host name', async () => {
+    const reused: boolean[] = [];
+    const { url } = await receiver(
+      (socket) => {
+        reused.push((socket as TLSSocket).isSessionReused());
+        socket.end(response(200, '', 'connection: close\r\n'));
+      },
+      { tls: good },
+    );
+    const outbound = client({ ca: authority.cert });
+    for (let i = 0; i < 3; i++) expect(await outbound.request({ url })).toMatchObject({ status: 200 });
+    expect(reused).toEqual([false, false, false]);
+  });
+
+  test.each([
+    ['of an unknown authority', good, undefined, 'UNABLE_TO_VERIFY_LEAF_SIGNATURE'],
+    ['self-signed', selfSigned, undefined, 'DEPTH_ZERO_SELF_SIGNED_CERT'],
+    ['self-signed, beside a trusted authority', selfSigned, authority.cert, 'DEPTH_ZERO_SELF_SIGNED_CERT'],
+    ['expired', expired, authority.cert, 'CERT_HAS_EXPIRED'],
+    ['of another host', otherHost, authority.cert, 'ERR_TLS_CERT_ALTNAME_INVALID'],
+  ])('a certificate that is %s is refused, every time', async (_, { cert, key }, ca, code) => {
+    const { url, requests } = await tlsReceiver({ cert, key });
+    const outbound = client(ca ? { ca } : {});
+    const refusal = { ok: false, kind: 'tls', message: `no trusted TLS connection could be made (${code})` };
+    expect(await outbound.request({ url, body: 'secret' })).toEqual(refusal);
+    expect(await outbound.request({ url, body: 'secret' })).toEqual(refusal);
+    expect(requests).toEqual([]);
+  });
+
+  test('a receiver of TLS 1.0 only is refused', async () => {
+    const { url, requests } = await tlsReceiver({
+      ...good,
+      minVersion: 'TLSv1',
+      maxVersion: 'TLSv1',
+      ciphers: 'ALL:@SECLEVEL=0',
+    });
+    const result = await client({ ca: authority.cert }).request({ url });
+    expect(result).toMatchObject({ ok: false, kind: 'tls' });
+    expect(requests).toEqual([]);
+  });
+
+  test('a receiver of HTTP/2 only fails cleanly', async () => {
+    const { url, requests } = await tlsReceiver({ ...good, ALPNProtocols: ['h2'] });
+    const result = await client({ ca: authority.cert }).request({ url });
+    expect(result).toMatchObject({ ok: false, kind: 'tls' });
+    expect(requests).toEqual([]);
+  });
+
+  test('a receiver that speaks plain HTTP is refused', async () => {
+    const { port } = await receiver(() => {}, {
+      onConnection: (socket) => socket.write('HTTP/1.1 400 Bad Request\r\n\r\n'),
+    });
+    const result = await client().request({ url: `https://127.0.0.1:${port}/` });
+    expect(result).toMatchObject({ ok: false, kind: 'tls' });
+  });
+
+  test('a handshake that never ends is a connect_timeout, and the connection is closed', async () => {
+    const { port, open } = await receiver(() => {});
+    const result = await client({ connectTimeoutMs: 40 }).request({ url: `https://127.0.0.1:${port}/` });
+    expect(result).toMatchObject({ ok: false, kind: 'connect_timeout' });
+    await until(() => open() === 0);
+  });
+
+  test('a connection closed within the handshake is a reset', async () => {
+    const { port } = await receiver(() => {}, { onConnection: (socket) => socket.end() });
+    const result = await client().request({ url: `https://127.0.0.1:${port}/` });
+    expect(result).toMatchObject({ ok: false, kind: 'reset' });
+  });
+});

@@ -1,0 +1,50 @@
+import { execFile } from 'node:child_process';
+import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { promisify } from 'node:util';
+import { expect, test } from 'vitest';
+
+const root = join(import.meta.dirname, '..');
+const run = promisify(execFile);
+
+/** What a program of the repository prints; rejects where its exit code is not 0. */
+async function output(file: string): Promise<string> {
+  const args = ['--conditions=@posthorn/source', '--import', 'tsx', join(root, file)];
+  const { stdout } = await run(process.execPath, args, { cwd: root, timeout: 60_000 });
+  return stdout;
+}
+
+test('the quickstart delivers every event, each verified by the receiver, and retries what was refused', async () => {
+  const printed = await output('examples/quickstart/src/main.ts');
+  expect(printed).toContain('329 GitHub events to 2 webhooks');
+  expect(printed).toMatch(
+    /✓ the receiver verified every signature, and saw all \d{3}; [1-9]\d* it had refused at first/,
+  );
+  expect(printed).toMatch(/dead +│ 0 /);
+});
+
+test('the custom channel delivers to a file', async () => {
+  const lines = (await output('examples/custom-channel/src/main.ts')).trim().split('\n');
+  expect(lines.map((line) => JSON.parse(line).type)).toEqual(['order.placed', 'order.shipped']);
+});
+
+test('the custom storage holds what is delivered', async () => {
+  expect(await output('examples/custom-storage/src/main.ts')).toMatch(
+    /^dlv_\w{32} {2}object\.created {2}delivered after 1 attempt\n$/,
+  );
+});
+
+test("the README's first lines of code do what it says, as printed", async () => {
+  const code = /```ts\n([\s\S]*?)```/.exec(readFileSync(join(root, 'README.md'), 'utf8'))?.[1] ?? '';
+  const folder = join(root, 'examples/quickstart/node_modules/.cache');
+  const file = join(folder, 'readme.mts');
+  mkdirSync(folder, { recursive: true });
+  writeFileSync(file, code);
+  const printed = await output('examples/quickstart/node_modules/.cache/readme.mts').finally(() =>
+    rmSync(file),
+  );
+  expect(JSON.parse(printed)).toMatchObject({
+    event_type: 'order.placed',
+    metadata: { orderId: 'o1', total: 42 },
+  });
+});
