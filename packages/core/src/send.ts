@@ -98,7 +98,9 @@ async function said(channel: Channel, message: Message, signal: AbortSignal): Pr
 
 /** A channel is other people's code: its answer is checked, and cut to what may be stored. */
 function checked(verdict: Verdict): Verdict {
-  const { outcome, kind, message, status, response }: Partial<Record<string, unknown>> = verdict ?? {};
+  const { outcome, kind, message, status, response } = (verdict ?? {}) as unknown as Partial<
+    Record<string, unknown>
+  >;
   const isSound =
     outcome === 'delivered' || (outcomes.has(outcome) && kinds.has(kind) && typeof message === 'string');
   const isReportSound =
@@ -106,7 +108,7 @@ function checked(verdict: Verdict): Verdict {
     (response === undefined || typeof response === 'string');
   if (!isSound || !isReportSound)
     return failed('channel_error', `it returned ${kindOf(verdict)} that is no verdict`);
-  return response !== undefined && response.length > maxResponse
+  return typeof response === 'string' && response.length > maxResponse
     ? { ...verdict, response: response.slice(0, maxResponse) }
     : verdict;
 }

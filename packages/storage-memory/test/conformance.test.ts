@@ -1,16 +1,14 @@
-import { storageConformance } from '@posthorn/testing';
+import { storageConformance, virtualClock } from '@posthorn/testing';
 import { describe, test } from 'vitest';
 import { memoryStorage } from '../src/index.js';
 
 storageConformance({
   runner: { describe, test },
   async open() {
-    let now = Date.UTC(2026, 10, 23);
+    const clock = virtualClock();
     return {
-      storage: memoryStorage({ now: () => now }),
-      async advance(ms) {
-        now += ms;
-      },
+      storage: memoryStorage({ now: clock.now }),
+      advance: async (ms) => clock.advance(ms),
     };
   },
   skip: { transactions: 'memory has no transactions to take part in' },

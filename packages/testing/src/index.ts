@@ -1,4 +1,5 @@
 export * from './clock.js';
+export * from './conformance/channel.js';
 export * from './conformance/rule.js';
 export * from './conformance/storage.js';
 export * from './recording-channel.js';
