@@ -23,6 +23,7 @@ export function gather<Item, Result>(
   let isWriting = false;
 
   function nextBatch(): Call[] {
+    if (waiting.length === 1) return waiting.splice(0);
     let items = 0;
     const end = waiting.findIndex((call, i) => {
       items += call.items.length;
@@ -32,8 +33,10 @@ export function gather<Item, Result>(
   }
 
   async function writeBatch(calls: readonly Call[]): Promise<void> {
+    const [first] = calls;
     try {
-      const results = await write(calls.length === 1 ? calls[0]!.items : calls.flatMap((call) => call.items));
+      if (calls.length === 1) return first!.resolve(await write(first!.items));
+      const results = await write(calls.flatMap((call) => call.items));
       let end = 0;
       for (const { items, resolve } of calls) {
         const start = end;

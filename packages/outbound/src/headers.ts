@@ -122,22 +122,24 @@ function faultOfValue(value: unknown): string | undefined {
   return value.length > maxValueLength ? `must have at most ${maxValueLength} bytes` : undefined;
 }
 
-/** Names that were found good before: the same few come with every request. */
-const goodNames = new Set<string>();
-const maxGoodNames = 1000;
+/** Headers that were found good before, with their last value: most of them come with every request. */
+const good = new Map<string, string>();
+const maxGood = 1_000;
 
 /** What every request is held to, whoever made its headers. Throws `invalid_header`. */
 export function assertSendable(headers: Readonly<Record<string, string>>): void {
   for (const name of Object.keys(headers)) {
-    if (!goodNames.has(name)) {
-      if (!token.test(name) || framing.has(name.toLowerCase())) throw unsendable(name, 'must not be sent');
-      if (goodNames.size === maxGoodNames) goodNames.clear();
-      goodNames.add(name);
-    }
     const value = headers[name];
+    const goodValue = good.get(name);
+    if (goodValue !== undefined && goodValue === value) continue;
+    if (goodValue === undefined && (!token.test(name) || framing.has(name.toLowerCase()))) {
+      throw unsendable(name, 'must not be sent');
+    }
     if (typeof value !== 'string' || !sendable.test(value)) {
       throw unsendable(name, 'must be a string of printable ASCII characters');
     }
+    if (good.size === maxGood) good.clear();
+    good.set(name, value);
   }
 }
 

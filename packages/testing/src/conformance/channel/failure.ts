@@ -1,0 +1,60 @@
+import assert from 'node:assert/strict';
+import { ok } from '../assertions.js';
+import { topic } from '../rule.js';
+import type { Answer, ChannelRule, ChannelUnderTest } from './harness.js';
+import { sampleMessage, send } from './sample.js';
+
+const keptOfAResponse = 16 * 1024;
+
+export const failureRules: readonly ChannelRule[] = topic<ChannelUnderTest>('failure', {
+  'a receiver that says no is a verdict, not an error': async (under) => {
+    under.answer('failure');
+    const { outcome } = await send(under, await sampleMessage(under));
+    assert.notEqual(outcome, 'delivered');
+  },
+
+  'a receiver that hangs up is a verdict, and may be tried again': async (under) => {
+    under.answer('hangup');
+    const { outcome } = await send(under, await sampleMessage(under));
+    assert.equal(outcome, 'failed');
+  },
+
+  'a failure is not sent again by the channel: when to try again is the engine to say': async (under) => {
+    for (const how of ['failure', 'hangup'] as const) {
+      under.answer(how);
+      const before = under.received().length;
+      await send(under, await sampleMessage(under));
+      ok(under.received().length <= before + 1, `${how}: ${under.received().length - before} times`);
+    }
+  },
+
+  'a failure does not spoil the next send': async (under) => {
+    for (const how of ['failure', 'hangup'] as const) {
+      under.answer(how);
+      await send(under, await sampleMessage(under));
+      under.answer('success');
+      const { outcome } = await send(under, await sampleMessage(under));
+      assert.equal(outcome, 'delivered', `after ${how}`);
+    }
+  },
+
+  'of an endless answer 16 KiB are kept at most': async (under) => {
+    under.answer('flood');
+    const { response = '' } = await send(under, await sampleMessage(under));
+    ok(response.length <= keptOfAResponse, `kept ${response.length} characters`);
+  },
+
+  'no verdict tells a secret, even if the receiver quotes all that it received': async (under) => {
+    const answers: Answer[] = ['echo', 'failure', 'success'];
+    for (const how of answers) {
+      under.answer(how);
+      const message = await sampleMessage(under);
+      const said = JSON.stringify(await send(under, message));
+      for (const secret of [...message.secrets, ...(under.secrets ?? [])]) {
+        // Without its prefix a key is as good as with it.
+        const key = secret.replace(/^whs[a-z]+_/, '');
+        ok(!said.includes(key), `the verdict on ${how} holds a secret`);
+      }
+    }
+  },
+});

@@ -1,0 +1,92 @@
+import {
+  createIds,
+  createSecret,
+  deliveryId,
+  type Event,
+  failureKindSchema,
+  type Message,
+  outcomeSchema,
+  type Verdict,
+} from '@posthorn/core';
+import { ok } from '../assertions.js';
+import type { ChannelUnderTest } from './harness.js';
+
+const ids = createIds();
+
+/** A message as the engine hands it to a channel, of an event of its own. */
+export function newMessage(configs: unknown, payload = '{"orderId":"o1"}'): Message {
+  const tenantId = 'acme';
+  const event: Event = {
+    id: ids.event(),
+    tenantId,
+    type: 'order.created',
+    payload,
+    occurredAt: new Date(),
+    namespaceId: 'shop',
+    subject: { type: 'order', id: 'o1' },
+    cacheScope: null,
+  };
+  return {
+    deliveryId: deliveryId(event.id, ids.binding()),
+    attempt: 1,
+    startedAt: new Date(),
+    event,
+    payload: JSON.parse(payload),
+    webhook: { id: ids.webhook(), tenantId, name: 'Orders' },
+    configs,
+    secrets: [createSecret(), createSecret()],
+  };
+}
+
+/** What is stored of `given`: accepted by the channel's own schema, and written and read as JSON. */
+export async function storedConfigs({ channel }: ChannelUnderTest, given: unknown): Promise<unknown> {
+  const result = await channel.config['~standard'].validate(given);
+  ok(!result.issues, `configs are refused: ${result.issues?.map(({ message }) => message).join('; ')}`);
+  return JSON.parse(JSON.stringify(result.value));
+}
+
+/** A message for the first of the sample configs. */
+export async function sampleMessage(under: ChannelUnderTest, payload?: string): Promise<Message> {
+  return newMessage(await storedConfigs(under, under.configs[0]), payload);
+}
+
+/** Sends with a deadline of ten seconds, and checks that what comes back is a verdict. */
+export async function send(
+  { channel }: ChannelUnderTest,
+  message: Message,
+  signal: AbortSignal = new AbortController().signal,
+): Promise<Verdict> {
+  const verdict = await within(10_000, channel.send(message, signal), 'send');
+  checkVerdict(verdict);
+  return verdict;
+}
+
+/** Passes where `verdict` is one of those in core's closed lists. */
+function checkVerdict(verdict: Verdict): void {
+  ok(outcomeSchema.safeParse(verdict?.outcome).success, `outcome is ${verdict?.outcome}`);
+  const { status, response } = verdict;
+  ok(
+    status === undefined || (Number.isInteger(status) && status >= 0 && status <= 999),
+    `status is ${status}`,
+  );
+  ok(response === undefined || typeof response === 'string', 'response is text');
+  if (verdict.outcome === 'delivered') return;
+  ok(failureKindSchema.safeParse(verdict.kind).success, `kind is ${verdict.kind}`);
+  ok(typeof verdict.message === 'string' && verdict.message !== '', 'a failure says what went wrong');
+  if (verdict.outcome !== 'failed') return;
+  const { retryAfterMs = 0 } = verdict;
+  ok(Number.isFinite(retryAfterMs) && retryAfterMs >= 0, `retryAfterMs is ${retryAfterMs}`);
+}
+
+/** What `promise` resolves to, or a failure where that takes longer than `ms`. */
+export async function within<T>(ms: number, promise: Promise<T>, what: string): Promise<T> {
+  let timer: NodeJS.Timeout | undefined;
+  const late = new Promise<never>((_, reject) => {
+    timer = setTimeout(() => reject(new Error(`${what} took longer than ${ms} ms`)), ms);
+  });
+  try {
+    return await Promise.race([promise, late]);
+  } finally {
+    clearTimeout(timer);
+  }
+}

@@ -1,0 +1,65 @@
+import { register } from './rule.js';
+import { claimRules } from './storage/claim.js';
+import { copiesRules } from './storage/copies.js';
+import { currentRules } from './storage/current.js';
+import { deletionRules } from './storage/deletion.js';
+import { handOffRules } from './storage/hand-off.js';
+import type { StorageHarness, StorageRule } from './storage/harness.js';
+import { idempotencyRules } from './storage/idempotency.js';
+import { isolationRules } from './storage/isolation.js';
+import { leaseRules } from './storage/lease.js';
+import { listRules } from './storage/list.js';
+import { logRules } from './storage/log.js';
+import { matchingRules } from './storage/matching.js';
+import { orderRules } from './storage/order.js';
+import { pauseRules } from './storage/pause.js';
+import { payloadRules } from './storage/payload.js';
+import { pruneRules } from './storage/prune.js';
+import { publishRules } from './storage/publish.js';
+import { racesRules } from './storage/races.js';
+import { settleRules } from './storage/settle.js';
+import { statusRules } from './storage/status.js';
+import { transactionsRules } from './storage/transactions.js';
+import { walkRules } from './storage/walk.js';
+import { webhookRules } from './storage/webhooks.js';
+
+export type {
+  OpenTransaction,
+  StorageHarness,
+  StorageRule,
+  StorageUnderTest,
+} from './storage/harness.js';
+
+/** All that a storage promises, in the order of an event's life: for running it without a test runner. */
+export const storageRules: readonly StorageRule[] = [
+  ...webhookRules,
+  ...listRules,
+  ...publishRules,
+  ...matchingRules,
+  ...idempotencyRules,
+  ...payloadRules,
+  ...claimRules,
+  ...currentRules,
+  ...orderRules,
+  ...leaseRules,
+  ...handOffRules,
+  ...settleRules,
+  ...pauseRules,
+  ...deletionRules,
+  ...logRules,
+  ...statusRules,
+  ...pruneRules,
+  ...isolationRules,
+  ...copiesRules,
+  ...racesRules,
+  ...transactionsRules,
+  ...walkRules,
+];
+
+/**
+ * Proves a storage: registers a test for each sentence of the port with the harness's runner. A storage that passes
+ * is one that the engine can trust. Throws `invalid_option` for a skip that names no rule or has no reason.
+ */
+export function storageConformance<Tx>(harness: StorageHarness<Tx>): void {
+  register('storage conformance', storageRules, harness);
+}

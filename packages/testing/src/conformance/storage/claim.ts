@@ -1,0 +1,160 @@
+import assert from 'node:assert/strict';
+import { deliveryId } from '@posthorn/core';
+import { ok, same } from '../assertions.js';
+import { topic } from '../rule.js';
+import type { StorageRule, StorageUnderTest } from './harness.js';
+import {
+  acme,
+  asRead,
+  claim,
+  claimAll,
+  deliverAll,
+  deliveryOf,
+  eventIdsOf,
+  globex,
+  idsOf,
+  newBinding,
+  newEvent,
+  newEvents,
+  newWebhook,
+  one,
+  oneDelivery,
+  publish,
+  sorted,
+} from './sample.js';
+
+export const claimRules: readonly StorageRule[] = topic<StorageUnderTest>('claim', {
+  'a claim holds all that is needed to send it': async ({ storage }) => {
+    const { id, tenantId, name, secrets, channels } = await storage.webhooks.create(
+      newWebhook({
+        tenantId: globex,
+        secrets: [
+          { key: 'whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw', expiresAt: null },
+          { key: 'whsec_plJ3nmyCDGBKInavdOK15jslMfKQ9r8GK', expiresAt: new Date('2026-11-24T00:00:00Z') },
+        ],
+        channels: [newBinding({ configs: { url: 'https://example.com', headers: { 'x-a': 'ä' } } })],
+      }),
+    );
+    const event = newEvent({
+      tenantId: globex,
+      occurredAt: new Date('1970-01-01T00:00:00.001Z'),
+      namespaceId: 'ns "1"',
+      subject: { type: 'order', id: '📯' },
+      cacheScope: '{"b":1,"a":1.10}',
+      idempotencyKey: 'k',
+      fingerprint: 'f',
+    });
+    await publish(storage, event);
+    const claimed = one(await claim(storage));
+    same(claimed.event, asRead(event));
+    const { webhook } = claimed;
+    same(
+      { id: webhook.id, tenantId: webhook.tenantId, name: webhook.name, secrets: webhook.secrets },
+      { id, tenantId, name, secrets },
+    );
+    same(claimed.binding, one(channels));
+    assert.equal(claimed.deliveryId, deliveryId(event.id, one(channels).id));
+    assert.equal(claimed.attempt, 1);
+    assert.equal(claimed.attemptsBefore, 0);
+    ok(typeof claimed.token === 'string' && claimed.token.length > 0, 'a token is a text');
+  },
+
+  'a claim counts the attempt and shows the delivery as sending': async ({ storage }) => {
+    const { deliveryId: id } = await oneDelivery(storage);
+    const before = await deliveryOf(storage, id);
+    await claim(storage);
+    same(await deliveryOf(storage, id), { ...before, status: 'sending', attempts: 1, dueAt: null });
+  },
+
+  'what is claimed is not claimed again, and each token is another': async ({ storage }) => {
+    await storage.webhooks.create(newWebhook());
+    const events = newEvents(30);
+    await publish(storage, ...events);
+    const claims = await claimAll(storage, { limit: 7 });
+    assert.deepEqual(sorted(eventIdsOf(claims)), sorted(idsOf(events)));
+    assert.equal(new Set(claims.map(({ token }) => token)).size, 30, 'tokens are fresh');
+    same(await claim(storage), []);
+  },
+
+  'a call returns at most the limit, and something as long as anything is due': async ({ storage }) => {
+    for (let i = 0; i < 3; i++) await storage.webhooks.create(newWebhook());
+    await publish(storage, ...newEvents(4));
+    let left = 12;
+    for (const limit of [1, 5, 2, 3, 1]) {
+      const { length } = await claim(storage, { limit });
+      ok(length >= 1 && length <= limit, `${length} claims with a limit of ${limit}, ${left} are due`);
+      left -= length;
+    }
+    assert.equal((await claimAll(storage)).length, left);
+  },
+
+  'nothing is claimed where nothing is due': async ({ storage }) => {
+    same(await claim(storage), []);
+    await storage.webhooks.create(newWebhook());
+    same(await claim(storage), []);
+    await publish(storage, newEvent());
+    await deliverAll(storage);
+    same(await claim(storage), []);
+  },
+
+  'a call returns at most the webhook limit of one webhook': async ({ storage }) => {
+    const loud = await storage.webhooks.create(newWebhook({ eventTypes: ['order.*'] }));
+    const quiet = await storage.webhooks.create(newWebhook({ eventTypes: ['invoice.*'] }));
+    await publish(storage, ...newEvents(20), newEvent({ type: 'invoice.paid' }));
+    const claims = await claim(storage, { webhookLimit: 3 });
+    const of = ({ id }: { id: string }): number => claims.filter(({ webhook }) => webhook.id === id).length;
+    ok(of(loud) >= 1 && of(loud) <= 3, `${of(loud)} claims with a webhook limit of 3`);
+    assert.equal(of(quiet), 1);
+  },
+
+  'what the caller has in flight counts towards the webhook limit': async ({ storage }) => {
+    const { id } = await storage.webhooks.create(newWebhook());
+    await publish(storage, ...newEvents(20));
+    assert.equal((await claim(storage, { webhookLimit: 5, inFlight: new Map([[id, 4]]) })).length, 1);
+    same(await claim(storage, { webhookLimit: 5, inFlight: new Map([[id, 5]]) }), []);
+    same(await claim(storage, { webhookLimit: 5, inFlight: new Map([[id, 9]]) }), []);
+  },
+
+  'what other callers have in flight does not count': async ({ storage, second = storage }) => {
+    await storage.webhooks.create(newWebhook());
+    await publish(storage, ...newEvents(6));
+    for (const caller of [storage, second, storage]) {
+      assert.equal((await claim(caller, { webhookLimit: 2 })).length, 2);
+    }
+  },
+
+  'a webhook at its limit holds up no other': async ({ storage }) => {
+    const full = await storage.webhooks.create(newWebhook({ eventTypes: ['order.*'] }));
+    await publish(storage, ...newEvents(50));
+    await storage.webhooks.create(newWebhook({ eventTypes: ['invoice.*'] }));
+    const invoice = newEvent({ type: 'invoice.paid' });
+    await publish(storage, invoice);
+    const claims = await claim(storage, { limit: 5, webhookLimit: 2, inFlight: new Map([[full.id, 2]]) });
+    assert.deepEqual(eventIdsOf(claims), [invoice.id]);
+  },
+
+  'a crash counts: an abandoned delivery comes back as the next attempt': async ({ storage, advance }) => {
+    await oneDelivery(storage);
+    const leaseMs = 60_000;
+    for (const attempt of [1, 2, 3]) {
+      const claimed = one(await claim(storage, { leaseMs }));
+      assert.equal(claimed.attempt, attempt);
+      assert.equal(claimed.attemptsBefore, 0);
+      await advance(leaseMs);
+    }
+  },
+
+  'claims of several tenants come in one call, each with its own webhook': async ({ storage }) => {
+    for (const tenantId of [acme, globex]) {
+      await storage.webhooks.create(newWebhook({ tenantId, name: tenantId }));
+      await publish(storage, newEvent({ tenantId, payload: JSON.stringify(tenantId) }));
+    }
+    const claims = await claimAll(storage);
+    assert.deepEqual(sorted(claims.map(({ webhook }) => webhook.tenantId)), [acme, globex]);
+    for (const { event, webhook } of claims) {
+      assert.equal(event.tenantId, webhook.tenantId);
+      assert.equal(webhook.name, webhook.tenantId);
+      assert.equal(event.payload, JSON.stringify(webhook.tenantId));
+    }
+  },
+});

@@ -1,0 +1,146 @@
+import { same } from '../assertions.js';
+import { frozen } from '../frozen.js';
+import { topic } from '../rule.js';
+import type { StorageRule, StorageUnderTest } from './harness.js';
+import {
+  acme,
+  asRead,
+  attemptOf,
+  claim,
+  deliveriesOf,
+  eventsOf,
+  hourMs,
+  newBinding,
+  newEvent,
+  newWebhook,
+  one,
+  oneDelivery,
+  result,
+} from './sample.js';
+
+/** Changes all that lets itself be changed, as a careless or hostile holder might. */
+function vandalise(value: unknown): void {
+  if (typeof value !== 'object' || value === null) return;
+  if (value instanceof Date) {
+    value.setTime(0);
+    return;
+  }
+  for (const [key, part] of Object.entries(value)) {
+    vandalise(part);
+    Reflect.set(value, key, typeof part === 'string' ? 'vandalised' : null);
+  }
+  Reflect.set(value, 'added', 'vandalised');
+  if (Array.isArray(value) && !Object.isFrozen(value)) value.length = 0;
+}
+
+const richWebhook = () =>
+  newWebhook({
+    eventTypes: ['order.*', 'order.created'],
+    channels: [newBinding({ configs: { url: 'https://example.com', headers: { 'x-a': '1' }, tags: ['a'] } })],
+    secrets: [{ key: 'whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw', expiresAt: new Date('2026-11-24T00:00:00Z') }],
+  });
+
+const richEvent = () =>
+  newEvent({ subject: { type: 'order', id: 'o1' }, namespaceId: 'n', cacheScope: '{}' });
+
+export const copiesRules: readonly StorageRule[] = topic<StorageUnderTest>('copies', {
+  'what was handed to create and update can change, and what is stored does not': async ({ storage }) => {
+    const given = richWebhook();
+    const expected = structuredClone(given);
+    const created = await storage.webhooks.create(given);
+    vandalise(given);
+    same(await storage.webhooks.get(acme, expected.id), {
+      ...expected,
+      version: 1,
+      createdAt: created.createdAt,
+      updatedAt: created.updatedAt,
+    });
+    const { channels, eventTypes, secrets } = richWebhook();
+    const change = { channels, eventTypes, secrets };
+    const copy = structuredClone(change);
+    const updated = await storage.webhooks.update(acme, expected.id, 1, change);
+    vandalise(change);
+    same(await storage.webhooks.get(acme, expected.id), {
+      ...expected,
+      ...copy,
+      version: 2,
+      createdAt: created.createdAt,
+      updatedAt: updated?.updatedAt,
+    });
+  },
+
+  'what was handed to publish and settle can change, and what is stored does not': async ({ storage }) => {
+    await storage.webhooks.create(newWebhook());
+    const event = richEvent();
+    const expected = structuredClone(asRead(event));
+    await storage.deliveries.publish([event]);
+    vandalise(event);
+    same(await eventsOf(storage), [expected]);
+    const claimed = one(await claim(storage));
+    same(claimed.event, expected);
+    const attempt = attemptOf(claimed);
+    const recorded = structuredClone(attempt);
+    await storage.deliveries.settle([{ claim: claimed, next: { status: 'dead' }, attempt }]);
+    vandalise(attempt);
+    same(await storage.log.attempts(acme, recorded.deliveryId), [recorded]);
+  },
+
+  'a webhook that was handed out can change, and the stored one does not': async ({ storage }) => {
+    const { id } = await storage.webhooks.create(richWebhook());
+    const expected = structuredClone(await storage.webhooks.get(acme, id));
+    vandalise(await storage.webhooks.get(acme, id));
+    same(await storage.webhooks.get(acme, id), expected);
+    vandalise(await storage.webhooks.list(acme, { limit: 10 }));
+    same((await storage.webhooks.list(acme, { limit: 10 })).items, [expected]);
+    const updated = await storage.webhooks.update(acme, id, 1, { name: 'Renamed' });
+    const renamed = structuredClone(updated);
+    vandalise(updated);
+    same(await storage.webhooks.get(acme, id), renamed);
+    const created = await storage.webhooks.create(richWebhook());
+    const copy = structuredClone(created);
+    vandalise(created);
+    same(await storage.webhooks.get(acme, copy.id), copy);
+  },
+
+  'a claim that was handed out can change, and what is stored does not': async ({ storage, advance }) => {
+    const webhook = structuredClone(await storage.webhooks.create(richWebhook()));
+    await storage.deliveries.publish([richEvent()]);
+    const first = one(await claim(storage));
+    const expected = structuredClone(first);
+    vandalise(first);
+    await advance(hourMs);
+    const second = one(await claim(storage));
+    same(second, { ...expected, token: second.token, attempt: 2 });
+    const renewed = await storage.deliveries.renew([second], hourMs);
+    const copy = structuredClone(second);
+    vandalise(renewed);
+    same(await storage.deliveries.settle([result(copy, 'delivered')]), [true]);
+    same(await storage.webhooks.get(acme, webhook.id), webhook);
+    same(await eventsOf(storage), [expected.event]);
+  },
+
+  'what the log handed out can change, and what is stored does not': async ({ storage }) => {
+    const { deliveryId } = await oneDelivery(storage);
+    const claimed = one(await claim(storage));
+    await storage.deliveries.settle([result(claimed, { status: 'pending', delayMs: 0 })]);
+    const read = async () => ({
+      events: await eventsOf(storage),
+      deliveries: await deliveriesOf(storage),
+      attempts: await storage.log.attempts(acme, deliveryId),
+    });
+    const expected = structuredClone(await read());
+    vandalise(await storage.log.events(acme, { limit: 10 }));
+    vandalise(await storage.log.deliveries(acme, { limit: 10 }));
+    vandalise(await storage.log.attempts(acme, deliveryId));
+    same(await read(), expected);
+  },
+
+  'what is given may be frozen': async ({ storage }) => {
+    const { id } = await storage.webhooks.create(frozen(richWebhook()));
+    await storage.webhooks.update(acme, id, 1, frozen({ channels: richWebhook().channels }));
+    await storage.deliveries.publish(frozen([richEvent()]));
+    const claimed = frozen(one(await claim(storage)));
+    await storage.deliveries.renew(frozen([claimed]), hourMs);
+    same(await storage.deliveries.settle(frozen([result(claimed, 'delivered')])), [true]);
+  },
+});

@@ -1,0 +1,99 @@
+import assert from 'node:assert/strict';
+import { ok, same } from '../assertions.js';
+import { topic } from '../rule.js';
+import type { StorageRule, StorageUnderTest } from './harness.js';
+import {
+  acme,
+  asRead,
+  attemptOf,
+  claim,
+  claimAll,
+  deliveriesOf,
+  deliveryOf,
+  eventsOf,
+  hourMs,
+  minuteMs,
+  newEvent,
+  newEvents,
+  newWebhook,
+  one,
+  oneDelivery,
+  publish,
+  result,
+  settleAll,
+} from './sample.js';
+
+export const deletionRules: readonly StorageRule[] = topic<StorageUnderTest>('deletion', {
+  'delete cancels what is not finished: what is due, what waits and what is under way': async (under) => {
+    const { storage, advance } = under;
+    const webhook = await storage.webhooks.create(newWebhook());
+    await publish(storage, ...newEvents(2));
+    const [waiting, sending] = await claimAll(storage);
+    await storage.deliveries.settle([result(waiting!, { status: 'pending', delayMs: hourMs })]);
+    await publish(storage, newEvent());
+    await advance(minuteMs);
+    const before = await deliveriesOf(storage);
+    await storage.webhooks.delete(acme, webhook.id);
+    const after = await deliveriesOf(storage);
+    assert.equal(after.length, 3);
+    for (const delivery of after) {
+      const { status: _status, dueAt: _dueAt, finishedAt, ...rest } = delivery;
+      same(delivery, { ...rest, status: 'cancelled', dueAt: null, finishedAt });
+      const took = finishedAt ? finishedAt.getTime() - delivery.createdAt.getTime() : Number.NaN;
+      ok(took >= minuteMs && took < 2 * minuteMs, 'finishedAt is the instant of the deletion');
+    }
+    const attempts = (list: typeof before) => list.map(({ id, attempts }) => `${id} ${attempts}`).sort();
+    assert.deepEqual(attempts(after), attempts(before));
+    await advance(10 * hourMs);
+    same(await claimAll(storage), []);
+    same(await storage.deliveries.renew([sending!], hourMs), []);
+  },
+
+  'a late result of a deleted webhook writes nothing': async ({ storage }) => {
+    const { webhook, deliveryId } = await oneDelivery(storage);
+    const claimed = one(await claim(storage));
+    await storage.webhooks.delete(acme, webhook.id);
+    const before = await deliveryOf(storage, deliveryId);
+    same(await storage.deliveries.settle([result(claimed, 'delivered')]), [false]);
+    same(await deliveryOf(storage, deliveryId), before);
+    same(await storage.log.attempts(acme, deliveryId), []);
+  },
+
+  'what happened stays on record': async ({ storage }) => {
+    const webhook = await storage.webhooks.create(newWebhook());
+    const event = newEvent();
+    await publish(storage, event);
+    const claimed = one(await claim(storage));
+    const attempt = attemptOf(claimed);
+    await storage.deliveries.settle([{ claim: claimed, next: { status: 'delivered' }, attempt }]);
+    const delivery = await deliveryOf(storage, claimed.deliveryId);
+    await storage.webhooks.delete(acme, webhook.id);
+    same(await eventsOf(storage), [asRead(event)]);
+    same(await deliveriesOf(storage, acme, { webhookId: webhook.id }), [delivery]);
+    same(await storage.log.attempts(acme, claimed.deliveryId), [attempt]);
+  },
+
+  'delete leaves the deliveries of other webhooks alone': async ({ storage }) => {
+    const gone = await storage.webhooks.create(newWebhook());
+    const kept = await storage.webhooks.create(newWebhook());
+    await publish(storage, ...newEvents(3));
+    await storage.webhooks.delete(acme, gone.id);
+    const claims = await claimAll(storage);
+    assert.equal(claims.length, 3);
+    ok(
+      claims.every(({ webhook }) => webhook.id === kept.id),
+      'the claims are of the other webhook',
+    );
+    await settleAll(
+      storage,
+      claims.map((claimed) => result(claimed, 'delivered')),
+    );
+  },
+
+  'a paused webhook can be deleted, and what waited is cancelled': async ({ storage }) => {
+    const { webhook, deliveryId } = await oneDelivery(storage);
+    await storage.webhooks.update(acme, webhook.id, 1, { isActive: false });
+    assert.equal(await storage.webhooks.delete(acme, webhook.id), true);
+    assert.equal((await deliveryOf(storage, deliveryId)).status, 'cancelled');
+  },
+});

@@ -1,0 +1,134 @@
+import assert from 'node:assert/strict';
+import type { Claim, ClaimOptions, NewEvent } from '@posthorn/core';
+import { ok, same } from '../assertions.js';
+import { topic } from '../rule.js';
+import type { StorageRule, StorageUnderTest } from './harness.js';
+import {
+  asRead,
+  claim,
+  claimAll,
+  claimOptions,
+  deliveryOf,
+  eventIdsOf,
+  hourMs,
+  idsOf,
+  minuteMs,
+  newBinding,
+  newEvent,
+  newEvents,
+  newWebhook,
+  one,
+  release,
+  result,
+  settleAll,
+  sorted,
+} from './sample.js';
+
+/** Publishes with `claimFor`; a storage may hand over some of the new deliveries, or none. */
+async function handOff(
+  { storage }: StorageUnderTest,
+  events: readonly NewEvent[],
+  overrides: Partial<ClaimOptions> = {},
+): Promise<readonly Claim[]> {
+  const claimFor = claimOptions(overrides);
+  const { published, claims } = await storage.deliveries.publish(events, { claimFor });
+  assert.equal(published.length, events.length);
+  return claims;
+}
+
+export const handOffRules: readonly StorageRule[] = topic<StorageUnderTest>('hand-off', {
+  'what comes back claimed is leased, the rest is not, and nothing is lost': async (under) => {
+    const { storage } = under;
+    await storage.webhooks.create(newWebhook({ channels: [newBinding(), newBinding()] }));
+    const events = newEvents(10);
+    const handed = await handOff(under, events);
+    const claimed = await claimAll(storage);
+    const ids = [...handed, ...claimed].map(({ deliveryId }) => deliveryId);
+    assert.equal(new Set(ids).size, 20);
+    assert.equal(ids.length, 20, 'what was handed over is not claimed again');
+    assert.deepEqual(sorted([...new Set(eventIdsOf([...handed, ...claimed]))]), sorted(idsOf(events)));
+    for (const { deliveryId } of handed) {
+      const { status, attempts } = await deliveryOf(storage, deliveryId);
+      assert.deepEqual([status, attempts], ['sending', 1]);
+    }
+  },
+
+  'what comes back claimed holds all that a claim holds': async (under) => {
+    const webhook = await under.storage.webhooks.create(newWebhook());
+    const event = newEvent({ subject: { type: 'order', id: 'o1' }, idempotencyKey: 'k', fingerprint: 'f' });
+    const handed = await handOff(under, [event]);
+    const claimed = one([...handed, ...(await claimAll(under.storage))]);
+    same(claimed.event, asRead(event));
+    same(claimed.binding, one(webhook.channels));
+    same(claimed.webhook.secrets, webhook.secrets);
+    assert.deepEqual([claimed.attempt, claimed.attemptsBefore], [1, 0]);
+  },
+
+  'what comes back claimed can be renewed, settled and released': async (under) => {
+    const { storage } = under;
+    await storage.webhooks.create(newWebhook());
+    const handed = await handOff(under, newEvents(6));
+    const renewed = await storage.deliveries.renew(handed, hourMs);
+    assert.equal(renewed.length, handed.length);
+    await settleAll(
+      storage,
+      handed.map((claimed, i) => (i % 2 === 0 ? result(claimed, 'delivered') : release(claimed))),
+    );
+    const delivered = handed.filter((_, i) => i % 2 === 0).length;
+    assert.equal((await claimAll(storage)).length, 6 - delivered);
+  },
+
+  'what comes back claimed is free again when its lease is over': async (under) => {
+    const { storage, advance } = under;
+    await storage.webhooks.create(newWebhook());
+    const handed = await handOff(under, newEvents(4), { leaseMs: hourMs });
+    await claimAll(storage, { leaseMs: 100 * hourMs });
+    await advance(hourMs - minuteMs);
+    same(await claim(storage), []);
+    await advance(minuteMs);
+    const taken = await claimAll(storage);
+    assert.equal(taken.length, handed.length);
+    for (const stale of handed) {
+      same(await storage.deliveries.settle([result(stale, 'delivered')]), [false]);
+    }
+  },
+
+  'at most the limit comes back claimed': async (under) => {
+    await under.storage.webhooks.create(newWebhook());
+    const handed = await handOff(under, newEvents(10), { limit: 3 });
+    ok(handed.length <= 3, `${handed.length} with a limit of 3`);
+    assert.equal((await claimAll(under.storage)).length, 10 - handed.length);
+  },
+
+  'at most the webhook limit comes back claimed, what is in flight included': async (under) => {
+    const { storage } = under;
+    const busy = await storage.webhooks.create(newWebhook());
+    const idle = await storage.webhooks.create(newWebhook());
+    const handed = await handOff(under, newEvents(10), {
+      webhookLimit: 4,
+      inFlight: new Map([[busy.id, 3]]),
+    });
+    const of = (id: string) => handed.filter(({ webhook }) => webhook.id === id).length;
+    ok(of(busy.id) <= 1, `${of(busy.id)} where one place is left`);
+    ok(of(idle.id) <= 4, `${of(idle.id)} where four places are left`);
+    assert.equal((await claimAll(storage)).length, 20 - handed.length);
+  },
+
+  'an event that was published before is not handed over again': async (under) => {
+    const { storage } = under;
+    await storage.webhooks.create(newWebhook());
+    const event = newEvent({ idempotencyKey: 'k', fingerprint: 'f' });
+    const first = [...(await handOff(under, [event])), ...(await claimAll(storage))];
+    assert.equal(first.length, 1);
+    same(await handOff(under, [event]), []);
+    same(await handOff(under, [newEvent({ idempotencyKey: 'k', fingerprint: 'f' })]), []);
+    await storage.deliveries.settle([result(first[0]!, 'delivered')]);
+    same(await handOff(under, [event, event]), []);
+    same(await claimAll(storage), []);
+  },
+
+  'a paused webhook is handed nothing': async (under) => {
+    await under.storage.webhooks.create(newWebhook({ isActive: false }));
+    same(await handOff(under, newEvents(3)), []);
+  },
+});

@@ -1,0 +1,112 @@
+import assert from 'node:assert/strict';
+import type { WebhookFilter, WebhookRecord } from '@posthorn/core';
+import { same } from '../assertions.js';
+import { topic } from '../rule.js';
+import type { StorageRule, StorageUnderTest } from './harness.js';
+import { acme, idsOf, minuteMs, newWebhook, nextCursorOf, pagesOf } from './sample.js';
+
+/** Webhooks of one after the other minute, newest first as a list has them. */
+async function createMany(
+  { storage, advance }: StorageUnderTest,
+  all: readonly Partial<WebhookRecord>[],
+): Promise<WebhookRecord[]> {
+  const created: WebhookRecord[] = [];
+  for (const overrides of all) {
+    created.unshift(await storage.webhooks.create(newWebhook(overrides)));
+    await advance(minuteMs);
+  }
+  return created;
+}
+
+const pagesBy = (
+  { storage }: StorageUnderTest,
+  filter: Omit<WebhookFilter, 'limit' | 'cursor'>,
+  limit: number,
+): Promise<readonly (readonly WebhookRecord[])[]> =>
+  pagesOf((page) => storage.webhooks.list(acme, { ...filter, ...page }), limit);
+
+const listBy = async (
+  under: StorageUnderTest,
+  filter: Omit<WebhookFilter, 'limit' | 'cursor'>,
+): Promise<string[]> => idsOf((await pagesBy(under, filter, 100)).flat());
+
+export const listRules: readonly StorageRule[] = topic<StorageUnderTest>('list', {
+  'an empty list is one empty page': async ({ storage }) => {
+    same(await storage.webhooks.list(acme, { limit: 10 }), { items: [], nextCursor: null });
+  },
+
+  'the newest webhook comes first, also after an update of an older one': async (under) => {
+    const created = await createMany(under, [{}, {}, {}]);
+    const oldest = created.at(-1)!;
+    await under.storage.webhooks.update(acme, oldest.id, 1, { name: 'Changed' });
+    assert.deepEqual(await listBy(under, {}), idsOf(created));
+  },
+
+  'pages hold everything once, and the last one has no cursor even if it is full': async (under) => {
+    const created = await createMany(under, [{}, {}, {}, {}, {}, {}]);
+    for (const limit of [1, 2, 3, 4, 6]) {
+      const pages = await pagesBy(under, {}, limit);
+      same(pages.flat(), created, `in pages of ${limit}`);
+      assert.equal(pages.length, Math.ceil(6 / limit), `six in pages of ${limit}`);
+    }
+  },
+
+  'webhooks of the same instant are each on one page': async (under) => {
+    const created = await Promise.all(
+      Array.from({ length: 10 }, () => under.storage.webhooks.create(newWebhook())),
+    );
+    const listed = idsOf((await pagesBy(under, {}, 3)).flat());
+    assert.deepEqual(listed.sort(), idsOf(created).sort());
+  },
+
+  'a webhook created or deleted between two pages moves no other': async (under) => {
+    const { storage } = under;
+    const created = await createMany(under, [{}, {}, {}, {}]);
+    const first = await storage.webhooks.list(acme, { limit: 2 });
+    await storage.webhooks.create(newWebhook());
+    await storage.webhooks.delete(acme, first.items[1]!.id);
+    const second = await storage.webhooks.list(acme, { limit: 2, cursor: nextCursorOf(first) });
+    assert.deepEqual(idsOf(second.items), idsOf(created.slice(2)));
+    assert.equal(second.nextCursor, null);
+  },
+
+  'isActive filters': async (under) => {
+    const [paused, active] = await createMany(under, [{ isActive: true }, { isActive: false }]);
+    assert.deepEqual(await listBy(under, { isActive: true }), [active!.id]);
+    assert.deepEqual(await listBy(under, { isActive: false }), [paused!.id]);
+    assert.deepEqual(await listBy(under, {}), [paused!.id, active!.id]);
+  },
+
+  'keys filter: those that hold any of them, each once': async (under) => {
+    const [all, both, invoices, orders] = await createMany(under, [
+      { eventTypes: ['order.*'] },
+      { eventTypes: ['invoice.*', 'invoice.paid'] },
+      { eventTypes: ['invoice.*', 'order.*'] },
+      { eventTypes: ['*'] },
+    ]);
+    assert.deepEqual(await listBy(under, { keys: ['order.*'] }), [both!.id, orders!.id]);
+    assert.deepEqual(await listBy(under, { keys: ['invoice.*', 'invoice.paid', 'order.*'] }), [
+      both!.id,
+      invoices!.id,
+      orders!.id,
+    ]);
+    // A key is compared, never interpreted.
+    assert.deepEqual(await listBy(under, { keys: ['order.created'] }), []);
+    assert.deepEqual(await listBy(under, { keys: ['*'] }), [all!.id]);
+    assert.deepEqual(await listBy(under, { keys: [] }), []);
+  },
+
+  'filters add up, and a page counts only what passes them': async (under) => {
+    const created = await createMany(
+      under,
+      Array.from({ length: 12 }, (_, i) => ({
+        isActive: i % 2 === 0,
+        eventTypes: [i % 3 === 0 ? 'order.*' : 'invoice.*'],
+      })),
+    );
+    const wanted = created.filter((one) => one.isActive && one.eventTypes.includes('invoice.*'));
+    const pages = await pagesBy(under, { isActive: true, keys: ['invoice.*'] }, 3);
+    assert.deepEqual(idsOf(pages.flat()), idsOf(wanted));
+    assert.equal(pages.length, Math.ceil(wanted.length / 3));
+  },
+});

@@ -1,0 +1,234 @@
+import assert from 'node:assert/strict';
+import type { DeliveryFilter, EventFilter } from '@posthorn/core';
+import { ok, same } from '../assertions.js';
+import { topic } from '../rule.js';
+import type { StorageRule, StorageUnderTest } from './harness.js';
+import {
+  acme,
+  asRead,
+  claim,
+  claimAll,
+  deliveriesOf,
+  eventsOf,
+  globex,
+  idsOf,
+  minuteMs,
+  newBinding,
+  newEvent,
+  newEventId,
+  newEvents,
+  newWebhook,
+  nextCursorOf,
+  one,
+  oneDelivery,
+  pagesOf,
+  publish,
+  result,
+  sorted,
+} from './sample.js';
+
+type By<Filter> = Omit<Filter, 'limit' | 'cursor'>;
+
+const eventIdsBy = async ({ storage }: StorageUnderTest, filter: By<EventFilter>): Promise<string[]> =>
+  idsOf((await pagesOf((page) => storage.log.events(acme, { ...filter, ...page }))).flat());
+
+const deliveryIdsBy = async ({ storage }: StorageUnderTest, filter: By<DeliveryFilter>): Promise<string[]> =>
+  sorted(idsOf(await deliveriesOf(storage, acme, filter)));
+
+export const logRules: readonly StorageRule[] = topic<StorageUnderTest>('log', {
+  'an empty log is one empty page, and a delivery that does not exist has no attempts': async (under) => {
+    const { log } = under.storage;
+    same(await log.events(acme, { limit: 10 }), { items: [], nextCursor: null });
+    same(await log.deliveries(acme, { limit: 10 }), { items: [], nextCursor: null });
+    same(await log.attempts(acme, `dlv_${'0'.repeat(32)}`), []);
+  },
+
+  'an event is read back as it was published': async ({ storage }) => {
+    const events = [
+      newEvent({
+        occurredAt: new Date('9999-12-31T23:59:59.999Z'),
+        namespaceId: '__proto__',
+        subject: { type: 'constructor', id: "o'1 %_\\ 📯" },
+        cacheScope: '{"z":[1.10,null],"a":"\\u0000"}',
+        idempotencyKey: 'k',
+        fingerprint: 'f',
+      }),
+      newEvent({ occurredAt: new Date(0), subject: { type: 'order', id: 'o'.repeat(200) } }),
+      newEvent({ namespaceId: 'n'.repeat(200), cacheScope: '{}' }),
+    ];
+    await publish(storage, ...events);
+    for (const event of events) {
+      same((await storage.log.events(acme, { id: event.id, limit: 10 })).items, [asRead(event)]);
+    }
+  },
+
+  'the newest event and its deliveries come first': async (under) => {
+    const { storage, advance } = under;
+    await storage.webhooks.create(newWebhook());
+    const ids: string[] = [];
+    for (const event of newEvents(4)) {
+      ids.unshift(event.id);
+      await publish(storage, event);
+      await advance(minuteMs);
+    }
+    // What happens to a delivery later does not move it.
+    await storage.deliveries.settle([result(one(await claim(storage, { limit: 1 })), 'delivered')]);
+    assert.deepEqual(idsOf(await eventsOf(storage)), ids);
+    assert.deepEqual(
+      (await deliveriesOf(storage)).map(({ eventId }) => eventId),
+      ids,
+    );
+  },
+
+  'pages hold everything once, and the last one has no cursor even if it is full': async ({ storage }) => {
+    await storage.webhooks.create(newWebhook({ channels: [newBinding(), newBinding()] }));
+    const events = newEvents(12);
+    await publish(storage, ...events.slice(0, 5));
+    await publish(storage, ...events.slice(5));
+    for (const limit of [1, 5, 6, 12, 24]) {
+      const ofEvents = await pagesOf((page) => storage.log.events(acme, page), limit);
+      assert.deepEqual(sorted(idsOf(ofEvents.flat())), sorted(idsOf(events)));
+      assert.equal(ofEvents.length, Math.ceil(12 / limit), `12 events in pages of ${limit}`);
+      const ofDeliveries = await pagesOf((page) => storage.log.deliveries(acme, page), limit);
+      assert.equal(new Set(idsOf(ofDeliveries.flat())).size, 24);
+      assert.equal(ofDeliveries.flat().length, 24);
+      assert.equal(ofDeliveries.length, Math.ceil(24 / limit), `24 deliveries in pages of ${limit}`);
+    }
+  },
+
+  'what is published between two pages moves nothing': async ({ storage, advance }) => {
+    await storage.webhooks.create(newWebhook());
+    for (const event of newEvents(4)) {
+      await publish(storage, event);
+      await advance(minuteMs);
+    }
+    const [events, deliveries] = [await eventsOf(storage), await deliveriesOf(storage)];
+    const firstEvents = await storage.log.events(acme, { limit: 2 });
+    const firstDeliveries = await storage.log.deliveries(acme, { limit: 2 });
+    await publish(storage, newEvent());
+    const restOfEvents = await storage.log.events(acme, { limit: 9, cursor: nextCursorOf(firstEvents) });
+    const restOfDeliveries = await storage.log.deliveries(acme, {
+      limit: 9,
+      cursor: nextCursorOf(firstDeliveries),
+    });
+    assert.deepEqual(idsOf(restOfEvents.items), idsOf(events.slice(2)));
+    assert.deepEqual(idsOf(restOfDeliveries.items), idsOf(deliveries.slice(2)));
+  },
+
+  'events are found by id and by type, and by both': async (under) => {
+    const { storage, advance } = under;
+    const [paid, created, other] = [
+      newEvent({ type: 'order.paid' }),
+      newEvent({ type: 'order.created' }),
+      newEvent({ type: 'order.paid' }),
+    ];
+    for (const event of [paid, created, other]) {
+      await publish(storage, event);
+      await advance(minuteMs);
+    }
+    assert.deepEqual(await eventIdsBy(under, { id: created.id }), [created.id]);
+    assert.deepEqual(await eventIdsBy(under, { type: 'order.paid' }), [other.id, paid.id]);
+    assert.deepEqual(await eventIdsBy(under, { id: paid.id, type: 'order.paid' }), [paid.id]);
+    for (const filter of [
+      { id: paid.id, type: 'order.created' },
+      { id: newEventId() },
+      { type: 'order.*' },
+      { type: 'Order.paid' },
+      { type: 'order_paid' },
+    ]) {
+      assert.deepEqual(await eventIdsBy(under, filter), [], JSON.stringify(filter));
+    }
+  },
+
+  'a filtered page counts only what passes': async ({ storage }) => {
+    for (let i = 0; i < 12; i++) {
+      await publish(storage, newEvent({ type: i % 3 === 0 ? 'order.paid' : 'order.created' }));
+    }
+    const pages = await pagesOf((page) => storage.log.events(acme, { type: 'order.paid', ...page }), 2);
+    assert.deepEqual(
+      pages.map(({ length }) => length),
+      [2, 2],
+    );
+  },
+
+  'deliveries are found by id, event, webhook and status, and by all of them': async (under) => {
+    const { storage } = under;
+    const webhooks = [
+      await storage.webhooks.create(newWebhook()),
+      await storage.webhooks.create(newWebhook()),
+    ];
+    const events = newEvents(5);
+    await publish(storage, ...events.slice(0, 4));
+    const claims = await claimAll(storage);
+    const statusOf = new Map(
+      events.map(({ id }, i) => [id, ['delivered', 'dead', 'cancelled', 'sending', 'pending'][i]!]),
+    );
+    await storage.deliveries.settle(
+      claims.flatMap((claimed) => {
+        const status = statusOf.get(claimed.event.id);
+        return status === 'delivered' || status === 'dead' || status === 'cancelled'
+          ? [result(claimed, status)]
+          : [];
+      }),
+    );
+    await publish(storage, events[4]!);
+
+    const all = await deliveriesOf(storage);
+    assert.equal(all.length, 10);
+    for (const { eventId, status } of all) assert.equal(status, statusOf.get(eventId));
+    const cases: By<DeliveryFilter>[] = [
+      { id: all[3]!.id },
+      { eventId: events[1]!.id },
+      { webhookId: webhooks[0]!.id },
+      ...(['pending', 'sending', 'delivered', 'dead', 'cancelled'] as const).map((status) => ({
+        status: [status],
+      })),
+      { status: ['pending', 'dead', 'sending'] },
+      { webhookId: webhooks[1]!.id, status: ['delivered', 'cancelled'] },
+      { eventId: events[4]!.id, webhookId: webhooks[1]!.id, status: ['pending'] },
+      { eventId: events[4]!.id, status: ['delivered'] },
+      { id: all[0]!.id, eventId: all[0]!.eventId, webhookId: all[0]!.webhookId, status: [all[0]!.status] },
+      { id: all[0]!.id, eventId: newEventId() },
+      { id: `dlv_${'0'.repeat(32)}` },
+      { eventId: newEventId() },
+    ];
+    for (const filter of cases) {
+      const expected = all.filter(
+        (delivery) =>
+          (filter.id === undefined || delivery.id === filter.id) &&
+          (filter.eventId === undefined || delivery.eventId === filter.eventId) &&
+          (filter.webhookId === undefined || delivery.webhookId === filter.webhookId) &&
+          (filter.status === undefined || filter.status.includes(delivery.status)),
+      );
+      assert.deepEqual(await deliveryIdsBy(under, filter), sorted(idsOf(expected)), JSON.stringify(filter));
+      const pages = await pagesOf((page) => storage.log.deliveries(acme, { ...filter, ...page }), 2);
+      assert.deepEqual(sorted(idsOf(pages.flat())), sorted(idsOf(expected)), 'page by page');
+    }
+  },
+
+  "a cursor of another tenant's shows nothing of theirs": async ({ storage }) => {
+    for (const tenantId of [acme, globex]) {
+      await storage.webhooks.create(newWebhook({ tenantId }));
+      await storage.webhooks.create(newWebhook({ tenantId }));
+      await publish(storage, ...newEvents(3, { tenantId }));
+    }
+    const queries = [
+      (tenantId: string, cursor = {}) => storage.webhooks.list(tenantId, { limit: 1, ...cursor }),
+      (tenantId: string, cursor = {}) => storage.log.events(tenantId, { limit: 1, ...cursor }),
+      (tenantId: string, cursor = {}) => storage.log.deliveries(tenantId, { limit: 1, ...cursor }),
+    ];
+    for (const query of queries) {
+      const cursor = nextCursorOf(await query(globex));
+      // Whether it is refused is the storage's business.
+      const page = await query(acme, { cursor }).catch(() => undefined);
+      ok(!page || page.items.every(({ tenantId }) => tenantId === acme), 'it shows something of theirs');
+    }
+  },
+
+  'a log that is read changes nothing': async ({ storage }) => {
+    const { deliveryId } = await oneDelivery(storage);
+    await deliveriesOf(storage);
+    await storage.log.attempts(acme, deliveryId);
+    assert.equal(one(await claim(storage)).attempt, 1);
+  },
+});

@@ -1,0 +1,105 @@
+import assert from 'node:assert/strict';
+import type { NewEvent } from '@posthorn/core';
+import { ok } from '../assertions.js';
+import { topic } from '../rule.js';
+import type { StorageRule, StorageUnderTest } from './harness.js';
+import {
+  claim,
+  eventIdsOf,
+  hourMs,
+  idsOf,
+  minuteMs,
+  newEvent,
+  newEvents,
+  newWebhook,
+  one,
+  publish,
+  result,
+  sorted,
+} from './sample.js';
+
+/** Events of one after the other minute. */
+async function publishMany({ storage, advance }: StorageUnderTest, count: number): Promise<NewEvent[]> {
+  const events = newEvents(count);
+  for (const event of events) {
+    await publish(storage, event);
+    await advance(minuteMs);
+  }
+  return events;
+}
+
+export const orderRules: readonly StorageRule[] = topic<StorageUnderTest>('order', {
+  'within a webhook, what was due first goes first': async (under) => {
+    await under.storage.webhooks.create(newWebhook());
+    const ids = idsOf(await publishMany(under, 9));
+    for (const [from, to] of [
+      [0, 1],
+      [1, 4],
+      [4, 9],
+    ] as const) {
+      const claims = await claim(under.storage, { limit: to - from });
+      assert.deepEqual(sorted(eventIdsOf(claims)), sorted(ids.slice(from, to)));
+    }
+  },
+
+  'the webhook limit keeps the order': async (under) => {
+    await under.storage.webhooks.create(newWebhook());
+    const ids = idsOf(await publishMany(under, 4));
+    for (const half of [ids.slice(0, 2), ids.slice(2)]) {
+      const claims = await claim(under.storage, { webhookLimit: 2 });
+      assert.deepEqual(sorted(eventIdsOf(claims)), sorted(half));
+    }
+  },
+
+  'a retry stands in line by the instant it is due, not by its age': async (under) => {
+    const { storage, advance } = under;
+    await storage.webhooks.create(newWebhook());
+    const old = newEvent();
+    await publish(storage, old);
+    const claimed = one(await claim(storage));
+    await storage.deliveries.settle([result(claimed, { status: 'pending', delayMs: 2 * hourMs })]);
+    await advance(hourMs);
+    const young = newEvent();
+    await publish(storage, young);
+    await advance(2 * hourMs);
+    const youngest = newEvent();
+    await publish(storage, youngest);
+    for (const { id } of [young, old, youngest]) {
+      assert.equal(one(await claim(storage, { limit: 1 })).event.id, id);
+    }
+  },
+
+  'a webhook with 1,000 queued does not hold up another beyond a batch': async (under) => {
+    const { storage, advance } = under;
+    await storage.webhooks.create(newWebhook({ eventTypes: ['order.*'] }));
+    await publish(storage, ...newEvents(1000));
+    await advance(minuteMs);
+    const invoice = newEvent({ type: 'invoice.paid' });
+    const refund = newEvent({ type: 'refund.made' });
+    for (const { type } of [invoice, refund])
+      await storage.webhooks.create(newWebhook({ eventTypes: [type] }));
+    await publish(storage, invoice, refund);
+    const claims = [];
+    for (let batch = 0; batch < 2; batch++) {
+      claims.push(...(await claim(storage, { limit: 10, webhookLimit: 1000 })));
+    }
+    const reached = eventIdsOf(claims);
+    ok(reached.includes(invoice.id) && reached.includes(refund.id), 'the others had their turn');
+  },
+
+  'webhooks take turns, also where a batch is smaller than their number': async (under) => {
+    const { storage } = under;
+    for (let i = 0; i < 20; i++) {
+      await storage.webhooks.create(newWebhook());
+    }
+    await publish(storage, ...newEvents(20));
+    const turns = new Map<string, number>();
+    for (let batch = 0; batch < 12; batch++) {
+      for (const { webhook } of await claim(storage, { limit: 5 })) {
+        turns.set(webhook.id, (turns.get(webhook.id) ?? 0) + 1);
+      }
+    }
+    assert.equal(turns.size, 20, `60 turns reached ${turns.size} of 20 webhooks`);
+    ok(Math.max(...turns.values()) <= 6, 'none has more than twice its share');
+  },
+});

@@ -1,0 +1,170 @@
+import assert from 'node:assert/strict';
+import { isPosthornError, type Storage } from '@posthorn/core';
+import { ok, same } from '../assertions.js';
+import { topic } from '../rule.js';
+import type { StorageRule, StorageUnderTest } from './harness.js';
+import {
+  acme,
+  claim,
+  claimAll,
+  deliveriesOf,
+  eventIdsOf,
+  eventsOf,
+  hourMs,
+  idsOf,
+  newEvent,
+  newEvents,
+  newWebhook,
+  one,
+  oneDelivery,
+  publish,
+  result,
+  sorted,
+} from './sample.js';
+
+/** Calls `act` so many times at once, by turns on both handles. */
+function atOnce<T>(
+  { storage, second = storage }: StorageUnderTest,
+  times: number,
+  act: (storage: Storage<unknown>, i: number) => Promise<T>,
+): Promise<T[]> {
+  return Promise.all(Array.from({ length: times }, (_, i) => act(i % 2 === 0 ? storage : second, i)));
+}
+
+const codeOf = (error: unknown): string => (isPosthornError(error) ? error.code : String(error));
+
+export const racesRules: readonly StorageRule[] = topic<StorageUnderTest>('races', {
+  '20 claims at once over 500 deliveries get each delivery once': async (under) => {
+    for (let i = 0; i < 5; i++) await under.storage.webhooks.create(newWebhook());
+    const events = newEvents(100);
+    await publish(under.storage, ...events);
+    const claims = (await atOnce(under, 20, (storage) => claim(storage, { limit: 25 }))).flat();
+    claims.push(...(await claimAll(under.storage, { limit: 25 })));
+    assert.equal(new Set(claims.map(({ deliveryId }) => deliveryId)).size, 500);
+    assert.equal(claims.length, 500, 'no delivery went to two callers');
+    assert.equal(new Set(claims.map(({ token }) => token)).size, 500);
+    ok(
+      claims.every(({ attempt }) => attempt === 1),
+      'each is the first attempt',
+    );
+  },
+
+  'claims at once take over an abandoned delivery once': async (under) => {
+    await oneDelivery(under.storage);
+    await claim(under.storage);
+    await under.advance(hourMs);
+    const claims = (await atOnce(under, 10, (storage) => claim(storage))).flat();
+    assert.equal(one(claims).attempt, 2);
+  },
+
+  'one key published at once is one event': async (under) => {
+    await under.storage.webhooks.create(newWebhook());
+    const key = { idempotencyKey: 'order-1', fingerprint: 'print' };
+    const results = await atOnce(under, 20, (storage) => storage.deliveries.publish([newEvent(key)]));
+    const event = one(await eventsOf(under.storage));
+    for (const { published } of results) same(published, [{ eventId: event.id, deliveries: 1 }]);
+    assert.deepEqual(eventIdsOf(await claimAll(under.storage)), [event.id]);
+  },
+
+  'one key published at once with two fingerprints is one event, and the other is refused': async (under) => {
+    const outcomes = await atOnce(under, 12, (storage, i) =>
+      storage.deliveries
+        .publish([newEvent({ idempotencyKey: 'order-1', fingerprint: String(i % 3) })])
+        .then(({ published }) => one(published).eventId, codeOf),
+    );
+    const event = one(await eventsOf(under.storage));
+    const winner = outcomes.indexOf(event.id) % 3;
+    assert.deepEqual(
+      outcomes,
+      outcomes.map((_, i) => (i % 3 === winner ? event.id : 'idempotency_conflict')),
+    );
+  },
+
+  'one event published at once is stored once': async (under) => {
+    await under.storage.webhooks.create(newWebhook());
+    const event = newEvent();
+    const results = await atOnce(under, 20, (storage) => storage.deliveries.publish([event]));
+    for (const { published } of results) same(published, [{ eventId: event.id, deliveries: 1 }]);
+    assert.deepEqual(idsOf(await eventsOf(under.storage)), [event.id]);
+    assert.equal((await claimAll(under.storage)).length, 1);
+  },
+
+  'different events published at once are all stored': async (under) => {
+    await under.storage.webhooks.create(newWebhook());
+    const batches = Array.from({ length: 20 }, () => newEvents(10));
+    await atOnce(under, 20, (storage, i) => storage.deliveries.publish(batches[i]!));
+    const claims = await claimAll(under.storage, { webhookLimit: 200 });
+    assert.deepEqual(sorted(eventIdsOf(claims)), sorted(idsOf(batches.flat())));
+  },
+
+  'batches that share events in different orders do not block each other': async (under) => {
+    await under.storage.webhooks.create(newWebhook());
+    const events = newEvents(30);
+    await atOnce(under, 10, (storage, i) =>
+      storage.deliveries.publish(i % 4 < 2 ? events : [...events].reverse()),
+    );
+    assert.equal((await claimAll(under.storage)).length, 30);
+  },
+
+  'of updates at once to one version, one wins': async (under) => {
+    const { id } = await under.storage.webhooks.create(newWebhook());
+    const results = await atOnce(under, 10, (storage, i) =>
+      storage.webhooks.update(acme, id, 1, { name: `Writer ${i}` }),
+    );
+    const winner = one(results.filter((record) => record !== undefined));
+    assert.equal(winner.version, 2);
+    same(await under.storage.webhooks.get(acme, id), winner);
+  },
+
+  'of creations at once with one id, one wins': async (under) => {
+    const webhook = newWebhook();
+    const outcomes = await atOnce(under, 10, (storage, i) =>
+      storage.webhooks.create({ ...webhook, tenantId: `tenant-${i}` }).then(() => 'created', codeOf),
+    );
+    assert.deepEqual(sorted(outcomes), [...Array.from({ length: 9 }, () => 'conflict'), 'created']);
+  },
+
+  'of deletions at once, one is true': async (under) => {
+    const { webhook } = await oneDelivery(under.storage);
+    const results = await atOnce(under, 10, (storage) => storage.webhooks.delete(acme, webhook.id));
+    assert.equal(results.filter((deleted) => deleted).length, 1);
+    same(await claimAll(under.storage), []);
+  },
+
+  'of results at once for one claim, one is written': async (under) => {
+    const { deliveryId } = await oneDelivery(under.storage);
+    const claimed = one(await claim(under.storage));
+    const results = await atOnce(under, 10, (storage, i) =>
+      storage.deliveries.settle([result(claimed, i % 2 === 0 ? 'delivered' : 'dead')]),
+    );
+    assert.equal(results.flat().filter((written) => written).length, 1);
+    assert.equal((await under.storage.log.attempts(acme, deliveryId)).length, 1);
+  },
+
+  'a result and a cancellation at once: the one that came first stands': async (under) => {
+    await under.storage.webhooks.create(newWebhook());
+    await publish(under.storage, ...newEvents(20));
+    const claims = await claimAll(under.storage);
+    const ids = claims.map(({ deliveryId }) => deliveryId);
+    const { log } = under.second ?? under.storage;
+    const [settled, moved] = await Promise.all([
+      under.storage.deliveries.settle(claims.map((claimed) => result(claimed, 'delivered'))),
+      log.setStatus(acme, [...ids].reverse(), 'cancelled'),
+    ]);
+    const delivered = ids.filter((_, i) => settled[i]);
+    assert.deepEqual(sorted([...delivered, ...moved]), sorted(ids), 'each went one way');
+    for (const { id, status } of await deliveriesOf(under.storage)) {
+      assert.equal(status, delivered.includes(id) ? 'delivered' : 'cancelled');
+      assert.equal((await under.storage.log.attempts(acme, id)).length, status === 'delivered' ? 1 : 0);
+    }
+  },
+
+  'nothing goes to a webhook that was deleted while events were published': async (under) => {
+    const webhook = await under.storage.webhooks.create(newWebhook());
+    await atOnce<unknown>(under, 12, (storage, i) =>
+      i === 5 ? storage.webhooks.delete(acme, webhook.id) : publish(storage, ...newEvents(3)),
+    );
+    same(await claimAll(under.storage), []);
+    assert.equal((await eventsOf(under.storage)).length, 33);
+  },
+});

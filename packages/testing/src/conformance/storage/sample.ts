@@ -1,0 +1,252 @@
+import assert from 'node:assert/strict';
+import {
+  type Attempt,
+  type ChannelBinding,
+  type Claim,
+  type ClaimOptions,
+  createIds,
+  type Delivery,
+  type DeliveryFilter,
+  type ErrorCode,
+  type Event,
+  isPosthornError,
+  matchKeys,
+  type NewEvent,
+  type NewWebhook,
+  type Next,
+  type Page,
+  type PageQuery,
+  type Settlement,
+  type Storage,
+  type WebhookRecord,
+} from '@posthorn/core';
+import { ok, same } from '../assertions.js';
+
+/*
+ * What the rules are made of: things to store, and short words for the steps of a delivery. Durations are long,
+ * as a storage's clock may run by itself while a rule does.
+ */
+
+export const minuteMs = 60_000;
+export const hourMs = 60 * minuteMs;
+
+/** The tenant of everything here that names no other. */
+export const acme = 'acme';
+export const globex = 'globex';
+
+const ids = createIds();
+export const { event: newEventId, webhook: newWebhookId } = ids;
+
+export function newBinding(overrides: Partial<ChannelBinding> = {}): ChannelBinding {
+  return {
+    id: ids.binding(),
+    channel: 'webhook',
+    configs: { url: 'https://example.com/orders' },
+    ...overrides,
+  };
+}
+
+export function newWebhook(overrides: Partial<NewWebhook> = {}): NewWebhook {
+  return {
+    id: ids.webhook(),
+    tenantId: acme,
+    name: 'Orders',
+    eventTypes: ['order.created'],
+    channels: [newBinding()],
+    isActive: true,
+    secrets: [{ key: 'whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw', expiresAt: null }],
+    ...overrides,
+  };
+}
+
+/** An event with the keys that core finds for its type. */
+export function newEvent(overrides: Partial<NewEvent> = {}): NewEvent {
+  const { type = 'order.created' } = overrides;
+  return {
+    id: ids.event(),
+    tenantId: acme,
+    type,
+    payload: '{"orderId":"o1"}',
+    occurredAt: new Date('2026-11-23T12:34:56.789Z'),
+    namespaceId: null,
+    subject: null,
+    cacheScope: null,
+    keys: matchKeys(type),
+    ...overrides,
+  };
+}
+
+export function newEvents(count: number, overrides: Partial<NewEvent> = {}): NewEvent[] {
+  return Array.from({ length: count }, () => newEvent(overrides));
+}
+
+/** What is read back of an event: all but what only publishing needs. */
+export function asRead({
+  keys: _keys,
+  idempotencyKey: _key,
+  fingerprint: _print,
+  ...event
+}: NewEvent): Event {
+  return event;
+}
+
+export async function publish(storage: Storage<unknown>, ...events: readonly NewEvent[]): Promise<void> {
+  await storage.deliveries.publish(events);
+}
+
+/** A webhook and an event that has one delivery to it. */
+export async function oneDelivery(
+  storage: Storage<unknown>,
+): Promise<{ webhook: WebhookRecord; event: NewEvent; deliveryId: string }> {
+  const webhook = await storage.webhooks.create(newWebhook());
+  const event = newEvent();
+  await publish(storage, event);
+  const delivery = one(await deliveriesOf(storage, acme, { eventId: event.id }));
+  return { webhook, event, deliveryId: delivery.id };
+}
+
+export function claimOptions(overrides: Partial<ClaimOptions> = {}): ClaimOptions {
+  return { limit: 100, leaseMs: hourMs, webhookLimit: 100, inFlight: new Map(), ...overrides };
+}
+
+export function claim(
+  storage: Storage<unknown>,
+  overrides: Partial<ClaimOptions> = {},
+): Promise<readonly Claim[]> {
+  return storage.deliveries.claim(claimOptions(overrides));
+}
+
+/** Claims until there is nothing left to claim. */
+export async function claimAll(
+  storage: Storage<unknown>,
+  overrides: Partial<ClaimOptions> = {},
+): Promise<Claim[]> {
+  const all: Claim[] = [];
+  for (let round = 0; round < 1_000; round++) {
+    const claims = await claim(storage, overrides);
+    if (claims.length === 0) return all;
+    all.push(...claims);
+  }
+  return assert.fail('claim returned deliveries 1,000 times in a row');
+}
+
+export function attemptOf(
+  claimed: Pick<Claim, 'deliveryId'> & Partial<Claim>,
+  overrides: Partial<Attempt> = {},
+): Attempt {
+  return {
+    id: ids.attempt(),
+    deliveryId: claimed.deliveryId,
+    number: claimed.attempt ?? 1,
+    startedAt: new Date('2026-11-23T12:35:00.001Z'),
+    durationMs: 12,
+    outcome: 'delivered',
+    kind: null,
+    message: null,
+    status: 200,
+    response: 'ok',
+    ...overrides,
+  };
+}
+
+/** A settlement with an attempt, as after a send. */
+export function result(claimed: Claim, next: Next | 'delivered' | 'dead' | 'cancelled'): Settlement {
+  const attempt =
+    next === 'delivered'
+      ? attemptOf(claimed)
+      : attemptOf(claimed, {
+          outcome: 'failed',
+          kind: 'http_status',
+          message: 'answered 500',
+          status: 500,
+          response: 'out of order',
+        });
+  return { claim: claimed, next: typeof next === 'string' ? { status: next } : next, attempt };
+}
+
+/** A settlement of what was not sent. */
+export function release(claimed: Claim): Settlement {
+  return { claim: claimed, next: { status: 'released' } };
+}
+
+/** Settles what must still hold. */
+export async function settleAll(
+  storage: Storage<unknown>,
+  settlements: readonly Settlement[],
+): Promise<void> {
+  same(
+    await storage.deliveries.settle(settlements),
+    settlements.map(() => true),
+  );
+}
+
+/** Claims all there is, and settles it as delivered. */
+export async function deliverAll(storage: Storage<unknown>): Promise<void> {
+  const claims = await claimAll(storage);
+  await settleAll(
+    storage,
+    claims.map((claimed) => result(claimed, 'delivered')),
+  );
+}
+
+export function nextCursorOf({ nextCursor }: Page<unknown>): string {
+  ok(nextCursor !== null, 'there is a next page');
+  return nextCursor;
+}
+
+/** Every item of a query, page by page. */
+export async function pagesOf<T>(
+  query: (page: PageQuery) => Promise<Page<T>>,
+  limit = 100,
+): Promise<readonly (readonly T[])[]> {
+  const pages: (readonly T[])[] = [];
+  let cursor: string | null = null;
+  do {
+    const page: Page<T> = await query({ limit, ...(cursor !== null && { cursor }) });
+    ok(page.items.length <= limit, `a page of at most ${limit} holds ${page.items.length}`);
+    ok(pages.length < 1_000, 'the pages do not end');
+    pages.push(page.items);
+    cursor = page.nextCursor;
+  } while (cursor !== null);
+  return pages;
+}
+
+export async function deliveriesOf(
+  storage: Storage<unknown>,
+  tenantId = acme,
+  filter: Omit<DeliveryFilter, 'limit' | 'cursor'> = {},
+): Promise<Delivery[]> {
+  const pages = await pagesOf((page) => storage.log.deliveries(tenantId, { ...filter, ...page }));
+  return pages.flat();
+}
+
+export async function deliveryOf(storage: Storage<unknown>, id: string, tenantId = acme): Promise<Delivery> {
+  return one(await deliveriesOf(storage, tenantId, { id }));
+}
+
+export async function eventsOf(storage: Storage<unknown>, tenantId = acme): Promise<Event[]> {
+  return (await pagesOf((page) => storage.log.events(tenantId, page))).flat();
+}
+
+/** The only one of a list. */
+export function one<T>(list: readonly T[]): T {
+  assert.equal(list.length, 1, `one was expected, not ${list.length}`);
+  return list[0]!;
+}
+
+/** Sorted, for lists whose order is free. */
+export const sorted = (list: readonly string[]): string[] => [...list].sort();
+
+export const idsOf = (list: readonly { readonly id: string }[]): string[] => list.map(({ id }) => id);
+
+/** The ids of claimed events, in the order of the claims. */
+export const eventIdsOf = (claims: readonly Claim[]): string[] => claims.map(({ event }) => event.id);
+
+/** Passes where `promise` rejects with a PosthornError of this code. */
+export async function rejectsWith(code: ErrorCode, promise: Promise<unknown>): Promise<void> {
+  await assert.rejects(promise, (error: unknown) => {
+    ok(isPosthornError(error), `must reject with a PosthornError, not ${String(error)}`);
+    assert.equal(error.code, code);
+    return true;
+  });
+}

@@ -1,0 +1,265 @@
+import assert from 'node:assert/strict';
+import type { Attempt, Claim, Delivery } from '@posthorn/core';
+import { ok, same } from '../assertions.js';
+import { topic } from '../rule.js';
+import type { StorageRule, StorageUnderTest } from './harness.js';
+import {
+  acme,
+  attemptOf,
+  claim,
+  claimAll,
+  deliverAll,
+  deliveriesOf,
+  deliveryOf,
+  hourMs,
+  minuteMs,
+  newEvents,
+  newWebhook,
+  one,
+  oneDelivery,
+  publish,
+  release,
+  result,
+} from './sample.js';
+
+const attemptsOf = ({ storage }: StorageUnderTest, id: string): Promise<readonly Attempt[]> =>
+  storage.log.attempts(acme, id);
+
+/** All that is known of a delivery, to see that nothing was written. */
+async function recordOf(under: StorageUnderTest, id: string): Promise<[Delivery, readonly Attempt[]]> {
+  return [await deliveryOf(under.storage, id), await attemptsOf(under, id)];
+}
+
+/** Passes where a settlement of `stale` is refused and leaves no trace. */
+async function refuses(under: StorageUnderTest, stale: Claim): Promise<void> {
+  const before = await recordOf(under, stale.deliveryId);
+  for (const next of ['delivered', 'dead', 'cancelled'] as const) {
+    same(await under.storage.deliveries.settle([result(stale, next)]), [false], `settling as ${next}`);
+  }
+  const retry = result(stale, { status: 'pending', delayMs: 0 });
+  same(await under.storage.deliveries.settle([retry, release(stale)]), [false, false]);
+  same(await recordOf(under, stale.deliveryId), before);
+}
+
+const responses: Readonly<Record<string, string | null>> = {
+  nothing: null,
+  'an empty text': '',
+  'a NUL': 'a\u0000b\u0000',
+  unicode: 'Grüße, 世界 📯 \u2028 \ufeff \uffff',
+  'control characters': '\u0001\u001b[31m\r\n\t\u007f',
+  quotes: `'"\`\\ $1 %s \\u0000 \\x00 {}`,
+  '16 KiB': `${'0123456789abcdé'.repeat(1024)}`,
+};
+
+export const settleRules: readonly StorageRule[] = topic<StorageUnderTest>('settle', {
+  'delivered, dead and cancelled are final': async (under) => {
+    const { storage, advance } = under;
+    await storage.webhooks.create(newWebhook());
+    for (const status of ['delivered', 'dead', 'cancelled'] as const) {
+      await publish(storage, ...newEvents(1));
+      const claimed = one(await claim(storage));
+      const before = await deliveryOf(storage, claimed.deliveryId);
+      await advance(minuteMs);
+      same(await storage.deliveries.settle([result(claimed, status)]), [true]);
+      const after = await deliveryOf(storage, claimed.deliveryId);
+      same(after, { ...before, status, attempts: 1, dueAt: null, finishedAt: after.finishedAt });
+      const took = after.finishedAt ? after.finishedAt.getTime() - after.createdAt.getTime() : Number.NaN;
+      ok(took >= minuteMs && took < 2 * minuteMs, `finishedAt of ${status}: ${after.finishedAt}`);
+      await advance(1000 * hourMs);
+      same(await claim(storage), [], `${status} is not claimed`);
+    }
+  },
+
+  'pending waits delayMs by the clock of the storage': async (under) => {
+    const { storage, advance } = under;
+    const { deliveryId } = await oneDelivery(storage);
+    const first = one(await claim(storage));
+    await advance(minuteMs);
+    const before = await deliveryOf(storage, deliveryId);
+    same(await storage.deliveries.settle([result(first, { status: 'pending', delayMs: hourMs })]), [true]);
+    const after = await deliveryOf(storage, deliveryId);
+    same(after, { ...before, status: 'pending', dueAt: after.dueAt });
+    const wait = after.dueAt ? after.dueAt.getTime() - after.createdAt.getTime() : Number.NaN;
+    ok(wait >= hourMs + minuteMs && wait < hourMs + 2 * minuteMs, `due after ${wait} ms`);
+    await advance(hourMs - minuteMs);
+    same(await claim(storage), []);
+    await advance(minuteMs);
+    assert.equal(one(await claim(storage)).attempt, 2);
+  },
+
+  'pending without a delay is due at once': async ({ storage }) => {
+    await oneDelivery(storage);
+    const first = one(await claim(storage));
+    await storage.deliveries.settle([result(first, { status: 'pending', delayMs: 0 })]);
+    const second = one(await claim(storage));
+    assert.equal(second.attempt, 2);
+    assert.notEqual(second.token, first.token);
+  },
+
+  'a retry may wait for 30 days': async ({ storage, advance }) => {
+    await oneDelivery(storage);
+    const days = 30 * 24 * hourMs;
+    const claimed = one(await claim(storage));
+    await storage.deliveries.settle([result(claimed, { status: 'pending', delayMs: days })]);
+    await advance(days - minuteMs);
+    same(await claim(storage), []);
+    await advance(minuteMs);
+    one(await claim(storage));
+  },
+
+  'released is due at once, and its attempt is not counted': async (under) => {
+    const { storage } = under;
+    const { deliveryId } = await oneDelivery(storage);
+    const first = one(await claim(storage));
+    same(await storage.deliveries.settle([release(first)]), [true]);
+    const { status, attempts, dueAt } = await deliveryOf(storage, deliveryId);
+    assert.deepEqual([status, attempts], ['pending', 0]);
+    ok(dueAt, 'dueAt is null');
+    same(await attemptsOf(under, deliveryId), []);
+    const second = one(await claim(storage));
+    assert.equal(second.attempt, 1);
+    assert.equal((await deliveryOf(storage, deliveryId)).attempts, 1);
+  },
+
+  'the token of what was released, retried or finished is void': async (under) => {
+    await under.storage.webhooks.create(newWebhook());
+    await publish(under.storage, ...newEvents(5));
+    const [released, retried, delivered, dead, cancelled] = await claimAll(under.storage);
+    await under.storage.deliveries.settle([
+      release(released!),
+      result(retried!, { status: 'pending', delayMs: hourMs }),
+      result(delivered!, 'delivered'),
+      result(dead!, 'dead'),
+      result(cancelled!, 'cancelled'),
+    ]);
+    for (const stale of [released, retried, delivered, dead, cancelled]) await refuses(under, stale!);
+  },
+
+  'refuses a token that was taken over, and writes nothing': async (under) => {
+    const { storage, advance } = under;
+    const { deliveryId } = await oneDelivery(storage);
+    const lost = one(await claim(storage));
+    await advance(hourMs);
+    const taken = one(await claim(storage));
+    await refuses(under, lost);
+    same(await storage.deliveries.settle([result(taken, 'delivered')]), [true]);
+    await refuses(under, lost);
+    assert.equal((await attemptsOf(under, deliveryId)).length, 1);
+  },
+
+  'refuses a token that another claim made void and that was released since': async (under) => {
+    const { storage, advance } = under;
+    await oneDelivery(storage);
+    const lost = one(await claim(storage));
+    await advance(hourMs);
+    await storage.deliveries.settle([release(one(await claim(storage)))]);
+    await refuses(under, lost);
+  },
+
+  'a token opens its own delivery only': async (under) => {
+    await under.storage.webhooks.create(newWebhook());
+    await publish(under.storage, ...newEvents(2));
+    const [mine, other] = await claimAll(under.storage);
+    await refuses(under, { ...mine!, token: other!.token });
+    await refuses(under, { ...mine!, token: '' });
+    await refuses(under, { ...mine!, token: 'no-token' });
+    same(await under.storage.deliveries.settle([result(mine!, 'delivered'), result(other!, 'dead')]), [
+      true,
+      true,
+    ]);
+  },
+
+  'a delivery that does not exist is refused': async ({ storage }) => {
+    await oneDelivery(storage);
+    const claimed = one(await claim(storage));
+    const nowhere = { ...claimed, deliveryId: `dlv_${'0'.repeat(32)}` };
+    same(await storage.deliveries.settle([result(nowhere, 'delivered')]), [false]);
+    same(await storage.log.attempts(acme, nowhere.deliveryId), []);
+    same(await storage.deliveries.settle([]), []);
+  },
+
+  'a batch is written where it may be, and answered in order': async (under) => {
+    const { storage } = under;
+    await storage.webhooks.create(newWebhook());
+    await publish(storage, ...newEvents(6));
+    const claims = await claimAll(storage);
+    const [a, b, c, d, e, f] = claims as [Claim, Claim, Claim, Claim, Claim, Claim];
+    await storage.deliveries.settle([result(b, 'dead')]);
+    const stale = { ...e, token: a.token };
+    const settlements = [
+      result(d, { status: 'pending', delayMs: hourMs }),
+      result(b, 'delivered'),
+      result(a, 'delivered'),
+      result(stale, 'delivered'),
+      release(c),
+      result(f, 'cancelled'),
+    ];
+    same(await storage.deliveries.settle(settlements), [true, false, true, false, true, true]);
+    const statuses = [];
+    for (const { deliveryId } of claims) statuses.push((await deliveryOf(storage, deliveryId)).status);
+    assert.deepEqual(statuses, ['delivered', 'dead', 'pending', 'pending', 'sending', 'cancelled']);
+    const counts = [];
+    for (const { deliveryId } of claims) counts.push((await attemptsOf(under, deliveryId)).length);
+    assert.deepEqual(counts, [1, 1, 0, 1, 0, 1]);
+  },
+
+  'the same claim twice in a batch is written once': async (under) => {
+    const { deliveryId } = await oneDelivery(under.storage);
+    const claimed = one(await claim(under.storage));
+    const twice = [result(claimed, 'delivered'), result(claimed, 'dead')];
+    same(await under.storage.deliveries.settle(twice), [true, false]);
+    assert.equal((await deliveryOf(under.storage, deliveryId)).status, 'delivered');
+    same(await attemptsOf(under, deliveryId), [twice[0]!.attempt]);
+  },
+
+  'attempts are appended in order, each as it was given': async (under) => {
+    const { storage } = under;
+    const { deliveryId } = await oneDelivery(storage);
+    const given: Attempt[] = [];
+    const variants: Partial<Attempt>[] = [
+      { outcome: 'failed', kind: 'timeout', message: 'took 15 s', status: null, response: null },
+      { outcome: 'failed', kind: 'http_status', message: 'ünï 📯', status: 503, durationMs: 0 },
+      { outcome: 'failed', kind: 'channel_error', message: '', status: 999, durationMs: 2_147_483_647 },
+      { outcome: 'delivered', status: 0, startedAt: new Date('2026-01-01T00:00:00.001Z') },
+    ];
+    for (const variant of variants) {
+      const claimed = one(await claim(storage));
+      const attempt = attemptOf(claimed, variant);
+      given.push(attempt);
+      await storage.deliveries.settle([{ claim: claimed, next: { status: 'pending', delayMs: 0 }, attempt }]);
+      same(await attemptsOf(under, deliveryId), given);
+    }
+    assert.deepEqual(
+      given.map(({ number }) => number),
+      [1, 2, 3, 4],
+    );
+  },
+
+  'a settlement without an attempt appends none': async (under) => {
+    const { deliveryId } = await oneDelivery(under.storage);
+    const claimed = one(await claim(under.storage));
+    same(await under.storage.deliveries.settle([{ claim: claimed, next: { status: 'dead' } }]), [true]);
+    same(await attemptsOf(under, deliveryId), []);
+    const { status, attempts } = await deliveryOf(under.storage, deliveryId);
+    assert.deepEqual([status, attempts], ['dead', 1]);
+  },
+
+  "a receiver's answer is kept as it came": async (under) => {
+    const { storage } = under;
+    await storage.webhooks.create(newWebhook());
+    for (const [what, response] of Object.entries(responses)) {
+      await publish(storage, ...newEvents(1));
+      const claimed = one(await claim(storage));
+      const attempt = attemptOf(claimed, { response, message: what });
+      await storage.deliveries.settle([{ claim: claimed, next: { status: 'delivered' }, attempt }]);
+      same(await attemptsOf(under, claimed.deliveryId), [attempt], `with ${what}`);
+    }
+  },
+
+  'one call takes 300 results': async ({ storage }) => {
+    await storage.webhooks.create(newWebhook());
+    await publish(storage, ...newEvents(300));
+    await deliverAll(storage);
+    assert.equal((await deliveriesOf(storage, acme, { status: ['delivered'] })).length, 300);
+  },
+});

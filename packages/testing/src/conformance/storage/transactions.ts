@@ -1,0 +1,95 @@
+import assert from 'node:assert/strict';
+import { ok, same } from '../assertions.js';
+import { topic } from '../rule.js';
+import type { OpenTransaction, StorageRule, StorageUnderTest } from './harness.js';
+import {
+  acme,
+  asRead,
+  claimAll,
+  deliveriesOf,
+  eventIdsOf,
+  eventsOf,
+  newEvent,
+  newEvents,
+  newWebhook,
+  publish,
+} from './sample.js';
+
+function begin({ begin: open }: StorageUnderTest): Promise<OpenTransaction> {
+  ok(open, 'the harness opens no transaction: give it begin(), or skip `transactions` with a reason');
+  return open();
+}
+
+const keyed = { idempotencyKey: 'order-1', fingerprint: 'print' };
+
+export const transactionsRules: readonly StorageRule[] = topic<StorageUnderTest>('transactions', {
+  'an event commits with the transaction of its caller': async (under) => {
+    const { storage } = under;
+    await storage.webhooks.create(newWebhook());
+    const { tx, commit } = await begin(under);
+    const event = newEvent();
+    same((await storage.deliveries.publish([event], { tx })).published, [
+      { eventId: event.id, deliveries: 1 },
+    ]);
+    await commit();
+    same(await eventsOf(storage), [asRead(event)]);
+    assert.deepEqual(eventIdsOf(await claimAll(storage)), [event.id]);
+  },
+
+  'an event vanishes with the transaction of its caller, its deliveries and its key too': async (under) => {
+    const { storage } = under;
+    await storage.webhooks.create(newWebhook());
+    const { tx, rollback } = await begin(under);
+    const event = newEvent(keyed);
+    await storage.deliveries.publish([event, ...newEvents(3)], { tx });
+    await rollback();
+    same(await eventsOf(storage), []);
+    same(await deliveriesOf(storage), []);
+    same(await claimAll(storage), []);
+    const other = newEvent({ ...keyed, fingerprint: 'another' });
+    same((await storage.deliveries.publish([other])).published, [{ eventId: other.id, deliveries: 1 }]);
+    same((await storage.deliveries.publish([newEvent({ id: event.id })])).published, [
+      { eventId: event.id, deliveries: 1 },
+    ]);
+  },
+
+  'nobody else sees or claims an event before the commit': async (under) => {
+    const { storage, second = storage } = under;
+    await storage.webhooks.create(newWebhook());
+    const { tx, commit } = await begin(under);
+    const event = newEvent();
+    await storage.deliveries.publish([event], { tx });
+    for (const other of [storage, second]) {
+      same(await eventsOf(other), []);
+      same(await deliveriesOf(other), []);
+      same(await claimAll(other), []);
+    }
+    await commit();
+    assert.deepEqual(eventIdsOf(await claimAll(second)), [event.id]);
+  },
+
+  'several calls share one transaction': async (under) => {
+    const { storage } = under;
+    const { tx, commit } = await begin(under);
+    const webhook = await storage.webhooks.create(newWebhook(), { tx });
+    const first = newEvent(keyed);
+    await storage.deliveries.publish([first], { tx });
+    const again = await storage.deliveries.publish([newEvent(keyed), newEvent()], { tx });
+    same(again.published[0], { eventId: first.id, deliveries: 1 });
+    await commit();
+    same(await storage.webhooks.get(acme, webhook.id), webhook);
+    assert.equal((await claimAll(storage)).length, 2);
+  },
+
+  'a webhook vanishes with the transaction of its caller, and its id is free': async (under) => {
+    const { storage } = under;
+    const webhook = newWebhook();
+    const { tx, rollback } = await begin(under);
+    await storage.webhooks.create(webhook, { tx });
+    await rollback();
+    assert.equal(await storage.webhooks.get(acme, webhook.id), undefined);
+    await publish(storage, newEvent());
+    same(await deliveriesOf(storage), []);
+    assert.equal((await storage.webhooks.create(webhook)).version, 1);
+  },
+});

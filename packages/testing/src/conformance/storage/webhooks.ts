@@ -1,0 +1,148 @@
+import assert from 'node:assert/strict';
+import type { NewWebhook, WebhookChange } from '@posthorn/core';
+import { ok, same } from '../assertions.js';
+import { topic } from '../rule.js';
+import type { StorageRule, StorageUnderTest } from './harness.js';
+import {
+  acme,
+  globex,
+  hourMs,
+  minuteMs,
+  newBinding,
+  newWebhook,
+  newWebhookId,
+  rejectsWith,
+} from './sample.js';
+
+const fullWebhook = (): NewWebhook =>
+  newWebhook({
+    name: `Bestellungen "für" O'Brien 📯 <b>%_\\`,
+    eventTypes: ['order.*', 'order.created', '*', 'a-b_c.*.D'],
+    channels: [
+      newBinding({
+        channel: 'slack',
+        configs: { blocks: [{ text: 'ünï 📯' }, [], {}], dry: false, none: null },
+      }),
+      newBinding({ channel: 'webhook', configs: { url: 'https://example.com/?a=1&b=%20', timeout: 2.5 } }),
+      newBinding({ channel: 'webhook', configs: { url: 'https://example.com/?a=1&b=%20', timeout: 2.5 } }),
+    ],
+    isActive: false,
+    secrets: [
+      { key: 'whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw', expiresAt: null },
+      { key: 'whsec_plJ3nmyCDGBKInavdOK15jslMfKQ9r8GK', expiresAt: new Date('2026-11-24T00:00:00.123Z') },
+    ],
+  });
+
+const changes: Readonly<Record<string, WebhookChange>> = {
+  name: { name: 'Invoices' },
+  eventTypes: { eventTypes: ['invoice.*', 'order.created'] },
+  channels: { channels: [newBinding({ channel: 'slack', configs: null })] },
+  isActive: { isActive: false },
+  secrets: { secrets: [{ key: 'whsec_plJ3nmyCDGBKInavdOK15jslMfKQ9r8GK', expiresAt: null }] },
+};
+
+export const webhookRules: readonly StorageRule[] = topic<StorageUnderTest>('webhooks', {
+  'create stores every field as given, as version 1': async ({ storage }) => {
+    const given = fullWebhook();
+    const created = await storage.webhooks.create(given);
+    same(created, { ...given, version: 1, createdAt: created.createdAt, updatedAt: created.createdAt });
+    same(await storage.webhooks.get(acme, given.id), created);
+  },
+
+  "the instants are of the storage's clock": async ({ storage, advance }) => {
+    const first = await storage.webhooks.create(newWebhook());
+    await advance(hourMs);
+    const second = await storage.webhooks.create(newWebhook());
+    const passed = second.createdAt.getTime() - first.createdAt.getTime();
+    ok(passed >= hourMs && passed < hourMs + minuteMs, `an hour passed, not ${passed} ms`);
+  },
+
+  'create rejects an id that is taken, and the webhook that has it stays': async ({ storage }) => {
+    const taken = await storage.webhooks.create(newWebhook());
+    await rejectsWith('conflict', storage.webhooks.create(newWebhook({ id: taken.id, name: 'Thief' })));
+    same(await storage.webhooks.get(acme, taken.id), taken);
+  },
+
+  'create rejects an id that another tenant has': async ({ storage }) => {
+    const taken = await storage.webhooks.create(newWebhook());
+    await rejectsWith('conflict', storage.webhooks.create(newWebhook({ id: taken.id, tenantId: globex })));
+    same(await storage.webhooks.get(acme, taken.id), taken);
+    assert.equal(await storage.webhooks.get(globex, taken.id), undefined);
+  },
+
+  'get finds nothing where there is no such webhook': async ({ storage }) => {
+    assert.equal(await storage.webhooks.get(acme, newWebhookId()), undefined);
+  },
+
+  'update writes the given field, leaves the others, and adds one to the version': async ({ storage }) => {
+    for (const [field, change] of Object.entries(changes)) {
+      const before = await storage.webhooks.create(newWebhook());
+      const after = await storage.webhooks.update(acme, before.id, 1, change);
+      same(after, { ...before, ...change, version: 2, updatedAt: after?.updatedAt }, `changing ${field}`);
+      same(await storage.webhooks.get(acme, before.id), after);
+    }
+  },
+
+  'update writes several fields at once': async ({ storage }) => {
+    const before = await storage.webhooks.create(newWebhook());
+    const change = Object.assign({}, ...Object.values(changes)) as WebhookChange;
+    const after = await storage.webhooks.update(acme, before.id, 1, change);
+    same(after, { ...before, ...change, version: 2, updatedAt: after?.updatedAt });
+  },
+
+  'update writes nothing where the version is another': async ({ storage }) => {
+    const { id } = await storage.webhooks.create(newWebhook());
+    const second = await storage.webhooks.update(acme, id, 1, { name: 'Second' });
+    for (const version of [0, 1, 3]) {
+      assert.equal(await storage.webhooks.update(acme, id, version, { name: 'Late' }), undefined);
+    }
+    same(await storage.webhooks.get(acme, id), second);
+    assert.equal((await storage.webhooks.update(acme, id, 2, { name: 'Third' }))?.version, 3);
+  },
+
+  'update makes nothing where there is no such webhook': async ({ storage }) => {
+    const id = newWebhookId();
+    assert.equal(await storage.webhooks.update(acme, id, 1, { name: 'Nobody' }), undefined);
+    assert.equal(await storage.webhooks.get(acme, id), undefined);
+  },
+
+  'updatedAt moves if a field other than the secrets is given, createdAt never': async ({
+    storage,
+    advance,
+  }) => {
+    for (const [field, change] of Object.entries(changes)) {
+      const before = await storage.webhooks.create(newWebhook());
+      await advance(hourMs);
+      const after = await storage.webhooks.update(acme, before.id, 1, change);
+      ok(after, `${field} cannot be changed`);
+      same(after.createdAt, before.createdAt, `createdAt after a change of ${field}`);
+      const moved = after.updatedAt.getTime() - before.updatedAt.getTime();
+      if (field === 'secrets') assert.equal(moved, 0, 'secrets alone move nothing');
+      else ok(moved >= hourMs && moved < hourMs + minuteMs, `${field} moved updatedAt by ${moved} ms`);
+    }
+  },
+
+  'updatedAt moves where secrets and another field are given': async ({ storage, advance }) => {
+    const before = await storage.webhooks.create(newWebhook());
+    await advance(hourMs);
+    const after = await storage.webhooks.update(acme, before.id, 1, { ...changes.secrets, ...changes.name });
+    const moved = after ? after.updatedAt.getTime() - before.updatedAt.getTime() : 0;
+    ok(moved >= hourMs, `updatedAt moved by ${moved} ms`);
+  },
+
+  'delete is true once, and false after that': async ({ storage }) => {
+    const { id } = await storage.webhooks.create(newWebhook());
+    assert.equal(await storage.webhooks.delete(acme, id), true);
+    assert.equal(await storage.webhooks.delete(acme, id), false);
+    assert.equal(await storage.webhooks.delete(acme, newWebhookId()), false);
+  },
+
+  'a deleted webhook is not found, listed or updated': async ({ storage }) => {
+    const gone = await storage.webhooks.create(newWebhook());
+    const kept = await storage.webhooks.create(newWebhook());
+    await storage.webhooks.delete(acme, gone.id);
+    assert.equal(await storage.webhooks.get(acme, gone.id), undefined);
+    assert.equal(await storage.webhooks.update(acme, gone.id, 1, { name: 'Ghost' }), undefined);
+    same((await storage.webhooks.list(acme, { limit: 10 })).items, [kept]);
+  },
+});

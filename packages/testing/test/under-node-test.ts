@@ -1,0 +1,14 @@
+import { describe, test } from 'node:test';
+import { memoryStorage } from '@posthorn/storage-memory';
+import { storageConformance, virtualClock } from '@posthorn/testing';
+
+/* Run by `node --test`, to show that the suites need no runner of ours. */
+
+storageConformance({
+  runner: { describe, test },
+  async open() {
+    const clock = virtualClock();
+    return { storage: memoryStorage({ now: clock.now }), advance: async (ms) => clock.advance(ms) };
+  },
+  skip: { transactions: 'memory has no transactions to take part in' },
+});

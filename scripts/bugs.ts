@@ -1,0 +1,262 @@
+/** A fault that somebody could write into the memory storage one day, as a replacement in one of its files. */
+export interface Bug {
+  readonly name: string;
+  readonly file: string;
+  /** Stands in the file exactly once. */
+  readonly from: string;
+  readonly to: string;
+}
+
+const bugsIn = (file: string, bugs: Readonly<Record<string, readonly [from: string, to: string]>>): Bug[] =>
+  Object.entries(bugs).map(([name, [from, to]]) => ({ name, file, from, to }));
+
+const ofAnyTenant = `[...tenants.values()].flatMap(({ byId }) => byId.get(webhookId) ?? [])[0]`;
+const byId = (id: string): string =>
+  `[...journal.events.values()].flatMap((event) => event.deliveries).find((one) => one.id === ${id})`;
+
+/** Each must be noticed by a rule of the storage suite. */
+export const bugs: readonly Bug[] = [
+  ...bugsIn('webhooks.ts', {
+    'create sees the ids of its own tenant only': [
+      'if (ids.has(webhook.id)) throw',
+      'if (find(webhook.tenantId, webhook.id)) throw',
+    ],
+    'get crosses tenants': [
+      'const entry = find(tenantId, webhookId);\n      return entry && handedOut',
+      `const entry = ${ofAnyTenant};\n      return entry && handedOut`,
+    ],
+    'list crosses tenants': [
+      '[...(tenants.get(tenantId)?.byId.values() ?? [])]',
+      '[...tenants.values()].flatMap(({ byId }) => [...byId.values()])',
+    ],
+    'update crosses tenants': [
+      'const entry = find(tenantId, webhookId);\n      if (!entry || entry.record.version',
+      `const entry = ${ofAnyTenant};\n      if (!entry || entry.record.version`,
+    ],
+    'delete crosses tenants': [
+      'const entry = find(tenantId, webhookId);\n      if (!entry) return false;\n      const tenant = tenantOf(tenantId);',
+      `const entry = ${ofAnyTenant};\n      if (!entry) return false;\n      const tenant = tenantOf(entry.record.tenantId);`,
+    ],
+    'an event matches webhooks of another tenant': [
+      'const byPattern = tenants.get(tenantId)?.byPattern;',
+      'const byPattern = [...tenants.values()][0]?.byPattern;',
+    ],
+    'update ignores the version': [
+      'if (!entry || entry.record.version !== version) return undefined;',
+      'if (!entry) return undefined;',
+    ],
+    'update does not count': ['{ version: version + 1, createdAt', '{ version, createdAt'],
+    'updatedAt moves with the secrets': [
+      'isSeen ? new Date(hooks.now()) : updatedAt',
+      'new Date(hooks.now())',
+    ],
+    'updatedAt stays': ['isSeen ? new Date(hooks.now()) : updatedAt', 'updatedAt'],
+    'createdAt moves': [
+      '{ version: version + 1, createdAt, updatedAt',
+      '{ version: version + 1, createdAt: new Date(hooks.now()), updatedAt',
+    ],
+    'old event types go on matching': ['removeFromIndex(tenant, entry);\n      entry.record', 'entry.record'],
+    'a deleted webhook goes on matching': [
+      'removeFromIndex(tenant, entry);\n      tenant.byId.delete',
+      'tenant.byId.delete',
+    ],
+    'a paused webhook gets new deliveries': [' || !entry.record.isActive) continue', ') continue'],
+    'two matching patterns make two deliveries': ['entry.matchedIn === call || ', ''],
+    'what is handed out is the live one': [
+      'createdAt: new Date(record.createdAt)',
+      'createdAt: record.createdAt',
+    ],
+    'what is stored is what was given': [
+      'return frozen(structuredClone({ id, tenantId, name, eventTypes, channels, isActive, secrets, ...stamps }));',
+      'return { id, tenantId, name, eventTypes, channels, isActive, secrets, ...stamps };',
+    ],
+    'list ignores isActive': [
+      'if (isActive !== undefined && record.isActive !== isActive) return false;',
+      '',
+    ],
+    'list wants every event type among the keys': ['record.eventTypes.some(', 'record.eventTypes.every('],
+  }),
+
+  ...bugsIn('page.ts', {
+    'a full last page has a cursor': ['rest.length <= limit', 'rest.length < limit'],
+    'a page begins with the end of the last': ['orderOf(entry) < Number', 'orderOf(entry) <= Number'],
+  }),
+
+  ...bugsIn('entries.ts', {
+    'a payload is written anew': [
+      'this.payload = event.payload;',
+      'this.payload = JSON.stringify(JSON.parse(event.payload));',
+    ],
+  }),
+
+  ...bugsIn('journal.ts', {
+    'idempotency keys are shared by all tenants': [
+      'const keyOf = (tenantId: string, key: string)',
+      "const keyOf = (_: string, key: string, tenantId = '')",
+    ],
+    'the idempotency key is ignored': [
+      'if (event.idempotencyKey === undefined) return undefined;',
+      'return undefined;',
+    ],
+    'the fingerprint is ignored': [
+      'if (remembered.fingerprint !== event.fingerprint) throw conflict(event);',
+      '',
+    ],
+    'a key is remembered for an hour': ['const day = 86_400_000;', 'const day = 3_600_000;'],
+    'a key is forgotten with its event': [
+      'this.#finished.delete(event);\n    this.#bytes -= costOf.event',
+      'this.#finished.delete(event);\n    this.#keys.clear();\n    this.#bytes -= costOf.event',
+    ],
+    'an event can be stored twice': [
+      'if (stored) return { eventId: stored.id, deliveries: stored.deliveries.length };',
+      '',
+    ],
+  }),
+
+  ...bugsIn('deliveries.ts', {
+    'publish is not atomic': [
+      'const plan = planOf(events, journal, matching);',
+      `for (const event of events.slice(0, -1)) {
+        for (const one of planOf([event], journal, matching)) journal.add(one.event, one.matched);
+      }
+      const plan = planOf(events, journal, matching);`,
+    ],
+    'two fingerprints of a call are one': [
+      'if (twin.fingerprint !== event.fingerprint) throw conflict(event);',
+      '',
+    ],
+    'what is handed over is not leased': ['claimDue(claimFor)', 'claimDue({ ...claimFor, leaseMs: 0 })'],
+    'a hand-over ignores the limit': ['claimDue(claimFor)', 'claimDue({ ...claimFor, limit: 1000 })'],
+    'a hand-over ignores what is in flight': [
+      'claimDue(claimFor)',
+      'claimDue({ ...claimFor, inFlight: new Map() })',
+    ],
+    'a claim leaves the delivery to others': [
+      'alarms.set(delivery, time + leaseMs);',
+      'alarms.set(delivery, time);',
+    ],
+    'a lease never ends': ['alarms.set(delivery, time + leaseMs);', 'delivery.at = time + leaseMs;'],
+    'an attempt is not counted': ['delivery.attempts++;', ''],
+    'a token is not fresh': ['const token = String(++tokens);', 'const token = delivery.id;'],
+    'the webhook limit is ignored': [
+      'webhookLimit - (inFlight.get(webhook.record.id) ?? 0)',
+      'Number.MAX_SAFE_INTEGER',
+    ],
+    'what is in flight is ignored': ['webhookLimit - (inFlight.get(webhook.record.id) ?? 0)', 'webhookLimit'],
+    'settle has no fence': [
+      'const delivery = leased.get(claim.token);\n    if (!delivery || delivery.id !== claim.deliveryId) return false;',
+      `const delivery = ${byId('claim.deliveryId')};\n    if (!delivery) return false;`,
+    ],
+    'settle fences finished deliveries only': [
+      'const delivery = leased.get(claim.token);\n    if (!delivery || delivery.id !== claim.deliveryId) return false;',
+      `const delivery = ${byId('claim.deliveryId')};\n    if (delivery?.status !== 'sending') return false;`,
+    ],
+    'a token opens any delivery': ['if (!delivery || delivery.id !== claim.deliveryId)', 'if (!delivery)'],
+    'renew has no fence': [
+      'filter(({ token }) => {\n        const delivery = leased.get(token);',
+      'filter(({ deliveryId }) => {\n        const delivery = [...leased.values()].find(({ id }) => id === deliveryId);',
+    ],
+    'renew extends nothing': ['if (delivery) alarms.set(delivery, end);', ''],
+    'a lease that ended ends its token': [
+      'lanes.push(due);',
+      '{\n      halt(due);\n      lanes.push(due);\n    }',
+    ],
+    'a retry that is due stands behind what is newer': ['wake();\n      const stored', 'const stored'],
+    'a released delivery keeps its token': [
+      'delivery.attempts--;\n      makeDue(delivery);',
+      'delivery.attempts--;\n      makeDue(delivery);\n      leased.set(claim.token, delivery);',
+    ],
+    'a released attempt counts': ['delivery.attempts--;', ''],
+    'a released attempt counts twice': ['delivery.attempts--;', 'delivery.attempts++;'],
+    'a retry does not wait': ['alarms.set(delivery, now() + next.delayMs);', 'alarms.set(delivery, now());'],
+    'a failed attempt is not recorded': ['if (attempt) {', "if (attempt && next.status !== 'pending') {"],
+    'a refused result is recorded': [
+      'const delivery = leased.get(claim.token);\n    if (!delivery ||',
+      `const delivery = leased.get(claim.token);
+    const target = ${byId('claim.deliveryId')};
+    if (!delivery && target && attempt) {
+      (target.log ??= []).push({ ...attempt, startedAt: attempt.startedAt.getTime() });
+    }
+    if (!delivery ||`,
+    ],
+    'attempts stand last to first': ['delivery.log.push(', 'delivery.log.unshift('],
+    'an answer loses its NULs': [
+      '{ ...attempt, startedAt:',
+      "{ ...attempt, response: attempt.response?.replaceAll('\\0', '') ?? null, startedAt:",
+    ],
+    'results stand in another order': ['settlements.map(settleOne)', 'settlements.map(settleOne).reverse()'],
+    'attemptsBefore is not set': ['delivery.attemptsBefore = delivery.attempts;', ''],
+    'a cancelled delivery keeps its token': [
+      "cancel: (delivery) => finish(delivery, 'cancelled'),",
+      `cancel(delivery) {
+      const { token } = delivery;
+      finish(delivery, 'cancelled');
+      if (token !== undefined) leased.set(token, delivery);
+    },`,
+    ],
+    'a claim shows live secrets': ['secrets: copiedSecrets(secrets) },', 'secrets },'],
+    'a dropped binding is replaced by another': [
+      'channels.find((binding) => binding.id === bindingId)',
+      'channels.find((binding) => binding.id === bindingId) ?? channels[0]',
+    ],
+  }),
+
+  ...bugsIn('lanes.ts', {
+    'the last due goes first': [
+      'if (lane.tail) lane.tail.nextInLane = entry;\n    else lane.head = entry;\n    lane.tail = entry;',
+      'entry.nextInLane = lane.head;\n    lane.head = entry;\n    lane.tail ??= entry;',
+    ],
+    'a paused webhook is claimed from': ['if (lane.record.isActive && lane.head)', 'if (lane.head)'],
+    'the limit is ignored': ['if (taken.length === limit) break;', ''],
+    'one webhook takes a whole batch': [
+      'const entry = this.#shift(lane, now);\n      if (entry) {',
+      `for (let more = free - 1; more > 0 && taken.length < limit - 1; more--) {
+        const another = this.#shift(lane, now);
+        if (another) taken.push(another);
+      }
+      const entry = this.#shift(lane, now);
+      if (entry) {`,
+    ],
+    'what was put off is claimed at once': ['!entry.isFinished && entry.at <= now', '!entry.isFinished'],
+    'what is finished is claimed again': ['!entry.isFinished && entry.at <= now', 'entry.at <= now'],
+  }),
+
+  ...bugsIn('storage.ts', {
+    'a webhook that is active again is forgotten': [
+      'changed: (webhook) => queue.refresh(webhook)',
+      'changed: () => {}',
+    ],
+    'delete cancels nothing': ['queue.cancel(delivery);', 'void delivery;'],
+    'delete cancels deliveries of other webhooks': ['delivery.webhook === webhook && ', ''],
+  }),
+
+  ...bugsIn('log.ts', {
+    'attempts and setStatus cross tenants': [
+      'if (event?.tenantId !== tenantId) return undefined;',
+      'if (!event) return undefined;',
+    ],
+    'the log of events crosses tenants': ['event.tenantId === tenantId && (filter.type', '(filter.type'],
+    'the log of deliveries crosses tenants': ['.filter((event) => event.tenantId === tenantId)', ''],
+    'the log of events ignores the type': [' && (filter.type ?? event.type) === event.type', ''],
+    'the log of deliveries ignores the webhook': [
+      'webhookId === undefined || delivery.webhook.record.id === webhookId',
+      'true',
+    ],
+    'the log of deliveries ignores the status': [
+      'status === undefined || status.includes(delivery.status)',
+      'true',
+    ],
+    'setStatus takes what is being sent': ["delivery.status === 'sending' || !holdsWebhook", '!holdsWebhook'],
+    'setStatus wakes what belongs to no webhook': ['!holdsWebhook(delivery.webhook)', 'false'],
+    'setStatus cancels what is finished': ['if (delivery.isFinished) return false;', ''],
+    'prune forgets what is unfinished': ['if (event.unfinished > 0) continue;', ''],
+    'prune stops at what is unfinished': [
+      'if (event.unfinished > 0) continue;',
+      'if (event.unfinished > 0) break;',
+    ],
+    'prune ignores the limit': ['count === limit || event.publishedAt', 'event.publishedAt'],
+    'prune ignores the age': ['count === limit || event.publishedAt > last', 'count === limit'],
+    'dueAt is shown for what is not pending': ["status === 'pending' ? new Date(at) : null", 'new Date(at)'],
+    'finishedAt is not shown': ['delivery.isFinished ? new Date(at) : null', 'null'],
+  }),
+];

@@ -1,0 +1,105 @@
+// Shows that the storage suite can fail: plants bugs in copies of the memory storage, one each, and has every copy
+// proven by all rules. Fails where a bug goes unnoticed, does not fit the sources any more, or where the sources as
+// they are break a rule. `pnpm plant-bugs`
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { cpSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { createInterface } from 'node:readline';
+import { fileURLToPath } from 'node:url';
+import { type Bug, bugs } from './bugs.js';
+
+interface Mutant {
+  readonly name: string;
+  /** The entry of a copy of the sources. */
+  readonly entry: string;
+}
+
+interface Proof {
+  readonly name: string;
+  readonly broken: readonly string[];
+}
+
+/** So long may the proof of one copy take, the start of a process included. */
+const limitMs = 30_000;
+const lanes = 2;
+
+const home = fileURLToPath(new URL('../packages/storage-memory/', import.meta.url));
+const prove = fileURLToPath(new URL('../packages/storage-memory/test/prove.ts', import.meta.url));
+const cache = join(home, 'node_modules/.cache');
+mkdirSync(cache, { recursive: true });
+// Beneath the package, so that what the copies import is found.
+const folder = mkdtempSync(join(cache, 'bugs-'));
+process.on('exit', () => rmSync(folder, { recursive: true, force: true }));
+writeFileSync(join(folder, 'package.json'), '{ "type": "module" }');
+
+function copyOf(name: string, number: number, bug?: Bug): Mutant {
+  const copy = join(folder, String(number));
+  cpSync(join(home, 'src'), copy, { recursive: true });
+  if (bug) {
+    const file = join(copy, bug.file);
+    const parts = readFileSync(file, 'utf8').split(bug.from);
+    if (parts.length !== 2) {
+      throw new Error(
+        `the bug "${name}" no longer fits: ${bug.file} has its place ${parts.length - 1} times`,
+      );
+    }
+    writeFileSync(file, parts.join(bug.to));
+  }
+  return { name, entry: join(copy, 'index.ts') };
+}
+
+/** Proves one after the other in a process of their own; gives up where one takes too long. */
+async function proveInProcess(mutants: readonly Mutant[]): Promise<Proof[]> {
+  const child = spawn(
+    process.execPath,
+    ['--import', 'tsx', '--conditions=@posthorn/source', prove, ...mutants.map(({ entry }) => entry)],
+    { cwd: home, stdio: ['ignore', 'pipe', 'inherit'] },
+  );
+  const proofs: Proof[] = [];
+  let isLate = false;
+  const timer = setTimeout(() => {
+    isLate = true;
+    child.kill('SIGKILL');
+  }, limitMs);
+  const ended = once(child, 'close');
+  for await (const line of createInterface({ input: child.stdout })) {
+    proofs.push({ name: mutants[proofs.length]!.name, broken: JSON.parse(line) });
+    timer.refresh();
+  }
+  const [code] = await ended;
+  clearTimeout(timer);
+  if (code !== 0 && !isLate)
+    throw new Error(`the proof of "${mutants[proofs.length]?.name}" ended with ${code}`);
+  return proofs;
+}
+
+/** All of them: what takes too long is caught by that, and the rest goes on in the next process. */
+async function proveAll(mutants: readonly Mutant[]): Promise<Proof[]> {
+  const proofs: Proof[] = [];
+  while (proofs.length < mutants.length) {
+    proofs.push(...(await proveInProcess(mutants.slice(proofs.length))));
+    const late = mutants[proofs.length];
+    if (late) proofs.push({ name: late.name, broken: [`it takes longer than ${limitMs} ms`] });
+  }
+  return proofs;
+}
+
+const original = copyOf('the sources as they are', 0);
+const mutants = bugs.map((bug, i) => copyOf(bug.name, i + 1, bug));
+const [sound, ...shares] = await Promise.all([
+  proveAll([original]),
+  ...Array.from({ length: lanes }, (_, lane) => proveAll(mutants.filter((_, i) => i % lanes === lane))),
+]);
+
+const proofs = new Map(shares.flat().map((proof) => [proof.name, proof]));
+const width = Math.max(...bugs.map(({ name }) => name.length));
+for (const { name } of bugs) {
+  const [first, ...others] = proofs.get(name)?.broken ?? [];
+  const verdict = first === undefined ? 'NOT CAUGHT' : `${String(others.length + 1).padStart(3)}  ${first}`;
+  console.log(`${name.padEnd(width)}  ${verdict}`);
+}
+const missed = bugs.filter(({ name }) => !proofs.get(name)?.broken.length);
+console.log(`${bugs.length - missed.length} of ${bugs.length} bugs caught`);
+for (const rule of sound[0]!.broken) console.log(`WITHOUT A BUG  ${rule}`);
+process.exitCode = missed.length + sound[0]!.broken.length === 0 ? 0 : 1;
