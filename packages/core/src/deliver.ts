@@ -53,7 +53,8 @@ const writeRetries = { retries: 8, minTimeout: 100, maxTimeout: 5_000 };
 export function deliverer(options: DelivererOptions): Deliverer {
   const { deliveries, channels, retry, attemptDeadlineMs, ids, now, random, announcer, disable } = options;
 
-  const settle = gather(write, { maxItems: maxSettlements });
+  // Patient, so that the results of one turn of the event loop are one write.
+  const settle = gather(write, { maxItems: maxSettlements, isPatient: true });
 
   /** The write is insisted on, never the send: a result that is not recorded is a delivery made twice. */
   async function write(settlements: readonly Settlement[]): Promise<readonly boolean[]> {

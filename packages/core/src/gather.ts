@@ -3,17 +3,23 @@ export interface GatherOptions {
   readonly maxItems: number;
   /** Whether the calls of a failed batch are written one by one, because one of them may be to blame. Default: never. */
   readonly isOnesFault?: (error: unknown) => boolean;
+  /** Whether the first batch, too, waits until this turn of the event loop is over. Default: it goes at once. */
+  readonly isPatient?: boolean;
 }
+
+/** Resolves in the next turn of the event loop, after what is there to be read now. */
+const nextTurn = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
 
 /**
  * Turns calls into batches: while one write is in flight, later calls gather and go as the next. An idle engine adds
- * no latency, a busy one writes in groups. A call's items stay together and in order.
+ * no latency, a busy one writes in groups, and lets the event loop turn in between. A call's items stay together and
+ * in order.
  */
 export function gather<Item, Result>(
   write: (items: readonly Item[]) => Promise<readonly Result[]>,
   options: GatherOptions,
 ): (items: readonly Item[]) => Promise<readonly Result[]> {
-  const { maxItems, isOnesFault = () => false } = options;
+  const { maxItems, isOnesFault = () => false, isPatient = false } = options;
   interface Call {
     readonly items: readonly Item[];
     readonly resolve: (results: readonly Result[]) => void;
@@ -51,9 +57,13 @@ export function gather<Item, Result>(
 
   async function writeAll(): Promise<void> {
     isWriting = true;
-    // What is called in the same breath goes together.
-    await undefined;
-    while (waiting.length > 0) await writeBatch(nextBatch());
+    // Without patience it waits for no more than what is called in the same breath.
+    await (isPatient ? nextTurn() : undefined);
+    for (;;) {
+      await writeBatch(nextBatch());
+      if (waiting.length === 0) break;
+      await nextTurn();
+    }
     isWriting = false;
   }
 

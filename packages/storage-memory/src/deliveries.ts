@@ -88,8 +88,8 @@ export function deliveryQueue(
     const delivery = leased.get(claim.token);
     if (!delivery || delivery.id !== claim.deliveryId) return false;
     if (attempt) {
-      delivery.log ??= [];
-      delivery.log.push({ ...attempt, startedAt: attempt.startedAt.getTime() });
+      const entry = { ...attempt, startedAt: attempt.startedAt.getTime() };
+      delivery.log = delivery.log ? [...delivery.log, entry] : [entry];
       journal.attempted(costOf.attempt(attempt));
     }
     if (next.status === 'released') {

@@ -29,6 +29,8 @@ export class WebhookEntry {
   }
 }
 
+const none: readonly DeliveryEntry[] = [];
+
 export class EventEntry {
   readonly id: string;
   readonly tenantId: string;
@@ -41,7 +43,7 @@ export class EventEntry {
   /** Newer events have a higher one; the numbers up to the next event's are its deliveries'. */
   readonly order: number;
   readonly publishedAt: number;
-  readonly deliveries: DeliveryEntry[] = [];
+  deliveries: readonly DeliveryEntry[] = none;
   unfinished = 0;
 
   constructor(event: NewEvent, order: number, publishedAt: number) {
@@ -77,7 +79,7 @@ export class DeliveryEntry {
   slot = -1;
   inLane = false;
   nextInLane: DeliveryEntry | undefined = undefined;
-  log: AttemptEntry[] | undefined = undefined;
+  log: readonly AttemptEntry[] | undefined = undefined;
 
   constructor(event: EventEntry, webhook: WebhookEntry, bindingId: string, channel: string, at: number) {
     this.event = event;

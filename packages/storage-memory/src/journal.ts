@@ -57,16 +57,17 @@ export class Journal {
     const now = this.#now();
     const entry = new EventEntry(event, ++this.#order, now);
     this.events.set(entry.id, entry);
-    this.#bytes += costOf.event(entry);
-    for (const webhook of webhooks) {
-      for (const { id, channel } of webhook.record.channels) {
-        entry.deliveries.push(new DeliveryEntry(entry, webhook, id, channel, now));
-        this.#order++;
-      }
+    const deliveries = webhooks.flatMap((webhook) => {
       this.#count(entry, webhook, webhook.record.channels.length);
-    }
-    this.#bytes += entry.deliveries.length * costOf.delivery;
-    if (entry.deliveries.length === 0) this.#finished.add(entry);
+      return webhook.record.channels.map(
+        ({ id, channel }) => new DeliveryEntry(entry, webhook, id, channel, now),
+      );
+    });
+    // A copy is as long as it needs to be; an array that grew has places to spare.
+    entry.deliveries = deliveries.slice();
+    this.#order += deliveries.length;
+    this.#bytes += costOf.event(entry) + deliveries.length * costOf.delivery;
+    if (deliveries.length === 0) this.#finished.add(entry);
     if (event.idempotencyKey !== undefined) this.#remember(event, entry);
     return entry;
   }

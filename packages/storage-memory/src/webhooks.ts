@@ -163,6 +163,8 @@ function handedOut(record: WebhookRecord): WebhookRecord {
   };
 }
 
+/** Shared where there is no date in them that could be changed: that is before the first rotation. */
 export function copiedSecrets(secrets: WebhookRecord['secrets']): WebhookRecord['secrets'] {
+  if (secrets.every(({ expiresAt }) => expiresAt === null)) return secrets;
   return secrets.map(({ key, expiresAt }) => ({ key, expiresAt: expiresAt && new Date(expiresAt) }));
 }
