@@ -10,8 +10,8 @@ export type HttpFormat = 'default' | 'standard-webhooks' | 'cloudevents' | 'clou
 export interface BodyWriter {
   readonly contentType: string;
   write(event: Event): string;
-  /** What the format wants to be said in headers. */
-  headers?(event: Event): Record<string, string>;
+  /** What the format wants to be said in headers: names and values in turn. */
+  headers?(event: Event): readonly string[];
 }
 
 const text = JSON.stringify as (value: string | object | null) => string;
@@ -44,15 +44,12 @@ export function bodyWriters(source: string): Readonly<Record<HttpFormat, BodyWri
     'cloudevents-binary': {
       contentType: 'application/json',
       write: (event) => event.payload,
-      headers: (event) => ({
-        'ce-specversion': '1.0',
-        'ce-id': event.id,
-        'ce-source': encoded(source),
-        'ce-type': event.type,
-        'ce-time': event.occurredAt.toISOString(),
-        ...(event.subject ? { 'ce-subject': encoded(subjectOf(event.subject)) } : {}),
-        ...(event.namespaceId === null ? {} : { 'ce-namespaceid': encoded(event.namespaceId) }),
-      }),
+      headers: (event) => [
+        ...['ce-specversion', '1.0', 'ce-id', event.id, 'ce-source', encoded(source), 'ce-type', event.type],
+        ...['ce-time', event.occurredAt.toISOString()],
+        ...(event.subject ? ['ce-subject', encoded(subjectOf(event.subject))] : []),
+        ...(event.namespaceId === null ? [] : ['ce-namespaceid', encoded(event.namespaceId)]),
+      ],
     },
   };
 }

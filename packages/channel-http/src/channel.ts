@@ -9,7 +9,8 @@ import { verdictOf } from './verdict.js';
 
 /** What all requests of one binding have in common. */
 interface Prepared {
-  readonly headers: Readonly<Record<string, string>>;
+  /** Names and values in turn: an object made anew for each request would cost more than the signature. */
+  readonly headers: readonly string[];
   /** What an answer may not repeat. */
   readonly secrets: readonly string[];
 }
@@ -33,7 +34,7 @@ export function httpChannel(options: HttpChannelOptions = {}): Channel<HttpConfi
     const own = checkHeaders(configs.headers ?? {});
     const contentType = configs.payload_template ? 'application/json' : writer.contentType;
     const prepared = {
-      headers: { ...own, 'content-type': contentType, 'user-agent': userAgent },
+      headers: [...Object.entries(own).flat(), 'content-type', contentType, 'user-agent', userAgent],
       secrets: secretsIn(own),
     };
     preparations.set(configs, prepared);
@@ -57,13 +58,16 @@ export function httpChannel(options: HttpChannelOptions = {}): Channel<HttpConfi
         const result = await outbound.request({
           url: configs.url,
           method: configs.method ?? 'POST',
-          headers: {
+          headers: [
             ...prepared.headers,
-            ...writer.headers?.(event),
-            'webhook-id': event.id,
-            'webhook-timestamp': String(timestamp),
-            'webhook-signature': signatureOf(secrets, event.id, timestamp, body),
-          },
+            ...(writer.headers?.(event) ?? []),
+            'webhook-id',
+            event.id,
+            'webhook-timestamp',
+            String(timestamp),
+            'webhook-signature',
+            signatureOf(secrets, event.id, timestamp, body),
+          ],
           body,
           timeoutMs: timeoutMs(configs),
           signal,

@@ -30,6 +30,8 @@ describe('the payload is kept as given', () => {
     ['white space', ' {\n "a" : 1 } '],
     ['unicode of every length', '{"é":"日本🎺","combining":"e\u0301"}'],
     ['escapes', '{"nul":"\\u0000","lone":"\\ud800","slash":"\\/"}'],
+    ['64 levels of both kinds', `${'[{"a":'.repeat(32)}1${'}]'.repeat(32)}`],
+    ['a thousand brackets side by side', `[${'{"a":[]},'.repeat(999)}{}]`],
     ['names of prototypes', '{"__proto__":{"polluted":1},"constructor":{"prototype":{"x":1}}}'],
   ])('%s, as JSON text', async (_, text) => {
     const { sent } = await application();
@@ -92,6 +94,7 @@ describe('what is no payload is refused, and nothing is stored', () => {
     ['empty text', rawJson(''), 'invalid_payload'],
     ['text with a byte order mark', rawJson('\ufeff{}'), 'invalid_payload'],
     ['65 levels', JSON.parse(nested(65)), 'payload_too_deep'],
+    ['65 levels of both kinds', rawJson(`${'[{"a":'.repeat(32)}[]${'}]'.repeat(32)}`), 'payload_too_deep'],
     ['100,000 levels', deep, 'payload_too_deep'],
     ['100,000 levels of text', rawJson(nested(100_000)), 'payload_too_deep'],
     ['a byte too many', 'x'.repeat(256 * 1024 - 1), 'payload_too_large'],

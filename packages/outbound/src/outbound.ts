@@ -2,7 +2,7 @@ import { kindOf, PosthornError } from '@posthorn/core';
 import { Exchange, type OutboundResult } from './exchange.js';
 import { failure } from './failure.js';
 import { createGuard, type OutboundPolicy, type Target } from './guard.js';
-import { assertSendable } from './headers.js';
+import { sendableHeaders } from './headers.js';
 import { createPools } from './pools.js';
 
 export interface OutboundOptions {
@@ -32,8 +32,8 @@ export interface OutboundRequest {
   readonly url: string;
   /** Default `POST`. */
   readonly method?: string;
-  /** Sent as they are. What tenants wish for goes through `checkHeaders` first. */
-  readonly headers?: Readonly<Record<string, string>>;
+  /** By name, or names and values in turn. Sent as they are; what tenants wish for goes through `checkHeaders` first. */
+  readonly headers?: Readonly<Record<string, string>> | readonly string[];
   readonly body?: string | Uint8Array;
   /** Default: the client's. */
   readonly timeoutMs?: number;
@@ -96,9 +96,10 @@ export function createOutbound(options: OutboundOptions = {}): Outbound {
 
     request({ url, method = 'POST', headers, body, timeoutMs = settings.timeoutMs, signal }) {
       let target: Target;
+      let sendable: string[] | null;
       try {
         target = targetOf(url);
-        if (headers) assertSendable(headers);
+        sendable = headers ? sendableHeaders(headers) : null;
         if (timeoutMs !== settings.timeoutMs) checkNumber('timeoutMs', timeoutMs, 1, maxTimeoutMs);
         checkMessage(method, body);
       } catch (error) {
@@ -108,7 +109,7 @@ export function createOutbound(options: OutboundOptions = {}): Outbound {
       if (signal?.aborted)
         return Promise.resolve(failure('aborted', 'the request was aborted by its caller'));
       const exchange = new Exchange(settings, timeoutMs, signal);
-      const message = { path: target.path, method, headers: headers ?? null, body: body ?? null };
+      const message = { path: target.path, method, headers: sendable, body: body ?? null };
       pools.send(target.origin, message, exchange);
       return exchange.result;
     },
