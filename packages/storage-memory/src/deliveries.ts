@@ -9,7 +9,7 @@ import type {
 } from '@posthorn/core';
 import { Alarms } from './alarms.js';
 import { costOf } from './capacity.js';
-import type { DeliveryEntry, EventEntry, WebhookEntry } from './entries.js';
+import { attemptEntry, type DeliveryEntry, type EventEntry, type WebhookEntry } from './entries.js';
 import { conflict, type Journal } from './journal.js';
 import { Lanes } from './lanes.js';
 import { copiedSecrets, type WebhookTable } from './webhooks.js';
@@ -88,7 +88,7 @@ export function deliveryQueue(
     const delivery = leased.get(claim.token);
     if (!delivery || delivery.id !== claim.deliveryId) return false;
     if (attempt) {
-      const entry = { ...attempt, startedAt: attempt.startedAt.getTime() };
+      const entry = attemptEntry(attempt);
       delivery.log = delivery.log ? [...delivery.log, entry] : [entry];
       journal.attempted(costOf.attempt(attempt));
     }

@@ -48,7 +48,7 @@ export function deliveryLog(
     },
 
     async attempts(tenantId, deliveryId) {
-      return (find(tenantId, deliveryId)?.log ?? []).map(attemptOf);
+      return (find(tenantId, deliveryId)?.log ?? []).map((entry) => attemptOf(entry, deliveryId));
     },
 
     async setStatus(tenantId, deliveryIds, status) {
@@ -102,6 +102,6 @@ function deliveryOf(delivery: DeliveryEntry): Delivery {
   };
 }
 
-function attemptOf(entry: AttemptEntry): Attempt {
-  return { ...entry, startedAt: new Date(entry.startedAt) };
+function attemptOf(entry: AttemptEntry, deliveryId: string): Attempt {
+  return { ...entry, deliveryId, startedAt: new Date(entry.startedAt) };
 }
