@@ -19,6 +19,8 @@ const config: ViteUserConfig = defineConfig({
       // The repository's own rules, its packed packages, its examples and its docs.
       project('repository', '.'),
     ],
+    // Some tests build packages or run whole programs, on machines that may be busy.
+    testTimeout: 60_000,
     coverage: { provider: 'v8', include: ['packages/*/src/**/*.ts'] },
   },
 });

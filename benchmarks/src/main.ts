@@ -87,5 +87,10 @@ const bytes = await measure<number>('heap', pending);
 console.log(
   `${pending} pending deliveries of as many events: ${Math.round(bytes)} bytes of heap each, beyond the payload`,
 );
+const few = await measure<number>('matching', 1_000);
+const many = await measure<number>('matching', pending);
+console.log(
+  `a dispatch that matches 3 webhooks: ${few.toFixed(1)} µs of 1000, ${many.toFixed(1)} µs of ${pending}: ${(many / few).toFixed(2)} times`,
+);
 console.log(`load at the end ${load()}`);
 receiver.disconnect();

@@ -1,5 +1,5 @@
 import { profile } from './profile.js';
-import { bare, deliveries, heapPerPending, whole } from './senders.js';
+import { bare, deliveries, heapPerPending, matchingMicros, whole } from './senders.js';
 
 /* One measurement in a process of its own: `measure <what> <origin> <count>`. Sends its figures to the parent. */
 
@@ -45,6 +45,8 @@ async function measure(): Promise<unknown> {
     }
     case 'heap':
       return heapPerPending(count);
+    case 'matching':
+      return matchingMicros(count);
     default:
       throw new Error(`nothing is called ${what}`);
   }

@@ -6,7 +6,7 @@ import { Pool } from 'undici';
 
 export const connections = 32;
 /** 1 KB of JSON. */
-export const payload = { text: 'x'.repeat(1_000), number: 42 };
+const payload = { text: 'x'.repeat(1_000), number: 42 };
 
 /** Makes ready, and gives what sends `count` requests, each signed. */
 export type Sender = (origin: string) => Promise<(count: number) => Promise<void>>;
@@ -107,4 +107,26 @@ export async function heapPerPending(count: number): Promise<number> {
   // Holds on to the dispatcher until here.
   if ((await dispatcher.events.list({ limit: 1 })).items.length !== 1) throw new Error('nothing is stored');
   return bytes;
+}
+
+/** Microseconds of a dispatch that matches three webhooks of `count`; nothing is delivered. */
+export async function matchingMicros(count: number): Promise<number> {
+  const dispatcher = await engine('http://127.0.0.1:9');
+  const channels = [{ channel: 'webhook', configs: { url: 'http://127.0.0.1:9' } }];
+  for (let i = 0; i < count; i++) {
+    await dispatcher.webhooks.create({
+      name: 'w',
+      eventTypes: [i < 3 ? 'wanted.*' : `other.${i % 500}`],
+      channels,
+    });
+  }
+  globalThis.gc!();
+  const rounds = 20_000;
+  const dispatches = async (): Promise<number> => {
+    const begin = performance.now();
+    for (let i = 0; i < rounds; i++) await dispatcher.dispatch('wanted.thing', i);
+    return ((performance.now() - begin) * 1000) / rounds;
+  };
+  await dispatches();
+  return Math.min(await dispatches(), await dispatches(), await dispatches());
 }

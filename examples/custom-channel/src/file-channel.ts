@@ -1,4 +1,4 @@
-import { appendFile } from 'node:fs/promises';
+import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { type Channel, delivered, failed, rejected } from '@posthorn/core';
 import { z } from 'zod';
@@ -10,10 +10,11 @@ export function fileChannel(folder: string): Channel<z.infer<typeof configs>> {
   return {
     type: 'file',
     config: configs,
-    async send({ event, payload, configs: { file } }, signal) {
-      const line = JSON.stringify({ id: event.id, type: event.type, payload });
+    async send({ event, configs: { file } }, signal) {
+      // The payload's text as it was dispatched: parsed and written again, -0 would be 0.
+      const line = `{"id":"${event.id}","type":"${event.type}","payload":${event.payload}}`;
       try {
-        await appendFile(join(folder, `${file}.ndjson`), `${line}\n`, { signal } as never);
+        await writeFile(join(folder, `${file}.ndjson`), `${line}\n`, { flag: 'a', signal });
         return delivered();
       } catch (error) {
         const { code, message } = error as NodeJS.ErrnoException;

@@ -1,4 +1,4 @@
-import { createDispatcher, type Dispatcher, type DispatcherOptions, defineEvents } from '@posthorn/core';
+import { type Dispatcher, defineEvents } from '@posthorn/core';
 import { z } from 'zod';
 
 export const events = defineEvents({
@@ -29,8 +29,3 @@ export function shop(dispatcher: ShopDispatcher) {
     },
   };
 }
-
-/** As the shop runs in production: with a real storage and the HTTP channel. */
-export const startShop = (
-  options: Omit<DispatcherOptions<never, typeof events>, 'events'>,
-): ReturnType<typeof shop> => shop(createDispatcher<never, typeof events>({ ...options, events }));

@@ -1,0 +1,54 @@
+import { once } from 'node:events';
+import { createServer, type ServerResponse } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { text } from 'node:stream/consumers';
+import { type Answer, channelConformance, type Received } from '@posthorn/testing';
+import { describe, test } from 'vitest';
+import { httpChannel } from '../src/index.js';
+
+const token = 'Bearer conformance-token';
+
+/** What the receiver does; `quoted` is all that it got, for the one that echoes. */
+const answers: Record<Answer, (response: ServerResponse, quoted: string) => void> = {
+  success: (response) => response.end('thanks'),
+  failure: (response) => response.writeHead(500).end('out of order'),
+  echo: (response, quoted) => response.writeHead(500).end(quoted),
+  flood: (response) => response.end('x'.repeat(1024 * 1024)),
+  hangup: (response) => response.destroy(),
+  never: () => undefined,
+};
+
+channelConformance({
+  runner: { describe, test },
+  async open() {
+    let how: Answer = 'success';
+    const received: Received[] = [];
+    const server = createServer(async (request, response) => {
+      const body = await text(request).catch(() => undefined);
+      if (body === undefined) return;
+      received.push({ eventId: String(request.headers['webhook-id']), payload: JSON.parse(body).metadata });
+      answers[how](response, `${JSON.stringify(request.headers)} ${body}`);
+    });
+    server.listen(0, '127.0.0.1');
+    await once(server, 'listening');
+    const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}/hook`;
+    return {
+      channel: httpChannel({ outbound: { policy: { allowHttp: true } } }),
+      configs: [
+        { url },
+        { url, method: 'PUT', timeout: 5, headers: { authorization: token } },
+        { url, headers: null, payload_template: null },
+      ],
+      secrets: [token],
+      answer: (next) => {
+        how = next;
+      },
+      received: () => received,
+      async close() {
+        server.closeAllConnections();
+        server.close();
+        await once(server, 'close');
+      },
+    };
+  },
+});

@@ -1,0 +1,133 @@
+import { createDispatcher, createIds, matchKeys, type NewEvent } from '@posthorn/core';
+import { recordingChannel, virtualClock } from '@posthorn/testing';
+import { describe, expect, test } from 'vitest';
+import { type MemoryStorageOptions, memoryStorage } from '../src/index.js';
+
+const toAll = { name: 'all', eventTypes: ['*'], channels: [{ channel: 'webhook', configs: {} }] };
+
+async function application(options: MemoryStorageOptions) {
+  const channel = recordingChannel();
+  const dispatcher = createDispatcher({ storage: memoryStorage(options), channels: [channel] });
+  await dispatcher.webhooks.create(toAll);
+  return { channel, dispatcher };
+}
+
+describe('at its cap', () => {
+  const text = 'x'.repeat(1_000);
+
+  test('dispatch rejects, stores nothing, and goes on once deliveries have gone out', async () => {
+    const { dispatcher } = await application({ maxBytes: 100_000 });
+    let accepted = 0;
+    await expect(
+      (async () => {
+        for (; accepted < 1_000; accepted++) await dispatcher.dispatch('a', text);
+      })(),
+    ).rejects.toMatchObject({ code: 'storage_full' });
+    expect(accepted).toBeGreaterThan(40);
+    expect((await dispatcher.events.list({ limit: 1000 })).items).toHaveLength(accepted);
+    await dispatcher.drain();
+    await dispatcher.dispatch('a', text);
+    await dispatcher.drain();
+    const { items } = await dispatcher.deliveries.list({ limit: 1000 });
+    expect(items.every(({ status }) => status === 'delivered')).toBe(true);
+  });
+
+  test('of several events none is stored where not all fit', async () => {
+    const { dispatcher } = await application({ maxBytes: 10_000 });
+    const many = Array.from({ length: 20 }, () => ({ type: 'a', payload: text }));
+    await expect(dispatcher.dispatchMany(many)).rejects.toMatchObject({ code: 'storage_full' });
+    expect((await dispatcher.events.list()).items).toEqual([]);
+    await dispatcher.dispatch('a', text);
+  });
+
+  test("a call that does not fit is not another's error", async () => {
+    const { dispatcher } = await application({ maxBytes: 10_000 });
+    const results = await Promise.allSettled([
+      dispatcher.dispatch('a', 'small'),
+      dispatcher.dispatch('a', 'x'.repeat(50_000)),
+      dispatcher.dispatch('a', 'small too'),
+    ]);
+    expect(results.map(({ status }) => status)).toEqual(['fulfilled', 'rejected', 'fulfilled']);
+  });
+
+  test('finished events are forgotten first, the oldest before the others; what waits is not', async () => {
+    const { dispatcher, channel } = await application({ maxBytes: 50_000 });
+    channel.failNext(1);
+    const waiting = await dispatcher.dispatch('a', text);
+    await dispatcher.drain();
+    const ids: string[] = [];
+    for (let i = 0; i < 200; i++) {
+      ids.push((await dispatcher.dispatch('a', text)).eventId);
+      await dispatcher.drain();
+    }
+    const kept = new Set((await dispatcher.events.list({ limit: 1000 })).items.map(({ id }) => id));
+    expect(kept.size).toBeLessThan(40);
+    expect(kept.has(waiting.eventId)).toBe(true);
+    expect(ids.slice(-5).every((id) => kept.has(id))).toBe(true);
+    expect(kept.has(ids[0]!)).toBe(false);
+  });
+
+  test('a webhook with much to receive does not run out of memory: the cap bounds the heap', async () => {
+    const maxBytes = 20_000_000;
+    const { dispatcher } = await application({ maxBytes });
+    const before = process.memoryUsage().heapUsed;
+    let accepted = 0;
+    try {
+      for (; accepted < 1_000_000; accepted++) await dispatcher.dispatch('a', { n: accepted });
+    } catch (error) {
+      expect(error).toMatchObject({ code: 'storage_full' });
+    }
+    expect(accepted).toBeGreaterThan(20_000);
+    // Not collected garbage counts as well here, so the bound is a loose one.
+    expect(process.memoryUsage().heapUsed - before).toBeLessThan(3 * maxBytes);
+  });
+
+  test.each([0, -1, 1.5, Number.NaN, '1'])('a cap of %j is refused', (maxBytes) => {
+    expect(() => memoryStorage({ maxBytes: maxBytes as number })).toThrow(
+      expect.objectContaining({ code: 'invalid_option' }),
+    );
+  });
+});
+
+test('a publish that matches three webhooks costs no more among fifty thousand: nothing scans', async () => {
+  const ids = createIds();
+  const cost = async (webhooks: number): Promise<number> => {
+    const clock = virtualClock();
+    const { webhooks: store, deliveries } = memoryStorage({ now: clock.now });
+    for (let i = 0; i < webhooks; i++) {
+      const eventTypes = i < 3 ? ['wanted.*'] : [`other.${i % 500}`];
+      const channels = [{ id: ids.binding(), channel: 'webhook', configs: {} }];
+      await store.create({
+        id: ids.webhook(),
+        tenantId: 't',
+        name: 'w',
+        eventTypes,
+        channels,
+        isActive: true,
+        secrets: [],
+      });
+    }
+    const keys = matchKeys('wanted.thing');
+    const event = {
+      tenantId: 't',
+      type: 'wanted.thing',
+      payload: '1',
+      occurredAt: new Date(),
+      namespaceId: null,
+      subject: null,
+      cacheScope: null,
+      keys,
+    };
+    const publish = async (count: number): Promise<number> => {
+      const begin = performance.now();
+      for (let i = 0; i < count; i++)
+        await deliveries.publish([{ ...event, id: ids.event() } satisfies NewEvent]);
+      return performance.now() - begin;
+    };
+    await publish(2_000);
+    return Math.min(await publish(1_000), await publish(1_000), await publish(1_000));
+  };
+  const few = await cost(1_000);
+  // A scan would cost fifty times as much.
+  expect(await cost(50_000)).toBeLessThan(few * 5);
+});
