@@ -51,7 +51,9 @@ export function httpChannel(options: HttpChannelOptions = {}): Channel<HttpConfi
       if (secrets.length === 0) return failed('config', 'the webhook has no signing secret');
       try {
         const prepared = prepare(configs);
-        const text = configs.payload_template ? await renderBody(template, message) : writer.write(event);
+        const text = configs.payload_template
+          ? await renderBody(template, configs.payload_template, message)
+          : writer.write(event);
         // Signed and sent are the same bytes.
         const body = Buffer.from(text);
         const timestamp = Math.floor(message.startedAt.getTime() / 1000);

@@ -1,5 +1,4 @@
 import { isPosthornError, type Message, PosthornError } from '@posthorn/core';
-import type { HttpConfigs } from './configs.js';
 
 /** What a payload template may speak of: the event, under the names it has on the wire, and nothing else. */
 export interface TemplateContext {
@@ -25,12 +24,13 @@ export interface PayloadTemplate {
 /** The rendered body as JSON text. Rejects with `invalid_payload`. */
 export async function renderBody(
   template: PayloadTemplate | undefined,
-  { event, configs, payload }: Message<HttpConfigs>,
+  document: Readonly<Record<string, unknown>>,
+  { event, payload }: Message,
 ): Promise<string> {
   if (!template) throw notRendered('httpChannel was made without its template option');
   let text: string | undefined;
   try {
-    const rendered = await template.render(configs.payload_template ?? {}, {
+    const rendered = await template.render(document, {
       event_id: event.id,
       event_type: event.type,
       occurred_at: event.occurredAt.toISOString(),
