@@ -175,14 +175,14 @@ export const bugs: readonly Bug[] = [
       `const delivery = leased.get(claim.token);
     const target = ${byId('claim.deliveryId')};
     if (!delivery && target && attempt) {
-      (target.log ??= []).push({ ...attempt, startedAt: attempt.startedAt.getTime() });
+      target.log = [...(target.log ?? []), attemptEntry(attempt)];
     }
     if (!delivery ||`,
     ],
-    'attempts stand last to first': ['delivery.log.push(', 'delivery.log.unshift('],
+    'attempts stand last to first': ['[...delivery.log, entry]', '[entry, ...delivery.log]'],
     'an answer loses its NULs': [
-      '{ ...attempt, startedAt:',
-      "{ ...attempt, response: attempt.response?.replaceAll('\\0', '') ?? null, startedAt:",
+      'attemptEntry(attempt)',
+      "attemptEntry({ ...attempt, response: attempt.response?.replaceAll('\\0', '') ?? null })",
     ],
     'results stand in another order': ['settlements.map(settleOne)', 'settlements.map(settleOne).reverse()'],
     'attemptsBefore is not set': ['delivery.attemptsBefore = delivery.attempts;', ''],

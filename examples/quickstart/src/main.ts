@@ -1,5 +1,6 @@
 import { fork } from 'node:child_process';
 import { once } from 'node:events';
+import { setTimeout } from 'node:timers/promises';
 import { httpChannel } from '@posthorn/channel-http';
 import { createDispatcher, matches } from '@posthorn/core';
 import { memoryStorage } from '@posthorn/storage-memory';
@@ -74,6 +75,7 @@ for (const { type, payload } of githubEvents) {
   const { eventId } = await dispatcher.dispatch(type, payload);
   dispatchedAt.set(eventId, begin);
   ids.push(eventId);
+  await setTimeout(2); // events happen one after the other
 }
 await allDone;
 await dispatcher.stop();
