@@ -18,3 +18,6 @@ export function toMs(duration: Duration, option: string): number {
   }
   return Math.round(ms);
 }
+
+/** The longest wait a timer of Node can keep, about 24 days. */
+export const maxTimerMs: number = 2 ** 31 - 1;

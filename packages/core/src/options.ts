@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import type { EventCatalog } from './catalog.js';
 import { type RetryOptions, type RetryPolicy, retryPolicy } from './decide.js';
-import { type Duration, toMs } from './duration.js';
+import { type Duration, maxTimerMs, toMs } from './duration.js';
 import { kindOf, PosthornError } from './errors.js';
 import { createIds, type Ids } from './ids.js';
 import { parse } from './models.js';
@@ -96,9 +96,6 @@ export function settingsOf(options: DispatcherOptions<never>): Settings {
     random,
   };
 }
-
-/** The longest wait a timer can keep, about 24 days. */
-const maxTimerMs = 2 ** 31 - 1;
 
 function positive(duration: Duration, option: string): number {
   const ms = toMs(duration, option);

@@ -1,4 +1,5 @@
 import { getEventListeners } from 'node:events';
+import { maxTimerMs } from './duration.js';
 import { kindOf } from './errors.js';
 import { type Attempt, type Event, failureKindSchema, outcomeSchema } from './models.js';
 import type { Channel, Claim, Message } from './ports.js';
@@ -60,12 +61,17 @@ function giveBack(controller: AbortController): void {
  * Hands the message to its channel. Ends at the deadline at the latest, whether the channel heeds the signal or not.
  */
 export function send(message: Message, channel: Channel | undefined, attemptDeadlineMs: number): Sending {
-  if (!channel) {
-    const verdict = failed('config', 'no channel of this type is registered in this process');
-    return { verdict: Promise.resolve(verdict), end: () => {} };
+  if (!channel) return notSent(failed('config', 'no channel of this type is registered in this process'));
+  let deadlineMs: number;
+  try {
+    deadlineMs = channel.deadlineMs?.(message.configs) ?? attemptDeadlineMs;
+  } catch (error) {
+    return notSent(thrown(error));
+  }
+  if (!(deadlineMs > 0 && deadlineMs <= maxTimerMs)) {
+    return notSent(failed('channel_error', 'its deadlineMs is no time that one can wait'));
   }
   const controller = spareControllers.pop() ?? new AbortController();
-  const deadlineMs = channel.deadlineMs?.(message.configs) ?? attemptDeadlineMs;
   let end!: (verdict: Verdict) => void;
   const verdict = new Promise<Verdict>((resolve) => {
     let isOver = false;
@@ -84,33 +90,41 @@ export function send(message: Message, channel: Channel | undefined, attemptDead
   return { verdict, end };
 }
 
+const notSent = (verdict: Verdict): Sending => ({ verdict: Promise.resolve(verdict), end: () => {} });
+
 /** What the channel says, whatever that is, as a verdict. Never rejects. */
 async function said(channel: Channel, message: Message, signal: AbortSignal): Promise<Verdict> {
   try {
     return checked(await channel.send(message, signal));
   } catch (error) {
-    return failed(
-      'channel_error',
-      error instanceof Error ? `${error.name}: ${error.message}` : `it threw ${kindOf(error)}`,
-    );
+    return thrown(error);
   }
 }
 
+const thrown = (error: unknown): Verdict =>
+  failed(
+    'channel_error',
+    error instanceof Error ? `${error.name}: ${error.message}` : `it threw ${kindOf(error)}`,
+  );
+
 /** A channel is other people's code: its answer is checked, and cut to what may be stored. */
 function checked(verdict: Verdict): Verdict {
-  const { outcome, kind, message, status, response } = (verdict ?? {}) as unknown as Partial<
-    Record<string, unknown>
-  >;
+  const said = (verdict ?? {}) as unknown as Readonly<Record<string, unknown>>;
+  const { outcome, kind, message, retryAfterMs, status, response } = said;
   const isSound =
-    outcome === 'delivered' || (outcomes.has(outcome) && kinds.has(kind) && typeof message === 'string');
-  const isReportSound =
+    (outcome === 'delivered' || (outcomes.has(outcome) && kinds.has(kind) && typeof message === 'string')) &&
+    (retryAfterMs === undefined || typeof retryAfterMs === 'number') &&
     (status === undefined || (Number.isInteger(status) && Number(status) >= 0 && Number(status) <= 999)) &&
     (response === undefined || typeof response === 'string');
-  if (!isSound || !isReportSound)
-    return failed('channel_error', `it returned ${kindOf(verdict)} that is no verdict`);
+  if (!isSound) return failed('channel_error', `it returned ${kindOf(verdict)} that is no verdict`);
   return typeof response === 'string' && response.length > maxResponse
-    ? { ...verdict, response: response.slice(0, maxResponse) }
+    ? { ...verdict, response: cut(response, maxResponse) }
     : verdict;
+}
+
+/** The beginning of `text`, without half a character at its end: no database takes a lone surrogate. */
+function cut(text: string, length: number): string {
+  return text.slice(0, length).replace(/[\ud800-\udbff]$/, '');
 }
 
 const outcomes: ReadonlySet<unknown> = new Set(outcomeSchema.options);
@@ -127,7 +141,7 @@ export function attemptRecord(id: string, message: Message, verdict: Verdict, du
     durationMs,
     outcome: verdict.outcome,
     kind: isDelivered ? null : verdict.kind,
-    message: isDelivered ? null : verdict.message.slice(0, maxMessage),
+    message: isDelivered ? null : cut(verdict.message, maxMessage),
     status: verdict.status ?? null,
     response: verdict.response ?? null,
   };

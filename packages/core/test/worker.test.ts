@@ -308,16 +308,37 @@ describe('an attempt', () => {
     ]);
   });
 
-  test('keeps 16 KiB of an answer', async () => {
+  test.each<[string, (configs: unknown) => number]>([
+    [
+      'throws',
+      () => {
+        throw new Error('no');
+      },
+    ],
+    ['is NaN', () => Number.NaN],
+    ['is negative', () => -1],
+    ['is longer than a timer can be', () => 2 ** 31],
+  ])('of a channel whose deadline %s has failed, and was not sent', async (_, deadlineMs) => {
+    const channel = { ...recordingChannel(), deadlineMs };
+    const dispatcher = testDispatcher({ channels: [channel] });
+    await dispatcher.webhooks.create(toAll);
+    await dispatcher.dispatch('a', 1);
+    await dispatcher.drain();
+    expect(channel.attempts).toEqual([]);
+    const delivery = (await dispatcher.deliveries.list()).items[0]!;
+    expect(await dispatcher.deliveries.attempts(delivery.id)).toMatchObject([{ kind: 'channel_error' }]);
+  });
+
+  test('keeps 16 Ki characters of an answer, and no half of one', async () => {
     const channel = recordingChannel();
-    channel.answerWith(() => delivered({ status: 200, response: 'x'.repeat(20_000) }));
+    channel.answerWith(() => delivered({ status: 200, response: `x${'🎺'.repeat(20_000)}` }));
     const dispatcher = testDispatcher({ channels: [channel] });
     await dispatcher.webhooks.create(toAll);
     await dispatcher.dispatch('a', 1);
     await dispatcher.drain();
     const [delivery] = (await dispatcher.deliveries.list()).items;
     const [attempt] = await dispatcher.deliveries.attempts(delivery!.id);
-    expect(attempt?.response).toHaveLength(16 * 1024);
+    expect(attempt?.response).toBe(`x${'🎺'.repeat(8 * 1024 - 1)}`);
   });
 
   test('whose channel this process does not have fails, and another process may try', async () => {
