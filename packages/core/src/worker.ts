@@ -167,16 +167,24 @@ export class Worker {
     const wasRunning = this.#isRunning;
     this.#isRunning = false;
     clearInterval(this.#poll);
-    let timer: NodeJS.Timeout | undefined;
-    const grace = new Promise((resolve) => {
-      timer = setTimeout(resolve, graceMs);
-    });
-    await Promise.race([this.#idle(), grace]);
-    clearTimeout(timer);
-    for (const flight of this.#flights) flight.end('released');
-    await this.#idle();
+    if (!(await this.#isIdleWithin(graceMs))) {
+      for (const flight of this.#flights) flight.end('released');
+      // A storage that hangs is not waited for beyond the lease: then what is under way is anybody's.
+      await this.#isIdleWithin(this.#options.leaseMs);
+    }
     this.#endDrains();
     if (wasRunning) this.#options.announcer.announce('worker:stopped');
+  }
+
+  /** Waits until nothing is under way, at most `ms`, and says whether that came about. */
+  async #isIdleWithin(ms: number): Promise<boolean> {
+    let timer: NodeJS.Timeout | undefined;
+    const tooLong = new Promise<void>((resolve) => {
+      timer = setTimeout(resolve, ms);
+    });
+    await Promise.race([this.#idle(), tooLong]);
+    clearTimeout(timer);
+    return this.#isIdle;
   }
 
   #idle(): Promise<void> {

@@ -472,6 +472,21 @@ describe('stopping', () => {
     expect((await dispatcher.deliveries.list()).items).toMatchObject([{ status: 'pending', attempts: 0 }]);
   });
 
+  test('does not wait for ever for a storage that hangs', async () => {
+    const storage = memoryStorage();
+    const hanging: Storage = {
+      ...storage,
+      deliveries: { ...storage.deliveries, settle: () => new Promise(() => {}) },
+    };
+    const channel = recordingChannel();
+    const dispatcher = createDispatcher({ storage: hanging, channels: [channel], lease: 50 });
+    await dispatcher.webhooks.create(toAll);
+    dispatcher.start();
+    await dispatcher.dispatch('a', 1);
+    await until(() => channel.attempts.length === 1);
+    await dispatcher.stop({ grace: 10 });
+  });
+
   test('twice at once is once, and stopping what never started is nothing', async () => {
     const { dispatcher } = await started();
     let stops = 0;
