@@ -56,6 +56,8 @@ export class Worker {
   stop(graceMs: number): Promise<void> {
     this.#stopping ??= this.#stop(graceMs).finally(() => {
       this.#stopping = undefined;
+      // Whoever wanted to start or drain meanwhile.
+      this.#again();
     });
     return this.#stopping;
   }
@@ -96,7 +98,8 @@ export class Worker {
       this.#byWebhook.set(claim.webhook.id, (this.#byWebhook.get(claim.webhook.id) ?? 0) + 1);
       void flight.landed.then(() => this.#land(flight));
     }
-    if (this.#flights.size > 0) this.#heartbeat ??= setInterval(() => void this.#renew(), leaseMs / 3);
+    if (this.#flights.size > 0)
+      this.#heartbeat ??= setInterval(() => void this.#renew(), leaseMs / 3).unref();
     if (this.#shouldLook) this.wake();
     this.#checkIdle();
   }

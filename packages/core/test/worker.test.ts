@@ -472,6 +472,26 @@ describe('stopping', () => {
     expect((await dispatcher.deliveries.list()).items).toMatchObject([{ status: 'pending', attempts: 0 }]);
   });
 
+  test('may be followed by a start or a drain at once', async () => {
+    const channel = recordingChannel();
+    const dispatcher = createDispatcher({
+      storage: memoryStorage(),
+      channels: [channel],
+      pollInterval: '1h',
+    });
+    await dispatcher.webhooks.create(toAll);
+    dispatcher.start();
+    const stopping = dispatcher.stop();
+    dispatcher.start();
+    await stopping;
+    await dispatcher.dispatch('a', 1);
+    await until(() => channel.deliveries.length === 1);
+    await Promise.all([dispatcher.stop(), dispatcher.drain()]);
+    await dispatcher.dispatch('a', 2);
+    await dispatcher.drain();
+    expect(channel.deliveries).toHaveLength(2);
+  });
+
   test('does not wait for ever for a storage that hangs', async () => {
     const storage = memoryStorage();
     const hanging: Storage = {
