@@ -10,9 +10,8 @@ export function fileChannel(folder: string): Channel<z.infer<typeof configs>> {
   return {
     type: 'file',
     config: configs,
-    async send({ event, configs: { file } }, signal) {
-      // The payload's text as it was dispatched: parsed and written again, -0 would be 0.
-      const line = `{"id":"${event.id}","type":"${event.type}","payload":${event.payload}}`;
+    async send({ event, payload, configs: { file } }, signal) {
+      const line = JSON.stringify({ id: event.id, type: event.type, payload });
       try {
         await writeFile(join(folder, `${file}.ndjson`), `${line}\n`, { flag: 'a', signal });
         return delivered();

@@ -18,6 +18,8 @@ export interface DelivererOptions {
   readonly now: () => number;
   readonly random: () => number;
   readonly announcer: Announcer;
+  /** Called when a retry was written, with how long it waits. */
+  readonly onRetry: (delayMs: number) => void;
   /** Pauses the webhook of a receiver that is gone. */
   readonly disable: (webhook: Claim['webhook'], reason: string) => Promise<void>;
 }
@@ -51,7 +53,8 @@ const maxSettlements = 500;
 const writeRetries = { retries: 8, minTimeout: 100, maxTimeout: 5_000 };
 
 export function deliverer(options: DelivererOptions): Deliverer {
-  const { deliveries, channels, retry, attemptDeadlineMs, ids, now, random, announcer, disable } = options;
+  const { deliveries, channels, retry, attemptDeadlineMs, ids, now, random, announcer, onRetry, disable } =
+    options;
 
   // Patient, so that the results of one turn of the event loop are one write.
   const settle = gather(write, { maxItems: maxSettlements, isPatient: true });
@@ -76,6 +79,7 @@ export function deliverer(options: DelivererOptions): Deliverer {
     const { next, attempt, gone } = result;
     try {
       const [isHeld] = await settle([{ claim, next, ...(attempt && { attempt }) }]);
+      if (isHeld && next.status === 'pending') onRetry(next.delayMs);
       if (isHeld && gone !== undefined) await disable(claim.webhook, gone);
       announce(claim, isHeld ? next : { status: 'lost' }, attempt);
     } catch (error) {

@@ -81,7 +81,12 @@ export function createDispatcher<Tx = never, const Catalog extends EventCatalog 
   const worker = new Worker({
     ...shared,
     deliveries: storage.deliveries,
-    deliverer: deliverer({ ...shared, deliveries: storage.deliveries, disable: webhooks.disable }),
+    deliverer: deliverer({
+      ...shared,
+      deliveries: storage.deliveries,
+      onRetry: (delayMs) => worker.wakeIn(delayMs),
+      disable: webhooks.disable,
+    }),
   });
   const { check, prepare, publish } = publisher({
     ...shared,

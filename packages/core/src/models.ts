@@ -225,9 +225,11 @@ export function parse<T>(
 ): T {
   const result = schema.safeParse(value);
   if (result.success) return result.data;
-  const issues = result.error.issues.map((issue) => ({
-    path: issue.path.map((key) => (typeof key === 'symbol' ? String(key) : key)),
-    message: issue.message,
-  }));
-  throw new PosthornError(code, `${what} is not valid: ${describeIssues(issues)}`, { issues });
+  const issues = result.error.issues.flatMap((issue) => {
+    const path = issue.path.map((key) => (typeof key === 'symbol' ? String(key) : key));
+    return issue.code === 'unrecognized_keys'
+      ? issue.keys.map((key) => ({ path: [...path, key], message: 'is no field of it' }))
+      : [{ path, message: issue.message }];
+  });
+  throw new PosthornError(code, `invalid ${what}: ${describeIssues(issues)}`, { issues });
 }

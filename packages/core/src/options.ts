@@ -84,7 +84,7 @@ export function settingsOf(options: DispatcherOptions<never>): Settings {
   const attemptDeadlineMs = positive(attemptDeadline, 'attemptDeadline');
   const { lease = attemptDeadlineMs + 15_000, ids = createIds({ now }), random = Math.random } = options;
   return {
-    ...parse(numbers, options, 'invalid_option', 'option'),
+    ...parse(numbers, options, 'invalid_option', 'options'),
     channels: channelsByType(options.channels),
     retry: retryPolicy(options.retry),
     attemptDeadlineMs,

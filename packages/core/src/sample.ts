@@ -7,7 +7,7 @@ import type { Verdict } from './verdict.js';
 
 /** What to send as a sample. */
 export interface Sample {
-  /** Default `webhook.test`. */
+  /** Default `webhook.test`, which need not be in the catalog; any other must be, and its payload must fit. */
   readonly type?: string;
   /** Default `{ "test": true }`. */
   readonly payload?: unknown;

@@ -1,6 +1,6 @@
 import { isDeepStrictEqual } from 'node:util';
 import { bindingsIn, identified } from './bindings.js';
-import type { EventCatalog } from './catalog.js';
+import { checkPayload, type EventCatalog } from './catalog.js';
 import { type Duration, toMs } from './duration.js';
 import { invalidWebhook, PosthornError } from './errors.js';
 import type { Announcer } from './lifecycle.js';
@@ -192,6 +192,7 @@ export function managedWebhooks<Tx>(options: WebhooksOptions<Tx>): ManagedWebhoo
     },
 
     async test(webhookId, { tenantId, ...sample } = {}) {
+      if (catalog && sample.type !== undefined) await checkPayload(catalog, sample.type, sample.payload);
       return sendSample(await find(webhookId, tenantId), sample, options);
     },
 

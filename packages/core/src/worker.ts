@@ -79,6 +79,11 @@ export class Worker {
     process.nextTick(() => this.#look());
   }
 
+  /** Says that something will be due in `ms`. What is further away than the next poll is left to it. */
+  wakeIn(ms: number): void {
+    if (ms < this.#options.pollMs) setTimeout(() => this.wake(), ms).unref();
+  }
+
   /** What may be claimed now; `take` must follow. Undefined where there is no room, or someone is asking already. */
   reserve(): ClaimOptions | undefined {
     const { concurrency, webhookConcurrency, leaseMs } = this.#options;

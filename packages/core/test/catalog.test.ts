@@ -67,6 +67,17 @@ describe('a catalog', () => {
     expect((await dispatcher.events.list()).items).toEqual([]);
   });
 
+  test('judges what a test send is to carry', async () => {
+    const { dispatcher } = await application();
+    const { id } = (await dispatcher.webhooks.list()).items[0]!;
+    expect(await dispatcher.webhooks.test(id)).toMatchObject([{ verdict: { outcome: 'delivered' } }]);
+    const wrong = { type: 'object.created', payload: { objectId: 1 } };
+    await expect(dispatcher.webhooks.test(id, wrong)).rejects.toMatchObject({ code: 'invalid_payload' });
+    await expect(dispatcher.webhooks.test(id, { type: 'other' })).rejects.toMatchObject({
+      code: 'unknown_event_type',
+    });
+  });
+
   test('refuses a webhook for an exact name that it does not hold; patterns go', async () => {
     const { dispatcher } = await application();
     const channels = [{ channel: 'webhook', configs: {} }];

@@ -75,11 +75,11 @@ describe('creating', () => {
       ['channels', 0, 'configs'],
     ],
     ['an id of another form', { id: 'wh_short' }, ['id']],
-    ['a field that does not exist', { active: false }, []],
+    ['a field that does not exist', { active: false }, ['active']],
     [
       'a binding id of its own',
       { channels: [{ id: 'ch_0123456789', channel: 'strict', configs: {} }] },
-      ['channels', 0],
+      ['channels', 0, 'id'],
     ],
     ['isActive that is no boolean', { isActive: 'no' }, ['isActive']],
   ])('refuses %s and names the field', async (_, change, path) => {

@@ -611,6 +611,18 @@ describe('a process', () => {
     await dispatcher.stop();
   });
 
+  test('that has started retries in time, also between two polls', async () => {
+    const channel = recordingChannel();
+    const options = { pollInterval: '10s', retry: { schedule: ['20ms'] } } as const;
+    const dispatcher = createDispatcher({ storage: memoryStorage(), channels: [channel], ...options });
+    await dispatcher.webhooks.create(toAll);
+    channel.failNext(1);
+    dispatcher.start();
+    await dispatcher.dispatch('a', 1);
+    await until(() => channel.deliveries.length === 1, { timeoutMs: 2_000 });
+    await dispatcher.stop();
+  });
+
   test('finds what another has published by its poll', async () => {
     const storage = memoryStorage();
     const channel = recordingChannel();

@@ -19,37 +19,46 @@ declare module 'vitest' {
   interface Matchers<T = any> extends ChannelMatchers<T> {}
 }
 
-const types = (channel: RecordingChannel): string =>
-  channel.deliveries.map(({ type }) => type).join(', ') || 'nothing';
+/** What was delivered; throws where `channel` is something else. */
+function deliveriesOf(channel: RecordingChannel): RecordingChannel['deliveries'] {
+  if (!Array.isArray(channel?.deliveries)) throw new TypeError('expect() must be given a recordingChannel');
+  return channel.deliveries;
+}
+
+const typesIn = (deliveries: RecordingChannel['deliveries']): string =>
+  deliveries.map(({ type }) => type).join(', ') || 'nothing';
 
 expect.extend({
   toHaveDelivered(channel: RecordingChannel, type: string, payload?: unknown) {
-    const ofType = channel.deliveries.filter((delivery) => delivery.type === type);
-    const { equals, utils } = this;
-    const pass =
-      payload === undefined
-        ? ofType.length > 0
-        : ofType.some((delivery) =>
-            equals(delivery.payload, payload, [utils.subsetEquality, utils.iterableEquality]),
-          );
+    const { equals, utils, isNot } = this;
+    const deliveries = deliveriesOf(channel);
+    const ofType = deliveries.filter((delivery) => delivery.type === type);
+    const isWanted = (delivery: { readonly payload: unknown }): boolean =>
+      payload === undefined ||
+      equals(delivery.payload, payload, [utils.subsetEquality, utils.iterableEquality]);
     return {
-      pass,
-      message: () =>
-        `expected ${type}${payload === undefined ? '' : ` with ${utils.stringify(payload)}`} ${this.isNot ? 'not ' : ''}to be delivered; ` +
-        `delivered: ${ofType.length > 0 ? ofType.map((delivery) => utils.stringify(delivery.payload)).join(', ') : types(channel)}`,
+      pass: ofType.some(isWanted),
+      message: () => {
+        const wanted = payload === undefined ? type : `${type} with ${utils.stringify(payload)}`;
+        const seen = ofType.map((delivery) => utils.stringify(delivery.payload)).join(', ');
+        return `expected ${wanted} ${isNot ? 'not ' : ''}to be delivered; delivered: ${seen || typesIn(deliveries)}`;
+      },
     };
   },
   toHaveDeliveredTimes(channel: RecordingChannel, type: string, count: number) {
-    const seen = channel.deliveries.filter((delivery) => delivery.type === type).length;
+    const seen = deliveriesOf(channel).filter((delivery) => delivery.type === type).length;
+    const not = this.isNot ? 'not ' : '';
     return {
       pass: seen === count,
-      message: () => `expected ${count} deliveries of ${type}, there were ${seen}`,
+      message: () => `expected ${not}${count} of ${type} to be delivered; there were ${seen}`,
     };
   },
   toHaveDeliveredNothing(channel: RecordingChannel) {
+    const deliveries = deliveriesOf(channel);
+    const what = this.isNot ? 'a delivery' : 'no delivery';
     return {
-      pass: channel.deliveries.length === 0,
-      message: () => `expected no delivery; delivered: ${types(channel)}`,
+      pass: deliveries.length === 0,
+      message: () => `expected ${what}; delivered: ${typesIn(deliveries)}`,
     };
   },
 });

@@ -39,13 +39,24 @@ export function topic<Subject>(
 
 /**
  * Registers one test for each rule with the harness's runner, grouped by topic, each against a subject of its own
- * that is closed afterwards. Throws `invalid_option` where a skip names no rule or gives no reason.
+ * that is closed afterwards. Throws `invalid_option` where the harness lacks a part, or a skip names no rule or gives
+ * no reason.
  */
 export function register<Subject extends { close?(): Promise<void> }>(
   name: string,
   rules: readonly Rule<Subject>[],
   { runner, open, skip = {} }: Harness<Subject>,
 ): void {
+  if (
+    typeof open !== 'function' ||
+    typeof runner?.describe !== 'function' ||
+    typeof runner.test !== 'function'
+  ) {
+    throw new PosthornError(
+      'invalid_option',
+      'the harness must have open() and a runner with describe() and test()',
+    );
+  }
   checkSkips(rules, skip);
   runner.describe(name, () => {
     for (const [topicName, rulesOfTopic] of byTopic(rules)) {

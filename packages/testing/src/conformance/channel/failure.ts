@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { ok } from '../assertions.js';
 import { topic } from '../rule.js';
 import type { Answer, ChannelRule, ChannelUnderTest } from './harness.js';
-import { sampleMessage, send } from './sample.js';
+import { newMessage, sampleMessage, send, storedConfigs } from './sample.js';
 
 const keptOfAResponse = 16 * 1024;
 
@@ -46,9 +46,14 @@ export const failureRules: readonly ChannelRule[] = topic<ChannelUnderTest>('fai
 
   'no verdict tells a secret, even if the receiver quotes all that it received': async (under) => {
     const answers: Answer[] = ['echo', 'failure', 'success'];
-    for (const how of answers) {
+    for (const secret of under.secrets ?? []) {
+      ok(JSON.stringify(under.configs).includes(secret), 'each secret of the harness stands in its configs');
+    }
+    for (const [how, configs] of answers.flatMap((how) =>
+      under.configs.map((configs) => [how, configs] as const),
+    )) {
       under.answer(how);
-      const message = await sampleMessage(under);
+      const message = newMessage(await storedConfigs(under, configs));
       const said = JSON.stringify(await send(under, message));
       for (const secret of [...message.secrets, ...(under.secrets ?? [])]) {
         // Without its prefix a key is as good as with it.

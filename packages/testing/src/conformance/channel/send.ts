@@ -8,7 +8,7 @@ import { newMessage, sampleMessage, send, storedConfigs } from './sample.js';
 
 const payloads = [
   '{"orderId":"o1"}',
-  '{"text":"Grüße, 世界 📯 \\u2028 <b>&amp; *bold* {{x}} %s \\u0000","n":[1.10,-0,1e21,true,null,{}]}',
+  '{"text":"Grüße, 世界 📯 \\u2028 <b>&amp; *bold* {{x}} %s \\u0000","n":[1.10,1e21,true,null,{}]}',
   '[]',
   '"a bare text"',
   'null',
