@@ -7,6 +7,8 @@ export interface GatherOptions {
   readonly isPatient?: boolean;
 }
 
+const maxWritesOfTurn = 100;
+
 /** Resolves in the next turn of the event loop, after what is there to be read now. */
 const nextTurn = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
 
@@ -27,6 +29,7 @@ export function gather<Item, Result>(
   }
   const waiting: Call[] = [];
   let isWriting = false;
+  let writesOfTurn = 0;
 
   function nextBatch(): Call[] {
     if (waiting.length === 1) return waiting.splice(0);
@@ -55,10 +58,20 @@ export function gather<Item, Result>(
     }
   }
 
+  /** A storage in memory answers without a turn of the event loop: a caller that waits for each call must not stop it. */
+  function hasHadItsTurn(): boolean {
+    if (writesOfTurn === 0) {
+      setImmediate(() => {
+        writesOfTurn = 0;
+      });
+    }
+    return ++writesOfTurn > maxWritesOfTurn;
+  }
+
   async function writeAll(): Promise<void> {
     isWriting = true;
     // Without patience it waits for no more than what is called in the same breath.
-    await (isPatient ? nextTurn() : undefined);
+    await (isPatient || hasHadItsTurn() ? nextTurn() : undefined);
     for (;;) {
       await writeBatch(nextBatch());
       if (waiting.length === 0) break;

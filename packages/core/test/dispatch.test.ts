@@ -190,6 +190,19 @@ describe('dispatchMany', () => {
 });
 
 describe('coalescing', () => {
+  test('lets the event loop turn, however many calls are waited for one after the other', async () => {
+    const { dispatcher } = await application();
+    let turns = 0;
+    const turn = () => {
+      turns++;
+      immediate = setImmediate(turn);
+    };
+    let immediate = setImmediate(turn);
+    for (let i = 0; i < 1_000; i++) await dispatcher.dispatch('a', i);
+    clearImmediate(immediate);
+    expect(turns).toBeGreaterThanOrEqual(5);
+  });
+
   test('publishes the first call at once, and what comes meanwhile together', async () => {
     const storage = memoryStorage();
     const batches: number[] = [];
