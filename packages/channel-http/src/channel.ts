@@ -35,7 +35,7 @@ export function httpChannel(options: HttpChannelOptions = {}): Channel<HttpConfi
     const contentType = configs.payload_template ? 'application/json' : writer.contentType;
     const prepared = {
       headers: [...Object.entries(own).flat(), 'content-type', contentType, 'user-agent', userAgent],
-      secrets: secretsIn(own),
+      secrets: secretsIn(own, configs.url),
     };
     preparations.set(configs, prepared);
     return prepared;

@@ -20,12 +20,14 @@ export interface HttpConfigs {
 export const defaultTimeout = 10;
 const maxTimeout = 60;
 
+const noField = 'is no field of a webhook channel';
+
 /** The schema that judges configs when a webhook is saved; every issue names its field. */
 export function httpConfigs(
   outbound: Pick<Outbound, 'checkUrl'>,
   template: PayloadTemplate | undefined,
 ): Channel<HttpConfigs>['config'] {
-  return z
+  const fields = z
     .object(
       {
         url: z.string({ error: 'must be a string' }).superRefine((url, context) => {
@@ -49,7 +51,8 @@ export function httpConfigs(
       },
       { error: 'must be an object' },
     )
-    .catchall(z.custom(() => false, { error: 'is no field of a webhook channel' }));
+    .catchall(z.custom(() => false, { error: noField }));
+  return z.unknown().superRefine(refuseProto).pipe(fields);
 }
 
 const object = (error: string): z.ZodCustom<Record<string, unknown>> =>
@@ -57,6 +60,13 @@ const object = (error: string): z.ZodCustom<Record<string, unknown>> =>
     (value) => typeof value === 'object' && value !== null && !Array.isArray(value),
     { error },
   );
+
+/** JSON.parse makes a field of this name, and zod passes over it. */
+function refuseProto(configs: unknown, context: z.RefinementCtx): void {
+  if (typeof configs === 'object' && configs !== null && Object.hasOwn(configs, '__proto__')) {
+    context.addIssue({ code: 'custom', path: ['__proto__'], message: noField });
+  }
+}
 
 /** What `check` returns; what it throws becomes issues, each at its own place. */
 function tell<T>(context: z.RefinementCtx, check: () => T): T | undefined {

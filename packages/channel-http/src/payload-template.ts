@@ -10,7 +10,8 @@ export interface TemplateContext {
   readonly subject: { readonly type: string; readonly id: string } | null;
   /** The event's payload. */
   readonly metadata: unknown;
-  readonly cache_scope: unknown;
+  /** Where the event has one. */
+  readonly cache_scope?: unknown;
 }
 
 /** Renders payload templates, in whatever language it speaks. */
@@ -21,7 +22,10 @@ export interface PayloadTemplate {
   render(template: Readonly<Record<string, unknown>>, context: TemplateContext): unknown;
 }
 
-/** The rendered body as JSON text. Rejects with `invalid_payload`. */
+/** As much as the payload of an event may have by default: a loop in a template must not send megabytes. */
+const maxBytes = 256 * 1024;
+
+/** The rendered body as JSON text, of at most 256 KiB. Rejects with `invalid_payload`. */
 export async function renderBody(
   template: PayloadTemplate | undefined,
   document: Readonly<Record<string, unknown>>,
@@ -37,7 +41,7 @@ export async function renderBody(
       namespace_id: event.namespaceId,
       subject: event.subject,
       metadata: payload,
-      cache_scope: event.cacheScope === null ? null : JSON.parse(event.cacheScope),
+      ...(event.cacheScope === null ? {} : { cache_scope: JSON.parse(event.cacheScope) }),
     });
     text = JSON.stringify(rendered);
   } catch (cause) {
@@ -45,6 +49,8 @@ export async function renderBody(
     throw notRendered(isPosthornError(cause) ? cause.message : 'rendering it threw an error');
   }
   if (text === undefined) throw notRendered('what it renders to has no JSON form');
+  const bytes = Buffer.byteLength(text);
+  if (bytes > maxBytes) throw notRendered(`it renders to ${bytes} bytes, more than ${maxBytes}`);
   return text;
 }
 

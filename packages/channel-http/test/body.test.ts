@@ -42,6 +42,11 @@ describe('the default body', () => {
   });
 });
 
+test('an empty cache scope is in the default body, too', async () => {
+  const { body } = await received('default', { ...event, cacheScope: '{}' });
+  expect(body).toMatch(/"metadata":\{"b":1,"a":1\.10\},"cache_scope":\{\}\}$/);
+});
+
 test('the body of Standard Webhooks has a type, a timestamp and data', async () => {
   const { body, headers } = await received('standard-webhooks', full);
   expect(headers['content-type']).toBe('application/json');

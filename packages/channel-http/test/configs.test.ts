@@ -41,7 +41,9 @@ describe('configs are taken', () => {
 
   test('over plain HTTP where the outbound policy allows it', async () => {
     const configs = { url: 'http://localhost:8080/' };
-    expect(await judge(configs)).toEqual({ url: 'must begin with https://' });
+    expect(await judge(configs)).toEqual({
+      url: expect.stringMatching(/^must begin with https:.*policy.*allowHttp: true/),
+    });
     expect(await judge(configs, httpChannel({ outbound: { policy: { allowHttp: true } } }))).toEqual(configs);
   });
 });
@@ -90,6 +92,12 @@ describe('configs are refused, each fault at its field', () => {
     const found = await judge(configs);
     expect(found).toEqual(issues);
     expect(JSON.stringify(found)).not.toMatch(/canary/);
+  });
+
+  test.each(['{}', 'null', '1'])('a field named __proto__, which JSON can have: %s', async (value) => {
+    const configs = JSON.parse(`{"url":"${url}","__proto__":${value}}`) as unknown;
+    const { issues } = await plain.config['~standard'].validate(configs);
+    expect(issues).toMatchObject([{ path: ['__proto__'], message: 'is no field of a webhook channel' }]);
   });
 
   test('a payload template its renderer refuses', async () => {

@@ -1,4 +1,5 @@
 import { type Dispatcher, errors } from 'undici';
+import type { Connection } from './connection.js';
 import { failure, failureOf, type OutboundFailure } from './failure.js';
 
 /** Complete response headers came: what they say stands, whatever becomes of the body. */
@@ -12,19 +13,32 @@ export interface OutboundAnswer {
   readonly body: string;
   /** Whether more of the body came than was kept. */
   readonly bodyTruncated: boolean;
-  /** False where the body did not end: the deadline or the cap was reached, or the connection broke. */
+  /**
+   * False where the body did not end: the deadline or a cap was reached, or the connection broke. Of a body without a
+   * length that goes on until the connection ends, a reset right behind its last bytes cannot be told from the end.
+   */
   readonly bodyComplete: boolean;
 }
 
 export type OutboundResult = OutboundAnswer | OutboundFailure;
 
-export interface ExchangeLimits {
+export interface AnswerLimits {
+  readonly maxHeaderBytes: number;
   readonly maxBodyBytes: number;
   readonly maxInformational: number;
 }
 
 /** Read to here, an answer may still end and its connection be kept; beyond, it costs more than a new one. */
 const maxReadBytes = 64 * 1024;
+
+/** What an answer within all limits may come to: its headers, those of informational responses, body and framing. */
+export const maxAnswerBytes = (limits: AnswerLimits): number =>
+  limits.maxHeaderBytes * (1 + limits.maxInformational) +
+  Math.max(maxReadBytes, limits.maxBodyBytes) +
+  framingBytes;
+
+/** Names of chunks and what stands between fields; a receiver that needs more is not worth it. */
+const framingBytes = 64 * 1024;
 
 /** What undici is told when a connection is closed from our side. */
 export const over: Error = new errors.RequestAbortedError();
@@ -37,7 +51,11 @@ export class Exchange implements Dispatcher.DispatchHandler {
   readonly result: Promise<OutboundResult>;
   /** Called when it ends, with whether its connection can carry another request. Set by the pool. */
   onEnd: ((reusable: boolean) => void) | undefined;
-  readonly #limits: ExchangeLimits;
+  /** Whether it had to wait for a free connection. Set by the pool. */
+  waited = false;
+  /** What carries it. Set by the connection. */
+  connection: Connection | undefined;
+  readonly #limits: AnswerLimits;
   readonly #timeoutMs: number;
   readonly #timer: NodeJS.Timeout;
   readonly #signal: AbortSignal | undefined;
@@ -51,7 +69,7 @@ export class Exchange implements Dispatcher.DispatchHandler {
   readonly #kept: Buffer[] = [];
   #readBytes = 0;
 
-  constructor(limits: ExchangeLimits, timeoutMs: number, signal: AbortSignal | undefined) {
+  constructor(limits: AnswerLimits, timeoutMs: number, signal: AbortSignal | undefined) {
     this.result = new Promise((resolve) => {
       this.#resolve = resolve;
     });
@@ -67,9 +85,18 @@ export class Exchange implements Dispatcher.DispatchHandler {
 
   /** The deadline: an answer whose body still comes is an answer. */
   expire(): void {
-    const missing = this.#started ? 'answer' : 'connection';
+    const within = `within ${this.#timeoutMs} ms`;
     if (this.#status > 0) this.#end(this.#answer(false), false);
-    else this.#end(failure('timeout', `no ${missing} within ${this.#timeoutMs} ms`), false);
+    else if (this.#started) this.#end(failure('timeout', `no answer ${within}`), false);
+    else if (this.waited)
+      this.#end(failure('timeout', `waited for a free connection, had none ${within}`), false);
+    else this.#end(failure('connect_timeout', `no connection ${within}`), false);
+  }
+
+  /** More was read than an answer may come to. */
+  cut(): void {
+    if (this.#status > 0) this.#end(this.#answer(false), false);
+    else this.#end(failure('too_large', 'too much came before the headers were complete'), false);
   }
 
   onRequestStart(): void {
@@ -100,7 +127,9 @@ export class Exchange implements Dispatcher.DispatchHandler {
   }
 
   onResponseEnd(): void {
-    this.#end(this.#answer(true), true);
+    // undici takes a reset for the end of a body that goes on until the connection ends.
+    const complete = !this.connection?.isBroken();
+    this.#end(this.#answer(complete), complete);
   }
 
   onResponseError(_: unknown, error: Error): void {

@@ -36,6 +36,7 @@ const kinds: Readonly<Record<string, OutboundFailureKind>> = {
   ETIMEDOUT: 'connect_timeout',
   ENOTFOUND: 'dns',
   ECONNREFUSED: 'refused',
+  EINVAL: 'refused',
   EHOSTUNREACH: 'refused',
   ENETUNREACH: 'refused',
   EHOSTDOWN: 'refused',
@@ -55,19 +56,26 @@ const kinds: Readonly<Record<string, OutboundFailureKind>> = {
   UND_ERR_ABORTED: 'aborted',
 };
 
+/** Not the receiver's doing: it is this process that cannot open another connection. */
+const exhausted: ReadonlySet<string> = new Set(['EMFILE', 'ENFILE', 'ENOBUFS']);
+
 /** OpenSSL's names for what is wrong with a certificate have no prefix in common, but these words. */
 const tlsCode = /^(ERR_TLS_|ERR_SSL_)|CERT|_CA$|HOSTNAME_MISMATCH|LEAF_SIGNATURE|CRL/;
 
 /** What an error of Node or undici means. */
 export function failureOf(error: unknown): OutboundFailure {
-  const { name, code, message } = Object(error) as Record<string, unknown>;
+  const { name, code, message, syscall } = Object(error) as Record<string, unknown>;
   const text = String(message);
   // The parser's errors have no code in undici; their message ends with the parser's reason.
   if (name === 'HTTPParserError') return tell('protocol', /\((.*)\)$/.exec(text)?.[1]);
   // `bad response` (unasked, or a 100) and `bad upgrade`; its other messages say that the other side closed.
   if (code === 'UND_ERR_SOCKET') return tell(text.startsWith('bad ') ? 'protocol' : 'reset');
   if (typeof code !== 'string') return tell('reset');
-  return tell(kindOfCode(code), code);
+  if (exhausted.has(code)) {
+    return failure('config', `this process ran out of open files or network buffers (${code})`);
+  }
+  // What a look-up fails with is not always a code of its own: a label of 64 letters may be EINVAL.
+  return tell(syscall === 'getaddrinfo' ? 'dns' : kindOfCode(code), code);
 }
 
 const tell = (kind: OutboundFailureKind, detail?: string): OutboundFailure =>

@@ -1,6 +1,6 @@
 import { type Issue, kindOf, PosthornError } from '@posthorn/core';
 
-/** Headers a tenant may not set, by name, and why. In lower case. */
+/** Headers a tenant may not set, by name, and why. In lower case, with `-` for `_`. */
 const deniedNames: ReadonlyMap<string, string> = new Map([
   // Framing: who sets these decides where a message ends, or whom it reaches (RFC 9110 §7.6.1, RFC 9112 §6).
   ['host', 'it is made from the URL'],
@@ -22,12 +22,18 @@ const deniedNames: ReadonlyMap<string, string> = new Map([
   ['forwarded', 'it would forge the origin of the request'],
   ['via', 'it would forge the origin of the request'],
   ['x-real-ip', 'it would forge the origin of the request'],
+  ['x-client-ip', 'it would forge the origin of the request'],
+  ['true-client-ip', 'it would forge the origin of the request'],
+  ['cf-connecting-ip', 'it would forge the origin of the request'],
+  // Some servers route by these instead of by the path (Symfony CVE-2018-14773), past what guards the path.
+  ['x-original-url', 'it would override the path of the request'],
+  ['x-rewrite-url', 'it would override the path of the request'],
   // What metadata services of clouds ask for before they hand out credentials (GitLab CVE-2025-6454).
   ['metadata', 'cloud metadata services ask for it'],
   ['metadata-flavor', 'cloud metadata services ask for it'],
   ['x-metadata-token', 'cloud metadata services ask for it'],
-  // No ordinary key of an object.
-  ['__proto__', 'it cannot be stored'],
+  // `__proto__`, no ordinary key of an object; read with hyphens, as all names here.
+  ['--proto--', 'it cannot be stored'],
 ]);
 
 /** The same, by how the name begins. */
@@ -108,11 +114,13 @@ export function checkHeaders(headers: Readonly<Record<string, unknown>>): Record
 
 function faultOfName(name: string, seen: ReadonlySet<string>): string | undefined {
   if (name.length > maxNameLength || !token.test(name)) {
-    return `must be named by 1 to ${maxNameLength} letters, digits and hyphens`;
+    return `must be named by 1 to ${maxNameLength} letters, digits and any of !#$%&'*+-.^_\`|~`;
   }
   const lower = name.toLowerCase();
   if (seen.has(lower)) return 'must be given once; case does not count';
-  const reason = deniedNames.get(lower) ?? deniedPrefixes.find(([prefix]) => lower.startsWith(prefix))?.[1];
+  // Gateways of the CGI family cannot tell `_` from `-`.
+  const read = lower.replaceAll('_', '-');
+  const reason = deniedNames.get(read) ?? deniedPrefixes.find(([prefix]) => read.startsWith(prefix))?.[1];
   return reason && `must not be set: ${reason}`;
 }
 

@@ -1,3 +1,4 @@
+import { X509Certificate } from 'node:crypto';
 import { kindOf, PosthornError } from '@posthorn/core';
 import { Exchange, type OutboundResult } from './exchange.js';
 import { failure } from './failure.js';
@@ -10,7 +11,7 @@ export interface OutboundOptions {
   readonly policy?: OutboundPolicy;
   /** The whole of a request, from the look-up of the name to the last byte of the body. Default 15,000. */
   readonly timeoutMs?: number;
-  /** Look-up, TCP and TLS; half a second coarse above 1,000. Default 5,000. */
+  /** Look-up, TCP and TLS, within `timeoutMs`. Default 5,000. */
   readonly connectTimeoutMs?: number;
   /** Of an answer's headers. Default 16 KiB. */
   readonly maxHeaderBytes?: number;
@@ -51,7 +52,7 @@ export interface Outbound {
    * before anything is: `url_invalid`, `url_scheme`, `url_credentials`, `invalid_header`, `invalid_option`.
    */
   request(request: OutboundRequest): Promise<OutboundResult>;
-  /** Takes no more requests, waits for those in flight, and closes every connection. */
+  /** Takes no more requests (they end with `config`), waits for those in flight, and closes every connection. */
   close(): Promise<void>;
 }
 
@@ -105,7 +106,7 @@ export function createOutbound(options: OutboundOptions = {}): Outbound {
       } catch (error) {
         return Promise.reject(error);
       }
-      if (closed) return Promise.resolve(failure('aborted', 'the client is closed'));
+      if (closed) return Promise.resolve(failure('config', 'the client is closed'));
       if (signal?.aborted)
         return Promise.resolve(failure('aborted', 'the request was aborted by its caller'));
       const exchange = new Exchange(settings, timeoutMs, signal);
@@ -138,10 +139,23 @@ function settingsOf(options: OutboundOptions): Omit<typeof defaults, 'ca'> & { c
     throw new PosthornError('invalid_option', 'policy.allowHttp must be true or false');
   }
   const ca = typeof settings.ca === 'string' ? [settings.ca] : settings.ca;
-  if (!Array.isArray(ca) || ca.some((pem) => typeof pem !== 'string')) {
+  if (!Array.isArray(ca) || !ca.every(holdsCertificates)) {
     throw new PosthornError('invalid_option', 'ca must be a certificate in PEM, or an array of such');
   }
   return { ...settings, ca };
+}
+
+const certificates = /-----BEGIN .+?-----END [^-]*-----/gs;
+
+/** Node takes anything for an authority, and then trusts nobody more. */
+function holdsCertificates(pem: unknown): boolean {
+  if (typeof pem !== 'string') return false;
+  try {
+    for (const certificate of pem.match(certificates) ?? [pem]) new X509Certificate(certificate);
+    return true;
+  } catch {
+    return false;
+  }
 }
 
 function checkNames(options: unknown, known: object, what: string): void {
@@ -152,7 +166,7 @@ function checkNames(options: unknown, known: object, what: string): void {
   if (stranger !== undefined) {
     throw new PosthornError(
       'invalid_option',
-      `${stranger} is no ${what} option; there are ${Object.keys(known)}`,
+      `${stranger} is no ${what} option; there are ${Object.keys(known).join(', ')}`,
     );
   }
 }
@@ -167,7 +181,7 @@ const methods: ReadonlySet<string> = new Set(['GET', 'HEAD', 'POST', 'PUT', 'PAT
 
 function checkMessage(method: string, body: unknown): void {
   if (!methods.has(method))
-    throw new PosthornError('invalid_option', `method must be one of ${[...methods]}`);
+    throw new PosthornError('invalid_option', `method must be one of ${[...methods].join(', ')}`);
   if (body !== undefined && typeof body !== 'string' && !(body instanceof Uint8Array)) {
     throw new PosthornError('invalid_option', `body must be a string or bytes, not ${kindOf(body)}`);
   }

@@ -1,10 +1,11 @@
-import type { Client, Dispatcher } from 'undici';
-import { type Exchange, over } from './exchange.js';
+import type { Dispatcher } from 'undici';
+import type { Connection } from './connection.js';
+import type { Exchange } from './exchange.js';
 
-/** Makes a client and hears when it is gone, its socket closed. */
-export interface Clients {
-  open(origin: string): Client;
-  gone(client: Client): void;
+/** Makes connections, and ends them. */
+export interface Connections {
+  open(origin: string): Connection;
+  close(connection: Connection): void;
 }
 
 /** A request that waits for a connection. */
@@ -16,20 +17,20 @@ interface Turn {
 /**
  * The connections to one origin. undici's own Pool would do for requests that end well, but where one is aborted it
  * connects again at once, to a receiver that has just misbehaved; it holds on to requests that gave up waiting; and
- * it never lets go of a client. Here a client carries one request at a time, and ends with one that ends badly.
+ * it never lets go of a client. Here a connection carries one request at a time, and ends with one that ends badly.
  */
 export class Pool {
   /** Counts the uses of all pools; the smallest is the one longest unused. */
   usedAt = 0;
-  readonly #idle: Client[] = [];
+  readonly #idle: Connection[] = [];
   readonly #waiting = new Set<Turn>();
   #size = 0;
   #retired = false;
 
   constructor(
     readonly origin: string,
-    readonly connections: number,
-    readonly clients: Clients,
+    readonly maxSize: number,
+    readonly connections: Connections,
     /** Called when the last connection has been closed. */
     readonly onEmpty: () => void,
   ) {}
@@ -41,14 +42,15 @@ export class Pool {
       this.#take(kept, exchange);
       // undici looks at a kept connection until this turn of the event loop is over. With one turn more, all that
       // has arrived on it was read: an answer nobody asked for, or its end. It then connects anew.
-      setImmediate(dispatch, kept, request, exchange);
-    } else if (this.#size < this.connections) {
-      const client = this.#open();
-      this.#take(client, exchange);
-      dispatch(client, request, exchange);
+      setImmediate(send, kept, request, exchange);
+    } else if (this.#size < this.maxSize) {
+      const connection = this.#open();
+      this.#take(connection, exchange);
+      connection.send(request, exchange);
     } else {
       const turn = { request, exchange };
       this.#waiting.add(turn);
+      exchange.waited = true;
       exchange.onEnd = () => this.#waiting.delete(turn);
     }
   }
@@ -56,33 +58,35 @@ export class Pool {
   /** Closes each connection as soon as it is free and nothing waits for it. */
   retire(): void {
     this.#retired = true;
-    for (const client of this.#idle.splice(0)) this.#drop(client);
+    for (const connection of this.#idle.splice(0)) this.#drop(connection);
   }
 
-  #open(): Client {
-    const client = this.clients.open(this.origin);
+  #open(): Connection {
+    const connection = this.connections.open(this.origin);
     this.#size++;
     // The receiver closed it, or it was idle for too long. While it is busy, its exchange hears of that.
-    client.on('disconnect', () => {
-      const at = this.#idle.indexOf(client);
+    connection.onDisconnect(() => {
+      const at = this.#idle.indexOf(connection);
       if (at < 0) return;
       this.#idle.splice(at, 1);
-      this.#drop(client);
+      this.#drop(connection);
     });
-    return client;
+    return connection;
   }
 
-  #take(client: Client, exchange: Exchange): void {
+  #take(connection: Connection, exchange: Exchange): void {
+    connection.begin(exchange);
     exchange.onEnd = (reusable) => {
-      if (reusable && !(this.#retired && this.#waiting.size === 0)) this.#idle.push(client);
-      else this.#drop(client);
+      connection.end();
+      if (reusable && !(this.#retired && this.#waiting.size === 0)) this.#idle.push(connection);
+      else this.#drop(connection);
       this.#sendNext();
     };
   }
 
-  #drop(client: Client): void {
+  #drop(connection: Connection): void {
     this.#size--;
-    client.destroy(over, () => this.clients.gone(client));
+    this.connections.close(connection);
     if (this.#size === 0 && this.#waiting.size === 0) this.onEmpty();
   }
 
@@ -95,7 +99,6 @@ export class Pool {
   }
 }
 
-/** Where the exchange has ended since, the client is destroyed, and says so to an exchange that does not listen. */
-function dispatch(client: Client, request: Dispatcher.DispatchOptions, exchange: Exchange): void {
-  client.dispatch(request, exchange);
+function send(connection: Connection, request: Dispatcher.DispatchOptions, exchange: Exchange): void {
+  connection.send(request, exchange);
 }

@@ -1,12 +1,13 @@
-import { type buildConnector, Client, type Dispatcher } from 'undici';
-import type { Exchange } from './exchange.js';
-import { Pool } from './pool.js';
+import type { Dispatcher } from 'undici';
+import { Connection, type ConnectionOptions } from './connection.js';
+import { type AnswerLimits, type Exchange, maxAnswerBytes } from './exchange.js';
+import type { Connect } from './guard.js';
+import { type Connections, Pool } from './pool.js';
 
-export interface PoolsOptions {
-  readonly connect: buildConnector.connector;
+export interface PoolsOptions extends AnswerLimits {
+  readonly connect: Connect;
   readonly connections: number;
   readonly keepAliveMs: number;
-  readonly maxHeaderBytes: number;
   readonly maxOrigins: number;
 }
 
@@ -20,13 +21,14 @@ export interface Pools {
 
 export function createPools(options: PoolsOptions): Pools {
   const pools = new Map<string, Pool>();
-  const clients = new Set<Client>();
+  const open = new Set<Connection>();
   let uses = 0;
   let onClosed: (() => void) | undefined;
   let closed: Promise<void> | undefined;
 
-  const clientOptions: Client.Options = {
+  const connectionOptions: ConnectionOptions = {
     connect: options.connect,
+    maxAnswerBytes: maxAnswerBytes(options),
     // One request at a time: an answer can only be the answer to what was asked.
     pipelining: 1,
     keepAliveTimeout: options.keepAliveMs,
@@ -38,20 +40,24 @@ export function createPools(options: PoolsOptions): Pools {
     bodyTimeout: 0,
   };
 
-  function open(origin: string): Client {
-    const client = new Client(origin, clientOptions);
-    clients.add(client);
-    return client;
-  }
+  const connections: Connections = {
+    open(origin) {
+      const connection = new Connection(origin, connectionOptions);
+      open.add(connection);
+      return connection;
+    },
 
-  function gone(client: Client): void {
-    clients.delete(client);
-    if (clients.size === 0) onClosed?.();
-  }
+    close(connection) {
+      connection.close(() => {
+        open.delete(connection);
+        if (open.size === 0) onClosed?.();
+      });
+    },
+  };
 
   function add(origin: string): Pool {
     if (pools.size >= options.maxOrigins) retireLongestUnused();
-    const pool = new Pool(origin, options.connections, { open, gone }, () => {
+    const pool = new Pool(origin, options.connections, connections, () => {
       if (pools.get(origin) === pool) pools.delete(origin);
     });
     pools.set(origin, pool);
@@ -80,7 +86,7 @@ export function createPools(options: PoolsOptions): Pools {
       closed ??= new Promise((resolve) => {
         onClosed = resolve;
         for (const pool of [...pools.values()]) pool.retire();
-        if (clients.size === 0) resolve();
+        if (open.size === 0) resolve();
       });
       return closed;
     },

@@ -54,6 +54,7 @@ describe('an address', () => {
     ['https://[::1', 'url_invalid'],
     ['https://1.2.3.4.5/', 'url_invalid'],
     [`https://example.com/${'a'.repeat(2048)}`, 'url_invalid'],
+    [`https://example.com/${'é'.repeat(400)}`, 'url_invalid'],
     ['https://user:secret@example.com', 'url_credentials'],
     ['https://user@example.com', 'url_credentials'],
     ['https://@example.com', 'url_credentials'],
@@ -76,6 +77,14 @@ describe('an address', () => {
     expect(codeOf(() => allowing.checkUrl('ftp://example.com'))).toBe('url_scheme');
   });
 
+  test('that is plain HTTP is refused with how to allow it, any other scheme is not', () => {
+    expect(errorOf(() => strict.checkUrl('http://example.com')).message).toBe(
+      'url must begin with https://; allow plain HTTP with policy.allowHttp: ' +
+        'httpChannel({ outbound: { policy: { allowHttp: true } } })',
+    );
+    expect(errorOf(() => strict.checkUrl('ftp://example.com')).message).toBe('url must begin with https://');
+  });
+
   test('is never quoted when it is refused: its path may be a secret', () => {
     for (const url of ['http://example.com/canary', 'https://user:canary@example.com', 'canary canary']) {
       expect(errorOf(() => strict.checkUrl(url)).message).toMatch(/^url must (?!.*canary)/);
@@ -95,7 +104,7 @@ test('a request to a refused address rejects, and nothing is sent', async () => 
   expect(sockets).toEqual([]);
 });
 
-test('the path and the query go out as they were given', async () => {
+test('the path and the query go out as the URL standard writes them', async () => {
   const { url, requests } = await receiver((socket) => socket.write(response(200)));
   await client().request({ url: `${url}/a%2Fb/ü?q=%41&r=a+b#gone` });
   expect(requests[0]).toMatch(/^POST \/hook\/a%2Fb\/%C3%BC\?q=%41&r=a\+b HTTP\/1\.1\r\n/);

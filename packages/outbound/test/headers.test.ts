@@ -59,6 +59,8 @@ describe('headers of a tenant', () => {
     ...['Keep-Alive', 'Content-Type', 'Content-Encoding', 'User-Agent', 'Accept-Encoding', 'HTTP2-Settings'],
     ...['Proxy-Authorization', 'Proxy-Connection', 'X-Forwarded-For', 'X-Forwarded-Host', 'Forwarded', 'Via'],
     ...['webhook-id', 'Webhook-Signature', 'WEBHOOK-TIMESTAMP', 'ce-id', 'X-Real-IP'],
+    ...['True-Client-IP', 'CF-Connecting-IP', 'X-Client-IP', 'X-Original-URL', 'X-Rewrite-URL'],
+    ...['Content_Length', 'X_Forwarded_For', 'webhook_id', 'x-forwarded_host'],
     ...['Metadata-Flavor', 'X-aws-ec2-metadata-token', 'X-aws-ec2-metadata-token-ttl-seconds', 'Metadata'],
     ...['x-amz-security-token', 'X-Goog-Anything', 'x-azure-ref', 'X-FD-HealthProbe', '__proto__'],
   ])('%s is not for a tenant to set', (name) => {

@@ -1,7 +1,16 @@
 import { until } from '@posthorn/testing';
 import { describe, expect, test } from 'vitest';
 import { client } from './client.js';
-import { type Answer, answerAfter, flood, freePort, receiver, response, trickle } from './receiver.js';
+import {
+  type Answer,
+  answerAfter,
+  flood,
+  freePort,
+  receiver,
+  resetAfter,
+  response,
+  trickle,
+} from './receiver.js';
 
 const ok = response(200, 'fine');
 
@@ -99,6 +108,10 @@ describe('connections that break', () => {
       socket.end('HTTP/1.1 200 OK\r\ncontent-length: 100\r\n\r\nhalf'),
     'a reset within the body': (socket) => {
       socket.write('HTTP/1.1 200 OK\r\ncontent-length: 100\r\n\r\nhalf', () => socket.resetAndDestroy());
+    },
+    'a reset within a body that goes on until the end': (socket) => {
+      socket.write('HTTP/1.0 200 OK\r\n\r\nhalf');
+      resetAfter(socket, 50);
     },
     'chunks without an end': (socket) =>
       socket.end('HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n4\r\nhalf\r\n'),
@@ -270,8 +283,15 @@ describe('answers that are too much', () => {
       socket.end(response(200, 'a'.repeat(200_000), 'connection: close\r\n')),
     );
     const result = await client().request({ url });
-    expect(result).toMatchObject({ ok: true, status: 200, bodyTruncated: true });
+    expect(result).toMatchObject({ ok: true, status: 200, bodyTruncated: true, bodyComplete: false });
     await until(() => open() === 0);
+  });
+
+  test('a body is read as far as it is to be kept, where that is more than the cap', async () => {
+    const { url } = await receiver((socket) => socket.write(response(200, 'a'.repeat(200_000))));
+    const result = await client({ maxBodyBytes: 200_000 }).request({ url });
+    expect(result).toMatchObject({ bodyTruncated: false, bodyComplete: true });
+    expect(result).toHaveProperty('body.length', 200_000);
   });
 
   test('a body between the kept part and the cap is read to its end, and its connection is used again', async () => {
@@ -284,14 +304,46 @@ describe('answers that are too much', () => {
     expect(sockets).toHaveLength(1);
   });
 
-  test('an endless chunk extension ends at the deadline', async () => {
-    const { url, open } = await receiver((socket) => {
-      socket.write('HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n4;');
-      flood(socket, 'x'.repeat(1_000));
+  const endless: [string, string, string, object][] = [
+    [
+      'chunk extension',
+      'HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n4;',
+      'x',
+      { ok: true, status: 200, body: '', bodyComplete: false },
+    ],
+    ['empty lines before the status', '', '\r\n', { ok: false, kind: 'too_large' }],
+    ['reason phrase', 'HTTP/1.1 200 ', 'x', { ok: false, kind: 'too_large' }],
+  ];
+  test.each(endless)('endless %s: cut long before the deadline', async (_, head, part, expected) => {
+    const { url, open, sockets } = await receiver((socket) => {
+      socket.write(head);
+      flood(socket, part.repeat(10_000));
     });
-    const result = await client().request({ url, timeoutMs: 150 });
-    expect(result).toMatchObject({ ok: true, status: 200, body: '', bodyComplete: false });
+    expect(await client().request({ url, timeoutMs: 60_000 })).toMatchObject(expected);
     await until(() => open() === 0);
+    // What the operating system buffers on both sides comes on top of what is read.
+    expect(sockets[0]!.bytesWritten).toBeLessThan(20_000_000);
+  });
+
+  test('all limits reached at once are still an answer', async () => {
+    const hint = `HTTP/1.1 103 Early Hints\r\nlink: ${'x'.repeat(16_000)}\r\n\r\n`;
+    const { url, sockets } = await receiver((socket) =>
+      socket.write(hint.repeat(10) + response(200, 'a'.repeat(65_536), `x-big: ${'b'.repeat(16_000)}\r\n`)),
+    );
+    const outbound = client();
+    for (let i = 0; i < 3; i++) {
+      expect(await outbound.request({ url })).toMatchObject({ status: 200, bodyComplete: true });
+    }
+    expect(sockets).toHaveLength(1);
+  });
+
+  test('endless empty lines on an idle connection: it is closed', async () => {
+    const { url, sockets, open } = await receiver((socket) => socket.write(ok));
+    const outbound = client();
+    await outbound.request({ url });
+    flood(sockets[0]!, '\r\n'.repeat(10_000));
+    await until(() => open() === 0);
+    expect(await outbound.request({ url })).toMatchObject({ status: 200 });
   });
 
   test.each(['gzip', 'br', Array(1_000).fill('gzip').join(', ')])('%.20s is not decoded', async (coding) => {

@@ -107,3 +107,8 @@ export async function freePort(): Promise<number> {
   await once(server, 'close');
   return port;
 }
+
+/** Resets the connection after `ms`, when what was written before has been read: together, they read as its end. */
+export function resetAfter(socket: Socket, ms: number): void {
+  setTimeout(() => socket.resetAndDestroy(), ms);
+}

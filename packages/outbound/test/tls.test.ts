@@ -20,6 +20,12 @@ const tlsReceiver = (tls: TlsOptions): Promise<Receiver> =>
   receiver((socket) => socket.write(response(200, 'secure')), { tls });
 
 describe('TLS', () => {
+  test('several authorities may stand in one text', async () => {
+    const { url } = await tlsReceiver(good);
+    const outbound = client({ ca: `# ours\n${selfSigned.cert}${authority.cert}` });
+    expect(await outbound.request({ url })).toMatchObject({ ok: true, status: 200 });
+  });
+
   test('a certificate of an authority the application trusts is taken, and the connection kept', async () => {
     const { url, sockets } = await tlsReceiver(good);
     const outbound = client({ ca: authority.cert, policy: {} });
@@ -89,6 +95,38 @@ describe('TLS', () => {
     const result = await client({ connectTimeoutMs: 40 }).request({ url: `https://127.0.0.1:${port}/` });
     expect(result).toMatchObject({ ok: false, kind: 'connect_timeout' });
     await until(() => open() === 0);
+  });
+
+  test('the connect timeout is exact enough to end a request before a deadline soon after', async () => {
+    const { port } = await receiver(() => {});
+    const outbound = client({ connectTimeoutMs: 40, timeoutMs: 350 });
+    expect(await outbound.request({ url: `https://127.0.0.1:${port}/` })).toEqual({
+      ok: false,
+      kind: 'connect_timeout',
+      message: 'no connection in time (UND_ERR_CONNECT_TIMEOUT)',
+    });
+  });
+
+  test('connections still being made are closed with the requests that gave up on them', async () => {
+    const { port, open, sockets } = await receiver(() => {});
+    const outbound = client({ connections: 2, connectTimeoutMs: 60_000 });
+    const url = `https://127.0.0.1:${port}/`;
+    const requests = Array.from({ length: 10 }, () => outbound.request({ url, timeoutMs: 20 }));
+    expect((await Promise.all(requests)).map((result) => !result.ok && result.kind)).toEqual([
+      ...['connect_timeout', 'connect_timeout'],
+      ...Array(8).fill('timeout'),
+    ]);
+    await until(() => open() === 0, { timeoutMs: 2_000 });
+    // The last ones end while the client is being closed.
+    const before = sockets.length;
+    const last = [outbound.request({ url, timeoutMs: 60 }), outbound.request({ url, timeoutMs: 60 })];
+    await until(() => sockets.length === before + 2);
+    await outbound.close();
+    expect((await Promise.all(last)).map((result) => !result.ok && result.kind)).toEqual([
+      'connect_timeout',
+      'connect_timeout',
+    ]);
+    await until(() => open() === 0, { timeoutMs: 2_000 });
   });
 
   test('a connection closed within the handshake is a reset', async () => {

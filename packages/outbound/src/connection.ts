@@ -1,0 +1,85 @@
+import type { Socket } from 'node:net';
+import { Client, type Dispatcher } from 'undici';
+import { type Exchange, over } from './exchange.js';
+import type { Connect } from './guard.js';
+
+export interface ConnectionOptions extends Omit<Client.Options, 'connect'> {
+  readonly connect: Connect;
+  /** Of one answer, whatever it consists of. More is read to no end, and closes the connection. */
+  readonly maxAnswerBytes: number;
+}
+
+/**
+ * A connection to an origin: an undici client and its socket. undici knows a socket only from when it is connected;
+ * here it is held from its first moment, so that it can be closed before, and all that comes over it is counted.
+ */
+export class Connection {
+  readonly #client: Client;
+  readonly #maxAnswerBytes: number;
+  #socket: Socket | undefined;
+  #exchange: Exchange | undefined;
+  /** What had come before the exchange began. */
+  #bytesBefore = 0;
+
+  constructor(origin: string, { connect, maxAnswerBytes, ...options }: ConnectionOptions) {
+    this.#maxAnswerBytes = maxAnswerBytes;
+    this.#client = new Client(origin, {
+      ...options,
+      connect: (target, callback) => {
+        this.#bytesBefore = 0;
+        this.#socket = connect(target, (...connected) => {
+          callback(...connected);
+          // Behind undici's own listener: what is counted has been parsed.
+          connected[1]?.on('readable', () => this.#count());
+        });
+      },
+    });
+  }
+
+  /** Hears when its socket was closed, by either side. */
+  onDisconnect(listener: () => void): void {
+    this.#client.on('disconnect', listener);
+  }
+
+  /** From here on it is there for this exchange alone. */
+  begin(exchange: Exchange): void {
+    this.#exchange = exchange;
+    this.#bytesBefore = this.#socket?.bytesRead ?? 0;
+    exchange.connection = this;
+  }
+
+  /** Where the exchange has ended since, the client is destroyed, and says so to an exchange that does not listen. */
+  send(request: Dispatcher.DispatchOptions, exchange: Exchange): void {
+    this.#client.dispatch(request, exchange);
+  }
+
+  /** The exchange is over, and the connection free. */
+  end(): void {
+    this.#exchange = undefined;
+  }
+
+  /** Whether it ended by an error: what was to go on until its end is not whole, then. */
+  isBroken(): boolean {
+    return Boolean(this.#socket?.errored);
+  }
+
+  /** Closes it, connected or not. `onClosed` is called when its socket is closed. */
+  close(onClosed: () => void): void {
+    this.#client.destroy(over, () => {});
+    const socket = this.#socket;
+    if (!socket || socket.closed) {
+      onClosed();
+      return;
+    }
+    socket.once('close', onClosed);
+    socket.destroy(over);
+  }
+
+  /** undici's limits count fields and bodies, not what stands between them: endless empty lines, for instance. */
+  #count(): void {
+    const socket = this.#socket!;
+    if (socket.bytesRead - this.#bytesBefore <= this.#maxAnswerBytes) return;
+    this.#exchange?.cut();
+    socket.destroy();
+  }
+}

@@ -1,0 +1,25 @@
+import { expect, test, vi } from 'vitest';
+import { certificate } from './certificate.js';
+import { client } from './client.js';
+import { receiver, response } from './receiver.js';
+
+// Nobody has the key of an authority Node trusts, so that one of ours must stand in Node's list.
+const { known } = await vi.hoisted(async () => {
+  const { certificate } = await import('./certificate.js');
+  return { known: certificate({ name: 'Known authority' }) };
+});
+vi.mock('node:tls', async (original) => ({
+  ...(await original<typeof import('node:tls')>()),
+  rootCertificates: [known.cert],
+}));
+
+test('authorities the application adds stand beside those of Node', async () => {
+  const added = certificate({ name: 'Added authority' });
+  const outbound = client({ ca: [added.cert] });
+  for (const issuer of [known, added]) {
+    const { url } = await receiver((socket) => socket.write(response(200)), {
+      tls: certificate({ name: 'receiver', issuer, ips: ['127.0.0.1'] }),
+    });
+    expect(await outbound.request({ url })).toMatchObject({ ok: true, status: 200 });
+  }
+});
