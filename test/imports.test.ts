@@ -6,7 +6,7 @@ import { type Rule, rule } from './rule.js';
 
 /** The files of core in the order in which one reads them: each may import the ones before it, and no other. */
 const readingOrder = `
-  errors duration ids match payload secrets
+  errors door duration ids match payload secrets
   models verdict decide catalog lifecycle ports
   storage-port page options bindings send sample webhooks log
   gather publish deliver worker retention

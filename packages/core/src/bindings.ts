@@ -1,5 +1,5 @@
 import { validate } from './catalog.js';
-import { type Issue, invalidWebhook, PosthornError } from './errors.js';
+import { type Issue, invalidWebhook } from './errors.js';
 import type { Ids } from './ids.js';
 import type { ChannelBinding } from './models.js';
 import type { Channel } from './ports.js';
@@ -24,7 +24,7 @@ export async function bindingsIn<Binding extends Omit<ChannelBinding, 'id'>>(
         'invalid_webhook',
         `channels.${i}.configs`,
       );
-      if ('value' in result) return { ...binding, configs: asJson(result.value) };
+      if ('value' in result) return { ...binding, configs: asJson(result.value, i) };
       issues.push(
         ...result.issues.map(({ path, message }) => ({ path: ['channels', i, 'configs', ...path], message })),
       );
@@ -35,11 +35,11 @@ export async function bindingsIn<Binding extends Omit<ChannelBinding, 'id'>>(
   return checked;
 }
 
-function asJson(value: unknown): unknown {
+function asJson(value: unknown, i: number): unknown {
   try {
     return JSON.parse(JSON.stringify(value));
-  } catch (cause) {
-    throw new PosthornError('invalid_webhook', 'configs must have a JSON form', { cause });
+  } catch {
+    throw invalidWebhook([{ path: ['channels', i, 'configs'], message: 'must have a JSON form' }]);
   }
 }
 

@@ -1,20 +1,23 @@
 import type { StandardSchemaV1 } from '@standard-schema/spec';
 import { describeIssues, kindOf, PosthornError } from './errors.js';
 import { parseEventType } from './match.js';
-import type { RawJson } from './payload.js';
+import { RawJson } from './payload.js';
 
 /** The application's event types, each with a schema of its payload. Zod, Valibot, ArkType: any Standard Schema. */
 export type EventCatalog = Readonly<Record<string, StandardSchemaV1>>;
 
 /** What may be dispatched: the catalog's names, or any event type without one. */
-export type EventTypeOf<Catalog> = Catalog extends EventCatalog ? keyof Catalog & string : string;
+// Asked for undefined first: without strictNullChecks it extends everything.
+export type EventTypeOf<Catalog> = Catalog extends undefined ? string : keyof Catalog & string;
 
 /** What `dispatch` takes for `Type`: what the schema takes, or JSON text of it. Anything without a catalog. */
-export type PayloadOf<Catalog, Type> = Catalog extends EventCatalog
-  ? Type extends keyof Catalog
-    ? StandardSchemaV1.InferInput<Catalog[Type]> | RawJson
-    : never
-  : unknown;
+export type PayloadOf<Catalog, Type> = Catalog extends undefined
+  ? unknown
+  : Type extends keyof Catalog
+    ? Catalog[Type] extends StandardSchemaV1
+      ? StandardSchemaV1.InferInput<Catalog[Type]> | RawJson
+      : never
+    : never;
 
 /**
  * Declares the application's events; hand the result to `createDispatcher`. `dispatch` is then typed by it, and
@@ -22,6 +25,12 @@ export type PayloadOf<Catalog, Type> = Catalog extends EventCatalog
  * given, not what the schema makes of it. Throws `invalid_event_type` for a name, `invalid_option` for a schema.
  */
 export function defineEvents<const Catalog extends EventCatalog>(catalog: Catalog): Catalog {
+  if (typeof catalog !== 'object' || catalog === null) {
+    throw new PosthornError(
+      'invalid_option',
+      `defineEvents takes an object of schemas, not ${kindOf(catalog)}`,
+    );
+  }
   for (const [type, schema] of Object.entries(catalog)) {
     parseEventType(type);
     if (typeof (schema as Partial<StandardSchemaV1> | null)?.['~standard']?.validate !== 'function') {
@@ -38,7 +47,8 @@ export function defineEvents<const Catalog extends EventCatalog>(catalog: Catalo
 export async function checkPayload(catalog: EventCatalog, type: string, payload: unknown): Promise<void> {
   const schema = Object.hasOwn(catalog, type) ? catalog[type] : undefined;
   if (!schema) throw new PosthornError('unknown_event_type', `event type ${type} is not in the catalog`);
-  const result = await validate(schema, payload, 'invalid_payload', `payload of ${type}`);
+  const value = payload instanceof RawJson ? payload.parsed() : payload;
+  const result = await validate(schema, value, 'invalid_payload', `payload of ${type}`);
   if ('issues' in result) {
     throw new PosthornError(
       'invalid_payload',

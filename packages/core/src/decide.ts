@@ -1,3 +1,4 @@
+import { optionsOf } from './door.js';
 import { type Duration, toMs } from './duration.js';
 import { PosthornError } from './errors.js';
 import type { Verdict } from './verdict.js';
@@ -33,7 +34,7 @@ const hourMs = toMs('1h', 'hour');
 
 /** The options, checked. Throws `invalid_option`. */
 export function retryPolicy(options: RetryOptions = {}): RetryPolicy {
-  const { schedule = defaultSchedule, jitter = 0.2 } = options;
+  const { schedule = defaultSchedule, jitter = 0.2 } = optionsOf(options, ['schedule', 'jitter'], 'retry');
   if (!Array.isArray(schedule) || schedule.length > 100) {
     throw new PosthornError('invalid_option', 'retry.schedule must be an array of at most 100 durations');
   }

@@ -57,15 +57,21 @@ export function deliverer(options: DelivererOptions): Deliverer {
     options;
 
   // Patient, so that the results of one turn of the event loop are one write.
-  const settle = gather(write, { maxItems: maxSettlements, isPatient: true });
+  const settle = gather(
+    (settlements: readonly Settlement[]) => insist(() => deliveries.settle(settlements)),
+    {
+      maxItems: maxSettlements,
+      isPatient: true,
+    },
+  );
 
-  /** The write is insisted on, never the send: a result that is not recorded is a delivery made twice. */
-  async function write(settlements: readonly Settlement[]): Promise<readonly boolean[]> {
+  /** What is written is insisted on, what is sent never: a result that is not recorded is a delivery made twice. */
+  async function insist<Result>(onWriting: () => Promise<Result>): Promise<Result> {
     try {
-      return await deliveries.settle(settlements);
+      return await onWriting();
     } catch (error) {
       announcer.announce('error', () => error as PosthornError);
-      return pRetry(() => deliveries.settle(settlements), writeRetries);
+      return pRetry(onWriting, writeRetries);
     }
   }
 
@@ -80,8 +86,8 @@ export function deliverer(options: DelivererOptions): Deliverer {
     try {
       const [isHeld] = await settle([{ claim, next, ...(attempt && { attempt }) }]);
       if (isHeld && next.status === 'pending') onRetry(next.delayMs);
-      if (isHeld && gone !== undefined) await disable(claim.webhook, gone);
       announce(claim, isHeld ? next : { status: 'lost' }, attempt);
+      if (isHeld && gone !== undefined) await insist(() => disable(claim.webhook, gone));
     } catch (error) {
       announcer.announce('error', () => error as PosthornError);
     }
@@ -118,7 +124,7 @@ export function deliverer(options: DelivererOptions): Deliverer {
 
       return {
         claim,
-        landed: fly(),
+        landed: fly().catch((error) => announcer.announce('error', () => error)),
         end(why) {
           ended ??= why;
           sending?.end(failed('channel_error', why));

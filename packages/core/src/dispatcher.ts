@@ -1,6 +1,8 @@
 import type { EventCatalog, EventTypeOf, PayloadOf } from './catalog.js';
 import { deliverer } from './deliver.js';
-import { type Duration, toMs } from './duration.js';
+import { optionsOf } from './door.js';
+import { type Duration, maxTimerMs, toMs } from './duration.js';
+import { kindOf, PosthornError } from './errors.js';
 import { Announcer, type Lifecycle } from './lifecycle.js';
 import { type Deliveries, type Events, logOf } from './log.js';
 import type { EventDetails } from './models.js';
@@ -101,8 +103,9 @@ export function createDispatcher<Tx = never, const Catalog extends EventCatalog 
     given: readonly GivenEvent[],
     tx: Tx | undefined,
   ): Promise<readonly Dispatched[]> {
-    if (options.events) await Promise.all(given.map(check));
+    // Read first, and at once: what the caller does with the payload afterwards changes nothing.
     const events = given.map(prepare);
+    if (options.events) await Promise.all(given.map(check));
     const published = await publish(events, tx);
     for (const [i, event] of events.entries()) announceDispatched(event, published[i]!);
     return published;
@@ -119,15 +122,25 @@ export function createDispatcher<Tx = never, const Catalog extends EventCatalog 
 
   return {
     webhooks: publicWebhooks,
-    ...logOf(storage.log, () => worker.wake()),
+    ...logOf(storage.log, announcer, () => worker.wake()),
 
     async dispatch(type, payload, options) {
       if (options === undefined) return (await dispatchAll([{ type, payload }], undefined))[0]!;
+      if (typeof options !== 'object' || options === null) {
+        throw new PosthornError(
+          'invalid_option',
+          `options of dispatch must be an object, not ${kindOf(options)}`,
+        );
+      }
       const { tx, ...details } = options;
       return (await dispatchAll([{ type, payload, details }], tx))[0]!;
     },
 
-    async dispatchMany(items, { tx } = {} as TxOption<Tx>) {
+    async dispatchMany(items, options) {
+      const { tx } = optionsOf(options as { readonly tx?: Tx } | undefined, ['tx'], 'dispatchMany');
+      if (!Array.isArray(items) || items.some((item) => typeof item !== 'object' || item === null)) {
+        throw new PosthornError('invalid_option', 'dispatchMany takes an array of events, { type, payload }');
+      }
       return dispatchAll(
         items.map(({ type, payload, ...details }) => ({ type, payload, details })),
         tx,
@@ -138,8 +151,9 @@ export function createDispatcher<Tx = never, const Catalog extends EventCatalog 
       worker.start();
       retention.start();
     },
-    async stop({ grace = '10s' } = {}) {
-      const graceMs = toMs(grace, 'grace');
+    async stop(options) {
+      const { grace = '10s' } = optionsOf(options, ['grace'], 'stop');
+      const graceMs = Math.min(toMs(grace, 'grace'), maxTimerMs);
       retention.stop();
       await worker.stop(graceMs);
     },

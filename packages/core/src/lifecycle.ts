@@ -1,5 +1,5 @@
 import { EventEmitter } from 'eventemitter3';
-import { PosthornError } from './errors.js';
+import { kindOf, PosthornError } from './errors.js';
 import type { Attempt, Event, Webhook } from './models.js';
 
 /** The delivery an announcement speaks of. */
@@ -24,11 +24,11 @@ export interface Lifecycle {
   'delivery:failed': (facts: DeliveryFacts & { readonly retryInMs: number }) => void;
   /** The receiver refused it, or it was the last attempt. */
   'delivery:dead': (facts: DeliveryFacts) => void;
-  /** Its webhook no longer has the channel binding. */
+  /** By `deliveries.cancel`, or because its webhook no longer has the channel binding. */
   'delivery:cancelled': (facts: DeliveryFacts) => void;
   /** Given back by a stopping worker; another starts it at once. */
   'delivery:released': (facts: DeliveryFacts) => void;
-  /** The lease ended before the result was written: another worker sends it too. */
+  /** The lease was gone before the result was written: another worker has it, or it was cancelled meanwhile. */
   'delivery:lost': (facts: DeliveryFacts) => void;
   'webhook:created': (webhook: Webhook) => void;
   'webhook:updated': (webhook: Webhook) => void;
@@ -46,7 +46,8 @@ type Listener = (facts?: unknown) => unknown;
 /** An emitter whose listeners cannot hurt it: what one throws or rejects is announced as `error`, and the next is called. */
 export class Announcer {
   readonly #emitter = new EventEmitter<Record<string, Listener>>();
-  readonly #guarded = new WeakMap<object, Listener>();
+  /** By name, because one function may listen to several. */
+  readonly #guarded = new Map<string, WeakMap<object, Listener>>();
 
   on<Name extends keyof Lifecycle>(name: Name, listener: Lifecycle[Name]): void {
     this.#emitter.on(name, this.#guard(name, listener as Listener));
@@ -57,7 +58,7 @@ export class Announcer {
   }
 
   off<Name extends keyof Lifecycle>(name: Name, listener: Lifecycle[Name]): void {
-    const guarded = this.#guarded.get(listener);
+    const guarded = this.#guarded.get(name)?.get(listener);
     if (guarded) this.#emitter.off(name, guarded);
   }
 
@@ -68,7 +69,15 @@ export class Announcer {
   }
 
   #guard(name: string, listener: Listener): Listener {
-    const known = this.#guarded.get(listener);
+    if (typeof listener !== 'function') {
+      throw new PosthornError(
+        'invalid_option',
+        `a listener of '${name}' must be a function, not ${kindOf(listener)}`,
+      );
+    }
+    const ofName = this.#guarded.get(name) ?? new WeakMap<object, Listener>();
+    this.#guarded.set(name, ofName);
+    const known = ofName.get(listener);
     if (known) return known;
     const failed = (cause: unknown) => {
       const error = new PosthornError('listener_failed', `a listener of '${name}' threw`, { cause });
@@ -83,7 +92,7 @@ export class Announcer {
         failed(cause);
       }
     };
-    this.#guarded.set(listener, guarded);
+    ofName.set(listener, guarded);
     return guarded;
   }
 }

@@ -1,4 +1,6 @@
-import { kindOf, PosthornError } from './errors.js';
+import { optionsOf } from './door.js';
+import { PosthornError } from './errors.js';
+import type { Announcer } from './lifecycle.js';
 import { type Attempt, type Delivery, defaultTenant, type Event, type TenantOption } from './models.js';
 import { pageQuery } from './page.js';
 import type { DeliveryFilter, DeliveryLog, EventFilter, Page } from './ports.js';
@@ -26,53 +28,75 @@ export interface Deliveries {
 }
 
 /** The application's side of the log. `wake` is called when something became due. */
-export function logOf(log: DeliveryLog, wake: () => void): { events: Events; deliveries: Deliveries } {
-  async function one<Item>(what: string, id: unknown, page: Promise<Page<Item>>): Promise<Item> {
-    const [item] = typeof id === 'string' ? (await page).items : [];
-    if (!item)
-      throw new PosthornError(
-        'not_found',
-        `no ${what} has this id${typeof id === 'string' ? '' : `: it is ${kindOf(id)}`}`,
-      );
+export function logOf(
+  log: DeliveryLog,
+  announcer: Announcer,
+  wake: () => void,
+): { events: Events; deliveries: Deliveries } {
+  async function one<Item>(
+    what: string,
+    id: unknown,
+    read: (id: string) => Promise<Page<Item>>,
+  ): Promise<Item> {
+    const [item] = typeof id === 'string' ? (await read(id)).items : [];
+    if (!item) throw new PosthornError('not_found', `no ${what} has this id`);
     return item;
   }
 
-  const find = (id: string, tenantId: string): Promise<Delivery> =>
-    one('delivery', id, log.deliveries(tenantId, { id, limit: 1 }));
+  const find = (deliveryId: string, tenantId: string): Promise<Delivery> =>
+    one('delivery', deliveryId, (id) => log.deliveries(tenantId, { id, limit: 1 }));
 
   async function move(
-    id: string,
+    deliveryId: string,
     status: 'pending' | 'cancelled',
-    why: string,
-    tenantId = defaultTenant,
+    tenantId: string,
   ): Promise<Delivery> {
-    const delivery = await find(id, tenantId);
-    const [moved] = await log.setStatus(tenantId, [id], status);
-    if (!moved) throw new PosthornError('conflict', `delivery is ${delivery.status}: ${why}`);
-    return find(id, tenantId);
+    const delivery = await find(deliveryId, tenantId);
+    const [moved] = await log.setStatus(tenantId, [deliveryId], status);
+    if (moved) return find(deliveryId, tenantId);
+    const why = status === 'pending' ? 'being sent, or without its webhook' : 'final already';
+    throw new PosthornError('conflict', `delivery is ${why}; its status is ${delivery.status}`);
   }
+
+  const tenantOf = (options: TenantOption | undefined, what: string): string =>
+    optionsOf(options, ['tenantId'], what).tenantId ?? defaultTenant;
 
   return {
     events: {
-      get: (id, { tenantId = defaultTenant } = {}) =>
-        one('event', id, log.events(tenantId, { id, limit: 1 })),
-      list: async ({ tenantId = defaultTenant, ...filter } = {}) =>
-        log.events(tenantId, { ...filter, ...pageQuery(filter) }),
+      async get(eventId, options) {
+        const tenantId = tenantOf(options, 'events.get');
+        return one('event', eventId, (id) => log.events(tenantId, { id, limit: 1 }));
+      },
+      async list(options) {
+        const filter = optionsOf(options, ['tenantId', 'type', 'limit', 'cursor'], 'events.list');
+        const { tenantId = defaultTenant, ...rest } = filter;
+        return log.events(tenantId, { ...rest, ...pageQuery(rest) });
+      },
     },
     deliveries: {
-      get: (id, { tenantId = defaultTenant } = {}) => find(id, tenantId),
-      list: async ({ tenantId = defaultTenant, ...filter } = {}) =>
-        log.deliveries(tenantId, { ...filter, ...pageQuery(filter) }),
-      async attempts(id, { tenantId = defaultTenant } = {}) {
+      get: async (id, options) => find(id, tenantOf(options, 'deliveries.get')),
+      async list(options) {
+        const known = ['tenantId', 'eventId', 'webhookId', 'status', 'limit', 'cursor'] as const;
+        const { tenantId = defaultTenant, ...rest } = optionsOf(options, known, 'deliveries.list');
+        return log.deliveries(tenantId, { ...rest, ...pageQuery(rest) });
+      },
+      async attempts(id, options) {
+        const tenantId = tenantOf(options, 'deliveries.attempts');
         await find(id, tenantId);
         return log.attempts(tenantId, id);
       },
-      async retry(id, { tenantId } = {}) {
-        const delivery = await move(id, 'pending', 'it cannot be sent again now', tenantId);
+      async retry(id, options) {
+        const delivery = await move(id, 'pending', tenantOf(options, 'deliveries.retry'));
         wake();
         return delivery;
       },
-      cancel: (id, { tenantId } = {}) => move(id, 'cancelled', 'it cannot be cancelled any more', tenantId),
+      async cancel(id, options) {
+        const delivery = await move(id, 'cancelled', tenantOf(options, 'deliveries.cancel'));
+        const { id: deliveryId, tenantId, eventId, eventType, webhookId, channel } = delivery;
+        const facts = { deliveryId, tenantId, eventId, eventType, webhookId, channel, attempt: null };
+        announcer.announce('delivery:cancelled', () => facts);
+        return delivery;
+      },
     },
   };
 }

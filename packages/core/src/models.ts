@@ -1,5 +1,4 @@
 import { z } from 'zod';
-import { describeIssues, PosthornError } from './errors.js';
 import { grammarFault } from './match.js';
 
 /*
@@ -85,7 +84,7 @@ export const webhookSchema = z.strictObject({
   /** Moves when name, event types, channels or `isActive` change, and only then. */
   updatedAt: z.date(),
 });
-export type Webhook = Readonly<z.infer<typeof webhookSchema>> & {
+export type Webhook = Readonly<Omit<z.infer<typeof webhookSchema>, 'eventTypes' | 'channels'>> & {
   readonly eventTypes: readonly string[];
   readonly channels: readonly ChannelBinding[];
 };
@@ -215,21 +214,3 @@ export const attemptSchema = z.strictObject({
   response: z.string().nullable(),
 });
 export type Attempt = Readonly<z.infer<typeof attemptSchema>>;
-
-/** `value` as `schema` has it, or a {@link PosthornError} that names each wrong field of `what`. */
-export function parse<T>(
-  schema: z.ZodType<T>,
-  value: unknown,
-  code: 'invalid_webhook' | 'invalid_option',
-  what: string,
-): T {
-  const result = schema.safeParse(value);
-  if (result.success) return result.data;
-  const issues = result.error.issues.flatMap((issue) => {
-    const path = issue.path.map((key) => (typeof key === 'symbol' ? String(key) : key));
-    return issue.code === 'unrecognized_keys'
-      ? issue.keys.map((key) => ({ path: [...path, key], message: 'is no field of it' }))
-      : [{ path, message: issue.message }];
-  });
-  throw new PosthornError(code, `invalid ${what}: ${describeIssues(issues)}`, { issues });
-}

@@ -1,10 +1,10 @@
 import { z } from 'zod';
 import type { EventCatalog } from './catalog.js';
 import { type RetryOptions, type RetryPolicy, retryPolicy } from './decide.js';
+import { parse } from './door.js';
 import { type Duration, maxTimerMs, toMs } from './duration.js';
 import { kindOf, PosthornError } from './errors.js';
 import { createIds, type Ids } from './ids.js';
-import { parse } from './models.js';
 import type { Channel, Storage } from './ports.js';
 
 export interface DispatcherOptions<

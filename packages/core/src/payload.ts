@@ -9,6 +9,15 @@ export class RawJson {
   constructor(text: string) {
     this.text = text;
   }
+
+  /** Throws `invalid_payload` where the text is no JSON. */
+  parsed(): unknown {
+    try {
+      return JSON.parse(this.text);
+    } catch (cause) {
+      throw invalid('payload text must be JSON', cause);
+    }
+  }
 }
 
 const utf8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
@@ -58,13 +67,7 @@ export function payloadText(payload: unknown, limits: PayloadLimits): string {
     );
   }
   if (isDeeperThan(text, limits.maxDepth)) throw tooDeep(limits.maxDepth);
-  if (payload instanceof RawJson) {
-    try {
-      JSON.parse(text);
-    } catch (cause) {
-      throw invalid('payload text must be JSON', cause);
-    }
-  }
+  if (payload instanceof RawJson) payload.parsed();
   return text;
 }
 

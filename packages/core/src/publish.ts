@@ -1,11 +1,12 @@
 import { createHash } from 'node:crypto';
 import { checkPayload, type EventCatalog } from './catalog.js';
+import { parse } from './door.js';
 import { isPosthornError } from './errors.js';
 import { gather } from './gather.js';
 import type { Ids } from './ids.js';
 import { matchKeys } from './match.js';
-import { type EventDetails, eventDetailsSchema, parse } from './models.js';
-import { type PayloadLimits, payloadText, RawJson } from './payload.js';
+import { type EventDetails, eventDetailsSchema } from './models.js';
+import { type PayloadLimits, payloadText } from './payload.js';
 import type { Claim, ClaimOptions, DeliveryStore, NewEvent, Published } from './ports.js';
 
 /** An event as the application gives it. */
@@ -58,12 +59,7 @@ export function publisher<Tx>(options: PublisherOptions<Tx>): Publisher<Tx> {
   }
 
   async function check({ type, payload }: GivenEvent): Promise<void> {
-    if (!catalog) return;
-    await checkPayload(
-      catalog,
-      type,
-      payload instanceof RawJson ? JSON.parse(payloadText(payload, limits)) : payload,
-    );
+    if (catalog) await checkPayload(catalog, type, payload);
   }
 
   function prepare({ type, payload, details }: GivenEvent): NewEvent {

@@ -5,6 +5,9 @@ import type { Channel, WebhookRecord } from './ports.js';
 import { ClaimedMessage, send } from './send.js';
 import type { Verdict } from './verdict.js';
 
+/** What a sample is called; it need not be in a catalog. */
+export const sampleType = 'webhook.test';
+
 /** What to send as a sample. */
 export interface Sample {
   /** Default `webhook.test`, which need not be in the catalog; any other must be, and its payload must fit. */
@@ -31,7 +34,7 @@ export interface SampleOptions {
 /** Sends a sample to each channel binding of a webhook, as a delivery would, but past the storage. */
 export function sendSample(
   { channels: bindings, ...webhook }: WebhookRecord,
-  { type = 'webhook.test', payload = { test: true } }: Sample,
+  { type = sampleType, payload = { test: true } }: Sample,
   { channels, limits, attemptDeadlineMs, ids, now }: SampleOptions,
 ): Promise<readonly TestResult[]> {
   const startedAt = new Date(now());

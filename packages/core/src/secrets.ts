@@ -12,6 +12,7 @@ export type SecretKind = 'v1' | 'v1a';
 /** A new secret from the system's random source. */
 export function createSecret(kind: SecretKind = 'v1'): string {
   if (kind === 'v1') return `whsec_${randomBytes(32).toString('base64')}`;
+  if (kind !== 'v1a') throw new PosthornError('invalid_option', 'kind of a secret must be v1 or v1a');
   const { d, x } = generateKeyPairSync('ed25519').privateKey.export({ format: 'jwk' });
   return `whsk_${Buffer.concat([Buffer.from(d!, 'base64url'), Buffer.from(x!, 'base64url')]).toString('base64')}`;
 }

@@ -1,4 +1,3 @@
-import { getEventListeners } from 'node:events';
 import { maxTimerMs } from './duration.js';
 import { kindOf } from './errors.js';
 import { type Attempt, type Event, failureKindSchema, outcomeSchema } from './models.js';
@@ -48,15 +47,6 @@ export interface Sending {
   end(verdict: Verdict): void;
 }
 
-/** An AbortSignal costs as much as a signature: one that nobody listens to any more serves again. */
-const spareControllers: AbortController[] = [];
-
-function giveBack(controller: AbortController): void {
-  const { signal } = controller;
-  const isUnused = !signal.aborted && getEventListeners(signal, 'abort').length === 0;
-  if (isUnused && spareControllers.length < 1_000) spareControllers.push(controller);
-}
-
 /**
  * Hands the message to its channel. Ends at the deadline at the latest, whether the channel heeds the signal or not.
  */
@@ -68,24 +58,25 @@ export function send(message: Message, channel: Channel | undefined, attemptDead
   } catch (error) {
     return notSent(thrown(error));
   }
-  if (!(deadlineMs > 0 && deadlineMs <= maxTimerMs)) {
+  if (!(typeof deadlineMs === 'number' && deadlineMs > 0 && deadlineMs <= maxTimerMs)) {
     return notSent(failed('channel_error', 'its deadlineMs is no time that one can wait'));
   }
-  const controller = spareControllers.pop() ?? new AbortController();
+  const controller = new AbortController();
   let end!: (verdict: Verdict) => void;
   const verdict = new Promise<Verdict>((resolve) => {
     let isOver = false;
-    const settle = (value: Verdict, isOurs: boolean) => {
-      if (isOver) return;
+    const settle = (value: Verdict) => {
       isOver = true;
       clearTimeout(timer);
       resolve(value);
-      if (isOurs) controller.abort();
-      else giveBack(controller);
     };
-    end = (ours) => settle(ours, true);
+    end = (ours) => {
+      if (isOver) return;
+      settle(ours);
+      controller.abort();
+    };
     const timer = setTimeout(() => end(failed('timeout', `no result within ${deadlineMs} ms`)), deadlineMs);
-    void said(channel, message, controller.signal).then((theirs) => settle(theirs, false));
+    void said(channel, message, controller.signal).then(settle);
   });
   return { verdict, end };
 }
@@ -101,11 +92,14 @@ async function said(channel: Channel, message: Message, signal: AbortSignal): Pr
   }
 }
 
-const thrown = (error: unknown): Verdict =>
-  failed(
-    'channel_error',
-    error instanceof Error ? `${error.name}: ${error.message}` : `it threw ${kindOf(error)}`,
-  );
+function thrown(error: unknown): Verdict {
+  try {
+    if (error instanceof Error) return failed('channel_error', `${error.name}: ${error.message}`);
+  } catch {
+    // An error that cannot even be read.
+  }
+  return failed('channel_error', `it threw ${kindOf(error)}`);
+}
 
 /** A channel is other people's code: its answer is checked, and cut to what may be stored. */
 function checked(verdict: Verdict): Verdict {
@@ -124,7 +118,10 @@ function checked(verdict: Verdict): Verdict {
 
 /** The beginning of `text`, without half a character at its end: no database takes a lone surrogate. */
 function cut(text: string, length: number): string {
-  return text.slice(0, length).replace(/[\ud800-\udbff]$/, '');
+  if (text.length <= length) return text;
+  const beginning = text.slice(0, length).replace(/[\ud800-\udbff]$/, '');
+  // Written and read once: a slice would keep the whole text alive.
+  return Buffer.from(beginning).toString();
 }
 
 const outcomes: ReadonlySet<unknown> = new Set(outcomeSchema.options);

@@ -1,13 +1,13 @@
 import { isDeepStrictEqual } from 'node:util';
 import { bindingsIn, identified } from './bindings.js';
 import { checkPayload, type EventCatalog } from './catalog.js';
+import { optionsOf, parse } from './door.js';
 import { type Duration, toMs } from './duration.js';
 import { invalidWebhook, PosthornError } from './errors.js';
 import type { Announcer } from './lifecycle.js';
 import { matchKeys } from './match.js';
 import {
   defaultTenant,
-  parse,
   type TenantOption,
   type Webhook,
   type WebhookInput,
@@ -17,7 +17,7 @@ import {
 } from './models.js';
 import { pageQuery } from './page.js';
 import type { Page, PageQuery, WebhookChange, WebhookRecord, WebhookStore } from './ports.js';
-import { type Sample, type SampleOptions, sendSample, type TestResult } from './sample.js';
+import { type Sample, type SampleOptions, sampleType, sendSample, type TestResult } from './sample.js';
 import { createSecret, parseSecret, type SecretKind } from './secrets.js';
 
 export interface WebhookListOptions extends TenantOption, Partial<PageQuery> {
@@ -70,6 +70,7 @@ export interface WebhooksOptions<Tx> extends SampleOptions {
 }
 
 const maxOldSecrets = 10;
+const maxOverlapMs = toMs('365d', 'overlap');
 
 /** Webhooks, and what the engine itself does to one. */
 export interface ManagedWebhooks extends Webhooks {
@@ -77,8 +78,8 @@ export interface ManagedWebhooks extends Webhooks {
   disable(webhook: Pick<Webhook, 'id' | 'tenantId'>, reason: string): Promise<void>;
 }
 
-export function managedWebhooks<Tx>(options: WebhooksOptions<Tx>): ManagedWebhooks {
-  const { store, channels, catalog, ids, now, announcer, wake } = options;
+export function managedWebhooks<Tx>(context: WebhooksOptions<Tx>): ManagedWebhooks {
+  const { store, channels, catalog, ids, now, announcer, wake } = context;
 
   async function find(webhookId: string, tenantId = defaultTenant): Promise<WebhookRecord> {
     const record = await store.get(tenantId, webhookId);
@@ -122,11 +123,14 @@ export function managedWebhooks<Tx>(options: WebhooksOptions<Tx>): ManagedWebhoo
       return webhook;
     },
 
-    async get(webhookId, { tenantId } = {}) {
+    async get(webhookId, options) {
+      const { tenantId } = optionsOf(options, ['tenantId'], 'webhooks.get');
       return withoutSecrets(await find(webhookId, tenantId));
     },
 
-    async list({ tenantId = defaultTenant, eventType, ...filter } = {}) {
+    async list(options) {
+      const known = ['tenantId', 'isActive', 'eventType', 'limit', 'cursor'] as const;
+      const { tenantId = defaultTenant, eventType, ...filter } = optionsOf(options, known, 'webhooks.list');
       const page = await store.list(tenantId, {
         ...pageQuery(filter),
         ...(eventType !== undefined && { keys: matchKeys(eventType) }),
@@ -135,7 +139,8 @@ export function managedWebhooks<Tx>(options: WebhooksOptions<Tx>): ManagedWebhoo
       return { ...page, items: page.items.map(withoutSecrets) };
     },
 
-    async update(webhookId, patch, { tenantId, version } = {}) {
+    async update(webhookId, patch, options) {
+      const { tenantId, version } = optionsOf(options, ['tenantId', 'version'], 'webhooks.update');
       const given = parse(webhookPatchSchema, patch, 'invalid_webhook', 'webhook');
       if (given.eventTypes) checkNames(given.eventTypes, catalog);
       const bound = given.channels && (await bindingsIn(given.channels, channels));
@@ -162,20 +167,32 @@ export function managedWebhooks<Tx>(options: WebhooksOptions<Tx>): ManagedWebhoo
       return webhook;
     },
 
-    async delete(webhookId, { tenantId = defaultTenant } = {}) {
+    async delete(webhookId, options) {
+      const { tenantId = defaultTenant } = optionsOf(options, ['tenantId'], 'webhooks.delete');
       const isDeleted = await store.delete(tenantId, webhookId);
       if (isDeleted) announcer.announce('webhook:deleted', () => ({ tenantId, webhookId }));
       return isDeleted;
     },
 
-    async revealSecret(webhookId, { tenantId } = {}) {
+    async revealSecret(webhookId, options) {
+      const { tenantId } = optionsOf(options, ['tenantId'], 'webhooks.revealSecret');
       const { secrets } = await find(webhookId, tenantId);
       return secrets[0]!.key;
     },
 
-    async rotateSecret(webhookId, { tenantId, kind, secret = createSecret(kind), overlap = '24h' } = {}) {
+    async rotateSecret(webhookId, options) {
+      const known = ['tenantId', 'secret', 'kind', 'overlap'] as const;
+      const {
+        tenantId,
+        kind,
+        secret = createSecret(kind),
+        overlap = '24h',
+      } = optionsOf(options, known, 'rotateSecret');
       parseSecret(secret);
-      const expiresAt = new Date(now() + toMs(overlap, 'overlap'));
+      const overlapMs = toMs(overlap, 'overlap');
+      if (overlapMs > maxOverlapMs)
+        throw new PosthornError('invalid_option', 'overlap must be at most 365 days');
+      const expiresAt = new Date(now() + overlapMs);
       await change(webhookId, tenantId, ({ secrets }) => {
         const old = secrets
           .map(({ key, expiresAt: end }) => ({ key, expiresAt: end ?? expiresAt }))
@@ -191,9 +208,11 @@ export function managedWebhooks<Tx>(options: WebhooksOptions<Tx>): ManagedWebhoo
       return secret;
     },
 
-    async test(webhookId, { tenantId, ...sample } = {}) {
-      if (catalog && sample.type !== undefined) await checkPayload(catalog, sample.type, sample.payload);
-      return sendSample(await find(webhookId, tenantId), sample, options);
+    async test(webhookId, options) {
+      const { tenantId, ...sample } = optionsOf(options, ['tenantId', 'type', 'payload'], 'webhooks.test');
+      const { type = sampleType, payload } = sample;
+      if (catalog && type !== sampleType) await checkPayload(catalog, type, payload);
+      return sendSample(await find(webhookId, tenantId), sample, context);
     },
 
     async disable({ id, tenantId }, reason) {

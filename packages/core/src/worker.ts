@@ -29,6 +29,7 @@ export class Worker {
   /** Flights whose lease has seen a heartbeat. */
   #aging = new Set<Flight>();
   #isRunning = false;
+  #wasStarted = false;
   #stopping: Promise<void> | undefined;
   #drains: Drain[] = [];
   #onIdle: (() => void)[] = [];
@@ -39,6 +40,8 @@ export class Worker {
   #isOnHold = false;
   #poll: NodeJS.Timeout | undefined;
   #heartbeat: NodeJS.Timeout | undefined;
+  /** Runs once deliveries were released. */
+  #patience: NodeJS.Timeout | undefined;
 
   constructor(options: WorkerOptions) {
     this.#options = options;
@@ -47,19 +50,23 @@ export class Worker {
   start(): void {
     if (this.#isRunning) return;
     this.#isRunning = true;
+    this.#wasStarted = true;
     this.#poll = setInterval(() => this.#again(), this.#options.pollMs);
     this.#options.announcer.announce('worker:started');
     this.#again();
   }
 
-  /** Claims no more, waits `graceMs` for what is under way, and gives back the rest. */
+  /** Claims no more, waits `graceMs` for what is under way, and gives back the rest. A second call may be less patient. */
   stop(graceMs: number): Promise<void> {
-    this.#stopping ??= this.#stop(graceMs).finally(() => {
+    this.#isRunning = false;
+    clearInterval(this.#poll);
+    this.#stopping ??= this.#untilIdle().finally(() => {
       this.#stopping = undefined;
       // Whoever wanted to start or drain meanwhile.
       this.#again();
     });
-    return this.#stopping;
+    const grace = setTimeout(() => this.#release(), graceMs);
+    return this.#stopping.finally(() => clearTimeout(grace));
   }
 
   /** Resolves when nothing is due and nothing under way, or the worker was stopped. Rejects where a claim fails. */
@@ -130,7 +137,7 @@ export class Worker {
     this.#shouldLook = false;
     let claims: readonly Claim[] = [];
     try {
-      claims = await this.#options.deliveries.claim(ask);
+      claims = [...(await this.#options.deliveries.claim(ask))];
       this.#shouldLook ||= claims.length > 0;
     } catch (error) {
       this.#isOnHold = true;
@@ -171,28 +178,19 @@ export class Worker {
     }
   }
 
-  async #stop(graceMs: number): Promise<void> {
-    const wasRunning = this.#isRunning;
-    this.#isRunning = false;
-    clearInterval(this.#poll);
-    if (!(await this.#isIdleWithin(graceMs))) {
-      for (const flight of this.#flights) flight.end('released');
-      // A storage that hangs is not waited for beyond the lease: then what is under way is anybody's.
-      await this.#isIdleWithin(this.#options.leaseMs);
-    }
+  async #untilIdle(): Promise<void> {
+    await this.#idle();
+    clearTimeout(this.#patience);
+    this.#patience = undefined;
     this.#endDrains();
-    if (wasRunning) this.#options.announcer.announce('worker:stopped');
+    if (this.#wasStarted) this.#options.announcer.announce('worker:stopped');
+    this.#wasStarted = this.#isRunning;
   }
 
-  /** Waits until nothing is under way, at most `ms`, and says whether that came about. */
-  async #isIdleWithin(ms: number): Promise<boolean> {
-    let timer: NodeJS.Timeout | undefined;
-    const tooLong = new Promise<void>((resolve) => {
-      timer = setTimeout(resolve, ms);
-    });
-    await Promise.race([this.#idle(), tooLong]);
-    clearTimeout(timer);
-    return this.#isIdle;
+  #release(): void {
+    for (const flight of this.#flights) flight.end('released');
+    // A storage that hangs is not waited for beyond the lease: then what is under way is anybody's.
+    this.#patience ??= setTimeout(() => this.#endIdleWaits(), this.#options.leaseMs);
   }
 
   #idle(): Promise<void> {
@@ -203,7 +201,11 @@ export class Worker {
   }
 
   #checkIdle(): void {
-    if (this.#isIdle) for (const resolve of this.#onIdle.splice(0)) resolve();
+    if (this.#isIdle) this.#endIdleWaits();
+  }
+
+  #endIdleWaits(): void {
+    for (const resolve of this.#onIdle.splice(0)) resolve();
   }
 
   #endDrains(): void {

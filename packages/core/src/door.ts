@@ -1,0 +1,44 @@
+import type { z } from 'zod';
+import { describeIssues, kindOf, PosthornError } from './errors.js';
+
+/*
+ * What comes in from the application is checked here, once: from then on types are true.
+ */
+
+/** `value` as `schema` has it, or a {@link PosthornError} that names each wrong field of `what`. */
+export function parse<T>(
+  schema: z.ZodType<T>,
+  value: unknown,
+  code: 'invalid_webhook' | 'invalid_option',
+  what: string,
+): T {
+  const result = schema.safeParse(value);
+  if (result.success) return result.data;
+  const issues = result.error.issues.flatMap((issue) => {
+    const path = issue.path.map((key) => (typeof key === 'symbol' ? String(key) : key));
+    return issue.code === 'unrecognized_keys'
+      ? issue.keys.map((key) => ({ path: [...path, key], message: 'is no field of it' }))
+      : [{ path, message: issue.message }];
+  });
+  throw new PosthornError(code, `invalid ${what}: ${describeIssues(issues)}`, { issues });
+}
+
+/** `options`, or none; throws `invalid_option` for what is no object, and for a name that nobody knows: it would do nothing. */
+export function optionsOf<Options extends object>(
+  options: Options | undefined,
+  known: readonly (keyof Options & string)[],
+  what: string,
+): Options | Record<string, never> {
+  if (options === undefined) return {};
+  if (typeof options !== 'object' || options === null || Array.isArray(options)) {
+    throw new PosthornError('invalid_option', `options of ${what} must be an object, not ${kindOf(options)}`);
+  }
+  const unknown = Object.keys(options).find((name) => !(known as readonly string[]).includes(name));
+  if (unknown !== undefined) {
+    throw new PosthornError(
+      'invalid_option',
+      `${what} has no option ${unknown}; there is ${known.join(', ')}`,
+    );
+  }
+  return options;
+}
