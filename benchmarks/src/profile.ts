@@ -28,6 +28,8 @@ export async function profile(run: () => Promise<void>): Promise<Record<string, 
 
 function partOf(functionName: string, url: string): string {
   if (functionName === '(garbage collector)') return 'garbage collection';
+  if (/stringify|toISOString|payloadText|^write$/.test(functionName) && !url.includes('/undici/'))
+    return 'serialise';
   const ours = /packages\/([a-z-]+)\//.exec(url)?.[1];
   if (ours) return ours;
   if (url.includes('/undici/')) return 'undici';

@@ -1,4 +1,4 @@
-import { mkdtemp, readFile } from 'node:fs/promises';
+import { mkdtemp, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createDispatcher } from '@posthorn/core';
@@ -18,3 +18,4 @@ await dispatcher.dispatch('order.shipped', { orderId: 'o1' });
 await dispatcher.drain();
 
 console.log(await readFile(join(folder, 'orders.ndjson'), 'utf8'));
+await rm(folder, { recursive: true });

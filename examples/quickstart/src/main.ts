@@ -1,5 +1,6 @@
 import { fork } from 'node:child_process';
 import { once } from 'node:events';
+import { setTimeout as setTimer } from 'node:timers';
 import { setTimeout } from 'node:timers/promises';
 import { httpChannel } from '@posthorn/channel-http';
 import { createDispatcher, matches } from '@posthorn/core';
@@ -65,6 +66,10 @@ dispatcher.on('delivery:dead', () => {
 });
 
 dispatcher.start();
+const tooLong = setTimer(() => {
+  console.error('✗ not everything was delivered within a minute');
+  process.exit(1);
+}, 60_000);
 const allDone = new Promise<void>((resolve) => {
   const check = () => latencies.length + counts.dead === total && resolve();
   dispatcher.on('delivery:delivered', check).on('delivery:dead', check);
@@ -78,6 +83,7 @@ for (const { type, payload } of githubEvents) {
   await setTimeout(2); // events happen one after the other
 }
 await allDone;
+clearTimeout(tooLong);
 await dispatcher.stop();
 
 receiver.send({ report: true });

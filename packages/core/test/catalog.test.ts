@@ -71,6 +71,8 @@ describe('a catalog', () => {
     const { dispatcher } = await application();
     const { id } = (await dispatcher.webhooks.list()).items[0]!;
     expect(await dispatcher.webhooks.test(id)).toMatchObject([{ verdict: { outcome: 'delivered' } }]);
+    await dispatcher.webhooks.test(id, { type: 'object.created', payload: rawJson('{"objectId":"o1"}') });
+    await dispatcher.webhooks.test(id, { type: 'webhook.test', payload: 1 });
     const wrong = { type: 'object.created', payload: { objectId: 1 } };
     await expect(dispatcher.webhooks.test(id, wrong)).rejects.toMatchObject({ code: 'invalid_payload' });
     await expect(dispatcher.webhooks.test(id, { type: 'other' })).rejects.toMatchObject({
@@ -85,6 +87,16 @@ describe('a catalog', () => {
       dispatcher.webhooks.create({ name: 'w', eventTypes: ['object.*', 'object.moved'], channels }),
     ).rejects.toMatchObject({ code: 'invalid_webhook', issues: [{ path: ['eventTypes', 1] }] });
     await dispatcher.webhooks.create({ name: 'w', eventTypes: ['other.*'], channels });
+  });
+
+  test('reads the payload at once: what is done with it afterwards changes nothing', async () => {
+    const { dispatcher, channel } = await application();
+    const payload = { objectId: 'o1' };
+    const dispatched = dispatcher.dispatch('object.created', payload);
+    payload.objectId = 7 as never;
+    await dispatched;
+    await dispatcher.drain();
+    expect(channel.deliveries[0]?.payload).toEqual({ objectId: 'o1' });
   });
 
   test('turns what a schema throws into a typed error', async () => {

@@ -93,6 +93,35 @@ describe('dispatch', () => {
   });
 });
 
+describe("the caller's transaction", () => {
+  test('goes to the storage, alone: nobody else joins it, and nothing is handed off', async () => {
+    const storage = memoryStorage();
+    const calls: [number, unknown][] = [];
+    const transactional: Storage<{ readonly name: string }> = {
+      ...storage,
+      deliveries: {
+        ...storage.deliveries,
+        publish(events, options = {}) {
+          calls.push([events.length, options]);
+          return storage.deliveries.publish(events);
+        },
+      },
+    } as Storage<{ readonly name: string }>;
+    const dispatcher = createDispatcher({ storage: transactional, channels: [] });
+    const tx = { name: 'tx' };
+    await Promise.all([
+      dispatcher.dispatch('a', 1, { tx }),
+      dispatcher.dispatch('a', 2, { tx }),
+      dispatcher.dispatchMany([{ type: 'a', payload: 3 }], { tx }),
+      dispatcher.dispatch('a', 4),
+    ]);
+    expect(calls.filter(([, options]) => (options as { tx?: unknown }).tx === tx)).toEqual(
+      Array(3).fill([1, { tx }]),
+    );
+    expect(calls).toHaveLength(4);
+  });
+});
+
 describe('an idempotency key', () => {
   test('makes the same event again the first result again', async () => {
     const { dispatcher, channel } = await application();

@@ -84,6 +84,48 @@ test('a listener that throws hurts neither a delivery nor the next listener', as
   expect((await dispatcher.deliveries.list()).items).toMatchObject([{ status: 'delivered' }]);
 });
 
+test('one function may listen to several announcements, and throw at each', async () => {
+  const dispatcher = testDispatcher({ channels: [recordingChannel()] });
+  const heard: unknown[] = [];
+  const warnings: Error[] = [];
+  const onWarning = (warning: Error) => void warnings.push(warning);
+  process.on('warning', onWarning);
+  const listener = (facts: unknown) => {
+    heard.push(facts);
+    throw new Error('always');
+  };
+  dispatcher.on('delivery:delivered', listener).on('error', listener);
+  await dispatcher.webhooks.create(toAll);
+  await dispatcher.dispatch('a', 1);
+  await dispatcher.drain();
+  expect(heard).toHaveLength(2);
+  expect(heard[1]).toMatchObject({ message: "a listener of 'delivery:delivered' threw" });
+  await until(() => warnings.some(({ message }) => message === "a listener of 'error' threw"));
+  process.off('warning', onWarning);
+  dispatcher.off('delivery:delivered', listener);
+  await dispatcher.dispatch('a', 1);
+  await dispatcher.drain();
+  expect(heard).toHaveLength(2);
+});
+
+test('what is no function cannot listen', () => {
+  const dispatcher = testDispatcher({ channels: [] });
+  expect(() => dispatcher.on('error', 'x' as never)).toThrow(
+    expect.objectContaining({ code: 'invalid_option' }),
+  );
+});
+
+test('a cancelled delivery is announced', async () => {
+  const dispatcher = testDispatcher({ channels: [recordingChannel()] });
+  const cancelled: unknown[] = [];
+  dispatcher.on('delivery:cancelled', (facts) => void cancelled.push(facts));
+  await dispatcher.webhooks.create(toAll);
+  await dispatcher.dispatch('a', 1);
+  const { id } = (await dispatcher.deliveries.list()).items[0]!;
+  await dispatcher.deliveries.cancel(id);
+  expect(cancelled).toMatchObject([{ deliveryId: id, eventType: 'a', channel: 'webhook', attempt: null }]);
+});
+
 test('an error that nobody listens for is a warning of the process, and never an exception', async () => {
   const warnings: Error[] = [];
   const onWarning = (warning: Error) => void warnings.push(warning);

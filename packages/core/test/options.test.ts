@@ -1,4 +1,4 @@
-import { createDispatcher, type DispatcherOptions } from '@posthorn/core';
+import { createDispatcher, type Dispatcher, type DispatcherOptions } from '@posthorn/core';
 import { memoryStorage } from '@posthorn/storage-memory';
 import { recordingChannel } from '@posthorn/testing';
 import { expect, test } from 'vitest';
@@ -17,6 +17,7 @@ test.each<[string, object, string]>([
   ['an interval that is none', { pollInterval: 'soon' }, 'pollInterval'],
   ['a payload limit of half a byte', { maxPayloadBytes: 0.5 }, 'maxPayloadBytes'],
   ['a negative retention', { retention: -1 }, 'retention'],
+  ['a misspelt retry option', { retry: { shedule: [] } }, 'shedule'],
 ])('%s is refused by name', (_, options, message) => {
   const given = { storage: memoryStorage(), channels: [], ...options } as unknown as DispatcherOptions;
   expect(() => createDispatcher(given)).toThrow(
@@ -28,6 +29,36 @@ test('what is no object is refused', () => {
   expect(() => createDispatcher(undefined as never)).toThrow(
     expect.objectContaining({ code: 'invalid_option' }),
   );
+});
+
+test.each<[string, (dispatcher: Dispatcher) => unknown]>([
+  ['dispatch', (d) => d.dispatch('a', 1, null as never)],
+  ['dispatchMany', (d) => d.dispatchMany([{ type: 'a', payload: 1 }], { tenantId: 'acme' } as never)],
+  ['dispatchMany of what is no list', (d) => d.dispatchMany('ab' as never)],
+  ['dispatchMany of null', (d) => d.dispatchMany([null as never])],
+  ['stop', (d) => d.stop({ graceMs: 5 } as never)],
+  ['stop of null', (d) => d.stop(null as never)],
+  ['webhooks.get', (d) => d.webhooks.get('wh_0000000000', { tenant: 'x' } as never)],
+  ['webhooks.list', (d) => d.webhooks.list({ active: true } as never)],
+  ['webhooks.delete', (d) => d.webhooks.delete('wh_0000000000', null as never)],
+  [
+    'webhooks.rotateSecret',
+    (d) => d.webhooks.rotateSecret('wh_0000000000', { overlap: Number.MAX_SAFE_INTEGER }),
+  ],
+  [
+    'webhooks.rotateSecret of another kind',
+    (d) => d.webhooks.rotateSecret('wh_0000000000', { kind: 'v2' as never }),
+  ],
+  ['deliveries.list', (d) => d.deliveries.list({ webhookID: 'x' } as never)],
+  ['deliveries.get', (d) => d.deliveries.get('dlv_x', null as never)],
+  ['deliveries.cancel', (d) => d.deliveries.cancel('dlv_x', null as never)],
+  ['events.get', (d) => d.events.get('evt_x', null as never)],
+  ['events.list', (d) => d.events.list({ kind: 'a' } as never)],
+])('options of %s that do nothing are refused, by a rejection', async (_, call) => {
+  const dispatcher = createDispatcher({ storage: memoryStorage(), channels: [] });
+  const result = call(dispatcher);
+  expect(result).toBeInstanceOf(Promise);
+  await expect(result).rejects.toMatchObject({ code: 'invalid_option' });
 });
 
 test('an option that is undefined has its default', () => {

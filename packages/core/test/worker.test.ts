@@ -288,6 +288,11 @@ describe('an attempt', () => {
     ],
     ['throws what is no error', () => Promise.reject('text'), 'it threw a string'],
     [
+      'throws an error that cannot be read',
+      () => Promise.reject(Object.assign(new Error(), { message: Symbol('s') })),
+      'it threw an object',
+    ],
+    [
       'answers nothing',
       () => Promise.resolve(undefined as never),
       'it returned undefined that is no verdict',
@@ -492,6 +497,30 @@ describe('stopping', () => {
     expect(channel.deliveries).toHaveLength(2);
   });
 
+  test('again, after a start in between, stops again', async () => {
+    const channel = recordingChannel();
+    const dispatcher = createDispatcher({ storage: memoryStorage(), channels: [channel], pollInterval: 5 });
+    await dispatcher.webhooks.create(toAll);
+    dispatcher.start();
+    const first = dispatcher.stop();
+    dispatcher.start();
+    await Promise.all([first, dispatcher.stop()]);
+    await dispatcher.dispatch('a', 1);
+    let turns = 0;
+    await until(() => ++turns > 10);
+    expect(channel.attempts).toEqual([]);
+  });
+
+  test('may be hurried by a second call', async () => {
+    const { dispatcher, sends } = await started();
+    await dispatcher.dispatch('a', 1);
+    await until(() => sends.length === 1);
+    const patient = dispatcher.stop({ grace: '1h' });
+    await dispatcher.stop({ grace: 0 });
+    await patient;
+    expect((await dispatcher.deliveries.list()).items).toMatchObject([{ status: 'pending', attempts: 0 }]);
+  });
+
   test('does not wait for ever for a storage that hangs', async () => {
     const storage = memoryStorage();
     const hanging: Storage = {
@@ -546,6 +575,45 @@ describe('draining', () => {
 });
 
 describe('a storage that fails', () => {
+  test('when a webhook is to be disabled is asked again; what happened is announced', async () => {
+    const storage = memoryStorage();
+    let failures = 2;
+    const shaky: Storage = {
+      ...storage,
+      webhooks: {
+        ...storage.webhooks,
+        update: (...args) =>
+          failures-- > 0 ? Promise.reject(new Error('down')) : storage.webhooks.update(...args),
+      },
+    };
+    const channel = recordingChannel();
+    channel.failNext(1, gone('http_status', 'answered 410'));
+    const dispatcher = createDispatcher({ storage: shaky, channels: [channel] });
+    const seen: string[] = [];
+    dispatcher.on('error', () => void seen.push('error'));
+    dispatcher.on('delivery:dead', () => void seen.push('dead'));
+    dispatcher.on('webhook:disabled', () => void seen.push('disabled'));
+    const { id } = await dispatcher.webhooks.create(toAll);
+    await dispatcher.dispatch('a', 1);
+    await dispatcher.drain();
+    expect(seen).toEqual(['dead', 'error', 'disabled']);
+    expect(await dispatcher.webhooks.get(id)).toMatchObject({ isActive: false });
+  });
+
+  test('by answering nonsense to a claim is announced, and hurts nothing', async () => {
+    const storage = memoryStorage();
+    const broken: Storage = {
+      ...storage,
+      deliveries: { ...storage.deliveries, claim: () => Promise.resolve(undefined as never) },
+    };
+    const dispatcher = createDispatcher({ storage: broken, channels: [], pollInterval: 5 });
+    const errors: unknown[] = [];
+    dispatcher.on('error', (error) => void errors.push(error));
+    dispatcher.start();
+    await until(() => errors.length > 0);
+    await dispatcher.stop();
+  });
+
   test('for a while costs no result: the write is tried again, not the send', async () => {
     const storage = memoryStorage();
     let failures = 3;
@@ -597,6 +665,71 @@ describe('a storage that fails', () => {
 });
 
 describe('a process', () => {
+  test('that has started sends what it publishes at once, without a claim of its own', async () => {
+    const storage = memoryStorage();
+    const offers: unknown[] = [];
+    const watched: Storage = {
+      ...storage,
+      deliveries: {
+        ...storage.deliveries,
+        publish(events, options) {
+          offers.push(options?.claimFor?.limit);
+          return storage.deliveries.publish(events, options);
+        },
+      },
+    };
+    const channel = recordingChannel();
+    const dispatcher = createDispatcher({
+      storage: watched,
+      channels: [channel],
+      pollInterval: '1h',
+      concurrency: 7,
+    });
+    await dispatcher.webhooks.create(toAll);
+    await dispatcher.dispatch('a', 1);
+    await dispatcher.drain();
+    dispatcher.start();
+    await dispatcher.dispatch('a', 2);
+    await until(() => channel.deliveries.length === 2);
+    await dispatcher.stop();
+    expect(offers).toEqual([undefined, 7]);
+  });
+
+  test('that has started sends on at once where a webhook is made active, or a retry is asked for', async () => {
+    const channel = recordingChannel();
+    const dispatcher = createDispatcher({
+      storage: memoryStorage(),
+      channels: [channel],
+      pollInterval: '1h',
+    });
+    const { id } = await dispatcher.webhooks.create(toAll);
+    await dispatcher.dispatch('a', 1);
+    await dispatcher.webhooks.update(id, { isActive: false });
+    dispatcher.start();
+    await dispatcher.webhooks.update(id, { isActive: true });
+    await until(() => channel.deliveries.length === 1);
+    const delivery = await until(
+      async () => (await dispatcher.deliveries.list({ status: ['delivered'] })).items[0],
+    );
+    await dispatcher.deliveries.retry(delivery.id);
+    await until(() => channel.deliveries.length === 2);
+    await dispatcher.stop();
+  });
+
+  test('forgets finished events that are older than the retention, as soon as it starts', async () => {
+    const clock = virtualClock();
+    const storage = memoryStorage({ now: clock.now });
+    const dispatcher = createDispatcher({ storage, channels: [recordingChannel()], retention: '10d' });
+    await dispatcher.dispatch('a', 'old');
+    clock.advance('8d');
+    await dispatcher.dispatch('a', 'young');
+    clock.advance('3d');
+    dispatcher.start();
+    await until(async () => (await dispatcher.events.list()).items.length === 1);
+    expect((await dispatcher.events.list()).items).toMatchObject([{ payload: '"young"' }]);
+    await dispatcher.stop();
+  });
+
   test('that has started picks up what is dispatched, without waiting for the poll', async () => {
     const channel = recordingChannel();
     const dispatcher = createDispatcher({
