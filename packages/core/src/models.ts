@@ -210,7 +210,7 @@ export const attemptSchema = z.strictObject({
   message: z.string().nullable(),
   /** The receiver's status code, as it came (0 to 999). */
   status: z.int().min(0).max(999).nullable(),
-  /** The beginning of the receiver's answer, 16 KiB at most. */
+  /** The beginning of the receiver's answer, 16 Ki characters at most. */
   response: z.string().nullable(),
 });
 export type Attempt = Readonly<z.infer<typeof attemptSchema>>;

@@ -4,7 +4,7 @@ import type { FailureKind } from './models.js';
 export interface Report {
   /** Its status code. */
   readonly status?: number;
-  /** The beginning of its answer as text, 16 KiB at most. */
+  /** The beginning of its answer as text, 16 Ki characters at most. */
   readonly response?: string;
 }
 
