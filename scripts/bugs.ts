@@ -60,8 +60,11 @@ export const bugs: readonly Bug[] = [
       'removeFromIndex(tenant, entry);\n      tenant.byId.delete',
       'tenant.byId.delete',
     ],
-    'a paused webhook gets new deliveries': [' || !entry.record.isActive) continue', ') continue'],
-    'two matching patterns make two deliveries': ['entry.matchedIn === call || ', ''],
+    'a paused webhook gets new deliveries': [
+      'record.isActive ? new Set(record.eventTypes) : []',
+      'new Set(record.eventTypes)',
+    ],
+    'two matching patterns make two deliveries': ['if (entry.matchedIn === call) continue;', ''],
     'what is handed out is the live one': [
       'createdAt: new Date(record.createdAt)',
       'createdAt: record.createdAt',
@@ -104,9 +107,10 @@ export const bugs: readonly Bug[] = [
     ],
     'a key is remembered for an hour': ['const day = 86_400_000;', 'const day = 3_600_000;'],
     'a key is forgotten with its event': [
-      'this.#finished.delete(event);\n    this.#bytes -= costOf.event',
-      'this.#finished.delete(event);\n    this.#keys.clear();\n    this.#bytes -= costOf.event',
+      'this.#bytes -= event.bytes;',
+      'this.#bytes -= event.bytes;\n    this.#keys.clear();',
     ],
+    'attempts stand last to first': ['[...delivery.log, entry]', '[entry, ...delivery.log]'],
     'an event can be stored twice': [
       'if (stored) return { eventId: stored.id, deliveries: stored.deliveries.length };',
       '',
@@ -117,7 +121,7 @@ export const bugs: readonly Bug[] = [
     'publish is not atomic': [
       'const plan = planOf(events, journal, matching);',
       `for (const event of events.slice(0, -1)) {
-        for (const one of planOf([event], journal, matching)) journal.add(one.event, one.matched);
+        for (const one of planOf([event], journal, matching).fresh) journal.add(one.event, one.matched);
       }
       const plan = planOf(events, journal, matching);`,
     ],
@@ -131,11 +135,8 @@ export const bugs: readonly Bug[] = [
       'claimDue(claimFor)',
       'claimDue({ ...claimFor, inFlight: new Map() })',
     ],
-    'a claim leaves the delivery to others': [
-      'alarms.set(delivery, time + leaseMs);',
-      'alarms.set(delivery, time);',
-    ],
-    'a lease never ends': ['alarms.set(delivery, time + leaseMs);', 'delivery.at = time + leaseMs;'],
+    'a claim leaves the delivery to others': ['putOff(delivery, time + leaseMs);', 'putOff(delivery, time);'],
+    'a lease never ends': ['putOff(delivery, time + leaseMs);', 'delivery.at = time + leaseMs;'],
     'an attempt is not counted': ['delivery.attempts++;', ''],
     'a token is not fresh': ['const token = String(++tokens);', 'const token = delivery.id;'],
     'the webhook limit is ignored': [
@@ -156,20 +157,34 @@ export const bugs: readonly Bug[] = [
       'filter(({ token }) => {\n        const delivery = leased.get(token);',
       'filter(({ deliveryId }) => {\n        const delivery = [...leased.values()].find(({ id }) => id === deliveryId);',
     ],
-    'renew extends nothing': ['if (delivery) alarms.set(delivery, end);', ''],
+    'renew extends nothing': ['if (delivery) putOff(delivery, end);', ''],
+    'what is finished is claimed again': [
+      'lanes.remove(delivery);\n    alarms.remove(delivery);',
+      'alarms.remove(delivery);',
+    ],
+    'what was put off is claimed at once': [
+      'lanes.remove(delivery);\n    alarms.set(delivery, at);',
+      'alarms.set(delivery, at);',
+    ],
     'a lease that ended ends its token': [
       'lanes.push(due);',
       '{\n      halt(due);\n      lanes.push(due);\n    }',
     ],
-    'a retry that is due stands behind what is newer': ['wake();\n      const stored', 'const stored'],
+    'a retry that is due stands behind what is newer': [
+      'wake();\n      const { results }',
+      'const { results }',
+    ],
     'a released delivery keeps its token': [
       'delivery.attempts--;\n      makeDue(delivery);',
       'delivery.attempts--;\n      makeDue(delivery);\n      leased.set(claim.token, delivery);',
     ],
     'a released attempt counts': ['delivery.attempts--;', ''],
     'a released attempt counts twice': ['delivery.attempts--;', 'delivery.attempts++;'],
-    'a retry does not wait': ['alarms.set(delivery, now() + next.delayMs);', 'alarms.set(delivery, now());'],
-    'a failed attempt is not recorded': ['if (attempt) {', "if (attempt && next.status !== 'pending') {"],
+    'a retry does not wait': ['putOff(delivery, now() + next.delayMs);', 'putOff(delivery, now());'],
+    'a failed attempt is not recorded': [
+      'if (attempt) journal',
+      "if (attempt && next.status !== 'pending') journal",
+    ],
     'a refused result is recorded': [
       'const delivery = leased.get(claim.token);\n    if (!delivery ||',
       `const delivery = leased.get(claim.token);
@@ -179,7 +194,6 @@ export const bugs: readonly Bug[] = [
     }
     if (!delivery ||`,
     ],
-    'attempts stand last to first': ['[...delivery.log, entry]', '[entry, ...delivery.log]'],
     'an answer loses its NULs': [
       'attemptEntry(attempt)',
       "attemptEntry({ ...attempt, response: attempt.response?.replaceAll('\\0', '') ?? null })",
@@ -209,16 +223,13 @@ export const bugs: readonly Bug[] = [
     'a paused webhook is claimed from': ['if (lane.record.isActive && lane.head)', 'if (lane.head)'],
     'the limit is ignored': ['if (taken.length === limit) break;', ''],
     'one webhook takes a whole batch': [
-      'const entry = this.#shift(lane, now);\n      if (entry) {',
-      `for (let more = free - 1; more > 0 && taken.length < limit - 1; more--) {
-        const another = this.#shift(lane, now);
-        if (another) taken.push(another);
+      'const entry = lane.head!;',
+      `for (let more = free - 1; more > 0 && taken.length < limit - 1 && lane.head !== lane.tail; more--) {
+        taken.push(lane.head!);
+        this.remove(lane.head!);
       }
-      const entry = this.#shift(lane, now);
-      if (entry) {`,
+      const entry = lane.head!;`,
     ],
-    'what was put off is claimed at once': ['!entry.isFinished && entry.at <= now', '!entry.isFinished'],
-    'what is finished is claimed again': ['!entry.isFinished && entry.at <= now', 'entry.at <= now'],
   }),
 
   ...bugsIn('storage.ts', {

@@ -77,7 +77,7 @@ export interface WebhookStore<Tx = never> {
 export interface NewEvent extends Event {
   /** Every pattern that covers its type: a webhook matches if it holds one of them. */
   readonly keys: readonly string[];
-  /** Remembered for its tenant for 24 hours at least. */
+  /** Remembered for its tenant for 24 hours at least; a storage that is bounded may let the oldest go sooner, and says so. */
   readonly idempotencyKey?: string;
   /** Equal for equal events; given with the key. */
   readonly fingerprint?: string;

@@ -1,11 +1,10 @@
-import type { Attempt, NewEvent } from '@posthorn/core';
-import type { EventEntry } from './entries.js';
+import type { Attempt, Event } from '@posthorn/core';
 
 /*
  * What the entries take on V8's heap, from above: measured with a million of each, and rounded up. An estimate that is
  * too low would end in the process's death, one that is too high in a little less room.
  */
-const eventBytes = 450;
+const eventBytes = 460;
 const deliveryBytes = 250;
 const attemptBytes = 350;
 const keyBytes = 300;
@@ -15,8 +14,15 @@ const textBytes = (text: string | null | undefined): number =>
   text ? text.length * (Buffer.byteLength(text) === text.length ? 1 : 2) : 0;
 
 export const costOf = {
-  event: (event: NewEvent | EventEntry): number =>
-    eventBytes + textBytes(event.payload) + textBytes(event.cacheScope),
+  event: ({ payload, cacheScope, tenantId, namespaceId, type, subject }: Event): number =>
+    eventBytes +
+    textBytes(payload) +
+    textBytes(cacheScope) +
+    textBytes(tenantId) +
+    textBytes(namespaceId) +
+    textBytes(type) +
+    textBytes(subject?.type) +
+    textBytes(subject?.id),
   delivery: deliveryBytes,
   attempt: (attempt: Pick<Attempt, 'message' | 'response'>): number =>
     attemptBytes + textBytes(attempt.message) + textBytes(attempt.response),

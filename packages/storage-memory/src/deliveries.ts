@@ -10,8 +10,9 @@ import type {
 import { Alarms } from './alarms.js';
 import { costOf } from './capacity.js';
 import { attemptEntry, type DeliveryEntry, type EventEntry, type WebhookEntry } from './entries.js';
-import { conflict, type Journal } from './journal.js';
+import { conflict, type Journal, keyOf } from './journal.js';
 import { Lanes } from './lanes.js';
+import { refuseTransaction } from './transaction.js';
 import { copiedSecrets, type WebhookTable } from './webhooks.js';
 
 /** What the log may do to the queue, besides the port. */
@@ -27,7 +28,8 @@ export interface Queue extends DeliveryStore {
 /**
  * A pending delivery is either in its webhook's lane, because it is due, or an alarm is set for when it will be. One
  * that is being sent has an alarm for the end of its lease, and a token by which it is found; when its lease is over
- * it stands in the lane as well, and its token holds until somebody claims it.
+ * it goes to the lane, and its token holds until somebody claims it. So each unfinished one is in one of the two, and
+ * what came due stays due, even where the clock goes back.
  */
 export function deliveryQueue(
   journal: Journal,
@@ -41,9 +43,16 @@ export function deliveryQueue(
 
   /** Ends the lease, if there is one, and every wait. */
   function halt(delivery: DeliveryEntry): void {
+    lanes.remove(delivery);
     alarms.remove(delivery);
     if (delivery.token !== undefined) leased.delete(delivery.token);
     delivery.token = undefined;
+  }
+
+  /** Nobody gets the delivery before the instant `at`. */
+  function putOff(delivery: DeliveryEntry, at: number): void {
+    lanes.remove(delivery);
+    alarms.set(delivery, at);
   }
 
   /** Lets what is due by now into the lanes, before anything newer: so they stay in the order of due times. */
@@ -72,14 +81,14 @@ export function deliveryQueue(
   function claimDue({ limit, leaseMs, webhookLimit, inFlight }: ClaimOptions): Claim[] {
     const time = wake();
     const room = (webhook: WebhookEntry): number => webhookLimit - (inFlight.get(webhook.record.id) ?? 0);
-    return lanes.take(limit, room, time).map((delivery) => {
+    return lanes.take(limit, room).map((delivery) => {
       halt(delivery);
       const token = String(++tokens);
       delivery.status = 'sending';
       delivery.attempts++;
       delivery.token = token;
       leased.set(token, delivery);
-      alarms.set(delivery, time + leaseMs);
+      putOff(delivery, time + leaseMs);
       return claimOf(delivery, token);
     });
   }
@@ -87,35 +96,33 @@ export function deliveryQueue(
   function settleOne({ claim, next, attempt }: Settlement): boolean {
     const delivery = leased.get(claim.token);
     if (!delivery || delivery.id !== claim.deliveryId) return false;
-    if (attempt) {
-      const entry = attemptEntry(attempt);
-      delivery.log = delivery.log ? [...delivery.log, entry] : [entry];
-      journal.attempted(costOf.attempt(attempt));
-    }
+    if (attempt) journal.attempted(delivery, attemptEntry(attempt));
     if (next.status === 'released') {
       delivery.attempts--;
       makeDue(delivery);
     } else if (next.status === 'pending') {
       halt(delivery);
       delivery.status = 'pending';
-      alarms.set(delivery, now() + next.delayMs);
+      putOff(delivery, now() + next.delayMs);
     } else finish(delivery, next.status);
     return true;
   }
 
   return {
-    async publish(events, { claimFor } = {}) {
+    async publish(events, options = {}) {
+      refuseTransaction(options);
       const plan = planOf(events, journal, matching);
-      journal.makeRoom(plan.reduce((sum, { cost }) => sum + cost, 0));
+      // What is stored already needs no room.
+      if (plan.fresh.length > 0) journal.makeRoom(plan.bytes, plan.keyBytes);
       wake();
-      const stored = new Map<NewEvent, Published>();
-      for (const { event, matched } of plan) {
+      const { results } = plan;
+      for (const { event, matched } of plan.fresh) {
         const entry = journal.add(event, matched);
         for (const delivery of entry.deliveries) lanes.push(delivery);
-        stored.set(event, { eventId: entry.id, deliveries: entry.deliveries.length });
+        results.set(event, { eventId: entry.id, deliveries: entry.deliveries.length });
       }
-      // Whatever is not new was there before the call, or is a twin within it.
-      const published = events.map((event) => stored.get(event) ?? journal.earlier(event)!);
+      const published = events.map((event) => results.get(plan.twins.get(event) ?? event)!);
+      const { claimFor } = options;
       return { published, claims: claimFor ? claimDue(claimFor) : [] };
     },
 
@@ -127,7 +134,7 @@ export function deliveryQueue(
       const end = now() + leaseMs;
       return claims.filter(({ token }) => {
         const delivery = leased.get(token);
-        if (delivery) alarms.set(delivery, end);
+        if (delivery) putOff(delivery, end);
         return delivery !== undefined;
       });
     },
@@ -146,31 +153,50 @@ export function deliveryQueue(
 }
 
 interface Plan {
-  readonly event: NewEvent;
-  readonly matched: readonly WebhookEntry[];
-  readonly cost: number;
+  /** The events that are new. */
+  readonly fresh: readonly { readonly event: NewEvent; readonly matched: readonly WebhookEntry[] }[];
+  /** What they will take, and the idempotency keys of them. */
+  readonly bytes: number;
+  readonly keyBytes: number;
+  /** Of events that are stored already. Room for new ones may be made at the cost of those: so it is known before. */
+  readonly results: Map<NewEvent, Published>;
+  /** For a later event of the call that is the same as an earlier one: that. */
+  readonly twins: ReadonlyMap<NewEvent, NewEvent>;
 }
 
-/** The events that are new, and what they will take; throws before anything is written. */
-function planOf(events: readonly NewEvent[], journal: Journal, matching: WebhookTable['matching']): Plan[] {
-  const plan: Plan[] = [];
-  const twins = new Map<string, NewEvent>();
+/** What to do with each event; throws before anything is written. */
+function planOf(events: readonly NewEvent[], journal: Journal, matching: WebhookTable['matching']): Plan {
+  const fresh: { event: NewEvent; matched: readonly WebhookEntry[] }[] = [];
+  const results = new Map<NewEvent, Published>();
+  const twins = new Map<NewEvent, NewEvent>();
+  const named = new Map<string, NewEvent>();
+  let bytes = 0;
+  let keyBytes = 0;
   for (const event of events) {
-    if (journal.earlier(event)) continue;
-    const { id, tenantId, idempotencyKey } = event;
-    const twin = twins.get(id) ?? (idempotencyKey && twins.get(`${tenantId}\n${idempotencyKey}`));
-    if (twin) {
-      if (twin.fingerprint !== event.fingerprint) throw conflict(event);
+    const earlier = journal.earlier(event);
+    if (earlier) {
+      results.set(event, earlier);
       continue;
     }
-    twins.set(id, event);
-    if (idempotencyKey) twins.set(`${tenantId}\n${idempotencyKey}`, event);
+    const { id, tenantId, idempotencyKey } = event;
+    const key = idempotencyKey === undefined ? undefined : keyOf(tenantId, idempotencyKey);
+    const twin = named.get(id) ?? (key === undefined ? undefined : named.get(key));
+    if (twin) {
+      if (twin.fingerprint !== event.fingerprint) throw conflict(event);
+      twins.set(event, twin);
+      continue;
+    }
+    named.set(id, event);
+    if (key !== undefined) {
+      named.set(key, event);
+      keyBytes += costOf.key(key);
+    }
     const matched = matching(tenantId, event.keys);
     const deliveries = matched.reduce((sum, { record }) => sum + record.channels.length, 0);
-    const key = idempotencyKey === undefined ? 0 : costOf.key(idempotencyKey);
-    plan.push({ event, matched, cost: costOf.event(event) + deliveries * costOf.delivery + key });
+    bytes += costOf.event(event) + deliveries * costOf.delivery;
+    fresh.push({ event, matched });
   }
-  return plan;
+  return { fresh, bytes, keyBytes, results, twins };
 }
 
 function claimOf(delivery: DeliveryEntry, token: string): Claim {

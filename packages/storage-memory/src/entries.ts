@@ -17,7 +17,7 @@ export class WebhookEntry {
   readonly order: number;
   /** The publish call that matched it last: a webhook with two matching patterns counts once. */
   matchedIn = 0;
-  /** Its deliveries that are due, first in first out, linked through `nextInLane`. */
+  /** Its deliveries that are due, first in first out, linked both ways. */
   head: DeliveryEntry | undefined = undefined;
   tail: DeliveryEntry | undefined = undefined;
   /** How many of its deliveries are not finished: without any, deleting it need not look for them. */
@@ -45,6 +45,8 @@ export class EventEntry {
   readonly publishedAt: number;
   deliveries: readonly DeliveryEntry[] = none;
   unfinished = 0;
+  /** What it takes with its deliveries and attempts. */
+  bytes = 0;
 
   constructor(event: NewEvent, order: number, publishedAt: number) {
     this.id = event.id;
@@ -83,7 +85,8 @@ export class DeliveryEntry {
   token: string | undefined = undefined;
   /** Its place in the alarm heap; -1 while it is not there. */
   slot = -1;
-  inLane = false;
+  /** Its neighbours in its webhook's lane. */
+  previousInLane: DeliveryEntry | undefined = undefined;
   nextInLane: DeliveryEntry | undefined = undefined;
   log: readonly AttemptEntry[] | undefined = undefined;
 

@@ -1,6 +1,6 @@
 import { type NewEvent, PosthornError, type Published } from '@posthorn/core';
 import { costOf } from './capacity.js';
-import { DeliveryEntry, EventEntry, type WebhookEntry } from './entries.js';
+import { type AttemptEntry, DeliveryEntry, EventEntry, type WebhookEntry } from './entries.js';
 
 const day = 86_400_000;
 
@@ -17,12 +17,18 @@ export class Journal {
   readonly #finished = new Set<EventEntry>();
   readonly #keys = new Map<string, Remembered>();
   readonly #maxBytes: number;
+  /** Keys are kept for a day: they would fill the storage where nothing waits, were they not bounded. */
+  readonly #maxKeyBytes: number;
   readonly #now: () => number;
+  /** What all of it takes; of that what could be forgotten, and the idempotency keys. */
   #bytes = 0;
+  #finishedBytes = 0;
+  #keyBytes = 0;
   #order = 0;
 
   constructor(maxBytes: number, now: () => number) {
     this.#maxBytes = maxBytes;
+    this.#maxKeyBytes = maxBytes / 4;
     this.#now = now;
   }
 
@@ -37,19 +43,22 @@ export class Journal {
     return remembered.published;
   }
 
-  /** Makes sure that so much more can be held, and forgets finished events for it. Throws `storage_full`. */
-  makeRoom(bytes: number): void {
+  /**
+   * Makes sure that so much more can be held, `keyBytes` for idempotency keys, and forgets finished events for it, no
+   * more than it must. Throws `storage_full`, and forgets nothing, where that is not enough.
+   */
+  makeRoom(bytes: number, keyBytes: number): void {
     this.#forgetKeys();
-    for (const event of this.#finished) {
-      if (this.#bytes + bytes <= this.#maxBytes) return;
-      this.forget(event);
-    }
-    if (this.#bytes + bytes > this.#maxBytes) {
+    // What is beyond the keys' share takes the place of older ones.
+    const more = bytes + Math.min(keyBytes, Math.max(0, this.#maxKeyBytes - this.#keyBytes));
+    if (!this.#couldHold(more)) {
+      const lasting = this.#bytes - this.#finishedBytes;
       throw new PosthornError(
         'storage_full',
-        `the memory storage holds ${this.#bytes} of ${this.#maxBytes} bytes that wait to be delivered`,
+        `the memory storage may hold ${this.#maxBytes} bytes: ${lasting} are taken by what waits to be delivered and by idempotency keys, and ${Math.ceil(more)} more do not fit`,
       );
     }
+    this.#forgetFinished(more);
   }
 
   /** Stores what there is room for. */
@@ -58,7 +67,8 @@ export class Journal {
     const entry = new EventEntry(event, ++this.#order, now);
     this.events.set(entry.id, entry);
     const deliveries = webhooks.flatMap((webhook) => {
-      this.#count(entry, webhook, webhook.record.channels.length);
+      entry.unfinished += webhook.record.channels.length;
+      webhook.unfinished += webhook.record.channels.length;
       return webhook.record.channels.map(
         ({ id, channel }) => new DeliveryEntry(entry, webhook, id, channel, now),
       );
@@ -66,56 +76,94 @@ export class Journal {
     // A copy is as long as it needs to be; an array that grew has places to spare.
     entry.deliveries = deliveries.slice();
     this.#order += deliveries.length;
-    this.#bytes += costOf.event(entry) + deliveries.length * costOf.delivery;
-    if (deliveries.length === 0) this.#finished.add(entry);
+    this.#grow(entry, costOf.event(event) + deliveries.length * costOf.delivery);
+    this.#sort(entry);
     if (event.idempotencyKey !== undefined) this.#remember(event, entry);
     return entry;
   }
 
   /** The delivery moved into a final status, or out of one. */
   finished(delivery: DeliveryEntry, isFinished: boolean): void {
-    this.#count(delivery.event, delivery.webhook, isFinished ? -1 : 1);
+    const more = isFinished ? -1 : 1;
+    delivery.event.unfinished += more;
+    delivery.webhook.unfinished += more;
+    this.#sort(delivery.event);
   }
 
-  attempted(bytes: number): void {
-    this.#bytes += bytes;
+  /** Adds to the delivery's log; without its texts, which are the most of it, where there is no room for them. */
+  attempted(delivery: DeliveryEntry, attempt: AttemptEntry): void {
+    const entry = this.#couldHold(costOf.attempt(attempt))
+      ? attempt
+      : { ...attempt, message: null, response: null };
+    const bytes = costOf.attempt(entry);
+    this.#forgetFinished(bytes);
+    delivery.log = delivery.log ? [...delivery.log, entry] : [entry];
+    this.#grow(delivery.event, bytes);
   }
 
   forget(event: EventEntry): void {
     this.events.delete(event.id);
-    this.#finished.delete(event);
-    this.#bytes -= costOf.event(event) + event.deliveries.length * costOf.delivery;
-    for (const { log } of event.deliveries) {
-      for (const attempt of log ?? []) this.#bytes -= costOf.attempt(attempt);
-    }
+    if (this.#finished.delete(event)) this.#finishedBytes -= event.bytes;
+    this.#bytes -= event.bytes;
   }
 
-  #count(event: EventEntry, webhook: WebhookEntry, more: number): void {
-    event.unfinished += more;
-    webhook.unfinished += more;
-    if (event.unfinished === 0) this.#finished.add(event);
+  #grow(event: EventEntry, bytes: number): void {
+    event.bytes += bytes;
+    this.#bytes += bytes;
+  }
+
+  /** Puts the event among the finished ones, or takes it from there. */
+  #sort(event: EventEntry): void {
+    const isFinished = event.unfinished === 0;
+    if (isFinished === this.#finished.has(event)) return;
+    if (isFinished) this.#finished.add(event);
     else this.#finished.delete(event);
+    this.#finishedBytes += isFinished ? event.bytes : -event.bytes;
+  }
+
+  #couldHold(more: number): boolean {
+    return this.#bytes - this.#finishedBytes + more <= this.#maxBytes;
+  }
+
+  #forgetFinished(more: number): void {
+    for (const event of this.#finished) {
+      if (this.#bytes + more <= this.#maxBytes) return;
+      this.forget(event);
+    }
   }
 
   #remember({ tenantId, idempotencyKey, fingerprint }: NewEvent, entry: EventEntry): void {
     const key = keyOf(tenantId, idempotencyKey!);
     const published = { eventId: entry.id, deliveries: entry.deliveries.length };
+    this.#forgetKey(key);
     this.#keys.set(key, { fingerprint, published, at: entry.publishedAt });
-    this.#bytes += costOf.key(key);
+    this.#growKeys(costOf.key(key));
+    for (const oldest of this.#keys.keys()) {
+      if (this.#keyBytes <= this.#maxKeyBytes) return;
+      this.#forgetKey(oldest);
+    }
   }
 
   /** The keys lie in the order of their time. */
   #forgetKeys(): void {
     for (const [key, { at }] of this.#keys) {
       if (at + day >= this.#now()) return;
-      this.#keys.delete(key);
-      this.#bytes -= costOf.key(key);
+      this.#forgetKey(key);
     }
+  }
+
+  #forgetKey(key: string): void {
+    if (this.#keys.delete(key)) this.#growKeys(-costOf.key(key));
+  }
+
+  #growKeys(bytes: number): void {
+    this.#keyBytes += bytes;
+    this.#bytes += bytes;
   }
 }
 
 /** Neither may hold control characters, so the pair is told apart. */
-const keyOf = (tenantId: string, key: string): string => `${tenantId}\n${key}`;
+export const keyOf = (tenantId: string, key: string): string => `${tenantId}\n${key}`;
 
 export function conflict(event: NewEvent): PosthornError {
   return new PosthornError(

@@ -9,13 +9,26 @@ export class Lanes {
   readonly #line = new Set<WebhookEntry>();
 
   push(entry: DeliveryEntry): void {
-    if (entry.inLane) return;
     const lane = entry.webhook;
-    entry.inLane = true;
+    entry.previousInLane = lane.tail;
     if (lane.tail) lane.tail.nextInLane = entry;
     else lane.head = entry;
     lane.tail = entry;
     this.refresh(lane);
+  }
+
+  /** Takes the entry out of its lane, if it is there: it ended or was put off, or goes to its end. */
+  remove(entry: DeliveryEntry): void {
+    const lane = entry.webhook;
+    const { previousInLane: previous, nextInLane: next } = entry;
+    if (!previous && lane.head !== entry) return;
+    if (previous) previous.nextInLane = next;
+    else lane.head = next;
+    if (next) next.previousInLane = previous;
+    else lane.tail = previous;
+    entry.previousInLane = undefined;
+    entry.nextInLane = undefined;
+    if (!lane.head) this.refresh(lane);
   }
 
   /** Call it when a webhook is paused or becomes active. */
@@ -25,7 +38,7 @@ export class Lanes {
   }
 
   /** Takes the first of one lane after the other, at most `limit` in all, and of each lane what `room` allows it. */
-  take(limit: number, room: (lane: WebhookEntry) => number, now: number): DeliveryEntry[] {
+  take(limit: number, room: (lane: WebhookEntry) => number): DeliveryEntry[] {
     const taken: DeliveryEntry[] = [];
     const left = new Map<WebhookEntry, number>();
     for (const lane of this.#line) {
@@ -33,26 +46,13 @@ export class Lanes {
       const free = left.get(lane) ?? room(lane);
       // A lane without room keeps its place in line.
       if (free <= 0) continue;
-      const entry = this.#shift(lane, now);
-      if (entry) {
-        taken.push(entry);
-        left.set(lane, free - 1);
-      }
+      const entry = lane.head!;
+      this.remove(entry);
+      taken.push(entry);
+      left.set(lane, free - 1);
       this.#line.delete(lane);
       this.refresh(lane);
     }
     return taken;
-  }
-
-  /** The lane's first delivery that is due still: what ended or was put off meanwhile is dropped here. */
-  #shift(lane: WebhookEntry, now: number): DeliveryEntry | undefined {
-    for (let entry = lane.head; entry; entry = lane.head) {
-      lane.head = entry.nextInLane;
-      if (!lane.head) lane.tail = undefined;
-      entry.nextInLane = undefined;
-      entry.inLane = false;
-      if (!entry.isFinished && entry.at <= now) return entry;
-    }
-    return undefined;
   }
 }

@@ -1,4 +1,4 @@
-import { PosthornError, type Storage } from '@posthorn/core';
+import { kindOf, PosthornError, type Storage } from '@posthorn/core';
 import { deliveryQueue } from './deliveries.js';
 import { Journal } from './journal.js';
 import { deliveryLog } from './log.js';
@@ -6,8 +6,10 @@ import { webhookTable } from './webhooks.js';
 
 export interface MemoryStorageOptions {
   /**
-   * How much heap events, deliveries and attempts may take, in bytes. At the cap finished events are forgotten, the
-   * oldest first; when all of it waits to be delivered, `dispatch` rejects with `storage_full`. Default 256 MiB.
+   * How much heap events, deliveries, attempts and idempotency keys may take, in bytes. At the cap finished events are
+   * forgotten, the oldest first; where that would not be enough, `dispatch` rejects with `storage_full`, and attempts
+   * are kept without their `message` and `response`. Keys take a quarter of it at most: beyond that the oldest are
+   * forgotten, also before their 24 hours are over. Default 256 MiB.
    */
   readonly maxBytes?: number;
   /** The clock that decides what is due, in milliseconds since 1970. Default: `Date.now`. Move it in tests. */
@@ -25,10 +27,7 @@ export interface MemoryStorage extends Storage<never> {
  * demonstrations, and events whose loss nobody minds. Throws `invalid_option`.
  */
 export function memoryStorage(options: MemoryStorageOptions = {}): MemoryStorage {
-  const { maxBytes = 256 * 1024 * 1024, now = Date.now } = options;
-  if (!Number.isSafeInteger(maxBytes) || maxBytes < 1) {
-    throw new PosthornError('invalid_option', 'maxBytes must be a whole number of bytes, 1 or more');
-  }
+  const { maxBytes, now } = settingsOf(options);
   const journal = new Journal(maxBytes, now);
   const webhooks = webhookTable({
     now,
@@ -51,3 +50,19 @@ export function memoryStorage(options: MemoryStorageOptions = {}): MemoryStorage
     log: deliveryLog(journal, queue, holds, now),
   };
 }
+
+function settingsOf(options: MemoryStorageOptions): Required<MemoryStorageOptions> {
+  if (typeof options !== 'object' || options === null || Array.isArray(options)) {
+    throw invalid(`options must be an object, not ${kindOf(options)}`);
+  }
+  const { maxBytes = 256 * 1024 * 1024, now = Date.now, ...others } = options;
+  const [unknown] = Object.keys(others);
+  if (unknown !== undefined) throw invalid(`no option is called ${unknown}; there is maxBytes, now`);
+  if (!Number.isSafeInteger(maxBytes) || maxBytes < 1) {
+    throw invalid('maxBytes must be a whole number of bytes, 1 or more');
+  }
+  if (typeof now !== 'function') throw invalid(`now must be a function, not ${kindOf(now)}`);
+  return { maxBytes, now };
+}
+
+const invalid = (message: string): PosthornError => new PosthornError('invalid_option', message);

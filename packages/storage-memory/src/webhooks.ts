@@ -9,8 +9,9 @@ import {
 import { WebhookEntry } from './entries.js';
 import { frozen } from './frozen.js';
 import { pageOf } from './page.js';
+import { refuseTransaction } from './transaction.js';
 
-/** The webhooks of one tenant, and which of them hold a pattern. */
+/** The webhooks of one tenant, and which of the active ones hold a pattern. */
 interface Tenant {
   readonly byId: Map<string, WebhookEntry>;
   readonly byPattern: Map<string, WebhookEntry[]>;
@@ -18,7 +19,7 @@ interface Tenant {
 
 /** What publishing needs to know of webhooks, besides the port. */
 export interface WebhookTable extends WebhookStore {
-  /** Each active webhook of the tenant that holds one of `keys`, once. Costs what it finds, not what there is. */
+  /** Each active webhook of the tenant that holds one of `keys`, once. Costs what it finds, not what there is or is paused. */
   matching(tenantId: string, keys: readonly string[]): WebhookEntry[];
   /** Whether it is still there; another may have taken its id since. */
   holds(webhook: WebhookEntry): boolean;
@@ -45,8 +46,11 @@ export function webhookTable(hooks: WebhookHooks): WebhookTable {
     return tenant;
   }
 
+  const patternsOf = ({ record }: WebhookEntry): Iterable<string> =>
+    record.isActive ? new Set(record.eventTypes) : [];
+
   function addToIndex({ byPattern }: Tenant, entry: WebhookEntry): void {
-    for (const pattern of new Set(entry.record.eventTypes)) {
+    for (const pattern of patternsOf(entry)) {
       const holders = byPattern.get(pattern);
       if (holders) holders.push(entry);
       else byPattern.set(pattern, [entry]);
@@ -54,7 +58,7 @@ export function webhookTable(hooks: WebhookHooks): WebhookTable {
   }
 
   function removeFromIndex({ byPattern }: Tenant, entry: WebhookEntry): void {
-    for (const pattern of new Set(entry.record.eventTypes)) {
+    for (const pattern of patternsOf(entry)) {
       const holders = byPattern.get(pattern)!;
       if (holders.length === 1) byPattern.delete(pattern);
       else holders.splice(holders.indexOf(entry), 1);
@@ -64,7 +68,8 @@ export function webhookTable(hooks: WebhookHooks): WebhookTable {
   return {
     holds: (webhook) => find(webhook.record.tenantId, webhook.record.id) === webhook,
 
-    async create(webhook) {
+    async create(webhook, options) {
+      refuseTransaction(options);
       if (ids.has(webhook.id)) throw new PosthornError('conflict', `webhook id ${webhook.id} is taken`);
       const now = new Date(hooks.now());
       const entry = new WebhookEntry(
@@ -128,7 +133,7 @@ export function webhookTable(hooks: WebhookHooks): WebhookTable {
       call++;
       for (const key of keys) {
         for (const entry of byPattern.get(key) ?? []) {
-          if (entry.matchedIn === call || !entry.record.isActive) continue;
+          if (entry.matchedIn === call) continue;
           entry.matchedIn = call;
           matched.push(entry);
         }

@@ -1,0 +1,36 @@
+import { virtualClock } from '@posthorn/testing';
+import { expect, test } from 'vitest';
+import { memoryStorage } from '../src/index.js';
+import { newEvent, newWebhook } from './sample.js';
+
+const matching = 3;
+
+/** What a publish takes with so many webhooks, of which three match; the rest is made by `other`. */
+async function costAmong(
+  webhooks: number,
+  other: (i: number) => Parameters<typeof newWebhook>[0],
+): Promise<number> {
+  const { webhooks: store, deliveries } = memoryStorage({ now: virtualClock().now });
+  for (let i = 0; i < webhooks; i++) {
+    await store.create(newWebhook(i < matching ? { eventTypes: ['wanted.*'] } : other(i)));
+  }
+  const publish = async (count: number): Promise<number> => {
+    const begin = performance.now();
+    for (let i = 0; i < count; i++) await deliveries.publish([newEvent({ type: 'wanted.thing' })]);
+    return performance.now() - begin;
+  };
+  await publish(2_000);
+  return Math.min(await publish(1_000), await publish(1_000), await publish(1_000));
+}
+
+test.each([
+  ['others', (i: number) => ({ eventTypes: [`other.${i % 500}`] })],
+  ['paused ones that would match', () => ({ eventTypes: ['wanted.*'], isActive: false })],
+])(
+  'a publish that matches three webhooks costs no more among fifty thousand %s: nothing scans',
+  async (_, other) => {
+    const few = await costAmong(matching, other);
+    // A scan would cost a hundred times as much.
+    expect(await costAmong(50_000, other)).toBeLessThan(few * 5);
+  },
+);

@@ -1,0 +1,54 @@
+import {
+  type ChannelBinding,
+  type Claim,
+  createIds,
+  matchKeys,
+  type NewEvent,
+  type NewWebhook,
+} from '@posthorn/core';
+import type { MemoryStorage } from '../src/index.js';
+
+const ids = createIds();
+
+export const tenantId = 't';
+
+export function newWebhook(overrides: Partial<NewWebhook> = {}): NewWebhook {
+  const binding: ChannelBinding = { id: ids.binding(), channel: 'webhook', configs: {} };
+  return {
+    id: ids.webhook(),
+    tenantId,
+    name: 'w',
+    eventTypes: ['*'],
+    channels: [binding],
+    isActive: true,
+    secrets: [],
+    ...overrides,
+  };
+}
+
+export function newEvent(overrides: Partial<NewEvent> = {}): NewEvent {
+  const { type = 'a', keys = matchKeys(type) } = overrides;
+  return {
+    id: ids.event(),
+    tenantId,
+    type,
+    payload: '1',
+    occurredAt: new Date(),
+    namespaceId: null,
+    subject: null,
+    cacheScope: null,
+    ...overrides,
+    keys,
+  };
+}
+
+export function claim({ deliveries }: MemoryStorage): Promise<readonly Claim[]> {
+  return deliveries.claim({ limit: 100, leaseMs: 60_000, webhookLimit: 100, inFlight: new Map() });
+}
+
+/** Text of its own on the heap: what `repeat` makes shares its parts. */
+export const textOf = (length: number): string => Buffer.alloc(length, 'x').toString('latin1');
+
+export async function eventIdsOf({ log }: MemoryStorage): Promise<string[]> {
+  return (await log.events(tenantId, { limit: 10_000 })).items.map(({ id }) => id);
+}
