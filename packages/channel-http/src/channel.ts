@@ -43,6 +43,7 @@ export function httpChannel(options: HttpChannelOptions = {}): Channel<HttpConfi
 
   return {
     type: 'webhook',
+    letsGoOfSignal: true, // the client takes its listener off again
     config: httpConfigs(outbound, template),
     deadlineMs: (configs) => timeoutMs(configs) + graceMs,
 

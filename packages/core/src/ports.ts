@@ -211,6 +211,11 @@ export interface Channel<Configs = unknown> {
    * stop's grace time; whatever is said after that is not heard. What it throws counts as `failed`.
    */
   send(message: Message<Configs>, signal: AbortSignal): Promise<Verdict>;
+  /**
+   * Says that `send` keeps nothing of its signal once it has answered, so that the engine may use it for another
+   * message: making one costs as much as a signature. Default false: each attempt has a signal of its own.
+   */
+  readonly letsGoOfSignal?: boolean;
   /** The deadline of one attempt where it is not the dispatcher's `attemptDeadline`. */
   deadlineMs?(configs: Configs): number;
 }

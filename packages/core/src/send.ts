@@ -1,3 +1,4 @@
+import { getEventListeners } from 'node:events';
 import { maxTimerMs } from './duration.js';
 import { kindOf } from './errors.js';
 import { type Attempt, type Event, failureKindSchema, outcomeSchema } from './models.js';
@@ -47,6 +48,15 @@ export interface Sending {
   end(verdict: Verdict): void;
 }
 
+/** Signals that were let go of, not aborted, and not listened to. */
+const spareControllers: AbortController[] = [];
+
+function giveBack(controller: AbortController): void {
+  const { signal } = controller;
+  const isUnused = !signal.aborted && getEventListeners(signal, 'abort').length === 0;
+  if (isUnused && spareControllers.length < 1_000) spareControllers.push(controller);
+}
+
 /**
  * Hands the message to its channel. Ends at the deadline at the latest, whether the channel heeds the signal or not.
  */
@@ -61,7 +71,7 @@ export function send(message: Message, channel: Channel | undefined, attemptDead
   if (!(typeof deadlineMs === 'number' && deadlineMs > 0 && deadlineMs <= maxTimerMs)) {
     return notSent(failed('channel_error', 'its deadlineMs is no time that one can wait'));
   }
-  const controller = new AbortController();
+  const controller = (channel.letsGoOfSignal && spareControllers.pop()) || new AbortController();
   let end!: (verdict: Verdict) => void;
   const verdict = new Promise<Verdict>((resolve) => {
     let isOver = false;
@@ -76,7 +86,10 @@ export function send(message: Message, channel: Channel | undefined, attemptDead
       controller.abort();
     };
     const timer = setTimeout(() => end(failed('timeout', `no result within ${deadlineMs} ms`)), deadlineMs);
-    void said(channel, message, controller.signal).then(settle);
+    void said(channel, message, controller.signal).then((theirs) => {
+      settle(theirs);
+      if (channel.letsGoOfSignal) giveBack(controller);
+    });
   });
   return { verdict, end };
 }

@@ -376,6 +376,36 @@ describe('an attempt', () => {
   });
 });
 
+describe('the signal of an attempt', () => {
+  async function signalsOf(channel: Partial<Channel>, onSignal: (signal: AbortSignal) => void = () => {}) {
+    const signals: AbortSignal[] = [];
+    const send: Channel['send'] = async (_, signal) => {
+      signals.push(signal);
+      onSignal(signal);
+      return delivered();
+    };
+    const dispatcher = testDispatcher({
+      channels: [{ type: 'webhook', config: z.unknown(), send, ...channel }],
+    });
+    await dispatcher.webhooks.create(toAll);
+    for (let i = 0; i < 5; i++) {
+      await dispatcher.dispatch('a', i);
+      await dispatcher.drain();
+    }
+    return new Set(signals).size;
+  }
+
+  test('is its own, unless the channel says that it lets go of it', async () => {
+    expect(await signalsOf({})).toBe(5);
+    expect(await signalsOf({ letsGoOfSignal: true })).toBe(1);
+  });
+
+  test('is not used again while somebody listens to it', async () => {
+    const listen = (signal: AbortSignal) => signal.addEventListener('abort', () => {});
+    expect(await signalsOf({ letsGoOfSignal: true }, listen)).toBe(5);
+  });
+});
+
 describe('leases', () => {
   test('are renewed while an attempt goes on', async () => {
     const { dispatcher, sends, clock } = await started({ lease: 60 });
