@@ -81,6 +81,17 @@ export function settingsOf(options: DispatcherOptions<never>): Settings {
   if (unknown !== undefined)
     throw invalid(`no option is called ${unknown}; there is ${[...known].join(', ')}`);
   const { attemptDeadline = '15s', pollInterval = '500ms', retention = '30d', now = Date.now } = options;
+  for (const name of ['now', 'random'] as const) {
+    const given = options[name];
+    if (given !== undefined && typeof given !== 'function')
+      throw invalid(`${name} must be a function, not ${kindOf(given)}`);
+  }
+  for (const name of ['events', 'ids'] as const) {
+    const given: unknown = options[name];
+    if (given !== undefined && (typeof given !== 'object' || given === null)) {
+      throw invalid(`${name} must be an object, not ${kindOf(given)}`);
+    }
+  }
   const attemptDeadlineMs = positive(attemptDeadline, 'attemptDeadline');
   const { lease = attemptDeadlineMs + 15_000, ids = createIds({ now }), random = Math.random } = options;
   return {

@@ -17,6 +17,10 @@ test.each<[string, object, string]>([
   ['an interval that is none', { pollInterval: 'soon' }, 'pollInterval'],
   ['a payload limit of half a byte', { maxPayloadBytes: 0.5 }, 'maxPayloadBytes'],
   ['a negative retention', { retention: -1 }, 'retention'],
+  ['a clock that is no function', { now: 5 }, 'now must be a function'],
+  ['a catalog that is none', { events: 'x' }, 'events must be an object'],
+  ['ids that are none', { ids: null }, 'ids must be an object'],
+  ['retry options that are null', { retry: null }, 'retry'],
   ['a misspelt retry option', { retry: { shedule: [] } }, 'shedule'],
 ])('%s is refused by name', (_, options, message) => {
   const given = { storage: memoryStorage(), channels: [], ...options } as unknown as DispatcherOptions;
