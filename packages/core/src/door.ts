@@ -37,7 +37,7 @@ export function optionsOf<Options extends object>(
   if (unknown !== undefined) {
     throw new PosthornError(
       'invalid_option',
-      `${what} has no option ${unknown}; there is ${known.join(', ')}`,
+      `no option is called ${unknown} in ${what}; there is ${known.join(', ')}`,
     );
   }
   return options;

@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import type { EventCatalog } from './catalog.js';
 import { type RetryOptions, type RetryPolicy, retryPolicy } from './decide.js';
-import { parse } from './door.js';
+import { optionsOf, parse } from './door.js';
 import { type Duration, maxTimerMs, toMs } from './duration.js';
 import { kindOf, PosthornError } from './errors.js';
 import { createIds, type Ids } from './ids.js';
@@ -55,10 +55,14 @@ const numbers = z.object({
   maxPayloadDepth: z.int().min(1).max(10_000).default(64),
 });
 
-const known = new Set([
-  ...['storage', 'channels', 'events', 'retry', 'attemptDeadline', 'lease', 'pollInterval', 'retention'],
-  ...['ids', 'now', 'random', ...Object.keys(numbers.shape)],
-]);
+/** What is used as it is given, and what it must be. */
+const kinds = { now: 'function', random: 'function', events: 'object', ids: 'object' } as const;
+
+const known = [
+  ...(['storage', 'channels', 'retry', 'attemptDeadline', 'lease', 'pollInterval', 'retention'] as const),
+  ...(Object.keys(kinds) as (keyof typeof kinds)[]),
+  ...(Object.keys(numbers.shape) as (keyof typeof numbers.shape)[]),
+];
 
 /** The options, checked, with every default in its place. */
 export interface Settings extends z.infer<typeof numbers> {
@@ -75,22 +79,14 @@ export interface Settings extends z.infer<typeof numbers> {
 
 /** Throws `invalid_option`, naming the option; one that nobody knows is refused, since it would do nothing. */
 export function settingsOf(options: DispatcherOptions<never>): Settings {
-  if (typeof options !== 'object' || options === null)
-    throw invalid(`options must be an object, not ${kindOf(options)}`);
-  const unknown = Object.keys(options).find((name) => !known.has(name));
-  if (unknown !== undefined)
-    throw invalid(`no option is called ${unknown}; there is ${[...known].join(', ')}`);
+  if (options === undefined)
+    throw invalid('createDispatcher takes options: a storage and channels, at least');
+  optionsOf(options, known, 'createDispatcher');
   const { attemptDeadline = '15s', pollInterval = '500ms', retention = '30d', now = Date.now } = options;
-  for (const name of ['now', 'random'] as const) {
-    const given = options[name];
-    if (given !== undefined && typeof given !== 'function')
-      throw invalid(`${name} must be a function, not ${kindOf(given)}`);
-  }
-  for (const name of ['events', 'ids'] as const) {
-    const given: unknown = options[name];
-    if (given !== undefined && (typeof given !== 'object' || given === null)) {
-      throw invalid(`${name} must be an object, not ${kindOf(given)}`);
-    }
+  for (const [name, kind] of Object.entries(kinds)) {
+    const given = options[name as keyof typeof kinds];
+    if (given === undefined || (typeof given === kind && given !== null)) continue;
+    throw invalid(`${name} must be ${kind === 'object' ? 'an' : 'a'} ${kind}, not ${kindOf(given)}`);
   }
   const attemptDeadlineMs = positive(attemptDeadline, 'attemptDeadline');
   const { lease = attemptDeadlineMs + 15_000, ids = createIds({ now }), random = Math.random } = options;
