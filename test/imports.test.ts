@@ -9,7 +9,7 @@ const readingOrder = `
   errors door duration ids match payload secrets
   models verdict decide catalog lifecycle ports
   storage-port page options bindings send sample webhooks log
-  gather publish deliver worker retention
+  gather publish deliver slots worker hints retention
   dispatcher index
 `
   .trim()

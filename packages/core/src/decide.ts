@@ -49,12 +49,13 @@ export function retryPolicy(options: RetryOptions = {}): RetryPolicy {
 }
 
 /**
- * What becomes of a delivery. `pending` waits `delayMs` by the storage's clock. `released` is due at once, and its
- * attempt is not counted: nobody but us ended it.
+ * What becomes of a delivery. `pending` waits `delayMs` by the storage's clock; where it `yields`, those behind it
+ * with its ordering key may go ahead from now on. `released` is due at once, and its attempt is not counted: nobody
+ * but us ended it.
  */
 export type Next =
   | { readonly status: 'delivered' | 'dead' | 'cancelled' | 'released' }
-  | { readonly status: 'pending'; readonly delayMs: number };
+  | { readonly status: 'pending'; readonly delayMs: number; readonly yields?: boolean };
 
 /**
  * Decides, and does nothing else. `tries` counts the attempts of the present schedule, this one included; `random`

@@ -3,6 +3,7 @@ import { deliverer } from './deliver.js';
 import { optionsOf } from './door.js';
 import { type Duration, maxTimerMs, toMs } from './duration.js';
 import { kindOf, PosthornError } from './errors.js';
+import { Hints } from './hints.js';
 import { Announcer, type Lifecycle } from './lifecycle.js';
 import { type Deliveries, type Events, logOf } from './log.js';
 import type { EventDetails } from './models.js';
@@ -34,6 +35,9 @@ export interface StopOptions {
   /** How long deliveries under way may go on; then they are given back, uncounted. Default 10 s. */
   readonly grace?: Duration;
 }
+
+/** Most transactions that dispatch have committed by then; the poll finds what the others bring. */
+const soonMs = 25;
 
 /** The engine in this process. */
 export interface Dispatcher<Tx = never, Catalog extends EventCatalog | undefined = undefined> {
@@ -79,7 +83,12 @@ export function createDispatcher<Tx = never, const Catalog extends EventCatalog 
   const shared = { ...settings, catalog: options.events, announcer };
   const limits = { maxBytes: settings.maxPayloadBytes, maxDepth: settings.maxPayloadDepth };
 
-  const webhooks = managedWebhooks({ ...shared, store: storage.webhooks, limits, wake: () => worker.wake() });
+  /** Something became due: for this process's worker, or for another's where this one has its hands full. */
+  const wake = () => {
+    worker.wake();
+    if (!worker.hasRoom) hints.send();
+  };
+  const webhooks = managedWebhooks({ ...shared, store: storage.webhooks, limits, wake });
   const worker = new Worker({
     ...shared,
     deliveries: storage.deliveries,
@@ -90,11 +99,14 @@ export function createDispatcher<Tx = never, const Catalog extends EventCatalog 
       disable: webhooks.disable,
     }),
   });
+  const hints = new Hints(options.notifier, () => worker.wake(), announcer);
   const { check, prepare, publish } = publisher({
     ...shared,
     deliveries: storage.deliveries,
     limits,
     worker,
+    onWaiting: wake,
+    onUncommitted: () => setTimeout(wake, soonMs).unref(),
   });
   const retention = new Retention(storage.log, settings.retentionMs, announcer);
   const { disable, ...publicWebhooks } = webhooks;
@@ -122,7 +134,7 @@ export function createDispatcher<Tx = never, const Catalog extends EventCatalog 
 
   return {
     webhooks: publicWebhooks,
-    ...logOf(storage.log, announcer, () => worker.wake()),
+    ...logOf(storage.log, announcer, wake),
 
     async dispatch(type, payload, options) {
       if (options === undefined) return (await dispatchAll([{ type, payload }], undefined))[0]!;
@@ -149,13 +161,14 @@ export function createDispatcher<Tx = never, const Catalog extends EventCatalog 
 
     start() {
       worker.start();
+      hints.start();
       retention.start();
     },
     async stop(options) {
       const { grace = '10s' } = optionsOf(options, ['grace'], 'stop');
       const graceMs = Math.min(toMs(grace, 'grace'), maxTimerMs);
       retention.stop();
-      await worker.stop(graceMs);
+      await Promise.all([hints.stop(), worker.stop(graceMs)]);
     },
     drain: () => worker.drain(),
 

@@ -128,6 +128,8 @@ export const eventSchema = z.strictObject({
   subject: subject.nullable(),
   /** What receivers may have cached of it, as JSON text; left out of the wire where null. */
   cacheScope: z.string().nullable(),
+  /** Its deliveries to one channel binding wait for those of earlier events with the same key; null: in no order. */
+  orderingKey: text(255).nullable(),
 });
 export type Event = Readonly<z.infer<typeof eventSchema>>;
 
@@ -142,6 +144,7 @@ export const eventDetailsSchema = z.strictObject({
   subject: subject.nullable().default(null),
   cacheScope: z.record(z.string(), z.unknown()).nullable().default(null),
   idempotencyKey: text(255).optional(),
+  orderingKey: text(255).nullable().default(null),
 });
 export type EventDetails = z.input<typeof eventDetailsSchema>;
 

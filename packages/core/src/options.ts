@@ -5,7 +5,7 @@ import { optionsOf, parse } from './door.js';
 import { type Duration, maxTimerMs, toMs } from './duration.js';
 import { kindOf, PosthornError } from './errors.js';
 import { createIds, type Ids } from './ids.js';
-import type { Channel, Storage } from './ports.js';
+import type { Channel, Notifier, Storage } from './ports.js';
 
 export interface DispatcherOptions<
   Tx = never,
@@ -36,6 +36,8 @@ export interface DispatcherOptions<
   readonly maxPayloadDepth?: number;
   /** For how long finished events are kept; a started worker forgets older ones. Default 30 days. */
   readonly retention?: Duration;
+  /** Tells workers of other processes when there is work, and this one's. Default: none; the poll finds it. */
+  readonly notifier?: Notifier;
   /** For tests: where ids come from. Default: the system's random source. */
   readonly ids?: Ids;
   /** For tests: the process's clock, in milliseconds since 1970. Default `Date.now`. */
@@ -56,7 +58,13 @@ const numbers = z.object({
 });
 
 /** What is used as it is given, and what it must be. */
-const kinds = { now: 'function', random: 'function', events: 'object', ids: 'object' } as const;
+const kinds = {
+  now: 'function',
+  random: 'function',
+  events: 'object',
+  ids: 'object',
+  notifier: 'object',
+} as const;
 
 const known = [
   ...(['storage', 'channels', 'retry', 'attemptDeadline', 'lease', 'pollInterval', 'retention'] as const),

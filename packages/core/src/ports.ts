@@ -17,7 +17,10 @@ export interface Storage<Tx = never> {
   readonly log: DeliveryLog;
 }
 
-/** Newest first. `nextCursor` is null on the last page; a cursor is opaque and good for the same query only. */
+/**
+ * Newest first: events and their deliveries by the event's id, which begins with the time it was made. `nextCursor` is
+ * null on the last page; a cursor is opaque and good for the same query only.
+ */
 export interface Page<T> {
   readonly items: readonly T[];
   readonly nextCursor: string | null;
@@ -138,7 +141,9 @@ export interface DeliveryStore<Tx = never> {
   ): Promise<{ readonly published: readonly Published[]; readonly claims: readonly Claim[] }>;
   /**
    * Leases deliveries that are due, or whose lease is over, of active webhooks: counts the attempt, makes a fresh
-   * token. Two calls never get the same delivery. Webhooks take turns; within one, what was due first goes first.
+   * token. Two calls never get the same delivery. Tenants take turns, and so do the webhooks of each; within a
+   * webhook, what was due first goes first. Of the deliveries to one channel binding whose events have the same
+   * ordering key, none is claimed while another is `sending`, or an earlier one is not finished and does not yield.
    */
   claim(options: ClaimOptions): Promise<readonly Claim[]>;
   /** Extends the leases that still hold, to `leaseMs` from now; resolves to those. */
@@ -170,6 +175,7 @@ export interface DeliveryLog {
   attempts(tenantId: string, deliveryId: string): Promise<readonly Attempt[]>;
   /**
    * `pending`: due at once, with a new schedule; for any delivery that is not `sending` and whose webhook exists.
+   * It yields: what is behind it with its ordering key does not wait for it again.
    * `cancelled`: for one that is not finished; its token ends. Resolves to the ids that moved.
    */
   setStatus(
@@ -178,10 +184,20 @@ export interface DeliveryLog {
     status: 'pending' | 'cancelled',
   ): Promise<readonly string[]>;
   /**
-   * Forgets at most `limit` events of all tenants, oldest first, that were published `olderThanMs` ago or earlier and
-   * have nothing unfinished, with their deliveries and attempts. Resolves to how many.
+   * Forgets at most `limit` events of all tenants, by their ids the oldest first, that were published `olderThanMs` ago
+   * or earlier and have nothing unfinished, with their deliveries and attempts. Resolves to how many.
    */
   prune(options: { readonly olderThanMs: number; readonly limit: number }): Promise<number>;
+}
+
+/**
+ * Tells the workers of other processes that something may be due. A hint, and no more: one that is lost costs a poll,
+ * never a delivery.
+ */
+export interface Notifier {
+  notify(): Promise<void>;
+  /** Calls `onHint` for every hint, and whenever hints may have been lost; resolves to what ends it. */
+  listen(onHint: () => void): Promise<() => Promise<void>>;
 }
 
 /** What a channel gets to send. */

@@ -27,8 +27,11 @@ export interface PublisherOptions<Tx> {
     /** What it could take over now; it keeps the room free until `take` is called. */
     reserve(): ClaimOptions | undefined;
     take(claims: readonly Claim[]): void;
-    wake(): void;
   };
+  /** Called when deliveries were stored that this process has not begun to send. */
+  readonly onWaiting: () => void;
+  /** Called when the caller's transaction holds deliveries; nobody says when it commits. */
+  readonly onUncommitted: () => void;
 }
 
 export interface Publisher<Tx> {
@@ -45,7 +48,7 @@ const maxKnownTypes = 10_000;
 const noDetails = parse(eventDetailsSchema, {}, 'invalid_option', 'event details');
 
 export function publisher<Tx>(options: PublisherOptions<Tx>): Publisher<Tx> {
-  const { deliveries, catalog, limits, ids, now, worker } = options;
+  const { deliveries, catalog, limits, ids, now, worker, onWaiting, onUncommitted } = options;
   const keysOfType = new Map<string, readonly string[]>();
 
   function keysOf(type: string): readonly string[] {
@@ -75,6 +78,7 @@ export function publisher<Tx>(options: PublisherOptions<Tx>): Publisher<Tx> {
       namespaceId: given.namespaceId,
       subject: given.subject,
       cacheScope: given.cacheScope && payloadText(given.cacheScope, limits),
+      orderingKey: given.orderingKey,
       keys,
     };
     const { idempotencyKey } = given;
@@ -88,7 +92,8 @@ export function publisher<Tx>(options: PublisherOptions<Tx>): Publisher<Tx> {
     try {
       const result = await deliveries.publish(events, claimFor ? { claimFor } : {});
       claims = result.claims;
-      if (claims.length === 0 && result.published.some((event) => event.deliveries > 0)) worker.wake();
+      const count = result.published.reduce((sum, event) => sum + event.deliveries, 0);
+      if (claims.length < count || claims.length === claimFor?.limit) onWaiting();
       return result.published;
     } finally {
       if (claimFor) worker.take(claims);
@@ -104,6 +109,7 @@ export function publisher<Tx>(options: PublisherOptions<Tx>): Publisher<Tx> {
       if (events.length === 0) return [];
       if (tx === undefined) return gathered(events);
       const { published } = await deliveries.publish(events, { tx });
+      onUncommitted();
       return published;
     },
   };

@@ -2,12 +2,11 @@ import type { Deliverer, Flight } from './deliver.js';
 import type { PosthornError } from './errors.js';
 import type { Announcer } from './lifecycle.js';
 import type { Claim, ClaimOptions, DeliveryStore } from './ports.js';
+import { Slots, type SlotsOptions } from './slots.js';
 
-export interface WorkerOptions {
+export interface WorkerOptions extends SlotsOptions {
   readonly deliveries: Pick<DeliveryStore, 'claim' | 'renew'>;
   readonly deliverer: Deliverer;
-  readonly concurrency: number;
-  readonly webhookConcurrency: number;
   readonly leaseMs: number;
   readonly pollMs: number;
   readonly announcer: Announcer;
@@ -24,10 +23,10 @@ interface Drain {
  */
 export class Worker {
   readonly #options: WorkerOptions;
-  readonly #flights = new Set<Flight>();
-  readonly #byWebhook = new Map<string, number>();
-  /** Flights whose lease has seen a heartbeat. */
-  #aging = new Set<Flight>();
+  readonly #slots: Slots;
+  readonly #flights = new Map<Claim, Flight>();
+  /** Claims whose lease has seen a heartbeat. */
+  #aging = new Set<Claim>();
   #isRunning = false;
   #wasStarted = false;
   #stopping: Promise<void> | undefined;
@@ -45,6 +44,7 @@ export class Worker {
 
   constructor(options: WorkerOptions) {
     this.#options = options;
+    this.#slots = new Slots(options);
   }
 
   start(): void {
@@ -65,6 +65,8 @@ export class Worker {
       // Whoever wanted to start or drain meanwhile.
       this.#again();
     });
+    // What has not begun is given back at once.
+    this.#advance();
     const grace = setTimeout(() => this.#release(), graceMs);
     return this.#stopping.finally(() => clearTimeout(grace));
   }
@@ -91,27 +93,27 @@ export class Worker {
     if (ms < this.#options.pollMs) setTimeout(() => this.wake(), ms).unref();
   }
 
-  /** What may be claimed now; `take` must follow. Undefined where there is no room, or someone is asking already. */
-  reserve(): ClaimOptions | undefined {
-    const { concurrency, webhookConcurrency, leaseMs } = this.#options;
-    const limit = concurrency - this.#flights.size;
-    if (this.#isAsking || limit <= 0 || !this.#isOpen) return undefined;
-    this.#isAsking = true;
-    return { limit, leaseMs, webhookLimit: webhookConcurrency, inFlight: this.#byWebhook };
+  /** Whether this process could send more than it does. */
+  get hasRoom(): boolean {
+    return this.#isOpen && this.#slots.room > 0;
   }
 
-  /** Starts what was claimed; a worker that is stopping gives it back. */
+  /** What may be claimed now; `take` must follow. Undefined where there is no room, or someone is asking already. */
+  reserve(): ClaimOptions | undefined {
+    const { room: limit, webhookLimit, claimed: inFlight } = this.#slots;
+    if (this.#isAsking || limit <= 0 || !this.#isOpen) return undefined;
+    this.#isAsking = true;
+    return { limit, leaseMs: this.#options.leaseMs, webhookLimit, inFlight };
+  }
+
+  /** Starts what was claimed, as far as there are slots; a worker that is stopping gives it back. */
   take(claims: readonly Claim[]): void {
-    const { deliverer, leaseMs } = this.#options;
     this.#isAsking = false;
-    for (const claim of claims) {
-      const flight = this.#isOpen ? deliverer.deliver(claim) : deliverer.release(claim);
-      this.#flights.add(flight);
-      this.#byWebhook.set(claim.webhook.id, (this.#byWebhook.get(claim.webhook.id) ?? 0) + 1);
-      void flight.landed.then(() => this.#land(flight));
+    for (const claim of claims) this.#slots.add(claim);
+    if (!this.#slots.isEmpty) {
+      this.#heartbeat ??= setInterval(() => void this.#renew(), this.#options.leaseMs / 3).unref();
     }
-    if (this.#flights.size > 0)
-      this.#heartbeat ??= setInterval(() => void this.#renew(), leaseMs / 3).unref();
+    this.#advance();
     if (this.#shouldLook) this.wake();
     this.#checkIdle();
   }
@@ -121,7 +123,7 @@ export class Worker {
   }
 
   get #isIdle(): boolean {
-    return this.#flights.size === 0 && !this.#isAsking;
+    return this.#slots.isEmpty && this.#flights.size === 0 && !this.#isAsking;
   }
 
   #again(): void {
@@ -129,10 +131,41 @@ export class Worker {
     this.wake();
   }
 
+  /** Starts what waits, as far as there are slots. */
+  #advance(): void {
+    if (!this.#isOpen) {
+      for (const claim of this.#slots.takeWaiting()) this.#follow(this.#options.deliverer.release(claim));
+      return;
+    }
+    for (let claim = this.#slots.next(); claim; claim = this.#slots.next()) {
+      this.#follow(this.#options.deliverer.deliver(claim), claim);
+    }
+  }
+
+  /** `sent` is the claim that takes a slot. */
+  #follow(flight: Flight, sent?: Claim): void {
+    this.#flights.set(flight.claim, flight);
+    void flight.landed.then(() => this.#land(flight.claim, sent));
+  }
+
+  #land(claim: Claim, sent: Claim | undefined): void {
+    this.#flights.delete(claim);
+    this.#aging.delete(claim);
+    // Only what could not be had before can be there now: it waited for room, or behind this one.
+    const mayFreeOther = (sent && this.#slots.free(sent)) || claim.event.orderingKey !== null;
+    this.#advance();
+    if (this.#slots.isEmpty) {
+      clearInterval(this.#heartbeat);
+      this.#heartbeat = undefined;
+    }
+    if (mayFreeOther || this.#shouldLook || this.#drains.length > 0) this.wake();
+    this.#checkIdle();
+  }
+
   async #look(): Promise<void> {
     this.#willLook = false;
-    const ask = this.reserve();
     // Whoever is asking, or lands and makes room, wakes again.
+    const ask = this.#slots.isLow ? this.reserve() : undefined;
     if (!ask) return;
     this.#shouldLook = false;
     let claims: readonly Claim[] = [];
@@ -147,35 +180,24 @@ export class Worker {
     if (this.#isIdle && !this.#shouldLook) this.#endDrains();
   }
 
-  #land(flight: Flight): void {
-    const { id } = flight.claim.webhook;
-    const left = this.#byWebhook.get(id)! - 1;
-    if (left > 0) this.#byWebhook.set(id, left);
-    else this.#byWebhook.delete(id);
-    this.#flights.delete(flight);
-    this.#aging.delete(flight);
-    if (this.#flights.size === 0) {
-      clearInterval(this.#heartbeat);
-      this.#heartbeat = undefined;
-    }
-    this.wake();
-    this.#checkIdle();
-  }
-
   /** Renews the leases that are older than one heartbeat, and lets go of those that are lost. */
   async #renew(): Promise<void> {
     const aging = [...this.#aging];
-    this.#aging = new Set(this.#flights);
+    this.#aging = new Set([...this.#flights.keys(), ...this.#slots.waiting()]);
     if (aging.length === 0) return;
     try {
-      const claims = aging.map(({ claim }) => claim);
-      const held = new Set(
-        (await this.#options.deliveries.renew(claims, this.#options.leaseMs)).map(({ token }) => token),
-      );
-      for (const flight of aging) if (!held.has(flight.claim.token)) flight.end('lost');
+      const renewed = await this.#options.deliveries.renew(aging, this.#options.leaseMs);
+      const held = new Set(renewed.map(({ token }) => token));
+      for (const claim of aging) if (!held.has(claim.token)) this.#lose(claim);
     } catch (error) {
       this.#options.announcer.announce('error', () => error as PosthornError);
     }
+  }
+
+  #lose(claim: Claim): void {
+    const flight = this.#flights.get(claim);
+    if (flight) flight.end('lost');
+    else this.#slots.drop(claim);
   }
 
   async #untilIdle(): Promise<void> {
@@ -188,7 +210,7 @@ export class Worker {
   }
 
   #release(): void {
-    for (const flight of this.#flights) flight.end('released');
+    for (const flight of this.#flights.values()) flight.end('released');
     // A storage that hangs is not waited for beyond the lease: then what is under way is anybody's.
     this.#patience ??= setTimeout(() => this.#endIdleWaits(), this.#options.leaseMs);
   }

@@ -1,0 +1,162 @@
+-- Webhooks, and which of them hold a pattern. "subscriptions" has rows of active webhooks only, so that publishing
+-- costs what it matches, however many are paused.
+
+create table :"schema".webhooks (
+  id text collate "C" primary key,
+  tenant_id text collate "C" not null,
+  -- Newer ones have a higher one.
+  position bigint generated always as identity,
+  name text not null,
+  event_types text[] not null,
+  -- The channel bindings as JSON, kept as it was given; their ids and channels once more, for publishing.
+  channels text not null,
+  binding_ids text[] not null,
+  binding_channels text[] not null,
+  -- JSON: [{ "key": …, "expiresAt": milliseconds since 1970 or null }]
+  secrets text not null,
+  is_active boolean not null,
+  version integer not null,
+  created_at timestamptz not null,
+  updated_at timestamptz not null
+);
+
+create unique index webhooks_newest on :"schema".webhooks (tenant_id, position);
+
+create table :"schema".subscriptions (
+  tenant_id text collate "C" not null,
+  pattern text collate "C" not null,
+  webhook_id text collate "C" not null,
+  primary key (tenant_id, pattern, webhook_id)
+);
+
+create index subscriptions_webhook on :"schema".subscriptions (webhook_id);
+
+-- What happened. Rows are inserted, and deleted by retention; nothing is ever updated.
+-- An event's id begins with its time, so a range of ids is a range of time: partitions are such ranges.
+
+create table :"schema".events (
+  id text collate "C" not null,
+  tenant_id text collate "C" not null,
+  type text collate "C" not null,
+  payload text not null,
+  occurred_at timestamptz not null,
+  published_at timestamptz not null,
+  -- How many deliveries it got when it was published.
+  deliveries integer not null,
+  namespace_id text,
+  subject_type text,
+  subject_id text,
+  cache_scope text,
+  ordering_key text,
+  primary key (id)
+) partition by range (id);
+
+create table :"schema".events_default partition of :"schema".events default;
+
+create index events_newest on :"schema".events (tenant_id, id);
+
+-- The deliveries that are not finished, and nothing else: small and hot. A row is inserted when its event is published
+-- and deleted when its delivery is finished.
+-- It is ready, and then stands in its webhook's lane, or due_at is the instant when it wants a look: when its retry
+-- is due, or its lease is over, or when to see whether what it is held behind is gone.
+
+create table :"schema".queue (
+  due_at timestamptz not null,
+  -- Whose it is while it is being sent: half of the token.
+  lease bigint,
+  -- Its place among those with its ordering key.
+  position bigint,
+  attempts integer not null,
+  attempts_before integer not null,
+  is_ready boolean not null,
+  -- Held behind an earlier delivery with its ordering key.
+  is_held boolean not null,
+  -- Those behind it with its ordering key need not wait for it.
+  yields boolean not null,
+  event_id text collate "C" not null,
+  binding_id text collate "C" not null,
+  tenant_id text collate "C" not null,
+  webhook_id text collate "C" not null,
+  channel text not null,
+  ordering_key text collate "C",
+  primary key (event_id, binding_id)
+) with (
+  -- Its rows live for seconds: what is dead must go soon, or claiming would have to step over it.
+  autovacuum_vacuum_scale_factor = 0,
+  autovacuum_vacuum_threshold = 10000,
+  autovacuum_analyze_scale_factor = 0,
+  autovacuum_analyze_threshold = 50000,
+  autovacuum_vacuum_cost_delay = 0
+);
+
+create sequence :"schema".queue_position cache 32;
+
+create index queue_lanes on :"schema".queue (tenant_id, webhook_id, due_at) where is_ready;
+create index queue_alarms on :"schema".queue (due_at) where not is_ready;
+create index queue_chains on :"schema".queue (binding_id, ordering_key, position) where ordering_key is not null;
+-- Of those with one ordering key one at most is in flight, whatever two workers think at once.
+create unique index queue_in_flight on :"schema".queue (binding_id, ordering_key)
+  where ordering_key is not null and lease is not null;
+
+-- Finished deliveries, each with its last attempt in the same row, which halves what a delivery writes.
+
+create table :"schema".deliveries (
+  finished_at timestamptz not null,
+  started_at timestamptz,
+  attempts integer not null,
+  attempts_before integer not null,
+  duration_ms integer,
+  http_status smallint,
+  event_id text collate "C" not null,
+  binding_id text collate "C" not null,
+  webhook_id text collate "C" not null,
+  channel text not null,
+  status text not null,
+  attempt_id text,
+  outcome text,
+  kind text,
+  message text,
+  response text,
+  primary key (event_id, binding_id)
+) partition by range (event_id);
+
+create table :"schema".deliveries_default partition of :"schema".deliveries default;
+
+-- The attempts before the last, append only.
+
+create table :"schema".attempts (
+  started_at timestamptz not null,
+  number integer not null,
+  duration_ms integer not null,
+  http_status smallint,
+  event_id text collate "C" not null,
+  binding_id text collate "C" not null,
+  id text collate "C" not null,
+  outcome text not null,
+  kind text,
+  message text,
+  response text,
+  primary key (event_id, binding_id, id)
+) partition by range (event_id);
+
+create table :"schema".attempts_default partition of :"schema".attempts default;
+
+create table :"schema".idempotency_keys (
+  tenant_id text collate "C" not null,
+  key text collate "C" not null,
+  fingerprint text not null,
+  event_id text not null,
+  deliveries integer not null,
+  remembered_at timestamptz not null,
+  primary key (tenant_id, key)
+);
+
+create index idempotency_keys_oldest on :"schema".idempotency_keys (remembered_at);
+
+-- Ends a statement, and all that it has written, with an error that the storage knows.
+
+create function :"schema".refuse() returns integer language plpgsql as $$
+begin
+  raise exception 'an idempotency key was taken meanwhile' using errcode = 'PH001';
+end
+$$;

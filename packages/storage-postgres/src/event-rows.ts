@@ -1,0 +1,21 @@
+import type { Event } from '@posthorn/core';
+import { dateOf, msOf } from './instants.js';
+
+/** A row of `events`, as `e`, for {@link eventOf}. */
+export const eventColumns = `e.id, e.tenant_id, e.type, e.payload, ${msOf('e.occurred_at')} as occurred_at,
+  e.namespace_id, e.subject_type, e.subject_id, e.cache_scope, e.ordering_key`;
+
+// biome-ignore lint/suspicious/noExplicitAny: a row as the client read it.
+export function eventOf(row: Record<string, any>): Event {
+  return {
+    id: row.id,
+    tenantId: row.tenant_id,
+    type: row.type,
+    payload: row.payload,
+    occurredAt: dateOf(row.occurred_at),
+    namespaceId: row.namespace_id,
+    subject: row.subject_type === null ? null : { type: row.subject_type, id: row.subject_id },
+    cacheScope: row.cache_scope,
+    orderingKey: row.ordering_key,
+  };
+}

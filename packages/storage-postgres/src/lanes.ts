@@ -1,0 +1,78 @@
+/** The deliveries of one webhook that are due, in the order in which they became so. */
+export interface Lane {
+  readonly tenantId: string;
+  readonly webhookId: string;
+}
+
+/** How many of a lane's deliveries are wanted. */
+export interface Share {
+  readonly lane: Lane;
+  readonly count: number;
+}
+
+/**
+ * The lanes that this process knows to hold something, and whose turn it is: tenants take turns, and so do the lanes of
+ * each. It only remembers what was seen in the database; a lane that is empty there is dropped from here.
+ */
+export class Lanes {
+  /** In a Map what was served can go to the end. */
+  readonly #tenants = new Map<string, Map<string, Lane>>();
+
+  get isEmpty(): boolean {
+    return this.#tenants.size === 0;
+  }
+
+  /** Puts the lane at the end of its tenant's line, if it does not stand there. */
+  add(lane: Lane): void {
+    const lanes = this.#tenants.get(lane.tenantId) ?? new Map<string, Lane>();
+    this.#tenants.set(lane.tenantId, lanes);
+    if (!lanes.has(lane.webhookId)) lanes.set(lane.webhookId, lane);
+  }
+
+  remove({ tenantId, webhookId }: Lane): void {
+    const lanes = this.#tenants.get(tenantId);
+    lanes?.delete(webhookId);
+    if (lanes?.size === 0) this.#tenants.delete(tenantId);
+  }
+
+  /**
+   * Divides `limit` among the lanes, one for each in turn, of each no more than `room` allows. Those that get something
+   * go to the end of their lines.
+   */
+  share(limit: number, room: (lane: Lane) => number): Share[] {
+    const counts = new Map<Lane, number>();
+    let left = limit;
+    // A tenant none of whose lanes has room is out of this round.
+    const open = new Set(this.#tenants.keys());
+    while (left > 0 && open.size > 0) {
+      for (const tenantId of open) {
+        if (left === 0) break;
+        const lane = this.#nextOf(tenantId, counts, room);
+        if (!lane) {
+          open.delete(tenantId);
+          continue;
+        }
+        counts.set(lane, (counts.get(lane) ?? 0) + 1);
+        left--;
+      }
+    }
+    return [...counts].map(([lane, count]) => ({ lane, count }));
+  }
+
+  #nextOf(
+    tenantId: string,
+    counts: ReadonlyMap<Lane, number>,
+    room: (lane: Lane) => number,
+  ): Lane | undefined {
+    const lanes = this.#tenants.get(tenantId)!;
+    for (const lane of lanes.values()) {
+      if ((counts.get(lane) ?? 0) >= room(lane)) continue;
+      lanes.delete(lane.webhookId);
+      lanes.set(lane.webhookId, lane);
+      this.#tenants.delete(tenantId);
+      this.#tenants.set(tenantId, lanes);
+      return lane;
+    }
+    return undefined;
+  }
+}

@@ -1,0 +1,48 @@
+import type { Database, Statement } from './database.js';
+
+/*
+ * Deliveries to one channel binding with one ordering key are a chain, in the order of `position`. Only what may go
+ * stands in a lane; what is behind it is held. When something of a chain moves, `advanceChains` lets the next one in,
+ * in a statement of its own that sees what was committed before it. Publisher and settler both call it after their
+ * commit, so whoever comes last sees the other; where neither lives to do it, or the publisher is the caller's own
+ * transaction, a held delivery's alarm does. Whether it may really go is asked once more when it is claimed.
+ */
+
+export interface Chain {
+  readonly bindingId: string;
+  readonly orderingKey: string;
+}
+
+/** Of a row `q` with an ordering key: nothing of its chain is in flight, and what is earlier yields. */
+export const mayGo = `(q.ordering_key is null or (
+  select true from $.queue o
+  where o.binding_id = q.binding_id and o.ordering_key = q.ordering_key and o.event_id <> q.event_id
+    and (o.lease is not null or (not o.yields and o.position < q.position)) limit 1) is null)`;
+
+/** Each chain once. */
+export function chainsOf(chains: readonly Chain[]): Chain[] {
+  return [...new Map(chains.map((chain) => [`${chain.bindingId}\n${chain.orderingKey}`, chain])).values()];
+}
+
+const statements = new WeakMap<Database, Statement>();
+
+/** Lets the first held delivery of each chain into its lane, where nothing before it is in the way. */
+export async function advanceChains(db: Database, chains: readonly Chain[]): Promise<void> {
+  if (chains.length === 0) return;
+  let statement = statements.get(db);
+  if (!statement) {
+    statement = db.statement(`
+      with next as materialized (
+        select n.place from json_to_recordset($1::json) as c("bindingId" text, "orderingKey" text)
+        cross join lateral (
+          select q.ctid as place, q.is_held from $.queue q
+          where q.binding_id = c."bindingId" and q.ordering_key = c."orderingKey" and not q.yields
+          order by q.position limit 1
+        ) n where n.is_held
+      )
+      update $.queue q set is_held = false, is_ready = true, due_at = $now
+      where q.ctid = any (array(select place from next)) and q.is_held`);
+    statements.set(db, statement);
+  }
+  await db.run(statement, [JSON.stringify(chains)]);
+}

@@ -1,0 +1,31 @@
+import type { Database } from './database.js';
+
+/** So many at a time, that nobody waits for it. */
+const batch = 5_000;
+
+/**
+ * Cancels what is not finished of a webhook that was deleted, in small batches. Resolves when nothing is left. An event
+ * published in the same instant may add more: the worker that comes upon it calls this again.
+ */
+export function cancelWaiting(db: Database): (webhookId: string) => Promise<void> {
+  const statement = db.statement(`
+    with ended as (
+      delete from $.queue q
+      where q.ctid = any (array(
+        select p.ctid from $.queue p
+        where p.webhook_id = $1::text and not exists (select from $.webhooks w where w.id = p.webhook_id)
+        limit ${batch} for update skip locked))
+      returning q.*
+    ), kept as (
+      insert into $.deliveries (event_id, binding_id, webhook_id, channel, status, attempts, attempts_before, finished_at)
+      select event_id, binding_id, webhook_id, channel, 'cancelled', attempts, attempts_before, $now from ended
+      on conflict do nothing
+    )
+    select count(*)::integer as count from ended`);
+  return async (webhookId) => {
+    for (;;) {
+      const [row] = await db.run(statement, [webhookId]);
+      if (row!.count < batch) return;
+    }
+  };
+}

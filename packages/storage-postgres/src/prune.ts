@@ -1,0 +1,31 @@
+import type { DeliveryLog } from '@posthorn/core';
+import type { Database } from './database.js';
+
+/** Forgets old events in batches, each a statement of its own; and idempotency keys that nobody need remember. */
+export function pruner(db: Database): DeliveryLog['prune'] {
+  const forget = db.statement(
+    `with old as materialized (
+      select e.id from $.events e
+      where e.published_at <= $now - $1::float8 * interval '1 millisecond'
+        and (select true from $.queue q where q.event_id = e.id limit 1) is null
+      order by e.id limit $2::integer for update skip locked
+    ), attempts as (
+      delete from $.attempts a where a.event_id = any (array(select id from old))
+    ), deliveries as (
+      delete from $.deliveries d where d.event_id = any (array(select id from old))
+    ), events as (
+      delete from $.events e where e.id = any (array(select id from old)) returning 1
+    )
+    select count(*)::integer as count from events`,
+    { isRepeatable: false },
+  );
+  const forgetKeys = db.statement(`
+    delete from $.idempotency_keys k where k.ctid = any (array(
+      select o.ctid from $.idempotency_keys o where o.remembered_at < $now - interval '24 hours'
+      order by o.remembered_at limit $1::integer for update skip locked))`);
+  return async ({ olderThanMs, limit }) => {
+    await db.run(forgetKeys, [limit]);
+    const [row] = await db.run(forget, [olderThanMs, limit]);
+    return row!.count;
+  };
+}

@@ -1,0 +1,86 @@
+import { kindOf, PosthornError, type Storage } from '@posthorn/core';
+import { Claimer } from './claim.js';
+import { Database } from './database.js';
+import { deliveryLog } from './log.js';
+import { migrate } from './migrate.js';
+import { Publisher } from './publish.js';
+import type { Pool, Transaction } from './queryable.js';
+import { Settler } from './settle.js';
+import { WebhookCache } from './webhook-cache.js';
+import { webhookStore } from './webhooks.js';
+
+export interface PostgresStorageOptions {
+  /** The schema that holds the tables, made by `migrate`: letters, digits and `_`, at most 63. Default `posthorn`. */
+  readonly schema?: string;
+  /**
+   * Whether statements are prepared under names, once a connection. Default: true with a `pg` pool, until a pooler
+   * between says that it knows no prepared statements. Other clients decide for themselves.
+   */
+  readonly prepare?: boolean;
+  /** With a `pg` pool, how long a statement may take before it fails, in milliseconds. Default 30,000. */
+  readonly timeoutMs?: number;
+  /** For tests: how many milliseconds the storage's clock is ahead of the database's. */
+  readonly clockOffset?: () => number;
+}
+
+/** A storage in Postgres: durable, and shared by as many processes as there are. */
+export interface PostgresStorage extends Storage<Transaction> {
+  /**
+   * Makes the tables, or brings them to this version; does nothing where they are. Call it when the application
+   * starts, or when it is deployed: several at once wait for each other. Rejects with `storage_failed`.
+   */
+  migrate(): Promise<void>;
+}
+
+/**
+ * Keeps webhooks, events and deliveries in Postgres 13 or later. `pool` is a `pg` Pool, PGlite, or whatever else has
+ * `query(text, values)`; no transaction and no connection is held between statements. Throws `invalid_option`.
+ */
+export function postgresStorage(pool: Pool, options: PostgresStorageOptions = {}): PostgresStorage {
+  const { schema, ...settings } = settingsOf(pool, options);
+  const db = new Database(pool, { schema, ...settings });
+  const webhooks = new WebhookCache(db);
+  const publisher = new Publisher(db, webhooks);
+  const claimer = new Claimer(db, webhooks);
+  const settler = new Settler(db);
+  return {
+    webhooks: webhookStore(db),
+    deliveries: {
+      publish: (events, options) => publisher.publish(events, options),
+      claim: (options) => claimer.claim(options),
+      renew: (claims, leaseMs) => settler.renew(claims, leaseMs),
+      settle: (settlements) => settler.settle(settlements),
+    },
+    log: deliveryLog(db),
+    migrate: () => migrate(db, schema),
+  };
+}
+
+function settingsOf(pool: Pool, options: PostgresStorageOptions) {
+  if (typeof pool?.query !== 'function') {
+    throw invalid(`pool must have query(text, values), as a pg Pool or PGlite has, not ${kindOf(pool)}`);
+  }
+  if (typeof options !== 'object' || options === null || Array.isArray(options)) {
+    throw invalid(`options must be an object, not ${kindOf(options)}`);
+  }
+  const { schema = 'posthorn', prepare = true, timeoutMs = 30_000, clockOffset, ...others } = options;
+  const [unknown] = Object.keys(others);
+  if (unknown !== undefined) {
+    throw invalid(`no option is called ${unknown}; there is schema, prepare, timeoutMs, clockOffset`);
+  }
+  // It stands in statements as it is: what could end a quoted name is not let in.
+  if (typeof schema !== 'string' || !/^[A-Za-z_][A-Za-z0-9_]{0,62}$/.test(schema)) {
+    throw invalid('schema must be 1 to 63 letters, digits and _, and not begin with a digit');
+  }
+  if (/^pg_/i.test(schema)) throw invalid('schema must not begin with pg_, which is for Postgres itself');
+  if (typeof prepare !== 'boolean') throw invalid(`prepare must be a boolean, not ${kindOf(prepare)}`);
+  if (!Number.isInteger(timeoutMs) || timeoutMs < 1) {
+    throw invalid('timeoutMs must be a whole number of milliseconds, 1 or more');
+  }
+  if (clockOffset !== undefined && typeof clockOffset !== 'function') {
+    throw invalid(`clockOffset must be a function, not ${kindOf(clockOffset)}`);
+  }
+  return { schema, prepare, timeoutMs, clockOffset };
+}
+
+const invalid = (message: string): PosthornError => new PosthornError('invalid_option', message);

@@ -1,0 +1,17 @@
+/*
+ * Postgres keeps no NUL in a text, and no lone surrogate survives UTF-8. A receiver's answer may hold both: such a text
+ * is kept as JSON behind a mark, and so is one that begins with the mark itself.
+ */
+
+const mark = '\u0001';
+// biome-ignore lint/suspicious/noControlCharactersInRegex: it is what it looks for.
+const unstorable = /\0|\p{Surrogate}/u;
+
+export function storable(text: string | null): string | null {
+  if (text === null || !(text.startsWith(mark) || unstorable.test(text))) return text;
+  return mark + JSON.stringify(text);
+}
+
+export function restored(text: string | null): string | null {
+  return text?.startsWith(mark) ? JSON.parse(text.slice(1)) : text;
+}

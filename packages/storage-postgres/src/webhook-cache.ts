@@ -1,0 +1,58 @@
+import type { Claim, WebhookRecord } from '@posthorn/core';
+import type { Database, Statement } from './database.js';
+import { copiedSecrets, frozen, recordColumns, recordOf } from './webhook-rows.js';
+
+/** A webhook as a claim names it: the version is the one that held when it was claimed. */
+export interface WebhookVersion {
+  readonly id: string;
+  readonly version: number;
+}
+
+type Parts = Pick<Claim, 'webhook' | 'binding'>;
+
+const maxRecords = 10_000;
+
+/**
+ * The webhooks that claims speak of, by id and version: a statement says which version holds, and only one that this
+ * process has not seen is read. So nothing stale is used, and secrets and configs are not sent with each claim.
+ */
+export class WebhookCache {
+  readonly #db: Database;
+  readonly #records = new Map<string, WebhookRecord>();
+  readonly #select: Statement;
+
+  constructor(db: Database) {
+    this.#db = db;
+    this.#select = db.statement(`
+      select ${recordColumns} from $.webhooks w
+      where w.id = any (select json_array_elements_text($1::json))`);
+  }
+
+  /** Reads what is not known yet; `parts` then answers for each. */
+  async read(
+    wanted: readonly WebhookVersion[],
+  ): Promise<{ parts(webhookId: string, tenantId: string, bindingId: string): Parts }> {
+    const missing = new Set<string>();
+    for (const { id, version } of wanted) {
+      const known = this.#records.get(id);
+      if (!known || known.version < version) missing.add(id);
+    }
+    if (missing.size > 0) {
+      if (this.#records.size + missing.size > maxRecords) this.#records.clear();
+      for (const row of await this.#db.run(this.#select, [JSON.stringify([...missing])])) {
+        const record = frozen(recordOf(row));
+        this.#records.set(record.id, record);
+      }
+    }
+    const records = new Map(wanted.map(({ id }) => [id, this.#records.get(id)]));
+    return { parts: (id, tenantId, bindingId) => partsOf(records.get(id), id, tenantId, bindingId) };
+  }
+}
+
+/** Where the webhook was deleted in the same instant there is nothing to send. */
+function partsOf(record: WebhookRecord | undefined, id: string, tenantId: string, bindingId: string): Parts {
+  return {
+    webhook: { id, tenantId, name: record?.name ?? '', secrets: copiedSecrets(record?.secrets ?? []) },
+    binding: record?.channels.find((binding) => binding.id === bindingId),
+  };
+}

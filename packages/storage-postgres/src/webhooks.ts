@@ -1,0 +1,133 @@
+import { type Page, PosthornError, type WebhookRecord, type WebhookStore } from '@posthorn/core';
+import type { Database } from './database.js';
+import { cancelWaiting } from './orphans.js';
+import { positionOf } from './pages.js';
+import type { Transaction } from './queryable.js';
+import { recordColumns, recordOf, secretsText } from './webhook-rows.js';
+
+export function webhookStore(db: Database): WebhookStore<Transaction> {
+  // What `changed` holds is subscribed to, and nothing else is.
+  const subscribe = `
+    removed as (
+      delete from $.subscriptions s using changed c
+      where s.webhook_id = c.id and (not c.is_active or s.pattern <> all (c.event_types))
+    ), added as (
+      insert into $.subscriptions (tenant_id, pattern, webhook_id)
+      select c.tenant_id, t.pattern, c.id from changed c cross join lateral unnest(c.event_types) as t(pattern)
+      where c.is_active
+      on conflict do nothing
+    )`;
+  const create = db.statement(
+    `with changed as (
+      insert into $.webhooks (id, tenant_id, name, event_types, channels, binding_ids, binding_channels, secrets,
+        is_active, version, created_at, updated_at)
+      select $1::text, $2::text, $3::text, array(select json_array_elements_text($4::json)), $5::text,
+        array(select b.id from json_to_recordset($6::json) as b(id text, channel text)),
+        array(select b.channel from json_to_recordset($6::json) as b(id text, channel text)),
+        $7::text, $8::boolean, 1, $now, $now
+      on conflict do nothing
+      returning *
+    ), ${subscribe}
+    select ${recordColumns} from changed w`,
+    { isRepeatable: false },
+  );
+  const update = db.statement(
+    `with changed as (
+      update $.webhooks set
+        name = coalesce($4::text, name),
+        event_types = case when $5::json is null then event_types
+          else array(select json_array_elements_text($5::json)) end,
+        channels = coalesce($6::text, channels),
+        binding_ids = case when $7::json is null then binding_ids
+          else array(select b.id from json_to_recordset($7::json) as b(id text, channel text)) end,
+        binding_channels = case when $7::json is null then binding_channels
+          else array(select b.channel from json_to_recordset($7::json) as b(id text, channel text)) end,
+        secrets = coalesce($8::text, secrets),
+        is_active = coalesce($9::boolean, is_active),
+        version = version + 1,
+        updated_at = case when $10::boolean then $now else updated_at end
+      where id = $1::text and tenant_id = $2::text and version = $3::integer
+      returning *
+    ), ${subscribe}
+    select ${recordColumns} from changed w`,
+    { isRepeatable: false },
+  );
+  const get = db.statement(`
+    select ${recordColumns} from $.webhooks w where w.id = $1::text and w.tenant_id = $2::text`);
+  const list = db.statement(`
+    select ${recordColumns} from $.webhooks w
+    where w.tenant_id = $1::text
+      and ($2::bigint is null or w.position < $2::bigint)
+      and ($3::boolean is null or w.is_active = $3::boolean)
+      and ($4::json is null or w.event_types && array(select json_array_elements_text($4::json)))
+    order by w.position desc limit $5::integer`);
+  const remove = db.statement(
+    `with gone as (
+      delete from $.webhooks where id = $1::text and tenant_id = $2::text returning id
+    ), unsubscribed as (
+      delete from $.subscriptions s using gone where s.webhook_id = gone.id
+    )
+    select id from gone`,
+    { isRepeatable: false },
+  );
+  const cancel = cancelWaiting(db);
+
+  return {
+    async create(webhook, options = {}) {
+      const { id, tenantId, name, eventTypes, channels, secrets, isActive } = webhook;
+      const values = [id, tenantId, name, JSON.stringify(eventTypes), JSON.stringify(channels)];
+      const rows = await db.run(
+        create,
+        [...values, bindingsText(channels), secretsText(secrets), String(isActive)],
+        options.tx,
+      );
+      if (rows.length === 0) throw new PosthornError('conflict', `webhook id ${id} is taken`);
+      return recordOf(rows[0]!);
+    },
+
+    async get(tenantId, webhookId) {
+      const [row] = await db.run(get, [webhookId, tenantId]);
+      return row && recordOf(row);
+    },
+
+    async list(tenantId, { limit, cursor, isActive, keys }): Promise<Page<WebhookRecord>> {
+      const rows = await db.run(list, [
+        tenantId,
+        positionOf(cursor),
+        isActive === undefined ? null : String(isActive),
+        keys ? JSON.stringify(keys) : null,
+        limit + 1,
+      ]);
+      const shown = rows.slice(0, limit);
+      return { items: shown.map(recordOf), nextCursor: rows.length > limit ? shown.at(-1)!.position : null };
+    },
+
+    async update(tenantId, webhookId, version, change) {
+      const { name, eventTypes, channels, secrets, isActive } = change;
+      const isSeen = Object.keys(change).some((field) => field !== 'secrets');
+      const [row] = await db.run(update, [
+        webhookId,
+        tenantId,
+        version,
+        name ?? null,
+        eventTypes ? JSON.stringify(eventTypes) : null,
+        channels ? JSON.stringify(channels) : null,
+        channels ? bindingsText(channels) : null,
+        secrets ? secretsText(secrets) : null,
+        isActive === undefined ? null : String(isActive),
+        String(isSeen),
+      ]);
+      return row && recordOf(row);
+    },
+
+    async delete(tenantId, webhookId) {
+      const [gone] = await db.run(remove, [webhookId, tenantId]);
+      if (!gone) return false;
+      await cancel(webhookId);
+      return true;
+    },
+  };
+}
+
+const bindingsText = (channels: WebhookRecord['channels']): string =>
+  JSON.stringify(channels.map(({ id, channel }) => ({ id, channel })));
