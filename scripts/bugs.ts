@@ -159,16 +159,16 @@ export const bugs: readonly Bug[] = [
     ],
     'renew extends nothing': ['if (delivery) putOff(delivery, end);', ''],
     'what is finished is claimed again': [
-      'lanes.remove(delivery);\n    alarms.remove(delivery);',
+      'chains.remove(delivery);\n    alarms.remove(delivery);',
       'alarms.remove(delivery);',
     ],
     'what was put off is claimed at once': [
-      'lanes.remove(delivery);\n    alarms.set(delivery, at);',
+      'chains.remove(delivery);\n    alarms.set(delivery, at);',
       'alarms.set(delivery, at);',
     ],
     'a lease that ended ends its token': [
-      'lanes.push(due);',
-      '{\n      halt(due);\n      lanes.push(due);\n    }',
+      'chains.push(due);',
+      '{\n      halt(due);\n      chains.push(due);\n    }',
     ],
     'a retry that is due stands behind what is newer': [
       'wake();\n      const { results }',
@@ -220,16 +220,69 @@ export const bugs: readonly Bug[] = [
       'if (lane.tail) lane.tail.nextInLane = entry;\n    else lane.head = entry;\n    lane.tail = entry;',
       'entry.nextInLane = lane.head;\n    lane.head = entry;\n    lane.tail ??= entry;',
     ],
-    'a paused webhook is claimed from': ['if (lane.record.isActive && lane.head)', 'if (lane.head)'],
+    'a paused webhook is claimed from': ['if (isActive && lane.head)', 'if (lane.head)'],
     'the limit is ignored': ['if (taken.length === limit) break;', ''],
     'one webhook takes a whole batch': [
-      'const entry = lane.head!;',
-      `for (let more = free - 1; more > 0 && taken.length < limit - 1 && lane.head !== lane.tail; more--) {
-        taken.push(lane.head!);
-        this.remove(lane.head!);
-      }
-      const entry = lane.head!;`,
+      'taken.push(this.#shift(lane));',
+      `taken.push(this.#shift(lane));
+      for (let more = left.get(lane)!; more > 0 && taken.length < limit && lane.head; more--) {
+        taken.push(this.#shift(lane));
+      }`,
     ],
+    'tenants do not take turns': [
+      'if (line.size > 0) this.#tenants.set(tenantId, line);\n      taken.push(this.#shift(lane));',
+      `if (line.size > 0) this.#tenants.set(tenantId, line);
+      taken.push(this.#shift(lane));
+      for (let next = nextLane(tenantId, line); next && taken.length < limit; next = nextLane(tenantId, line)) {
+        line.delete(next);
+        taken.push(this.#shift(next));
+        if (next.head) line.add(next);
+      }`,
+    ],
+    'the webhooks of a tenant do not take turns': [
+      'line.delete(lane);\n      if (line.size > 0)',
+      `{
+        const others = [...line].filter((other) => other !== lane);
+        for (const other of others) line.delete(other);
+        line.delete(lane);
+        if (lane.head !== lane.tail) line.add(lane);
+        for (const other of others) line.add(other);
+      }
+      if (line.size > 0)`,
+    ],
+  }),
+
+  ...bugsIn('chains.ts', {
+    'an ordering key is ignored': [
+      'event.orderingKey === null ? undefined',
+      'event.orderingKey !== event.id ? undefined',
+    ],
+    'a key is one for all bindings': [
+      '`${bindingId}\\n${event.orderingKey}`',
+      "`${event.orderingKey}${bindingId && ''}`",
+    ],
+    'two of a key are in flight': ['if (chain.active) return;', ''],
+    'those behind a failed one go ahead': [
+      'if (chain.active === entry) chain.active = undefined;',
+      `if (chain.active === entry) {
+      chain.active = undefined;
+      const [first] = chain.line;
+      if (first === entry) {
+        chain.line.delete(first);
+        chain.yielding.add(first);
+      }
+    }`,
+    ],
+    'what yields is waited for': [
+      '(yields ? chain.yielding : chain.line).add(entry);',
+      'chain.line.add(entry);',
+    ],
+    'what yields never goes again': [
+      'const [yielding] = chain.dueYielding;',
+      'const [yielding] = new Set<DeliveryEntry>();',
+    ],
+    'what is finished is waited for': ['chain.line.delete(entry);\n    chain.yielding', 'chain.yielding'],
+    'nobody goes on after it': ['this.release(entry, chain);', ''],
   }),
 
   ...bugsIn('storage.ts', {

@@ -30,7 +30,7 @@ ${migrations
     ({ number, name, text }) => `  {
     number: ${number},
     name: '${name}',
-    text: String.raw\`${text.replaceAll('\`', '\\\`')}\`,
+    text: String.raw\`${text.replaceAll('`', '\\`')}\`,
   },
 `,
   )

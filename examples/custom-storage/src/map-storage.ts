@@ -23,6 +23,8 @@ interface Row extends Omit<Delivery, 'attempts'> {
   /** Attempts begun: those that workers died at are not among `attempts`. */
   readonly begun: number;
   readonly lease: { readonly token: string; readonly endsAt: number } | null;
+  /** Those behind it with its ordering key need not wait for it. */
+  readonly yields: boolean;
 }
 
 const day = 86_400_000;
@@ -39,8 +41,10 @@ export function mapStorage(now: () => number = Date.now): Storage {
   const keys = new Map<string, { fingerprint: string | undefined; published: Published; at: number }>();
   /** When each id came, also of what is gone since: a page goes on where the last one ended. */
   const order = new Map<string, number>();
+  /** When each tenant and each webhook had its last turn. */
+  const served = new Map<string, number>();
+  let turns = 0;
   let tokens = 0;
-  let lastServed = '';
 
   const write = (row: Row): Row => {
     rows.set(row.id, row);
@@ -99,6 +103,7 @@ export function mapStorage(now: () => number = Date.now): Storage {
           event: events.get(event.id)!.event,
           attempts: [],
           lease: null,
+          yields: false,
         });
       }
     }
@@ -108,32 +113,44 @@ export function mapStorage(now: () => number = Date.now): Storage {
     return published;
   }
 
-  function claim({ limit, leaseMs, webhookLimit, inFlight }: ClaimOptions): Claim[] {
-    const due = [...rows.values()]
-      .filter(({ webhookId }) => webhooks.get(webhookId)?.isActive)
-      .map((row) => ({
-        row,
-        at: row.status === 'pending' ? row.dueAt!.getTime() : (row.lease?.endsAt ?? Number.NaN),
-      }))
-      .filter(({ at }) => at <= now())
-      .sort((a, b) => a.at - b.at);
-    const ids = [...new Set(due.map(({ row }) => row.webhookId))].sort();
-    const lanes = ids.map((id) => [id, due.filter(({ row }) => row.webhookId === id)] as const);
-    // Webhooks take turns, the one after the last served first.
-    const first = Math.max(
-      0,
-      lanes.findIndex(([id]) => id > lastServed),
+  const dueAt = ({ status, dueAt, lease }: Row): number =>
+    (status === 'pending' ? dueAt?.getTime() : lease?.endsAt) ?? Number.POSITIVE_INFINITY;
+
+  /** Whether nothing with its ordering key is in the way. */
+  const isItsTurn = (row: Row): boolean =>
+    row.event.orderingKey === null ||
+    [...rows.values()].every(
+      (other) =>
+        other === row ||
+        isFinal(other) ||
+        other.bindingId !== row.bindingId ||
+        other.event.orderingKey !== row.event.orderingKey ||
+        (other.status !== 'sending' && (other.yields || order.get(other.id)! > order.get(row.id)!)),
     );
-    const turns = [...lanes.slice(first), ...lanes.slice(0, first)];
+
+  function claim({ limit, leaseMs, webhookLimit, inFlight }: ClaimOptions): Claim[] {
     const claims: Claim[] = [];
-    for (let round = 0; claims.length < limit && round < webhookLimit; round++) {
-      for (const [webhookId, lane] of turns) {
-        const next = lane[round];
-        if (!next || claims.length === limit || round + (inFlight.get(webhookId) ?? 0) >= webhookLimit)
-          continue;
-        lastServed = webhookId;
-        claims.push(leased(next.row, leaseMs));
+    const room = (id: string): number =>
+      webhookLimit - (inFlight.get(id) ?? 0) - claims.filter(({ webhook }) => webhook.id === id).length;
+    // The tenant whose turn is longest ago, of it the webhook, of that what was due first.
+    const turnOf = ({ tenantId, webhookId }: Row): [number, number] => [
+      served.get(tenantId) ?? 0,
+      served.get(webhookId) ?? 0,
+    ];
+    const isBefore = (a: Row, b: Row): boolean => {
+      const [[tenantA, webhookA], [tenantB, webhookB]] = [turnOf(a), turnOf(b)];
+      return (tenantA - tenantB || webhookA - webhookB || dueAt(a) - dueAt(b)) < 0;
+    };
+    while (claims.length < limit) {
+      let next: Row | undefined;
+      for (const row of rows.values()) {
+        const isDue = dueAt(row) <= now() && webhooks.get(row.webhookId)?.isActive;
+        if (isDue && (!next || isBefore(row, next)) && room(row.webhookId) > 0 && isItsTurn(row)) next = row;
       }
+      if (!next) break;
+      turns++;
+      served.set(next.tenantId, turns).set(next.webhookId, turns);
+      claims.push(leased(next, leaseMs));
     }
     return claims;
   }
@@ -163,7 +180,8 @@ export function mapStorage(now: () => number = Date.now): Storage {
     const row = rows.get(id);
     if (row?.lease?.token !== token) return false;
     const attempts = attempt ? [...row.attempts, structuredClone(attempt)] : row.attempts;
-    if (next.status === 'pending') pending(row, now() + next.delayMs, { attempts });
+    const yields = row.yields || (next.status === 'pending' && next.yields === true);
+    if (next.status === 'pending') pending(row, now() + next.delayMs, { attempts, yields });
     else if (next.status === 'released') pending(row, now(), { attempts, begun: row.begun - 1 });
     else finish(row, next.status, attempts);
     return true;
@@ -177,7 +195,7 @@ export function mapStorage(now: () => number = Date.now): Storage {
     )
       return false;
     if (status === 'cancelled') finish(row, 'cancelled');
-    else pending(row, now(), { attemptsBefore: row.begun });
+    else pending(row, now(), { attemptsBefore: row.begun, yields: true });
     return true;
   }
 
@@ -291,6 +309,6 @@ export function mapStorage(now: () => number = Date.now): Storage {
   };
 }
 
-function shown({ event, attempts, begun, lease, ...row }: Row): Delivery {
+function shown({ event, attempts, begun, lease, yields, ...row }: Row): Delivery {
   return { ...row, attempts: begun };
 }

@@ -14,6 +14,7 @@ export const event: Event = {
   namespaceId: null,
   subject: null,
   cacheScope: null,
+  orderingKey: null,
 };
 
 /** A message as the engine hands it out, with `of` in place of what an ordinary one has. */

@@ -10,6 +10,33 @@ export interface RetryOptions {
   readonly jitter?: number;
 }
 
+/** What those behind a failed delivery do that have its ordering key. */
+export interface OrderingOptions {
+  /**
+   * `wait` until it is delivered, dead or cancelled, or `limit` is over; `skip`: go ahead while it waits for its retry.
+   * Default `wait`.
+   */
+  readonly behindFailure?: 'wait' | 'skip';
+  /** How long a failing delivery may hold up those behind it, by its retry schedule. Default 1 h. */
+  readonly limit?: Duration;
+}
+
+/** How long a failing delivery holds up those behind it: for no time where they skip it. */
+export interface OrderingPolicy {
+  readonly limitMs: number;
+}
+
+/** The options, checked. Throws `invalid_option`. */
+export function orderingPolicy(options: OrderingOptions = {}): OrderingPolicy {
+  const known = ['behindFailure', 'limit'] as const;
+  const { behindFailure = 'wait', limit = '1h' } = optionsOf(options, known, 'ordering');
+  if (behindFailure !== 'wait' && behindFailure !== 'skip') {
+    throw new PosthornError('invalid_option', "ordering.behindFailure must be 'wait' or 'skip'");
+  }
+  const limitMs = toMs(limit, 'ordering.limit');
+  return { limitMs: behindFailure === 'wait' ? limitMs : -1 };
+}
+
 /** Ten waits, eleven attempts in about 76 hours: what Standard Webhooks 1.0.0 advises. */
 export const defaultSchedule: readonly Duration[] = [
   '5s',
@@ -72,4 +99,19 @@ export function decide(verdict: Verdict, tries: number, policy: RetryPolicy, ran
     return { status: 'pending', delayMs: Math.round(Math.min(Math.max(retryAfterMs, waitMs), longest)) };
   }
   return { status: 'pending', delayMs: Math.round(waitMs * (1 + policy.jitter * (2 * random - 1))) };
+}
+
+/**
+ * Whether those behind it with its ordering key may go ahead of a delivery that is to wait `delayMs` after so many
+ * tries: once it would have held them up for longer than the limit, jitter left aside.
+ */
+export function yieldsAfter(
+  tries: number,
+  delayMs: number,
+  retry: RetryPolicy,
+  { limitMs }: OrderingPolicy,
+): boolean {
+  const waited = retry.scheduleMs.slice(0, tries - 1).reduce((sum, ms) => sum + ms, 0);
+  const next = Math.max(retry.scheduleMs[tries - 1] ?? 0, delayMs / (1 + retry.jitter));
+  return waited + next > limitMs;
 }

@@ -1,5 +1,5 @@
 import pRetry from 'p-retry';
-import { decide, type Next, type RetryPolicy } from './decide.js';
+import { decide, type Next, type OrderingPolicy, type RetryPolicy, yieldsAfter } from './decide.js';
 import type { PosthornError } from './errors.js';
 import { gather } from './gather.js';
 import type { Ids } from './ids.js';
@@ -7,12 +7,13 @@ import type { Announcer, DeliveryFacts } from './lifecycle.js';
 import type { Attempt } from './models.js';
 import type { Channel, Claim, DeliveryStore, Settlement } from './ports.js';
 import { attemptRecord, ClaimedMessage, type Sending, send } from './send.js';
-import { failed } from './verdict.js';
+import { failed, type Verdict } from './verdict.js';
 
 export interface DelivererOptions {
   readonly deliveries: Pick<DeliveryStore, 'settle'>;
   readonly channels: ReadonlyMap<string, Channel>;
   readonly retry: RetryPolicy;
+  readonly ordering: OrderingPolicy;
   readonly attemptDeadlineMs: number;
   readonly ids: Ids;
   readonly now: () => number;
@@ -53,8 +54,8 @@ const maxSettlements = 500;
 const writeRetries = { retries: 8, minTimeout: 100, maxTimeout: 5_000 };
 
 export function deliverer(options: DelivererOptions): Deliverer {
-  const { deliveries, channels, retry, attemptDeadlineMs, ids, now, random, announcer, onRetry, disable } =
-    options;
+  const { deliveries, channels, retry, ordering, attemptDeadlineMs, ids, now, random } = options;
+  const { announcer, onRetry, disable } = options;
 
   // Patient, so that the results of one turn of the event loop are one write.
   const settle = gather(
@@ -79,6 +80,13 @@ export function deliverer(options: DelivererOptions): Deliverer {
   function unsendable({ attempt, attemptsBefore, binding }: Claim): Next | undefined {
     if (!binding) return { status: 'cancelled' };
     return attempt - attemptsBefore > retry.scheduleMs.length + 1 ? { status: 'dead' } : undefined;
+  }
+
+  function nextOf({ attempt, attemptsBefore, event }: Claim, verdict: Verdict): Next {
+    const tries = attempt - attemptsBefore;
+    const next = decide(verdict, tries, retry, random());
+    if (next.status !== 'pending' || event.orderingKey === null) return next;
+    return { ...next, yields: yieldsAfter(tries, next.delayMs, retry, ordering) };
   }
 
   async function record(claim: Claim, result: Result): Promise<void> {
@@ -116,7 +124,7 @@ export function deliverer(options: DelivererOptions): Deliverer {
         if (ended === 'released') return record(claim, { next: { status: 'released' } });
         const durationMs = Math.round(performance.now() - begin);
         return record(claim, {
-          next: decide(verdict, claim.attempt - claim.attemptsBefore, retry, random()),
+          next: nextOf(claim, verdict),
           attempt: attemptRecord(ids.attempt(), message, verdict, durationMs),
           ...(verdict.outcome === 'gone' && { gone: verdict.message }),
         });

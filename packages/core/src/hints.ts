@@ -32,7 +32,7 @@ export class Hints {
       this.#spacing = undefined;
       if (this.#isWanted) this.send();
     }, spacingMs).unref();
-    this.#heard(this.#notifier.notify());
+    void this.#heard(this.#notifier.notify());
   }
 
   start(): void {

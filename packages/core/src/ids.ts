@@ -75,6 +75,17 @@ export function createIds(options: IdsOptions = {}): Ids {
   };
 }
 
+/** What every event id made at `ms` or later sorts after, and every earlier one before: a bound for ranges of ids. */
+export function firstEventId(ms: number): string {
+  let rest = Math.floor(ms);
+  let time = '';
+  for (let i = 0; i < timeLength; i++) {
+    time = alphabet[rest % 62]! + time;
+    rest = Math.floor(rest / 62);
+  }
+  return `evt_${time}`;
+}
+
 const deliveryIdForm = /^dlv_([0-9A-Za-z]{22})([0-9A-Za-z]{10})$/;
 
 /**

@@ -8,6 +8,7 @@ export {
   decide,
   defaultSchedule,
   type Next,
+  type OrderingOptions,
   type RetryOptions,
   type RetryPolicy,
   retryPolicy,
@@ -32,7 +33,7 @@ export {
   PosthornError,
   type PosthornErrorOptions,
 } from './errors.js';
-export { createIds, deliveryId, type Ids, type IdsOptions, parseDeliveryId } from './ids.js';
+export { createIds, deliveryId, firstEventId, type Ids, type IdsOptions, parseDeliveryId } from './ids.js';
 export type { DeliveryFacts, Lifecycle } from './lifecycle.js';
 export type { Deliveries, Events } from './log.js';
 export { matches, matchKeys, parseEventType, parsePattern } from './match.js';

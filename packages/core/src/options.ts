@@ -1,6 +1,13 @@
 import { z } from 'zod';
 import type { EventCatalog } from './catalog.js';
-import { type RetryOptions, type RetryPolicy, retryPolicy } from './decide.js';
+import {
+  type OrderingOptions,
+  type OrderingPolicy,
+  orderingPolicy,
+  type RetryOptions,
+  type RetryPolicy,
+  retryPolicy,
+} from './decide.js';
 import { optionsOf, parse } from './door.js';
 import { type Duration, maxTimerMs, toMs } from './duration.js';
 import { kindOf, PosthornError } from './errors.js';
@@ -20,6 +27,8 @@ export interface DispatcherOptions<
   readonly events?: Catalog;
   /** When a failed delivery is tried again. Default: eleven attempts in about 76 hours. */
   readonly retry?: RetryOptions;
+  /** What becomes of deliveries behind a failed one with their ordering key. Default: they wait for an hour. */
+  readonly ordering?: OrderingOptions;
   /** How many deliveries this process sends at a time. Default 100. */
   readonly concurrency?: number;
   /** How many of them to one webhook, so that a slow one cannot take them all. Default 10. */
@@ -67,7 +76,8 @@ const kinds = {
 } as const;
 
 const known = [
-  ...(['storage', 'channels', 'retry', 'attemptDeadline', 'lease', 'pollInterval', 'retention'] as const),
+  ...(['storage', 'channels', 'retry', 'ordering'] as const),
+  ...(['attemptDeadline', 'lease', 'pollInterval', 'retention'] as const),
   ...(Object.keys(kinds) as (keyof typeof kinds)[]),
   ...(Object.keys(numbers.shape) as (keyof typeof numbers.shape)[]),
 ];
@@ -76,6 +86,7 @@ const known = [
 export interface Settings extends z.infer<typeof numbers> {
   readonly channels: ReadonlyMap<string, Channel>;
   readonly retry: RetryPolicy;
+  readonly ordering: OrderingPolicy;
   readonly attemptDeadlineMs: number;
   readonly leaseMs: number;
   readonly pollMs: number;
@@ -102,6 +113,7 @@ export function settingsOf(options: DispatcherOptions<never>): Settings {
     ...parse(numbers, options, 'invalid_option', 'options'),
     channels: channelsByType(options.channels),
     retry: retryPolicy(options.retry),
+    ordering: orderingPolicy(options.ordering),
     attemptDeadlineMs,
     leaseMs: positive(lease, 'lease'),
     pollMs: positive(pollInterval, 'pollInterval'),

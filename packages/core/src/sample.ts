@@ -47,6 +47,7 @@ export function sendSample(
     namespaceId: null,
     subject: null,
     cacheScope: null,
+    orderingKey: null,
   };
   return Promise.all(
     bindings.map(async (binding) => {

@@ -52,6 +52,7 @@ describe('dispatch', () => {
       namespaceId: 'ns',
       subject: { type: 'object', id: 'o1' },
       cacheScope: '{"keys":["a"]}',
+      orderingKey: null,
     });
   });
 

@@ -14,7 +14,7 @@ const textBytes = (text: string | null | undefined): number =>
   text ? text.length * (Buffer.byteLength(text) === text.length ? 1 : 2) : 0;
 
 export const costOf = {
-  event: ({ payload, cacheScope, tenantId, namespaceId, type, subject }: Event): number =>
+  event: ({ payload, cacheScope, tenantId, namespaceId, type, subject, orderingKey }: Event): number =>
     eventBytes +
     textBytes(payload) +
     textBytes(cacheScope) +
@@ -22,7 +22,8 @@ export const costOf = {
     textBytes(namespaceId) +
     textBytes(type) +
     textBytes(subject?.type) +
-    textBytes(subject?.id),
+    textBytes(subject?.id) +
+    textBytes(orderingKey),
   delivery: deliveryBytes,
   attempt: (attempt: Pick<Attempt, 'message' | 'response'>): number =>
     attemptBytes + textBytes(attempt.message) + textBytes(attempt.response),

@@ -9,6 +9,7 @@ import type {
 } from '@posthorn/core';
 import { Alarms } from './alarms.js';
 import { costOf } from './capacity.js';
+import { Chains } from './chains.js';
 import { attemptEntry, type DeliveryEntry, type EventEntry, type WebhookEntry } from './entries.js';
 import { conflict, type Journal, keyOf } from './journal.js';
 import { Lanes } from './lanes.js';
@@ -37,13 +38,14 @@ export function deliveryQueue(
   now: () => number,
 ): Queue {
   const lanes = new Lanes();
+  const chains = new Chains(lanes);
   const alarms = new Alarms();
   const leased = new Map<string, DeliveryEntry>();
   let tokens = 0;
 
   /** Ends the lease, if there is one, and every wait. */
   function halt(delivery: DeliveryEntry): void {
-    lanes.remove(delivery);
+    chains.remove(delivery);
     alarms.remove(delivery);
     if (delivery.token !== undefined) leased.delete(delivery.token);
     delivery.token = undefined;
@@ -51,14 +53,14 @@ export function deliveryQueue(
 
   /** Nobody gets the delivery before the instant `at`. */
   function putOff(delivery: DeliveryEntry, at: number): void {
-    lanes.remove(delivery);
+    chains.remove(delivery);
     alarms.set(delivery, at);
   }
 
   /** Lets what is due by now into the lanes, before anything newer: so they stay in the order of due times. */
   function wake(): number {
     const time = now();
-    for (let due = alarms.takeDue(time); due; due = alarms.takeDue(time)) lanes.push(due);
+    for (let due = alarms.takeDue(time); due; due = alarms.takeDue(time)) chains.push(due);
     return time;
   }
 
@@ -68,7 +70,8 @@ export function deliveryQueue(
     halt(delivery);
     delivery.status = 'pending';
     delivery.at = time;
-    lanes.push(delivery);
+    chains.release(delivery);
+    chains.push(delivery);
   }
 
   function finish(delivery: DeliveryEntry, status: 'delivered' | 'dead' | 'cancelled'): void {
@@ -76,6 +79,7 @@ export function deliveryQueue(
     delivery.status = status;
     delivery.at = now();
     journal.finished(delivery, true);
+    chains.leave(delivery);
   }
 
   function claimDue({ limit, leaseMs, webhookLimit, inFlight }: ClaimOptions): Claim[] {
@@ -104,6 +108,8 @@ export function deliveryQueue(
       halt(delivery);
       delivery.status = 'pending';
       putOff(delivery, now() + next.delayMs);
+      if (next.yields) chains.enter(delivery, true);
+      chains.release(delivery);
     } else finish(delivery, next.status);
     return true;
   }
@@ -118,7 +124,10 @@ export function deliveryQueue(
       const { results } = plan;
       for (const { event, matched } of plan.fresh) {
         const entry = journal.add(event, matched);
-        for (const delivery of entry.deliveries) lanes.push(delivery);
+        for (const delivery of entry.deliveries) {
+          chains.enter(delivery, false);
+          chains.push(delivery);
+        }
         results.set(event, { eventId: entry.id, deliveries: entry.deliveries.length });
       }
       const published = events.map((event) => results.get(plan.twins.get(event) ?? event)!);
@@ -145,6 +154,7 @@ export function deliveryQueue(
 
     restart(delivery) {
       delivery.attemptsBefore = delivery.attempts;
+      chains.enter(delivery, true);
       makeDue(delivery);
     },
     cancel: (delivery) => finish(delivery, 'cancelled'),
@@ -214,6 +224,7 @@ function claimOf(delivery: DeliveryEntry, token: string): Claim {
 }
 
 export function eventOf(entry: EventEntry): Event {
-  const { id, tenantId, type, payload, occurredAt, namespaceId, subject, cacheScope } = entry;
-  return { id, tenantId, type, payload, occurredAt: new Date(occurredAt), namespaceId, subject, cacheScope };
+  const { id, tenantId, type, payload, occurredAt, namespaceId, subject, cacheScope, orderingKey } = entry;
+  const at = new Date(occurredAt);
+  return { id, tenantId, type, payload, occurredAt: at, namespaceId, subject, cacheScope, orderingKey };
 }

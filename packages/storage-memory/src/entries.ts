@@ -40,6 +40,7 @@ export class EventEntry {
   readonly namespaceId: string | null;
   readonly subject: { readonly type: string; readonly id: string } | null;
   readonly cacheScope: string | null;
+  readonly orderingKey: string | null;
   /** Newer events have a higher one; the numbers up to the next event's are its deliveries'. */
   readonly order: number;
   readonly publishedAt: number;
@@ -57,6 +58,7 @@ export class EventEntry {
     this.namespaceId = event.namespaceId;
     this.subject = event.subject && Object.freeze({ ...event.subject });
     this.cacheScope = event.cacheScope;
+    this.orderingKey = event.orderingKey;
     this.order = order;
     this.publishedAt = publishedAt;
   }

@@ -37,6 +37,7 @@ export function newEvent(overrides: Partial<NewEvent> = {}): NewEvent {
     namespaceId: null,
     subject: null,
     cacheScope: null,
+    orderingKey: null,
     ...overrides,
     keys,
   };

@@ -1,11 +1,11 @@
 import { type Claim, type ClaimOptions, deliveryId } from '@posthorn/core';
-import type { Answer } from './queryable.js';
 import type { Database, Statement } from './database.js';
 import { eventColumns, eventOf } from './event-rows.js';
-import { Lanes, type Share } from './lanes.js';
+import { type Lane, Lanes, type Share } from './lanes.js';
+import { newLease, tokenOf } from './leases.js';
 import { mayGo } from './ordering.js';
 import { cancelWaiting } from './orphans.js';
-import { newLease, tokenOf } from './publish.js';
+import type { Answer } from './queryable.js';
 import type { WebhookCache } from './webhook-cache.js';
 
 /** A look round is worth so long; after that another may find lanes that are not known. */
@@ -33,6 +33,7 @@ export class Claimer {
   readonly #drop: Statement;
   readonly #cancelWaiting: (webhookId: string) => Promise<void>;
   #lookedAt = Number.NEGATIVE_INFINITY;
+  #lookedWith = 0;
   /** How long the last complete look took, when it was, and when that was by the storage's clock. */
   #completeMs = 0;
   #completeAt = Number.NEGATIVE_INFINITY;
@@ -55,7 +56,7 @@ export class Claimer {
         returning q.tenant_id, q.webhook_id
       ), held as (
         -- Asked again later, and later each time.
-        update $.queue q set due_at = $now + least(greatest($now - e.published_at, interval '5 seconds'), interval '10 minutes')
+        update $.queue q set is_held = true, due_at = $now + least(greatest($now - e.published_at, interval '5 seconds'), interval '10 minutes')
         from $.events e
         where q.ctid = any (array(select place from due where not may_go)) and e.id = q.event_id
       ), ready (tenant_id, webhook_id, n) as (
@@ -81,12 +82,12 @@ export class Claimer {
       `with lanes as materialized (
         select * from json_to_recordset($1::json) as l(tenant text, webhook text, count integer, since float8)
       ), picked as materialized (
-        select p.place, p.due_at, w.version from lanes l
+        select p.* from lanes l
         cross join lateral (
-          select version from $.webhooks where id = l.webhook and is_active offset 0
+          select from $.webhooks where id = l.webhook and is_active offset 0
         ) w
         cross join lateral (
-          select q.ctid as place, q.due_at from $.queue q
+          select q.ctid as place, q.binding_id, q.ordering_key, q.position from $.queue q
           where q.is_ready and q.tenant_id = l.tenant and q.webhook_id = l.webhook
             and q.due_at >= to_timestamp(l.since / 1000) and ${mayGo}
           order by q.due_at limit l.count for update skip locked
@@ -94,8 +95,13 @@ export class Claimer {
       ), claimed as (
         update $.queue q set is_ready = false, lease = $2::bigint, attempts = attempts + 1,
           due_at = $now + $3::float8 * interval '1 millisecond'
-        where q.ctid = any (array(select place from picked))
-        returning q.event_id, q.binding_id, q.webhook_id, q.attempts, q.attempts_before, q.ctid
+        where q.ctid = any (array(
+          select place from picked where ordering_key is null
+          union all
+          (select distinct on (binding_id, ordering_key) place from picked where ordering_key is not null
+            order by binding_id, ordering_key, position)
+        ))
+        returning q.event_id, q.binding_id, q.webhook_id, q.attempts, q.attempts_before
       )
       select c.event_id, c.binding_id, c.webhook_id, c.attempts, c.attempts_before, w.version, ${eventColumns}
       from claimed c
@@ -109,9 +115,15 @@ export class Claimer {
       where q.event_id = g.event and q.lease = g.lease`);
   }
 
+  /** Deliveries were published that wait in these lanes. */
+  expect(lanes: Iterable<Lane>): void {
+    for (const lane of lanes) this.#lanes.add(lane);
+  }
+
   async claim(options: ClaimOptions): Promise<readonly Claim[]> {
     for (let looks = 0; ; looks++) {
-      const isStale = performance.now() - this.#lookedAt > lookEveryMs;
+      const isStale =
+        performance.now() - this.#lookedAt > lookEveryMs || this.#lookedWith !== this.#db.clockOffset;
       // A second look sees what the first one woke beyond its limit; a third would see nothing new.
       if (looks > 0 || isStale || this.#lanes.isEmpty) await this.#lookRound();
       const claims = await this.#takeTurns(options);
@@ -138,6 +150,7 @@ export class Claimer {
       }
     } while (alarms === maxAlarms && this.#lanes.isEmpty);
     this.#lookedAt = performance.now();
+    this.#lookedWith = this.#db.clockOffset;
     if (!isComplete) return;
     this.#completeAt = begin;
     this.#completeMs = this.#lookedAt - begin;

@@ -61,6 +61,11 @@ export class Database {
     }
   }
 
+  /** How far a test has moved the clock. */
+  get clockOffset(): number {
+    return this.#options.clockOffset?.() ?? 0;
+  }
+
   #send({ text, name }: Statement, values: unknown[]): Promise<Answer> {
     if (!isPgPool(this.#pool)) return this.#pool.query(this.#withClock(text), values);
     const { timeoutMs, clockOffset } = this.#options;
@@ -88,9 +93,8 @@ export class Database {
 
   /** A moved clock is written into the statement: it is for tests, which need no prepared ones. */
   #withClock(text: string): string {
-    const { clockOffset } = this.#options;
-    if (!clockOffset) return text;
-    const offset = Math.round(clockOffset());
+    if (!this.#options.clockOffset) return text;
+    const offset = Math.round(this.clockOffset);
     return text.replaceAll('$now', `(statement_timestamp() + interval '${offset} milliseconds')`);
   }
 }

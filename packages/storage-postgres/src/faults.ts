@@ -45,7 +45,8 @@ function describe(kind: FaultKind, code: string, schema: string): string {
   if (unmigrated.has(code)) {
     return `schema ${schema} is not that of this version; call migrate() of the storage first`;
   }
-  if (code === '25006') return 'the database takes no writes now, as after a failover; point the pool at the primary';
+  if (code === '25006')
+    return 'the database takes no writes now, as after a failover; point the pool at the primary';
   if (code === 'ECONNREFUSED' || code === '57P03') return 'Postgres cannot be reached';
   if (kind === 'lost') return 'the connection to Postgres was lost';
   if (kind === 'conflict') return 'other transactions were in the way each time';

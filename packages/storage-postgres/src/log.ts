@@ -81,7 +81,7 @@ export function deliveryLog(db: Database): DeliveryLog {
       from mine m
       where q.event_id = m.event and q.binding_id = m.binding and q.lease is null
         and exists (select from $.webhooks w where w.id = q.webhook_id)
-      returning q.event_id, q.binding_id
+      returning q.event_id, q.binding_id, q.ordering_key
     ), finished as (
       delete from $.deliveries d using mine m
       where d.event_id = m.event and d.binding_id = m.binding
@@ -97,11 +97,11 @@ export function deliveryLog(db: Database): DeliveryLog {
       insert into $.queue (event_id, binding_id, tenant_id, webhook_id, channel, due_at, lease, position, attempts,
         attempts_before, is_ready, is_held, yields, ordering_key)
       select event_id, binding_id, $1::text, webhook_id, channel, $now, null,
-        case when ordering_key is not null then nextval('$.queue_position') end, attempts, attempts, true, false, true,
-        ordering_key
+        position, attempts, attempts, true, false, true, ordering_key
       from finished
     )
-    select event_id, binding_id from waiting union all select event_id, binding_id from finished`,
+    select event_id, binding_id, ordering_key from waiting
+    union all select event_id, binding_id, ordering_key from finished`,
     { isRepeatable: false },
   );
 
@@ -111,8 +111,10 @@ export function deliveryLog(db: Database): DeliveryLog {
       where q.event_id = g.event and q.binding_id = g.binding and q.tenant_id = $1::text
       returning q.*
     ), kept as (
-      insert into $.deliveries (event_id, binding_id, webhook_id, channel, status, attempts, attempts_before, finished_at)
-      select event_id, binding_id, webhook_id, channel, 'cancelled', attempts, attempts_before, $now from ended
+      insert into $.deliveries (event_id, binding_id, webhook_id, channel, status, attempts, attempts_before,
+        finished_at, position)
+      select event_id, binding_id, webhook_id, channel, 'cancelled', attempts, attempts_before, $now, position
+      from ended
     )
     select event_id, binding_id, ordering_key from ended`,
     { isRepeatable: false },
@@ -159,7 +161,7 @@ export function deliveryLog(db: Database): DeliveryLog {
       if (given.length === 0) return [];
       const statement = status === 'pending' ? restart : cancel;
       const rows = await db.run(statement, [tenantId, JSON.stringify(given)]);
-      if (status === 'cancelled') await advanceChains(db, chainsOf(rows.flatMap(chainOf)));
+      await advanceChains(db, chainsOf(rows.flatMap(chainOf)));
       const moved = new Set(rows.map((row) => deliveryId(row.event_id, row.binding_id)));
       return [...new Set(deliveryIds)].filter((id) => moved.has(id));
     },

@@ -116,6 +116,8 @@ create unique index queue_in_flight on :"schema".queue (binding_id, ordering_key
 create table :"schema".deliveries (
   finished_at timestamptz not null,
   started_at timestamptz,
+  -- Its place among those with its ordering key, which it takes again where it is retried.
+  position bigint,
   attempts integer not null,
   attempts_before integer not null,
   duration_ms integer,

@@ -36,7 +36,8 @@ export async function advanceChains(db: Database, chains: readonly Chain[]): Pro
         select n.place from json_to_recordset($1::json) as c("bindingId" text, "orderingKey" text)
         cross join lateral (
           select q.ctid as place, q.is_held from $.queue q
-          where q.binding_id = c."bindingId" and q.ordering_key = c."orderingKey" and not q.yields
+          where q.binding_id = c."bindingId" and q.ordering_key = c."orderingKey"
+            and (q.is_held or not q.yields)
           order by q.position limit 1
         ) n where n.is_held
       )

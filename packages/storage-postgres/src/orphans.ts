@@ -17,8 +17,10 @@ export function cancelWaiting(db: Database): (webhookId: string) => Promise<void
         limit ${batch} for update skip locked))
       returning q.*
     ), kept as (
-      insert into $.deliveries (event_id, binding_id, webhook_id, channel, status, attempts, attempts_before, finished_at)
-      select event_id, binding_id, webhook_id, channel, 'cancelled', attempts, attempts_before, $now from ended
+      insert into $.deliveries (event_id, binding_id, webhook_id, channel, status, attempts, attempts_before,
+        finished_at, position)
+      select event_id, binding_id, webhook_id, channel, 'cancelled', attempts, attempts_before, $now, position
+      from ended
       on conflict do nothing
     )
     select count(*)::integer as count from ended`);

@@ -1,4 +1,3 @@
-import { randomInt } from 'node:crypto';
 import {
   type Claim,
   type ClaimOptions,
@@ -9,13 +8,11 @@ import {
   type Published,
 } from '@posthorn/core';
 import type { Database, Statement } from './database.js';
+import type { Lane } from './lanes.js';
+import { newLease, tokenOf } from './leases.js';
 import { advanceChains, type Chain, chainsOf } from './ordering.js';
 import type { Transaction } from './queryable.js';
 import type { WebhookCache } from './webhook-cache.js';
-
-/** Free to any process: a token is half of it, and half the delivery that it was given with. */
-export const newLease = (): number => randomInt(2 ** 48 - 1);
-export const tokenOf = (lease: number, id: string): string => `${lease}.${id}`;
 
 export interface PublishOptions {
   readonly tx?: Transaction;
@@ -42,14 +39,17 @@ interface Batch {
 export class Publisher {
   readonly #db: Database;
   readonly #webhooks: WebhookCache;
+  readonly #onWaiting: (lanes: Iterable<Lane>) => void;
   readonly #statements = new Map<string, Statement>();
   readonly #remembered: Statement;
   readonly #earlier: Statement;
   readonly #savepoint: readonly Statement[];
 
-  constructor(db: Database, webhooks: WebhookCache) {
+  /** `onWaiting` is called with the lanes of what is stored and not leased. */
+  constructor(db: Database, webhooks: WebhookCache, onWaiting: (lanes: Iterable<Lane>) => void) {
     this.#db = db;
     this.#webhooks = webhooks;
+    this.#onWaiting = onWaiting;
     this.#remembered = db.statement(`
       select k.tenant_id, k.key, k.fingerprint, k.event_id, k.deliveries
       from json_to_recordset($1::json) as g(tenant text, key text)
@@ -57,14 +57,19 @@ export class Publisher {
       where k.remembered_at >= $now - interval '24 hours'`);
     this.#earlier = db.statement(`
       select id, deliveries from $.events where id = any (select json_array_elements_text($1::json))`);
-    this.#savepoint = ['savepoint posthorn', 'release savepoint posthorn', 'rollback to savepoint posthorn'].map(
-      (text) => db.statement(text),
-    );
+    this.#savepoint = [
+      'savepoint posthorn',
+      'release savepoint posthorn',
+      'rollback to savepoint posthorn',
+    ].map((text) => db.statement(text));
   }
 
   async publish(events: readonly NewEvent[], { tx, claimFor }: PublishOptions = {}): Promise<Result> {
     if (tx !== undefined && claimFor) {
-      throw new PosthornError('invalid_option', 'publish takes tx or claimFor: what may vanish cannot be sent');
+      throw new PosthornError(
+        'invalid_option',
+        'publish takes tx or claimFor: what may vanish cannot be sent',
+      );
     }
     if (events.length === 0) return { published: [], claims: [] };
     for (let round = 0; round < 20; round++) {
@@ -154,8 +159,15 @@ export class Publisher {
     for (const [n, event] of events.entries()) {
       results.set(event, { eventId: event.id, deliveries: counts.get(rows[n]!.sort) ?? 0 });
     }
-    if (answer.earlier) await this.#readEarlier(answer.earlier.map((n) => events[n]!), results, tx);
+    if (answer.earlier)
+      await this.#readEarlier(
+        answer.earlier.map((n) => events[n]!),
+        results,
+        tx,
+      );
     if (isOrdered && !tx) await advanceChains(this.#db, chainsOfAnswer(answer, events));
+    const total = rows.reduce((sum, { sort }) => sum + (counts.get(sort) ?? 0), 0);
+    if (!tx && total > (answer.leased?.length ?? 0)) this.#onWaiting(lanesOf(answer, sorts));
     if (!answer.leased) return [];
     const webhooks = await this.#webhooks.read(
       answer.leased.map(([, t]) => ({ id: answer.targets[t]![1], version: answer.targets[t]![2] })),
@@ -263,7 +275,9 @@ function storeText({ hasClaims, isKeyed, isOrdered }: Shape): string {
       order by g.n
       on conflict (id) do nothing
       returning id
-    )${hasClaims ? `, rooms as materialized (
+    )${
+      hasClaims
+        ? `, rooms as materialized (
       select w.webhook_id, case when (
           -- Where others have waited for long, nobody overtakes them.
           select true from $.queue q where q.is_ready and q.tenant_id = w.tenant and q.webhook_id = w.webhook_id
@@ -271,7 +285,9 @@ function storeText({ hasClaims, isKeyed, isOrdered }: Shape): string {
         ) then 0 else $7::integer - coalesce(f.count, 0) end as room
       from (select distinct tenant, webhook_id from targets) w
       left join json_to_recordset($8::json) as f(webhook text, count integer) on f.webhook = w.webhook_id
-    )` : ''}, fresh as materialized (
+    )`
+        : ''
+    }, fresh as materialized (
       select g.n, g.id, g.ordering, t.t, t.tenant, t.webhook_id, t.binding_id, t.channel,
         ${
           isOrdered
@@ -385,6 +401,10 @@ function resultOf(event: NewEvent, { byId, byKey }: Batch, results: Map<NewEvent
   if (own) return own;
   const twin = byId.get(event.id) ?? byKey.get(keyOf(event.tenantId, event.idempotencyKey ?? ''));
   return results.get(twin!)!;
+}
+
+function lanesOf({ targets }: StoreAnswer, sorts: readonly { readonly tenant: string }[]): Lane[] {
+  return targets.map(([sort, webhookId]) => ({ tenantId: sorts[sort]!.tenant, webhookId }));
 }
 
 function chainsOfAnswer({ targets }: StoreAnswer, events: readonly NewEvent[]): Chain[] {

@@ -1,13 +1,8 @@
 import type { Claim, Settlement } from '@posthorn/core';
 import type { Database, Statement } from './database.js';
-import { advanceChains, chainsOf } from './ordering.js';
+import { leaseOf } from './leases.js';
+import { advanceChains, type Chain, chainsOf } from './ordering.js';
 import { storable } from './texts.js';
-
-/** A token is the lease and the delivery that it was given with; what is not one opens nothing. */
-function leaseOf({ token, deliveryId }: Pick<Claim, 'token' | 'deliveryId'>): number | undefined {
-  const [lease, id] = token.split('.');
-  return id === deliveryId && /^\d{1,15}$/.test(lease!) ? Number(lease) : undefined;
-}
 
 const bindingOf = (deliveryId: string): string => `ch_${deliveryId.slice(-10)}`;
 const eventOfDelivery = (deliveryId: string): string => `evt_${deliveryId.slice(4, -10)}`;
@@ -34,12 +29,12 @@ export class Settler {
         delete from $.queue q
         where q.ctid = any (array(select place from held where status in ('delivered', 'dead', 'cancelled')))
           and q.lease = any (array(select lease from held))
-        returning q.event_id, q.binding_id, q.webhook_id, q.channel, q.attempts, q.attempts_before
+        returning q.event_id, q.binding_id, q.webhook_id, q.channel, q.attempts, q.attempts_before, q.position
       ), kept as (
         insert into $.deliveries (event_id, binding_id, webhook_id, channel, status, attempts, attempts_before,
-          finished_at, attempt_id, started_at, duration_ms, outcome, kind, message, http_status, response)
+          finished_at, position, attempt_id, started_at, duration_ms, outcome, kind, message, http_status, response)
         select e.event_id, e.binding_id, e.webhook_id, e.channel, h.status, e.attempts, e.attempts_before,
-          $now, h.id, to_timestamp(h.at / 1000), h.took, h.outcome, h.kind, h.message, h.http, h.response
+          $now, e.position, h.id, to_timestamp(h.at / 1000), h.took, h.outcome, h.kind, h.message, h.http, h.response
         from ended e join held h on h.event = e.event_id and h.binding = e.binding_id
       ), again as (
         update $.queue q set lease = null, is_ready = h.delay <= 0, due_at = $now + h.delay * interval '1 millisecond',
@@ -88,7 +83,10 @@ export class Settler {
     });
     if (given.length === 0) return [];
     const rows = await this.#db.run(this.#renew, [JSON.stringify(given), leaseMs]);
-    return rows.map(({ n }) => n).sort((a, b) => a - b).map((n) => claims[n]!);
+    return rows
+      .map(({ n }) => n)
+      .sort((a, b) => a - b)
+      .map((n) => claims[n]!);
   }
 
   async settle(settlements: readonly Settlement[]): Promise<readonly boolean[]> {
@@ -107,16 +105,9 @@ export class Settler {
     for (const n of ended ?? []) results[n] = true;
     for (const n of again ?? []) results[n] = true;
     await this.#findRecorded(given, results);
-    const moved = settlements.filter(({ next }, n) => results[n] && (next.status !== 'pending' || next.yields));
     await advanceChains(
       this.#db,
-      chainsOf(
-        moved.flatMap(({ claim: { event, deliveryId } }) =>
-          event.orderingKey === null
-            ? []
-            : [{ bindingId: bindingOf(deliveryId), orderingKey: event.orderingKey }],
-        ),
-      ),
+      chainsOf(settlements.flatMap((one, n) => (results[n] ? chainOf(one) : []))),
     );
     return results;
   }
@@ -129,6 +120,9 @@ export class Settler {
     for (const { n } of await this.#db.run(this.#recorded, [JSON.stringify(asked)])) results[n] = true;
   }
 }
+
+const chainOf = ({ claim: { event, deliveryId } }: Settlement): Chain[] =>
+  event.orderingKey === null ? [] : [{ bindingId: bindingOf(deliveryId), orderingKey: event.orderingKey }];
 
 type SettledRow = ReturnType<typeof rowOf>;
 

@@ -3,6 +3,7 @@ import { Claimer } from './claim.js';
 import { Database } from './database.js';
 import { deliveryLog } from './log.js';
 import { migrate } from './migrate.js';
+import { type PartitionChanges, type PartitionOptions, partitioner } from './partitions.js';
 import { Publisher } from './publish.js';
 import type { Pool, Transaction } from './queryable.js';
 import { Settler } from './settle.js';
@@ -30,6 +31,11 @@ export interface PostgresStorage extends Storage<Transaction> {
    * starts, or when it is deployed: several at once wait for each other. Rejects with `storage_failed`.
    */
   migrate(): Promise<void>;
+  /**
+   * Divides events, deliveries and attempts by time from now on, and drops what is old: call it once a day. Without it
+   * everything lies in one partition each, and retention deletes rows. Rejects with `invalid_option`, `storage_failed`.
+   */
+  partition(options: PartitionOptions): Promise<PartitionChanges>;
 }
 
 /**
@@ -40,8 +46,8 @@ export function postgresStorage(pool: Pool, options: PostgresStorageOptions = {}
   const { schema, ...settings } = settingsOf(pool, options);
   const db = new Database(pool, { schema, ...settings });
   const webhooks = new WebhookCache(db);
-  const publisher = new Publisher(db, webhooks);
   const claimer = new Claimer(db, webhooks);
+  const publisher = new Publisher(db, webhooks, (lanes) => claimer.expect(lanes));
   const settler = new Settler(db);
   return {
     webhooks: webhookStore(db),
@@ -53,6 +59,7 @@ export function postgresStorage(pool: Pool, options: PostgresStorageOptions = {}
     },
     log: deliveryLog(db),
     migrate: () => migrate(db, schema),
+    partition: partitioner(db, schema),
   };
 }
 

@@ -12,6 +12,7 @@ import { listRules } from './storage/list.js';
 import { logRules } from './storage/log.js';
 import { matchingRules } from './storage/matching.js';
 import { orderRules } from './storage/order.js';
+import { orderingRules } from './storage/ordering.js';
 import { pauseRules } from './storage/pause.js';
 import { payloadRules } from './storage/payload.js';
 import { pruneRules } from './storage/prune.js';
@@ -41,6 +42,7 @@ export const storageRules: readonly StorageRule[] = [
   ...claimRules,
   ...currentRules,
   ...orderRules,
+  ...orderingRules,
   ...leaseRules,
   ...handOffRules,
   ...settleRules,

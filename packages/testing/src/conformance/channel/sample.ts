@@ -25,6 +25,7 @@ export function newMessage(configs: unknown, payload = '{"orderId":"o1"}'): Mess
     namespaceId: 'shop',
     subject: { type: 'order', id: 'o1' },
     cacheScope: null,
+    orderingKey: null,
   };
   return {
     deliveryId: deliveryId(event.id, ids.binding()),

@@ -1,11 +1,13 @@
 import assert from 'node:assert/strict';
 import type { NewEvent } from '@posthorn/core';
-import { ok } from '../assertions.js';
+import { ok, same } from '../assertions.js';
 import { topic } from '../rule.js';
 import type { StorageRule, StorageUnderTest } from './harness.js';
 import {
+  acme,
   claim,
   eventIdsOf,
+  globex,
   hourMs,
   idsOf,
   minuteMs,
@@ -101,5 +103,58 @@ export const orderRules: readonly StorageRule[] = topic<StorageUnderTest>('order
     }
     assert.equal(turns.size, 20, `60 turns reached ${turns.size} of 20 webhooks`);
     ok(Math.max(...turns.values()) <= 6, 'none has more than twice its share');
+  },
+
+  'a tenant with 300 webhooks and 3,000 queued holds up no other beyond a batch': async (under) => {
+    const { storage, advance } = under;
+    for (let i = 0; i < 300; i++) await storage.webhooks.create(newWebhook());
+    await publish(storage, ...newEvents(10));
+    one(await claim(storage, { limit: 1 }));
+    await advance(minuteMs);
+    await storage.webhooks.create(newWebhook({ tenantId: globex }));
+    const theirs = newEvent({ tenantId: globex });
+    await publish(storage, theirs);
+    const claims = [...(await claim(storage, { limit: 10 })), ...(await claim(storage, { limit: 10 }))];
+    ok(eventIdsOf(claims).includes(theirs.id), 'the other tenant had its turn');
+  },
+
+  'tenants have even shares, however many webhooks they have': async ({ storage }) => {
+    for (let i = 0; i < 20; i++) await storage.webhooks.create(newWebhook());
+    await storage.webhooks.create(newWebhook({ tenantId: globex }));
+    await publish(storage, ...newEvents(20), ...newEvents(60, { tenantId: globex }));
+    const turns = new Map([
+      [acme, 0],
+      [globex, 0],
+    ]);
+    for (let batch = 0; batch < 10; batch++) {
+      for (const { event } of await claim(storage, { limit: 8 })) {
+        turns.set(event.tenantId, turns.get(event.tenantId)! + 1);
+      }
+    }
+    const [more, less] = [...turns.values()].sort((a, b) => b - a) as [number, number];
+    ok(less >= 25 && more - less <= 10, `${turns.get(acme)} turns to ${turns.get(globex)}`);
+  },
+
+  'retries do not starve first attempts, nor these the retries': async ({ storage, advance }) => {
+    await storage.webhooks.create(newWebhook());
+    const old = newEvents(40);
+    await publish(storage, ...old);
+    const failed = [...(await claim(storage, { limit: 20 })), ...(await claim(storage, { limit: 20 }))];
+    await storage.deliveries.settle(
+      failed.map((claimed) => result(claimed, { status: 'pending', delayMs: hourMs })),
+    );
+    await advance(30 * minuteMs);
+    const early = newEvents(5);
+    await publish(storage, ...early);
+    await advance(40 * minuteMs);
+    const late = newEvents(5);
+    await publish(storage, ...late);
+    // What was due first goes first, whatever its attempt: early, the retries, late.
+    const first = await claim(storage, { limit: 5 });
+    assert.deepEqual(sorted(eventIdsOf(first)), sorted(idsOf(early)));
+    const rest: string[] = [];
+    while (rest.length < failed.length) rest.push(...eventIdsOf(await claim(storage, { limit: 5 })));
+    assert.deepEqual(sorted(rest), sorted(idsOf(old)));
+    same(sorted(eventIdsOf(await claim(storage))), sorted(idsOf(late)));
   },
 });

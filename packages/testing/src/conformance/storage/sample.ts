@@ -34,7 +34,9 @@ export const hourMs = 60 * minuteMs;
 export const acme = 'acme';
 export const globex = 'globex';
 
-const ids = createIds();
+/** Each id has a millisecond of its own, so that ids sort as they were made. */
+let time = Date.now() - 365 * 24 * hourMs;
+const ids = createIds({ now: () => ++time });
 export const { event: newEventId, webhook: newWebhookId } = ids;
 
 export function newBinding(overrides: Partial<ChannelBinding> = {}): ChannelBinding {
@@ -71,6 +73,7 @@ export function newEvent(overrides: Partial<NewEvent> = {}): NewEvent {
     namespaceId: null,
     subject: null,
     cacheScope: null,
+    orderingKey: null,
     keys: matchKeys(type),
     ...overrides,
   };
