@@ -5,8 +5,17 @@ import { defineConfig, type TestProjectConfiguration, type ViteUserConfig } from
 /** A folder with tests of its own; they run against the sources, without a build. */
 const project = (name: string, root: string): TestProjectConfiguration => ({
   extends: true,
-  test: { name, root, include: ['test/**/*.test.ts'], exclude: ['**/node_modules/**'] },
+  test: {
+    name,
+    root,
+    include: ['test/**/*.test.ts'],
+    exclude: ['**/node_modules/**'],
+    ...(needPostgres.has(name) && { globalSetup: [`${import.meta.dirname}/test/postgres.setup.ts`] }),
+  },
 });
+
+/** Projects that talk to a Postgres server: it is started when one of them runs. */
+const needPostgres = new Set(['storage-postgres', 'postgres-fleet']);
 
 const folders = (parent: string): string[] => readdirSync(new URL(`./${parent}`, import.meta.url));
 
