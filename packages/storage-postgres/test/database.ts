@@ -47,6 +47,14 @@ async function asAdmin(url: string, text: string): Promise<void> {
 
 /** What a rule finds in it: nothing. */
 export async function empty(pool: Pick<pg.Pool, 'query'>, schema = 'posthorn'): Promise<void> {
-  const tables = ['webhooks', 'subscriptions', 'events', 'queue', 'deliveries', 'attempts', 'idempotency_keys'];
+  const tables = [
+    'webhooks',
+    'subscriptions',
+    'events',
+    'queue',
+    'deliveries',
+    'attempts',
+    'idempotency_keys',
+  ];
   await pool.query(`truncate ${tables.map((table) => `"${schema}".${table}`).join(', ')}`);
 }

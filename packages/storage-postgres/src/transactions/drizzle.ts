@@ -1,0 +1,26 @@
+import type { Answer, Transaction } from '../queryable.js';
+import { checkMethod } from './foreign.js';
+
+/** What a Drizzle transaction on Postgres has inside: its session runs SQL with values, as its query builders do. */
+interface DrizzleSession {
+  prepareQuery(
+    query: { sql: string; params: unknown[] },
+    fields: undefined,
+    name: undefined,
+    isResponseInArrayMode: boolean,
+  ): { execute(): Promise<unknown> };
+}
+
+/** Takes the `tx` of `db.transaction(async (tx) => …)` of drizzle-orm (node-postgres, PGlite, postgres-js). */
+export function fromDrizzle(tx: object): Transaction {
+  const session = (tx as { session?: DrizzleSession } | null)?.session;
+  checkMethod('fromDrizzle', tx, typeof session?.prepareQuery === 'function', "Drizzle's transaction");
+  return {
+    async query(text, values = []) {
+      const query = session!.prepareQuery({ sql: text, params: values }, undefined, undefined, false);
+      const answer = await query.execute();
+      // postgres-js answers with the rows themselves.
+      return Array.isArray(answer) ? { rows: answer } : (answer as Answer);
+    },
+  };
+}

@@ -1,0 +1,23 @@
+import type { Answer, Transaction } from '../queryable.js';
+import { checkMethod } from './foreign.js';
+
+interface KnexTransaction {
+  // biome-ignore lint/suspicious/noExplicitAny: Knex declares its bindings as types of its own.
+  raw(text: string, bindings: any): PromiseLike<any>;
+}
+
+/** Takes the `trx` of `knex.transaction(async (trx) => …)` with the client `pg`. */
+export function fromKnex(trx: KnexTransaction): Transaction {
+  checkMethod('fromKnex', trx, typeof trx?.raw === 'function', "Knex's transaction");
+  return {
+    async query(text, values = []) {
+      // Knex numbers its own placeholders: one for each place, in their order.
+      const bindings: unknown[] = [];
+      const asked = text.replace(/\$(\d+)/g, (_, number) => {
+        bindings.push(values[Number(number) - 1]);
+        return '?';
+      });
+      return (await trx.raw(asked, bindings)) as Answer;
+    },
+  };
+}

@@ -1,0 +1,23 @@
+import type { Answer, Transaction } from '../queryable.js';
+import { checkMethod } from './foreign.js';
+
+interface KyselyTransaction {
+  withoutPlugins(): { executeQuery(query: never): Promise<unknown> };
+}
+
+/** Takes the `trx` of `db.transaction().execute(async (trx) => …)` of kysely. Its plugins do not see our rows. */
+export function fromKysely(trx: KyselyTransaction): Transaction {
+  checkMethod('fromKysely', trx, typeof trx?.withoutPlugins === 'function', "Kysely's transaction");
+  const plain = trx.withoutPlugins();
+  return {
+    async query(text, values = []) {
+      const query = {
+        sql: text,
+        parameters: values,
+        query: { kind: 'RawNode', sqlFragments: [text], parameters: [] },
+        queryId: { queryId: crypto.randomUUID() },
+      };
+      return (await plain.executeQuery(query as never)) as Answer;
+    },
+  };
+}

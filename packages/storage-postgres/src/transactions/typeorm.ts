@@ -1,0 +1,18 @@
+import type { Transaction } from '../queryable.js';
+import { checkMethod } from './foreign.js';
+
+interface TypeormManager {
+  // biome-ignore lint/suspicious/noExplicitAny: TypeORM declares its parameters so.
+  query(text: string, parameters?: any[]): Promise<unknown>;
+}
+
+/** Takes the `manager` of `dataSource.transaction(async (manager) => …)` of typeorm. */
+export function fromTypeorm(manager: TypeormManager): Transaction {
+  checkMethod('fromTypeorm', manager, typeof manager?.query === 'function', "TypeORM's entity manager");
+  return {
+    async query(text, values = []) {
+      const rows = await manager.query(text, values);
+      return { rows: Array.isArray(rows) ? rows : [] };
+    },
+  };
+}

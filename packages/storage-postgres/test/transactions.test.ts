@@ -1,0 +1,185 @@
+import { createDispatcher } from '@posthorn/core';
+import { recordingChannel, until } from '@posthorn/testing';
+import { drizzle } from 'drizzle-orm/node-postgres';
+import knex from 'knex';
+import { CamelCasePlugin, Kysely, PostgresDialect } from 'kysely';
+import { DataSource } from 'typeorm';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import {
+  fromDrizzle,
+  fromKnex,
+  fromKysely,
+  fromPrisma,
+  fromTypeorm,
+  postgresStorage,
+  type Transaction,
+} from '../src/index.js';
+import { hasPostgres, openDatabase, type TestDatabase } from './database.js';
+
+/** Runs `work` in a transaction of the library's, which rolls back where `work` rejects. */
+type Library = (work: (tx: Transaction) => Promise<void>) => Promise<void>;
+
+const payload = { name: 'Jürgen 📯', note: "it's $1 and ?" };
+
+describe.skipIf(!hasPostgres())('an event dispatched in a transaction of', () => {
+  let database: TestDatabase;
+  const closers: (() => Promise<unknown>)[] = [];
+  const libraries: Record<string, () => Promise<Library>> = {
+    pg: async () => async (work) => {
+      const client = await database.pool.connect();
+      try {
+        await client.query('begin');
+        await work(client);
+        await client.query('commit');
+      } catch (error) {
+        await client.query('rollback');
+        throw error;
+      } finally {
+        client.release();
+      }
+    },
+    'drizzle-orm': async () => {
+      const db = drizzle(database.pool);
+      return (work) => db.transaction((tx) => work(fromDrizzle(tx)));
+    },
+    kysely: async () => {
+      const dialect = new PostgresDialect({ pool: database.newPool() });
+      const db = new Kysely<unknown>({ dialect, plugins: [new CamelCasePlugin()] });
+      return (work) => db.transaction().execute((trx) => work(fromKysely(trx)));
+    },
+    knex: async () => {
+      const db = knex({ client: 'pg', connection: database.url });
+      closers.push(() => db.destroy());
+      return (work) => db.transaction((trx) => work(fromKnex(trx)));
+    },
+    typeorm: async () => {
+      const source = await new DataSource({ type: 'postgres', url: database.url }).initialize();
+      closers.push(() => source.destroy());
+      return (work) => source.transaction((manager) => work(fromTypeorm(manager)));
+    },
+    // Prisma's generator downloads a program when it is used, so its own client cannot run in every place that these
+    // tests must: what it documents of `$queryRawUnsafe` stands in for it.
+    'what Prisma documents': async () => {
+      const viaPg = (await libraries.pg!()) as Library;
+      return (work) =>
+        viaPg((tx) =>
+          work(
+            fromPrisma({
+              $queryRawUnsafe: async (text, ...values) => (await tx.query(text, values)).rows,
+            }),
+          ),
+        );
+    },
+  };
+
+  beforeAll(async () => {
+    database = await openDatabase();
+    await postgresStorage(database.pool).migrate();
+    await database.pool.query('create table orders (id text primary key)');
+  });
+  afterAll(async () => {
+    for (const close of closers) await close();
+  });
+
+  describe.each(Object.keys(libraries))('%s', (name) => {
+    test('is delivered when it commits, and was never there when it rolls back', async () => {
+      const inTransaction = await libraries[name]!();
+      const channel = recordingChannel();
+      const dispatcher = createDispatcher({
+        storage: postgresStorage(database.pool),
+        channels: [channel],
+      });
+      const tenantId = name;
+      await dispatcher.webhooks.create({
+        tenantId,
+        name,
+        eventTypes: ['order.*'],
+        channels: [{ channel: channel.type, configs: {} }],
+      });
+      dispatcher.start();
+
+      let eventId = '';
+      await inTransaction(async (tx) => {
+        await tx.query('insert into orders (id) values ($1)', [`${name} 1`]);
+        const details = { tenantId, tx, idempotencyKey: 'order-1' };
+        ({ eventId } = await dispatcher.dispatch('order.created', payload, details));
+        const again = await dispatcher.dispatch('order.created', payload, details);
+        expect(again.eventId).toBe(eventId);
+        expect((await dispatcher.events.list({ tenantId })).items).toEqual([]);
+      });
+      await until(() => channel.deliveries.length === 1);
+      expect(channel.deliveries[0]?.message.payload).toEqual(payload);
+
+      const failure = new Error('the order is refused');
+      const refused = inTransaction(async (tx) => {
+        await tx.query('insert into orders (id) values ($1)', [`${name} 2`]);
+        await dispatcher.dispatch('order.created', payload, { tenantId, tx });
+        await dispatcher.dispatchMany([{ type: 'order.paid', payload: 1, tenantId }], { tx });
+        throw failure;
+      });
+      await expect(refused).rejects.toThrow(failure.message);
+      await dispatcher.drain();
+      await dispatcher.stop();
+
+      expect(channel.deliveries).toHaveLength(1);
+      const { items } = await dispatcher.events.list({ tenantId });
+      expect(items.map(({ id }) => id)).toEqual([eventId]);
+      const { rows } = await database.pool.query('select id from orders where id like $1', [`${name} %`]);
+      expect(rows).toEqual([{ id: `${name} 1` }]);
+    });
+
+    test('is refused for its idempotency key, and the transaction goes on', async () => {
+      const inTransaction = await libraries[name]!();
+      const dispatcher = createDispatcher({
+        storage: postgresStorage(database.pool),
+        channels: [recordingChannel()],
+      });
+      const tenantId = `${name} keys`;
+      const details = { tenantId, idempotencyKey: 'k' };
+      await dispatcher.dispatch('a.b', 1, details);
+      await inTransaction(async (tx) => {
+        await expect(dispatcher.dispatch('a.b', 2, { ...details, tx })).rejects.toMatchObject({
+          code: 'idempotency_conflict',
+        });
+        await dispatcher.dispatch('a.b', 3, { tenantId, tx });
+      });
+      expect((await dispatcher.events.list({ tenantId })).items).toHaveLength(2);
+    });
+  });
+
+  test('two callers, whose keys meet while neither has committed, is one event', async () => {
+    const storage = postgresStorage(database.pool);
+    const dispatcher = createDispatcher({ storage, channels: [recordingChannel()] });
+    const inTransaction = await libraries.pg!();
+    const details = { tenantId: 'meeting', idempotencyKey: 'k' };
+    let other: Promise<{ readonly eventId: string }> | undefined;
+    let first = '';
+    await inTransaction(async (tx) => {
+      ({ eventId: first } = await dispatcher.dispatch('a.b', 1, { ...details, tx }));
+      // It waits for the commit, and then has the first one's result.
+      other = dispatcher.dispatch('a.b', 1, details);
+      await until(async () => {
+        const text =
+          "select 1 from pg_stat_activity where wait_event_type = 'Lock' and datname = current_database()";
+        return (await database.pool.query(text)).rows.length > 0;
+      });
+    });
+    expect((await other)?.eventId).toBe(first);
+  });
+});
+
+describe('what is no transaction', () => {
+  test.each([
+    ['fromDrizzle', fromDrizzle],
+    ['fromKysely', fromKysely],
+    ['fromKnex', fromKnex],
+    ['fromPrisma', fromPrisma],
+    ['fromTypeorm', fromTypeorm],
+  ])('is refused by %s, by name', (name, adapt) => {
+    for (const wrong of [undefined, null, {}, 'tx', 7]) {
+      expect(() => adapt(wrong as never)).toThrow(
+        expect.objectContaining({ code: 'invalid_option', message: expect.stringContaining(name) }),
+      );
+    }
+  });
+});
