@@ -7,18 +7,29 @@ import { connections } from './senders.js';
 
 /*
  * The engine against bare undici, each in a process of its own, in turn, against one receiver in a third process.
- * `npm run bench -- 30000 5` sends 30,000 requests in each of 5 rounds. Ratios within one run are what counts.
+ * `npm run bench -- 30000 5` sends 30,000 requests in each of 5 rounds; `npm run bench -- postgres` is about Postgres.
+ * Ratios within one run are what counts.
  */
+
+if (process.argv[2] === 'postgres') {
+  const { benchPostgres } = await import('./postgres/main.js');
+  build();
+  await benchPostgres(process.argv.slice(3));
+  process.exit();
+}
 
 const [, , countText = '40000', roundsText = '5', pendingText = '1000000'] = process.argv;
 const count = Number(countText);
 const rounds = Number(roundsText);
 const pending = Number(pendingText);
 
-// What is measured is what is published: the packages as built.
-execFileSync(process.execPath, [fileURLToPath(new URL('../../scripts/build.mjs', import.meta.url))], {
-  stdio: 'ignore',
-});
+build();
+
+/** What is measured is what is published: the packages as built. */
+function build(): void {
+  const script = fileURLToPath(new URL('../../scripts/build.mjs', import.meta.url));
+  execFileSync(process.execPath, [script], { stdio: 'ignore' });
+}
 
 const receiver = fork(new URL('./receiver.ts', import.meta.url));
 const [port] = (await once(receiver, 'message')) as [number];

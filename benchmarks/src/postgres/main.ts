@@ -1,0 +1,261 @@
+import { type ChildProcess, fork, spawn, spawnSync } from 'node:child_process';
+import { once } from 'node:events';
+import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
+import { cpus, loadavg, tmpdir } from 'node:os';
+import { join } from 'node:path';
+import pg from 'pg';
+import { type PostgresServer, startPostgres } from '../../../scripts/postgres.mjs';
+import type { Place } from './competitor.js';
+import { fanOut } from './fan-out.js';
+import type { CompetitorName } from './measure.js';
+import { neighbours } from './neighbours.js';
+
+/*
+ * The engine on Postgres against what people would use instead, and against a hand-written loop that is the limit of
+ * what this machine can do. Each in a process of its own, in turn; ratios within one round are what counts.
+ */
+
+interface Run {
+  readonly perSecond: number;
+  readonly nodeMicros: number;
+  readonly postgresMicros: number;
+  readonly walBytes: number;
+  readonly p50: number;
+  readonly p99: number;
+}
+
+const all: readonly CompetitorName[] = ['loop', 'posthorn', 'bullmq', 'pgBoss10', 'pgBoss12', 'graphile'];
+const median = (values: readonly number[]): number =>
+  [...values].sort((a, b) => a - b)[Math.floor(values.length / 2)] ?? Number.NaN;
+const quantile = (values: readonly number[], part: number): number =>
+  [...values].sort((a, b) => a - b)[Math.floor(values.length * part)] ?? Number.NaN;
+const load = (): string =>
+  loadavg()
+    .map((value) => value.toFixed(1))
+    .join(' ');
+
+export async function benchPostgres(args: readonly string[]): Promise<void> {
+  const option = (name: string, fallback: number): number => {
+    const at = args.indexOf(`--${name}`);
+    return at < 0 ? fallback : Number(args[at + 1]);
+  };
+  const rounds = option('rounds', 3);
+  const count = option('count', 20_000);
+  const parts = args.filter((arg, i) => !arg.startsWith('--') && !args[i - 1]?.startsWith('--'));
+  const wants = (part: string): boolean => parts.length === 0 || parts.includes(part);
+  console.log(
+    `${count} events of 1 KB, 64 callers, 100 in flight, ${rounds} rounds; ${cpus().length} cores, load ${load()}`,
+  );
+
+  const server = await startPostgres({ durable: true });
+  const redis = await startRedis();
+  const receiver = fork(new URL('./receiver.ts', import.meta.url));
+  const [{ port }] = (await once(receiver, 'message')) as [{ port: number }];
+  const place = { postgres: server.url, redisPort: redis?.port ?? 0, origin: `http://127.0.0.1:${port}` };
+  const bench = new Bench(server, receiver, place);
+  const names = redis ? all : all.filter((name) => name !== 'bullmq');
+  try {
+    for (const what of ['endToEnd', 'enqueue', 'drain'] as const) {
+      if (wants(what)) await compare(bench, what, names, count, rounds);
+    }
+    if (wants('latency')) await compareLatency(bench, 'latency', names, rounds);
+    if (wants('neighbour')) {
+      for (const share of [0, 0.05, 0.2])
+        await compareLatency(bench, `slow ${share}`, ['loop', 'posthorn'], 1);
+    }
+    if (wants('fanOut')) await fanOut(place);
+    if (wants('isolation')) await neighbours(place);
+  } finally {
+    redis?.stop();
+    await server.stop();
+  }
+  if (wants('disk')) {
+    // Two milliseconds a commit: what an honest disk takes.
+    const slow = await startPostgres({
+      durable: true,
+      settings: { commit_delay: '2000', commit_siblings: '0' },
+    });
+    const slowBench = new Bench(slow, receiver, { ...place, postgres: slow.url });
+    try {
+      console.log('\nWith 2 ms a commit');
+      const competitors = ['loop', 'posthorn'] as const;
+      await compare(slowBench, 'enqueue', competitors, count, rounds);
+      await compareLatency(slowBench, 'latency', competitors, rounds);
+    } finally {
+      await slow.stop();
+    }
+  }
+  receiver.disconnect();
+  console.log(`load at the end ${load()}`);
+}
+
+async function compare(
+  bench: Bench,
+  what: string,
+  names: readonly CompetitorName[],
+  count: number,
+  rounds: number,
+): Promise<void> {
+  const runs = new Map<CompetitorName, Run[]>(names.map((name) => [name, []]));
+  for (let round = 0; round < rounds; round++) {
+    // Peers that are many times slower get less to do: theirs is a rate.
+    for (const name of names) {
+      const share = name === 'loop' || name === 'posthorn' ? count : Math.ceil(count / 4);
+      runs.get(name)!.push(await bench.run(name, what, share));
+    }
+  }
+  console.log(`\n${what}`);
+  const loops = runs.get('loop')!;
+  const total = (run: Run): number => run.nodeMicros + run.postgresMicros;
+  console.table(
+    Object.fromEntries(
+      [...runs].map(([name, own]) => [
+        name,
+        {
+          'events/s': Math.round(median(own.map(({ perSecond }) => perSecond))),
+          'of the loop': median(own.map((run, i) => run.perSecond / loops[i]!.perSecond)).toFixed(2),
+          'Node µs': median(own.map(({ nodeMicros }) => nodeMicros)).toFixed(1),
+          'Postgres µs': median(own.map(({ postgresMicros }) => postgresMicros)).toFixed(1),
+          'CPU to the loop': median(own.map((run, i) => total(run) / total(loops[i]!))).toFixed(2),
+          'WAL bytes': Math.round(median(own.map(({ walBytes }) => walBytes))),
+        },
+      ]),
+    ),
+  );
+}
+
+async function compareLatency(
+  bench: Bench,
+  what: string,
+  names: readonly CompetitorName[],
+  rounds: number,
+): Promise<void> {
+  const runs = new Map<CompetitorName, Run[]>(names.map((name) => [name, []]));
+  for (let round = 0; round < rounds; round++) {
+    for (const name of names) runs.get(name)!.push(await bench.run(name, what, 2_000));
+  }
+  console.log(`\n${what}: from publishing to receipt at 200 a second, in ms`);
+  const loops = runs.get('loop')!;
+  console.table(
+    Object.fromEntries(
+      [...runs].map(([name, own]) => [
+        name,
+        {
+          p50: median(own.map(({ p50 }) => p50)).toFixed(2),
+          p99: median(own.map(({ p99 }) => p99)).toFixed(2),
+          'p50 to the loop': median(own.map(({ p50 }, i) => p50 / loops[i]!.p50)).toFixed(2),
+          'p99 to the loop': median(own.map(({ p99 }, i) => p99 / loops[i]!.p99)).toFixed(2),
+          'WAL bytes': Math.round(median(own.map(({ walBytes }) => walBytes))),
+        },
+      ]),
+    ),
+  );
+}
+
+/** Runs one competitor at one task, and reads what it cost the server. */
+class Bench {
+  constructor(
+    readonly server: PostgresServer,
+    readonly receiver: ChildProcess,
+    readonly place: Place,
+  ) {}
+
+  async run(name: CompetitorName, what: string, count: number): Promise<Run> {
+    const admin = new pg.Client({ connectionString: this.server.url });
+    await admin.connect();
+    await admin.query('checkpoint');
+    const child = fork(
+      new URL('./measure.ts', import.meta.url),
+      [name, what, String(count), JSON.stringify(this.place)],
+      { execArgv: ['--import', 'tsx'] },
+    );
+    let cpu = 0;
+    let lsn = '';
+    try {
+      for (;;) {
+        const [message] = (await Promise.race([
+          once(child, 'message'),
+          once(child, 'exit').then(() => Promise.reject(new Error(`${name} ended without figures`))),
+        ])) as [{ begin?: true; warm?: true; figures?: { perSecond: number; cpuMicros: number } }];
+        if (message.warm) {
+          await this.#took();
+          child.send('go');
+        } else if (message.begin) {
+          cpu = cpuOf(this.server.pid!);
+          lsn = (await admin.query('select pg_current_wal_lsn() as lsn')).rows[0].lsn;
+          child.send('go');
+        } else if (message.figures) {
+          const postgresMicros = (cpuOf(this.server.pid!) - cpu) / count;
+          const text = 'select pg_wal_lsn_diff(pg_current_wal_lsn(), $1)::float8 as bytes';
+          const { rows } = await admin.query(text, [lsn]);
+          const took = await this.#took();
+          const { perSecond, cpuMicros } = message.figures;
+          return {
+            perSecond,
+            nodeMicros: cpuMicros,
+            postgresMicros,
+            walBytes: rows[0].bytes / count,
+            p50: quantile(took, 0.5),
+            p99: quantile(took, 0.99),
+          };
+        }
+      }
+    } finally {
+      child.kill('SIGKILL');
+      await admin.end();
+    }
+  }
+
+  async #took(): Promise<number[]> {
+    this.receiver.send('report');
+    const [{ took }] = (await once(this.receiver, 'message')) as [{ took: number[] }];
+    return took;
+  }
+}
+
+/** CPU time of the server in microseconds: of its processes, and of those that ended. */
+function cpuOf(postmaster: number): number {
+  let ticks = 0;
+  for (const pid of readdirSync('/proc').filter((name) => /^\d+$/.test(name))) {
+    try {
+      const stat = readFileSync(`/proc/${pid}/stat`, 'utf8');
+      const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
+      const isOwn = Number(fields[1]) === postmaster || Number(pid) === postmaster;
+      if (isOwn) ticks += Number(fields[11]) + Number(fields[12]);
+      if (Number(pid) === postmaster) ticks += Number(fields[13]) + Number(fields[14]);
+    } catch {
+      // It ended meanwhile.
+    }
+  }
+  return ticks * 10_000;
+}
+
+/** A Redis of our own that keeps what it is told, every second; none where it is not installed. */
+async function startRedis(): Promise<{ port: number; stop(): void } | undefined> {
+  if (spawnSync('redis-server', ['--version']).status !== 0) {
+    console.log('redis-server is not installed: BullMQ is left out');
+    return undefined;
+  }
+  const folder = mkdtempSync(join(tmpdir(), 'posthorn-redis-'));
+  const port = 20_000 + Math.floor(Math.random() * 10_000);
+  const args = ['--port', String(port), '--bind', '127.0.0.1', '--dir', folder];
+  const settings = [
+    '--save',
+    '',
+    '--appendonly',
+    'yes',
+    '--appendfsync',
+    'everysec',
+    '--maxmemory-policy',
+    'noeviction',
+  ];
+  const child = spawn('redis-server', [...args, ...settings], { stdio: ['ignore', 'pipe', 'ignore'] });
+  for await (const chunk of child.stdout) if (/Ready to accept/.test(String(chunk))) break;
+  return {
+    port,
+    stop() {
+      child.kill('SIGKILL');
+      rmSync(folder, { recursive: true, force: true });
+    },
+  };
+}

@@ -1,0 +1,119 @@
+import { bullmq } from './bullmq.js';
+import { type Competitor, type Job, now, type Place } from './competitor.js';
+import { graphile } from './graphile.js';
+import { loop } from './loop.js';
+import { pgBoss10, pgBoss12 } from './pg-boss.js';
+import { posthorn } from './posthorn.js';
+
+/* One measurement in a process of its own: `measure <competitor> <what> <count> <place>`. Sends figures to the parent. */
+
+const competitors = { loop, posthorn, graphile, pgBoss10, pgBoss12, bullmq };
+export type CompetitorName = keyof typeof competitors;
+
+const [, , name, what, countText, placeText] = process.argv;
+const count = Number(countText);
+const place: Place = JSON.parse(placeText!);
+const text = 'x'.repeat(900);
+const jobTo = (path: string): Job => ({ path, sentAt: now(), text });
+
+/** 64 callers, each publishing one after the other. */
+async function publishAll(competitor: Competitor, total: number): Promise<void> {
+  let left = total;
+  async function caller(): Promise<void> {
+    while (left-- > 0) await competitor.publish(jobTo('/'));
+  }
+  await Promise.all(Array.from({ length: 64 }, caller));
+}
+
+/** Counts what is done, and resolves when it is as many as are waited for. */
+function counter(): { onDone: () => void; reach: (total: number) => Promise<void> } {
+  let done = 0;
+  let wanted = Number.POSITIVE_INFINITY;
+  let resolve: (() => void) | undefined;
+  return {
+    onDone() {
+      if (++done >= wanted) resolve?.();
+    },
+    reach(total) {
+      wanted = done >= total ? 0 : total;
+      return done >= total
+        ? Promise.resolve()
+        : new Promise((resolved) => {
+            resolve = resolved;
+          });
+    },
+  };
+}
+
+async function timed(run: () => Promise<void>): Promise<{ perSecond: number; cpuMicros: number }> {
+  process.send?.({ begin: true });
+  await new Promise((resolve) => process.once('message', resolve));
+  const cpu = process.cpuUsage();
+  const begin = performance.now();
+  await run();
+  const seconds = (performance.now() - begin) / 1000;
+  const { user, system } = process.cpuUsage(cpu);
+  return { perSecond: count / seconds, cpuMicros: (user + system) / count };
+}
+
+/** Publishes 200 a second; of those `slowShare` goes to the webhook that is slow. */
+async function steady(competitor: Competitor, slowShare: number): Promise<void> {
+  const begin = performance.now();
+  const publishing: Promise<unknown>[] = [];
+  for (let n = 0; n < count; n++) {
+    const wait = begin + n * 5 - performance.now();
+    if (wait > 0) await new Promise((resolve) => setTimeout(resolve, wait));
+    const isSlow = slowShare > 0 && n % Math.round(1 / slowShare) === 0;
+    publishing.push(competitor.publish(jobTo(isSlow ? '/slow' : '/')));
+  }
+  await Promise.all(publishing);
+}
+
+const warmUp = 3_000;
+const competitor = await competitors[name as CompetitorName](
+  place,
+  ...((what!.startsWith('slow') ? [10] : []) as []),
+);
+const { onDone, reach } = counter();
+
+switch (what) {
+  case 'endToEnd': {
+    await competitor.work(onDone);
+    await publishAll(competitor, warmUp);
+    await reach(warmUp);
+    const figures = await timed(async () => {
+      await publishAll(competitor, count);
+      await reach(warmUp + count);
+    });
+    process.send?.({ figures });
+    break;
+  }
+  case 'enqueue': {
+    await publishAll(competitor, warmUp);
+    process.send?.({ figures: await timed(() => publishAll(competitor, count)) });
+    break;
+  }
+  case 'drain': {
+    await publishAll(competitor, count);
+    const figures = await timed(async () => {
+      await competitor.work(onDone);
+      await reach(count);
+    });
+    process.send?.({ figures });
+    break;
+  }
+  default: {
+    // latency, slow 0, slow 0.05, slow 0.2
+    await competitor.work(onDone);
+    await steady(competitor, 0);
+    process.send?.({ warm: true });
+    await new Promise((resolve) => process.once('message', resolve));
+    const figures = await timed(async () => {
+      await steady(competitor, Number(what!.split(' ')[1] ?? 0));
+      await new Promise((resolve) => setTimeout(resolve, 1_000));
+    });
+    process.send?.({ figures });
+  }
+}
+await new Promise((resolve) => setTimeout(resolve, 20));
+process.exit();

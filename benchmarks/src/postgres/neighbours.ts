@@ -1,0 +1,130 @@
+import { createDispatcher, delivered } from '@posthorn/core';
+import { postgresStorage } from '@posthorn/storage-postgres';
+import { recordingChannel } from '@posthorn/testing';
+import pg from 'pg';
+import type { Place } from './competitor.js';
+
+const quantile = (values: readonly number[], part: number): number =>
+  [...values].sort((a, b) => a - b)[Math.floor(values.length * part)] ?? Number.NaN;
+
+/** A webhook that sleeps beside nine that do not; and one tenant's burst beside another's trickle. */
+export async function neighbours({ postgres }: Place): Promise<void> {
+  const baseline = await slowWebhook(postgres, 0);
+  const beside = await slowWebhook(postgres, 1_000);
+  console.log(
+    `\nbeside a webhook that sleeps 30 s with 1,000 queued: p95 of nine others ${beside.p95.toFixed(1)} ms, ${baseline.p95.toFixed(1)} ms without it: ${(beside.p95 / baseline.p95).toFixed(2)} times; it held ${beside.held} of 50 slots`,
+  );
+  const burst = await loudTenant(postgres);
+  console.log(
+    `beside a burst of 50,000 from one tenant: p95 of another tenant ${burst.p95.toFixed(0)} ms over ${burst.seconds.toFixed(0)} s`,
+  );
+}
+
+async function fresh(
+  postgres: string,
+  options: { send(path: string): Promise<void>; concurrency: number; cap: number },
+) {
+  const pool = new pg.Pool({ connectionString: postgres, max: 10 });
+  await pool.query('drop schema if exists posthorn cascade');
+  const storage = postgresStorage(pool);
+  await storage.migrate();
+  const dispatcher = createDispatcher({
+    storage,
+    concurrency: options.concurrency,
+    webhookConcurrency: options.cap,
+    channels: [
+      {
+        type: 'test',
+        config: recordingChannel().config,
+        async send({ event }) {
+          await options.send(event.type);
+          return delivered();
+        },
+      },
+    ],
+  });
+  return { pool, dispatcher };
+}
+
+async function slowWebhook(postgres: string, queued: number): Promise<{ p95: number; held: number }> {
+  const took: number[] = [];
+  const published = new Map<string, number>();
+  let sleeping = 0;
+  let held = 0;
+  const { pool, dispatcher } = await fresh(postgres, {
+    concurrency: 50,
+    cap: 5,
+    async send(type) {
+      if (type !== 'slow.event') return;
+      held = Math.max(held, ++sleeping);
+      await new Promise((resolve) => setTimeout(resolve, 30_000).unref());
+      sleeping--;
+    },
+  });
+  const channels = [{ channel: 'test', configs: {} }];
+  await dispatcher.webhooks.create({ name: 'slow', eventTypes: ['slow.*'], channels });
+  for (let i = 0; i < 9; i++)
+    await dispatcher.webhooks.create({ name: 'w', eventTypes: [`healthy.n${i}`], channels });
+  if (queued > 0) {
+    await dispatcher.dispatchMany(Array.from({ length: queued }, () => ({ type: 'slow.event', payload: 1 })));
+  }
+  dispatcher.on('delivery:delivered', ({ eventId, attempt }) => {
+    const at = published.get(eventId);
+    if (at !== undefined) took.push(attempt!.startedAt.getTime() - at);
+  });
+  dispatcher.start();
+  const begin = performance.now();
+  for (let n = 0; n < 1_000; n++) {
+    const wait = begin + n * 10 - performance.now();
+    if (wait > 0) await new Promise((resolve) => setTimeout(resolve, wait));
+    const at = performance.timeOrigin + performance.now();
+    void dispatcher.dispatch(`healthy.n${n % 9}`, n).then(({ eventId }) => published.set(eventId, at));
+  }
+  await new Promise((resolve) => setTimeout(resolve, 300));
+  await dispatcher.stop({ grace: 0 });
+  await pool.end();
+  // Instants of attempts are whole milliseconds: what is below one is one.
+  return { p95: Math.max(1, quantile(took, 0.95)), held };
+}
+
+async function loudTenant(postgres: string): Promise<{ p95: number; seconds: number }> {
+  const took: number[] = [];
+  const { pool, dispatcher } = await fresh(postgres, {
+    concurrency: 50,
+    cap: 50,
+    send: () => new Promise((resolve) => setTimeout(resolve, 5)),
+  });
+  const channels = [{ channel: 'test', configs: {} }];
+  for (let i = 0; i < 20; i++) {
+    await dispatcher.webhooks.create({ name: 'w', tenantId: 'a', eventTypes: [`loud.n${i}`], channels });
+  }
+  await dispatcher.webhooks.create({ name: 'w', tenantId: 'b', eventTypes: ['*'], channels });
+  for (let n = 0; n < 50; n++) {
+    await dispatcher.dispatchMany(
+      Array.from({ length: 1_000 }, (_, i) => ({ type: `loud.n${i % 20}`, payload: 1, tenantId: 'a' })),
+    );
+  }
+  let left = 50_000;
+  const published = new Map<string, number>();
+  dispatcher.on('delivery:delivered', ({ tenantId, eventId, attempt }) => {
+    if (tenantId === 'a') left--;
+    else took.push(attempt!.startedAt.getTime() - (published.get(eventId) ?? Number.NaN));
+  });
+  const begin = performance.now();
+  dispatcher.start();
+  while (left > 0) {
+    const at = Date.now();
+    const { eventId } = await dispatcher.dispatch('quiet.event', 1, { tenantId: 'b' });
+    published.set(eventId, at);
+    await new Promise((resolve) => setTimeout(resolve, 200));
+  }
+  await dispatcher.stop({ grace: 0 });
+  await pool.end();
+  return {
+    p95: quantile(
+      took.filter((ms) => !Number.isNaN(ms)),
+      0.95,
+    ),
+    seconds: (performance.now() - begin) / 1000,
+  };
+}
