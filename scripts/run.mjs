@@ -1,4 +1,4 @@
-// The door for a fresh machine: `node scripts/run.mjs start|test|bench|build|check …` needs Node and npm, nothing
+// The door for a fresh machine: `node scripts/run.mjs start|test|bench|faults|build|check …` needs Node and npm, nothing
 // else. It installs what the lock file says where that is not yet there, then runs the task in this terminal.
 import { spawn } from 'node:child_process';
 import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
@@ -16,6 +16,7 @@ const tasks = {
     ...(results ? ['--reporter=default', '--reporter=json', `--outputFile.json=${results}`] : []),
   ],
   bench: () => typescript('benchmarks/src/main.ts'),
+  faults: () => typescript('faults/src/main.ts'),
   build: () => ['scripts/build.mjs'],
   check: () => ['scripts/check.mjs'],
 };

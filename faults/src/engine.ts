@@ -1,0 +1,132 @@
+import { httpChannel } from '@posthorn/channel-http';
+import { type Channel, createDispatcher, type Dispatcher, type Storage } from '@posthorn/core';
+import { postgresNotifier, postgresStorage, type Transaction } from '@posthorn/storage-postgres';
+import pg from 'pg';
+
+/** What a process of the harness is told: whom to talk to, and where to die. */
+export interface EngineSettings {
+  readonly url: string;
+  readonly leaseMs?: number;
+  readonly pollMs?: number;
+  readonly deadlineMs?: number;
+  readonly concurrency?: number;
+  readonly poolMax?: number;
+  /** Listens and notifies; through another address where hints take another way. */
+  readonly hints?: boolean;
+  readonly hintUrl?: string;
+  /** Every statement on another connection, whose session is wiped: as a pooler in transaction mode. */
+  readonly isPooled?: boolean;
+  /** `settle:sent` and the like: the process kills itself the n-th time that it comes there. */
+  readonly failAt?: string;
+  readonly failNth?: number;
+}
+
+export const schedule = [200, 400, 800, 1_600];
+
+/** The steps of a delivery that a process may die at; `sent` is after a statement left, before its answer is heard. */
+export const steps = ['publish', 'claim', 'renew', 'settle', 'send'] as const;
+export const moments = ['before', 'sent', 'after'] as const;
+
+function failPoint({ failAt, failNth = 1 }: EngineSettings): (step: string) => void {
+  let passed = 0;
+  return (step) => {
+    if (step === failAt && ++passed === failNth) process.kill(process.pid, 'SIGKILL');
+  };
+}
+
+export interface Engine {
+  readonly dispatcher: Dispatcher<Transaction>;
+  readonly pool: pg.Pool;
+  close(): Promise<void>;
+}
+
+export async function engine(settings: EngineSettings): Promise<Engine> {
+  const pass = failPoint(settings);
+  const pool = new pg.Pool({
+    connectionString: settings.url,
+    max: settings.poolMax ?? 10,
+    connectionTimeoutMillis: 3_000,
+  });
+  /** The step that statements are sent for now; one is under way at a time, as far as fail points are concerned. */
+  let step = '';
+  const query = pool.query.bind(pool) as (...args: unknown[]) => Promise<unknown>;
+  const watched = Object.assign(Object.create(pool) as pg.Pool, {
+    query(...args: unknown[]) {
+      const answer = settings.isPooled ? throughPooler(pool, args) : query(...args);
+      // The bytes have left when the next turn of the event loop comes; the answer has not.
+      if (step !== '') setTimeout(() => pass(`${step}:sent`), 0);
+      return answer;
+    },
+  });
+  const storage = postgresStorage(watched as never, { timeoutMs: 3_000 });
+
+  const around =
+    <Args extends unknown[], Result>(name: string, method: (...args: Args) => Promise<Result>) =>
+    async (...args: Args): Promise<Result> => {
+      pass(`${name}:before`);
+      step = settings.failAt?.startsWith(`${name}:`) ? name : step;
+      const result = await method(...args);
+      step = '';
+      pass(`${name}:after`);
+      return result;
+    };
+  const { publish, claim, renew, settle } = storage.deliveries;
+  const failing: Storage<Transaction> = {
+    ...storage,
+    deliveries: {
+      publish: around('publish', publish),
+      claim: around('claim', claim),
+      renew: around('renew', renew),
+      settle: around('settle', settle),
+    },
+  };
+  const http = httpChannel({ outbound: { policy: { allowHttp: true } } });
+  const channel: Channel<never> = {
+    ...(http as unknown as Channel<never>),
+    async send(message, signal) {
+      pass('send:before');
+      const sending = http.send(message as never, signal);
+      setTimeout(() => pass('send:sent'), 0);
+      const verdict = await sending;
+      pass('send:after');
+      return verdict;
+    },
+  };
+  const { hintUrl = settings.url } = settings;
+  const dispatcher = createDispatcher({
+    storage: failing,
+    channels: [channel],
+    retry: { schedule },
+    attemptDeadline: settings.deadlineMs ?? 3_000,
+    lease: settings.leaseMs ?? 5_000,
+    pollInterval: settings.pollMs ?? 500,
+    concurrency: settings.concurrency ?? 50,
+    webhookConcurrency: settings.concurrency ?? 50,
+    ...(settings.hints && {
+      notifier: postgresNotifier(
+        () => new pg.Client({ connectionString: hintUrl, connectionTimeoutMillis: 3_000 }),
+        { heartbeatMs: 2_000 },
+      ),
+    }),
+  });
+  return {
+    dispatcher,
+    pool,
+    async close() {
+      await dispatcher.stop({ grace: 0 });
+      await pool.end();
+    },
+  };
+}
+
+/** A connection for each statement, and nothing of the session left afterwards. */
+async function throughPooler(pool: pg.Pool, args: unknown[]): Promise<unknown> {
+  const client = await pool.connect();
+  try {
+    return await (client.query as (...args: unknown[]) => Promise<unknown>)(...args);
+  } finally {
+    await client.query('discard all').catch(() => {});
+    // `pg` remembers what it prepared on this connection; the server does not any more.
+    client.release();
+  }
+}

@@ -1,0 +1,73 @@
+import { startPostgres } from '../../scripts/postgres.mjs';
+import { type Finding, Rig } from './rig.js';
+import type { Scenario } from './scenario.js';
+import { abandoned, killed, matrix } from './scenarios/kills.js';
+import { fullMemory, migrations, noTransactions, pruning, smallPool, soak } from './scenarios/loads.js';
+import { crashes, noHints, readOnly, silentHints, terminated } from './scenarios/outages.js';
+import { impatient, race, stopping } from './scenarios/stopping.js';
+import { changes, races, serializable, transactions } from './scenarios/transactions.js';
+
+/*
+ * Breaks things, and looks whether the promises hold. `npm run faults` runs all of it, `npm run faults -- F1 F8` some,
+ * `npm run faults -- --short` the short form.
+ */
+
+const scenarios: readonly Scenario[] = [
+  ...[killed, abandoned, transactions, stopping, impatient, race, crashes, terminated, silentHints, noHints],
+  ...[
+    serializable,
+    noTransactions,
+    pruning,
+    smallPool,
+    readOnly,
+    races,
+    changes,
+    fullMemory,
+    migrations,
+    soak,
+  ],
+  ...matrix,
+];
+/** What is left out of the short form: it takes long, or the tests of the packages hold it too. */
+const long = new Set(['F1', 'F4', 'F8', 'F9', 'F11', 'F17', 'F19', 'F44', 'F42', 'F18']);
+
+const args = process.argv.slice(2);
+const isShort = args.includes('--short');
+const wanted = args.filter((arg) => !arg.startsWith('--'));
+const chosen = scenarios.filter(({ id, isMatrix }, i) => {
+  if (wanted.length > 0) return wanted.includes(id) || (isMatrix && wanted.includes('matrix'));
+  return !isShort || (isMatrix ? i % 3 === 0 : !long.has(id));
+});
+
+let isBad = false;
+const rows: string[][] = [];
+const server = await startPostgres({ durable: true });
+for (const scenario of chosen) {
+  const { id, what, settings } = scenario;
+  const own = settings ? await startPostgres({ durable: true, settings }) : server;
+  const rig = await Rig.open(own);
+  const begin = Date.now();
+  let findings: Finding[];
+  try {
+    findings = await scenario.run(rig, { size: isShort ? 0.1 : 1 });
+  } catch (error) {
+    findings = [{ what: String((error as Error).stack ?? error), figure: 'threw', limit: '', ok: false }];
+  } finally {
+    await rig.close();
+    if (own !== server) await own.stop();
+  }
+  const ok = findings.every((finding) => finding.ok);
+  isBad ||= !ok;
+  console.log(
+    `${ok ? 'ok    ' : 'FAILED'}  ${id}  ${what}  (${((Date.now() - begin) / 1_000).toFixed(1)} s)`,
+  );
+  for (const { what: name, figure, limit, ok: isFine } of findings) {
+    console.log(`          ${isFine ? ' ' : '!'} ${name}: ${figure} (${limit})`);
+    rows.push([id, name, figure, limit, isFine ? 'ok' : 'FAILED']);
+  }
+}
+await server.stop();
+console.log(
+  `${chosen.length} faults, ${rows.length} figures, ${rows.filter((row) => row[4] === 'FAILED').length} of them beyond their limits`,
+);
+process.exit(isBad ? 1 : 0);

@@ -1,0 +1,66 @@
+import { closeSync, fsyncSync, openSync, writeSync } from 'node:fs';
+import { type EngineSettings, engine } from './engine.js';
+
+/*
+ * A publisher, a process of its own: `publisher <settings> <file> <plan>`. What was acknowledged it writes down, safely;
+ * what was refused may have been stored all the same, where the connection was lost.
+ */
+
+interface Plan {
+  readonly count: number;
+  readonly perSecond: number;
+  readonly types: readonly string[];
+  /** Half of the events go with a transaction that rolls back. */
+  readonly inTransactions?: boolean;
+  /** The worker runs in this process, so that deliveries are handed off. */
+  readonly works?: boolean;
+}
+
+const settings: EngineSettings = JSON.parse(process.argv[2]!);
+const file = openSync(process.argv[3]!, 'a');
+const plan: Plan = JSON.parse(process.argv[4]!);
+const { dispatcher, pool } = await engine(settings);
+dispatcher.on('error', () => {});
+if (plan.works) dispatcher.start();
+let refused = 0;
+
+function acknowledge(id: string): void {
+  writeSync(file, `${id}\n`);
+  fsyncSync(file);
+}
+
+async function publishOne(n: number): Promise<void> {
+  const type = plan.types[n % plan.types.length]!;
+  try {
+    if (!plan.inTransactions) {
+      acknowledge((await dispatcher.dispatch(type, { n, text: 'x'.repeat(200) })).eventId);
+      return;
+    }
+    const client = await pool.connect();
+    // A connection that ends while nobody uses it says so here.
+    client.on('error', () => {});
+    try {
+      await client.query('begin');
+      await client.query('insert into orders (n) values ($1)', [n]);
+      const { eventId } = await dispatcher.dispatch(type, { n }, { tx: client });
+      await client.query(n % 2 === 0 ? 'commit' : 'rollback');
+      if (n % 2 === 0) acknowledge(eventId);
+    } finally {
+      client.release(true);
+    }
+  } catch {
+    refused++;
+  }
+}
+
+const begin = performance.now();
+const publishing: Promise<void>[] = [];
+for (let n = 0; n < plan.count; n++) {
+  const wait = begin + (n * 1_000) / plan.perSecond - performance.now();
+  if (wait > 0) await new Promise((resolve) => setTimeout(resolve, wait));
+  publishing.push(publishOne(n));
+}
+await Promise.all(publishing);
+closeSync(file);
+process.send?.({ refused });
+process.on('disconnect', () => process.exit());

@@ -1,0 +1,56 @@
+import { createHash } from 'node:crypto';
+import { closeSync, fsyncSync, openSync, writeSync } from 'node:fs';
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
+
+/*
+ * The receiver, a process of its own: it writes down what it got, safely, before it answers. `receiver <file>`. Told
+ * `{ status, delayMs, failShare }` by its parent, it answers so from then on.
+ */
+
+const file = openSync(process.argv[2]!, 'a');
+let behaviour = { status: 200, delayMs: 0, failShare: 0 };
+let waiting: { line: string; done: () => void }[] = [];
+
+/** What comes within one turn of the event loop is made safe together. */
+function record(line: string): Promise<void> {
+  return new Promise((done) => {
+    waiting.push({ line, done });
+    if (waiting.length > 1) return;
+    setImmediate(() => {
+      const batch = waiting;
+      waiting = [];
+      writeSync(file, batch.map((entry) => entry.line).join(''));
+      fsyncSync(file);
+      for (const entry of batch) entry.done();
+    });
+  });
+}
+
+const server = createServer(async (request, response) => {
+  const startedAt = Date.now();
+  const chunks: Buffer[] = [];
+  try {
+    for await (const chunk of request) chunks.push(chunk);
+  } catch {
+    return;
+  }
+  const { status, delayMs, failShare } = behaviour;
+  const isRefused = status !== 200 || Math.random() < failShare;
+  const sha = createHash('sha256').update(Buffer.concat(chunks)).digest('hex').slice(0, 16);
+  const id = request.headers['webhook-id'];
+  const arrival = { id, path: request.url, at: startedAt, sha, ok: !isRefused };
+  await record(`${JSON.stringify(arrival)}\n`);
+  if (delayMs > 0) await new Promise((resolve) => setTimeout(resolve, delayMs));
+  response.writeHead(isRefused ? (status === 200 ? 500 : status) : 200).end();
+});
+
+process.on('message', (message) => {
+  behaviour = { ...behaviour, ...(message as object) };
+  process.send?.({ ok: true });
+});
+process.on('disconnect', () => {
+  closeSync(file);
+  process.exit();
+});
+server.listen(0, '127.0.0.1', () => process.send?.({ port: (server.address() as AddressInfo).port }));

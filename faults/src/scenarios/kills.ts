@@ -1,0 +1,94 @@
+import { moments, steps } from '../engine.js';
+import { atLeast, atMost, clean, type Finding, pause, type Rig } from '../rig.js';
+import type { Scenario } from '../scenario.js';
+
+const leaseMs = 5_000;
+const pollMs = 500;
+const types = Array.from({ length: 20 }, (_, i) => `order.n${i}`);
+
+export const killed: Scenario = {
+  id: 'F1',
+  what: 'three workers, one is killed every two seconds and started again',
+  async run(rig, { size }) {
+    await rig.engine(types);
+    const workers = await Promise.all([0, 1, 2].map(() => rig.worker({ leaseMs, pollMs })));
+    const kills = Math.max(3, Math.round(15 * size));
+    const publisher = rig.publisher({ count: kills * 600, perSecond: 300, types });
+    let lastKill = 0;
+    for (let n = 0; n < kills; n++) {
+      await pause(2_000);
+      const at = n % workers.length;
+      workers[at]!.kill('SIGKILL');
+      lastKill = Date.now();
+      workers[at] = await rig.worker({ leaseMs, pollMs });
+    }
+    await publisher.exited.then(() => {});
+    const isSettled = await rig.settled(30_000);
+    const ledger = rig.ledger();
+    const last = Math.max(...ledger.arrivals.map(({ at }) => at));
+    return [
+      ...clean(ledger),
+      atMost('duplicates', ledger.duplicates, kills * 100),
+      atMost('last delivery after the last kill', (last - lastKill) / 1_000, 12, ' s'),
+      atLeast('finished', isSettled ? 1 : 0, 1),
+      atLeast('acknowledged', ledger.acknowledged, kills * 600),
+    ];
+  },
+};
+
+export const abandoned: Scenario = {
+  id: 'F3',
+  what: 'a worker dies after its claim, before it connects',
+  async run(rig) {
+    const { dispatcher } = await rig.engine(['order.created']);
+    const ids: string[] = [];
+    for (let n = 0; n < 100; n++) ids.push((await dispatcher.dispatch('order.created', n)).eventId);
+    const dying = await rig.worker({ leaseMs, pollMs, concurrency: 100, failAt: 'claim:after' });
+    await dying.exited;
+    const at = Date.now();
+    await rig.worker({ leaseMs, pollMs });
+    await rig.settled(20_000);
+    const ledger = rig.ledger(ids);
+    const delay = Math.max(...ledger.arrivals.map((arrival) => arrival.at)) - at;
+    return [
+      ...clean(ledger),
+      atMost('duplicates', ledger.duplicates, 0),
+      atMost('delay', delay / 1_000, (leaseMs + pollMs) / 1_000 + 1, ' s'),
+    ];
+  },
+};
+
+/** Every step of a delivery, before, amid and after: made from the list of steps, so that none is left out. */
+export const matrix: readonly Scenario[] = steps.flatMap((step) =>
+  moments.map((moment) => ({
+    id: `kill ${step}:${moment}`,
+    what: `a process dies at ${step}, ${moment}`,
+    isMatrix: true,
+    run: (rig: Rig) => dieAt(rig, `${step}:${moment}`),
+  })),
+);
+
+async function dieAt(rig: Rig, failAt: string): Promise<Finding[]> {
+  const shortLease = 2_000;
+  await rig.engine(['order.created']);
+  // A slow receiver, where the process is to live to renew its leases.
+  const isRenew = failAt.startsWith('renew');
+  if (isRenew) await rig.behave({ delayMs: 2_500 });
+  const settings = { leaseMs: shortLease, pollMs: 200, concurrency: 10 };
+  const plan = { count: 50, perSecond: 100, types: ['order.created'], works: true };
+  const dying = rig.publisher(plan, { ...settings, failAt, failNth: isRenew ? 1 : 3 });
+  const code = await Promise.race([dying.exited, pause(15_000).then(() => 0)]);
+  const diedAt = Date.now();
+  if (isRenew) await rig.behave({ delayMs: 0 });
+  await rig.worker(settings);
+  const isSettled = await rig.settled(15_000);
+  const ledger = rig.ledger();
+  return [
+    // A signal leaves no code.
+    atLeast('died there', code === null ? 1 : 0, 1),
+    ...clean(ledger),
+    atMost('duplicates', ledger.duplicates, 20),
+    atLeast('finished', isSettled ? 1 : 0, 1),
+    atMost('recovered after', (Date.now() - diedAt) / 1_000, (shortLease + 200) / 1_000 + 5, ' s'),
+  ];
+}

@@ -1,0 +1,176 @@
+import { once } from 'node:events';
+import pg from 'pg';
+import { proxyTo } from '../proxy.js';
+import { atLeast, atMost, clean, type Finding, pause, type Rig } from '../rig.js';
+import type { Scenario } from '../scenario.js';
+
+const types = ['order.created'];
+
+export const crashes: Scenario = {
+  id: 'F8',
+  what: 'Postgres crashes and comes back, at 200 a second',
+  settings: { restart_after_crash: 'on' },
+  async run(rig, { size }) {
+    await rig.engine(types);
+    const worker = await rig.worker();
+    const crashCount = size < 1 ? 1 : 3;
+    const seconds = 20 * crashCount;
+    const publisher = rig.publisher({ count: 200 * seconds, perSecond: 200, types });
+    let resumed = 0;
+    for (let n = 0; n < crashCount; n++) {
+      await pause(6_000);
+      await rig.server.halt!('immediate');
+      await pause(1_000);
+      await rig.server.start!();
+      const up = Date.now();
+      const known = rig.arrivals().length;
+      while (rig.arrivals().length <= known && Date.now() < up + 20_000) await pause(20);
+      resumed = Math.max(resumed, Date.now() - up);
+      await pause(4_000);
+    }
+    const [{ refused }] = (await once(publisher, 'message')) as [{ refused: number }];
+    await rig.settled(30_000);
+    const ledger = rig.ledger();
+    return [
+      ...clean(ledger),
+      atLeast('refused while it was away', refused, 1),
+      atMost('resumed after', resumed / 1_000, 5, ' s'),
+      atLeast('the worker lives', worker.exitCode === null ? 1 : 0, 1),
+    ];
+  },
+};
+
+export const terminated: Scenario = {
+  id: 'F9',
+  what: 'every session is terminated, every 5 s',
+  async run(rig, { size }) {
+    await rig.engine(types);
+    const worker = await rig.worker({ hints: true });
+    const rounds = Math.max(2, Math.round(10 * size));
+    const publisher = rig.publisher({ count: rounds * 1_000, perSecond: 200, types, works: true });
+    for (let n = 0; n < rounds; n++) {
+      await pause(5_000);
+      await rig.pool
+        .query(
+          'select pg_terminate_backend(pid) from pg_stat_activity where datname = current_database() and pid <> pg_backend_pid()',
+        )
+        .catch(() => {});
+    }
+    await Promise.race([once(publisher, 'message'), publisher.exited]);
+    const isSettled = await rig.settled(30_000);
+    return [
+      ...clean(rig.ledger()),
+      atLeast('finished', isSettled ? 1 : 0, 1),
+      atLeast('both processes live', worker.exitCode === null && publisher.exitCode === null ? 1 : 0, 1),
+    ];
+  },
+};
+
+export const readOnly: Scenario = {
+  id: 'F19',
+  what: 'the database takes no writes for 10 s, as after a failover',
+  async run(rig, { size }) {
+    const { dispatcher } = await rig.engine(types);
+    await rig.worker();
+    const name = new URL(rig.url).pathname.slice(1);
+    const seconds = size < 1 ? 5 : 10;
+    await rig.pool.query(`alter database ${name} set default_transaction_read_only = on`);
+    await dropSessions(rig);
+    const calls = async (): Promise<number> => {
+      const text =
+        'select (xact_commit + xact_rollback)::int as n from pg_stat_database where datname = current_database()';
+      return (await rig.pool.query(text)).rows[0].n;
+    };
+    const before = await calls();
+    const code = await dispatcher.dispatch('order.created', 1).then(
+      () => 'stored',
+      (error) => error.code,
+    );
+    await pause(seconds * 1_000);
+    const perSecond = ((await calls()) - before - 3) / seconds;
+    const admin = new pg.Client({ connectionString: rig.server.url });
+    await admin.connect();
+    await admin.query(`alter database ${name} set default_transaction_read_only = off`);
+    await admin.end();
+    await dropSessions(rig);
+    const up = Date.now();
+    const { eventId } = await dispatcher.dispatch('order.created', 2);
+    await rig.settled(10_000);
+    return [
+      atLeast(`refused with ${code}`, code === 'storage_failed' ? 1 : 0, 1),
+      atMost('statements a second meanwhile', perSecond, 3),
+      ...clean(rig.ledger([eventId])),
+      atMost('delivers again after', (Date.now() - up) / 1_000, 5, ' s'),
+    ];
+  },
+};
+
+async function dropSessions(rig: Rig): Promise<void> {
+  await rig.pool
+    .query(
+      'select pg_terminate_backend(pid) from pg_stat_activity where datname = current_database() and pid <> pg_backend_pid()',
+    )
+    .catch(() => {});
+}
+
+export const silentHints: Scenario = {
+  id: 'F11',
+  what: 'the connection for hints falls silent',
+  async run(rig) {
+    const proxy = await proxyTo(Number(new URL(rig.url).port));
+    const hintUrl = Object.assign(new URL(rig.url), { port: String(proxy.port) }).href;
+    const { dispatcher } = await rig.engine(types, { hints: true });
+    await rig.worker({ hints: true, hintUrl, pollMs: 2_000 });
+    await pause(500);
+    const findings: Finding[] = [];
+    findings.push(atMost('p99 with hints', await p99Of(rig, dispatcher, 30, 150), 400, ' ms'));
+    proxy.mode = 'hole';
+    findings.push(atMost('p99 in silence', await p99Of(rig, dispatcher, 20, 150), 2_200, ' ms'));
+    const begin = Date.now();
+    proxy.mode = 'pass';
+    let p99 = Number.POSITIVE_INFINITY;
+    while (p99 > 400 && Date.now() < begin + 30_000) p99 = await p99Of(rig, dispatcher, 5, 150);
+    findings.push(atMost('listening again after', (Date.now() - begin) / 1_000, 30, ' s'));
+    findings.push(atMost('p99 then', p99, 400, ' ms'));
+    proxy.close();
+    return findings;
+  },
+};
+
+export const noHints: Scenario = {
+  id: 'F12',
+  what: 'no hints, and a pooler in transaction mode: every statement on another, wiped connection',
+  async run(rig) {
+    const { dispatcher } = await rig.engine(types, { isPooled: true });
+    await rig.worker({ isPooled: true, pollMs: 500 });
+    const p99 = await p99Of(rig, dispatcher, 60, 40);
+    await rig.settled(5_000);
+    return [
+      ...clean(rig.ledger([])),
+      atMost('p99', p99, 700, ' ms'),
+      atLeast('delivered', rig.arrivals().length, 60),
+    ];
+  },
+};
+
+/** From publishing to receipt, one event every `everyMs`. */
+async function p99Of(
+  rig: Rig,
+  dispatcher: Awaited<ReturnType<Rig['engine']>>['dispatcher'],
+  count: number,
+  everyMs: number,
+): Promise<number> {
+  const published = new Map<string, number>();
+  for (let n = 0; n < count; n++) {
+    const at = Date.now();
+    published.set((await dispatcher.dispatch('order.created', n)).eventId, at);
+    await pause(everyMs);
+  }
+  const deadline = Date.now() + 10_000;
+  const own = () => rig.arrivals().filter(({ id }) => published.has(id));
+  while (own().length < count && Date.now() < deadline) await pause(20);
+  const took = own()
+    .map(({ id, at }) => at - published.get(id)!)
+    .sort((a, b) => a - b);
+  return took.length < count ? Number.POSITIVE_INFINITY : took[Math.floor(took.length * 0.99)]!;
+}
