@@ -1,3 +1,4 @@
+import { once } from 'node:events';
 import { moments, steps } from '../engine.js';
 import { atLeast, atMost, clean, type Finding, pause, type Rig } from '../rig.js';
 import type { Scenario } from '../scenario.js';
@@ -22,7 +23,7 @@ export const killed: Scenario = {
       lastKill = Date.now();
       workers[at] = await rig.worker({ leaseMs, pollMs });
     }
-    await publisher.exited.then(() => {});
+    await once(publisher, 'message');
     const isSettled = await rig.settled(30_000);
     const ledger = rig.ledger();
     const last = Math.max(...ledger.arrivals.map(({ at }) => at));

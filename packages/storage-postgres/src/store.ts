@@ -1,0 +1,175 @@
+import type { NewEvent } from '@posthorn/core';
+
+/*
+ * The statement that publishes: its text, what goes into it, and what comes back.
+ */
+
+/** What a call holds decides what its statement has to do. */
+export interface Shape {
+  readonly hasClaims: boolean;
+  readonly isKeyed: boolean;
+  readonly isOrdered: boolean;
+}
+
+export interface StoreAnswer {
+  /** Which events were stored before; null where none was. */
+  readonly earlier: readonly number[] | null;
+  /** Sort of event, webhook, its version, binding. */
+  readonly targets: readonly (readonly [number, string, number, string])[];
+  /** Event and target of each delivery that came back leased. */
+  readonly leased: readonly (readonly [number, number])[] | null;
+}
+
+/**
+ * One statement: matches, stores events and deliveries, leases what the caller has room for. `$1` holds the events,
+ * `$2` each pair of tenant and type once with the patterns that cover it, `$3` all payloads in one piece.
+ */
+export function storeText({ hasClaims, isKeyed, isOrdered }: Shape): string {
+  return `
+    with given as materialized (
+      select * from json_to_recordset($1::json) as g(
+        n integer, id text, sort integer, start integer, length integer, at float8, namespace text,
+        "subjectType" text, "subjectId" text, scope text, ordering text, key text, fingerprint text)
+    ), sorts as materialized (
+      select * from json_to_recordset($2::json) as s(sort integer, tenant text, type text, keys text[])
+    ), matched as materialized (
+      select distinct s.sort, s.tenant, m.webhook_id
+      from sorts s cross join lateral (
+        select u.webhook_id from $.subscriptions u where u.tenant_id = s.tenant and u.pattern = any (s.keys) offset 0
+      ) m
+    ), targets as materialized (
+      select row_number() over () - 1 as t, m.sort, m.tenant, m.webhook_id, w.version, b.binding_id, b.channel
+      from matched m cross join lateral (
+        select version, binding_ids, binding_channels from $.webhooks where id = m.webhook_id and is_active offset 0
+      ) w cross join lateral unnest(w.binding_ids, w.binding_channels) as b(binding_id, channel)
+    ), counts as materialized (
+      select s.sort, (select count(*) from targets t where t.sort = s.sort)::integer as deliveries from sorts s
+    )${
+      isKeyed
+        ? `, keyed as (
+      insert into $.idempotency_keys as k (tenant_id, key, fingerprint, event_id, deliveries, remembered_at)
+      select s.tenant, g.key, g.fingerprint, g.id, c.deliveries, $now
+      from given g join sorts s using (sort) join counts c using (sort) where g.key is not null
+      order by s.tenant, g.key
+      on conflict (tenant_id, key) do update
+        set fingerprint = excluded.fingerprint, event_id = excluded.event_id,
+          deliveries = excluded.deliveries, remembered_at = excluded.remembered_at
+        where k.remembered_at < $now - interval '24 hours'
+      returning key
+    )`
+        : ''
+    }, stored as (
+      insert into $.events (id, tenant_id, type, payload, occurred_at, published_at, deliveries,
+        namespace_id, subject_type, subject_id, cache_scope, ordering_key)
+      select g.id, s.tenant, s.type, convert_from(substring($3::bytea from g.start for g.length), 'UTF8'),
+        to_timestamp(g.at / 1000), $now, c.deliveries,
+        g.namespace, g."subjectType", g."subjectId", g.scope, g.ordering
+      from given g join sorts s using (sort) join counts c using (sort)
+      order by g.n
+      on conflict (id) do nothing
+      returning id
+    )${
+      hasClaims
+        ? `, rooms as materialized (
+      select w.webhook_id, case when (
+          -- Where others have waited for long, nobody overtakes them.
+          select true from $.queue q where q.is_ready and q.tenant_id = w.tenant and q.webhook_id = w.webhook_id
+            and q.due_at < $now - interval '1 second' limit 1
+        ) then 0 else $7::integer - coalesce(f.count, 0) end as room
+      from (select distinct tenant, webhook_id from targets) w
+      left join json_to_recordset($8::json) as f(webhook text, count integer) on f.webhook = w.webhook_id
+    )`
+        : ''
+    }, fresh as materialized (
+      select g.n, g.id, g.ordering, t.t, t.tenant, t.webhook_id, t.binding_id, t.channel,
+        ${
+          isOrdered
+            ? `g.ordering is not null and (
+          row_number() over (partition by t.binding_id, g.ordering order by g.n) > 1 or coalesce((
+            select true from $.queue q
+            where q.binding_id = t.binding_id and q.ordering_key = g.ordering and not q.yields limit 1), false)) as is_held,
+        case when g.ordering is not null then nextval('$.queue_position') end as position`
+            : 'false as is_held, null::bigint as position'
+        }
+      from stored join given g using (id) join targets t using (sort)
+      order by g.n, t.t
+    )${
+      hasClaims
+        ? `, turns as materialized (
+      select f.n, f.t, row_number() over (partition by f.webhook_id order by f.n, f.t) as turn, r.room
+      from fresh f join rooms r using (webhook_id)
+      where not f.is_held${isOrdered ? ' and f.ordering is null' : ''}
+    ), leased as materialized (
+      select n, t from turns where turn <= room order by turn, n, t limit $6::integer
+    )`
+        : ''
+    }, queued as (
+      insert into $.queue (event_id, binding_id, tenant_id, webhook_id, channel, due_at, lease, position,
+        attempts, attempts_before, is_ready, is_held, yields, ordering_key)
+      select f.id, f.binding_id, f.tenant, f.webhook_id, f.channel,
+        ${
+          hasClaims
+            ? `case when l.n is not null then $now + $5::float8 * interval '1 millisecond'
+          when f.is_held then $now + interval '5 seconds' else $now end,
+        case when l.n is not null then $4::bigint end, f.position,
+        case when l.n is not null then 1 else 0 end, 0, l.n is null and not f.is_held`
+            : `case when f.is_held then $now + interval '5 seconds' else $now end,
+        null, f.position, 0, 0, not f.is_held`
+        }, f.is_held, false, f.ordering
+      from fresh f${hasClaims ? ' left join leased l on l.n = f.n and l.t = f.t' : ''}
+      order by f.n, f.t
+    )
+    select json_build_object(
+      'earlier', (select json_agg(g.n) from given g where not exists (select from stored s where s.id = g.id)),
+      'targets', (select coalesce(json_agg(json_build_array(sort, webhook_id, version, binding_id) order by t), '[]')
+        from targets),
+      'leased', ${hasClaims ? '(select json_agg(json_build_array(n, t) order by n, t) from leased)' : 'null'}
+    )::text as answer${
+      isKeyed
+        ? `,
+      case when (select count(*) from keyed) < (select count(*) from given where key is not null)
+        then $.refuse() end`
+        : ''
+    }`;
+}
+
+/** The events as `$1` to `$3`: payloads are text by the kilobyte, and cost least as one piece of bytes. */
+export function encoded(events: readonly NewEvent[]) {
+  const sortOf = new Map<string, number>();
+  const sorts: { sort: number; tenant: string; type: string; keys: readonly string[] }[] = [];
+  let start = 1;
+  const rows = events.map((event, n) => {
+    const { tenantId, type, keys, subject } = event;
+    const name = keyOf(tenantId, type);
+    let sort = sortOf.get(name);
+    if (sort === undefined) {
+      sort = sorts.length;
+      sortOf.set(name, sort);
+      sorts.push({ sort, tenant: tenantId, type, keys });
+    }
+    const length = Buffer.byteLength(event.payload);
+    const row = {
+      n,
+      id: event.id,
+      sort,
+      start,
+      length,
+      at: event.occurredAt.getTime(),
+      namespace: event.namespaceId ?? undefined,
+      subjectType: subject?.type,
+      subjectId: subject?.id,
+      scope: event.cacheScope ?? undefined,
+      ordering: event.orderingKey ?? undefined,
+      key: event.idempotencyKey,
+      fingerprint: event.fingerprint,
+    };
+    start += length;
+    return row;
+  });
+  const bytes = Buffer.allocUnsafe(start - 1);
+  for (const [n, event] of events.entries()) bytes.write(event.payload, rows[n]!.start - 1);
+  return { rows, sorts, bytes };
+}
+
+/** Neither may hold control characters, so the pair is told apart. */
+export const keyOf = (tenantId: string, key: string): string => `${tenantId}\n${key}`;

@@ -1,0 +1,437 @@
+import { createDispatcher, createIds, firstEventId, type NewEvent } from '@posthorn/core';
+import { recordingChannel, until } from '@posthorn/testing';
+import pg from 'pg';
+import { beforeAll, describe, expect, test } from 'vitest';
+import { postgresNotifier, postgresStorage } from '../src/index.js';
+import { migrationText } from '../src/migrate.js';
+import { migrations } from '../src/migrations.js';
+import { hasPostgres, openDatabase, type TestDatabase } from './database.js';
+
+const ids = createIds();
+const event = (overrides: Partial<NewEvent> = {}): NewEvent => ({
+  id: ids.event(),
+  tenantId: 't',
+  type: 'order.created',
+  payload: '{}',
+  occurredAt: new Date(),
+  namespaceId: null,
+  subject: null,
+  cacheScope: null,
+  orderingKey: null,
+  keys: ['order.created', '*'],
+  ...overrides,
+});
+const claimAll = { limit: 100, leaseMs: 60_000, webhookLimit: 100, inFlight: new Map<string, number>() };
+const newWebhook = (overrides = {}) => ({
+  id: ids.webhook(),
+  tenantId: 't',
+  name: 'w',
+  eventTypes: ['order.*', 'order.created'],
+  channels: [{ id: ids.binding(), channel: 'test', configs: {} }],
+  isActive: true,
+  secrets: [],
+  ...overrides,
+});
+
+describe('options of postgresStorage', () => {
+  const pool = { query: async () => ({ rows: [] }) };
+
+  test.each([
+    ['no pool', undefined, {}, 'pool'],
+    ['a pool without query', {}, {}, 'pool'],
+    ['an unknown option', pool, { shcema: 'x' }, 'shcema'],
+    ['a schema that would end its quotes', pool, { schema: 'x"; drop schema public; --' }, 'schema'],
+    ['an empty schema', pool, { schema: '' }, 'schema'],
+    ['a schema of 64 bytes', pool, { schema: 's'.repeat(64) }, 'schema'],
+    ['a schema of Postgres itself', pool, { schema: 'pg_catalog' }, 'schema'],
+    ['no boolean', pool, { prepare: 'yes' }, 'prepare'],
+    ['no time', pool, { timeoutMs: 0 }, 'timeoutMs'],
+    ['no clock', pool, { clockOffset: 7 }, 'clockOffset'],
+  ])('refuse %s, and name it', (_, given, options, name) => {
+    expect(() => postgresStorage(given as never, options as never)).toThrow(
+      expect.objectContaining({ code: 'invalid_option', message: expect.stringContaining(name) }),
+    );
+  });
+
+  test('refuse a notifier without a way to connect', () => {
+    for (const [connect, options] of [
+      [undefined, {}],
+      [() => {}, { channel: 'a"b' }],
+      [() => {}, { heartbeatMs: 0 }],
+    ]) {
+      expect(() => postgresNotifier(connect as never, options as never)).toThrow(
+        expect.objectContaining({ code: 'invalid_option' }),
+      );
+    }
+  });
+});
+
+describe.skipIf(!hasPostgres())('the storage on Postgres', () => {
+  let database: TestDatabase;
+  beforeAll(async () => {
+    database = await openDatabase();
+  });
+
+  const count = async (text: string): Promise<number> =>
+    Number((await database.pool.query(text)).rows[0].count);
+
+  test('before its migration says what to do', async () => {
+    const storage = postgresStorage(database.pool, { schema: 'nowhere' });
+    await expect(storage.webhooks.get('t', 'wh_0123456789')).rejects.toMatchObject({
+      code: 'storage_failed',
+      message: expect.stringContaining('migrate()'),
+    });
+  });
+
+  test('migrates once, however many processes begin', async () => {
+    const storages = Array.from({ length: 8 }, () =>
+      postgresStorage(database.newPool({ max: 1 }), { schema: 'races' }),
+    );
+    await Promise.all(storages.map((storage) => storage.migrate()));
+    await storages[0]!.migrate();
+    expect(await count('select count(*) from races.migrations')).toBe(migrations.length);
+    await storages[1]!.webhooks.create(newWebhook());
+    expect(await count('select count(*) from races.webhooks')).toBe(1);
+  });
+
+  test('migrates all or nothing', async () => {
+    const broken = [
+      ...migrations,
+      { number: 2, name: 'broken', text: 'create table :"schema".half (n int); select 1/0;' },
+    ];
+    await expect(database.pool.query(migrationText('broken', broken))).rejects.toThrow('division by zero');
+    expect(await count("select count(*) from pg_namespace where nspname = 'broken'")).toBe(0);
+  });
+
+  test('keeps schemas with capitals, and two of them apart', async () => {
+    const one = postgresStorage(database.pool, { schema: 'One' });
+    const two = postgresStorage(database.pool, { schema: 'two' });
+    await Promise.all([one.migrate(), two.migrate()]);
+    await one.webhooks.create(newWebhook());
+    await one.deliveries.publish([event()]);
+    await two.deliveries.publish([event()]);
+    expect((await two.log.deliveries('t', { limit: 10 })).items).toEqual([]);
+    expect((await one.log.deliveries('t', { limit: 10 })).items).toHaveLength(1);
+  });
+
+  test('stores an event for 1,000 webhooks, and 1,000 events, in one statement each', async () => {
+    const texts: string[] = [];
+    const watched = {
+      query(text: string, values?: unknown[]) {
+        texts.push(text);
+        return database.pool.query(text, values);
+      },
+    };
+    const storage = postgresStorage(watched, { schema: 'fan_out' });
+    await storage.migrate();
+    await Promise.all(Array.from({ length: 1_000 }, () => storage.webhooks.create(newWebhook())));
+    texts.length = 0;
+    const { published } = await storage.deliveries.publish([event()]);
+    expect(published[0]?.deliveries).toBe(1_000);
+    const others = Array.from({ length: 1_000 }, () => event({ tenantId: 'other' }));
+    expect((await storage.deliveries.publish(others)).published).toHaveLength(1_000);
+    expect(texts).toHaveLength(2);
+    for (const text of texts) expect(text.toLowerCase()).not.toContain('notify');
+  });
+
+  test('keeps payload bytes as they were given', async () => {
+    const storage = postgresStorage(database.pool, { schema: 'bytes' });
+    await storage.migrate();
+    const payloads = [
+      '{"a":1.10,"b":"\\u0000","c":"📯 ü"}',
+      ' {"z":1,\n"a":1e2}',
+      '"\\ud800"',
+      `"${'é'.repeat(50_000)}"`,
+    ];
+    const events = payloads.map((payload) => event({ payload }));
+    await storage.deliveries.publish(events);
+    const { items } = await storage.log.events('t', { limit: 10 });
+    for (const { id, payload } of events) expect(items.find((item) => item.id === id)?.payload).toBe(payload);
+  });
+
+  test('never lets two of an ordering key be leased, whatever a worker thinks', async () => {
+    const storage = postgresStorage(database.pool, { schema: 'chains' });
+    await storage.migrate();
+    await storage.webhooks.create(newWebhook());
+    await storage.deliveries.publish([event({ orderingKey: 'k' }), event({ orderingKey: 'k' })]);
+    await storage.deliveries.claim(claimAll);
+    await expect(
+      database.pool.query('update chains.queue set lease = 7 where lease is null'),
+    ).rejects.toMatchObject({
+      code: '23505',
+    });
+  });
+
+  test('lets a held delivery go where nobody lived to say that it may', async () => {
+    let offset = 0;
+    const storage = postgresStorage(database.pool, { schema: 'orphaned', clockOffset: () => offset });
+    await storage.migrate();
+    await storage.webhooks.create(newWebhook());
+    const [first, second] = [event({ orderingKey: 'k' }), event({ orderingKey: 'k' })];
+    await storage.deliveries.publish([first, second]);
+    await storage.deliveries.claim(claimAll);
+    // The head is gone, and whoever finished it died before the next was let in.
+    await database.pool.query('delete from orphaned.queue where event_id = $1', [first.id]);
+    offset += 60_000;
+    const claims = await storage.deliveries.claim(claimAll);
+    expect(claims.map((claim) => claim.event.id)).toEqual([second.id]);
+  });
+
+  test('hands the lost answer of a publish over again, and stores nothing twice', async () => {
+    let isLost = true;
+    const flaky = {
+      async query(text: string, values?: unknown[]) {
+        const answer = await database.pool.query(text, values);
+        if (isLost && text.includes('insert into "lost".events')) {
+          isLost = false;
+          throw Object.assign(new Error('Connection terminated unexpectedly'), { code: 'ECONNRESET' });
+        }
+        return answer;
+      },
+    };
+    const storage = postgresStorage(flaky, { schema: 'lost' });
+    await storage.migrate();
+    await storage.webhooks.create(newWebhook());
+    const one = event();
+    const { published, claims } = await storage.deliveries.publish([one], { claimFor: claimAll });
+    expect(published).toEqual([{ eventId: one.id, deliveries: 1 }]);
+    expect(claims).toHaveLength(1);
+    expect(await storage.deliveries.settle([{ claim: claims[0]!, next: { status: 'delivered' } }])).toEqual([
+      true,
+    ]);
+    expect(await count('select count(*) from lost.deliveries')).toBe(1);
+  });
+
+  test('counts a result whose answer was lost as written', async () => {
+    let isLost = true;
+    const flaky = {
+      async query(text: string, values?: unknown[]) {
+        const answer = await database.pool.query(text, values);
+        if (isLost && text.includes('delete from "settled".queue')) {
+          isLost = false;
+          throw new Error('Connection terminated unexpectedly');
+        }
+        return answer;
+      },
+    };
+    const storage = postgresStorage(flaky, { schema: 'settled' });
+    await storage.migrate();
+    await storage.webhooks.create(newWebhook());
+    await storage.deliveries.publish([event()]);
+    const [claim] = await storage.deliveries.claim(claimAll);
+    const attempt = {
+      id: ids.attempt(),
+      deliveryId: claim!.deliveryId,
+      number: 1,
+      startedAt: new Date(),
+      durationMs: 1,
+      outcome: 'delivered' as const,
+      kind: null,
+      message: null,
+      status: 200,
+      response: '',
+    };
+    const settlement = { claim: claim!, next: { status: 'delivered' as const }, attempt };
+    expect(await storage.deliveries.settle([settlement])).toEqual([true]);
+    expect(await storage.log.attempts('t', claim!.deliveryId)).toEqual([attempt]);
+  });
+
+  test.each([
+    ['40001', 'another transaction was in the way'],
+    ['40P01', 'a deadlock'],
+  ])('tries again after %s, %s', async (code) => {
+    let failures = 3;
+    const flaky = {
+      async query(text: string, values?: unknown[]) {
+        if (text.includes('insert into') && failures-- > 0) throw Object.assign(new Error('no'), { code });
+        return database.pool.query(text, values);
+      },
+    };
+    const storage = postgresStorage(flaky, { schema: `code_${code}` });
+    await postgresStorage(database.pool, { schema: `code_${code}` }).migrate();
+    const one = event();
+    expect((await storage.deliveries.publish([one])).published).toEqual([{ eventId: one.id, deliveries: 0 }]);
+  });
+
+  test('goes on without prepared statements where a pooler knows none', async () => {
+    const pool = database.newPool({ max: 3 });
+    const names: (string | undefined)[] = [];
+    const pooled = {
+      totalCount: 0,
+      idleCount: 0,
+      async query(config: { name?: string; text: string; values: unknown[] }) {
+        names.push(config.name);
+        if (config.name) throw Object.assign(new Error('no such statement'), { code: '26000' });
+        return pool.query(config.text, config.values);
+      },
+    };
+    const storage = postgresStorage(pooled as never, { schema: 'pooled' });
+    await storage.migrate();
+    await storage.deliveries.publish([event()]);
+    expect((await storage.log.events('t', { limit: 1 })).items).toHaveLength(1);
+    expect(names.filter((name) => name !== undefined)).toHaveLength(1);
+  });
+
+  test('hears the errors of idle connections, so that the process goes on', async () => {
+    const pool = new pg.Pool({ connectionString: database.url });
+    const storage = postgresStorage(pool, { schema: 'terminated' });
+    await storage.migrate();
+    const { rows } = await pool.query('select pg_backend_pid() as pid');
+    const ended = new Promise((resolve) => pool.once('remove', resolve));
+    await database.pool.query('select pg_terminate_backend($1)', [rows[0].pid]);
+    await ended;
+    await storage.deliveries.publish([event()]);
+    await pool.end();
+  });
+
+  test('refuses what is no transaction, and names what makes one', async () => {
+    const storage = postgresStorage(database.pool, { schema: 'refusals' });
+    await storage.migrate();
+    await expect(storage.deliveries.publish([event()], { tx: {} as never })).rejects.toMatchObject({
+      code: 'invalid_option',
+      message: expect.stringContaining('fromDrizzle'),
+    });
+    for (const cursor of ['x', "'; drop", '1'.repeat(40)]) {
+      await expect(storage.log.events('t', { limit: 1, cursor })).rejects.toMatchObject({
+        code: 'invalid_option',
+      });
+    }
+  });
+
+  test('claims as fast beside rows that an old snapshot keeps from being cleaned up', async () => {
+    const storage = postgresStorage(database.pool, { schema: 'snapshot' });
+    await storage.migrate();
+    await storage.webhooks.create(newWebhook());
+    const old = await database.pool.connect();
+    await old.query('begin isolation level repeatable read');
+    await old.query('select count(*) from snapshot.queue');
+    const times: number[] = [];
+    for (let round = 0; round < 60; round++) {
+      await storage.deliveries.publish(Array.from({ length: 500 }, () => event()));
+      for (let left = 500; left > 0; ) {
+        const begin = performance.now();
+        const claims = await storage.deliveries.claim(claimAll);
+        times.push(performance.now() - begin);
+        left -= claims.length;
+        await storage.deliveries.settle(claims.map((claim) => ({ claim, next: { status: 'delivered' } })));
+      }
+    }
+    await old.query('rollback');
+    old.release();
+    const median = (list: number[]) => list.sort((a, b) => a - b)[Math.floor(list.length / 2)]!;
+    const [early, late] = [median(times.slice(0, 60)), median(times.slice(-60))];
+    // 30,000 dead rows lie there; to step over them costs milliseconds, not a scan of all of them each time.
+    expect(late).toBeLessThan(Math.max(5 * early, 40));
+  });
+
+  describe('with hints', () => {
+    const connect = () => new pg.Client({ connectionString: database.url });
+
+    test('a process that only publishes wakes another at once', async () => {
+      const storage = () => postgresStorage(database.newPool(), { schema: 'hints' });
+      await storage().migrate();
+      const channel = recordingChannel();
+      const options = { channels: [channel], pollInterval: '1h' } as const;
+      const worker = createDispatcher({
+        ...options,
+        storage: storage(),
+        notifier: postgresNotifier(connect),
+      });
+      const publisher = createDispatcher({
+        ...options,
+        storage: storage(),
+        notifier: postgresNotifier(connect),
+      });
+      const channels = [{ channel: channel.type, configs: {} }];
+      await publisher.webhooks.create({ name: 'w', eventTypes: ['*'], channels });
+      worker.start();
+      await until(() => count("select count(*) from pg_stat_activity where query like 'listen %'"));
+      await publisher.dispatch('order.created', 1);
+      await until(() => channel.deliveries.length === 1);
+      await publisher.dispatch('order.created', 2);
+      await until(() => channel.deliveries.length === 2);
+      await worker.stop();
+    });
+
+    test('listens again on a new connection where the old one is ended, and looks at once', async () => {
+      const hints: number[] = [];
+      const notifier = postgresNotifier(connect, { channel: 'again', heartbeatMs: 200 });
+      const stop = await notifier.listen(() => hints.push(Date.now()));
+      const listening = `select pid from pg_stat_activity where query = 'listen "again"'`;
+      const { rows } = await database.pool.query(listening);
+      const before = hints.length;
+      await database.pool.query('select pg_terminate_backend($1)', [rows[0].pid]);
+      await until(() => hints.length > before);
+      const again = hints.length;
+      await notifier.notify();
+      await until(() => hints.length > again);
+      await stop();
+      await until(async () => (await database.pool.query(listening)).rows.length === 0);
+    });
+
+    test('tells whoever notifies that nobody could be told', async () => {
+      const nowhere = () => new pg.Client({ host: '127.0.0.1', port: 1 });
+      await expect(postgresNotifier(nowhere).notify()).rejects.toMatchObject({ code: 'storage_failed' });
+      const stop = await postgresNotifier(nowhere).listen(() => {});
+      await stop();
+    });
+  });
+
+  describe('with partitions', () => {
+    const day = 86_400_000;
+
+    test('rows of the time ahead lie in their own, and old ones are dropped whole', async () => {
+      let offset = 0;
+      const storage = postgresStorage(database.pool, { schema: 'parts', clockOffset: () => offset });
+      await storage.migrate();
+      await storage.webhooks.create(newWebhook());
+      const { added } = await storage.partition({ every: 'day', ahead: 2 });
+      expect(added).toHaveLength(3);
+      expect(await storage.partition({ every: 'day', ahead: 2 })).toEqual({ added: [], dropped: [] });
+
+      const old = event();
+      await storage.deliveries.publish([old]);
+      expect(await count(`select count(*) from parts.events_${added[0]}`)).toBe(1);
+      expect(await count('select count(*) from parts.events_default')).toBe(0);
+      offset += 10 * day;
+      // What is unfinished keeps all of its partition.
+      expect((await storage.partition({ every: 'day', olderThanMs: 2 * day })).dropped).not.toContain(
+        added[0],
+      );
+      const claims = await storage.deliveries.claim(claimAll);
+      await storage.deliveries.settle(claims.map((claim) => ({ claim, next: { status: 'delivered' } })));
+      const { dropped } = await storage.partition({ every: 'day', olderThanMs: 2 * day });
+      expect(dropped).toContain(added[0]);
+      expect((await storage.log.events('t', { limit: 10 })).items).toEqual([]);
+      expect((await storage.log.deliveries('t', { limit: 10 })).items).toEqual([]);
+    });
+
+    test('a range that holds something already is left where it is', async () => {
+      const storage = postgresStorage(database.pool, { schema: 'late_parts' });
+      await storage.migrate();
+      const one = event();
+      await storage.deliveries.publish([one]);
+      const { added } = await storage.partition({ every: 'month', ahead: 1 });
+      expect(added).toHaveLength(1);
+      expect((await storage.log.events('t', { limit: 10 })).items.map(({ id }) => id)).toEqual([one.id]);
+    });
+
+    test.each([
+      [{}],
+      [{ every: 'hour' }],
+      [{ every: 'day', ahead: -1 }],
+      [{ every: 'day', olderThan: 1 }],
+      [undefined],
+    ])('%j is refused', async (options) => {
+      const storage = postgresStorage(database.pool, { schema: 'parts' });
+      await expect(storage.partition(options as never)).rejects.toMatchObject({ code: 'invalid_option' });
+    });
+
+    test('an instant bounds the ids that are made from then on', () => {
+      const at = Date.UTC(2026, 10, 23);
+      const idAt = (ms: number) => createIds({ now: () => ms }).event();
+      expect(firstEventId(at) < idAt(at)).toBe(true);
+      expect(idAt(at - 1) < firstEventId(at)).toBe(true);
+    });
+  });
+});
