@@ -30,6 +30,7 @@ await step('attw', () => {
   return tarballs().map((file) => [attw, join(folder, file), '--profile', 'esm-only']);
 });
 await step('consume', () => [['scripts/consume.mjs', folder]]);
+await step('faults', () => [['scripts/run.mjs', 'faults', '--short']]);
 
 console.log(`${count.passed} passed, ${count.failed} failed`);
 process.exitCode = count.failed === 0 ? 0 : 1;

@@ -1,5 +1,6 @@
 import { execFile } from 'node:child_process';
-import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { expect, test } from 'vitest';
@@ -8,8 +9,8 @@ const root = join(import.meta.dirname, '..');
 const run = promisify(execFile);
 
 /** What a program of the repository prints; rejects where its exit code is not 0. */
-async function output(file: string): Promise<string> {
-  const args = ['--conditions=@posthorn/source', '--import', 'tsx', join(root, file)];
+async function output(file: string, ...more: string[]): Promise<string> {
+  const args = ['--conditions=@posthorn/source', '--import', 'tsx', join(root, file), ...more];
   const { stdout } = await run(process.execPath, args, { cwd: root, timeout: 60_000 });
   return stdout;
 }
@@ -32,6 +33,16 @@ test('the custom storage holds what is delivered', async () => {
   expect(await output('examples/custom-storage/src/main.ts')).toMatch(
     /^dlv_\w{32} {2}object\.created {2}delivered after 1 attempt\n$/,
   );
+});
+
+test('Postgres in a folder keeps what was delivered from one run to the next', async () => {
+  const folder = mkdtempSync(join(tmpdir(), 'posthorn-embedded-'));
+  try {
+    expect(await output('examples/embedded/src/main.ts', folder)).toContain('in the folder: 1 deliveries');
+    expect(await output('examples/embedded/src/main.ts', folder)).toContain('in the folder: 2 deliveries');
+  } finally {
+    rmSync(folder, { recursive: true, force: true });
+  }
 });
 
 test("the README's first lines of code do what it says, as printed", async () => {

@@ -21,7 +21,7 @@ export interface EngineSettings {
   readonly failNth?: number;
 }
 
-export const schedule = [200, 400, 800, 1_600];
+const schedule = [200, 400, 800, 1_600];
 
 /** The steps of a delivery that a process may die at; `sent` is after a statement left, before its answer is heard. */
 export const steps = ['publish', 'claim', 'renew', 'settle', 'send'] as const;

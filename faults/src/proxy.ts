@@ -1,6 +1,6 @@
 import { type AddressInfo, connect, createServer, type Socket } from 'node:net';
 
-export type ProxyMode = 'pass' | 'hole' | 'reset';
+type ProxyMode = 'pass' | 'hole' | 'reset';
 
 /** A TCP proxy that passes everything on, swallows it all, or resets: for a server that is away, or seems to be there. */
 export interface Proxy {

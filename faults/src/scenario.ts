@@ -1,6 +1,6 @@
 import type { Finding, Rig } from './rig.js';
 
-export interface ScenarioOptions {
+interface ScenarioOptions {
   /** 1 is the full size; CI runs a part of it. */
   readonly size: number;
 }

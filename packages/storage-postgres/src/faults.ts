@@ -5,7 +5,7 @@ import { isPosthornError, PosthornError } from '@posthorn/core';
  * (`conflict`); the connection went away and nobody knows whether it was written (`lost`); the server knows no
  * prepared statements, as behind a pooler (`unprepared`); an idempotency key was taken meanwhile (`refused`).
  */
-export type FaultKind = 'conflict' | 'lost' | 'unprepared' | 'refused' | 'other';
+type FaultKind = 'conflict' | 'lost' | 'unprepared' | 'refused' | 'other';
 
 export interface Fault {
   readonly kind: FaultKind;

@@ -1,0 +1,19 @@
+import { httpChannel } from '@posthorn/channel-http';
+import { createDispatcher } from '@posthorn/core';
+import { postgresNotifier, postgresStorage } from '@posthorn/storage-postgres';
+import pg from 'pg';
+
+/** What every process of the application makes: the same database, the same channels. */
+export function fleetDispatcher(connectionString: string) {
+  const pool = new pg.Pool({ connectionString });
+  const storage = postgresStorage(pool);
+  const dispatcher = createDispatcher({
+    storage,
+    channels: [httpChannel({ outbound: { policy: { allowHttp: true } } })], // the receiver is on this machine
+    notifier: postgresNotifier(() => new pg.Client({ connectionString })),
+    attemptDeadline: '2s',
+    lease: '3s', // short, so that the example is: what a killed worker had goes to another after that
+    retry: { schedule: ['200ms', '400ms'] },
+  });
+  return { pool, storage, dispatcher };
+}
