@@ -37,6 +37,8 @@ function failPoint({ failAt, failNth = 1 }: EngineSettings): (step: string) => v
 export interface Engine {
   readonly dispatcher: Dispatcher<Transaction>;
   readonly pool: pg.Pool;
+  /** How many statements the storage has sent. */
+  statements(): number;
   close(): Promise<void>;
 }
 
@@ -49,9 +51,11 @@ export async function engine(settings: EngineSettings): Promise<Engine> {
   });
   /** The step that statements are sent for now; one is under way at a time, as far as fail points are concerned. */
   let step = '';
+  let sent = 0;
   const query = pool.query.bind(pool) as (...args: unknown[]) => Promise<unknown>;
   const watched = Object.assign(Object.create(pool) as pg.Pool, {
     query(...args: unknown[]) {
+      sent++;
       const answer = settings.isPooled ? throughPooler(pool, args) : query(...args);
       // The bytes have left when the next turn of the event loop comes; the answer has not.
       if (step !== '') setTimeout(() => pass(`${step}:sent`), 0);
@@ -112,6 +116,7 @@ export async function engine(settings: EngineSettings): Promise<Engine> {
   return {
     dispatcher,
     pool,
+    statements: () => sent,
     async close() {
       await dispatcher.stop({ grace: 0 });
       await pool.end();

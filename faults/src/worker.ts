@@ -3,7 +3,7 @@ import { type EngineSettings, engine } from './engine.js';
 /* A worker, a process of its own: `worker <settings>`. Told `stop`, it stops with the grace that it is told. */
 
 const settings: EngineSettings = JSON.parse(process.argv[2]!);
-const { dispatcher, pool } = await engine(settings);
+const { dispatcher, pool, statements } = await engine(settings);
 const count = { delivered: 0, failed: 0, released: 0, lost: 0, errors: 0 };
 dispatcher
   .on('delivery:delivered', () => count.delivered++)
@@ -14,7 +14,7 @@ dispatcher
 dispatcher.start();
 
 process.on('message', async (message: { stop?: number; ask?: true; health?: true }) => {
-  if (message.ask) process.send?.({ count });
+  if (message.ask) process.send?.({ count, statements: statements() });
   if (message.health) {
     const begin = performance.now();
     await pool.query('select 1').catch(() => {});
