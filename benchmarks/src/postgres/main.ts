@@ -53,7 +53,10 @@ export async function benchPostgres(args: readonly string[]): Promise<void> {
   const [{ port }] = (await once(receiver, 'message')) as [{ port: number }];
   const place = { postgres: server.url, redisPort: redis?.port ?? 0, origin: `http://127.0.0.1:${port}` };
   const bench = new Bench(server, receiver, place);
-  const names = redis ? all : all.filter((name) => name !== 'bullmq');
+  const only = args[args.indexOf('--only') + 1]?.split(',') ?? [];
+  const names = all.filter(
+    (name) => (redis || name !== 'bullmq') && (!args.includes('--only') || only.includes(name)),
+  );
   try {
     for (const what of ['endToEnd', 'enqueue', 'drain'] as const) {
       if (wants(what)) await compare(bench, what, names, count, rounds);

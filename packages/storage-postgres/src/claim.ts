@@ -6,7 +6,7 @@ import { newLease, tokenOf } from './leases.js';
 import { mayGo } from './ordering.js';
 import { cancelWaiting } from './orphans.js';
 import type { Answer } from './queryable.js';
-import type { WebhookCache } from './webhook-cache.js';
+import type { WebhookCache, WebhookVersion } from './webhook-cache.js';
 
 /** A look round is worth so long; after that another may find lanes that are not known. */
 const lookEveryMs = 100;
@@ -191,9 +191,11 @@ export class Claimer {
       const gone = broken.map(({ event_id }) => ({ event: event_id, lease }));
       await this.#db.run(this.#drop, [JSON.stringify(gone)]);
     }
-    const webhooks = await this.#webhooks.read(
-      whole.flatMap(({ webhook_id, version }) => (version === null ? [] : [{ id: webhook_id, version }])),
-    );
+    const versions = new Map<string, WebhookVersion>();
+    for (const { webhook_id: id, version } of whole) {
+      if (version !== null) versions.set(id, { id, version });
+    }
+    const webhooks = await this.#webhooks.read([...versions.values()]);
     return whole.map((row) => {
       const id = deliveryId(row.event_id, row.binding_id);
       const token = tokenOf(lease, id);

@@ -13,7 +13,7 @@ import { newLease, tokenOf } from './leases.js';
 import { advanceChains, type Chain, chainsOf } from './ordering.js';
 import type { Transaction } from './queryable.js';
 import { encoded, keyOf, type Shape, type StoreAnswer, storeText } from './store.js';
-import type { WebhookCache } from './webhook-cache.js';
+import type { WebhookCache, WebhookVersion } from './webhook-cache.js';
 
 export interface PublishOptions {
   readonly tx?: Transaction;
@@ -169,13 +169,9 @@ export class Publisher {
     const earlier = (answer.earlier ?? []).map((n) => events[n]!);
     if (earlier.length > 0) await this.#readEarlier(earlier, results, tx);
     if (isOrdered && !tx) await advanceChains(this.#db, chainsOfAnswer(answer, events));
-    const total = rows.reduce((sum, { sort }) => sum + (counts.get(sort) ?? 0), 0);
-    if (!tx && total > (answer.leased?.length ?? 0)) this.#onWaiting(lanesOf(answer, sorts));
+    if (!tx && answer.waiting) this.#onWaiting(lanesOf(answer, sorts));
     if (!claimFor) return [];
-    const leased = (answer.leased ?? []).map(([n, t]): Leased => {
-      const [, webhookId, version, bindingId] = answer.targets[t]!;
-      return { event: events[n]!, webhookId, version, bindingId };
-    });
+    const leased = leasedOf(events, rows, answer);
     // Stored by a first try of this very call, whose answer was lost: what it leased is still the caller's.
     if (earlier.length > 0) leased.push(...(await this.#leasedBefore(earlier, lease)));
     return this.#claimsOf(leased, lease);
@@ -186,16 +182,14 @@ export class Publisher {
     const rows = await this.#db.run(this.#leased, [JSON.stringify([...byId.keys()]), lease]);
     return rows.map((row) => ({
       event: byId.get(row.event_id)!,
-      webhookId: row.webhook_id,
-      version: row.version,
-      bindingId: row.binding_id,
+      target: { id: row.webhook_id, version: row.version, bindingId: row.binding_id },
     }));
   }
 
   async #claimsOf(leased: readonly Leased[], lease: number): Promise<readonly Claim[]> {
     if (leased.length === 0) return [];
-    const webhooks = await this.#webhooks.read(leased.map(({ webhookId: id, version }) => ({ id, version })));
-    return leased.map(({ event, webhookId, bindingId }) => {
+    const webhooks = await this.#webhooks.read(leased.map(({ target }) => target));
+    return leased.map(({ event, target: { id: webhookId, bindingId } }) => {
       const id = deliveryId(event.id, bindingId);
       return {
         deliveryId: id,
@@ -234,9 +228,33 @@ export class Publisher {
 /** A delivery that is stored, and the caller's. */
 interface Leased {
   readonly event: NewEvent;
-  readonly webhookId: string;
-  readonly version: number;
-  readonly bindingId: string;
+  /** The webhook and its binding; deliveries of one call to one binding share it. */
+  readonly target: WebhookVersion & { readonly bindingId: string };
+}
+
+/** All that was stored, but for what waits. */
+function leasedOf(
+  events: readonly NewEvent[],
+  rows: readonly { readonly sort: number }[],
+  { earlier, targets, waiting }: StoreAnswer,
+): Leased[] {
+  const targetsOf = new Map<number, { readonly t: number; readonly target: Leased['target'] }[]>();
+  for (const [t, [sort, id, version, bindingId]] of targets.entries()) {
+    const target = { t, target: { id, version, bindingId } };
+    const known = targetsOf.get(sort);
+    if (known) known.push(target);
+    else targetsOf.set(sort, [target]);
+  }
+  const before = new Set(earlier);
+  const left = new Set(waiting?.map(([n, t]) => `${n} ${t}`));
+  const leased: Leased[] = [];
+  for (const [n, event] of events.entries()) {
+    if (before.has(n)) continue;
+    for (const { t, target } of targetsOf.get(rows[n]!.sort) ?? []) {
+      if (left.size === 0 || !left.has(`${n} ${t}`)) leased.push({ event, target });
+    }
+  }
+  return leased;
 }
 
 function batchOf(events: readonly NewEvent[]): Batch {

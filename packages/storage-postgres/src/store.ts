@@ -16,8 +16,8 @@ export interface StoreAnswer {
   readonly earlier: readonly number[] | null;
   /** Sort of event, webhook, its version, binding. */
   readonly targets: readonly (readonly [number, string, number, string])[];
-  /** Event and target of each delivery that came back leased. */
-  readonly leased: readonly (readonly [number, number])[] | null;
+  /** Event and target of each delivery that is not leased; null where all are. */
+  readonly waiting: readonly (readonly [number, number])[] | null;
 }
 
 /**
@@ -42,15 +42,18 @@ export function storeText({ hasClaims, isKeyed, isOrdered }: Shape): string {
       from matched m cross join lateral (
         select version, binding_ids, binding_channels from $.webhooks where id = m.webhook_id and is_active offset 0
       ) w cross join lateral unnest(w.binding_ids, w.binding_channels) as b(binding_id, channel)
-    ), counts as materialized (
-      select s.sort, (select count(*) from targets t where t.sort = s.sort)::integer as deliveries from sorts s
+    ), kinds as materialized (
+      select s.*, (select count(*) from targets t where t.sort = s.sort)::integer as deliveries from sorts s
+    ), fresh as materialized (
+      -- Were it stored by another call at this instant, the insert would fail, and all of this be tried again.
+      select * from given g where (select true from $.events e where e.id = g.id limit 1) is null
     )${
       isKeyed
         ? `, keyed as (
       insert into $.idempotency_keys as k (tenant_id, key, fingerprint, event_id, deliveries, remembered_at)
-      select s.tenant, g.key, g.fingerprint, g.id, c.deliveries, $now
-      from given g join sorts s using (sort) join counts c using (sort) where g.key is not null
-      order by s.tenant, g.key
+      select s.tenant, f.key, f.fingerprint, f.id, s.deliveries, $now
+      from fresh f join kinds s using (sort) where f.key is not null
+      order by s.tenant, f.key
       on conflict (tenant_id, key) do update
         set fingerprint = excluded.fingerprint, event_id = excluded.event_id,
           deliveries = excluded.deliveries, remembered_at = excluded.remembered_at
@@ -61,13 +64,10 @@ export function storeText({ hasClaims, isKeyed, isOrdered }: Shape): string {
     }, stored as (
       insert into $.events (id, tenant_id, type, payload, occurred_at, published_at, deliveries,
         namespace_id, subject_type, subject_id, cache_scope, ordering_key)
-      select g.id, s.tenant, s.type, convert_from(substring($3::bytea from g.start for g.length), 'UTF8'),
-        to_timestamp(g.at / 1000), $now, c.deliveries,
-        g.namespace, g."subjectType", g."subjectId", g.scope, g.ordering
-      from given g join sorts s using (sort) join counts c using (sort)
-      order by g.n
-      on conflict (id) do nothing
-      returning id
+      select f.id, k.tenant, k.type, convert_from(substring($3::bytea from f.start for f.length), 'UTF8'),
+        to_timestamp(f.at / 1000), $now, k.deliveries,
+        f.namespace, f."subjectType", f."subjectId", f.scope, f.ordering
+      from fresh f join kinds k using (sort)
     )${
       hasClaims
         ? `, rooms as materialized (
@@ -80,54 +80,43 @@ export function storeText({ hasClaims, isKeyed, isOrdered }: Shape): string {
       left join json_to_recordset($8::json) as f(webhook text, count integer) on f.webhook = w.webhook_id
     )`
         : ''
-    }, fresh as materialized (
-      select g.n, g.id, g.ordering, t.t, t.tenant, t.webhook_id, t.binding_id, t.channel,
-        ${
-          isOrdered
-            ? `g.ordering is not null and (
-          row_number() over (partition by t.binding_id, g.ordering order by g.n) > 1 or coalesce((
-            select true from $.queue q
-            where q.binding_id = t.binding_id and q.ordering_key = g.ordering and not q.yields limit 1), false)) as is_held,
-        case when g.ordering is not null then nextval('$.queue_position') end as position`
-            : 'false as is_held, null::bigint as position'
-        }
-      from stored join given g using (id) join targets t using (sort)
-      order by g.n, t.t
-    )${
-      hasClaims
-        ? `, turns as materialized (
-      select f.n, f.t, row_number() over (partition by f.webhook_id order by f.n, f.t) as turn, r.room
-      from fresh f join rooms r using (webhook_id)
-      where not f.is_held${isOrdered ? ' and f.ordering is null' : ''}
-    ), leased as materialized (
-      select n, t from turns where turn <= room order by turn, n, t limit $6::integer
-    )`
-        : ''
-    }, queued as (
-      insert into $.queue (event_id, binding_id, tenant_id, webhook_id, channel, due_at, lease, position,
-        attempts, attempts_before, is_ready, is_held, yields, ordering_key)
-      select f.id, f.binding_id, f.tenant, f.webhook_id, f.channel,
+    }, placed as materialized (
+      select f.n, f.id, f.ordering, t.t, t.tenant, t.webhook_id, t.binding_id, t.channel,
         ${
           hasClaims
-            ? `case when l.n is not null then $now + $5::float8 * interval '1 millisecond'
-          when f.is_held then $now + interval '5 seconds' else $now end,
-        case when l.n is not null then $4::bigint end, f.position,
-        case when l.n is not null then 1 else 0 end, 0, l.n is null and not f.is_held`
-            : `case when f.is_held then $now + interval '5 seconds' else $now end,
-        null, f.position, 0, 0, not f.is_held`
-        }, f.is_held, false, f.ordering
-      from fresh f${hasClaims ? ' left join leased l on l.n = f.n and l.t = f.t' : ''}
-      order by f.n, f.t
+            ? `f.ordering is null and row_number() over (order by f.n, t.t) <= $6::integer
+          and row_number() over (partition by t.webhook_id order by f.n, t.t) <= r.room`
+            : 'false'
+        } as is_leased,
+        ${
+          isOrdered
+            ? `f.ordering is not null and (
+          row_number() over (partition by t.binding_id, f.ordering order by f.n) > 1 or coalesce((
+            select true from $.queue q
+            where q.binding_id = t.binding_id and q.ordering_key = f.ordering and not q.yields limit 1), false))`
+            : 'false'
+        } as is_held
+      from fresh f join targets t using (sort)${hasClaims ? ' join rooms r using (webhook_id)' : ''}
+    ), queued as (
+      insert into $.queue (event_id, binding_id, tenant_id, webhook_id, channel, due_at, lease, position,
+        attempts, attempts_before, is_ready, is_held, yields, ordering_key)
+      select p.id, p.binding_id, p.tenant, p.webhook_id, p.channel,
+        case ${hasClaims ? `when p.is_leased then $now + $5::float8 * interval '1 millisecond'` : ''}
+          when p.is_held then $now + interval '5 seconds' else $now end,
+        ${hasClaims ? 'case when p.is_leased then $4::bigint end' : 'null'},
+        ${isOrdered ? `case when p.ordering is not null then nextval('$.queue_position') end` : 'null'},
+        case when p.is_leased then 1 else 0 end, 0, not (p.is_leased or p.is_held), p.is_held, false, p.ordering
+      from placed p${isOrdered ? ' order by p.n, p.t' : ''}
     )
     select json_build_object(
-      'earlier', (select json_agg(g.n) from given g where not exists (select from stored s where s.id = g.id)),
+      'earlier', (select json_agg(n) from (select n from given except select n from fresh) e),
       'targets', (select coalesce(json_agg(json_build_array(sort, webhook_id, version, binding_id) order by t), '[]')
         from targets),
-      'leased', ${hasClaims ? '(select json_agg(json_build_array(n, t) order by n, t) from leased)' : 'null'}
+      'waiting', (select json_agg(json_build_array(n, t)) from placed where not is_leased)
     )::text as answer${
       isKeyed
         ? `,
-      case when (select count(*) from keyed) < (select count(*) from given where key is not null)
+      case when (select count(*) from keyed) < (select count(*) from fresh where key is not null)
         then $.refuse() end`
         : ''
     }`;

@@ -33,7 +33,9 @@ export class WebhookCache {
     wanted: readonly WebhookVersion[],
   ): Promise<{ parts(webhookId: string, tenantId: string, bindingId: string): Parts }> {
     const missing = new Set<string>();
-    for (const { id, version } of wanted) {
+    // Those of one call are mostly the same object, many times.
+    const each = new Set(wanted);
+    for (const { id, version } of each) {
       const known = this.#records.get(id);
       if (!known || known.version < version) missing.add(id);
     }
@@ -44,8 +46,18 @@ export class WebhookCache {
         this.#records.set(record.id, record);
       }
     }
-    const records = new Map(wanted.map(({ id }) => [id, this.#records.get(id)]));
-    return { parts: (id, tenantId, bindingId) => partsOf(records.get(id), id, tenantId, bindingId) };
+    const records = new Map([...each].map(({ id }) => [id, this.#records.get(id)]));
+    const known = new Map<string, Parts>();
+    return {
+      parts(id, tenantId, bindingId) {
+        let parts = known.get(bindingId);
+        if (!parts) {
+          parts = partsOf(records.get(id), id, tenantId, bindingId);
+          known.set(bindingId, parts);
+        }
+        return parts;
+      },
+    };
   }
 }
 
