@@ -166,7 +166,6 @@ class Bench {
   async run(name: CompetitorName, what: string, count: number): Promise<Run> {
     const admin = new pg.Client({ connectionString: this.server.url });
     await admin.connect();
-    await admin.query('checkpoint');
     const child = fork(
       new URL('./measure.ts', import.meta.url),
       [name, what, String(count), JSON.stringify(this.place)],
