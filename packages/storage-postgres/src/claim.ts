@@ -6,7 +6,7 @@ import { newLease, tokenOf } from './leases.js';
 import { mayGo } from './ordering.js';
 import { cancelWaiting } from './orphans.js';
 import type { Answer } from './queryable.js';
-import type { WebhookCache, WebhookVersion } from './webhook-cache.js';
+import { stampOf, type WebhookCache, type WebhookVersion } from './webhook-cache.js';
 
 /** A look round is worth so long; after that another may find lanes that are not known. */
 const lookEveryMs = 100;
@@ -17,8 +17,9 @@ const maxAlarms = 1_000;
 const slowMs = 25;
 /** A slow complete look may take one part in so many of the time; between those only what came due lately is looked at. */
 const slowShare = 20;
-/** What counts as lately, so that what was committed late is seen, too. */
+/** What counts as lately, so that what was committed late is seen, too; and how late that mostly is, for one lane. */
 const latelyMs = 5_000;
+const lateMs = 500;
 
 /**
  * Claims in two steps. A look wakes what is due and finds the lanes that hold something; `Lanes` says whose turn it is;
@@ -30,6 +31,7 @@ export class Claimer {
   readonly #lanes = new Lanes();
   readonly #look: Statement;
   readonly #take: Statement;
+  readonly #takeSlowly: Statement;
   readonly #drop: Statement;
   readonly #cancelWaiting: (webhookId: string) => Promise<void>;
   #lookedAt = Number.NEGATIVE_INFINITY;
@@ -38,7 +40,8 @@ export class Claimer {
   #completeMs = 0;
   #completeAt = Number.NEGATIVE_INFINITY;
   #seenUntil: number | undefined;
-  /** The due time up to which each lane was taken, while taking is slow. */
+  #isTakingSlow = false;
+  /** While taking is slow: the due time up to which each lane is known to be taken, so that it is not stepped over. */
   readonly #taken = new Map<string, number>();
 
   constructor(db: Database, webhooks: WebhookCache) {
@@ -78,38 +81,9 @@ export class Claimer {
           from lanes l left join lateral (
             select is_active from $.webhooks where id = l.webhook_id offset 0
           ) w on true) as lanes`);
-    this.#take = db.statement(
-      `with lanes as materialized (
-        select * from json_to_recordset($1::json) as l(tenant text, webhook text, count integer, since float8)
-      ), picked as materialized (
-        select p.* from lanes l
-        cross join lateral (
-          select from $.webhooks where id = l.webhook and is_active offset 0
-        ) w
-        cross join lateral (
-          select q.ctid as place, q.binding_id, q.ordering_key, q.position from $.queue q
-          where q.is_ready and q.tenant_id = l.tenant and q.webhook_id = l.webhook
-            and q.due_at >= to_timestamp(l.since / 1000) and ${mayGo}
-          order by q.due_at limit l.count for update skip locked
-        ) p
-      ), claimed as (
-        update $.queue q set is_ready = false, lease = $2::bigint, attempts = attempts + 1,
-          due_at = $now + $3::float8 * interval '1 millisecond'
-        where q.ctid = any (array(
-          select place from picked where ordering_key is null
-          union all
-          (select distinct on (binding_id, ordering_key) place from picked where ordering_key is not null
-            order by binding_id, ordering_key, position)
-        ))
-        returning q.event_id, q.binding_id, q.webhook_id, q.attempts, q.attempts_before
-      )
-      select c.event_id, c.binding_id, c.webhook_id, c.attempts, c.attempts_before, w.version, ${eventColumns}
-      from claimed c
-      left join lateral (select * from $.events where id = c.event_id offset 0) e on true
-      left join lateral (select version from $.webhooks where id = c.webhook_id offset 0) w on true`,
-      // Were it tried again, what the first try leased would be nobody's until its lease is over.
-      { isRepeatable: false },
-    );
+    // Were it tried again, what the first try leased would be nobody's until its lease is over.
+    this.#take = db.statement(takeText(false), { isRepeatable: false });
+    this.#takeSlowly = db.statement(takeText(true), { isRepeatable: false });
     this.#drop = db.statement(`
       delete from $.queue q using json_to_recordset($1::json) as g(event text, lease bigint)
       where q.event_id = g.event and q.lease = g.lease`);
@@ -154,7 +128,9 @@ export class Claimer {
     if (!isComplete) return;
     this.#completeAt = begin;
     this.#completeMs = this.#lookedAt - begin;
-    if (this.#completeMs < slowMs) this.#taken.clear();
+    // What was committed late lies before those times.
+    this.#taken.clear();
+    this.#isTakingSlow = false;
   }
 
   async #takeTurns({ limit, leaseMs, webhookLimit, inFlight }: ClaimOptions): Promise<readonly Claim[]> {
@@ -169,7 +145,13 @@ export class Claimer {
       count,
       since: this.#taken.get(webhookId) ?? 0,
     }));
-    const rows = await this.#db.run(this.#take, [JSON.stringify(lanes), lease, leaseMs]);
+    const begin = performance.now();
+    const statement = this.#isTakingSlow ? this.#takeSlowly : this.#take;
+    const rows = await this.#db.run(statement, [JSON.stringify(lanes), lease, leaseMs]);
+    this.#isTakingSlow ||= performance.now() - begin > slowMs;
+    for (const [webhookId, dueAt] of Object.entries<number>(JSON.parse(rows[0]?.taken ?? '{}'))) {
+      this.#taken.set(webhookId, dueAt - lateMs);
+    }
     this.#forgetEmpty(shares, rows);
     return this.#claimsOf(rows, lease);
   }
@@ -192,8 +174,8 @@ export class Claimer {
       await this.#db.run(this.#drop, [JSON.stringify(gone)]);
     }
     const versions = new Map<string, WebhookVersion>();
-    for (const { webhook_id: id, version } of whole) {
-      if (version !== null) versions.set(id, { id, version });
+    for (const { webhook_id: id, stamp } of whole) {
+      if (stamp !== null) versions.set(id, { id, stamp });
     }
     const webhooks = await this.#webhooks.read([...versions.values()]);
     return whole.map((row) => {
@@ -210,3 +192,39 @@ export class Claimer {
     });
   }
 }
+
+/** Leases so many of each lane; where taking is slow it also says up to which due time it has taken each. */
+const takeText = (isSlow: boolean): string => `
+  with lanes as materialized (
+    select * from json_to_recordset($1::json) as l(tenant text, webhook text, count integer, since float8)
+  ), picked as materialized (
+    select l.webhook, p.* from lanes l
+    cross join lateral (
+      select from $.webhooks where id = l.webhook and is_active offset 0
+    ) w
+    cross join lateral (
+      select q.ctid as place, q.due_at, q.binding_id, q.ordering_key, q.position from $.queue q
+      where q.is_ready and q.tenant_id = l.tenant and q.webhook_id = l.webhook
+        and q.due_at >= to_timestamp(l.since / 1000) and ${mayGo}
+      order by q.due_at limit l.count for update skip locked
+    ) p
+  ), claimed as (
+    update $.queue q set is_ready = false, lease = $2::bigint, attempts = attempts + 1,
+      due_at = $now + $3::float8 * interval '1 millisecond'
+    where q.ctid = any (array(
+      select place from picked where ordering_key is null
+      union all
+      (select distinct on (binding_id, ordering_key) place from picked where ordering_key is not null
+        order by binding_id, ordering_key, position)
+    ))
+    returning q.event_id, q.binding_id, q.webhook_id, q.attempts, q.attempts_before
+  )
+  select c.event_id, c.binding_id, c.webhook_id, c.attempts, c.attempts_before, w.stamp, ${eventColumns}${
+    isSlow
+      ? `, (select json_object_agg(t.webhook, t.ms)::text from (
+        select webhook, extract(epoch from max(due_at)) * 1000 as ms from picked group by webhook) t) as taken`
+      : ''
+  }
+  from claimed c
+  left join lateral (select * from $.events where id = c.event_id offset 0) e on true
+  left join lateral (select ${stampOf('w')} as stamp from $.webhooks w where w.id = c.webhook_id offset 0) w on true`;

@@ -22,6 +22,8 @@ export interface PostgresNotifierOptions {
 
 const firstWaitMs = 100;
 const longestWaitMs = 5_000;
+/** So long a connection may take to end; whoever stops does not wait for one that is dead. */
+const goodbyeMs = 1_000;
 
 /**
  * Hints by LISTEN and NOTIFY, on one connection of its own that is opened when first used, and opened again when it
@@ -145,7 +147,7 @@ class PostgresNotifier implements Notifier {
     if (!connection) return;
     await withinTime(
       connection.opened.then(() => connection.client.end()),
-      this.#heartbeatMs,
+      goodbyeMs,
     ).catch(() => end(connection.client));
   }
 }

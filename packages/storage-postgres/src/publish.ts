@@ -13,7 +13,7 @@ import { newLease, tokenOf } from './leases.js';
 import { advanceChains, type Chain, chainsOf } from './ordering.js';
 import type { Transaction } from './queryable.js';
 import { encoded, keyOf, type Shape, type StoreAnswer, storeText } from './store.js';
-import type { WebhookCache, WebhookVersion } from './webhook-cache.js';
+import { stampOf, type WebhookCache, type WebhookVersion } from './webhook-cache.js';
 
 export interface PublishOptions {
   readonly tx?: Transaction;
@@ -60,7 +60,7 @@ export class Publisher {
     this.#earlier = db.statement(`
       select id, deliveries from $.events where id = any (select json_array_elements_text($1::json))`);
     this.#leased = db.statement(`
-      select q.event_id, q.binding_id, q.webhook_id, w.version
+      select q.event_id, q.binding_id, q.webhook_id, ${stampOf('w')} as stamp
       from json_array_elements_text($1::json) as e(id)
       cross join lateral (select * from $.queue where event_id = e.id and lease = $2::bigint offset 0) q
       join $.webhooks w on w.id = q.webhook_id`);
@@ -182,7 +182,7 @@ export class Publisher {
     const rows = await this.#db.run(this.#leased, [JSON.stringify([...byId.keys()]), lease]);
     return rows.map((row) => ({
       event: byId.get(row.event_id)!,
-      target: { id: row.webhook_id, version: row.version, bindingId: row.binding_id },
+      target: { id: row.webhook_id, stamp: row.stamp, bindingId: row.binding_id },
     }));
   }
 
@@ -239,8 +239,8 @@ function leasedOf(
   { earlier, targets, waiting }: StoreAnswer,
 ): Leased[] {
   const targetsOf = new Map<number, { readonly t: number; readonly target: Leased['target'] }[]>();
-  for (const [t, [sort, id, version, bindingId]] of targets.entries()) {
-    const target = { t, target: { id, version, bindingId } };
+  for (const [t, [sort, id, stamp, bindingId]] of targets.entries()) {
+    const target = { t, target: { id, stamp, bindingId } };
     const known = targetsOf.get(sort);
     if (known) known.push(target);
     else targetsOf.set(sort, [target]);

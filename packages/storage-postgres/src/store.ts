@@ -1,4 +1,5 @@
 import type { NewEvent } from '@posthorn/core';
+import { stampOf } from './webhook-cache.js';
 
 /*
  * The statement that publishes: its text, what goes into it, and what comes back.
@@ -14,8 +15,8 @@ export interface Shape {
 export interface StoreAnswer {
   /** Which events were stored before; null where none was. */
   readonly earlier: readonly number[] | null;
-  /** Sort of event, webhook, its version, binding. */
-  readonly targets: readonly (readonly [number, string, number, string])[];
+  /** Sort of event, webhook, its stamp, binding. */
+  readonly targets: readonly (readonly [number, string, string, string])[];
   /** Event and target of each delivery that is not leased; null where all are. */
   readonly waiting: readonly (readonly [number, number])[] | null;
 }
@@ -38,9 +39,10 @@ export function storeText({ hasClaims, isKeyed, isOrdered }: Shape): string {
         select u.webhook_id from $.subscriptions u where u.tenant_id = s.tenant and u.pattern = any (s.keys) offset 0
       ) m
     ), targets as materialized (
-      select row_number() over () - 1 as t, m.sort, m.tenant, m.webhook_id, w.version, b.binding_id, b.channel
+      select row_number() over () - 1 as t, m.sort, m.tenant, m.webhook_id, w.stamp, b.binding_id, b.channel
       from matched m cross join lateral (
-        select version, binding_ids, binding_channels from $.webhooks where id = m.webhook_id and is_active offset 0
+        select ${stampOf('w')} as stamp, w.binding_ids, w.binding_channels from $.webhooks w
+        where w.id = m.webhook_id and w.is_active offset 0
       ) w cross join lateral unnest(w.binding_ids, w.binding_channels) as b(binding_id, channel)
     ), kinds as materialized (
       select s.*, (select count(*) from targets t where t.sort = s.sort)::integer as deliveries from sorts s
@@ -110,7 +112,7 @@ export function storeText({ hasClaims, isKeyed, isOrdered }: Shape): string {
     )
     select json_build_object(
       'earlier', (select json_agg(n) from (select n from given except select n from fresh) e),
-      'targets', (select coalesce(json_agg(json_build_array(sort, webhook_id, version, binding_id) order by t), '[]')
+      'targets', (select coalesce(json_agg(json_build_array(sort, webhook_id, stamp, binding_id) order by t), '[]')
         from targets),
       'waiting', (select json_agg(json_build_array(n, t)) from placed where not is_leased)
     )::text as answer${

@@ -2,29 +2,32 @@ import type { Claim, WebhookRecord } from '@posthorn/core';
 import type { Database, Statement } from './database.js';
 import { copiedSecrets, frozen, recordColumns, recordOf } from './webhook-rows.js';
 
-/** A webhook as a claim names it: the version is the one that held when it was claimed. */
+/** A webhook as a claim names it: the stamp is of the version that held when it was claimed. */
 export interface WebhookVersion {
   readonly id: string;
-  readonly version: number;
+  readonly stamp: string;
 }
+
+/** The SQL of a row's stamp: another for each write, and for a webhook that was deleted and made again. */
+export const stampOf = (row: string): string => `${row}.position || '.' || ${row}.version`;
 
 type Parts = Pick<Claim, 'webhook' | 'binding'>;
 
 const maxRecords = 10_000;
 
 /**
- * The webhooks that claims speak of, by id and version: a statement says which version holds, and only one that this
+ * The webhooks that claims speak of, by id and stamp: a statement says which version holds, and only one that this
  * process has not seen is read. So nothing stale is used, and secrets and configs are not sent with each claim.
  */
 export class WebhookCache {
   readonly #db: Database;
-  readonly #records = new Map<string, WebhookRecord>();
+  readonly #records = new Map<string, { readonly record: WebhookRecord; readonly stamp: string }>();
   readonly #select: Statement;
 
   constructor(db: Database) {
     this.#db = db;
     this.#select = db.statement(`
-      select ${recordColumns} from $.webhooks w
+      select ${recordColumns}, ${stampOf('w')} as stamp from $.webhooks w
       where w.id = any (select json_array_elements_text($1::json))`);
   }
 
@@ -35,18 +38,17 @@ export class WebhookCache {
     const missing = new Set<string>();
     // Those of one call are mostly the same object, many times.
     const each = new Set(wanted);
-    for (const { id, version } of each) {
-      const known = this.#records.get(id);
-      if (!known || known.version < version) missing.add(id);
+    for (const { id, stamp } of each) {
+      if (this.#records.get(id)?.stamp !== stamp) missing.add(id);
     }
     if (missing.size > 0) {
       if (this.#records.size + missing.size > maxRecords) this.#records.clear();
       for (const row of await this.#db.run(this.#select, [JSON.stringify([...missing])])) {
         const record = frozen(recordOf(row));
-        this.#records.set(record.id, record);
+        this.#records.set(record.id, { record, stamp: row.stamp });
       }
     }
-    const records = new Map([...each].map(({ id }) => [id, this.#records.get(id)]));
+    const records = new Map([...each].map(({ id }) => [id, this.#records.get(id)?.record]));
     const known = new Map<string, Parts>();
     return {
       parts(id, tenantId, bindingId) {

@@ -149,6 +149,21 @@ describe.skipIf(!hasPostgres())('the storage on Postgres', () => {
     for (const { id, payload } of events) expect(items.find((item) => item.id === id)?.payload).toBe(payload);
   });
 
+  test('a webhook that is made again under its old id is another', async () => {
+    const storage = postgresStorage(database.pool, { schema: 'again' });
+    await storage.migrate();
+    const first = newWebhook({ secrets: [{ key: 'whsec_old', expiresAt: null }] });
+    const keyOfNext = async () => {
+      const { claims } = await storage.deliveries.publish([event()], { claimFor: claimAll });
+      return claims[0]?.webhook.secrets[0]?.key;
+    };
+    await storage.webhooks.create(first);
+    expect(await keyOfNext()).toBe('whsec_old');
+    await storage.webhooks.delete('t', first.id);
+    await storage.webhooks.create({ ...first, secrets: [{ key: 'whsec_new', expiresAt: null }] });
+    expect(await keyOfNext()).toBe('whsec_new');
+  });
+
   test('never lets two of an ordering key be leased, whatever a worker thinks', async () => {
     const storage = postgresStorage(database.pool, { schema: 'chains' });
     await storage.migrate();
