@@ -62,7 +62,7 @@ export function deliveryLog(db: Database): DeliveryLog {
       select a.id, a.number, a.started_at, a.duration_ms, a.outcome, a.kind, a.message, a.http_status, a.response, 0 as last
       from mine join $.attempts a on a.event_id = mine.id and a.binding_id = $3::text
       union all
-      select d.attempt_id, d.attempts, d.started_at, d.duration_ms, d.outcome, d.kind, d.message, d.http_status,
+      select d.attempt_id, d.attempts, d.started_at, d.duration_ms, coalesce(d.outcome, d.status), d.kind, d.message, d.http_status,
         d.response, 1
       from mine join $.deliveries d on d.event_id = mine.id and d.binding_id = $3::text
       where d.attempt_id is not null
@@ -90,7 +90,7 @@ export function deliveryLog(db: Database): DeliveryLog {
     ), logged as (
       insert into $.attempts (event_id, binding_id, id, number, started_at, duration_ms, outcome, kind, message,
         http_status, response)
-      select event_id, binding_id, attempt_id, attempts, started_at, duration_ms, outcome, kind, message,
+      select event_id, binding_id, attempt_id, attempts, started_at, duration_ms, coalesce(outcome, status), kind, message,
         http_status, response
       from finished where attempt_id is not null
     ), queued as (

@@ -128,6 +128,7 @@ create table :"schema".deliveries (
   channel text not null,
   status text not null,
   attempt_id text,
+  -- Null where it is the status: of most, which are delivered.
   outcome text,
   kind text,
   message text,

@@ -34,7 +34,7 @@ export class Settler {
         insert into $.deliveries (event_id, binding_id, webhook_id, channel, status, attempts, attempts_before,
           finished_at, position, attempt_id, started_at, duration_ms, outcome, kind, message, http_status, response)
         select e.event_id, e.binding_id, e.webhook_id, e.channel, h.status, e.attempts, e.attempts_before,
-          $now, e.position, h.id, to_timestamp(h.at / 1000), h.took, h.outcome, h.kind, h.message, h.http, h.response
+          $now, e.position, h.id, to_timestamp(h.at / 1000), h.took, nullif(h.outcome, h.status), h.kind, h.message, h.http, h.response
         from ended e join held h on h.event = e.event_id and h.binding = e.binding_id
       ), again as (
         update $.queue q set lease = null, is_ready = h.delay <= 0, due_at = $now + h.delay * interval '1 millisecond',
