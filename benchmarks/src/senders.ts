@@ -43,7 +43,9 @@ export const bare: Sender = async (origin) => {
 async function engine(origin: string): Promise<Dispatcher> {
   const dispatcher = createDispatcher({
     storage: memoryStorage({ maxBytes: 8 * 1024 ** 3 }),
-    channels: [httpChannel({ outbound: { policy: { allowHttp: true }, connections } })],
+    channels: [
+      httpChannel({ outbound: { policy: { allowHttp: true, allowHosts: ['127.0.0.1'] }, connections } }),
+    ],
     concurrency: connections,
     webhookConcurrency: connections,
   });
@@ -95,7 +97,7 @@ export const deliveries = async (origin: string) => {
 
 /** Bytes of heap for each of `count` pending deliveries, of as many events, beyond the payload's text. */
 export async function heapPerPending(count: number): Promise<number> {
-  const dispatcher = await engine('http://127.0.0.1:9');
+  const dispatcher = await engine('http://127.0.0.1:40009');
   const collect = globalThis.gc!;
   await dispatchAll(dispatcher, 1_000);
   collect();
@@ -111,8 +113,8 @@ export async function heapPerPending(count: number): Promise<number> {
 
 /** Microseconds of a dispatch that matches three webhooks of `count`; nothing is delivered. */
 export async function matchingMicros(count: number): Promise<number> {
-  const dispatcher = await engine('http://127.0.0.1:9');
-  const channels = [{ channel: 'webhook', configs: { url: 'http://127.0.0.1:9' } }];
+  const dispatcher = await engine('http://127.0.0.1:40009');
+  const channels = [{ channel: 'webhook', configs: { url: 'http://127.0.0.1:40009' } }];
   for (let i = 0; i < count; i++) {
     await dispatcher.webhooks.create({
       name: 'w',

@@ -84,7 +84,7 @@ export async function engine(settings: EngineSettings): Promise<Engine> {
       settle: around('settle', settle),
     },
   };
-  const http = httpChannel({ outbound: { policy: { allowHttp: true } } });
+  const http = httpChannel({ outbound: { policy: { allowHttp: true, allowHosts: ['127.0.0.1'] } } });
   const channel: Channel<never> = {
     ...(http as unknown as Channel<never>),
     async send(message, signal) {

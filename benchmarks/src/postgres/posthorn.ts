@@ -15,7 +15,11 @@ export async function posthorn(
   await storage.migrate();
   const dispatcher = createDispatcher({
     storage,
-    channels: [httpChannel({ outbound: { policy: { allowHttp: true }, connections: concurrency } })],
+    channels: [
+      httpChannel({
+        outbound: { policy: { allowHttp: true, allowHosts: ['127.0.0.1'] }, connections: concurrency },
+      }),
+    ],
     concurrency,
     webhookConcurrency,
   });

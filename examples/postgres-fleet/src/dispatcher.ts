@@ -9,7 +9,7 @@ export function fleetDispatcher(connectionString: string) {
   const storage = postgresStorage(pool);
   const dispatcher = createDispatcher({
     storage,
-    channels: [httpChannel({ outbound: { policy: { allowHttp: true } } })], // the receiver is on this machine
+    channels: [httpChannel({ outbound: { policy: { allowHttp: true, allowHosts: ['127.0.0.1'] } } })], // the receiver is on this machine
     notifier: postgresNotifier(() => new pg.Client({ connectionString })),
     attemptDeadline: '2s',
     lease: '3s', // short, so that the example is: what a killed worker had goes to another after that

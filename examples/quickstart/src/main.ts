@@ -16,7 +16,7 @@ const [{ port }] = (await once(receiver, 'message')) as [{ port: number }];
 
 const dispatcher = createDispatcher({
   storage: memoryStorage(),
-  channels: [httpChannel({ outbound: { policy: { allowHttp: true } } })], // the receiver is on this machine
+  channels: [httpChannel({ outbound: { policy: { allowHttp: true, allowHosts: ['127.0.0.1'] } } })], // the receiver is on this machine
   retry: { schedule: ['200ms', '400ms', '800ms'] }, // in production: seconds to hours, the default
   webhookConcurrency: 50,
 });

@@ -24,7 +24,7 @@ const graceMs = 250;
  * attempt. Nothing is sent unsigned. Throws `invalid_option`.
  */
 export function httpChannel(options: HttpChannelOptions = {}): Channel<HttpConfigs> {
-  const { writer, userAgent, outbound, template } = settingsOf(options);
+  const { writer, userAgent, outbound, tls, template } = settingsOf(options);
   const preparations = new WeakMap<HttpConfigs, Prepared>();
 
   /** Checks the headers once more: what is stored may be older than the rules. */
@@ -73,6 +73,7 @@ export function httpChannel(options: HttpChannelOptions = {}): Channel<HttpConfi
           ],
           body,
           timeoutMs: timeoutMs(configs),
+          ...(tls && { tls: await tls(message.webhook) }),
           signal,
         });
         return verdictOf(result, (answer) => redact(answer, prepared.secrets, secrets));

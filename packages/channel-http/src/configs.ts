@@ -30,15 +30,15 @@ export function httpConfigs(
   const fields = z
     .object(
       {
-        url: z.string({ error: 'must be a string' }).superRefine((url, context) => {
-          tell(context, () => outbound.checkUrl(url));
+        url: z.string({ error: 'must be a string' }).superRefine(async (url, context) => {
+          await tellAsync(context, () => checkAddress(outbound, url));
         }),
         headers: object('must be an object of strings, or null')
           .transform((headers, context) => tell(context, () => checkHeaders(headers)) ?? {})
           .nullish(),
         payload_template: object('must be an object or null')
           .superRefine(async (document, context) => {
-            if (template) await tellAsync(context, template, document);
+            if (template) await tellAsync(context, () => template.check(document));
             else context.addIssue('cannot be used: httpChannel was made without its `template` option');
           })
           .nullish(),
@@ -68,6 +68,15 @@ function refuseProto(configs: unknown, context: z.RefinementCtx): void {
   }
 }
 
+/** A name that leads nowhere may do so tomorrow: each connection asks again. */
+async function checkAddress(outbound: Pick<Outbound, 'checkUrl'>, url: string): Promise<void> {
+  try {
+    await outbound.checkUrl(url);
+  } catch (error) {
+    if (!isPosthornError(error) || error.code !== 'url_unresolvable') throw error;
+  }
+}
+
 /** What `check` returns; what it throws becomes issues, each at its own place. */
 function tell<T>(context: z.RefinementCtx, check: () => T): T | undefined {
   try {
@@ -78,13 +87,9 @@ function tell<T>(context: z.RefinementCtx, check: () => T): T | undefined {
   }
 }
 
-async function tellAsync(
-  context: z.RefinementCtx,
-  template: PayloadTemplate,
-  document: Record<string, unknown>,
-): Promise<void> {
+async function tellAsync(context: z.RefinementCtx, check: () => unknown): Promise<void> {
   try {
-    await template.check(document);
+    await check();
   } catch (error) {
     addIssues(context, error);
   }

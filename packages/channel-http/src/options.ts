@@ -1,5 +1,5 @@
-import { kindOf, PosthornError } from '@posthorn/core';
-import { createOutbound, type Outbound, type OutboundOptions } from '@posthorn/outbound';
+import { kindOf, type Message, PosthornError } from '@posthorn/core';
+import { createOutbound, type Outbound, type OutboundOptions, type OutboundTls } from '@posthorn/outbound';
 import { type BodyWriter, bodyWriters, type HttpFormat } from './body.js';
 import type { PayloadTemplate } from './payload-template.js';
 
@@ -10,21 +10,31 @@ export interface HttpChannelOptions {
   readonly source?: string;
   /** What requests call themselves. Default `Posthorn`. */
   readonly userAgent?: string;
-  /** The client to send with, or what to make one of. Default: one of its own, `https:` only. */
+  /** The client to send with, or what to make one of. Default: one of its own, for `https:` and public addresses. */
   readonly outbound?: Outbound | OutboundOptions;
+  /**
+   * The client certificate and the authorities for a webhook's receiver. Hand out the same object each time; a secret
+   * store may be asked, and what it throws fails the attempt. Default: none.
+   */
+  readonly tls?: TlsOf;
   /** Renders `payload_template`. Without it, a webhook that has one is refused when it is saved. */
   readonly template?: PayloadTemplate;
 }
+
+export type TlsOf = (
+  webhook: Message['webhook'],
+) => OutboundTls | undefined | Promise<OutboundTls | undefined>;
 
 /** The options, checked, with every default in its place. */
 export interface Settings {
   readonly writer: BodyWriter;
   readonly userAgent: string;
   readonly outbound: Outbound;
+  readonly tls: TlsOf | undefined;
   readonly template: PayloadTemplate | undefined;
 }
 
-const names = ['format', 'source', 'userAgent', 'outbound', 'template'];
+const names = ['format', 'source', 'userAgent', 'outbound', 'tls', 'template'];
 
 const printable = /^[\x21-\x7e]([\x20-\x7e]*[\x21-\x7e])?$/;
 
@@ -40,6 +50,7 @@ export function settingsOf(options: HttpChannelOptions): Settings {
     source = 'posthorn',
     userAgent = 'Posthorn',
     outbound = {},
+    tls,
     template,
   } = options;
   if (typeof source !== 'string' || !printable.test(source) || source.includes(' ')) {
@@ -55,6 +66,9 @@ export function settingsOf(options: HttpChannelOptions): Settings {
   if (!Object.hasOwn(writers, format)) {
     throw invalid(`format must be one of ${Object.keys(writers).join(', ')}`);
   }
+  if (tls !== undefined && typeof tls !== 'function') {
+    throw invalid(`tls must be a function of the webhook, not ${kindOf(tls)}`);
+  }
   if (template && (typeof template.check !== 'function' || typeof template.render !== 'function')) {
     throw invalid('template must have the functions check and render');
   }
@@ -62,6 +76,7 @@ export function settingsOf(options: HttpChannelOptions): Settings {
     writer: writers[format],
     userAgent,
     outbound: 'request' in outbound ? outbound : createOutbound(outbound),
+    tls,
     template,
   };
 }

@@ -330,7 +330,7 @@ test.each([
 
 test('a closed client is a fault of the configuration', async () => {
   const { url } = await receiver();
-  const outbound = createOutbound({ policy: { allowHttp: true } });
+  const outbound = createOutbound({ policy: { allowHttp: true, allowHosts: ['127.0.0.1'] } });
   await outbound.close();
   expect(await sender({ outbound })(message({ url }))).toEqual({
     outcome: 'failed',
@@ -339,12 +339,37 @@ test('a closed client is a fault of the configuration', async () => {
   });
 });
 
+test('the application names the client certificate for each webhook, and a bad one fails the attempt unsent', async () => {
+  const { url, received } = await answering(200);
+  const asked: string[] = [];
+  const send = sender({
+    tls: async ({ id }) => {
+      asked.push(id);
+      return id === 'wh_mutual' ? { cert: 'no certificate', key: 'no key' } : undefined;
+    },
+  });
+  const webhook = { id: 'wh_mutual', tenantId: 'default', name: 'orders' };
+  expect(await send(message({ url }, { webhook }))).toMatchObject({ outcome: 'failed', kind: 'config' });
+  expect(received).toEqual([]);
+  expect(await send(message({ url }))).toMatchObject({ outcome: 'delivered' });
+  expect(asked).toEqual(['wh_mutual', 'wh_abcdefghij']);
+});
+
+test.each([
+  ['http://10.0.0.1/', 'address_forbidden'],
+  ['http://localhost/', 'address_forbidden'],
+  ['http://nobody.invalid/', 'dns'],
+  ['ftp://example.com/', 'config'],
+])('an attempt at %s fails as %s', async (url, kind) => {
+  expect(await sender()(message({ url }))).toMatchObject({ outcome: 'failed', kind });
+});
+
 describe('in an engine', () => {
   test('a delivery arrives, and its attempt is on record', async () => {
     const { url, received } = await answering(200, 'thanks');
     const dispatcher = createDispatcher({
       storage: memoryStorage(),
-      channels: [httpChannel({ outbound: { policy: { allowHttp: true } } })],
+      channels: [httpChannel({ outbound: { policy: { allowHttp: true, allowHosts: ['127.0.0.1'] } } })],
     });
     await dispatcher.webhooks.create({
       name: 'orders',
@@ -362,7 +387,7 @@ describe('in an engine', () => {
     const { url } = await receiver((response) => response.writeHead(200).write('begun'));
     const dispatcher = createDispatcher({
       storage: memoryStorage(),
-      channels: [httpChannel({ outbound: { policy: { allowHttp: true } } })],
+      channels: [httpChannel({ outbound: { policy: { allowHttp: true, allowHosts: ['127.0.0.1'] } } })],
     });
     await dispatcher.webhooks.create({
       name: 'orders',
@@ -385,13 +410,13 @@ describe('in an engine', () => {
       }),
     ).rejects.toMatchObject({
       code: 'invalid_webhook',
-      issues: [
+      issues: expect.arrayContaining([
         {
           path: ['channels', 0, 'configs', 'url'],
           message: expect.stringMatching(/^must begin with https:/),
         },
         { path: ['channels', 0, 'configs', 'retries'], message: 'is no field of a webhook channel' },
-      ],
+      ]),
     });
   });
 });

@@ -42,9 +42,27 @@ describe('configs are taken', () => {
   test('over plain HTTP where the outbound policy allows it', async () => {
     const configs = { url: 'http://localhost:8080/' };
     expect(await judge(configs)).toEqual({
-      url: expect.stringMatching(/^must begin with https:.*policy.*allowHttp: true/),
+      url: expect.stringMatching(/^must begin with https:.*policy\.allowHttp/),
     });
-    expect(await judge(configs, httpChannel({ outbound: { policy: { allowHttp: true } } }))).toEqual(configs);
+    expect(
+      await judge(
+        configs,
+        httpChannel({ outbound: { policy: { allowHttp: true, allowHosts: ['localhost'] } } }),
+      ),
+    ).toEqual(configs);
+  });
+});
+
+describe('where an address leads', () => {
+  test.each(['https://10.0.0.1/', 'https://localhost/', 'https://[::ffff:127.0.0.1]/'])(
+    '%s is refused when it is saved',
+    async (url) => {
+      expect(await judge({ url })).toEqual({ url: expect.stringMatching(/^must /) });
+    },
+  );
+
+  test('a name that leads nowhere yet may be saved: each attempt asks again', async () => {
+    expect(await judge({ url: 'https://nobody.invalid/' })).toEqual({ url: 'https://nobody.invalid/' });
   });
 });
 

@@ -33,7 +33,7 @@ channelConformance({
     await once(server, 'listening');
     const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}/hook`;
     return {
-      channel: httpChannel({ outbound: { policy: { allowHttp: true } } }),
+      channel: httpChannel({ outbound: { policy: { allowHttp: true, allowHosts: ['127.0.0.1'] } } }),
       configs: [
         { url },
         { url, method: 'PUT', timeout: 5, headers: { authorization: token } },

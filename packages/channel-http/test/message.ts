@@ -40,7 +40,7 @@ export type Send = (message: Message<HttpConfigs>, signal?: AbortSignal) => Prom
 
 /** The `send` of a channel that may use plain HTTP; its connections are closed when the test is over. */
 export function sender(options: HttpChannelOptions = {}): Send {
-  const outbound = createOutbound({ policy: { allowHttp: true } });
+  const outbound = createOutbound({ policy: { allowHttp: true, allowHosts: ['127.0.0.1'] } });
   onTestFinished(() => outbound.close());
   const channel = httpChannel({ outbound, ...options });
   return (sent, signal = new AbortController().signal) => channel.send(sent, signal);

@@ -15,7 +15,9 @@
  * - `storage_full`: the storage holds as much as it may; try again when deliveries have gone out.
  * - `storage_failed`: the storage threw; `cause` says why. Whether a write took effect is unknown.
  * - `listener_failed`: a lifecycle listener threw; only ever announced as `error`, never thrown.
- * - `url_invalid`, `url_scheme`, `url_credentials`: an outbound address is refused.
+ * - `url_invalid`, `url_scheme`, `url_credentials`, `url_port`: an outbound address is refused for what it says.
+ * - `address_forbidden`: it is refused for where it leads, which is not the public Internet.
+ * - `url_unresolvable`: its host name has no address, or none was found in time.
  * - `invalid_header`: a header's name or value must not be sent.
  */
 export const errorCodes = [
@@ -38,6 +40,9 @@ export const errorCodes = [
   'url_invalid',
   'url_scheme',
   'url_credentials',
+  'url_port',
+  'url_unresolvable',
+  'address_forbidden',
   'invalid_header',
 ] as const;
 

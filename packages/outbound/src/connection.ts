@@ -2,6 +2,15 @@ import type { Socket } from 'node:net';
 import { Client, type Dispatcher } from 'undici';
 import { type Exchange, over } from './exchange.js';
 import type { Connect } from './guard.js';
+import type { Trust } from './trust.js';
+
+/** Where a connection leads and whom it trusts there; what differs in either shares none. */
+export interface Destination {
+  readonly key: string;
+  readonly origin: string;
+  /** Default: the client's. */
+  readonly trust?: Trust | undefined;
+}
 
 export interface ConnectionOptions extends Omit<Client.Options, 'connect'> {
   readonly connect: Connect;
@@ -21,17 +30,18 @@ export class Connection {
   /** What had come before the exchange began. */
   #bytesBefore = 0;
 
-  constructor(origin: string, { connect, maxAnswerBytes, ...options }: ConnectionOptions) {
+  constructor({ origin, trust }: Destination, { connect, maxAnswerBytes, ...options }: ConnectionOptions) {
     this.#maxAnswerBytes = maxAnswerBytes;
     this.#client = new Client(origin, {
       ...options,
       connect: (target, callback) => {
         this.#bytesBefore = 0;
-        this.#socket = connect(target, (...connected) => {
+        const onConnect: typeof callback = (...connected) => {
           callback(...connected);
           // Behind undici's own listener: what is counted has been parsed.
           connected[1]?.on('readable', () => this.#count());
-        });
+        };
+        this.#socket = connect(target, onConnect, trust?.context);
       },
     });
   }

@@ -26,6 +26,8 @@ const sayings: Readonly<Record<OutboundFailureKind, string>> = {
   tls: 'no trusted TLS connection could be made',
   protocol: 'the answer is not HTTP/1.1',
   too_large: 'the headers of the answer are too large',
+  address_forbidden: 'the address is not allowed',
+  proxy: 'the proxy opened no connection',
   config: 'the request cannot be sent as it is',
   aborted: 'the request was aborted',
 };
@@ -66,6 +68,9 @@ const tlsCode = /^(ERR_TLS_|ERR_SSL_)|CERT|_CA$|HOSTNAME_MISMATCH|LEAF_SIGNATURE
 export function failureOf(error: unknown): OutboundFailure {
   const { name, code, message, syscall } = Object(error) as Record<string, unknown>;
   const text = String(message);
+  // The guard's, and already in words for people.
+  if (code === 'address_forbidden') return failure('address_forbidden', text);
+  if (name === 'ProxyError') return failure('proxy', text);
   // The parser's errors have no code in undici; their message ends with the parser's reason.
   if (name === 'HTTPParserError') return tell('protocol', /\((.*)\)$/.exec(text)?.[1]);
   // `bad response` (unasked, or a 100) and `bad upgrade`; its other messages say that the other side closed.
@@ -75,8 +80,12 @@ export function failureOf(error: unknown): OutboundFailure {
     return failure('config', `this process ran out of open files or network buffers (${code})`);
   }
   // What a look-up fails with is not always a code of its own: a label of 64 letters may be EINVAL.
-  return tell(syscall === 'getaddrinfo' ? 'dns' : kindOfCode(code), code);
+  return tell(isLookup(syscall) ? 'dns' : kindOfCode(code), code);
 }
+
+/** `getaddrinfo` of the system, `queryA` and the like of DNS. */
+const isLookup = (syscall: unknown): boolean =>
+  typeof syscall === 'string' && /^(getaddrinfo|query)/.test(syscall);
 
 const tell = (kind: OutboundFailureKind, detail?: string): OutboundFailure =>
   failure(kind, detail ? `${sayings[kind]} (${detail})` : sayings[kind]);

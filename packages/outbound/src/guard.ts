@@ -1,18 +1,20 @@
-import type { Socket } from 'node:net';
-import { rootCertificates } from 'node:tls';
+import { isIP, type LookupFunction, Socket } from 'node:net';
+import type { SecureContext } from 'node:tls';
 import { PosthornError } from '@posthorn/core';
 import { buildConnector, errors } from 'undici';
+import { bytesOf, whyNotPublic } from './addresses.js';
+import { isBadPort, whyNoPublicName } from './hosts.js';
+import { isOwnAddress } from './own-addresses.js';
+import type { Policy } from './policy.js';
+import { connectToProxy } from './proxy.js';
+import { resolveByDns, resolveByLookup } from './resolve.js';
+import { hostOf, parseUrl, refusedUrl } from './url.js';
 
 /*
  * The one place that says where bytes may go. Every address is read by `check`, every connection is made by
- * `connect`; nothing else in this package parses an URL or opens a socket.
+ * `connect`; nothing else in this package opens a socket. Judged is twice: the address, as soon as it is known, and
+ * what its name leads to, at the moment of the connection, which goes to what was judged and nowhere else.
  */
-
-/** What the host application allows; tenants have no say in it. */
-export interface OutboundPolicy {
-  /** Whether plain `http:` is allowed too. Default false: `https:` only. */
-  readonly allowHttp?: boolean;
-}
 
 /** An address, read once: where to connect, and what to ask for there. */
 export interface Target {
@@ -23,82 +25,201 @@ export interface Target {
 }
 
 /** Begins to connect; the callback hears how that ended, once. The socket is the caller's to destroy. */
-export type Connect = (target: buildConnector.Options, callback: buildConnector.Callback) => Socket;
+export type Connect = (
+  target: buildConnector.Options,
+  callback: buildConnector.Callback,
+  trust?: SecureContext,
+) => Socket;
 
 export interface Guard {
-  /** Reads an address. Throws `url_invalid`, `url_scheme` or `url_credentials`; never quotes the address. */
+  /**
+   * Reads an address and judges its scheme, host and port. Throws `url_invalid`, `url_scheme`, `url_credentials`,
+   * `url_port` or `address_forbidden`; never quotes the address.
+   */
   check(url: string): Target;
-  /** Opens every connection: DNS, TCP and TLS within the connect timeout. */
+  /**
+   * The addresses that a connection would go to now; none where a proxy looks names up. Rejects as `check` throws, and
+   * with `url_unresolvable` where the name has no address or none is found within the connect timeout.
+   */
+  resolve(url: string): Promise<readonly string[]>;
+  /** Opens every connection: name, TCP, proxy and TLS within the connect timeout. */
   readonly connect: Connect;
 }
 
 export interface GuardOptions {
-  readonly policy: OutboundPolicy;
+  readonly policy: Policy;
   readonly connectTimeoutMs: number;
-  readonly ca: readonly string[];
+  /** Whom to trust, and as whom to speak, where a connection does not bring its own. */
+  readonly trust: SecureContext;
 }
 
-const maxUrlLength = 2048;
-const tooLong = `must have at most ${maxUrlLength} characters`;
+const howToAllow = 'the host application allows others with policy.allowHosts or policy.allowCidrs';
 
-const howToAllowHttp =
-  'allow plain HTTP with policy.allowHttp: httpChannel({ outbound: { policy: { allowHttp: true } } })';
+const forbidden = (message: string): PosthornError => refusedUrl('address_forbidden', message);
 
-/** The WHATWG parser drops tabs and line breaks and turns `\` into `/`: whoever reads the text sees another address. */
-const misread = /[\p{Cc}\p{Cs}\s\\]/u;
+export function createGuard({ policy, connectTimeoutMs, trust }: GuardOptions): Guard {
+  const resolveAny = policy.lookup ? resolveByLookup(policy.lookup) : resolveByDns();
+  const resolveTrusted = resolveByLookup(policy.lookup);
 
-const authority = /^[a-z]+:\/\/([^/?#]+)/i;
-
-const invalid = (message: string): PosthornError => refusal('url_invalid', message);
-
-function refusal(code: 'url_invalid' | 'url_scheme' | 'url_credentials', message: string): PosthornError {
-  return new PosthornError(code, `url ${message}`, { issues: [{ path: [], message }] });
-}
-
-export function createGuard({ policy, connectTimeoutMs, ca }: GuardOptions): Guard {
-  const allowHttp = policy.allowHttp === true;
-
-  function check(url: string): Target {
-    if (typeof url !== 'string') throw invalid('must be a string');
-    if (url.length > maxUrlLength) throw invalid(tooLong);
-    if (misread.test(url)) throw invalid('must not hold spaces, backslashes or control characters');
-    if (!URL.canParse(url)) throw invalid('must be a full URL, like https://example.com/hook');
-    const parsed = new URL(url);
-    // Counted as it goes on the wire, where a letter like é has six characters.
-    if (parsed.href.length > maxUrlLength) throw invalid(tooLong);
-    if (parsed.protocol !== 'https:' && !(allowHttp && parsed.protocol === 'http:')) {
-      const https = allowHttp ? 'must begin with https:// or http://' : 'must begin with https://';
-      throw refusal('url_scheme', parsed.protocol === 'http:' ? `${https}; ${howToAllowHttp}` : https);
+  /** A host that may be looked up or dialled, as far as its text can tell. */
+  function checkHost(host: string): void {
+    if (policy.deniesHost(host)) throw forbidden('must not name a host that policy.denyHosts names');
+    if (policy.allowsHost(host)) return;
+    if (isIP(host) !== 0) checkAddress(host);
+    else {
+      const why = whyNoPublicName(host);
+      if (why) throw forbidden(`${why}; ${howToAllow}`);
     }
-    // The parser also takes `https:host` and `https:////host`; people read those otherwise.
-    const [, host] = authority.exec(url) ?? [];
-    if (host === undefined) throw invalid('must name a host after //');
-    // Looked for in the text: an empty user name leaves no trace in the parsed URL.
-    if (host.includes('@')) throw refusal('url_credentials', 'must not hold a user name or password');
-    return { origin: parsed.origin, path: parsed.pathname + parsed.search };
   }
 
-  const begin = buildConnector({
-    // Its timer is half a second coarse; ours, below, is not.
-    timeout: 0,
-    // A receiver that answers by HTTP/2 only is refused by ALPN; HTTP/1.1 is what the caps are made for.
-    allowH2: false,
-    // A resumed TLS session skips the check of the host name, and measured, resuming gains nothing here.
-    maxCachedSessions: 0,
-    ...(ca.length > 0 ? { ca: [...rootCertificates, ...ca] } : {}),
-  });
+  function checkPort(port: number): void {
+    if (!policy.ports) {
+      if (isBadPort(port))
+        throw refusedUrl('url_port', 'must not use a port that browsers refuse, one of another service');
+    } else if (!policy.ports.has(port)) {
+      throw refusedUrl('url_port', `must use one of the ports ${[...policy.ports].join(', ')}`);
+    }
+  }
 
-  function connect(target: buildConnector.Options, callback: buildConnector.Callback): Socket {
-    // It returns the socket; its type says otherwise, for connectors that have none yet.
-    const socket = begin(target, (...connected) => {
+  function checkAddress(address: string): void {
+    const bytes = bytesOf(address);
+    if (policy.deniesHost(address) || (bytes && policy.deniesAddress(bytes))) {
+      throw forbidden('must not lead to an address that policy.denyHosts or policy.denyCidrs names');
+    }
+    if (bytes && policy.allowsAddress(bytes)) return;
+    const why = whyNotPublic(address) ?? (isOwnAddress(address) ? 'an address of this machine' : undefined);
+    if (why) throw forbidden(`must lead to a public address, not to ${why}; ${howToAllow}`);
+  }
+
+  /** Of a name that has been checked. An answer that is bad in part is refused whole. */
+  async function addressesOf(host: string): Promise<readonly string[]> {
+    const isAllowed = policy.allowsHost(host);
+    const addresses = await (isAllowed ? resolveTrusted(host) : resolveAny(host));
+    if (addresses.length === 0) throw Object.assign(new Error('no address'), { code: 'ENOTFOUND' });
+    if (!isAllowed) addresses.forEach(checkAddress);
+    return addresses;
+  }
+
+  const lookup: LookupFunction = (host, { all }, callback) => {
+    addressesOf(host).then(
+      (addresses) => {
+        const answer = addresses.map((address) => ({ address, family: isIP(address) }));
+        if (all) callback(null, answer);
+        else callback(null, answer[0]!.address, answer[0]!.family);
+      },
+      (error) => callback(error, []),
+    );
+  };
+
+  function check(url: string): Target {
+    const parsed = parseUrl(url, policy);
+    const { port, origin, pathname, search } = parsed;
+    checkPort(port === '' ? defaultPort(parsed.protocol) : Number(port));
+    checkHost(hostOf(parsed));
+    return { origin, path: pathname + search };
+  }
+
+  async function resolve(url: string): Promise<readonly string[]> {
+    check(url);
+    const host = hostOf(new URL(url));
+    if (isIP(host) !== 0) return [host];
+    if (policy.proxy) return [];
+    let timer: NodeJS.Timeout | undefined;
+    try {
+      return await Promise.race([
+        addressesOf(host),
+        new Promise<never>((_, reject) => {
+          timer = setTimeout(() => reject(new Error('no answer in time')), connectTimeoutMs);
+        }),
+      ]);
+    } catch (error) {
+      if (error instanceof PosthornError) throw error;
+      throw new PosthornError('url_unresolvable', 'url must have a host name that leads to an address', {
+        cause: error,
+        issues: [{ path: [], message: 'must have a host name that leads to an address' }],
+      });
+    } finally {
+      clearTimeout(timer);
+    }
+  }
+
+  const connectors = new WeakMap<SecureContext, buildConnector.connector>();
+
+  function connectorOf(secureContext: SecureContext): buildConnector.connector {
+    const known = connectors.get(secureContext);
+    if (known) return known;
+    const connector = buildConnector({
+      // Its timer is half a second coarse; ours, below, is not.
+      timeout: 0,
+      // A receiver that answers by HTTP/2 only is refused by ALPN; HTTP/1.1 is what the caps are made for.
+      allowH2: false,
+      // A resumed TLS session skips the check of the host name, and measured, resuming gains nothing here.
+      maxCachedSessions: 0,
+      secureContext,
+      lookup,
+    });
+    connectors.set(secureContext, connector);
+    return connector;
+  }
+
+  function connect(
+    target: buildConnector.Options,
+    callback: buildConnector.Callback,
+    own: SecureContext = trust,
+  ): Socket {
+    const refusal = refusalOf(target.hostname);
+    if (refusal) return refused(refusal, callback);
+    const begin = connectorOf(own);
+    const done: buildConnector.Callback = (...connected) => {
       clearTimeout(timer);
       callback(...connected);
-    }) as unknown as Socket;
+    };
+    // It returns the socket; its type says otherwise, for connectors that have none yet.
+    const socket = policy.proxy
+      ? connectToProxy({ url: policy.proxy, secureContext: trust }, target, begin, done)
+      : (begin(target, verified(target.hostname, done)) as unknown as Socket);
     const timer = setTimeout(() => socket.destroy(new errors.ConnectTimeoutError()), connectTimeoutMs);
     // One that is destroyed without an error does not call back.
     socket.once('close', () => clearTimeout(timer));
     return socket;
   }
 
-  return { check, connect };
+  /** A literal address never reaches `lookup`; and no one is to rely on `check` having been called before. */
+  function refusalOf(hostname: string): PosthornError | undefined {
+    try {
+      checkHost(hostname.replace(/^\[|\]$/g, ''));
+      return undefined;
+    } catch (error) {
+      return error as PosthornError;
+    }
+  }
+
+  /** Belt and braces: where the socket has really gone. */
+  function verified(host: string, callback: buildConnector.Callback): buildConnector.Callback {
+    return (...connected) => {
+      const [, socket] = connected;
+      if (socket && !policy.allowsHost(host)) {
+        try {
+          checkAddress(socket.remoteAddress ?? '');
+        } catch (error) {
+          socket.destroy();
+          callback(error as PosthornError, null);
+          return;
+        }
+      }
+      callback(...connected);
+    };
+  }
+
+  return { check, resolve, connect };
+}
+
+const defaultPort = (protocol: string): number => (protocol === 'https:' ? 443 : 80);
+
+function refused(refusal: PosthornError, callback: buildConnector.Callback): Socket {
+  const socket = new Socket();
+  socket.on('error', () => {});
+  socket.destroy(refusal);
+  queueMicrotask(() => callback(refusal, null));
+  return socket;
 }

@@ -1,5 +1,9 @@
+export { publicIPv6, type Range, refusedIPv4, refusedIPv6 } from './addresses.js';
+export { type GuardedDispatcherOptions, guardedDispatcher } from './dispatcher.js';
 export type { OutboundAnswer, OutboundResult } from './exchange.js';
 export type { OutboundFailure, OutboundFailureKind } from './failure.js';
-export type { OutboundPolicy } from './guard.js';
 export { checkHeaders } from './headers.js';
-export { createOutbound, type Outbound, type OutboundOptions, type OutboundRequest } from './outbound.js';
+export type { OutboundOptions } from './options.js';
+export { checkUrl, createOutbound, type Outbound, type OutboundRequest } from './outbound.js';
+export type { OutboundPolicy } from './policy.js';
+export type { OutboundTls } from './trust.js';

@@ -1,33 +1,14 @@
-import { X509Certificate } from 'node:crypto';
-import { kindOf, PosthornError } from '@posthorn/core';
+import type { LookupFunction } from 'node:net';
+import { isPosthornError, kindOf, PosthornError } from '@posthorn/core';
+import type { Destination } from './connection.js';
 import { Exchange, type OutboundResult } from './exchange.js';
-import { failure } from './failure.js';
-import { createGuard, type OutboundPolicy, type Target } from './guard.js';
+import { failure, failureOf } from './failure.js';
+import { createGuard, type Target } from './guard.js';
 import { sendableHeaders } from './headers.js';
+import { checkTimeout, type OutboundOptions, settingsOf } from './options.js';
+import type { OutboundPolicy } from './policy.js';
 import { createPools } from './pools.js';
-
-export interface OutboundOptions {
-  /** Where requests may go. Default: `https:` addresses only. */
-  readonly policy?: OutboundPolicy;
-  /** The whole of a request, from the look-up of the name to the last byte of the body. Default 15,000. */
-  readonly timeoutMs?: number;
-  /** Look-up, TCP and TLS, within `timeoutMs`. Default 5,000. */
-  readonly connectTimeoutMs?: number;
-  /** Of an answer's headers. Default 16 KiB. */
-  readonly maxHeaderBytes?: number;
-  /** Of an answer's body, kept. At most 64 KiB are read, or this if it is more. Default 16 KiB. */
-  readonly maxBodyBytes?: number;
-  /** Responses of 1xx before the answer. Default 10. */
-  readonly maxInformational?: number;
-  /** Connections to one origin; further requests wait for one to be free. Default 128. */
-  readonly connections?: number;
-  /** How long an idle connection is kept. Default 30,000. */
-  readonly keepAliveMs?: number;
-  /** Origins with kept connections; the one longest unused is closed for a new one. Default 1,000. */
-  readonly maxOrigins?: number;
-  /** Certificates of authorities to trust besides Node's own, in PEM: for receivers of a private network. */
-  readonly ca?: string | readonly string[];
-}
+import { type OutboundTls, type Trust, trustOf } from './trust.js';
 
 export interface OutboundRequest {
   readonly url: string;
@@ -38,46 +19,44 @@ export interface OutboundRequest {
   readonly body?: string | Uint8Array;
   /** Default: the client's. */
   readonly timeoutMs?: number;
+  /**
+   * A client certificate, and authorities to trust, for this request. Connections are shared only where these are
+   * equal. Hand the same object to every request that it is for: it is read when it is first seen.
+   */
+  readonly tls?: OutboundTls | undefined;
   /** Ends the request with `aborted`. */
   readonly signal?: AbortSignal;
 }
 
 /** The HTTP client every request to a tenant's address goes through. */
 export interface Outbound {
-  /** Reads an address as `request` would. Throws `url_invalid`, `url_scheme` or `url_credentials`. */
-  checkUrl(url: string): void;
   /**
-   * Sends one request, once: no retry, no redirect, no cookies, no proxy, no decompression. Resolves to a value for
-   * anything a network or a receiver can do, within the timeout. Rejects only for a request that must not be sent,
-   * before anything is: `url_invalid`, `url_scheme`, `url_credentials`, `invalid_header`, `invalid_option`.
+   * Judges an address as a request to it would be judged now, without sending one. Resolves to the addresses it would
+   * go to: none where a proxy looks names up. Rejects with `url_invalid`, `url_scheme`, `url_credentials`, `url_port`,
+   * `address_forbidden`, or `url_unresolvable` where the name leads nowhere.
+   */
+  checkUrl(url: string): Promise<readonly string[]>;
+  /**
+   * Sends one request, once: no retry, no redirect, no cookies, no decompression, no proxy but the policy's. Resolves
+   * to a value for anything a network or a receiver can do, within the timeout, an address that the guard refuses
+   * included. Rejects only for a request that is wrong in itself, before anything is sent: `url_invalid`,
+   * `url_scheme`, `url_credentials`, `url_port`, `invalid_header`, `invalid_option`.
    */
   request(request: OutboundRequest): Promise<OutboundResult>;
   /** Takes no more requests (they end with `config`), waits for those in flight, and closes every connection. */
   close(): Promise<void>;
 }
 
-const defaults = {
-  policy: {} as OutboundPolicy,
-  timeoutMs: 15_000,
-  connectTimeoutMs: 5_000,
-  maxHeaderBytes: 16 * 1024,
-  maxBodyBytes: 16 * 1024,
-  maxInformational: 10,
-  connections: 128,
-  keepAliveMs: 30_000,
-  maxOrigins: 1_000,
-  ca: [] as string | readonly string[],
-};
-
-const maxTimeoutMs = 3_600_000;
 const maxTargets = 4_096;
 
 /** Makes a client. Throws `invalid_option`. */
 export function createOutbound(options: OutboundOptions = {}): Outbound {
   const settings = settingsOf(options);
-  const guard = createGuard(settings);
+  const trust = trustOf({}, settings.ca);
+  const guard = createGuard({ ...settings, trust: trust.context });
   const pools = createPools({ ...settings, connect: guard.connect });
   const targets = new Map<string, Target>();
+  const trusts = new WeakMap<OutboundTls, Trust>();
   let closed = false;
 
   /** An URL is parsed when it is first seen; the oldest is forgotten for a new one. */
@@ -90,28 +69,35 @@ export function createOutbound(options: OutboundOptions = {}): Outbound {
     return target;
   }
 
-  return {
-    checkUrl(url) {
-      guard.check(url);
-    },
+  function destinationOf(origin: string, tls: OutboundTls): Destination {
+    const own = trusts.get(tls) ?? trustOf(tls, settings.ca);
+    trusts.set(tls, own);
+    return { key: `${origin} ${own.key}`, origin, trust: own };
+  }
 
-    request({ url, method = 'POST', headers, body, timeoutMs = settings.timeoutMs, signal }) {
+  return {
+    checkUrl: guard.resolve,
+
+    request({ url, method = 'POST', headers, body, timeoutMs = settings.timeoutMs, tls, signal }) {
       let target: Target;
+      let destination: Destination;
       let sendable: string[] | null;
       try {
         target = targetOf(url);
+        destination = tls ? destinationOf(target.origin, tls) : { key: target.origin, origin: target.origin };
         sendable = headers ? sendableHeaders(headers) : null;
-        if (timeoutMs !== settings.timeoutMs) checkNumber('timeoutMs', timeoutMs, 1, maxTimeoutMs);
+        if (timeoutMs !== settings.timeoutMs) checkTimeout(timeoutMs);
         checkMessage(method, body);
       } catch (error) {
-        return Promise.reject(error);
+        const isForbidden = isPosthornError(error) && error.code === 'address_forbidden';
+        return isForbidden ? Promise.resolve(failureOf(error)) : Promise.reject(error);
       }
       if (closed) return Promise.resolve(failure('config', 'the client is closed'));
       if (signal?.aborted)
         return Promise.resolve(failure('aborted', 'the request was aborted by its caller'));
       const exchange = new Exchange(settings, timeoutMs, signal);
       const message = { path: target.path, method, headers: sendable, body: body ?? null };
-      pools.send(target.origin, message, exchange);
+      pools.send(destination, message, exchange);
       return exchange.result;
     },
 
@@ -122,59 +108,13 @@ export function createOutbound(options: OutboundOptions = {}): Outbound {
   };
 }
 
-function settingsOf(options: OutboundOptions): Omit<typeof defaults, 'ca'> & { ca: readonly string[] } {
-  checkNames(options, defaults, 'outbound');
-  const given = Object.fromEntries(Object.entries(options).filter(([, value]) => value !== undefined));
-  const settings: typeof defaults = { ...defaults, ...given };
-  checkNumber('timeoutMs', settings.timeoutMs, 1, maxTimeoutMs);
-  checkNumber('connectTimeoutMs', settings.connectTimeoutMs, 1, maxTimeoutMs);
-  checkNumber('maxHeaderBytes', settings.maxHeaderBytes, 1_024, 1_048_576);
-  checkNumber('maxBodyBytes', settings.maxBodyBytes, 0, 16_777_216);
-  checkNumber('maxInformational', settings.maxInformational, 0, 1_000);
-  checkNumber('connections', settings.connections, 1, 10_000);
-  checkNumber('keepAliveMs', settings.keepAliveMs, 1, maxTimeoutMs);
-  checkNumber('maxOrigins', settings.maxOrigins, 1, 1_000_000);
-  checkNames(settings.policy, { allowHttp: false }, 'policy');
-  if (!['boolean', 'undefined'].includes(typeof settings.policy.allowHttp)) {
-    throw new PosthornError('invalid_option', 'policy.allowHttp must be true or false');
-  }
-  const ca = typeof settings.ca === 'string' ? [settings.ca] : settings.ca;
-  if (!Array.isArray(ca) || !ca.every(holdsCertificates)) {
-    throw new PosthornError('invalid_option', 'ca must be a certificate in PEM, or an array of such');
-  }
-  return { ...settings, ca };
-}
-
-const certificates = /-----BEGIN .+?-----END [^-]*-----/gs;
-
-/** Node takes anything for an authority, and then trusts nobody more. */
-function holdsCertificates(pem: unknown): boolean {
-  if (typeof pem !== 'string') return false;
-  try {
-    for (const certificate of pem.match(certificates) ?? [pem]) new X509Certificate(certificate);
-    return true;
-  } catch {
-    return false;
-  }
-}
-
-function checkNames(options: unknown, known: object, what: string): void {
-  if (typeof options !== 'object' || options === null) {
-    throw new PosthornError('invalid_option', `${what} options must be an object, not ${kindOf(options)}`);
-  }
-  const stranger = Object.keys(options).find((name) => !Object.hasOwn(known, name));
-  if (stranger !== undefined) {
-    throw new PosthornError(
-      'invalid_option',
-      `${stranger} is no ${what} option; there are ${Object.keys(known).join(', ')}`,
-    );
-  }
-}
-
-function checkNumber(name: string, value: number, min: number, max: number): void {
-  if (!Number.isInteger(value) || value < min || value > max) {
-    throw new PosthornError('invalid_option', `${name} must be a whole number from ${min} to ${max}`);
-  }
+/** Judges an address as a client with these options would. See `Outbound.checkUrl`. */
+export async function checkUrl(
+  url: string,
+  { lookup, policy = {} }: { readonly lookup?: LookupFunction; readonly policy?: OutboundPolicy } = {},
+): Promise<readonly string[]> {
+  const settings = settingsOf({ policy: lookup ? { ...policy, lookup } : policy });
+  return createGuard({ ...settings, trust: trustOf({}, []).context }).resolve(url);
 }
 
 const methods: ReadonlySet<string> = new Set(['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE']);

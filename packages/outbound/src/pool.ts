@@ -1,10 +1,10 @@
 import type { Dispatcher } from 'undici';
-import type { Connection } from './connection.js';
+import type { Connection, Destination } from './connection.js';
 import type { Exchange } from './exchange.js';
 
 /** Makes connections, and ends them. */
 export interface Connections {
-  open(origin: string): Connection;
+  open(destination: Destination): Connection;
   close(connection: Connection): void;
 }
 
@@ -15,7 +15,7 @@ interface Turn {
 }
 
 /**
- * The connections to one origin. undici's own Pool would do for requests that end well, but where one is aborted it
+ * The connections to one destination. undici's own Pool would do for requests that end well, but where one is aborted it
  * connects again at once, to a receiver that has just misbehaved; it holds on to requests that gave up waiting; and
  * it never lets go of a client. Here a connection carries one request at a time, and ends with one that ends badly.
  */
@@ -28,7 +28,7 @@ export class Pool {
   #retired = false;
 
   constructor(
-    readonly origin: string,
+    readonly destination: Destination,
     readonly maxSize: number,
     readonly connections: Connections,
     /** Called when the last connection has been closed. */
@@ -62,7 +62,7 @@ export class Pool {
   }
 
   #open(): Connection {
-    const connection = this.connections.open(this.origin);
+    const connection = this.connections.open(this.destination);
     this.#size++;
     // The receiver closed it, or it was idle for too long. While it is busy, its exchange hears of that.
     connection.onDisconnect(() => {

@@ -1,5 +1,5 @@
 import type { Dispatcher } from 'undici';
-import { Connection, type ConnectionOptions } from './connection.js';
+import { Connection, type ConnectionOptions, type Destination } from './connection.js';
 import { type AnswerLimits, type Exchange, maxAnswerBytes } from './exchange.js';
 import type { Connect } from './guard.js';
 import { type Connections, Pool } from './pool.js';
@@ -11,10 +11,10 @@ export interface PoolsOptions extends AnswerLimits {
   readonly maxOrigins: number;
 }
 
-/** Kept connections, a pool for each origin. Connections are never shared between origins. */
+/** Kept connections, a pool for each destination. */
 export interface Pools {
-  /** Sends a request to `origin` as soon as one of its connections is free. */
-  send(origin: string, request: Dispatcher.DispatchOptions, exchange: Exchange): void;
+  /** Sends a request as soon as one of the destination's connections is free. */
+  send(destination: Destination, request: Dispatcher.DispatchOptions, exchange: Exchange): void;
   /** Closes all connections, after what is in flight. Nothing may be sent afterwards. */
   close(): Promise<void>;
 }
@@ -41,8 +41,8 @@ export function createPools(options: PoolsOptions): Pools {
   };
 
   const connections: Connections = {
-    open(origin) {
-      const connection = new Connection(origin, connectionOptions);
+    open(destination) {
+      const connection = new Connection(destination, connectionOptions);
       open.add(connection);
       return connection;
     },
@@ -55,12 +55,12 @@ export function createPools(options: PoolsOptions): Pools {
     },
   };
 
-  function add(origin: string): Pool {
+  function add(destination: Destination): Pool {
     if (pools.size >= options.maxOrigins) retireLongestUnused();
-    const pool = new Pool(origin, options.connections, connections, () => {
-      if (pools.get(origin) === pool) pools.delete(origin);
+    const pool = new Pool(destination, options.connections, connections, () => {
+      if (pools.get(destination.key) === pool) pools.delete(destination.key);
     });
-    pools.set(origin, pool);
+    pools.set(destination.key, pool);
     return pool;
   }
 
@@ -70,13 +70,13 @@ export function createPools(options: PoolsOptions): Pools {
       if (!longest || pool.usedAt < longest.usedAt) longest = pool;
     }
     if (!longest) return;
-    pools.delete(longest.origin);
+    pools.delete(longest.destination.key);
     longest.retire();
   }
 
   return {
-    send(origin, request, exchange) {
-      const pool = pools.get(origin) ?? add(origin);
+    send(destination, request, exchange) {
+      const pool = pools.get(destination.key) ?? add(destination);
       // A count is cheaper than a look at the clock, or than moving the pool to the end of the map.
       pool.usedAt = ++uses;
       pool.send(request, exchange);

@@ -1,15 +1,15 @@
 import { isPosthornError } from '@posthorn/core';
 import { describe, expect, test } from 'vitest';
-import { createOutbound } from '../src/index.js';
+import { checkUrl, createOutbound, type OutboundPolicy } from '../src/index.js';
 import { client } from './client.js';
+import { answering } from './names.js';
 import { receiver, response } from './receiver.js';
 
-const strict = createOutbound();
-const allowing = createOutbound({ policy: { allowHttp: true } });
+const publicAddress = '93.184.215.14';
 
-function errorOf(check: () => void): { code: string; message: string } {
+async function errorOf(url: string, policy: OutboundPolicy = {}): Promise<{ code: string; message: string }> {
   try {
-    check();
+    await checkUrl(url, { policy: { lookup: answering(publicAddress), ...policy } });
   } catch (error) {
     if (isPosthornError(error)) return error;
     throw error;
@@ -17,7 +17,8 @@ function errorOf(check: () => void): { code: string; message: string } {
   return { code: 'fine', message: '' };
 }
 
-const codeOf = (check: () => void): string => errorOf(check).code;
+const codeOf = async (url: string, policy?: OutboundPolicy): Promise<string> =>
+  (await errorOf(url, policy)).code;
 
 describe('an address', () => {
   test.each([
@@ -26,10 +27,10 @@ describe('an address', () => {
     'https://example.com:8443/hook?key=1&b=%20',
     'HTTPS://EXAMPLE.COM/hook',
     'https://münchen.example/straße',
-    'https://[2001:db8::1]:8443/hook',
+    'https://[2a00:1450:4001:812::200e]:8443/hook',
     `https://example.com/${'a'.repeat(2000)}`,
-  ])('%.60s is fine', (url) => {
-    expect(codeOf(() => strict.checkUrl(url))).toBe('fine');
+  ])('%.60s is fine', async (url) => {
+    expect(await codeOf(url)).toBe('fine');
   });
 
   test.each([
@@ -67,32 +68,36 @@ describe('an address', () => {
     ['unix:/var/run/docker.sock', 'url_scheme'],
     ['gopher://example.com', 'url_scheme'],
     ['blob:https://example.com/1', 'url_scheme'],
-  ])('%j is refused as %s', (url, code) => {
-    expect(codeOf(() => strict.checkUrl(url))).toBe(code);
+  ])('%j is refused as %s', async (url, code) => {
+    expect(await codeOf(url)).toBe(code);
   });
 
-  test('may be plain HTTP only where the application allows it', () => {
-    expect(codeOf(() => strict.checkUrl('http://example.com'))).toBe('url_scheme');
-    expect(codeOf(() => allowing.checkUrl('http://example.com'))).toBe('fine');
-    expect(codeOf(() => allowing.checkUrl('ftp://example.com'))).toBe('url_scheme');
+  test('may be plain HTTP only where the application allows it', async () => {
+    expect(await codeOf('http://example.com')).toBe('url_scheme');
+    expect(await codeOf('http://example.com', { allowHttp: true })).toBe('fine');
+    expect(await codeOf('ftp://example.com', { allowHttp: true })).toBe('url_scheme');
   });
 
-  test('that is plain HTTP is refused with how to allow it, any other scheme is not', () => {
-    expect(errorOf(() => strict.checkUrl('http://example.com')).message).toBe(
-      'url must begin with https://; allow plain HTTP with policy.allowHttp: ' +
-        'httpChannel({ outbound: { policy: { allowHttp: true } } })',
+  test('that is plain HTTP is refused with how to allow it, any other scheme is not', async () => {
+    expect((await errorOf('http://example.com')).message).toBe(
+      'url must begin with https://; the host application allows plain HTTP with policy.allowHttp',
     );
-    expect(errorOf(() => strict.checkUrl('ftp://example.com')).message).toBe('url must begin with https://');
+    expect((await errorOf('ftp://example.com')).message).toBe('url must begin with https://');
   });
 
-  test('is never quoted when it is refused: its path may be a secret', () => {
-    for (const url of ['http://example.com/canary', 'https://user:canary@example.com', 'canary canary']) {
-      expect(errorOf(() => strict.checkUrl(url)).message).toMatch(/^url must (?!.*canary)/);
+  test('is never quoted when it is refused: its path may be a secret', async () => {
+    for (const url of [
+      'http://example.com/canary',
+      'https://user:canary@example.com',
+      'canary canary',
+      'https://10.0.0.1/canary',
+    ]) {
+      expect((await errorOf(url)).message).toMatch(/^url must (?!.*canary)/);
     }
   });
 
-  test('an @ in the path or the query is no user name', () => {
-    expect(codeOf(() => strict.checkUrl('https://example.com/@me?to=a@b'))).toBe('fine');
+  test('an @ in the path or the query is no user name', async () => {
+    expect(await codeOf('https://example.com/@me?to=a@b')).toBe('fine');
   });
 });
 
@@ -108,4 +113,242 @@ test('the path and the query go out as the URL standard writes them', async () =
   const { url, requests } = await receiver((socket) => socket.write(response(200)));
   await client().request({ url: `${url}/a%2Fb/ü?q=%41&r=a+b#gone` });
   expect(requests[0]).toMatch(/^POST \/hook\/a%2Fb\/%C3%BC\?q=%41&r=a\+b HTTP\/1\.1\r\n/);
+});
+
+describe('a host that is not public is refused before anybody is asked where it leads', () => {
+  const unasked: OutboundPolicy = {
+    lookup: () => {
+      throw new Error('was asked');
+    },
+  };
+
+  test.each([
+    '0.0.0.0',
+    '10.0.0.1',
+    '127.0.0.1',
+    '169.254.169.254',
+    '192.168.1.1',
+    '100.100.100.200',
+    '168.63.129.16',
+    '255.255.255.255',
+    '2130706433',
+    '0x7f000001',
+    '0177.0.0.1',
+    '127.1',
+    '0x7f.1',
+    '127.0.0.1.',
+    '%31%32%37.0.0.1',
+    '１２７.０.０.１',
+    '127。0。0。1',
+    '①②⑦.0.0.1',
+    '[::]',
+    '[::1]',
+    '[::ffff:127.0.0.1]',
+    '[::ffff:7f00:1]',
+    '[::7f00:1]',
+    '[0:0:0:0:0:ffff:a9fe:a9fe]',
+    '[64:ff9b::a9fe:a9fe]',
+    '[64:ff9b:1::a00:1]',
+    '[2002:7f00:1::1]',
+    '[2001:0:7f00:1::1]',
+    '[2a00:1450::5efe:7f00:1]',
+    '[5f00::7f00:1]',
+    '[fe80::1]',
+    '[fc00::1]',
+    '[fd00:ec2::254]',
+    '[fec0::1]',
+    '[ff02::1]',
+    '[100::1]',
+    '[100:0:0:1::1]',
+    '[2001:db8::1]',
+    '[3fff::1]',
+    'localhost',
+    'LOCALHOST',
+    'ｌocalhost',
+    'a.localhost',
+    'localhost.',
+    'example.com.',
+    'printer.local',
+    'metadata.google.internal',
+    'router.home.arpa',
+    'hidden.onion',
+    'metadata',
+    'intranet',
+  ])('%s', async (host) => {
+    expect(await codeOf(`https://${host}/`, unasked)).toBe('address_forbidden');
+  });
+
+  test('a zone id is no part of an URL', async () => {
+    expect(await codeOf('https://[fe80::1%25eth0]/')).toBe('url_invalid');
+  });
+});
+
+describe('a name', () => {
+  const codeWhereItLeadsTo = async (...addresses: string[]): Promise<string> =>
+    codeOf('https://example.com/', { lookup: answering(...addresses) });
+
+  test('that leads to public addresses alone is fine, and they are told', async () => {
+    const lookup = answering(publicAddress, '2a00:1450:4001:812::200e');
+    expect(await checkUrl('https://example.com', { lookup })).toEqual([
+      publicAddress,
+      '2a00:1450:4001:812::200e',
+    ]);
+  });
+
+  test.each([
+    '127.0.0.1',
+    '10.0.0.1',
+    '169.254.169.254',
+    '::1',
+    '::ffff:10.0.0.1',
+    'fe80::1%eth0',
+    'rubbish',
+  ])('that leads to %s is refused, be a public address beside it or not', async (address) => {
+    expect(await codeWhereItLeadsTo(address)).toBe('address_forbidden');
+    expect(await codeWhereItLeadsTo(publicAddress, address)).toBe('address_forbidden');
+    expect(await codeWhereItLeadsTo(address, publicAddress)).toBe('address_forbidden');
+  });
+
+  test('that leads nowhere, or whose look-up fails, throws or never ends, cannot be resolved', async () => {
+    const failing: OutboundPolicy['lookup'] = (_host, _options, callback) =>
+      callback(Object.assign(new Error('no'), { code: 'ESERVFAIL' }), []);
+    const throwing: OutboundPolicy['lookup'] = () => {
+      throw new Error('no');
+    };
+    expect(await codeWhereItLeadsTo()).toBe('url_unresolvable');
+    expect(await codeOf('https://example.com/', { lookup: failing })).toBe('url_unresolvable');
+    expect(await codeOf('https://example.com/', { lookup: throwing })).toBe('url_unresolvable');
+    const hanging = createOutbound({ policy: { lookup: () => {} }, connectTimeoutMs: 20 });
+    await expect(hanging.checkUrl('https://example.com/')).rejects.toMatchObject({
+      code: 'url_unresolvable',
+    });
+  });
+
+  test('is asked of DNS, where none was given another way, and one nobody has cannot be resolved', async () => {
+    await expect(checkUrl('https://nobody.invalid/')).rejects.toMatchObject({ code: 'url_unresolvable' });
+  });
+});
+
+describe('the policy', () => {
+  const leadingTo = (address: string, policy: OutboundPolicy): Promise<string> =>
+    codeOf('https://api.example.com/', { lookup: answering(address), ...policy });
+
+  test('allows hosts by name, exactly or all below a suffix', async () => {
+    expect(await leadingTo('10.0.0.1', { allowHosts: ['api.example.com'] })).toBe('fine');
+    expect(await leadingTo('10.0.0.1', { allowHosts: ['API.example.COM'] })).toBe('fine');
+    expect(await leadingTo('10.0.0.1', { allowHosts: ['*.example.com'] })).toBe('fine');
+    expect(await leadingTo('10.0.0.1', { allowHosts: ['example.com'] })).toBe('address_forbidden');
+    expect(await leadingTo('10.0.0.1', { allowHosts: ['*.api.example.com'] })).toBe('address_forbidden');
+    expect(await leadingTo('10.0.0.1', { allowHosts: ['*.ample.com'] })).toBe('address_forbidden');
+  });
+
+  test('allows hosts by address, in any form', async () => {
+    expect(await codeOf('https://127.0.0.1/', { allowHosts: ['127.0.0.1'] })).toBe('fine');
+    expect(await codeOf('https://0x7f.1/', { allowHosts: ['127.0.0.1'] })).toBe('fine');
+    expect(await codeOf('https://[::1]/', { allowHosts: ['::1'] })).toBe('fine');
+    expect(await codeOf('https://[::1]/', { allowHosts: ['[0:0::1]'] })).toBe('fine');
+    expect(await codeOf('https://127.0.0.2/', { allowHosts: ['127.0.0.1'] })).toBe('address_forbidden');
+  });
+
+  test('allows ranges, of the same family only, and nothing beside them', async () => {
+    const policy = { allowCidrs: ['10.1.0.0/16', 'fd00::/8'] };
+    expect(await leadingTo('10.1.2.3', policy)).toBe('fine');
+    expect(await leadingTo('fd00::1', policy)).toBe('fine');
+    expect(await leadingTo('10.2.0.0', policy)).toBe('address_forbidden');
+    expect(await leadingTo('::ffff:10.1.2.3', policy)).toBe('address_forbidden');
+    expect(await codeOf('https://10.1.2.3/', policy)).toBe('fine');
+  });
+
+  test('denies hosts, by their names and their addresses, even those it allows', async () => {
+    expect(await leadingTo(publicAddress, { denyHosts: ['*.example.com'] })).toBe('address_forbidden');
+    expect(await leadingTo(publicAddress, { denyHosts: ['example.com'] })).toBe('fine');
+    expect(await leadingTo(publicAddress, { denyHosts: [publicAddress] })).toBe('address_forbidden');
+    const both = { denyHosts: ['api.example.com'], allowHosts: ['*.example.com'] };
+    expect(await leadingTo(publicAddress, both)).toBe('address_forbidden');
+    expect(await codeOf('https://api.example.com./', both)).toBe('address_forbidden');
+  });
+
+  test('denies ranges, even those it allows', async () => {
+    expect(await leadingTo(publicAddress, { denyCidrs: ['93.184.0.0/16'] })).toBe('address_forbidden');
+    expect(await leadingTo(publicAddress, { denyCidrs: ['93.185.0.0/16'] })).toBe('fine');
+    const both = { denyCidrs: ['10.1.0.0/16'], allowCidrs: ['10.0.0.0/8'] };
+    expect(await leadingTo('10.1.0.1', both)).toBe('address_forbidden');
+    expect(await leadingTo('10.2.0.1', both)).toBe('fine');
+  });
+
+  test('holds requests to the ports it names, and else away from those that browsers refuse', async () => {
+    expect(await codeOf('https://example.com:25/')).toBe('url_port');
+    expect(await codeOf('https://example.com:6667/')).toBe('url_port');
+    expect(await codeOf('https://example.com:0/')).toBe('url_port');
+    expect(await codeOf('https://example.com:8443/')).toBe('fine');
+    const policy = { ports: [443, 25], allowHttp: true };
+    expect(await codeOf('https://example.com/', policy)).toBe('fine');
+    expect(await codeOf('https://example.com:25/', policy)).toBe('fine');
+    expect(await codeOf('https://example.com:8443/', policy)).toBe('url_port');
+    expect(await codeOf('http://example.com/', policy)).toBe('url_port');
+  });
+
+  test.each([
+    ['allowHosts', ['*']],
+    ['allowHosts', ['a b']],
+    ['allowHosts', ['*.1.2.3.4']],
+    ['allowHosts', ['https://example.com']],
+    ['allowHosts', 'example.com'],
+    ['denyHosts', [null]],
+    ['allowCidrs', ['10.0.0.1/8']],
+    ['allowCidrs', [10]],
+    ['denyCidrs', ['10.0.0.0/8/8']],
+    ['ports', [0]],
+    ['ports', ['443']],
+    ['proxy', 'ftp://proxy.example'],
+    ['proxy', 'http://proxy.example/path'],
+    ['proxy', 3128],
+    ['lookup', 'dns'],
+    ['allowHttp', 'yes'],
+    ['allowAll', true],
+  ])('%s of %j is refused, by name', (field, value) => {
+    expect(() => createOutbound({ policy: { [field]: value } as OutboundPolicy })).toThrow(
+      expect.objectContaining({ code: 'invalid_option', message: expect.stringContaining(field) }),
+    );
+  });
+});
+
+describe('at the moment of the connection', () => {
+  const open = { allowHttp: true };
+
+  test('the address that was judged is the one that is dialled, whatever a second look-up would say', async () => {
+    const { url, sockets } = await receiver((socket) => socket.write(response(200)));
+    const answers = [['127.0.0.1'], ['127.0.0.9']];
+    const lookup: OutboundPolicy['lookup'] = (host, options, callback) =>
+      answering(...answers.shift()!)(host, options, callback);
+    const outbound = client({ policy: { ...open, lookup, allowCidrs: ['127.0.0.1'] } });
+    const result = await outbound.request({ url: url.replace('127.0.0.1', 'rebound.example') });
+    expect(result).toMatchObject({ ok: true, status: 200 });
+    expect(sockets).toHaveLength(1);
+    expect(answers).toHaveLength(1);
+  });
+
+  test('a name that led to a public address when it was checked, and now to a private one, is refused', async () => {
+    const { url, sockets } = await receiver((socket) => socket.write(response(200)));
+    const answers = [[publicAddress], ['127.0.0.1'], [publicAddress, '127.0.0.1']];
+    const lookup: OutboundPolicy['lookup'] = (host, options, callback) =>
+      answering(...answers.shift()!)(host, options, callback);
+    const outbound = client({ policy: { ...open, lookup } });
+    const rebound = url.replace('127.0.0.1', 'rebound.example');
+    expect(await outbound.checkUrl(rebound)).toEqual([publicAddress]);
+    for (const _ of ['private', 'mixed']) {
+      expect(await outbound.request({ url: rebound })).toMatchObject({
+        ok: false,
+        kind: 'address_forbidden',
+      });
+    }
+    expect(sockets).toEqual([]);
+  });
+
+  test.each(['http', 'https'])('a literal address is refused too, over %s', async (scheme) => {
+    const { url, sockets } = await receiver((socket) => socket.write(response(200)));
+    const result = await client({ policy: open }).request({ url: url.replace('http', scheme) });
+    expect(result).toMatchObject({ ok: false, kind: 'address_forbidden' });
+    expect(sockets).toEqual([]);
+  });
 });

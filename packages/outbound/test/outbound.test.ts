@@ -286,7 +286,7 @@ describe('options', () => {
 
   test('an unknown one is refused with a list of those there are', () => {
     expect(() => createOutbound({ policy: { allowHTTP: true } as never })).toThrow(
-      'allowHTTP is no policy option; there are allowHttp',
+      'policy has no field allowHTTP; there are allowHttp, ',
     );
     expect(() => createOutbound({ timeout: 1 } as never)).toThrow(
       'timeout is no outbound option; there are policy, timeoutMs, connectTimeoutMs, ',

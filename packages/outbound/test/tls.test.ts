@@ -1,7 +1,8 @@
 import type { TLSSocket, TlsOptions } from 'node:tls';
 import { until } from '@posthorn/testing';
 import { describe, expect, test } from 'vitest';
-import { certificate } from './certificate.js';
+import type { OutboundTls } from '../src/index.js';
+import { type Certificate, certificate } from './certificate.js';
 import { client } from './client.js';
 import { type Receiver, receiver, response } from './receiver.js';
 
@@ -28,7 +29,7 @@ describe('TLS', () => {
 
   test('a certificate of an authority the application trusts is taken, and the connection kept', async () => {
     const { url, sockets } = await tlsReceiver(good);
-    const outbound = client({ ca: authority.cert, policy: {} });
+    const outbound = client({ ca: authority.cert, policy: { allowHosts: ['127.0.0.1'] } });
     expect(await outbound.request({ url })).toMatchObject({ ok: true, status: 200, body: 'secure' });
     expect(await outbound.request({ url })).toMatchObject({ ok: true, status: 200, body: 'secure' });
     expect(sockets).toHaveLength(1);
@@ -133,5 +134,54 @@ describe('TLS', () => {
     const { port } = await receiver(() => {}, { onConnection: (socket) => socket.end() });
     const result = await client().request({ url: `https://127.0.0.1:${port}/` });
     expect(result).toMatchObject({ ok: false, kind: 'reset' });
+  });
+});
+
+describe('a client certificate', () => {
+  const me = certificate({ name: 'client', issuer: authority, ips: ['127.0.0.1'] });
+  const other = certificate({ name: 'other client', issuer: authority, ips: ['127.0.0.1'] });
+
+  /** Asks for a certificate and answers with the name in it. */
+  const asking = async () =>
+    receiver(
+      (socket) => {
+        const { subject } = (socket as TLSSocket).getPeerCertificate();
+        socket.write(response(200, String(subject?.CN)));
+      },
+      { tls: { ...good, ca: authority.cert, requestCert: true, rejectUnauthorized: true } },
+    );
+
+  test('is shown where a request brings one, with an authority of its own', async () => {
+    const { url } = await asking();
+    const tls = { cert: me.cert, key: me.key, ca: authority.cert };
+    expect(await client().request({ url, tls })).toMatchObject({ ok: true, body: 'client' });
+    expect(await client().request({ url })).toMatchObject({ ok: false, kind: 'tls' });
+  });
+
+  test('is shared by no request with another one, or with none', async () => {
+    const { url, sockets } = await asking();
+    const outbound = client({ ca: authority.cert });
+    const as = ({ cert, key }: Certificate) => ({ url, tls: { cert, key } });
+    expect(await outbound.request(as(me))).toMatchObject({ body: 'client' });
+    expect(await outbound.request(as(other))).toMatchObject({ body: 'other client' });
+    expect(await outbound.request(as(me))).toMatchObject({ body: 'client' });
+    expect(sockets).toHaveLength(2);
+    expect(await outbound.request({ url })).toMatchObject({ ok: false });
+  });
+
+  test.each<[string, object | null]>([
+    ['without its key', { cert: me.cert }],
+    ['with the key of another', { cert: me.cert, key: other.key }],
+    ['that is none', { cert: 'certificate', key: 'key' }],
+    ['with an authority that is none', { ca: 'authority' }],
+    ['with a setting nobody knows', { rejectUnauthorized: false }],
+    ['that is no object', 'tls' as never],
+  ])('%s is refused before anything is sent, and never quoted', async (_, tls) => {
+    const { url, sockets } = await asking();
+    await expect(client().request({ url, tls: tls as OutboundTls })).rejects.toMatchObject({
+      code: 'invalid_option',
+      message: expect.stringMatching(/^tls(?!.*BEGIN)/s),
+    });
+    expect(sockets).toEqual([]);
   });
 });

@@ -1,0 +1,86 @@
+import { kindOf, PosthornError } from '@posthorn/core';
+import type { GuardOptions } from './guard.js';
+import { type OutboundPolicy, policyOf } from './policy.js';
+import type { PoolsOptions } from './pools.js';
+import { authoritiesOf } from './trust.js';
+
+export interface OutboundOptions {
+  /** Where requests may go. Default: `https:`, public addresses, any port but those of other services. */
+  readonly policy?: OutboundPolicy;
+  /** The whole of a request, from the look-up of the name to the last byte of the body. Default 15,000. */
+  readonly timeoutMs?: number;
+  /** Look-up, TCP and TLS, within `timeoutMs`. Default 5,000. */
+  readonly connectTimeoutMs?: number;
+  /** Of an answer's headers. Default 16 KiB. */
+  readonly maxHeaderBytes?: number;
+  /** Of an answer's body, kept. At most 64 KiB are read, or this if it is more. Default 16 KiB. */
+  readonly maxBodyBytes?: number;
+  /** Responses of 1xx before the answer. Default 10. */
+  readonly maxInformational?: number;
+  /** Connections to one destination; further requests wait for one to be free. Default 128. */
+  readonly connections?: number;
+  /** How long an idle connection is kept. Default 30,000. */
+  readonly keepAliveMs?: number;
+  /** Destinations with kept connections; the one longest unused is closed for a new one. Default 1,000. */
+  readonly maxOrigins?: number;
+  /** Certificates of authorities to trust besides Node's own, in PEM: for receivers of a private network. */
+  readonly ca?: string | readonly string[];
+}
+
+/** The options, checked, with every default in its place. */
+export interface OutboundSettings extends Omit<PoolsOptions, 'connect'>, Omit<GuardOptions, 'trust'> {
+  readonly timeoutMs: number;
+  readonly ca: readonly string[];
+}
+
+const defaults = {
+  policy: {} as OutboundPolicy,
+  timeoutMs: 15_000,
+  connectTimeoutMs: 5_000,
+  maxHeaderBytes: 16 * 1024,
+  maxBodyBytes: 16 * 1024,
+  maxInformational: 10,
+  connections: 128,
+  keepAliveMs: 30_000,
+  maxOrigins: 1_000,
+  ca: [] as string | readonly string[],
+};
+
+const maxTimeoutMs = 3_600_000;
+/** Throws `invalid_option`, naming the option. */
+export function settingsOf(options: OutboundOptions): OutboundSettings {
+  checkNames(options);
+  const given = Object.fromEntries(Object.entries(options).filter(([, value]) => value !== undefined));
+  const settings: typeof defaults = { ...defaults, ...given };
+  checkTimeout(settings.timeoutMs);
+  checkNumber('connectTimeoutMs', settings.connectTimeoutMs, 1, maxTimeoutMs);
+  checkNumber('maxHeaderBytes', settings.maxHeaderBytes, 1_024, 1_048_576);
+  checkNumber('maxBodyBytes', settings.maxBodyBytes, 0, 16_777_216);
+  checkNumber('maxInformational', settings.maxInformational, 0, 1_000);
+  checkNumber('connections', settings.connections, 1, 10_000);
+  checkNumber('keepAliveMs', settings.keepAliveMs, 1, maxTimeoutMs);
+  checkNumber('maxOrigins', settings.maxOrigins, 1, 1_000_000);
+  return { ...settings, policy: policyOf(settings.policy), ca: authoritiesOf(settings.ca, 'ca') };
+}
+
+/** Throws `invalid_option`. */
+export function checkTimeout(timeoutMs: number): void {
+  checkNumber('timeoutMs', timeoutMs, 1, maxTimeoutMs);
+}
+
+function checkNames(options: OutboundOptions): void {
+  if (typeof options !== 'object' || options === null) {
+    throw new PosthornError('invalid_option', `outbound options must be an object, not ${kindOf(options)}`);
+  }
+  const stranger = Object.keys(options).find((name) => !Object.hasOwn(defaults, name));
+  if (stranger !== undefined) {
+    const known = Object.keys(defaults).join(', ');
+    throw new PosthornError('invalid_option', `${stranger} is no outbound option; there are ${known}`);
+  }
+}
+
+function checkNumber(name: string, value: number, min: number, max: number): void {
+  if (!Number.isInteger(value) || value < min || value > max) {
+    throw new PosthornError('invalid_option', `${name} must be a whole number from ${min} to ${max}`);
+  }
+}

@@ -1,0 +1,24 @@
+import { networkInterfaces } from 'node:os';
+import { bytesOf } from './addresses.js';
+
+/** Interfaces come and go seldom; asking the system costs as much as a look-up. */
+const maxAgeMs = 10_000;
+
+let own: ReadonlySet<string> = new Set();
+let readAt = Number.NEGATIVE_INFINITY;
+
+/** Whether it is an address of this machine: a request there may reach the application itself. */
+export function isOwnAddress(address: string): boolean {
+  const now = performance.now();
+  if (now - readAt > maxAgeMs) {
+    readAt = now;
+    own = new Set(
+      Object.values(networkInterfaces()).flatMap((entries = []) =>
+        entries.map((entry) => keyOf(entry.address)),
+      ),
+    );
+  }
+  return own.has(keyOf(address));
+}
+
+const keyOf = (address: string): string => bytesOf(address)?.toString('hex') ?? '';

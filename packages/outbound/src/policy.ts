@@ -1,0 +1,113 @@
+import type { LookupFunction } from 'node:net';
+import { kindOf, PosthornError } from '@posthorn/core';
+import { blockOf } from './addresses.js';
+import { hostPattern } from './hosts.js';
+
+/** What the host application allows; tenants have no say in it. */
+export interface OutboundPolicy {
+  /** Whether plain `http:` is allowed too. Default false: `https:` only. */
+  readonly allowHttp?: boolean;
+  /**
+   * Hosts that may be anything and anywhere: neither their names nor their addresses are judged. Names or addresses,
+   * exact, or `*.` and a suffix for all names below it. They are looked up as the system does. Default: none.
+   */
+  readonly allowHosts?: readonly string[];
+  /** Hosts that are always refused, written alike: the application's own public names, say, against loops. Default: none. */
+  readonly denyHosts?: readonly string[];
+  /** Addresses and ranges that are reached though they are not public, e.g. `127.0.0.0/8`. Default: none. */
+  readonly allowCidrs?: readonly string[];
+  /** Addresses and ranges that are refused though they are public. Default: none. */
+  readonly denyCidrs?: readonly string[];
+  /** The only ports. Default: all but those of the Fetch standard's list of bad ports. */
+  readonly ports?: readonly number[];
+  /**
+   * A forward proxy, `http:` or `https:`, with its user name and password if it wants any. Every connection goes
+   * through it, by CONNECT. Addresses and names are judged here as ever; what a name resolves to is for the proxy to
+   * judge, which must refuse private networks itself. Proxies of the environment are never used. Default: none.
+   */
+  readonly proxy?: string;
+  /** Looks names up, in the manner of `dns.lookup`. Its answers are judged. Default: asks DNS. */
+  readonly lookup?: LookupFunction;
+}
+
+/** A policy, checked and read. */
+export interface Policy {
+  readonly allowHttp: boolean;
+  allowsHost(host: string): boolean;
+  deniesHost(host: string): boolean;
+  allowsAddress(bytes: Buffer): boolean;
+  deniesAddress(bytes: Buffer): boolean;
+  readonly ports: ReadonlySet<number> | undefined;
+  readonly proxy: URL | undefined;
+  readonly lookup: LookupFunction | undefined;
+}
+
+const names = ['allowHttp', 'allowHosts', 'denyHosts', 'allowCidrs', 'denyCidrs', 'ports', 'proxy', 'lookup'];
+
+/** Throws `invalid_option`, naming the field; never quotes the proxy. */
+export function policyOf(given: OutboundPolicy): Policy {
+  if (typeof given !== 'object' || given === null) throw invalid(`must be an object, not ${kindOf(given)}`);
+  const stranger = Object.keys(given).find((name) => !names.includes(name));
+  if (stranger !== undefined) throw invalid(`has no field ${stranger}; there are ${names.join(', ')}`);
+  const { allowHttp = false, ports, proxy, lookup } = given;
+  if (typeof allowHttp !== 'boolean') throw invalid('.allowHttp must be true or false');
+  if (lookup !== undefined && typeof lookup !== 'function') {
+    throw invalid(`.lookup must be a function, not ${kindOf(lookup)}`);
+  }
+  const allowing = hostsOf('allowHosts', given.allowHosts);
+  const denying = hostsOf('denyHosts', given.denyHosts);
+  const allowed = blocksOf('allowCidrs', given.allowCidrs);
+  const denied = blocksOf('denyCidrs', given.denyCidrs);
+  return {
+    allowHttp,
+    allowsHost: (host) => allowing.some((matches) => matches(host)),
+    deniesHost: (host) => denying.some((matches) => matches(host)),
+    allowsAddress: (bytes) => allowed.some((block) => block.holds(bytes)),
+    deniesAddress: (bytes) => denied.some((block) => block.holds(bytes)),
+    ports: ports && new Set(readAll('ports', ports, portOf, 'whole numbers from 1 to 65535')),
+    proxy: proxy === undefined ? undefined : proxyOf(proxy),
+    lookup,
+  };
+}
+
+const hostsOf = (field: string, hosts: unknown = []) =>
+  readAll(
+    field,
+    hosts,
+    hostPattern,
+    'names like api.example.com, addresses, or *.example.com for all names below',
+  );
+
+const blocksOf = (field: string, cidrs: unknown = []) =>
+  readAll(field, cidrs, blockOf, 'addresses and ranges like 10.1.0.0/16, with no bit set behind the prefix');
+
+function readAll<T>(
+  field: string,
+  values: unknown,
+  read: (value: unknown) => T | undefined,
+  what: string,
+): T[] {
+  if (!Array.isArray(values)) throw invalid(`.${field} must be an array, not ${kindOf(values)}`);
+  return values.map((value) => {
+    const right = read(value);
+    if (right === undefined) throw invalid(`.${field} must hold ${what}`);
+    return right;
+  });
+}
+
+function portOf(port: unknown): number | undefined {
+  return Number.isInteger(port) && Number(port) >= 1 && Number(port) <= 65_535 ? Number(port) : undefined;
+}
+
+function proxyOf(proxy: unknown): URL {
+  const url = typeof proxy === 'string' && URL.canParse(proxy) ? new URL(proxy) : undefined;
+  const bare = url && url.pathname === '/' && url.search === '' && url.hash === '' && url.hostname !== '';
+  if (!bare || !['http:', 'https:'].includes(url.protocol)) {
+    throw invalid('.proxy must be a URL like http://proxy.example:3128, with neither path nor query');
+  }
+  return url;
+}
+
+function invalid(message: string): PosthornError {
+  return new PosthornError('invalid_option', `policy${message.startsWith('.') ? '' : ' '}${message}`);
+}

@@ -1,0 +1,66 @@
+import { createHash, X509Certificate } from 'node:crypto';
+import { createSecureContext, rootCertificates, type SecureContext } from 'node:tls';
+import { kindOf, PosthornError } from '@posthorn/core';
+
+/** Whom a connection trusts, and as whom it speaks. All in PEM. */
+export interface OutboundTls {
+  /** The client certificate, with its chain, that the receiver asks for; with `key`. */
+  readonly cert?: string;
+  readonly key?: string;
+  /** Of `key`, where it is encrypted. */
+  readonly passphrase?: string;
+  /** Authorities to trust besides Node's own and the client's. */
+  readonly ca?: string | readonly string[];
+}
+
+/** Read once. Connections with different trust are never shared. */
+export interface Trust {
+  /** Equal for what is equal in content. */
+  readonly key: string;
+  readonly context: SecureContext;
+}
+
+const names = ['cert', 'key', 'passphrase', 'ca'];
+
+/** Throws `invalid_option`; never quotes a key. */
+export function trustOf(tls: OutboundTls, authorities: readonly string[]): Trust {
+  if (typeof tls !== 'object' || tls === null) throw invalid(`must be an object, not ${kindOf(tls)}`);
+  const stranger = Object.keys(tls).find((name) => !names.includes(name));
+  if (stranger !== undefined) throw invalid(`has no field ${stranger}; there are ${names.join(', ')}`);
+  const { cert, key, passphrase, ca = [] } = tls;
+  if ((cert === undefined) !== (key === undefined)) throw invalid('must have both cert and key, or neither');
+  const own = [...authorities, ...authoritiesOf(ca, 'tls.ca')];
+  try {
+    const context = createSecureContext({
+      ...(cert !== undefined && { cert, key, passphrase }),
+      ...(own.length > 0 && { ca: [...rootCertificates, ...own] }),
+    });
+    const content = JSON.stringify([cert, key, passphrase, own]);
+    return { key: createHash('sha256').update(content).digest('base64url'), context };
+  } catch {
+    throw invalid('must hold a certificate and the key that belongs to it, in PEM');
+  }
+}
+
+const certificates = /-----BEGIN .+?-----END [^-]*-----/gs;
+
+/** Node takes anything for an authority, and then trusts nobody more. Throws `invalid_option`. */
+export function authoritiesOf(ca: string | readonly string[], name: string): readonly string[] {
+  const list = typeof ca === 'string' ? [ca] : ca;
+  if (!Array.isArray(list) || !list.every(holdsCertificates)) {
+    throw new PosthornError('invalid_option', `${name} must be a certificate in PEM, or an array of such`);
+  }
+  return list;
+}
+
+function holdsCertificates(pem: unknown): boolean {
+  if (typeof pem !== 'string') return false;
+  try {
+    for (const certificate of pem.match(certificates) ?? [pem]) new X509Certificate(certificate);
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+const invalid = (message: string): PosthornError => new PosthornError('invalid_option', `tls ${message}`);

@@ -1,0 +1,60 @@
+import { request, fetch as undiciFetch } from 'undici';
+import { describe, expect, onTestFinished, test } from 'vitest';
+import { type GuardedDispatcherOptions, guardedDispatcher } from '../src/index.js';
+import { answering } from './names.js';
+import { receiver, response } from './receiver.js';
+
+function guarded(options: GuardedDispatcherOptions = {}) {
+  const dispatcher = guardedDispatcher({ policy: { allowHttp: true }, ...options });
+  onTestFinished(() => dispatcher.destroy());
+  return dispatcher;
+}
+
+const forbidden = expect.objectContaining({ code: 'address_forbidden' });
+
+describe.each([
+  ["undici's fetch", undiciFetch as unknown as typeof fetch],
+  ["Node's fetch", fetch],
+])('%s', (_, send) => {
+  const get = (url: string, dispatcher: unknown) => send(url, { dispatcher } as RequestInit);
+
+  test('reaches what the policy allows', async () => {
+    const { url } = await receiver((socket) => socket.write(response(200, 'hello')));
+    const policy = { allowHttp: true, allowHosts: ['127.0.0.1'] };
+    const answer = await get(url, guarded({ policy }));
+    expect(await answer.text()).toBe('hello');
+  });
+
+  test('reaches no private address, be it literal or behind a name', async () => {
+    const { url, sockets } = await receiver((socket) => socket.write(response(200)));
+    const lookup = answering('127.0.0.1');
+    await expect(get(url, guarded())).rejects.toMatchObject({ cause: forbidden });
+    const byName = guarded({ policy: { allowHttp: true, lookup } });
+    await expect(get(url.replace('127.0.0.1', 'example.com'), byName)).rejects.toMatchObject({
+      cause: forbidden,
+    });
+    expect(sockets).toEqual([]);
+  });
+
+  test('follows no redirect to a private address', async () => {
+    const inner = await receiver((socket) => socket.write(response(200)));
+    const { url } = await receiver((socket) =>
+      socket.write(response(302, '', `location: ${inner.url.replace('127.0.0.1', '127.0.0.2')}\r\n`)),
+    );
+    const policy = { allowHttp: true, allowHosts: ['127.0.0.1'] };
+    await expect(get(url, guarded({ policy }))).rejects.toMatchObject({ cause: forbidden });
+    expect(inner.sockets).toEqual([]);
+  });
+
+  test('uses https alone unless the policy says otherwise', async () => {
+    await expect(get('http://example.com/', guarded({ policy: {} }))).rejects.toMatchObject({
+      cause: expect.objectContaining({ code: 'url_scheme' }),
+    });
+  });
+});
+
+test("undici's request is held to the same", async () => {
+  const { url, sockets } = await receiver((socket) => socket.write(response(200)));
+  await expect(request(url, { dispatcher: guarded() })).rejects.toEqual(forbidden);
+  expect(sockets).toEqual([]);
+});

@@ -1,0 +1,149 @@
+import { once } from 'node:events';
+import { type AddressInfo, connect, createServer, type Socket } from 'node:net';
+import { createServer as createTlsServer } from 'node:tls';
+import { expect, onTestFinished, test } from 'vitest';
+import { certificate } from './certificate.js';
+import { client } from './client.js';
+import { answering } from './names.js';
+import { freePort, receiver, response } from './receiver.js';
+
+const authority = certificate({ name: 'Test authority' });
+const good = certificate({ name: 'good', issuer: authority, ips: ['127.0.0.1'] });
+
+/** A forward proxy that connects whatever it is asked for to `port`, and keeps what it was asked. */
+async function proxyTo(port: number, answer = 'HTTP/1.1 200 OK\r\n\r\n') {
+  const asked: string[] = [];
+  const server = createServer((inner) => {
+    inner.on('error', () => {});
+    inner.once('data', (request: Buffer) => {
+      asked.push(request.toString());
+      inner.write(answer);
+      if (!answer.startsWith('HTTP/1.1 2')) return;
+      const outer: Socket = connect(port, '127.0.0.1');
+      outer.on('error', () => inner.destroy());
+      inner.on('close', () => outer.destroy());
+      inner.pipe(outer).pipe(inner);
+    });
+  });
+  server.listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  onTestFinished(() => void server.close());
+  return { asked, proxy: `http://127.0.0.1:${(server.address() as AddressInfo).port}` };
+}
+
+test('every request goes through the proxy, which looks its name up, and connections are kept', async () => {
+  const { port, sockets } = await receiver((socket) => socket.write(response(200, 'through')));
+  const { proxy, asked } = await proxyTo(port);
+  const never = () => {
+    throw new Error('was asked');
+  };
+  const outbound = client({ policy: { allowHttp: true, proxy, lookup: never } });
+  for (let i = 0; i < 2; i++) {
+    const result = await outbound.request({ url: 'http://example.com/hook' });
+    expect(result).toMatchObject({ ok: true, status: 200, body: 'through' });
+  }
+  expect(asked).toEqual(['CONNECT example.com:80 HTTP/1.1\r\nhost: example.com:80\r\n\r\n']);
+  expect(sockets).toHaveLength(1);
+});
+
+test('TLS is with the receiver, not with the proxy, and its certificate is judged as ever', async () => {
+  const { port, url } = await receiver((socket) => socket.write(response(200, 'secure')), { tls: good });
+  const { proxy, asked } = await proxyTo(port);
+  const policy = { proxy, allowHosts: ['127.0.0.1'] };
+  const trusting = client({ policy, ca: authority.cert });
+  expect(await trusting.request({ url })).toMatchObject({ ok: true, status: 200, body: 'secure' });
+  expect(await client({ policy }).request({ url })).toMatchObject({ ok: false, kind: 'tls' });
+  expect(asked[0]).toBe(`CONNECT 127.0.0.1:${port} HTTP/1.1\r\nhost: 127.0.0.1:${port}\r\n\r\n`);
+});
+
+test('the proxy is told its user name and password, and the receiver is not', async () => {
+  const { port, requests } = await receiver((socket) => socket.write(response(200)));
+  const { proxy, asked } = await proxyTo(port);
+  const withUser = proxy.replace('//', '//me:s%3Acret@');
+  await client({ policy: { allowHttp: true, proxy: withUser } }).request({ url: 'http://example.com/' });
+  const credentials = Buffer.from('me:s:cret').toString('base64');
+  expect(asked[0]).toContain(`\r\nproxy-authorization: Basic ${credentials}\r\n`);
+  expect(requests[0]).not.toContain('proxy');
+});
+
+test('a proxy may speak TLS itself', async () => {
+  const { port } = await receiver((socket) => socket.write(response(200)));
+  const server = createTlsServer(good, (socket) => {
+    socket.on('error', () => {});
+    socket.once('data', () => {
+      socket.write('HTTP/1.0 200 OK\r\n\r\n');
+      const outer = connect(port, '127.0.0.1');
+      socket.on('close', () => outer.destroy());
+      socket.pipe(outer).pipe(socket);
+    });
+  });
+  server.listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  onTestFinished(() => void server.close());
+  const proxy = `https://127.0.0.1:${(server.address() as AddressInfo).port}`;
+  const trusting = client({ policy: { allowHttp: true, proxy }, ca: authority.cert });
+  expect(await trusting.request({ url: 'http://example.com/' })).toMatchObject({ ok: true, status: 200 });
+  const distrusting = client({ policy: { allowHttp: true, proxy } });
+  expect(await distrusting.request({ url: 'http://example.com/' })).toMatchObject({
+    ok: false,
+    kind: 'proxy',
+  });
+});
+
+test.each([
+  ['refuses', 'HTTP/1.1 407 Proxy Authentication Required\r\n\r\n', 'the proxy answered CONNECT with 407'],
+  ['finds no way', 'HTTP/1.1 502 Bad Gateway\r\n\r\n', 'the proxy answered CONNECT with 502'],
+  ['speaks something else', 'SSH-2.0-OpenSSH_9.2\r\n\r\n', 'the proxy answered CONNECT with no HTTP'],
+  [
+    'never ends its answer',
+    `HTTP/1.1 200 OK\r\nx: ${'x'.repeat(9000)}`,
+    'the proxy answered CONNECT with no HTTP',
+  ],
+])('a proxy that %s is said to be at fault', async (_, answer, message) => {
+  const { proxy } = await proxyTo(await freePort(), answer);
+  const result = await client({ policy: { allowHttp: true, proxy } }).request({ url: 'http://example.com/' });
+  expect(result).toEqual({ ok: false, kind: 'proxy', message });
+});
+
+test('a proxy that is not there is said to be at fault', async () => {
+  const proxy = `http://127.0.0.1:${await freePort()}`;
+  const result = await client({ policy: { allowHttp: true, proxy } }).request({ url: 'http://example.com/' });
+  expect(result).toEqual({ ok: false, kind: 'proxy', message: 'the proxy cannot be reached (ECONNREFUSED)' });
+});
+
+test('a proxy that says nothing ends with the connect timeout', async () => {
+  const { proxy } = await proxyTo(await freePort(), '');
+  const outbound = client({ policy: { allowHttp: true, proxy }, connectTimeoutMs: 50 });
+  expect(await outbound.request({ url: 'http://example.com/' })).toMatchObject({ kind: 'connect_timeout' });
+});
+
+test.each(['http://127.0.0.1/', 'http://[::1]/', 'http://localhost/', 'http://metadata.google.internal/'])(
+  'it is never asked for %s',
+  async (url) => {
+    const { proxy, asked } = await proxyTo(await freePort());
+    const result = await client({ policy: { allowHttp: true, proxy } }).request({ url });
+    expect(result).toMatchObject({ ok: false, kind: 'address_forbidden' });
+    expect(asked).toEqual([]);
+  },
+);
+
+test('proxies of the environment are not used', async () => {
+  const { url } = await receiver((socket) => socket.write(response(200)));
+  const { proxy, asked } = await proxyTo(await freePort());
+  for (const name of [
+    'http_proxy',
+    'HTTP_PROXY',
+    'https_proxy',
+    'HTTPS_PROXY',
+    'all_proxy',
+    'NODE_USE_ENV_PROXY',
+  ]) {
+    process.env[name] = proxy;
+    onTestFinished(() => void delete process.env[name]);
+  }
+  const lookup = answering('127.0.0.1');
+  const outbound = client({ policy: { allowHttp: true, lookup, allowCidrs: ['127.0.0.1'] } });
+  const result = await outbound.request({ url: url.replace('127.0.0.1', 'example.com') });
+  expect(result).toMatchObject({ ok: true, status: 200 });
+  expect(asked).toEqual([]);
+});
