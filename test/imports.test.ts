@@ -83,7 +83,11 @@ const ownImportsOnly: Rule = (files) => {
 
 const oneDoor: Rule = (files) =>
   files
-    .filter((file) => isCode(file) && /^packages\/(?!outbound\/)[^/]+\/src\//.test(file.path))
+    .filter(
+      (file) =>
+        isCode(file) &&
+        /^packages\/(?!outbound\/|testing\/src\/hostile-receiver\/)[^/]+\/src\//.test(file.path),
+    )
     .flatMap((file) => [
       ...importsOf(file)
         .filter((specifier) => network.test(specifier))

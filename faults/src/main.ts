@@ -4,6 +4,7 @@ import type { Scenario } from './scenario.js';
 import { abandoned, killed, matrix } from './scenarios/kills.js';
 import { fullMemory, migrations, noTransactions, pruning, smallPool, soak } from './scenarios/loads.js';
 import { crashes, noHints, readOnly, silentHints, terminated } from './scenarios/outages.js';
+import { badTls, blackHole, gluttons, slowLoris } from './scenarios/receivers.js';
 import { impatient, race, stopping } from './scenarios/stopping.js';
 import { changes, races, serializable, transactions } from './scenarios/transactions.js';
 
@@ -26,6 +27,7 @@ const scenarios: readonly Scenario[] = [
     migrations,
     soak,
   ],
+  ...[slowLoris, gluttons, blackHole, badTls],
   ...matrix,
 ];
 /** What is left out of the short form: it takes long, or the tests of the packages hold it too. */

@@ -187,7 +187,8 @@ function grouped(arrivals: readonly Arrival[]): Map<string, Arrival[]> {
   return groups;
 }
 
-function child(name: string, args: string[]): Child {
+/** A file of this folder as a process of its own. */
+export function child(name: string, args: string[]): Child {
   const started = fork(new URL(`./${name}.ts`, import.meta.url), args, {
     execArgv: ['--conditions=@posthorn/source', '--import', 'tsx'],
   });

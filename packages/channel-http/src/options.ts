@@ -21,7 +21,7 @@ export interface HttpChannelOptions {
   readonly template?: PayloadTemplate;
 }
 
-export type TlsOf = (
+type TlsOf = (
   webhook: Message['webhook'],
 ) => OutboundTls | undefined | Promise<OutboundTls | undefined>;
 

@@ -8,7 +8,7 @@ const maxAnswerBytes = 8 * 1024;
 const accepted = /^HTTP\/1\.[01] 2\d\d[ \r]/;
 
 /** A proxy that is there, and does not open the way. */
-export class ProxyError extends Error {
+class ProxyError extends Error {
   override readonly name = 'ProxyError';
 }
 

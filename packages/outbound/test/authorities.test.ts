@@ -1,17 +1,16 @@
+import { certificate } from '@posthorn/testing/hostile-receiver';
 import { expect, test, vi } from 'vitest';
-import { certificate } from './certificate.js';
 import { client } from './client.js';
 import { receiver, response } from './receiver.js';
 
 // Nobody has the key of an authority Node trusts, so that one of ours must stand in Node's list.
-const { known } = await vi.hoisted(async () => {
-  const { certificate } = await import('./certificate.js');
-  return { known: certificate({ name: 'Known authority' }) };
-});
+const list = vi.hoisted((): string[] => []);
 vi.mock('node:tls', async (original) => ({
   ...(await original<typeof import('node:tls')>()),
-  rootCertificates: [known.cert],
+  rootCertificates: list,
 }));
+const known = certificate({ name: 'Known authority' });
+list.push(known.cert);
 
 test('authorities the application adds stand beside those of Node', async () => {
   const added = certificate({ name: 'Added authority' });

@@ -1,8 +1,8 @@
 import { once } from 'node:events';
 import { type AddressInfo, connect, createServer, type Socket } from 'node:net';
 import { createServer as createTlsServer } from 'node:tls';
+import { certificate } from '@posthorn/testing/hostile-receiver';
 import { expect, onTestFinished, test } from 'vitest';
-import { certificate } from './certificate.js';
 import { client } from './client.js';
 import { answering } from './names.js';
 import { freePort, receiver, response } from './receiver.js';

@@ -1,114 +1,16 @@
-import { once } from 'node:events';
-import { type AddressInfo, createServer, type Socket } from 'node:net';
-import { createServer as createTlsServer, type TlsOptions } from 'node:tls';
+import {
+  type Answer,
+  type RawReceiver,
+  type RawReceiverOptions,
+  rawReceiver,
+} from '@posthorn/testing/hostile-receiver';
 import { onTestFinished } from 'vitest';
 
-/** A receiver that knows nothing of HTTP but where a request ends, so that it can answer anything at all. */
-export interface Receiver {
-  readonly url: string;
-  readonly port: number;
-  /** Every complete request, as text. */
-  readonly requests: readonly string[];
-  /** Every connection there ever was. */
-  readonly sockets: readonly Socket[];
-  /** How many of them are open. */
-  open(): number;
-}
-
-export type Answer = (socket: Socket, request: string, number: number) => void;
-
-export interface ReceiverOptions {
-  readonly tls?: TlsOptions;
-  readonly host?: string;
-  readonly onConnection?: (socket: Socket) => void;
-}
+export * from '@posthorn/testing/hostile-receiver';
 
 /** Listens on a port of its own until the test is over. */
-export async function receiver(answer: Answer, options: ReceiverOptions = {}): Promise<Receiver> {
-  const requests: string[] = [];
-  const sockets: Socket[] = [];
-  const open = new Set<Socket>();
-
-  const accept = (socket: Socket): void => {
-    socket.on('error', () => {});
-    socket.on('close', () => open.delete(socket));
-    sockets.push(socket);
-    open.add(socket);
-    options.onConnection?.(socket);
-    let received = '';
-    socket.on('data', (chunk: Buffer) => {
-      received += chunk.toString('latin1');
-      for (;;) {
-        const head = received.indexOf('\r\n\r\n');
-        if (head < 0) return;
-        const length = Number(/content-length: (\d+)/i.exec(received.slice(0, head))?.[1] ?? 0);
-        const end = head + 4 + length;
-        if (received.length < end) return;
-        const request = received.slice(0, end);
-        received = received.slice(end);
-        requests.push(request);
-        answer(socket, request, requests.length);
-      }
-    });
-  };
-
-  const server = options.tls ? createTlsServer(options.tls, accept) : createServer(accept);
-  server.on('tlsClientError', () => {});
-  // A TLS handshake that never ends has a socket, too.
-  server.on('connection', (socket: Socket) => {
-    if (options.tls) onTestFinished(() => void socket.destroy());
-  });
-  server.listen(0, options.host ?? '127.0.0.1');
-  await once(server, 'listening');
-  onTestFinished(() => {
-    for (const socket of sockets) socket.destroy();
-    server.close();
-  });
-  const { port } = server.address() as AddressInfo;
-  return {
-    url: `${options.tls ? 'https' : 'http'}://127.0.0.1:${port}/hook`,
-    port,
-    requests,
-    sockets,
-    open: () => open.size,
-  };
-}
-
-/** A complete response. */
-export const response = (status: number | string, body = '', headers = ''): string =>
-  `HTTP/1.1 ${status} X\r\n${headers}content-length: ${Buffer.byteLength(body)}\r\n\r\n${body}`;
-
-/** Writes `text` one character every few milliseconds, then again, until the other side has had enough. */
-export function trickle(socket: Socket, text: string, everyMs = 5): void {
-  let i = 0;
-  const timer = setInterval(() => socket.write(text[i++ % text.length]!), everyMs);
-  socket.on('close', () => clearInterval(timer));
-}
-
-/** Writes `text` again and again, as fast as it is read. */
-export function flood(socket: Socket, text: string): void {
-  const write = (): void => {
-    if (!socket.destroyed) socket.write(text, () => setImmediate(write));
-  };
-  write();
-}
-
-/** Answers after `ms`. */
-export function answerAfter(socket: Socket, ms: number, text: string): void {
-  setTimeout(() => socket.write(text), ms);
-}
-
-/** A port on which nobody listens. */
-export async function freePort(): Promise<number> {
-  const server = createServer().listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  const { port } = server.address() as AddressInfo;
-  server.close();
-  await once(server, 'close');
-  return port;
-}
-
-/** Resets the connection after `ms`, when what was written before has been read: together, they read as its end. */
-export function resetAfter(socket: Socket, ms: number): void {
-  setTimeout(() => socket.resetAndDestroy(), ms);
+export async function receiver(answer: Answer, options: RawReceiverOptions = {}): Promise<RawReceiver> {
+  const listening = await rawReceiver(answer, options);
+  onTestFinished(() => listening.close());
+  return listening;
 }

@@ -1,10 +1,10 @@
 import type { TLSSocket, TlsOptions } from 'node:tls';
 import { until } from '@posthorn/testing';
+import { type Certificate, certificate } from '@posthorn/testing/hostile-receiver';
 import { describe, expect, test } from 'vitest';
 import type { OutboundTls } from '../src/index.js';
-import { type Certificate, certificate } from './certificate.js';
 import { client } from './client.js';
-import { type Receiver, receiver, response } from './receiver.js';
+import { type RawReceiver, receiver, response } from './receiver.js';
 
 const authority = certificate({ name: 'Test authority' });
 const good = certificate({ name: 'good', issuer: authority, ips: ['127.0.0.1'] });
@@ -17,7 +17,7 @@ const expired = certificate({
 const otherHost = certificate({ name: 'other', issuer: authority, ips: ['127.0.0.2'] });
 const selfSigned = certificate({ name: 'self', ips: ['127.0.0.1'] });
 
-const tlsReceiver = (tls: TlsOptions): Promise<Receiver> =>
+const tlsReceiver = (tls: TlsOptions): Promise<RawReceiver> =>
   receiver((socket) => socket.write(response(200, 'secure')), { tls });
 
 describe('TLS', () => {

@@ -58,8 +58,9 @@ export function certificate({ name, issuer, ips, notAfter }: CertificateOptions)
   );
   const signature = sign('sha256', content, issuer?.privateKey ?? privateKey);
   const bytes = sequence(content, ecdsaWithSha256, der(0x03, Buffer.from([0]), signature));
+  const lines = bytes.toString('base64').match(/.{1,64}/g)!;
   return {
-    cert: `-----BEGIN CERTIFICATE-----\n${bytes.toString('base64').replace(/.{64}/g, '$&\n')}\n-----END CERTIFICATE-----\n`,
+    cert: `-----BEGIN CERTIFICATE-----\n${lines.join('\n')}\n-----END CERTIFICATE-----\n`,
     key: privateKey.export({ type: 'pkcs8', format: 'pem' }) as string,
     name,
     privateKey,

@@ -1,0 +1,43 @@
+import { until } from '@posthorn/testing';
+import { type HostileReceiver, hostileBehaviours, hostileReceiver } from '@posthorn/testing/hostile-receiver';
+import { describe, expect, onTestFinished, test } from 'vitest';
+import type { OutboundResult } from '../src/index.js';
+import { client } from './client.js';
+import { receiver, response } from './receiver.js';
+
+const limits = { timeoutMs: 400, connectTimeoutMs: 200 };
+/** How much later than its deadline a request may end: timers and a busy machine. */
+const graceMs = 300;
+
+async function hostile(name: string, tls: boolean): Promise<HostileReceiver> {
+  const listening = await hostileReceiver(name, { tls });
+  onTestFinished(() => listening.close());
+  return listening;
+}
+
+const endOf = (result: OutboundResult): unknown => (result.ok ? result.status : result.kind);
+
+const cases = Object.entries(hostileBehaviours).flatMap(([name, { does, tls, ends }]) =>
+  (tls ? ['https'] : ['http', 'https']).map((scheme) => [does, scheme, name, [ends].flat()] as const),
+);
+
+describe('a receiver that', () => {
+  test.each(cases)('%s, over %s', async (_, scheme, name, ends) => {
+    const { url, ca, open } = await hostile(name, scheme === 'https');
+    const outbound = client({ ...limits, ca });
+    const started = performance.now();
+    const result = await outbound.request({ url, body: '{}' });
+    expect(performance.now() - started).toBeLessThan(limits.timeoutMs + graceMs);
+    expect(ends).toContain(endOf(result));
+    const { url: friendly } = await receiver((socket) => socket.write(response(200, 'fine')));
+    expect(await outbound.request({ url: friendly })).toMatchObject({ ok: true, body: 'fine' });
+    await outbound.close();
+    await until(() => open() === 0);
+  });
+});
+
+test('there is no behaviour of another name, and those of TLS are not to be had without', async () => {
+  await expect(hostileReceiver('kind')).rejects.toThrow(/no behaviour is called kind; there are silent,/);
+  await expect(hostileReceiver('__proto__')).rejects.toThrow(RangeError);
+  await expect(hostileReceiver('tls-expired', { tls: false })).rejects.toThrow('is a behaviour of TLS');
+});
