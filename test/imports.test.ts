@@ -6,9 +6,9 @@ import { type Rule, rule } from './rule.js';
 
 /** The files of core in the order in which one reads them: each may import the ones before it, and no other. */
 const readingOrder = `
-  errors door duration ids match payload secrets
+  errors door duration ids match payload secrets mask redact secret-paths vault
   models verdict decide catalog lifecycle ports
-  storage-port page options bindings send sample webhooks log
+  storage-port page webhook-secrets options bindings send sample webhooks log
   gather publish deliver slots worker hints retention
   dispatcher index
 `

@@ -216,6 +216,7 @@ export function mapStorage(now: () => number = Date.now): Storage {
   }
 
   return {
+    losesEverythingOnExit: true,
     webhooks: {
       async create(webhook: NewWebhook) {
         if (webhooks.has(webhook.id)) throw new PosthornError('conflict', 'the webhook id is taken');
@@ -232,10 +233,11 @@ export function mapStorage(now: () => number = Date.now): Storage {
           (!filter.keys || eventTypes.some((pattern) => filter.keys!.includes(pattern)));
         return pageOf([...webhooks.values()].filter(fits), filter);
       },
-      async update(tenantId, id, version, change) {
+      all: async (query) => pageOf([...webhooks.values()], query),
+      async update(tenantId, id, version, change, { isUpkeep = false } = {}) {
         const webhook = ofTenant(tenantId, id);
         if (webhook?.version !== version) return undefined;
-        const isSeen = Object.keys(change).some((field) => field !== 'secrets');
+        const isSeen = !isUpkeep && Object.keys(change).some((field) => field !== 'secrets');
         const updatedAt = isSeen ? new Date(now()) : webhook.updatedAt;
         webhooks.set(id, structuredClone({ ...webhook, ...change, version: version + 1, updatedAt }));
         return structuredClone(webhooks.get(id)!);

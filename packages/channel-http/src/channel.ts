@@ -1,9 +1,9 @@
-import { type Channel, failed, isPosthornError } from '@posthorn/core';
+import { type Channel, failed, isPosthornError, redact } from '@posthorn/core';
 import { checkHeaders } from '@posthorn/outbound';
 import { defaultTimeout, type HttpConfigs, httpConfigs } from './configs.js';
+import { derivedSecrets } from './derived-secrets.js';
 import { type HttpChannelOptions, settingsOf } from './options.js';
 import { renderBody } from './payload-template.js';
-import { redact, secretsIn } from './redact.js';
 import { signatureOf } from './sign.js';
 import { verdictOf } from './verdict.js';
 
@@ -11,7 +11,7 @@ import { verdictOf } from './verdict.js';
 interface Prepared {
   /** Names and values in turn: an object made anew for each request would cost more than the signature. */
   readonly headers: readonly string[];
-  /** What an answer may not repeat. */
+  /** What an answer may not repeat, besides what the engine cuts from it. */
   readonly secrets: readonly string[];
 }
 
@@ -35,7 +35,7 @@ export function httpChannel(options: HttpChannelOptions = {}): Channel<HttpConfi
     const contentType = configs.payload_template ? 'application/json' : writer.contentType;
     const prepared = {
       headers: [...Object.entries(own).flat(), 'content-type', contentType, 'user-agent', userAgent],
-      secrets: secretsIn(own, configs.url),
+      secrets: derivedSecrets(own, configs.url),
     };
     preparations.set(configs, prepared);
     return prepared;
@@ -43,6 +43,7 @@ export function httpChannel(options: HttpChannelOptions = {}): Channel<HttpConfi
 
   return {
     type: 'webhook',
+    secretPaths: [['headers']],
     letsGoOfSignal: true, // the client takes its listener off again
     config: httpConfigs(outbound, template),
     deadlineMs: (configs) => timeoutMs(configs) + graceMs,
@@ -76,7 +77,7 @@ export function httpChannel(options: HttpChannelOptions = {}): Channel<HttpConfi
           ...(tls && { tls: await tls(message.webhook) }),
           signal,
         });
-        return verdictOf(result, (answer) => redact(answer, prepared.secrets, secrets));
+        return verdictOf(result, (answer) => redact(answer, prepared.secrets));
       } catch (error) {
         // A secret, an address or a header that must not be used, or a template that cannot: nothing was sent.
         if (isPosthornError(error)) return failed('config', error.message);

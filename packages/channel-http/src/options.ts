@@ -21,9 +21,7 @@ export interface HttpChannelOptions {
   readonly template?: PayloadTemplate;
 }
 
-type TlsOf = (
-  webhook: Message['webhook'],
-) => OutboundTls | undefined | Promise<OutboundTls | undefined>;
+type TlsOf = (webhook: Message['webhook']) => OutboundTls | undefined | Promise<OutboundTls | undefined>;
 
 /** The options, checked, with every default in its place. */
 export interface Settings {

@@ -5,7 +5,7 @@ import {
   type KeyObject,
   sign as signEd25519,
 } from 'node:crypto';
-import { parseSecret } from '@posthorn/core';
+import { parseSecret, type Secret } from '@posthorn/core';
 
 /** One signature over the id, the timestamp and the body, as it stands in the header. */
 type Signer = (signedPrefix: string, body: Buffer) => string;
@@ -19,9 +19,9 @@ const maxSigners = 10_000;
  * `id.timestamp.body`: `v1,` HMAC-SHA256 by `whsec_…`, `v1a,` ed25519 by `whsk_…`. `timestamp` counts seconds.
  * Throws `invalid_secret`.
  */
-export function signatureOf(secrets: readonly string[], id: string, timestamp: number, body: Buffer): string {
+export function signatureOf(secrets: readonly Secret[], id: string, timestamp: number, body: Buffer): string {
   const signedPrefix = `${id}.${timestamp}.`;
-  return secrets.map((secret) => signerOf(secret)(signedPrefix, body)).join(' ');
+  return secrets.map((secret) => signerOf(secret.reveal())(signedPrefix, body)).join(' ');
 }
 
 function signerOf(secret: string): Signer {

@@ -1,4 +1,4 @@
-import type { Event, Message, Verdict } from '@posthorn/core';
+import { type Event, type Message, Secret, type Verdict } from '@posthorn/core';
 import { createOutbound } from '@posthorn/outbound';
 import { onTestFinished } from 'vitest';
 import { type HttpChannelOptions, type HttpConfigs, httpChannel } from '../src/index.js';
@@ -20,7 +20,10 @@ export const event: Event = {
 /** A message as the engine hands it out, with `of` in place of what an ordinary one has. */
 export function message(
   configs: HttpConfigs,
-  of: Partial<Message<HttpConfigs>> & { readonly event?: Event } = {},
+  {
+    secrets = [secret],
+    ...of
+  }: Partial<Omit<Message<HttpConfigs>, 'secrets'>> & { readonly secrets?: readonly string[] } = {},
 ): Message<HttpConfigs> {
   const sent = of.event ?? event;
   return {
@@ -31,7 +34,7 @@ export function message(
     payload: JSON.parse(sent.payload),
     webhook: { id: 'wh_abcdefghij', tenantId: 'default', name: 'orders' },
     configs,
-    secrets: [secret],
+    secrets: secrets.map((key) => new Secret(key)),
     ...of,
   };
 }

@@ -1,5 +1,5 @@
 import { createPublicKey, verify } from 'node:crypto';
-import { createSecret } from '@posthorn/core';
+import { createSecret, Secret } from '@posthorn/core';
 import { Webhook } from 'standardwebhooks';
 import { Webhook as Svix } from 'svix';
 import { describe, expect, test } from 'vitest';
@@ -25,7 +25,7 @@ describe('the vectors of Standard Webhooks', () => {
       'v1,rAvfW3dJ/X/qxhsaXPOyyCGmRKsaKWcsNccKXlIktD0=',
     ],
   ])('%s', (key, id, timestamp, body, signature) => {
-    expect(signatureOf([key], id, timestamp, Buffer.from(body))).toBe(signature);
+    expect(signatureOf([new Secret(key)], id, timestamp, Buffer.from(body))).toBe(signature);
   });
 });
 

@@ -5,16 +5,14 @@ import { gather } from './gather.js';
 import type { Ids } from './ids.js';
 import type { Announcer, DeliveryFacts } from './lifecycle.js';
 import type { Attempt } from './models.js';
-import type { Channel, Claim, DeliveryStore, Settlement } from './ports.js';
-import { attemptRecord, ClaimedMessage, type Sending, send } from './send.js';
+import type { Claim, DeliveryStore, Settlement } from './ports.js';
+import { attemptRecord, type BoundClaim, type Sending, type SendOptions, send } from './send.js';
 import { failed, type Verdict } from './verdict.js';
 
-export interface DelivererOptions {
+export interface DelivererOptions extends SendOptions {
   readonly deliveries: Pick<DeliveryStore, 'settle'>;
-  readonly channels: ReadonlyMap<string, Channel>;
   readonly retry: RetryPolicy;
   readonly ordering: OrderingPolicy;
-  readonly attemptDeadlineMs: number;
   readonly ids: Ids;
   readonly now: () => number;
   readonly random: () => number;
@@ -54,7 +52,7 @@ const maxSettlements = 500;
 const writeRetries = { retries: 8, minTimeout: 100, maxTimeout: 5_000 };
 
 export function deliverer(options: DelivererOptions): Deliverer {
-  const { deliveries, channels, retry, ordering, attemptDeadlineMs, ids, now, random } = options;
+  const { deliveries, retry, ordering, ids, now, random } = options;
   const { announcer, onRetry, disable } = options;
 
   // Patient, so that the results of one turn of the event loop are one write.
@@ -117,15 +115,14 @@ export function deliverer(options: DelivererOptions): Deliverer {
         if (next) return record(claim, { next });
         const startedAt = new Date(now());
         const begin = performance.now();
-        const message = new ClaimedMessage(claim, startedAt);
-        sending = send(message, channels.get(claim.binding!.channel), attemptDeadlineMs);
+        sending = send(claim as BoundClaim, startedAt, options);
         const verdict = await sending.verdict;
         if (ended === 'lost') return announce(claim, { status: 'lost' }, undefined);
         if (ended === 'released') return record(claim, { next: { status: 'released' } });
         const durationMs = Math.round(performance.now() - begin);
         return record(claim, {
           next: nextOf(claim, verdict),
-          attempt: attemptRecord(ids.attempt(), message, verdict, durationMs),
+          attempt: attemptRecord(ids.attempt(), claim, startedAt, verdict, durationMs),
           ...(verdict.outcome === 'gone' && { gone: verdict.message }),
         });
       }

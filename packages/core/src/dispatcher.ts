@@ -73,6 +73,14 @@ export interface Dispatcher<Tx = never, Catalog extends EventCatalog | undefined
   off<Name extends keyof Lifecycle>(name: Name, listener: Lifecycle[Name]): this;
 }
 
+function warnOfClearSecrets(): void {
+  process.emitWarning('signing secrets and secret configs rest in the storage in the clear', {
+    type: 'PosthornWarning',
+    code: 'POSTHORN_CLEAR_SECRETS',
+    detail: 'createDispatcher({ encryption: { keys: [{ id, key }] } }) encrypts them; see docs/security.md',
+  });
+}
+
 /** Puts the engine together. Throws `invalid_option`. Nothing is delivered until `start` or `drain`. */
 export function createDispatcher<Tx = never, const Catalog extends EventCatalog | undefined = undefined>(
   options: DispatcherOptions<Tx, Catalog>,
@@ -108,6 +116,7 @@ export function createDispatcher<Tx = never, const Catalog extends EventCatalog 
     onWaiting: wake,
     onUncommitted: () => setTimeout(wake, soonMs).unref(),
   });
+  let hasWarned = settings.secrets.areSealed || storage.losesEverythingOnExit;
   const retention = new Retention(storage.log, settings.retentionMs, announcer);
   const { disable, ...publicWebhooks } = webhooks;
 
@@ -160,6 +169,8 @@ export function createDispatcher<Tx = never, const Catalog extends EventCatalog 
     },
 
     start() {
+      if (!hasWarned) warnOfClearSecrets();
+      hasWarned = true;
       worker.start();
       hints.start();
       retention.start();

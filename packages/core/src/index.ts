@@ -36,12 +36,16 @@ export {
 export { createIds, deliveryId, firstEventId, type Ids, type IdsOptions, parseDeliveryId } from './ids.js';
 export type { DeliveryFacts, Lifecycle } from './lifecycle.js';
 export type { Deliveries, Events } from './log.js';
+export { mask, Secret } from './mask.js';
 export { matches, matchKeys, parseEventType, parsePattern } from './match.js';
 export * from './models.js';
 export type { DispatcherOptions } from './options.js';
 export { type RawJson, rawJson } from './payload.js';
 export type * from './ports.js';
+export { redact } from './redact.js';
 export type { Sample, TestResult } from './sample.js';
+export { type SecretPath, secretTexts } from './secret-paths.js';
 export { createSecret, type ParsedSecret, parseSecret, type SecretKind } from './secrets.js';
+export type { EncryptionKey, EncryptionOptions } from './vault.js';
 export { delivered, failed, gone, type Report, rejected, type Verdict } from './verdict.js';
 export type { RotateOptions, WebhookListOptions, Webhooks } from './webhooks.js';

@@ -13,6 +13,8 @@ import { type Duration, maxTimerMs, toMs } from './duration.js';
 import { kindOf, PosthornError } from './errors.js';
 import { createIds, type Ids } from './ids.js';
 import type { Channel, Notifier, Storage } from './ports.js';
+import { createVault, type EncryptionOptions } from './vault.js';
+import { type WebhookSecrets, webhookSecrets } from './webhook-secrets.js';
 
 export interface DispatcherOptions<
   Tx = never,
@@ -47,6 +49,8 @@ export interface DispatcherOptions<
   readonly retention?: Duration;
   /** Tells workers of other processes when there is work, and this one's. Default: none; the poll finds it. */
   readonly notifier?: Notifier;
+  /** Encrypts signing secrets and secret configs at rest. Default: they rest in the clear. */
+  readonly encryption?: EncryptionOptions;
   /** For tests: where ids come from. Default: the system's random source. */
   readonly ids?: Ids;
   /** For tests: the process's clock, in milliseconds since 1970. Default `Date.now`. */
@@ -76,7 +80,7 @@ const kinds = {
 } as const;
 
 const known = [
-  ...(['storage', 'channels', 'retry', 'ordering'] as const),
+  ...(['storage', 'channels', 'retry', 'ordering', 'encryption'] as const),
   ...(['attemptDeadline', 'lease', 'pollInterval', 'retention'] as const),
   ...(Object.keys(kinds) as (keyof typeof kinds)[]),
   ...(Object.keys(numbers.shape) as (keyof typeof numbers.shape)[]),
@@ -91,6 +95,7 @@ export interface Settings extends z.infer<typeof numbers> {
   readonly leaseMs: number;
   readonly pollMs: number;
   readonly retentionMs: number;
+  readonly secrets: WebhookSecrets;
   readonly ids: Ids;
   readonly now: () => number;
   readonly random: () => number;
@@ -109,9 +114,11 @@ export function settingsOf(options: DispatcherOptions<never>): Settings {
   }
   const attemptDeadlineMs = positive(attemptDeadline, 'attemptDeadline');
   const { lease = attemptDeadlineMs + 15_000, ids = createIds({ now }), random = Math.random } = options;
+  const channels = channelsByType(options.channels);
   return {
     ...parse(numbers, options, 'invalid_option', 'options'),
-    channels: channelsByType(options.channels),
+    channels,
+    secrets: webhookSecrets(createVault(options.encryption), channels),
     retry: retryPolicy(options.retry),
     ordering: orderingPolicy(options.ordering),
     attemptDeadlineMs,

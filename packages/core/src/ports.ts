@@ -1,6 +1,8 @@
 import type { StandardSchemaV1 } from '@standard-schema/spec';
 import type { Next } from './decide.js';
+import type { Secret } from './mask.js';
 import type { Attempt, ChannelBinding, Delivery, DeliveryStatus, Event, Webhook } from './models.js';
+import type { SecretPath } from './secret-paths.js';
 import type { Verdict } from './verdict.js';
 
 /*
@@ -12,6 +14,8 @@ import type { Verdict } from './verdict.js';
  */
 
 export interface Storage<Tx = never> {
+  /** Says that nothing rests anywhere when the process has ended: there is nothing to encrypt. Default false. */
+  readonly losesEverythingOnExit?: boolean;
   readonly webhooks: WebhookStore<Tx>;
   readonly deliveries: DeliveryStore<Tx>;
   readonly log: DeliveryLog;
@@ -32,7 +36,7 @@ export interface PageQuery {
   readonly cursor?: string;
 }
 
-/** A key that signs what a webhook receives: `whsec_…` (HMAC) or `whsk_…` (ed25519). */
+/** A key that signs what a webhook receives: `whsec_…` (HMAC) or `whsk_…` (ed25519), sealed where there are keys. */
 export interface SigningSecret {
   readonly key: string;
   /** Signs until then; null for the present one, which comes first. */
@@ -63,15 +67,22 @@ export interface WebhookStore<Tx = never> {
   get(tenantId: string, webhookId: string): Promise<WebhookRecord | undefined>;
   list(tenantId: string, filter: WebhookFilter): Promise<Page<WebhookRecord>>;
   /**
+   * Webhooks of all tenants, in any order that a cursor can go on in; one that is there from the first page to the last
+   * is on one of them. For the engine's own upkeep; no call of a tenant leads here.
+   */
+  all(query: PageQuery): Promise<Page<WebhookRecord>>;
+  /**
    * Writes the given fields where the stored version is `version`, and adds one to it; resolves to undefined, and
    * writes nothing, where it is another or there is no such webhook. `updatedAt` moves if a field other than
-   * `secrets` is given. Pending deliveries follow at once: a paused webhook's wait, a binding's use its new configs.
+   * `secrets` is given, unless `isUpkeep` says that nobody has changed anything. Pending deliveries follow at once: a
+   * paused webhook's wait, a binding's use its new configs.
    */
   update(
     tenantId: string,
     webhookId: string,
     version: number,
     change: WebhookChange,
+    options?: { readonly isUpkeep?: boolean },
   ): Promise<WebhookRecord | undefined>;
   /** Cancels what is not finished; what happened stays on record. False where there is no such webhook. */
   delete(tenantId: string, webhookId: string): Promise<boolean>;
@@ -213,7 +224,7 @@ export interface Message<Configs = unknown> {
   /** What the binding holds, as the channel's own schema left it. */
   readonly configs: Configs;
   /** The webhook's signing keys that hold now, newest first. */
-  readonly secrets: readonly string[];
+  readonly secrets: readonly Secret[];
 }
 
 /** A way to reach someone. Twenty-five lines make one: see docs/writing-a-channel.md. */
@@ -222,6 +233,11 @@ export interface Channel<Configs = unknown> {
   readonly type: string;
   /** Checks a binding's configs when its webhook is saved; what it returns is stored. It may ask the network. */
   readonly config: StandardSchemaV1<unknown, Configs>;
+  /**
+   * What in its configs is secret: encrypted at rest where the dispatcher has keys, masked wherever configs are read,
+   * and cut from what an answer or an error repeats. Default: nothing.
+   */
+  readonly secretPaths?: readonly SecretPath[];
   /**
    * Tries once, and says how it went. `signal` aborts at the deadline, when the lease is lost, and at the end of a
    * stop's grace time; whatever is said after that is not heard. What it throws counts as `failed`.

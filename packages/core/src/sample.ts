@@ -2,8 +2,9 @@ import { deliveryId, type Ids } from './ids.js';
 import { parseEventType } from './match.js';
 import { type PayloadLimits, payloadText } from './payload.js';
 import type { Channel, WebhookRecord } from './ports.js';
-import { ClaimedMessage, send } from './send.js';
+import { send } from './send.js';
 import type { Verdict } from './verdict.js';
+import type { WebhookSecrets } from './webhook-secrets.js';
 
 /** What a sample is called; it need not be in a catalog. */
 export const sampleType = 'webhook.test';
@@ -25,6 +26,7 @@ export interface TestResult {
 
 export interface SampleOptions {
   readonly channels: ReadonlyMap<string, Channel>;
+  readonly secrets: WebhookSecrets;
   readonly limits: PayloadLimits;
   readonly attemptDeadlineMs: number;
   readonly ids: Ids;
@@ -35,7 +37,7 @@ export interface SampleOptions {
 export function sendSample(
   { channels: bindings, ...webhook }: WebhookRecord,
   { type = sampleType, payload = { test: true } }: Sample,
-  { channels, limits, attemptDeadlineMs, ids, now }: SampleOptions,
+  { channels, secrets, limits, attemptDeadlineMs, ids, now }: SampleOptions,
 ): Promise<readonly TestResult[]> {
   const startedAt = new Date(now());
   const event = {
@@ -57,8 +59,8 @@ export function sendSample(
         attempt: 1,
         attemptsBefore: 0,
       };
-      const message = new ClaimedMessage({ ...claim, event, webhook, binding }, startedAt);
-      const { verdict } = send(message, channels.get(binding.channel), attemptDeadlineMs);
+      const sample = { ...claim, event, webhook, binding };
+      const { verdict } = send(sample, startedAt, { channels, secrets, attemptDeadlineMs });
       return { bindingId: binding.id, channel: binding.channel, verdict: await verdict };
     }),
   );

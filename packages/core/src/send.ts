@@ -1,36 +1,66 @@
 import { getEventListeners } from 'node:events';
+import { inspect } from 'node:util';
 import { maxTimerMs } from './duration.js';
 import { kindOf } from './errors.js';
-import { type Attempt, type Event, failureKindSchema, outcomeSchema } from './models.js';
+import type { Secret } from './mask.js';
+import { type Attempt, type ChannelBinding, type Event, failureKindSchema, outcomeSchema } from './models.js';
 import type { Channel, Claim, Message } from './ports.js';
+import { minSecretLength, redact } from './redact.js';
 import { failed, type Verdict } from './verdict.js';
+import type { WebhookSecrets } from './webhook-secrets.js';
 
 /** How much of a receiver's answer, and of an error's message, is kept. */
 const maxResponse = 16 * 1024;
 const maxMessage = 1024;
 
-/** What a channel gets of a claim. */
-export class ClaimedMessage implements Message {
+export interface SendOptions {
+  readonly channels: ReadonlyMap<string, Channel>;
+  readonly secrets: WebhookSecrets;
+  /** Where a channel has none of its own. */
+  readonly attemptDeadlineMs: number;
+}
+
+/** A claim whose webhook still has the binding. */
+export type BoundClaim = Claim & { readonly binding: ChannelBinding };
+
+/** What a channel gets of a claim. Printed or written as JSON, it shows nothing secret. */
+class ClaimedMessage implements Message {
   readonly deliveryId: string;
   readonly attempt: number;
   readonly startedAt: Date;
   readonly event: Event;
   readonly webhook: Message['webhook'];
   readonly configs: unknown;
-  readonly secrets: readonly string[];
+  readonly secrets: readonly Secret[];
+  readonly #readable: () => unknown;
   #payload: { readonly parsed: unknown } | undefined;
 
-  constructor({ deliveryId, attempt, event, webhook, binding }: Claim, startedAt: Date) {
-    const { id, tenantId, name, secrets } = webhook;
+  /** Throws `secret_unreadable`. */
+  constructor(
+    { deliveryId, attempt, event, webhook, binding }: BoundClaim,
+    startedAt: Date,
+    secrets: WebhookSecrets,
+  ) {
+    const { id, tenantId, name } = webhook;
     this.deliveryId = deliveryId;
     this.attempt = attempt;
     this.startedAt = startedAt;
     this.event = event;
     this.webhook = { id, tenantId, name };
-    this.configs = binding?.configs;
+    this.configs = secrets.openConfigs(webhook, binding);
     this.secrets = secrets
+      .openAll(webhook, webhook.secrets)
       .filter(({ expiresAt }) => expiresAt === null || expiresAt > startedAt)
-      .map(({ key }) => key);
+      .map(({ secret }) => secret);
+    this.#readable = () => ({ ...this, configs: secrets.maskConfigs(binding.channel, this.configs) });
+  }
+
+  toJSON(): unknown {
+    return this.#readable();
+  }
+
+  [inspect.custom](): unknown {
+    return this.#readable();
   }
 
   /** Parsed when it is asked for: the HTTP channel never does. */
@@ -58,10 +88,22 @@ function giveBack(controller: AbortController): void {
 }
 
 /**
- * Hands the message to its channel. Ends at the deadline at the latest, whether the channel heeds the signal or not.
+ * Hands a claim to its channel. Ends at the deadline at the latest, whether the channel heeds the signal or not.
  */
-export function send(message: Message, channel: Channel | undefined, attemptDeadlineMs: number): Sending {
+export function send(
+  claim: BoundClaim,
+  startedAt: Date,
+  { channels, secrets, attemptDeadlineMs }: SendOptions,
+): Sending {
+  const channel = channels.get(claim.binding.channel);
   if (!channel) return notSent(failed('config', 'no channel of this type is registered in this process'));
+  let message: Message;
+  try {
+    message = new ClaimedMessage(claim, startedAt, secrets);
+  } catch (error) {
+    // Nothing is ever sent without its signature, or with a secret that cannot be read.
+    return notSent(failed('config', (error as Error).message));
+  }
   let deadlineMs: number;
   try {
     deadlineMs = channel.deadlineMs?.(message.configs) ?? attemptDeadlineMs;
@@ -87,7 +129,7 @@ export function send(message: Message, channel: Channel | undefined, attemptDead
     };
     const timer = setTimeout(() => end(failed('timeout', `no result within ${deadlineMs} ms`)), deadlineMs);
     void said(channel, message, controller.signal).then((theirs) => {
-      settle(theirs);
+      settle(withoutSecrets(theirs, () => secretsOf(message, channel, secrets)));
       if (channel.letsGoOfSignal) giveBack(controller);
     });
   });
@@ -129,6 +171,26 @@ function checked(verdict: Verdict): Verdict {
     : verdict;
 }
 
+/** Nothing that is secret goes on record, whoever repeats it: a receiver that echoes, or a channel that throws. */
+function withoutSecrets(verdict: Verdict, secretTexts: () => readonly string[]): Verdict {
+  const { response = '' } = verdict;
+  const message = verdict.outcome === 'delivered' ? '' : verdict.message;
+  if (response.length < minSecretLength && message.length < minSecretLength) return verdict;
+  const texts = secretTexts();
+  if (texts.length === 0) return verdict;
+  return {
+    ...verdict,
+    ...(response !== '' && { response: redact(response, texts) }),
+    ...(message !== '' && { message: redact(message, texts) }),
+  };
+}
+
+const secretsOf = (message: Message, { type }: Channel, secrets: WebhookSecrets): readonly string[] => [
+  // Without its prefix a key is as good as with it.
+  ...message.secrets.map((secret) => secret.reveal().replace(/^whs[a-z]+_/, '')),
+  ...secrets.textsIn(type, message.configs),
+];
+
 /** The beginning of `text`, without half a character at its end: no database takes a lone surrogate. */
 function cut(text: string, length: number): string {
   if (text.length <= length) return text;
@@ -141,13 +203,19 @@ const outcomes: ReadonlySet<unknown> = new Set(outcomeSchema.options);
 const kinds: ReadonlySet<unknown> = new Set(failureKindSchema.options);
 
 /** The record of an attempt. */
-export function attemptRecord(id: string, message: Message, verdict: Verdict, durationMs: number): Attempt {
+export function attemptRecord(
+  id: string,
+  { deliveryId, attempt }: Claim,
+  startedAt: Date,
+  verdict: Verdict,
+  durationMs: number,
+): Attempt {
   const isDelivered = verdict.outcome === 'delivered';
   return {
     id,
-    deliveryId: message.deliveryId,
-    number: message.attempt,
-    startedAt: message.startedAt,
+    deliveryId,
+    number: attempt,
+    startedAt,
     durationMs,
     outcome: verdict.outcome,
     kind: isDelivered ? null : verdict.kind,

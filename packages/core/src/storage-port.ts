@@ -2,7 +2,7 @@ import { isPosthornError, kindOf, PosthornError } from './errors.js';
 import type { Storage } from './ports.js';
 
 const methods = {
-  webhooks: ['create', 'get', 'list', 'update', 'delete'],
+  webhooks: ['create', 'get', 'list', 'all', 'update', 'delete'],
   deliveries: ['publish', 'claim', 'renew', 'settle'],
   log: ['events', 'deliveries', 'attempts', 'setStatus', 'prune'],
 } as const;
@@ -34,5 +34,6 @@ export function usableStorage<Tx>(storage: Storage<Tx>): Storage<Tx> {
       };
     }
   }
-  return usable as unknown as Storage<Tx>;
+  const losesEverythingOnExit = storage.losesEverythingOnExit === true;
+  return { ...usable, losesEverythingOnExit } as unknown as Storage<Tx>;
 }

@@ -7,6 +7,7 @@ import { invalidWebhook, PosthornError } from './errors.js';
 import type { Announcer } from './lifecycle.js';
 import { matchKeys } from './match.js';
 import {
+  type ChannelBinding,
   defaultTenant,
   type TenantOption,
   type Webhook,
@@ -57,6 +58,11 @@ export interface Webhooks {
   revealSecret(webhookId: string, options?: TenantOption): Promise<string>;
   /** Puts a new secret in the old one's place and returns it; `too_many_secrets` while ten old ones still sign. */
   rotateSecret(webhookId: string, options?: RotateOptions): Promise<string>;
+  /**
+   * Encrypts anew, by the first of `encryption.keys`, what rests in the clear or by an older key, for all tenants, while
+   * everything goes on. Resolves to how many webhooks were written. Afterwards, the older keys are of no more use.
+   */
+  reencrypt(): Promise<number>;
   /** Sends a sample to each channel at once and says how it went. Not stored, not retried; also while paused. */
   test(webhookId: string, options?: TenantOption & Sample): Promise<readonly TestResult[]>;
 }
@@ -79,7 +85,7 @@ export interface ManagedWebhooks extends Webhooks {
 }
 
 export function managedWebhooks<Tx>(context: WebhooksOptions<Tx>): ManagedWebhooks {
-  const { store, channels, catalog, ids, now, announcer, wake } = context;
+  const { store, channels, catalog, secrets, ids, now, announcer, wake } = context;
 
   async function find(webhookId: string, tenantId = defaultTenant): Promise<WebhookRecord> {
     const record = await store.get(tenantId, webhookId);
@@ -102,6 +108,26 @@ export function managedWebhooks<Tx>(context: WebhooksOptions<Tx>): ManagedWebhoo
     }
   }
 
+  /** Whether there was anything to seal anew; reads again where somebody else was faster. */
+  async function reseal(webhookId: string, tenantId: string): Promise<boolean> {
+    for (;;) {
+      const record = await store.get(tenantId, webhookId);
+      const change = record && secrets.resealed(record);
+      if (!change) return false;
+      if (await store.update(tenantId, webhookId, record.version, change, { isUpkeep: true })) return true;
+    }
+  }
+
+  /** Bindings as they are stored: checked by their channels, and what is secret in them sealed. */
+  async function sealedBindings(
+    owner: Pick<Webhook, 'id' | 'tenantId'>,
+    given: readonly ChannelBinding[],
+    present: readonly ChannelBinding[],
+  ): Promise<ChannelBinding[]> {
+    const checked = await bindingsIn(secrets.unmask(owner, given, present), channels);
+    return secrets.sealConfigs(owner, checked, present);
+  }
+
   return {
     async create(input) {
       const {
@@ -111,21 +137,21 @@ export function managedWebhooks<Tx>(context: WebhooksOptions<Tx>): ManagedWebhoo
       } = parse(webhookInputSchema, input, 'invalid_webhook', 'webhook');
       parseSecret(secret);
       checkNames(rest.eventTypes, catalog);
-      const bound = await bindingsIn(rest.channels, channels);
+      const owner = { id, tenantId: rest.tenantId };
       const record = await store.create({
         ...rest,
         id,
-        channels: bound.map((binding) => ({ id: ids.binding(), ...binding })),
-        secrets: [{ key: secret, expiresAt: null }],
+        channels: await sealedBindings(owner, identified(rest.channels, [], ids), []),
+        secrets: [{ key: secrets.seal(owner, secret), expiresAt: null }],
       });
-      const webhook = withoutSecrets(record);
+      const webhook = secrets.readable(record);
       announcer.announce('webhook:created', () => webhook);
       return webhook;
     },
 
     async get(webhookId, options) {
       const { tenantId } = optionsOf(options, ['tenantId'], 'webhooks.get');
-      return withoutSecrets(await find(webhookId, tenantId));
+      return secrets.readable(await find(webhookId, tenantId));
     },
 
     async list(options) {
@@ -136,22 +162,23 @@ export function managedWebhooks<Tx>(context: WebhooksOptions<Tx>): ManagedWebhoo
         ...(eventType !== undefined && { keys: matchKeys(eventType) }),
         ...(filter.isActive !== undefined && { isActive: filter.isActive }),
       });
-      return { ...page, items: page.items.map(withoutSecrets) };
+      return { ...page, items: page.items.map(secrets.readable) };
     },
 
     async update(webhookId, patch, options) {
       const { tenantId, version } = optionsOf(options, ['tenantId', 'version'], 'webhooks.update');
       const given = parse(webhookPatchSchema, patch, 'invalid_webhook', 'webhook');
       if (given.eventTypes) checkNames(given.eventTypes, catalog);
-      const bound = given.channels && (await bindingsIn(given.channels, channels));
-      const { record, isChanged } = await change(webhookId, tenantId, (present) => {
+      const { record, isChanged } = await change(webhookId, tenantId, async (present) => {
         if (version !== undefined && version !== present.version) {
           throw new PosthornError(
             'conflict',
             `webhook has version ${present.version} by now, not ${version}`,
           );
         }
-        const wanted = { ...given, ...(bound && { channels: identified(bound, present.channels, ids) }) };
+        const named = given.channels && identified(given.channels, present.channels, ids);
+        const bound = named && (await sealedBindings(present, named, present.channels));
+        const wanted = { ...given, ...(bound && { channels: bound }) };
         return Object.fromEntries(
           Object.entries(wanted).filter(
             ([field, value]) =>
@@ -159,7 +186,7 @@ export function managedWebhooks<Tx>(context: WebhooksOptions<Tx>): ManagedWebhoo
           ),
         );
       });
-      const webhook = withoutSecrets(record);
+      const webhook = secrets.readable(record);
       if (isChanged) {
         announcer.announce('webhook:updated', () => webhook);
         wake();
@@ -176,8 +203,8 @@ export function managedWebhooks<Tx>(context: WebhooksOptions<Tx>): ManagedWebhoo
 
     async revealSecret(webhookId, options) {
       const { tenantId } = optionsOf(options, ['tenantId'], 'webhooks.revealSecret');
-      const { secrets } = await find(webhookId, tenantId);
-      return secrets[0]!.key;
+      const record = await find(webhookId, tenantId);
+      return secrets.open(record, record.secrets[0]!.key);
     },
 
     async rotateSecret(webhookId, options) {
@@ -193,19 +220,31 @@ export function managedWebhooks<Tx>(context: WebhooksOptions<Tx>): ManagedWebhoo
       if (overlapMs > maxOverlapMs)
         throw new PosthornError('invalid_option', 'overlap must be at most 365 days');
       const expiresAt = new Date(now() + overlapMs);
-      await change(webhookId, tenantId, ({ secrets }) => {
-        const old = secrets
+      await change(webhookId, tenantId, (record) => {
+        const old = record.secrets
           .map(({ key, expiresAt: end }) => ({ key, expiresAt: end ?? expiresAt }))
-          .filter(({ key, expiresAt: end }) => end.getTime() > now() && key !== secret);
+          .filter(({ expiresAt: end }) => end.getTime() > now())
+          .filter(({ key }) => secrets.open(record, key) !== secret);
         if (old.length > maxOldSecrets) {
           throw new PosthornError(
             'too_many_secrets',
             `${maxOldSecrets} old secrets still sign; wait until one expires`,
           );
         }
-        return { secrets: [{ key: secret, expiresAt: null }, ...old] };
+        return { secrets: [{ key: secrets.seal(record, secret), expiresAt: null }, ...old] };
       });
       return secret;
+    },
+
+    async reencrypt() {
+      if (!secrets.areSealed) throw new PosthornError('invalid_option', 'reencrypt needs encryption.keys');
+      let written = 0;
+      for (let cursor: string | undefined; ; ) {
+        const page = await store.all({ limit: 100, ...(cursor !== undefined && { cursor }) });
+        for (const { id, tenantId } of page.items) if (await reseal(id, tenantId)) written++;
+        if (page.nextCursor === null) return written;
+        cursor = page.nextCursor;
+      }
     },
 
     async test(webhookId, options) {
@@ -220,13 +259,9 @@ export function managedWebhooks<Tx>(context: WebhooksOptions<Tx>): ManagedWebhoo
         isActive ? { isActive: false } : {},
       );
       if (isChanged)
-        announcer.announce('webhook:disabled', () => ({ webhook: withoutSecrets(record), reason }));
+        announcer.announce('webhook:disabled', () => ({ webhook: secrets.readable(record), reason }));
     },
   };
-}
-
-function withoutSecrets({ secrets, ...webhook }: WebhookRecord): Webhook {
-  return webhook;
 }
 
 /** With a catalog, a name that nothing can ever be dispatched under is a mistake. */

@@ -272,7 +272,7 @@ describe('secrets', () => {
     const signing = async () => {
       await dispatcher.dispatch('a', 1);
       await dispatcher.drain();
-      return channel.deliveries.at(-1)?.message.secrets;
+      return channel.deliveries.at(-1)?.message.secrets.map((secret) => secret.reveal());
     };
     expect(await signing()).toEqual([fresh, old]);
     await dispatcher.advance('2h');

@@ -98,12 +98,22 @@ export function webhookTable(hooks: WebhookHooks): WebhookTable {
       );
     },
 
-    async update(tenantId, webhookId, version, change) {
+    async all(query) {
+      const all = [...tenants.values()].flatMap(({ byId }) => [...byId.values()]);
+      return pageOf(
+        all.sort((one, other) => other.order - one.order),
+        query,
+        (entry) => entry.order,
+        (entry) => handedOut(entry.record),
+      );
+    },
+
+    async update(tenantId, webhookId, version, change, { isUpkeep = false } = {}) {
       const entry = find(tenantId, webhookId);
       if (!entry || entry.record.version !== version) return undefined;
       const tenant = tenantOf(tenantId);
       const { createdAt, updatedAt } = entry.record;
-      const isSeen = Object.keys(change).some((field) => field !== 'secrets');
+      const isSeen = !isUpkeep && Object.keys(change).some((field) => field !== 'secrets');
       removeFromIndex(tenant, entry);
       entry.record = stored(
         { ...entry.record, ...change },

@@ -61,6 +61,10 @@ export function webhookStore(db: Database): WebhookStore<Transaction> {
       and ($3::boolean is null or w.is_active = $3::boolean)
       and ($4::json is null or w.event_types && array(select json_array_elements_text($4::json)))
     order by w.position desc limit $5::integer`);
+  const all = db.statement(`
+    select ${recordColumns} from $.webhooks w
+    where $1::text is null or w.id > $1::text
+    order by w.id limit $2::integer`);
   const remove = db.statement(
     `with gone as (
       delete from $.webhooks where id = $1::text and tenant_id = $2::text returning id
@@ -102,9 +106,15 @@ export function webhookStore(db: Database): WebhookStore<Transaction> {
       return { items: shown.map(recordOf), nextCursor: rows.length > limit ? shown.at(-1)!.position : null };
     },
 
-    async update(tenantId, webhookId, version, change) {
+    async all({ limit, cursor }) {
+      const rows = await db.run(all, [cursor ?? null, limit + 1]);
+      const items = rows.slice(0, limit).map(recordOf);
+      return { items, nextCursor: rows.length > limit ? items.at(-1)!.id : null };
+    },
+
+    async update(tenantId, webhookId, version, change, { isUpkeep = false } = {}) {
       const { name, eventTypes, channels, secrets, isActive } = change;
-      const isSeen = Object.keys(change).some((field) => field !== 'secrets');
+      const isSeen = !isUpkeep && Object.keys(change).some((field) => field !== 'secrets');
       const [row] = await db.run(update, [
         webhookId,
         tenantId,

@@ -108,7 +108,7 @@ const flaws: Readonly<Record<string, [Partial<Channel<SampleConfigs>>, string]>>
   'writes to the message': [
     sending((message, signal) => {
       Reflect.set(message.event, 'type', message.event.type.toUpperCase());
-      (message.secrets as string[]).length = 0;
+      (message.secrets as unknown[]).length = 0;
       return send(message, signal);
     }),
     'a message is not changed by sending it',
@@ -120,17 +120,13 @@ const flaws: Readonly<Record<string, [Partial<Channel<SampleConfigs>>, string]>>
     }),
     'of an endless answer 16 KiB are kept at most',
   ],
-  'quotes its signing keys': [
-    sending(async (message, signal) => ({ ...(await send(message, signal)), response: message.secrets[1]! })),
-    'no verdict tells a secret, even if the receiver quotes all that it received',
-  ],
   'lets its token be quoted': [
     sending((message, signal) =>
       fetch(message.configs.url, { method: 'POST', headers: { 'x-token': message.configs.token! }, signal })
         .then((answer) => answer.text())
         .then((response) => delivered({ response })),
     ),
-    'no verdict tells a secret, even if the receiver quotes all that it received',
+    'no verdict tells a secret that the engine does not cut from it, even if the receiver quotes all that it received',
   ],
   'is deaf to the signal': [
     sending((message) => send(message, new AbortController().signal)),

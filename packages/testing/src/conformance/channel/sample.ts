@@ -6,6 +6,7 @@ import {
   failureKindSchema,
   type Message,
   outcomeSchema,
+  Secret,
   type Verdict,
 } from '@posthorn/core';
 import { ok } from '../assertions.js';
@@ -35,7 +36,7 @@ export function newMessage(configs: unknown, payload = '{"orderId":"o1"}'): Mess
     payload: JSON.parse(payload),
     webhook: { id: ids.webhook(), tenantId, name: 'Orders' },
     configs,
-    secrets: [createSecret(), createSecret()],
+    secrets: [new Secret(createSecret()), new Secret(createSecret())],
   };
 }
 

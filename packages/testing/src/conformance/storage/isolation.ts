@@ -34,7 +34,10 @@ interface Owned {
 type StrangerCall = (owned: Owned, stranger: string) => Promise<void>;
 
 /** Typed by the ports, so that a new method cannot be forgotten here. */
-const strangerCalls: Record<keyof WebhookStore | Exclude<keyof DeliveryLog, 'prune'>, StrangerCall> = {
+const strangerCalls: Record<
+  Exclude<keyof WebhookStore, 'all'> | Exclude<keyof DeliveryLog, 'prune'>,
+  StrangerCall
+> = {
   async create({ storage, webhook }, tenantId) {
     await rejectsWith('conflict', storage.webhooks.create(newWebhook({ id: webhook.id, tenantId })));
   },

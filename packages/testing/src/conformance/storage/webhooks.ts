@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import type { NewWebhook, WebhookChange } from '@posthorn/core';
+import type { NewWebhook, Storage, WebhookChange, WebhookRecord } from '@posthorn/core';
 import { ok, same } from '../assertions.js';
 import { topic } from '../rule.js';
 import type { StorageRule, StorageUnderTest } from './harness.js';
@@ -40,6 +40,18 @@ const changes: Readonly<Record<string, WebhookChange>> = {
   isActive: { isActive: false },
   secrets: { secrets: [{ key: 'whsec_plJ3nmyCDGBKInavdOK15jslMfKQ9r8GK', expiresAt: null }] },
 };
+
+async function walkAll(storage: Storage, betweenPages?: () => Promise<void>): Promise<WebhookRecord[]> {
+  const seen: WebhookRecord[] = [];
+  for (let cursor: string | undefined; ; ) {
+    const page = await storage.webhooks.all({ limit: 2, ...(cursor !== undefined && { cursor }) });
+    ok(page.items.length <= 2, 'a page holds no more than its limit');
+    seen.push(...page.items);
+    if (page.nextCursor === null) return seen;
+    cursor = page.nextCursor;
+    await betweenPages?.();
+  }
+}
 
 export const webhookRules: readonly StorageRule[] = topic<StorageUnderTest>('webhooks', {
   'create stores every field as given, as version 1': async ({ storage }) => {
@@ -120,6 +132,45 @@ export const webhookRules: readonly StorageRule[] = topic<StorageUnderTest>('web
       if (field === 'secrets') assert.equal(moved, 0, 'secrets alone move nothing');
       else ok(moved >= hourMs && moved < hourMs + minuteMs, `${field} moved updatedAt by ${moved} ms`);
     }
+  },
+
+  'upkeep writes, and counts as a version, and leaves updatedAt': async ({ storage, advance }) => {
+    for (const [field, change] of Object.entries(changes)) {
+      const before = await storage.webhooks.create(newWebhook());
+      await advance(hourMs);
+      const after = await storage.webhooks.update(acme, before.id, 1, change, { isUpkeep: true });
+      same(after, { ...before, ...change, version: 2 }, `upkeep of ${field}`);
+      same(await storage.webhooks.get(acme, before.id), after);
+    }
+  },
+
+  'all tells the webhooks of every tenant, each once, a page at a time': async ({ storage }) => {
+    const before = new Set((await walkAll(storage)).map(({ id }) => id));
+    const made = [];
+    for (const tenantId of [acme, globex, acme, globex, acme]) {
+      made.push(await storage.webhooks.create(newWebhook({ tenantId })));
+    }
+    const after = (await walkAll(storage)).filter(({ id }) => !before.has(id));
+    const byId = (one: WebhookRecord, other: WebhookRecord) => (one.id < other.id ? -1 : 1);
+    same(after.sort(byId), made.sort(byId));
+  },
+
+  'all loses no webhook where others come and go between its pages': async ({ storage }) => {
+    const made = [];
+    for (let i = 0; i < 5; i++) made.push((await storage.webhooks.create(newWebhook())).id);
+    const [goes, ...stay] = made;
+    let isFirst = true;
+    const seen = await walkAll(storage, async () => {
+      if (!isFirst) return;
+      isFirst = false;
+      await storage.webhooks.delete(acme, goes!);
+      await storage.webhooks.create(newWebhook());
+    });
+    const ids = seen.map(({ id }) => id);
+    ok(
+      stay.every((id) => ids.filter((other) => other === id).length === 1),
+      'each that stays is seen once',
+    );
   },
 
   'updatedAt moves where secrets and another field are given': async ({ storage, advance }) => {

@@ -1,25 +1,9 @@
 import { describe, expect, test } from 'vitest';
-import { redact, secretsIn } from '../src/redact.js';
-
-const url = 'https://example.com/hook';
-
-describe('what is secret', () => {
-  test.each<[Record<string, string>, string, string[]]>([
-    [{ 'x-key': 'abc' }, url, ['abc']],
-    [{ authorization: 'Bearer t0ken' }, url, ['Bearer t0ken', 't0ken']],
-    [{ 'x-auth': 'key="one",sig="two"' }, url, ['key="one",sig="two"', 'one', 'two']],
-    [{}, 'https://example.com/services/T0/B0/secret', ['/services/T0/B0/secret']],
-    [{}, 'https://example.com/hook?token=s3cret-s3cret#not-sent', ['/hook?token=s3cret-s3cret']],
-    [{}, 'https://example.com/nineteen-characte', []],
-    [{}, 'not an address', []],
-  ])('of %j and %s', (headers, address, secrets) => {
-    expect(secretsIn(headers, address)).toEqual(secrets);
-  });
-});
+import { redact } from '../src/redact.js';
 
 describe('a text is kept', () => {
   test.each(['', 'ok', 'fine: s3cret-token'])('%j, where it holds no secret', (text) => {
-    expect(redact(text, ['s3cret', 'another-secret'], [])).toBe(text);
+    expect(redact(text, ['s3cret', 'another-secret'])).toBe(text);
   });
 });
 
@@ -47,7 +31,7 @@ describe('a secret is masked', () => {
     ['where the text is nothing else', ['s3cret-token'], 's3cret-token', '***'],
   ])('%s', (_, secrets, text, redacted) => {
     expect(redact(text, secrets)).toBe(redacted);
-    expect(redact(text, [], [...secrets].reverse())).toBe(redacted);
+    expect(redact(text, [...secrets].reverse())).toBe(redacted);
   });
 
   test('unless fewer than eight characters of it are left', () => {

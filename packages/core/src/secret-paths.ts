@@ -1,0 +1,41 @@
+/** The way to a secret within configs, field by field; `*` is each field or item. All text below it is secret. */
+export type SecretPath = readonly string[];
+
+/** The whole of configs, where nobody can say what in them is secret. */
+export const everything: readonly SecretPath[] = [[]];
+
+/** A copy of `configs` in which `change` was called for each secret text, with where it stands, and gave the new one. */
+export function mapSecrets(
+  configs: unknown,
+  paths: readonly SecretPath[],
+  change: (text: string, at: readonly string[]) => string,
+): unknown {
+  return paths.reduce((copy, path) => mapAt(copy, path, [], change), configs);
+}
+
+/** The secret texts in `configs`. */
+export function secretTexts(configs: unknown, paths: readonly SecretPath[]): string[] {
+  const texts: string[] = [];
+  mapSecrets(configs, paths, (text) => {
+    texts.push(text);
+    return text;
+  });
+  return texts;
+}
+
+function mapAt(
+  value: unknown,
+  path: SecretPath,
+  at: readonly string[],
+  change: (text: string, at: readonly string[]) => string,
+): unknown {
+  if (typeof value === 'string') return path.length === 0 ? change(value, at) : value;
+  if (typeof value !== 'object' || value === null) return value;
+  const [wanted = '*', ...rest] = path;
+  const entry = ([key, item]: [string, unknown]): [string, unknown] => [
+    key,
+    wanted === '*' || wanted === key ? mapAt(item, rest, [...at, key], change) : item,
+  ];
+  if (Array.isArray(value)) return Object.entries(value).map((item) => entry(item)[1]);
+  return Object.fromEntries(Object.entries(value).map(entry));
+}

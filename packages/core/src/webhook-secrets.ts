@@ -1,0 +1,190 @@
+import { type Issue, invalidWebhook } from './errors.js';
+import { mask, Secret } from './mask.js';
+import type { ChannelBinding, Webhook } from './models.js';
+import type { Channel, SigningSecret, WebhookChange, WebhookRecord } from './ports.js';
+import { everything, mapSecrets, type SecretPath, secretTexts } from './secret-paths.js';
+import { looksSealed, type Place, type Vault } from './vault.js';
+
+/*
+ * What is secret about a webhook: its signing keys, and what its channels say is secret in their configs. At rest it is
+ * sealed, in what is read it is masked, and it is opened for nothing but sending, `revealSecret` and a change.
+ */
+
+type Owner = Pick<Webhook, 'id' | 'tenantId'>;
+
+/** A signing key, opened. */
+export interface OpenedSecret {
+  readonly secret: Secret;
+  readonly expiresAt: Date | null;
+}
+
+export interface WebhookSecrets {
+  /** Whether they are sealed at rest. */
+  readonly areSealed: boolean;
+  seal(owner: Owner, key: string): string;
+  /** Throws `secret_unreadable`, as all that opens something here. */
+  open(owner: Owner, key: string): string;
+  /** The signing keys, opened once for as long as the storage hands out the same ones. */
+  openAll(owner: Owner, secrets: readonly SigningSecret[]): readonly OpenedSecret[];
+  /** A binding's configs as its channel is to have them, opened once for as long as the binding is the same. */
+  openConfigs(owner: Owner, binding: ChannelBinding): unknown;
+  /** The secret texts in opened configs. */
+  textsIn(channel: string, configs: unknown): readonly string[];
+  /** Configs with nothing secret in them. */
+  maskConfigs(channel: string, configs: unknown): unknown;
+  /** Puts what is stored in the place of each mask. Throws `invalid_webhook` where nothing is. */
+  unmask(
+    owner: Owner,
+    bindings: readonly ChannelBinding[],
+    present: readonly ChannelBinding[],
+  ): ChannelBinding[];
+  /** Seals the configs of bindings; what is stored with the same text stays as it is. */
+  sealConfigs(
+    owner: Owner,
+    bindings: readonly ChannelBinding[],
+    present: readonly ChannelBinding[],
+  ): ChannelBinding[];
+  /** A webhook as its readers see it. */
+  readable(record: WebhookRecord): Webhook;
+  /** What has to be written so that all is sealed by the first key; undefined where it is. */
+  resealed(record: WebhookRecord): Required<Pick<WebhookChange, 'secrets' | 'channels'>> | undefined;
+}
+
+export function webhookSecrets(vault: Vault, channels: ReadonlyMap<string, Channel>): WebhookSecrets {
+  const openedSecrets = new WeakMap<readonly SigningSecret[], readonly OpenedSecret[]>();
+  const openedConfigs = new WeakMap<ChannelBinding, unknown>();
+
+  const signing = ({ id, tenantId }: Owner): Place => ({ tenantId, webhookId: id, purpose: 'signing' });
+  const config = ({ id, tenantId }: Owner, bindingId: string, at: readonly string[]): Place => ({
+    tenantId,
+    webhookId: id,
+    purpose: JSON.stringify([bindingId, ...at]),
+  });
+
+  /** Of a channel that this process does not have, nobody knows what is secret. */
+  const pathsOf = (channel: string): readonly SecretPath[] =>
+    channels.has(channel) ? (channels.get(channel)!.secretPaths ?? []) : everything;
+
+  const maskConfigs = (channel: string, configs: unknown): unknown =>
+    mapSecrets(configs, pathsOf(channel), () => mask);
+
+  /** The secret texts that are stored for this very binding, as they are stored, by where they stand. */
+  function storedFor(
+    { id, channel }: ChannelBinding,
+    present: readonly ChannelBinding[],
+  ): ReadonlyMap<string, string> {
+    const stored = new Map<string, string>();
+    const before = present.find((binding) => binding.id === id && binding.channel === channel);
+    mapSecrets(before?.configs, pathsOf(channel), (text, at) => {
+      stored.set(JSON.stringify(at), text);
+      return text;
+    });
+    return stored;
+  }
+
+  /** What cannot be opened any more is not the same, and is replaced. */
+  function isSame(kept: string, text: string, place: Place): boolean {
+    try {
+      return vault.isCurrent(kept) && vault.open(kept, place) === text;
+    } catch {
+      return false;
+    }
+  }
+
+  return {
+    areSealed: vault.hasKeys,
+    seal: (owner, key) => vault.seal(key, signing(owner)),
+    open: (owner, key) => vault.open(key, signing(owner)),
+
+    openAll(owner, secrets) {
+      const known = openedSecrets.get(secrets);
+      if (known) return known;
+      const all = secrets.map(({ key, expiresAt }) => ({
+        secret: new Secret(vault.open(key, signing(owner))),
+        expiresAt,
+      }));
+      openedSecrets.set(secrets, all);
+      return all;
+    },
+
+    openConfigs(owner, binding) {
+      if (openedConfigs.has(binding)) return openedConfigs.get(binding);
+      const configs = mapSecrets(binding.configs, pathsOf(binding.channel), (text, at) =>
+        vault.open(text, config(owner, binding.id, at)),
+      );
+      openedConfigs.set(binding, configs);
+      return configs;
+    },
+
+    textsIn: (channel, configs) => secretTexts(configs, pathsOf(channel)),
+
+    maskConfigs,
+
+    unmask(owner, bindings, present) {
+      const issues: Issue[] = [];
+      const whole = bindings.map((binding, i) => {
+        const stored = storedFor(binding, present);
+        const configs = mapSecrets(binding.configs, pathsOf(binding.channel), (text, at) => {
+          const path = ['channels', i, 'configs', ...at];
+          if (looksSealed(text)) issues.push({ path, message: 'must not begin like an encrypted value' });
+          if (text !== mask) return text;
+          const kept = stored.get(JSON.stringify(at));
+          if (kept === undefined) {
+            issues.push({
+              path,
+              message: `must be the value itself: ${mask} stands for a stored one, and there is none`,
+            });
+            return text;
+          }
+          return vault.open(kept, config(owner, binding.id, at));
+        });
+        return { ...binding, configs };
+      });
+      if (issues.length > 0) throw invalidWebhook(issues);
+      return whole;
+    },
+
+    sealConfigs(owner, bindings, present) {
+      return bindings.map((binding) => {
+        const stored = storedFor(binding, present);
+        const configs = mapSecrets(binding.configs, pathsOf(binding.channel), (text, at) => {
+          const place = config(owner, binding.id, at);
+          const kept = stored.get(JSON.stringify(at));
+          return kept !== undefined && isSame(kept, text, place) ? kept : vault.seal(text, place);
+        });
+        return { ...binding, configs };
+      });
+    },
+
+    readable({ secrets, ...webhook }) {
+      return {
+        ...webhook,
+        channels: webhook.channels.map((binding) => ({
+          ...binding,
+          configs: maskConfigs(binding.channel, binding.configs),
+        })),
+      };
+    },
+
+    resealed(record) {
+      let isChanged = false;
+      const again = (text: string, place: Place): string => {
+        if (vault.isCurrent(text)) return text;
+        isChanged = true;
+        return vault.seal(vault.open(text, place), place);
+      };
+      const change = {
+        secrets: record.secrets.map((secret) => ({ ...secret, key: again(secret.key, signing(record)) })),
+        channels: record.channels.map((binding) => ({
+          ...binding,
+          configs: mapSecrets(binding.configs, pathsOf(binding.channel), (text, at) =>
+            channels.has(binding.channel) || looksSealed(text)
+              ? again(text, config(record, binding.id, at))
+              : text,
+          ),
+        })),
+      };
+      return isChanged ? change : undefined;
+    },
+  };
+}
