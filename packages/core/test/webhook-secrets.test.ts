@@ -1,0 +1,427 @@
+import { randomBytes } from 'node:crypto';
+import { inspect } from 'node:util';
+import {
+  type Channel,
+  createDispatcher,
+  createSecret,
+  delivered,
+  type EncryptionKey,
+  type Message,
+  type Storage,
+  type WebhookInput,
+} from '@posthorn/core';
+import { memoryStorage } from '@posthorn/storage-memory';
+import { describe, expect, test, vi } from 'vitest';
+import { z } from 'zod';
+
+interface Configs {
+  readonly url: string;
+  readonly headers?: Record<string, string> | undefined;
+}
+
+/** A channel with secrets, that remembers what it was handed. */
+function secretive() {
+  const messages: Message<Configs>[] = [];
+  const channel: Channel<Configs> = {
+    type: 'web',
+    config: z.object({
+      url: z.string(),
+      headers: z.record(z.string(), z.string().max(20, { error: 'must be short' })).optional(),
+    }),
+    secretPaths: [['headers']],
+    async send(message) {
+      messages.push(message);
+      return delivered();
+    },
+  };
+  return { channel, messages };
+}
+
+const keyOf = (id: string): EncryptionKey => ({ id, key: randomBytes(32) });
+const one = keyOf('one');
+const two = keyOf('two');
+
+const headers = { authorization: 'Bearer s3cret', 'x-key': 'another-s3cret' };
+const input: WebhookInput = {
+  name: 'orders',
+  eventTypes: ['*'],
+  channels: [{ channel: 'web', configs: { url: 'https://a', headers } }],
+};
+const withHeaders = (id: string, other: Record<string, string>) => ({
+  channels: [{ id, channel: 'web', configs: { url: 'https://a', headers: other } }],
+});
+
+/** An engine on a storage that may be another's, too. */
+function application(keys: readonly EncryptionKey[] = [one], storage: Storage = memoryStorage()) {
+  const { channel, messages } = secretive();
+  const encryption = keys.length > 0 ? { encryption: { keys } } : {};
+  return { ...createDispatcher({ storage, channels: [channel], ...encryption }), storage, messages };
+}
+
+const atRest = async (storage: Storage) => (await storage.webhooks.all({ limit: 100 })).items;
+
+describe('at rest', () => {
+  test('signing secrets and secret configs are sealed, what is not secret stays readable', async () => {
+    const { webhooks, storage } = application();
+    const secret = createSecret();
+    await webhooks.create({ ...input, secret });
+    const [record] = await atRest(storage);
+    expect(record!.secrets[0]!.key).toMatch(/^enc:v1:one:/);
+    expect(record!.channels[0]!.configs).toEqual({
+      url: 'https://a',
+      headers: { authorization: expect.stringMatching(/^enc:/), 'x-key': expect.stringMatching(/^enc:/) },
+    });
+    expect(JSON.stringify(record)).not.toMatch(/s3cret/);
+    expect(JSON.stringify(record)).not.toContain(secret);
+  });
+
+  test('without keys they rest in the clear, and work', async () => {
+    const { webhooks, storage, dispatch, drain, messages } = application([]);
+    await webhooks.create(input);
+    expect((await atRest(storage))[0]!.channels[0]!.configs).toEqual({ url: 'https://a', headers });
+    await dispatch('a', {});
+    await drain();
+    expect(messages[0]!.configs.headers).toEqual(headers);
+  });
+
+  test('what one webhook has is of no use to another', async () => {
+    const { webhooks, storage, dispatch, drain, deliveries, messages } = application();
+    const webhook = await webhooks.create(input);
+    const victim = (await atRest(storage))[0]!;
+    const thief = await webhooks.create({
+      ...input,
+      tenantId: 'thief',
+      channels: [{ channel: 'web', configs: { url: 'b' } }],
+    });
+    await storage.webhooks.update('thief', thief.id, 1, { secrets: victim.secrets });
+    await storage.webhooks.update('thief', thief.id, 2, { channels: victim.channels });
+    await dispatch('a', {}, { tenantId: 'thief' });
+    await drain();
+    expect(messages).toEqual([]);
+    const { items } = await deliveries.list({ tenantId: 'thief' });
+    const [attempt] = await deliveries.attempts(items[0]!.id, { tenantId: 'thief' });
+    expect(attempt).toMatchObject({ outcome: 'failed', kind: 'config' });
+    await expect(webhooks.revealSecret(thief.id, { tenantId: 'thief' })).rejects.toMatchObject({
+      code: 'secret_unreadable',
+    });
+    expect(await webhooks.revealSecret(webhook.id)).toMatch(/^whsec_/);
+  });
+});
+
+describe('a message', () => {
+  test('brings its channel the opened configs, the same object each time, and secrets to reveal', async () => {
+    const { webhooks, dispatch, drain, messages } = application();
+    const secret = createSecret();
+    await webhooks.create({ ...input, secret });
+    await dispatch('a', 1);
+    await dispatch('a', 2);
+    await drain();
+    expect(messages[0]!.configs).toEqual({ url: 'https://a', headers });
+    expect(messages[1]!.configs).toBe(messages[0]!.configs);
+    expect(messages[0]!.secrets.map((held) => held.reveal())).toEqual([secret]);
+  });
+
+  test('shows nothing secret, however it is printed', async () => {
+    const { webhooks, dispatch, drain, messages } = application();
+    const secret = createSecret();
+    await webhooks.create({ ...input, secret });
+    await dispatch('a', { shown: true });
+    await drain();
+    const [message] = messages;
+    const [held] = message!.secrets;
+    const prints = [
+      inspect(message, { depth: 9 }),
+      JSON.stringify(message),
+      inspect(held),
+      `${held}`,
+      JSON.stringify({ held }),
+    ];
+    for (const print of prints) {
+      expect(print).toContain('***');
+      expect(print).not.toContain(secret);
+      expect(print).not.toMatch(/s3cret/);
+    }
+    expect(JSON.parse(JSON.stringify(message))).toMatchObject({
+      configs: { url: 'https://a' },
+      event: { type: 'a' },
+    });
+  });
+});
+
+describe('a wrong or missing key', () => {
+  test.each<[string, EncryptionKey[]]>([
+    ['missing', [two]],
+    ['another one of the same name', [keyOf('one')]],
+    ['not there at all', []],
+  ])('%s: nothing is sent, the attempt fails by the configuration, and is tried again', async (_, keys) => {
+    const before = application();
+    const webhook = await before.webhooks.create(input);
+    const { dispatch, drain, deliveries, webhooks, messages } = application(keys, before.storage);
+    await dispatch('a', {});
+    await drain();
+    expect(messages).toEqual([]);
+    const { items } = await deliveries.list();
+    expect(items).toMatchObject([{ status: 'pending', attempts: 1 }]);
+    const [attempt] = await deliveries.attempts(items[0]!.id);
+    expect(attempt).toMatchObject({
+      outcome: 'failed',
+      kind: 'config',
+      message: expect.stringContaining('cannot be decrypted'),
+    });
+    const [sample] = await webhooks.test(webhook.id);
+    expect(sample!.verdict).toMatchObject({ outcome: 'failed', kind: 'config' });
+    // What needs no secret goes on.
+    expect(await webhooks.get(webhook.id)).toMatchObject({
+      channels: [{ configs: { headers: { 'x-key': '***' } } }],
+    });
+    await expect(webhooks.revealSecret(webhook.id)).rejects.toMatchObject({ code: 'secret_unreadable' });
+  });
+
+  test('a value that cannot be opened any more can be replaced', async () => {
+    const before = application();
+    const webhook = await before.webhooks.create(input);
+    const { webhooks, dispatch, drain, messages } = application([two], before.storage);
+    await webhooks.update(webhook.id, withHeaders(webhook.channels[0]!.id, { 'x-key': 'new' }));
+    await expect(webhooks.rotateSecret(webhook.id)).rejects.toMatchObject({ code: 'secret_unreadable' });
+    const secret = await webhooks.rotateSecret(webhook.id, { overlap: 0 });
+    await dispatch('a', {});
+    await drain();
+    expect(messages[0]!.configs.headers).toEqual({ 'x-key': 'new' });
+    expect(messages[0]!.secrets.map((held) => held.reveal())).toEqual([secret]);
+  });
+});
+
+describe('reading', () => {
+  test('masks every secret config, in answers and announcements', async () => {
+    const { webhooks, on } = application();
+    const announced: unknown[] = [];
+    on('webhook:created', (webhook) => announced.push(webhook));
+    on('webhook:updated', (webhook) => announced.push(webhook));
+    const created = await webhooks.create(input);
+    const masked = { url: 'https://a', headers: { authorization: '***', 'x-key': '***' } };
+    const updated = await webhooks.update(created.id, { name: 'other' });
+    const { items } = await webhooks.list();
+    for (const webhook of [created, updated, await webhooks.get(created.id), items[0]!, ...announced]) {
+      expect(webhook).toMatchObject({ channels: [{ configs: masked }] });
+      expect(webhook).not.toHaveProperty('secrets');
+    }
+    expect(announced).toHaveLength(2);
+  });
+
+  test('masks all text in configs of a channel that this process does not have', async () => {
+    const { webhooks, storage } = application([]);
+    const { id } = await webhooks.create(input);
+    const elsewhere = createDispatcher({ storage, channels: [] });
+    expect((await elsewhere.webhooks.get(id)).channels[0]!.configs).toEqual({
+      url: '***',
+      headers: { authorization: '***', 'x-key': '***' },
+    });
+  });
+});
+
+describe('the mask, sent back', () => {
+  test('keeps what is stored, and is no change', async () => {
+    const { webhooks, dispatch, drain, messages } = application();
+    const created = await webhooks.create(input);
+    const same = await webhooks.update(created.id, { channels: [...created.channels] });
+    expect(same).toEqual(created);
+    const id = created.channels[0]!.id;
+    const changed = await webhooks.update(
+      created.id,
+      withHeaders(id, { authorization: '***', 'x-new': 'fresh' }),
+    );
+    expect(changed.version).toBe(2);
+    await dispatch('a', {});
+    await drain();
+    expect(messages[0]!.configs.headers).toEqual({ authorization: 'Bearer s3cret', 'x-new': 'fresh' });
+  });
+
+  test('keeps it for a binding without an id, by its place', async () => {
+    const { webhooks, dispatch, drain, messages } = application();
+    const created = await webhooks.create(input);
+    const [{ id: _, ...binding }] = created.channels as [(typeof created.channels)[0]];
+    expect(await webhooks.update(created.id, { channels: [binding] })).toEqual(created);
+    await dispatch('a', {});
+    await drain();
+    expect(messages[0]!.configs.headers).toEqual(headers);
+  });
+
+  test('the same value sent again is no change', async () => {
+    const { webhooks } = application();
+    const created = await webhooks.create(input);
+    expect(await webhooks.update(created.id, withHeaders(created.channels[0]!.id, headers))).toEqual(created);
+  });
+
+  test('is refused where nothing is stored, at its place, and nothing is written', async () => {
+    const { webhooks, storage } = application();
+    const masked = {
+      ...input,
+      ...{ channels: [{ channel: 'web', configs: { url: 'a', headers: { x: '***' } } }] },
+    };
+    const refusal = {
+      code: 'invalid_webhook',
+      issues: [{ path: ['channels', 0, 'configs', 'headers', 'x'] }],
+    };
+    await expect(webhooks.create(masked)).rejects.toMatchObject(refusal);
+    expect(await atRest(storage)).toEqual([]);
+    const created = await webhooks.create(input);
+    const id = created.channels[0]!.id;
+    await expect(webhooks.update(created.id, withHeaders(id, { x: '***' }))).rejects.toMatchObject(refusal);
+    // A binding of its own has nothing stored, though its neighbour has.
+    const second = { channel: 'web', configs: { url: 'b', headers: { 'x-key': '***' } } };
+    await expect(
+      webhooks.update(created.id, { channels: [...created.channels, second] }),
+    ).rejects.toMatchObject({
+      issues: [{ path: ['channels', 1, 'configs', 'headers', 'x-key'] }],
+    });
+    expect(await webhooks.get(created.id)).toEqual(created);
+  });
+
+  test('what is stored is checked again by the channel, not the mask', async () => {
+    const { webhooks, storage } = application();
+    const created = await webhooks.create(input);
+    const strict = {
+      ...secretive().channel,
+      config: z.object({ url: z.string(), headers: z.record(z.string(), z.string().min(9)) }),
+    };
+    const stricter = createDispatcher({ storage, channels: [strict], encryption: { keys: [one] } });
+    expect(await stricter.webhooks.update(created.id, { channels: [...created.channels] })).toEqual(created);
+  });
+});
+
+test('a value that reads like an encrypted one is refused, wherever it would be stored as a secret', async () => {
+  const { webhooks } = application();
+  const value = 'enc:v1:one:AAAA';
+  const channels = [{ channel: 'web', configs: { url: 'a', headers: { x: value } } }];
+  await expect(webhooks.create({ ...input, channels })).rejects.toMatchObject({ code: 'invalid_webhook' });
+  await expect(webhooks.create({ ...input, secret: value })).rejects.toMatchObject({
+    code: 'invalid_secret',
+  });
+});
+
+describe('reencrypt', () => {
+  test('seals all tenants anew by the first key, and then the old one is not needed', async () => {
+    const before = application([]);
+    for (let i = 0; i < 150; i++) await before.webhooks.create({ ...input, tenantId: `t${i % 3}` });
+    const old = application([one], before.storage);
+    expect(await old.webhooks.reencrypt()).toBe(150);
+    const both = application([two, one], before.storage);
+    const fresh = await both.webhooks.create(input);
+    expect(await both.webhooks.reencrypt()).toBe(150);
+    expect(await both.webhooks.reencrypt()).toBe(0);
+    const { dispatch, drain, messages, webhooks } = application([two], before.storage);
+    for (let i = 0; i < 3; i++) await dispatch('a', {}, { tenantId: `t${i}` });
+    await drain();
+    expect(messages).toHaveLength(150);
+    expect(new Set(messages.map(({ configs }) => JSON.stringify(configs.headers)))).toEqual(
+      new Set([JSON.stringify(headers)]),
+    );
+    expect(await webhooks.revealSecret(fresh.id)).toMatch(/^whsec_/);
+    expect(JSON.stringify(await atRest(before.storage))).not.toContain('enc:v1:one');
+  });
+
+  test('leaves updatedAt, and fails no attempt while events go out', async () => {
+    const storage = memoryStorage();
+    const old = application([one, two], storage);
+    const made = await Promise.all(Array.from({ length: 50 }, () => old.webhooks.create(input)));
+    const both = application([two, one], storage);
+    const traffic = (async () => {
+      for (let i = 0; i < 20; i++) {
+        await old.dispatch('a', i);
+        await Promise.all([old.drain(), both.drain()]);
+      }
+    })();
+    expect(await both.webhooks.reencrypt()).toBe(50);
+    await traffic;
+    expect(old.messages.length + both.messages.length).toBe(50 * 20);
+    for (const { id, updatedAt } of made) expect((await both.webhooks.get(id)).updatedAt).toEqual(updatedAt);
+  });
+
+  test('loses no change that is made meanwhile', async () => {
+    const { webhooks, storage } = application([one]);
+    const created = await webhooks.create(input);
+    let isFirst = true;
+    const update: Storage['webhooks']['update'] = async (...args) => {
+      if (isFirst) await webhooks.update(created.id, { name: 'changed meanwhile' });
+      isFirst = false;
+      return storage.webhooks.update(...args);
+    };
+    const both = application([two, one], { ...storage, webhooks: { ...storage.webhooks, update } });
+    await both.webhooks.reencrypt();
+    expect((await both.webhooks.get(created.id)).name).toBe('changed meanwhile');
+    expect((await atRest(storage))[0]!.secrets[0]!.key).toMatch(/^enc:v1:two:/);
+  });
+
+  test('needs keys', async () => {
+    await expect(application([]).webhooks.reencrypt()).rejects.toMatchObject({ code: 'invalid_option' });
+  });
+});
+
+describe('that secrets rest in the clear', () => {
+  const durable = (): Storage => ({ ...memoryStorage(), losesEverythingOnExit: false });
+
+  async function warningsOf(storage: Storage, keys: readonly EncryptionKey[]): Promise<unknown[]> {
+    const warn = vi.spyOn(process, 'emitWarning').mockImplementation(() => {});
+    try {
+      const { start, stop } = application(keys, storage);
+      for (let i = 0; i < 2; i++) {
+        start();
+        await stop();
+      }
+      return warn.mock.calls.map(([, options]) => options);
+    } finally {
+      warn.mockRestore();
+    }
+  }
+
+  test('is said once, at start', async () => {
+    expect(await warningsOf(durable(), [])).toEqual([
+      expect.objectContaining({ code: 'POSTHORN_CLEAR_SECRETS' }),
+    ]);
+  });
+
+  test('is not said where there are keys, or nothing rests', async () => {
+    expect(await warningsOf(durable(), [one])).toEqual([]);
+    expect(await warningsOf(memoryStorage(), [])).toEqual([]);
+  });
+});
+
+describe('what a channel reports', () => {
+  test('is recorded without the secrets it was given, in answers and in errors', async () => {
+    const secret = createSecret();
+    const { channel } = secretive();
+    const tell = (message: Message<Configs>) =>
+      `${message.secrets[0]!.reveal()} ${message.configs.headers!['x-key']} ${secret.slice('whsec_'.length)}`;
+    const telling = {
+      ...channel,
+      send: async (message: Message<Configs>) => delivered({ response: tell(message) }),
+    };
+    const throwing: Channel<Configs> = {
+      ...channel,
+      type: 'throwing',
+      send: async (message) => {
+        throw new Error(tell(message));
+      },
+    };
+    const engine = createDispatcher({
+      storage: memoryStorage(),
+      channels: [telling, throwing],
+      encryption: { keys: [one] },
+    });
+    const configs = { url: 'https://a', headers };
+    const channels = ['web', 'throwing'].map((type) => ({ channel: type, configs }));
+    const { id } = await engine.webhooks.create({ ...input, secret, channels });
+    await engine.dispatch('a', {});
+    await engine.drain();
+    const { items } = await engine.deliveries.list();
+    const attempts = (await Promise.all(items.map((item) => engine.deliveries.attempts(item.id)))).flat();
+    const samples = (await engine.webhooks.test(id)).map(({ verdict }) => verdict);
+    expect([...attempts, ...samples]).toHaveLength(4);
+    for (const { response, message } of [...attempts, ...samples] as {
+      response?: string;
+      message?: string;
+    }[]) {
+      expect(response || message).toMatch(/whsec_\*\*\* \*\*\* \*\*\*$/);
+    }
+  });
+});
