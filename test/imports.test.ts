@@ -7,8 +7,8 @@ import { type Rule, rule } from './rule.js';
 /** The files of core in the order in which one reads them: each may import the ones before it, and no other. */
 const readingOrder = `
   errors door duration ids match payload secrets mask redact secret-paths vault
-  models verdict decide catalog lifecycle ports
-  storage-port page webhook-secrets options bindings send sample webhooks log
+  models verdict channel decide catalog lifecycle ports
+  storage-port page webhook-secrets options bindings send sample reencrypt webhooks log
   gather publish deliver slots worker hints retention
   dispatcher index
 `

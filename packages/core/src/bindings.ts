@@ -1,8 +1,8 @@
 import { validate } from './catalog.js';
+import type { Channel } from './channel.js';
 import { type Issue, invalidWebhook } from './errors.js';
 import type { Ids } from './ids.js';
 import type { ChannelBinding } from './models.js';
-import type { Channel } from './ports.js';
 
 /** The bindings with their configs as their channels have them, and as JSON keeps them. Throws `invalid_webhook`. */
 export async function bindingsIn<Binding extends Omit<ChannelBinding, 'id'>>(

@@ -4,6 +4,7 @@ export {
   type EventTypeOf,
   type PayloadOf,
 } from './catalog.js';
+export type * from './channel.js';
 export {
   decide,
   defaultSchedule,

@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import type { EventCatalog } from './catalog.js';
+import type { Channel } from './channel.js';
 import {
   type OrderingOptions,
   type OrderingPolicy,
@@ -12,7 +13,7 @@ import { optionsOf, parse } from './door.js';
 import { type Duration, maxTimerMs, toMs } from './duration.js';
 import { kindOf, PosthornError } from './errors.js';
 import { createIds, type Ids } from './ids.js';
-import type { Channel, Notifier, Storage } from './ports.js';
+import type { Notifier, Storage } from './ports.js';
 import { createVault, type EncryptionOptions } from './vault.js';
 import { type WebhookSecrets, webhookSecrets } from './webhook-secrets.js';
 

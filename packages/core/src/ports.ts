@@ -1,9 +1,5 @@
-import type { StandardSchemaV1 } from '@standard-schema/spec';
 import type { Next } from './decide.js';
-import type { Secret } from './mask.js';
 import type { Attempt, ChannelBinding, Delivery, DeliveryStatus, Event, Webhook } from './models.js';
-import type { SecretPath } from './secret-paths.js';
-import type { Verdict } from './verdict.js';
 
 /*
  * The ports: what the engine asks of a storage and of a channel. The suites in @posthorn/testing prove an adapter.
@@ -209,45 +205,4 @@ export interface Notifier {
   notify(): Promise<void>;
   /** Calls `onHint` for every hint, and whenever hints may have been lost; resolves to what ends it. */
   listen(onHint: () => void): Promise<() => Promise<void>>;
-}
-
-/** What a channel gets to send. */
-export interface Message<Configs = unknown> {
-  readonly deliveryId: string;
-  readonly attempt: number;
-  /** When this attempt began; a fresh one for each. */
-  readonly startedAt: Date;
-  readonly event: Event;
-  /** The event's payload, parsed. `event.payload` is its text. */
-  readonly payload: unknown;
-  readonly webhook: Pick<Webhook, 'id' | 'tenantId' | 'name'>;
-  /** What the binding holds, as the channel's own schema left it. */
-  readonly configs: Configs;
-  /** The webhook's signing keys that hold now, newest first. */
-  readonly secrets: readonly Secret[];
-}
-
-/** A way to reach someone. Twenty-five lines make one: see docs/writing-a-channel.md. */
-export interface Channel<Configs = unknown> {
-  /** What webhooks call it: `webhook`, `slack`, … */
-  readonly type: string;
-  /** Checks a binding's configs when its webhook is saved; what it returns is stored. It may ask the network. */
-  readonly config: StandardSchemaV1<unknown, Configs>;
-  /**
-   * What in its configs is secret: encrypted at rest where the dispatcher has keys, masked wherever configs are read,
-   * and cut from what an answer or an error repeats. Default: nothing.
-   */
-  readonly secretPaths?: readonly SecretPath[];
-  /**
-   * Tries once, and says how it went. `signal` aborts at the deadline, when the lease is lost, and at the end of a
-   * stop's grace time; whatever is said after that is not heard. What it throws counts as `failed`.
-   */
-  send(message: Message<Configs>, signal: AbortSignal): Promise<Verdict>;
-  /**
-   * Says that `send` keeps nothing of its signal once it has answered, so that the engine may use it for another
-   * message: making one costs as much as a signature. Default false: each attempt has a signal of its own.
-   */
-  readonly letsGoOfSignal?: boolean;
-  /** The deadline of one attempt where it is not the dispatcher's `attemptDeadline`. */
-  deadlineMs?(configs: Configs): number;
 }

@@ -1,7 +1,8 @@
+import type { Channel } from './channel.js';
 import { deliveryId, type Ids } from './ids.js';
 import { parseEventType } from './match.js';
 import { type PayloadLimits, payloadText } from './payload.js';
-import type { Channel, WebhookRecord } from './ports.js';
+import type { WebhookRecord } from './ports.js';
 import { send } from './send.js';
 import type { Verdict } from './verdict.js';
 import type { WebhookSecrets } from './webhook-secrets.js';

@@ -1,10 +1,11 @@
 import { getEventListeners } from 'node:events';
 import { inspect } from 'node:util';
+import type { Channel, Message } from './channel.js';
 import { maxTimerMs } from './duration.js';
 import { kindOf } from './errors.js';
 import type { Secret } from './mask.js';
 import { type Attempt, type ChannelBinding, type Event, failureKindSchema, outcomeSchema } from './models.js';
-import type { Channel, Claim, Message } from './ports.js';
+import type { Claim } from './ports.js';
 import { minSecretLength, redact } from './redact.js';
 import { failed, type Verdict } from './verdict.js';
 import type { WebhookSecrets } from './webhook-secrets.js';

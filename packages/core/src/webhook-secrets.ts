@@ -1,7 +1,8 @@
-import { type Issue, invalidWebhook } from './errors.js';
+import type { Channel } from './channel.js';
+import { type Issue, invalidWebhook, PosthornError } from './errors.js';
 import { mask, Secret } from './mask.js';
 import type { ChannelBinding, Webhook } from './models.js';
-import type { Channel, SigningSecret, WebhookChange, WebhookRecord } from './ports.js';
+import type { SigningSecret, WebhookChange, WebhookRecord } from './ports.js';
 import { everything, mapSecrets, type SecretPath, secretTexts } from './secret-paths.js';
 import { looksSealed, type Place, type Vault } from './vault.js';
 
@@ -10,10 +11,12 @@ import { looksSealed, type Place, type Vault } from './vault.js';
  * sealed, in what is read it is masked, and it is opened for nothing but sending, `revealSecret` and a change.
  */
 
+const maxOldSecrets = 10;
+
 type Owner = Pick<Webhook, 'id' | 'tenantId'>;
 
 /** A signing key, opened. */
-export interface OpenedSecret {
+interface OpenedSecret {
   readonly secret: Secret;
   readonly expiresAt: Date | null;
 }
@@ -24,6 +27,11 @@ export interface WebhookSecrets {
   seal(owner: Owner, key: string): string;
   /** Throws `secret_unreadable`, as all that opens something here. */
   open(owner: Owner, key: string): string;
+  /**
+   * The signing keys when a new one takes the place of the present one, which signs beside it until `expiresAt`. Throws
+   * `too_many_secrets` where ten old ones still sign at `now`.
+   */
+  rotated(record: WebhookRecord, key: string, expiresAt: Date, now: number): readonly SigningSecret[];
   /** The signing keys, opened once for as long as the storage hands out the same ones. */
   openAll(owner: Owner, secrets: readonly SigningSecret[]): readonly OpenedSecret[];
   /** A binding's configs as its channel is to have them, opened once for as long as the binding is the same. */
@@ -95,6 +103,20 @@ export function webhookSecrets(vault: Vault, channels: ReadonlyMap<string, Chann
     areSealed: vault.hasKeys,
     seal: (owner, key) => vault.seal(key, signing(owner)),
     open: (owner, key) => vault.open(key, signing(owner)),
+
+    rotated(record, key, expiresAt, now) {
+      const old = record.secrets
+        .map((secret) => ({ key: secret.key, expiresAt: secret.expiresAt ?? expiresAt }))
+        .filter((secret) => secret.expiresAt.getTime() > now)
+        .filter((secret) => vault.open(secret.key, signing(record)) !== key);
+      if (old.length > maxOldSecrets) {
+        throw new PosthornError(
+          'too_many_secrets',
+          `${maxOldSecrets} old secrets still sign; wait until one expires`,
+        );
+      }
+      return [{ key: vault.seal(key, signing(record)), expiresAt: null }, ...old];
+    },
 
     openAll(owner, secrets) {
       const known = openedSecrets.get(secrets);

@@ -18,6 +18,7 @@ import {
 } from './models.js';
 import { pageQuery } from './page.js';
 import type { Page, PageQuery, WebhookChange, WebhookRecord, WebhookStore } from './ports.js';
+import { reencrypt } from './reencrypt.js';
 import { type Sample, type SampleOptions, sampleType, sendSample, type TestResult } from './sample.js';
 import { createSecret, parseSecret, type SecretKind } from './secrets.js';
 
@@ -75,7 +76,6 @@ export interface WebhooksOptions<Tx> extends SampleOptions {
   readonly wake: () => void;
 }
 
-const maxOldSecrets = 10;
 const maxOverlapMs = toMs('365d', 'overlap');
 
 /** Webhooks, and what the engine itself does to one. */
@@ -105,16 +105,6 @@ export function managedWebhooks<Tx>(context: WebhooksOptions<Tx>): ManagedWebhoo
       if (Object.keys(fields).length === 0) return { record, isChanged: false };
       const written = await store.update(record.tenantId, webhookId, record.version, fields);
       if (written) return { record: written, isChanged: true };
-    }
-  }
-
-  /** Whether there was anything to seal anew; reads again where somebody else was faster. */
-  async function reseal(webhookId: string, tenantId: string): Promise<boolean> {
-    for (;;) {
-      const record = await store.get(tenantId, webhookId);
-      const change = record && secrets.resealed(record);
-      if (!change) return false;
-      if (await store.update(tenantId, webhookId, record.version, change, { isUpkeep: true })) return true;
     }
   }
 
@@ -220,32 +210,13 @@ export function managedWebhooks<Tx>(context: WebhooksOptions<Tx>): ManagedWebhoo
       if (overlapMs > maxOverlapMs)
         throw new PosthornError('invalid_option', 'overlap must be at most 365 days');
       const expiresAt = new Date(now() + overlapMs);
-      await change(webhookId, tenantId, (record) => {
-        const old = record.secrets
-          .map(({ key, expiresAt: end }) => ({ key, expiresAt: end ?? expiresAt }))
-          .filter(({ expiresAt: end }) => end.getTime() > now())
-          .filter(({ key }) => secrets.open(record, key) !== secret);
-        if (old.length > maxOldSecrets) {
-          throw new PosthornError(
-            'too_many_secrets',
-            `${maxOldSecrets} old secrets still sign; wait until one expires`,
-          );
-        }
-        return { secrets: [{ key: secrets.seal(record, secret), expiresAt: null }, ...old] };
-      });
+      await change(webhookId, tenantId, (record) => ({
+        secrets: secrets.rotated(record, secret, expiresAt, now()),
+      }));
       return secret;
     },
 
-    async reencrypt() {
-      if (!secrets.areSealed) throw new PosthornError('invalid_option', 'reencrypt needs encryption.keys');
-      let written = 0;
-      for (let cursor: string | undefined; ; ) {
-        const page = await store.all({ limit: 100, ...(cursor !== undefined && { cursor }) });
-        for (const { id, tenantId } of page.items) if (await reseal(id, tenantId)) written++;
-        if (page.nextCursor === null) return written;
-        cursor = page.nextCursor;
-      }
-    },
+    reencrypt: () => reencrypt(store, secrets),
 
     async test(webhookId, options) {
       const { tenantId, ...sample } = optionsOf(options, ['tenantId', 'type', 'payload'], 'webhooks.test');
