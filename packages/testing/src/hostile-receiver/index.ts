@@ -1,7 +1,7 @@
 import { type Behaviour, goodCertificate, hostileAuthority, hostileBehaviours } from './behaviours.js';
 import { type RawReceiver, rawReceiver } from './raw-receiver.js';
 
-export { type Behaviour, hostileBehaviours } from './behaviours.js';
+export { type Behaviour, goodCertificate, hostileBehaviours } from './behaviours.js';
 export { type Certificate, type CertificateOptions, certificate } from './certificate.js';
 export * from './raw-receiver.js';
 
