@@ -25,6 +25,7 @@ const config: ViteUserConfig = defineConfig({
     projects: [
       ...folders('packages').map((name) => project(name, `packages/${name}`)),
       ...folders('examples').map((name) => project(name, `examples/${name}`)),
+      project('fuzz', 'fuzz'),
       // The repository's own rules, its packed packages, its examples and its docs.
       project('repository', '.'),
     ],

@@ -1,4 +1,4 @@
-// The door for a fresh machine: `node scripts/run.mjs start|test|bench|faults|build|check …` needs Node and npm, nothing
+// The door for a fresh machine: `node scripts/run.mjs start|test|bench|faults|fuzz|build|check …` needs Node and npm, nothing
 // else. It installs what the lock file says where that is not yet there, then runs the task in this terminal.
 import { spawn } from 'node:child_process';
 import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
@@ -17,6 +17,7 @@ const tasks = {
   ],
   bench: () => typescript('benchmarks/src/main.ts'),
   faults: () => typescript('faults/src/main.ts'),
+  fuzz: () => [tool('vitest'), 'run', '--project', 'fuzz'],
   build: () => ['scripts/build.mjs'],
   check: () => ['scripts/check.mjs'],
 };
@@ -37,7 +38,9 @@ if (reported) rmSync(results, { force: true });
 install();
 if (reported) mkdirSync(dirname(results), { recursive: true });
 
-const child = spawn(process.execPath, [...tasks[name](), ...args], { cwd: root, stdio: 'inherit' });
+// In `test` each parser has a second, here a minute.
+const env = name === 'fuzz' ? { POSTHORN_FUZZ_SECONDS: '60', ...process.env } : process.env;
+const child = spawn(process.execPath, [...tasks[name](), ...args], { cwd: root, env, stdio: 'inherit' });
 for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP']) {
   process.on(signal, () => {
     // A terminal sends Ctrl-C to the task as well; twice would mean "at once" to many programs.

@@ -98,6 +98,7 @@ export function deliveryId(eventId: string, bindingId: string): string {
 
 /** The event and the binding that a delivery id names, or `undefined` where `id` is no delivery id. */
 export function parseDeliveryId(id: string): { eventId: string; bindingId: string } | undefined {
-  const match = deliveryIdForm.exec(id);
+  // Not every caller is held to types.
+  const match = typeof id === 'string' ? deliveryIdForm.exec(id) : null;
   return match ? { eventId: `evt_${match[1]}`, bindingId: `ch_${match[2]}` } : undefined;
 }

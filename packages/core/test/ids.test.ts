@@ -72,3 +72,7 @@ test('a delivery id names its event and its binding', () => {
   for (const other of ['', 'dlv_', eventId, `${id}x`, `${id}\n`, `dlv_${'!'.repeat(32)}`])
     expect(parseDeliveryId(other)).toBeUndefined();
 });
+
+test.each([undefined, null, 5, {}, { toString: '' }, ['dlv_']])('%j is no delivery id', (id) => {
+  expect(parseDeliveryId(id as never)).toBeUndefined();
+});

@@ -1,0 +1,296 @@
+import { validateHeaderName, validateHeaderValue } from 'node:http';
+import { type HttpConfigs, httpChannel } from '@posthorn/channel-http';
+import {
+  createIds,
+  deliveryId,
+  isPosthornError,
+  type Message,
+  matches,
+  matchKeys,
+  parseDeliveryId,
+  parseEventType,
+  parsePattern,
+  parseSecret,
+  Secret,
+  toMs,
+} from '@posthorn/core';
+import { checkHeaders, checkUrl, type Outbound, type OutboundRequest } from '@posthorn/outbound';
+import fc from 'fast-check';
+import ipaddr from 'ipaddr.js';
+import { Webhook } from 'standardwebhooks';
+import { expect, test } from 'vitest';
+
+/*
+ * Whatever comes in, a parser returns or throws a PosthornError, in 20 ms at most, and agrees with the reference where
+ * there is one. `npm test` gives each a second; `npm run fuzz` as many as POSTHORN_FUZZ_SECONDS says, a minute by
+ * default. A failure prints the seed and the path that repeat it.
+ */
+
+const seconds = Number(process.env.POSTHORN_FUZZ_SECONDS ?? 1);
+const maxMs = 20;
+
+/** Calls `rule` with as many inputs as there is time for. */
+function fuzz<T>(title: string, inputs: fc.Arbitrary<T>, rule: (input: T) => unknown): void {
+  test(title, { timeout: (seconds + 30) * 1_000 }, () =>
+    fc.assert(
+      fc.asyncProperty(inputs, async (input) => void (await rule(input))),
+      {
+        numRuns: Number.MAX_SAFE_INTEGER,
+        interruptAfterTimeLimit: seconds * 1_000,
+        markInterruptAsFailure: false,
+      },
+    ),
+  );
+}
+
+/** What `parse` makes of its input: undefined where it refuses it. Slow is what is slow three times: once is chance. */
+async function parsed<T>(parse: () => T | Promise<T>): Promise<T | undefined> {
+  let value: T | undefined;
+  let fastest = Number.POSITIVE_INFINITY;
+  for (let tries = 0; tries < 3 && fastest > maxMs; tries++) {
+    const begin = performance.now();
+    try {
+      value = await parse();
+    } catch (error) {
+      if (!isPosthornError(error)) throw error;
+      value = undefined;
+    }
+    fastest = Math.min(fastest, performance.now() - begin);
+  }
+  expect(fastest).toBeLessThanOrEqual(maxMs);
+  return value;
+}
+
+const text = fc.oneof(
+  fc.string(),
+  fc.string({ unit: 'binary', maxLength: 300 }),
+  fc.string({ maxLength: 5_000 }),
+  fc
+    .constantFrom('a', '.', '*', '%', ' ', '\r\n', '\0', '((')
+    .chain((part) => fc.nat(50_000).map((n) => part.repeat(n))),
+);
+const anything = fc.oneof({ weight: 4, arbitrary: text }, fc.anything());
+
+const address = fc.oneof(
+  fc.ipV4(),
+  fc.ipV4Extended(),
+  fc.ipV6().map((ip) => `[${ip}]`),
+  fc.ipV4().map((ip) => `[::ffff:${ip}]`),
+  fc
+    .tuple(fc.constantFrom('2000', '2001', '2002', '2a00', '3fff', '64:ff9b', 'fe80', 'fc00'), fc.nat(0xffff))
+    .map(([head, tail]) => `[${head}::${tail.toString(16)}]`),
+);
+const host = fc.oneof(
+  address,
+  fc.domain(),
+  fc.constantFrom('localhost', 'a.localhost', 'printer.local', 'metadata.google.internal', 'x', 'xn--0'),
+  fc
+    .tuple(fc.domain(), fc.constantFrom('.', '。', '%2e', '@evil.example', '\\', ':0', ':25', ':8443'))
+    .map((parts) => parts.join('')),
+  text,
+);
+const url = fc.oneof(
+  fc.webUrl({ withFragments: true, withQueryParameters: true }),
+  fc
+    .tuple(
+      fc.constantFrom('https://', 'HTTPS://', 'https:', 'https:/', 'http://', 'ftp://', '//', ''),
+      host,
+      fc.constantFrom('', '/', '/a?b#c', '\t/'),
+    )
+    .map((parts) => parts.join('')),
+  text,
+);
+
+const publicAddress = '93.184.215.14';
+const lookup = (
+  _host: string,
+  _options: unknown,
+  callback: (error: null, addresses: { address: string; family: number }[]) => void,
+) => callback(null, [{ address: publicAddress, family: 4 }]);
+
+fuzz(
+  'an address is taken only where the URL standard and another judge of addresses agree',
+  url,
+  async (input) => {
+    const addresses = await parsed(() => checkUrl(input, { lookup: lookup as never }));
+    if (!addresses) return;
+    const { protocol, username, password, hostname } = new URL(input);
+    expect([protocol, username, password]).toEqual(['https:', '', '']);
+    expect(hostname).not.toMatch(/(^|\.)localhost\.?$|\.(local|internal|onion)$/);
+    const literal = hostname.replace(/^\[|\]$/g, '');
+    expect(addresses).toEqual([ipaddr.isValid(literal) ? literal : publicAddress]);
+    expect(ipaddr.parse(addresses[0]!).range()).toBe('unicast');
+  },
+);
+
+const headerName = fc.oneof(
+  text,
+  fc.stringMatching(/^[A-Za-z0-9-]{1,20}$/),
+  fc.constantFrom('Host', 'content_length', '__proto__', 'constructor', 'X-A', 'x-a', 'Webhook-Id'),
+);
+
+fuzz(
+  'headers are taken only where Node would send them as they are',
+  fc.oneof(
+    fc
+      .array(fc.tuple(headerName, fc.oneof(text, fc.anything())), { maxLength: 40 })
+      .map((pairs) => Object.fromEntries(pairs)),
+    anything,
+  ),
+  async (input) => {
+    const headers = await parsed(() => checkHeaders(input as Record<string, unknown>));
+    for (const [name, value] of Object.entries(headers ?? {})) {
+      validateHeaderName(name);
+      validateHeaderValue(name, value);
+      expect(name).not.toMatch(/^(host|content.length|transfer.encoding|connection|webhook.*|__proto__)$/i);
+      expect(value).toMatch(/^[\t\x20-\x7e]*$/);
+    }
+    expect(Object.prototype).not.toHaveProperty('x-a');
+  },
+);
+
+const grammar = fc.oneof(
+  fc
+    .array(fc.constantFrom('a', 'b', 'order', '*', '**', '', 'A_-'), { maxLength: 8 })
+    .map((segments) => segments.join('.')),
+  anything,
+);
+const segment = '[A-Za-z0-9_-]+';
+
+fuzz('an event type is one where the grammar, written as an expression, says so', grammar, async (input) => {
+  const isOne =
+    typeof input === 'string' &&
+    input.length <= 128 &&
+    new RegExp(`^${segment}(\\.${segment}){0,5}$`).test(input);
+  expect((await parsed(() => parseEventType(input))) !== undefined).toBe(isOne);
+});
+
+fuzz(
+  'a pattern matches what its expression matches, and what its keys hold',
+  fc.tuple(grammar, fc.array(fc.constantFrom('a', 'b', 'order', 'A_-'), { minLength: 1, maxLength: 6 })),
+  async ([input, segments]) => {
+    const pattern = await parsed(() => parsePattern(input));
+    if (pattern === undefined) return;
+    const type = segments.join('.');
+    const expression = pattern
+      .replace(/\*$/, '.+')
+      .split('.')
+      .map((part) => (part === '*' ? segment : part))
+      .join('\\.')
+      .replace('\\.+', '.+');
+    const expected = new RegExp(`^${expression}$`).test(type);
+    expect(await parsed(() => matches(pattern, type))).toBe(expected);
+    expect(matchKeys(type).includes(pattern)).toBe(expected);
+  },
+);
+
+const ids = createIds();
+
+fuzz(
+  'a delivery id is read as it was made, and nothing else is read as one',
+  fc.oneof(
+    fc.integer().map(() => deliveryId(ids.event(), ids.binding())),
+    anything,
+  ),
+  async (input) => {
+    const read = await parsed(() => parseDeliveryId(input as string));
+    if (read) expect(deliveryId(read.eventId, read.bindingId)).toBe(input);
+  },
+);
+
+fuzz(
+  'a duration is a number of milliseconds, or none',
+  fc.oneof(
+    fc.tuple(fc.double(), fc.constantFrom('ms', 's', 'm', 'h', 'd', '')).map((parts) => parts.join('')),
+    anything,
+  ),
+  async (input) => {
+    const ms = await parsed(() => toMs(input as never, 'option'));
+    if (ms !== undefined) expect(Number.isFinite(ms) && ms >= 0).toBe(true);
+  },
+);
+
+/** A channel whose client answers as it is told, and keeps what it was asked for. */
+function channelAnswering(retryAfter: string | string[] | undefined) {
+  const requests: OutboundRequest[] = [];
+  const outbound: Outbound = {
+    checkUrl: async () => [],
+    async request(request) {
+      requests.push(request);
+      const headers = { 'retry-after': retryAfter };
+      return { ok: true, status: 429, headers, body: '', bodyTruncated: false, bodyComplete: true };
+    },
+    close: async () => {},
+  };
+  return { channel: httpChannel({ outbound }), requests };
+}
+
+const message = (payload: string, secrets: readonly string[]): Message<HttpConfigs> => ({
+  deliveryId: deliveryId(ids.event(), ids.binding()),
+  attempt: 1,
+  startedAt: new Date(),
+  event: {
+    id: ids.event(),
+    tenantId: 'default',
+    type: 'order.created',
+    payload,
+    occurredAt: new Date(),
+    namespaceId: null,
+    subject: null,
+    cacheScope: null,
+    orderingKey: null,
+  },
+  payload: undefined,
+  webhook: { id: ids.webhook(), tenantId: 'default', name: 'orders' },
+  configs: { url: 'https://example.com' },
+  secrets: secrets.map((secret) => new Secret(secret)),
+});
+const { signal } = new AbortController();
+const secret = 'whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw';
+
+const retryAfter = fc.oneof(
+  text,
+  fc.double().map(String),
+  fc.nat().map(String),
+  fc.date({ noInvalidDate: true }).map((date) => date.toUTCString()),
+  fc.array(text, { maxLength: 3 }),
+);
+
+fuzz('Retry-After is seconds or a date as Node reads it, or it is not heeded', retryAfter, async (input) => {
+  const { channel } = channelAnswering(input);
+  const sent = message('{}', [secret]);
+  const verdict = await parsed(async () => channel.send(sent, signal));
+  expect(verdict).toMatchObject({ outcome: 'failed', kind: 'http_status' });
+  const { retryAfterMs } = verdict as { retryAfterMs?: number };
+  if (retryAfterMs === undefined) return;
+  expect(Number.isFinite(retryAfterMs) && retryAfterMs >= 0).toBe(true);
+  const [value] = [input].flat();
+  if (/^[\d.]+$/.test(value!)) expect(retryAfterMs).toBe(Math.round(Number(value) * 1_000));
+  else expect(Math.abs(Math.max(Date.parse(value!) - Date.now(), 0) - retryAfterMs)).toBeLessThan(5_000);
+});
+
+fuzz('a signature is the one that the reference library verifies', fc.json(), async (payload) => {
+  const { channel, requests } = channelAnswering(undefined);
+  await parsed(async () => channel.send(message(payload, [secret]), signal));
+  const [{ headers, body }] = requests as [OutboundRequest & { headers: string[] }];
+  const named = Object.fromEntries(headers.flatMap((name, i) => (i % 2 ? [] : [[name, headers[i + 1]!]])));
+  expect(() => new Webhook(secret).verify(Buffer.from(body!).toString(), named)).not.toThrow();
+});
+
+const base64 = fc.uint8Array({ maxLength: 80 }).map((bytes) => Buffer.from(bytes).toString('base64'));
+
+fuzz(
+  'a secret is taken where it is 24 to 64 bytes in strict base64, and then the reference signs with it',
+  fc.oneof(
+    fc.tuple(fc.constantFrom('whsec_', 'whsk_', 'whpk_', ''), base64).map((parts) => parts.join('')),
+    anything,
+  ),
+  async (input) => {
+    const read = await parsed(() => parseSecret(input));
+    if (read?.kind !== 'v1') return;
+    expect(read.bytes.length).toBeGreaterThanOrEqual(24);
+    expect(read.bytes.length).toBeLessThanOrEqual(64);
+    expect(`whsec_${read.bytes.toString('base64')}`).toBe(input);
+    expect(new Webhook(input as string).sign('msg_1', new Date(), 'x')).toMatch(/^v1,/);
+  },
+);
