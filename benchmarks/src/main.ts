@@ -7,7 +7,8 @@ import { connections } from './senders.js';
 
 /*
  * The engine against bare undici, each in a process of its own, in turn, against one receiver in a third process.
- * `npm run bench -- 30000 5` sends 30,000 requests in each of 5 rounds; `npm run bench -- postgres` is about Postgres.
+ * `npm run bench -- 30000 5` sends 30,000 requests in each of 5 rounds; `npm run bench -- postgres` is about Postgres,
+ * `npm run bench -- guard` about the address guard.
  * Ratios within one run are what counts.
  */
 
@@ -15,6 +16,13 @@ if (process.argv[2] === 'postgres') {
   const { benchPostgres } = await import('./postgres/main.js');
   build();
   await benchPostgres(process.argv.slice(3));
+  process.exit();
+}
+if (process.argv[2] === 'guard') {
+  // Resolved when it is imported: the packages have to be built by then.
+  build();
+  const { benchGuard } = await import('./guard.js');
+  await benchGuard(process.argv.slice(3));
   process.exit();
 }
 

@@ -1,4 +1,5 @@
 import { once } from 'node:events';
+import { readdirSync, readlinkSync } from 'node:fs';
 import { connect, type Socket } from 'node:net';
 import { monitorEventLoopDelay } from 'node:perf_hooks';
 import { httpChannel } from '@posthorn/channel-http';
@@ -53,8 +54,18 @@ async function costs<T>(
   };
 }
 
+/** Of this process, idle ones too: those are no active resources, for they keep no process alive. */
 const openSockets = (): number =>
-  process.getActiveResourcesInfo().filter((name) => name === 'TCPSocketWrap').length;
+  readdirSync('/proc/self/fd').filter((fd) => isSocket(`/proc/self/fd/${fd}`)).length;
+
+function isSocket(path: string): boolean {
+  try {
+    return readlinkSync(path).startsWith('socket:');
+  } catch {
+    // Closed since it was listed.
+    return false;
+  }
+}
 
 /** Sockets are closed a moment after the request has ended. */
 async function leftOver(before: number): Promise<number> {

@@ -73,6 +73,9 @@ test('a delivery id names its event and its binding', () => {
     expect(parseDeliveryId(other)).toBeUndefined();
 });
 
-test.each([undefined, null, 5, {}, { toString: '' }, ['dlv_']])('%j is no delivery id', (id) => {
-  expect(parseDeliveryId(id as never)).toBeUndefined();
-});
+test.each<[unknown]>([[undefined], [null], [5], [{}], [{ toString: '' }], [['dlv_']]])(
+  '%j is no delivery id',
+  (id) => {
+    expect(parseDeliveryId(id as never)).toBeUndefined();
+  },
+);

@@ -1,5 +1,5 @@
 import { Agent, type Dispatcher } from 'undici';
-import { createGuard } from './guard.js';
+import { createGuard, type Guard } from './guard.js';
 import { type OutboundOptions, settingsOf } from './options.js';
 import { trustOf } from './trust.js';
 
@@ -8,6 +8,9 @@ export type GuardedDispatcherOptions = Pick<
   OutboundOptions,
   'policy' | 'connectTimeoutMs' | 'maxHeaderBytes' | 'connections' | 'keepAliveMs' | 'ca'
 >;
+
+/** Origins whose text was judged; where they lead is judged at each connection. */
+const maxJudged = 4_096;
 
 /**
  * The address guard alone: an undici dispatcher for `fetch` or any other client. Every request it carries, a
@@ -18,15 +21,32 @@ export type GuardedDispatcherOptions = Pick<
 export function guardedDispatcher(options: GuardedDispatcherOptions = {}): Dispatcher {
   const settings = settingsOf(options);
   const guard = createGuard({ ...settings, trust: trustOf({}, settings.ca).context });
-  const agent = new Agent({
+  return new GuardedAgent(guard, {
     connect: guard.connect,
     connections: settings.connections,
     keepAliveTimeout: settings.keepAliveMs,
     keepAliveMaxTimeout: settings.keepAliveMs,
     maxHeaderSize: settings.maxHeaderBytes,
   });
-  return agent.compose((dispatch) => (request, handler) => {
-    guard.check(`${request.origin}`);
-    return dispatch(request, handler);
-  });
+}
+
+/** An agent that judges each origin. undici's own way, an interceptor, costs a twentieth of the throughput. */
+class GuardedAgent extends Agent {
+  readonly #guard: Guard;
+  readonly #judged = new Set<string>();
+
+  constructor(guard: Guard, options: Agent.Options) {
+    super(options);
+    this.#guard = guard;
+  }
+
+  override dispatch(request: Agent.DispatchOptions, handler: Dispatcher.DispatchHandler): boolean {
+    const origin = String(request.origin);
+    if (!this.#judged.has(origin)) {
+      this.#guard.check(origin);
+      if (this.#judged.size === maxJudged) this.#judged.clear();
+      this.#judged.add(origin);
+    }
+    return super.dispatch(request, handler);
+  }
 }
