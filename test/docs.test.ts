@@ -1,4 +1,4 @@
-import { existsSync } from 'node:fs';
+import { existsSync, readFileSync } from 'node:fs';
 import { join, posix } from 'node:path';
 import ts from 'typescript';
 import { expect, test } from 'vitest';
@@ -124,6 +124,17 @@ const linksLead: Rule = (files) =>
       );
   });
 
+/** `[guard](../test/guard.test.ts): “a rule”` says that the file holds a test of this title. */
+const citedTestsExist: Rule = (files) =>
+  files.filter(isPage).flatMap((page) =>
+    [...page.text.matchAll(/\]\(([^)#\s]+)\): “([^”]+)”/g)]
+      .filter(([, path, title]) => {
+        const cited = join(root, posix.dirname(page.path), path!);
+        return !existsSync(cited) || !readFileSync(cited, 'utf8').replaceAll("\\'", "'").includes(title!);
+      })
+      .map(([, path, title]) => `${page.path}: no test of ${path} is called “${title}”`),
+  );
+
 /** The files that a line of Markdown links to, `[so](path#part)` or `[so]: path`, other sites left out. */
 function targetsOf(line: string): string[] {
   return [...line.replace(/`[^`]*`/g, '').matchAll(/\]\(\s*<?([^)>\s]+)|^\s*\[[^\]]+\]:\s*(\S+)/g)]
@@ -153,6 +164,11 @@ rule('relative links of the docs lead to files', linksLead, {
   'README.md': 'See [the guarantees](docs/no-such-page.md#first).',
   'docs/image.md': '![a picture](./no-such-picture.png)',
   'docs/reference.md': '[guide]: ../no-such-guide.md',
+});
+
+rule('tests that the docs cite by their titles exist', citedTestsExist, {
+  'docs/promise.md': '[habits](../test/habits.test.ts): “a test that nobody has written” stands behind it.',
+  'docs/moved.md': '[docs](../test/gone.test.ts): “a page imports what any package may”',
 });
 
 test('a page imports what any package may, and a block goes on where the one before it ended', () => {
