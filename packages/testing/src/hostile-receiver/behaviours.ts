@@ -85,6 +85,16 @@ const slow = {
 
 const broken = {
   'close-after-request': { does: 'closes the connection unanswered', ends: ['reset'], answer: end('') },
+  'close-within-status-line': {
+    does: 'closes the connection within the status line',
+    ends: ['reset'],
+    answer: end('HTTP/1.1 20'),
+  },
+  'close-within-headers': {
+    does: 'closes the connection within the headers',
+    ends: ['reset'],
+    answer: end('HTTP/1.1 200 OK\r\ncontent-length: 2\r\n'),
+  },
   'reset-on-connect': {
     does: 'resets every connection at once',
     ends: ['reset', 'tls'],
@@ -161,6 +171,16 @@ const malformed = {
     does: 'ends its lines by LF alone',
     ends: ['protocol'],
     answer: write('HTTP/1.1 200 OK\ncontent-length: 2\n\nhi'),
+  },
+  'space-in-a-name': {
+    does: 'sends a header whose name has a space in it',
+    ends: ['protocol'],
+    answer: write('HTTP/1.1 200 OK\r\nbad name: 1\r\n\r\n'),
+  },
+  binary: {
+    does: 'answers in the frames of HTTP/2',
+    ends: ['protocol'],
+    answer: write('\0\0\x12\x04\0\0\0\0\0'),
   },
   'status-20': {
     does: 'answers with a status of two digits',
