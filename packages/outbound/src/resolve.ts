@@ -27,7 +27,9 @@ export function resolveByLookup(ask: LookupFunction = lookup): Resolve {
     new Promise((resolve, reject) => {
       ask(hostname, { all: true }, (error, answer: string | LookupAddress[]) => {
         if (error) reject(error);
-        else resolve(typeof answer === 'string' ? [answer] : answer.map(({ address }) => address));
+        else if (typeof answer === 'string') resolve([answer]);
+        // It is the application's own code: what it answers instead must end no process.
+        else resolve(Array.isArray(answer) ? answer.map((entry) => String(entry?.address)) : []);
       });
     });
 }

@@ -351,4 +351,34 @@ describe('at the moment of the connection', () => {
     expect(result).toMatchObject({ ok: false, kind: 'address_forbidden' });
     expect(sockets).toEqual([]);
   });
+
+  test('a look-up that never ends is a connect_timeout, and one that answers late or twice hurts nothing', async () => {
+    const { url, sockets } = await receiver((socket) => socket.write(response(200)));
+    const named = url.replace('127.0.0.1', 'slow.example');
+    const hanging = client({ policy: { ...open, lookup: () => {} }, connectTimeoutMs: 30 });
+    expect(await hanging.request({ url: named })).toMatchObject({ ok: false, kind: 'connect_timeout' });
+    const late: OutboundPolicy['lookup'] = (...asked) =>
+      setTimeout(() => answering('127.0.0.1')(...asked), 60);
+    const policy = { ...open, lookup: late, allowCidrs: ['127.0.0.1'] };
+    const outbound = client({ policy, connectTimeoutMs: 30 });
+    expect(await outbound.request({ url: named })).toMatchObject({ ok: false, kind: 'connect_timeout' });
+    const twice: OutboundPolicy['lookup'] = (...asked) => {
+      for (let i = 0; i < 2; i++) answering('127.0.0.1')(...asked);
+    };
+    const result = await client({ policy: { ...policy, lookup: twice } }).request({ url: named });
+    expect(result).toMatchObject({ ok: true, status: 200 });
+    expect(sockets).toHaveLength(1);
+  });
+
+  test('an IPv6 literal is judged and reached as any other', async () => {
+    const { port } = await receiver((socket) => socket.write(response(200)), { host: '::1' });
+    const url = `http://[::1]:${port}/hook`;
+    expect(await client({ policy: open }).request({ url })).toMatchObject({ kind: 'address_forbidden' });
+    for (const policy of [
+      { ...open, allowHosts: ['::1'] },
+      { ...open, allowCidrs: ['::1/128'] },
+    ]) {
+      expect(await client({ policy }).request({ url })).toMatchObject({ ok: true, status: 200 });
+    }
+  });
 });

@@ -1,7 +1,7 @@
 import { createSocket } from 'node:dgram';
 import { promises } from 'node:dns';
 import { once } from 'node:events';
-import type { AddressInfo } from 'node:net';
+import { type AddressInfo, isIP } from 'node:net';
 import { expect, onTestFinished, test } from 'vitest';
 import { resolveByDns, resolveByLookup } from '../src/resolve.js';
 
@@ -60,6 +60,16 @@ test('a name server that says nothing is given up, with the error of DNS', async
   const resolver = await nameServer(() => undefined);
   await expect(resolveByDns(resolver)('example.com')).rejects.toMatchObject({ code: 'ETIMEOUT' });
 });
+
+test.each([[undefined], [null], [5], [[]], [[null]], [[{}]], [[{ address: 5 }]]])(
+  'a look-up that answers with %j has found nothing that is an address',
+  async (answer) => {
+    const resolve = resolveByLookup((_host, _options, callback) =>
+      setImmediate(() => callback(null, answer as never)),
+    );
+    expect((await resolve('a.b')).map((address) => isIP(address)).filter(Boolean)).toEqual([]);
+  },
+);
 
 test('a look-up may answer with one address, as well as with all', async () => {
   expect(await resolveByLookup((_host, _options, callback) => callback(null, '1.2.3.4', 4))('a.b')).toEqual([
