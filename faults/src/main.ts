@@ -1,6 +1,7 @@
 import { startPostgres } from '../../scripts/postgres.mjs';
 import { type Finding, Rig } from './rig.js';
 import type { Scenario } from './scenario.js';
+import { keyChange } from './scenarios/keys.js';
 import { abandoned, killed, matrix } from './scenarios/kills.js';
 import { fullMemory, migrations, noTransactions, pruning, smallPool, soak } from './scenarios/loads.js';
 import { crashes, noHints, readOnly, silentHints, terminated } from './scenarios/outages.js';
@@ -27,7 +28,7 @@ const scenarios: readonly Scenario[] = [
     migrations,
     soak,
   ],
-  ...[slowLoris, gluttons, blackHole, badTls],
+  ...[slowLoris, gluttons, blackHole, badTls, keyChange],
   ...matrix,
 ];
 /** What is left out of the short form: it takes long, or the tests of the packages hold it too. */

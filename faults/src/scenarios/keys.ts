@@ -1,0 +1,74 @@
+import { randomBytes } from 'node:crypto';
+import { type Attempt, createDispatcher, type EncryptionKey } from '@posthorn/core';
+import { postgresStorage } from '@posthorn/storage-postgres';
+import { recordingChannel } from '@posthorn/testing';
+import { atLeast, atMost } from '../rig.js';
+import type { Scenario } from '../scenario.js';
+
+const keyOf = (id: string): EncryptionKey => ({ id, key: randomBytes(32) });
+
+export const keyChange: Scenario = {
+  id: 'G19',
+  what: 'the encryption key changes for 10,000 webhooks, while events go out from two processes',
+  async run(rig, { size }) {
+    const storage = postgresStorage(rig.pool);
+    await storage.migrate();
+    const [old, fresh] = [keyOf('old'), keyOf('fresh')];
+    const attempts: Attempt[] = [];
+    let wrong = 0;
+    const engineWith = (...keys: EncryptionKey[]) => {
+      const channel = { ...recordingChannel(), secretPaths: [['token']] };
+      const engine = createDispatcher({ storage, channels: [channel], encryption: { keys } });
+      for (const outcome of ['delivery:delivered', 'delivery:failed'] as const) {
+        engine.on(outcome, ({ attempt }) => attempts.push(attempt!));
+      }
+      channel.answerWith(({ configs, event }) => {
+        const { token } = configs as { token: string };
+        if (token !== `token of ${event.type}`) wrong++;
+        return { outcome: 'delivered' };
+      });
+      return engine;
+    };
+    const count = 10_000 * size;
+    const before = engineWith(old, fresh);
+    const after = engineWith(fresh, old);
+    const types = Array.from({ length: count }, (_, i) => `type.t${i}`);
+    for (let at = 0; at < count; at += 100) {
+      const some = types.slice(at, at + 100).map((type) =>
+        before.webhooks.create({
+          name: type,
+          eventTypes: [type],
+          channels: [{ channel: 'webhook', configs: { token: `token of ${type}` } }],
+        }),
+      );
+      await Promise.all(some);
+    }
+    let isOver = false;
+    const traffic = async (engine: typeof before): Promise<void> => {
+      for (let i = 0; !isOver; i++) {
+        await Promise.all(
+          Array.from({ length: 20 }, (_, j) => engine.dispatch(types[(i * 997 + j * 499) % count]!, i)),
+        );
+        await engine.drain();
+      }
+    };
+    const all = [traffic(before), traffic(after)];
+    const begin = performance.now();
+    const written = await after.webhooks.reencrypt();
+    const seconds = (performance.now() - begin) / 1_000;
+    isOver = true;
+    await Promise.all(all);
+    const during = attempts.length;
+    const only = engineWith(fresh);
+    for (const type of types.slice(0, 500)) await only.dispatch(type, 0);
+    await only.drain();
+    return [
+      atLeast('webhooks written', written, count),
+      atLeast('attempts meanwhile', during, 20),
+      atLeast('attempts without the old key', attempts.length - during, 500),
+      atMost('failed attempts', attempts.filter(({ outcome }) => outcome !== 'delivered').length, 0),
+      atMost('wrong secrets', wrong, 0),
+      atMost('milliseconds for each webhook', (seconds * 1_000) / count, 20, ' ms'),
+    ];
+  },
+};
