@@ -357,11 +357,14 @@ describe('at the moment of the connection', () => {
     const named = url.replace('127.0.0.1', 'slow.example');
     const hanging = client({ policy: { ...open, lookup: () => {} }, connectTimeoutMs: 30 });
     expect(await hanging.request({ url: named })).toMatchObject({ ok: false, kind: 'connect_timeout' });
-    const late: OutboundPolicy['lookup'] = (...asked) =>
-      setTimeout(() => answering('127.0.0.1')(...asked), 60);
+    let answerLate = (): void => {};
+    const late: OutboundPolicy['lookup'] = (...asked) => {
+      answerLate = () => answering('127.0.0.1')(...asked);
+    };
     const policy = { ...open, lookup: late, allowCidrs: ['127.0.0.1'] };
     const outbound = client({ policy, connectTimeoutMs: 30 });
     expect(await outbound.request({ url: named })).toMatchObject({ ok: false, kind: 'connect_timeout' });
+    answerLate();
     const twice: OutboundPolicy['lookup'] = (...asked) => {
       for (let i = 0; i < 2; i++) answering('127.0.0.1')(...asked);
     };
