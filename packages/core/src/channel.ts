@@ -18,6 +18,25 @@ export interface Message<Configs = unknown> {
   readonly configs: Configs;
   /** The webhook's signing keys that hold now, newest first. */
   readonly secrets: readonly Secret[];
+  /** What the attempt before this one left for it: the `memo` of its verdict. */
+  readonly memo?: string;
+  /** Of a digest, all its events, first to last; `event` and `payload` are the first one's. */
+  readonly digest?: readonly DigestedEvent[];
+}
+
+/** One event of a digest. */
+export interface DigestedEvent {
+  readonly event: Event;
+  /** Its payload, parsed. */
+  readonly payload: unknown;
+}
+
+/** A piece of what would be sent, for people to look at: the body of a request, the subject of an email. */
+export interface PreviewPart {
+  readonly name: string;
+  /** Its media type: `application/json`, `text/html`, `text/plain`, … */
+  readonly type: string;
+  readonly text: string;
 }
 
 /** A way to reach someone. Twenty-five lines make one: see docs/writing-a-channel.md. */
@@ -41,6 +60,13 @@ export interface Channel<Configs = unknown> {
    * message: making one costs as much as a signature. Default false: each attempt has a signal of its own.
    */
   readonly letsGoOfSignal?: boolean;
+  /**
+   * What `send` would send of this message; nothing is sent, and nothing secret is shown. Rejects with `invalid_template`
+   * where it cannot be rendered. Default: there is nothing to show.
+   */
+  preview?(message: Message<Configs>): Promise<readonly PreviewPart[]>;
+  /** Says that `send` writes all events of a message's `digest`. Default false: a binding cannot ask for digests. */
+  readonly takesDigests?: boolean;
   /** The deadline of one attempt where it is not the dispatcher's `attemptDeadline`. */
   deadlineMs?(configs: Configs): number;
 }

@@ -20,6 +20,7 @@
  * - `address_forbidden`: it is refused for where it leads, which is not the public Internet.
  * - `url_unresolvable`: its host name has no address, or none was found in time.
  * - `invalid_header`: a header's name or value must not be sent.
+ * - `invalid_template`: a template cannot be parsed, `message` says at which line and column; or cannot be rendered.
  */
 export const errorCodes = [
   'invalid_option',
@@ -46,6 +47,7 @@ export const errorCodes = [
   'url_unresolvable',
   'address_forbidden',
   'invalid_header',
+  'invalid_template',
 ] as const;
 
 /** One of {@link errorCodes}. */

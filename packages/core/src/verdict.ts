@@ -14,6 +14,16 @@ interface Failure extends Report {
   readonly message: string;
 }
 
+interface Later {
+  /** How long the receiver asks to be left alone. */
+  readonly retryAfterMs?: number;
+  /**
+   * What the next attempt of the same delivery gets as its message's `memo`, 16 Ki characters at most: which of several
+   * recipients have it, say. It may be lost where a worker dies, and a retry that the application asks for has none.
+   */
+  readonly memo?: string;
+}
+
 /**
  * What a channel says of one attempt: it arrived; it failed and may be tried again (after `retryAfterMs`, if the
  * receiver asked for that); the receiver will never take it; or the receiver is gone for good, so that the webhook
@@ -21,7 +31,7 @@ interface Failure extends Report {
  */
 export type Verdict =
   | (Report & { readonly outcome: 'delivered' })
-  | (Failure & { readonly outcome: 'failed'; readonly retryAfterMs?: number })
+  | (Failure & { readonly outcome: 'failed' } & Later)
   | (Failure & { readonly outcome: 'rejected' })
   | (Failure & { readonly outcome: 'gone' });
 
@@ -30,7 +40,7 @@ export const delivered = (report: Report = {}): Verdict => ({ outcome: 'delivere
 export const failed = (
   kind: FailureKind,
   message: string,
-  report: Report & { readonly retryAfterMs?: number } = {},
+  report: Report & Later = {},
 ): Verdict => ({ outcome: 'failed', kind, message, ...report });
 
 export const rejected = (kind: FailureKind, message: string, report: Report = {}): Verdict => ({
