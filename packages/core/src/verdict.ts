@@ -37,11 +37,12 @@ export type Verdict =
 
 export const delivered = (report: Report = {}): Verdict => ({ outcome: 'delivered', ...report });
 
-export const failed = (
-  kind: FailureKind,
-  message: string,
-  report: Report & Later = {},
-): Verdict => ({ outcome: 'failed', kind, message, ...report });
+export const failed = (kind: FailureKind, message: string, report: Report & Later = {}): Verdict => ({
+  outcome: 'failed',
+  kind,
+  message,
+  ...report,
+});
 
 export const rejected = (kind: FailureKind, message: string, report: Report = {}): Verdict => ({
   outcome: 'rejected',
