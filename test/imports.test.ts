@@ -9,7 +9,7 @@ const readingOrder = `
   errors door duration ids match payload secrets mask redact secret-paths vault
   models verdict channel decide catalog lifecycle ports
   storage-port page webhook-secrets options bindings send sample reencrypt webhooks log
-  gather publish deliver slots worker hints retention
+  gather publish deliver pace slots heartbeat worker hints retention
   dispatcher index
 `
   .trim()

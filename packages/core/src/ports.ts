@@ -107,7 +107,7 @@ export interface ClaimOptions {
   readonly leaseMs: number;
   /** At most so many for one webhook, what the caller has in flight included. */
   readonly webhookLimit: number;
-  /** What the caller has in flight, by webhook id. */
+  /** What the caller has in flight, by webhook id; less than nothing where a webhook may have more than the limit. */
   readonly inFlight: ReadonlyMap<string, number>;
 }
 

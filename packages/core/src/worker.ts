@@ -1,8 +1,9 @@
 import type { Deliverer, Flight } from './deliver.js';
 import type { PosthornError } from './errors.js';
+import { Heartbeat } from './heartbeat.js';
 import type { Announcer } from './lifecycle.js';
 import type { Claim, ClaimOptions, DeliveryStore } from './ports.js';
-import { Slots, type SlotsOptions } from './slots.js';
+import { type Room, Slots, type SlotsOptions } from './slots.js';
 
 export interface WorkerOptions extends SlotsOptions {
   readonly deliveries: Pick<DeliveryStore, 'claim' | 'renew'>;
@@ -24,9 +25,8 @@ interface Drain {
 export class Worker {
   readonly #options: WorkerOptions;
   readonly #slots: Slots;
+  readonly #heartbeat: Heartbeat;
   readonly #flights = new Map<Claim, Flight>();
-  /** Claims whose lease has seen a heartbeat. */
-  #aging = new Set<Claim>();
   #isRunning = false;
   #wasStarted = false;
   #stopping: Promise<void> | undefined;
@@ -38,13 +38,17 @@ export class Worker {
   /** The storage failed: only the next poll asks it again. */
   #isOnHold = false;
   #poll: NodeJS.Timeout | undefined;
-  #heartbeat: NodeJS.Timeout | undefined;
   /** Runs once deliveries were released. */
   #patience: NodeJS.Timeout | undefined;
 
   constructor(options: WorkerOptions) {
     this.#options = options;
     this.#slots = new Slots(options);
+    this.#heartbeat = new Heartbeat({
+      ...options,
+      held: () => this.#held(),
+      onLost: (claim) => this.#lose(claim),
+    });
   }
 
   start(): void {
@@ -95,24 +99,30 @@ export class Worker {
 
   /** Whether this process could send more than it does. */
   get hasRoom(): boolean {
-    return this.#isOpen && this.#slots.room > 0;
+    return this.#isOpen && this.#slots.room.limit > 0;
   }
 
-  /** What may be claimed now; `take` must follow. Undefined where there is no room, or someone is asking already. */
+  /**
+   * What of the events that are about to be published may come back claimed; `take` must follow. Undefined where there
+   * is no room, or someone is asking already.
+   */
   reserve(): ClaimOptions | undefined {
-    const { room: limit, webhookLimit, claimed: inFlight } = this.#slots;
-    if (this.#isAsking || limit <= 0 || !this.#isOpen) return undefined;
+    return this.#reserve(() => this.#slots.roomForOwn);
+  }
+
+  #reserve(askFor: () => Room): ClaimOptions | undefined {
+    if (this.#isAsking || !this.#isOpen) return undefined;
+    const room = askFor();
+    if (room.limit <= 0) return undefined;
     this.#isAsking = true;
-    return { limit, leaseMs: this.#options.leaseMs, webhookLimit, inFlight };
+    return { ...room, leaseMs: this.#options.leaseMs };
   }
 
   /** Starts what was claimed, as far as there are slots; a worker that is stopping gives it back. */
   take(claims: readonly Claim[]): void {
     this.#isAsking = false;
     for (const claim of claims) this.#slots.add(claim);
-    if (!this.#slots.isEmpty) {
-      this.#heartbeat ??= setInterval(() => void this.#renew(), this.#options.leaseMs / 3).unref();
-    }
+    if (!this.#slots.isEmpty) this.#heartbeat.start();
     this.#advance();
     if (this.#shouldLook) this.wake();
     this.#checkIdle();
@@ -150,14 +160,11 @@ export class Worker {
 
   #land(claim: Claim, sent: Claim | undefined): void {
     this.#flights.delete(claim);
-    this.#aging.delete(claim);
+    this.#heartbeat.forget(claim);
     // Only what could not be had before can be there now: it waited for room, or behind this one.
     const mayFreeOther = (sent && this.#slots.free(sent)) || claim.event.orderingKey !== null;
     this.#advance();
-    if (this.#slots.isEmpty) {
-      clearInterval(this.#heartbeat);
-      this.#heartbeat = undefined;
-    }
+    if (this.#slots.isEmpty) this.#heartbeat.stop();
     if (mayFreeOther || this.#shouldLook || this.#drains.length > 0) this.wake();
     this.#checkIdle();
   }
@@ -165,7 +172,7 @@ export class Worker {
   async #look(): Promise<void> {
     this.#willLook = false;
     // Whoever is asking, or lands and makes room, wakes again.
-    const ask = this.#slots.isLow ? this.reserve() : undefined;
+    const ask = this.#slots.isLow ? this.#reserve(() => this.#slots.room) : undefined;
     if (!ask) return;
     this.#shouldLook = false;
     let claims: readonly Claim[] = [];
@@ -180,18 +187,10 @@ export class Worker {
     if (this.#isIdle && !this.#shouldLook) this.#endDrains();
   }
 
-  /** Renews the leases that are older than one heartbeat, and lets go of those that are lost. */
-  async #renew(): Promise<void> {
-    const aging = [...this.#aging];
-    this.#aging = new Set([...this.#flights.keys(), ...this.#slots.waiting()]);
-    if (aging.length === 0) return;
-    try {
-      const renewed = await this.#options.deliveries.renew(aging, this.#options.leaseMs);
-      const held = new Set(renewed.map(({ token }) => token));
-      for (const claim of aging) if (!held.has(claim.token)) this.#lose(claim);
-    } catch (error) {
-      this.#options.announcer.announce('error', () => error as PosthornError);
-    }
+  /** All that is claimed, but for what waits here in vain: that may be sent by others. */
+  #held(): Iterable<Claim> {
+    for (const claim of this.#slots.takeStuck()) this.#follow(this.#options.deliverer.release(claim));
+    return [...this.#flights.keys(), ...this.#slots.waiting()];
   }
 
   #lose(claim: Claim): void {
