@@ -1,14 +1,22 @@
 import { validate } from './catalog.js';
 import type { Channel } from './channel.js';
+import { checkDigests } from './digest.js';
 import { type Issue, invalidWebhook } from './errors.js';
+import { checkEscalations } from './escalation.js';
 import type { Ids } from './ids.js';
 import type { ChannelBinding } from './models.js';
 
-/** The bindings with their configs as their channels have them, and as JSON keeps them. Throws `invalid_webhook`. */
-export async function bindingsIn<Binding extends Omit<ChannelBinding, 'id'>>(
-  bindings: readonly Binding[],
+/**
+ * The bindings with their configs as their channels have them, and as JSON keeps them. `canGather` says whether the
+ * storage gathers digests. Throws `invalid_webhook`.
+ */
+export async function bindingsIn(
+  bindings: readonly ChannelBinding[],
   channels: ReadonlyMap<string, Channel>,
-): Promise<readonly Binding[]> {
+  canGather: boolean,
+): Promise<readonly ChannelBinding[]> {
+  checkEscalations(bindings);
+  checkDigests(bindings, channels, canGather);
   const issues: Issue[] = [];
   const checked = await Promise.all(
     bindings.map(async (binding, i) => {
@@ -55,9 +63,9 @@ export function identified(
       throw invalidWebhook([{ path: ['channels', i, 'id'], message: 'must be one of the webhook, once' }]);
     }
   }
-  return bindings.map(({ id, channel, configs }) => {
-    const known = id ?? [...free.values()].find((binding) => binding.channel === channel)?.id;
+  return bindings.map(({ id, ...rest }) => {
+    const known = id ?? [...free.values()].find((binding) => binding.channel === rest.channel)?.id;
     if (known !== undefined) free.delete(known);
-    return { id: known ?? ids.binding(), channel, configs };
+    return { id: known ?? ids.binding(), ...rest };
   });
 }

@@ -82,7 +82,13 @@ export function retryPolicy(options: RetryOptions = {}): RetryPolicy {
  */
 export type Next =
   | { readonly status: 'delivered' | 'dead' | 'cancelled' | 'released' }
-  | { readonly status: 'pending'; readonly delayMs: number; readonly yields?: boolean };
+  | {
+      readonly status: 'pending';
+      readonly delayMs: number;
+      readonly yields?: boolean;
+      /** For the next attempt. */
+      readonly memo?: string;
+    };
 
 /**
  * Decides, and does nothing else. `tries` counts the attempts of the present schedule, this one included; `random`

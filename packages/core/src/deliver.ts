@@ -1,10 +1,11 @@
 import pRetry from 'p-retry';
 import { decide, type Next, type OrderingPolicy, type RetryPolicy, yieldsAfter } from './decide.js';
 import type { PosthornError } from './errors.js';
+import { escalationsOf } from './escalation.js';
 import { gather } from './gather.js';
-import type { Ids } from './ids.js';
+import { deliveryId, type Ids } from './ids.js';
 import type { Announcer, DeliveryFacts } from './lifecycle.js';
-import type { Attempt } from './models.js';
+import type { Attempt, Event } from './models.js';
 import type { Claim, DeliveryStore, Settlement } from './ports.js';
 import { attemptRecord, type BoundClaim, type Sending, type SendOptions, send } from './send.js';
 import { failed, type Verdict } from './verdict.js';
@@ -17,7 +18,7 @@ export interface DelivererOptions extends SendOptions {
   readonly now: () => number;
   readonly random: () => number;
   readonly announcer: Announcer;
-  /** Called when a retry was written, with how long it waits. */
+  /** Called when a retry was written, with how long it waits, or another delivery has begun. */
   readonly onRetry: (delayMs: number) => void;
   /** Pauses the webhook of a receiver that is gone. */
   readonly disable: (webhook: Claim['webhook'], reason: string) => Promise<void>;
@@ -83,15 +84,34 @@ export function deliverer(options: DelivererOptions): Deliverer {
   function nextOf({ attempt, attemptsBefore, event }: Claim, verdict: Verdict): Next {
     const tries = attempt - attemptsBefore;
     const next = decide(verdict, tries, retry, random());
-    if (next.status !== 'pending' || event.orderingKey === null) return next;
-    return { ...next, yields: yieldsAfter(tries, next.delayMs, retry, ordering) };
+    if (next.status !== 'pending') return next;
+    const memo = verdict.outcome === 'failed' ? verdict.memo : undefined;
+    return {
+      ...next,
+      ...(event.orderingKey !== null && { yields: yieldsAfter(tries, next.delayMs, retry, ordering) }),
+      ...(memo !== undefined && { memo }),
+    };
+  }
+
+  /** Who is to hear of it now that this one has failed. */
+  function beginningAfter(
+    { attempt, attemptsBefore, binding, webhook }: Claim,
+    next: Next,
+  ): readonly string[] {
+    if (!binding || (next.status !== 'pending' && next.status !== 'dead')) return [];
+    const tries = next.status === 'dead' ? Number.POSITIVE_INFINITY : attempt - attemptsBefore;
+    return escalationsOf(binding, webhook.channels, tries);
   }
 
   async function record(claim: Claim, result: Result): Promise<void> {
     const { next, attempt, gone } = result;
     try {
-      const [isHeld] = await settle([{ claim, next, ...(attempt && { attempt }) }]);
+      const begin = beginningAfter(claim, next);
+      const [isHeld] = await settle([
+        { claim, next, ...(attempt && { attempt }), ...(begin.length > 0 && { begin }) },
+      ]);
       if (isHeld && next.status === 'pending') onRetry(next.delayMs);
+      if (isHeld && begin.length > 0) onRetry(0);
       announce(claim, isHeld ? next : { status: 'lost' }, attempt);
       if (isHeld && gone !== undefined) await insist(() => disable(claim.webhook, gone));
     } catch (error) {
@@ -100,9 +120,12 @@ export function deliverer(options: DelivererOptions): Deliverer {
   }
 
   function announce(claim: Claim, next: Next | { status: 'lost' }, attempt: Attempt | undefined): void {
-    if (next.status === 'pending') {
-      announcer.announce('delivery:failed', () => ({ ...factsOf(claim, attempt), retryInMs: next.delayMs }));
-    } else announcer.announce(`delivery:${next.status}`, () => factsOf(claim, attempt));
+    for (const event of claim.digest ?? [claim.event]) {
+      const facts = () => factsOf(claim, event, attempt);
+      if (next.status === 'pending') {
+        announcer.announce('delivery:failed', () => ({ ...facts(), retryInMs: next.delayMs }));
+      } else announcer.announce(`delivery:${next.status}`, facts);
+    }
   }
 
   return {
@@ -141,12 +164,14 @@ export function deliverer(options: DelivererOptions): Deliverer {
   };
 }
 
+/** Of a digest, each of its deliveries is spoken of by itself. */
 function factsOf(
-  { deliveryId, event, webhook, binding }: Claim,
+  { deliveryId: id, webhook, binding, ...claim }: Claim,
+  event: Event,
   attempt: Attempt | undefined,
 ): DeliveryFacts {
   return {
-    deliveryId,
+    deliveryId: event === claim.event || !binding ? id : deliveryId(event.id, binding.id),
     tenantId: event.tenantId,
     eventId: event.id,
     eventType: event.type,

@@ -96,7 +96,8 @@ export function createDispatcher<Tx = never, const Catalog extends EventCatalog 
     worker.wake();
     if (!worker.hasRoom) hints.send();
   };
-  const webhooks = managedWebhooks({ ...shared, store: storage.webhooks, limits, wake });
+  const canGather = storage.gathersDigests === true;
+  const webhooks = managedWebhooks({ ...shared, store: storage.webhooks, limits, canGather, wake });
   const worker = new Worker({
     ...shared,
     deliveries: storage.deliveries,

@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { type Duration, toMs } from './duration.js';
 import { grammarFault } from './match.js';
 
 /*
@@ -48,11 +49,33 @@ export const deliveryIdSchema: z.ZodString = id('dlv', 32);
 export const attemptIdSchema: z.ZodString = id('att', 22);
 export const tenantIdSchema: z.ZodString = text(200);
 
+const window = z.custom<Duration>().transform((value, context) => {
+  try {
+    const ms = toMs(value, 'window');
+    if (ms >= 1_000 && ms <= maxWindowMs) return ms as Duration;
+  } catch {
+    // Said below, as of any other.
+  }
+  context.addIssue("must be a time from a second to 7 days, like '10m'");
+  return z.NEVER;
+});
+const maxWindowMs = 7 * 24 * 3_600_000;
+
 /** One way a webhook reaches someone. Its `id` stays when its configs change, so what is pending follows it. */
 export const channelBindingSchema = z.strictObject({
   id: bindingIdSchema,
   channel: text(64),
   configs: z.unknown(),
+  /**
+   * Begins only where another binding of the webhook, named by its channel or its id, has failed so many times for an
+   * event, or will not be tried again. Left out: with the event.
+   */
+  onlyAfter: z.strictObject({ channel: text(64), failedAttempts: z.int().min(1).max(100) }).optional(),
+  /**
+   * Gathers events for so long since the first one, and sends at most so many as one message; sooner when as many are
+   * there. Ordering keys do not hold in it. Left out: each event goes by itself.
+   */
+  digest: z.strictObject({ window, maxEvents: z.int().min(2).max(1_000).default(100) }).optional(),
 });
 export type ChannelBinding = Readonly<z.infer<typeof channelBindingSchema>>;
 

@@ -10,6 +10,8 @@ import type { Attempt, ChannelBinding, Delivery, DeliveryStatus, Event, Webhook 
  */
 
 export interface Storage<Tx = never> {
+  /** Says that it gathers digests. Default false: bindings cannot ask for them. */
+  readonly gathersDigests?: boolean;
   /** Says that nothing rests anywhere when the process has ended: there is nothing to encrypt. Default false. */
   readonly losesEverythingOnExit?: boolean;
   readonly webhooks: WebhookStore<Tx>;
@@ -121,22 +123,31 @@ export interface Claim {
   /** How many attempts lie before the last manual retry. */
   readonly attemptsBefore: number;
   readonly event: Event;
-  readonly webhook: Pick<WebhookRecord, 'id' | 'tenantId' | 'name' | 'secrets'>;
+  /** With its bindings as they are now. */
+  readonly webhook: Pick<WebhookRecord, 'id' | 'tenantId' | 'name' | 'secrets' | 'channels'>;
   /** As it is now; undefined where the webhook has dropped it since. */
   readonly binding: ChannelBinding | undefined;
+  /** What the attempt before this one left for it. */
+  readonly memo?: string;
+  /** Of a digest, all its events in the order of publication, `event` being the first. */
+  readonly digest?: readonly Event[];
 }
 
 export interface Settlement {
-  readonly claim: Pick<Claim, 'deliveryId' | 'token' | 'event'>;
+  readonly claim: Pick<Claim, 'deliveryId' | 'token' | 'event' | 'digest'>;
+  /** Of a digest, it is what becomes of each of its deliveries. */
   readonly next: Next;
-  /** What happened; left out where nothing was sent. */
+  /** What happened; left out where nothing was sent. Of a digest, each of its deliveries has it on record. */
   readonly attempt?: Attempt;
+  /** The ids of bindings of the same webhook, with `onlyAfter`, whose deliveries of the event begin with this. */
+  readonly begin?: readonly string[];
 }
 
 /** The hot path; this is the queue. */
 export interface DeliveryStore<Tx = never> {
   /**
-   * Stores the events and their deliveries, due at once: all of them or, where it rejects, none. An event whose id
+   * Stores the events and their deliveries, due at once: all of them or, where it rejects, none. Bindings with
+   * `onlyAfter` get none yet; those with `digest` gather theirs. An event whose id
    * is stored already, or whose key is remembered with the same fingerprint, changes nothing and has the first
    * result. Rejects with `idempotency_conflict` where the fingerprint is another, `storage_full` at the cap.
    * With `claimFor`, and never with `tx`, deliveries may come back already claimed, as `claim` would have done.
@@ -151,12 +162,17 @@ export interface DeliveryStore<Tx = never> {
    * token. Two calls never get the same delivery. Tenants take turns, and so do the webhooks of each; within a
    * webhook, what was due first goes first. Of the deliveries to one channel binding whose events have the same
    * ordering key, none is claimed while another is `sending`, or an earlier one is not finished and does not yield.
+   *
+   * Deliveries of a binding with `digest` gather until the first of them is as old as its window, or there are
+   * `maxEvents`. Then the earliest, as many as that, are one digest, in one claim, and stay together: a later claim has
+   * the same ones. The claim's `deliveryId` is the first one's.
    */
   claim(options: ClaimOptions): Promise<readonly Claim[]>;
   /** Extends the leases that still hold, to `leaseMs` from now; resolves to those. */
   renew(claims: readonly Claim[], leaseMs: number): Promise<readonly Claim[]>;
   /**
-   * Writes each result whose token still holds: appends the attempt and moves the delivery on, both or neither.
+   * Writes each result whose token still holds: appends the attempt, moves the delivery on, and begins others where
+   * the result says so, for which there is none yet: all or nothing.
    * Resolves to true for those, false for the others, in order.
    */
   settle(settlements: readonly Settlement[]): Promise<readonly boolean[]>;
@@ -183,7 +199,8 @@ export interface DeliveryLog {
   /**
    * `pending`: due at once, with a new schedule; for any delivery that is not `sending` and whose webhook exists.
    * It yields: what is behind it with its ordering key does not wait for it again.
-   * `cancelled`: for one that is not finished; its token ends. Resolves to the ids that moved.
+   * `cancelled`: for one that is not finished; its token ends. Resolves to the ids that moved. One of a digest leaves
+   * it; without its first, the others gather anew.
    */
   setStatus(
     tenantId: string,

@@ -36,7 +36,7 @@ export interface SampleOptions {
 
 /** Sends a sample to each channel binding of a webhook, as a delivery would, but past the storage. */
 export function sendSample(
-  { channels: bindings, ...webhook }: WebhookRecord,
+  webhook: WebhookRecord,
   { type = sampleType, payload = { test: true } }: Sample,
   { channels, secrets, limits, attemptDeadlineMs, ids, now }: SampleOptions,
 ): Promise<readonly TestResult[]> {
@@ -53,7 +53,7 @@ export function sendSample(
     orderingKey: null,
   };
   return Promise.all(
-    bindings.map(async (binding) => {
+    webhook.channels.map(async (binding) => {
       const claim = {
         deliveryId: deliveryId(event.id, binding.id),
         token: '',

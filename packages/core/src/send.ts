@@ -1,6 +1,7 @@
 import { getEventListeners } from 'node:events';
 import { inspect } from 'node:util';
-import type { Channel, Message } from './channel.js';
+import type { Channel, DigestedEvent, Message } from './channel.js';
+import { digested } from './digest.js';
 import { maxTimerMs } from './duration.js';
 import { kindOf } from './errors.js';
 import type { Secret } from './mask.js';
@@ -10,8 +11,9 @@ import { minSecretLength, redact } from './redact.js';
 import { failed, type Verdict } from './verdict.js';
 import type { WebhookSecrets } from './webhook-secrets.js';
 
-/** How much of a receiver's answer, and of an error's message, is kept. */
+/** How much of a receiver's answer, and of an error's message, is kept; how long a memo may be. */
 const maxResponse = 16 * 1024;
+const maxMemo = 16 * 1024;
 const maxMessage = 1024;
 
 export interface SendOptions {
@@ -33,12 +35,14 @@ class ClaimedMessage implements Message {
   readonly webhook: Message['webhook'];
   readonly configs: unknown;
   readonly secrets: readonly Secret[];
+  declare readonly memo?: string;
+  declare readonly digest?: readonly DigestedEvent[];
   readonly #readable: () => unknown;
   #payload: { readonly parsed: unknown } | undefined;
 
   /** Throws `secret_unreadable`. */
   constructor(
-    { deliveryId, attempt, event, webhook, binding }: BoundClaim,
+    { deliveryId, attempt, event, webhook, binding, memo, digest }: BoundClaim,
     startedAt: Date,
     secrets: WebhookSecrets,
   ) {
@@ -53,6 +57,8 @@ class ClaimedMessage implements Message {
       .openAll(webhook, webhook.secrets)
       .filter(({ expiresAt }) => expiresAt === null || expiresAt > startedAt)
       .map(({ secret }) => secret);
+    if (memo !== undefined) this.memo = memo;
+    if (digest) this.digest = digested(digest);
     this.#readable = () => ({ ...this, configs: secrets.maskConfigs(binding.channel, this.configs) });
   }
 
@@ -98,6 +104,9 @@ export function send(
 ): Sending {
   const channel = channels.get(claim.binding.channel);
   if (!channel) return notSent(failed('config', 'no channel of this type is registered in this process'));
+  if (claim.digest && !channel.takesDigests) {
+    return notSent(failed('config', 'the channel of this type does not write digests'));
+  }
   let message: Message;
   try {
     message = new ClaimedMessage(claim, startedAt, secrets);
@@ -160,12 +169,13 @@ function thrown(error: unknown): Verdict {
 /** A channel is other people's code: its answer is checked, and cut to what may be stored. */
 function checked(verdict: Verdict): Verdict {
   const said = (verdict ?? {}) as unknown as Readonly<Record<string, unknown>>;
-  const { outcome, kind, message, retryAfterMs, status, response } = said;
+  const { outcome, kind, message, retryAfterMs, memo, status, response } = said;
   const isSound =
     (outcome === 'delivered' || (outcomes.has(outcome) && kinds.has(kind) && typeof message === 'string')) &&
     (retryAfterMs === undefined || typeof retryAfterMs === 'number') &&
     (status === undefined || (Number.isInteger(status) && Number(status) >= 0 && Number(status) <= 999)) &&
-    (response === undefined || typeof response === 'string');
+    (response === undefined || typeof response === 'string') &&
+    (memo === undefined || (typeof memo === 'string' && memo.length <= maxMemo));
   if (!isSound) return failed('channel_error', `it returned ${kindOf(verdict)} that is no verdict`);
   return typeof response === 'string' && response.length > maxResponse
     ? { ...verdict, response: cut(response, maxResponse) }

@@ -35,5 +35,6 @@ export function usableStorage<Tx>(storage: Storage<Tx>): Storage<Tx> {
     }
   }
   const losesEverythingOnExit = storage.losesEverythingOnExit === true;
-  return { ...usable, losesEverythingOnExit } as unknown as Storage<Tx>;
+  const gathersDigests = storage.gathersDigests === true;
+  return { ...usable, losesEverythingOnExit, gathersDigests } as unknown as Storage<Tx>;
 }

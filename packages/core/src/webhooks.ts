@@ -72,6 +72,8 @@ export interface WebhooksOptions<Tx> extends SampleOptions {
   readonly store: WebhookStore<Tx>;
   readonly catalog: EventCatalog | undefined;
   readonly announcer: Announcer;
+  /** Whether the storage gathers digests. */
+  readonly canGather: boolean;
   /** A webhook became active, or has new configs: something may be due. */
   readonly wake: () => void;
 }
@@ -85,7 +87,7 @@ export interface ManagedWebhooks extends Webhooks {
 }
 
 export function managedWebhooks<Tx>(context: WebhooksOptions<Tx>): ManagedWebhooks {
-  const { store, channels, catalog, secrets, ids, now, announcer, wake } = context;
+  const { store, channels, catalog, secrets, ids, now, announcer, canGather, wake } = context;
 
   async function find(webhookId: string, tenantId = defaultTenant): Promise<WebhookRecord> {
     const record = await store.get(tenantId, webhookId);
@@ -114,7 +116,7 @@ export function managedWebhooks<Tx>(context: WebhooksOptions<Tx>): ManagedWebhoo
     given: readonly ChannelBinding[],
     present: readonly ChannelBinding[],
   ): Promise<ChannelBinding[]> {
-    const checked = await bindingsIn(secrets.unmask(owner, given, present), channels);
+    const checked = await bindingsIn(secrets.unmask(owner, given, present), channels, canGather);
     return secrets.sealConfigs(owner, checked, present);
   }
 

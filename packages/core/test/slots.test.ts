@@ -24,7 +24,7 @@ function claimOf(webhookId: string): Claim {
     attempt: 1,
     attemptsBefore: 0,
     event,
-    webhook: { id: webhookId, tenantId: 'acme', name: 'Orders', secrets: [] },
+    webhook: { id: webhookId, tenantId: 'acme', name: 'Orders', secrets: [], channels: [binding] },
     binding,
   };
 }

@@ -104,6 +104,6 @@ const newChain = (): Chain => ({
   active: undefined,
 });
 
-/** Neither may hold control characters, so the pair is told apart. */
-const nameOf = ({ event, bindingId }: DeliveryEntry): string | undefined =>
-  event.orderingKey === null ? undefined : `${bindingId}\n${event.orderingKey}`;
+/** Neither may hold control characters, so the pair is told apart. What gathers keeps no order. */
+const nameOf = ({ event, bindingId, isGathered }: DeliveryEntry): string | undefined =>
+  event.orderingKey === null || isGathered ? undefined : `${bindingId}\n${event.orderingKey}`;

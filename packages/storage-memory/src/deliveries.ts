@@ -10,8 +10,9 @@ import type {
 import { Alarms } from './alarms.js';
 import { costOf } from './capacity.js';
 import { Chains } from './chains.js';
+import { Digests, leaderOf } from './digests.js';
 import { attemptEntry, type DeliveryEntry, type EventEntry, type WebhookEntry } from './entries.js';
-import { conflict, type Journal, keyOf } from './journal.js';
+import { conflict, firstBindings, type Journal, keyOf } from './journal.js';
 import { Lanes } from './lanes.js';
 import { refuseTransaction } from './transaction.js';
 import { copiedSecrets, type WebhookTable } from './webhooks.js';
@@ -30,7 +31,8 @@ export interface Queue extends DeliveryStore {
  * A pending delivery is either in its webhook's lane, because it is due, or an alarm is set for when it will be. One
  * that is being sent has an alarm for the end of its lease, and a token by which it is found; when its lease is over
  * it goes to the lane, and its token holds until somebody claims it. So each unfinished one is in one of the two, and
- * what came due stays due, even where the clock goes back.
+ * what came due stays due, even where the clock goes back. One that gathers has an alarm for the end of its window; of
+ * a digest only the first goes this way, and the others share what becomes of it.
  */
 export function deliveryQueue(
   journal: Journal,
@@ -41,7 +43,21 @@ export function deliveryQueue(
   const chains = new Chains(lanes);
   const alarms = new Alarms();
   const leased = new Map<string, DeliveryEntry>();
+  const digests = new Digests(alarms, (digest) => chains.push(leaderOf(digest)));
   let tokens = 0;
+
+  /** The delivery with those that are sent with it. */
+  const together = (delivery: DeliveryEntry): readonly DeliveryEntry[] =>
+    delivery.digest ? [...delivery.digest.entries] : [delivery];
+
+  function enter(delivery: DeliveryEntry): void {
+    if (delivery.isGathered) {
+      digests.gather(delivery, now());
+      return;
+    }
+    chains.enter(delivery, false);
+    chains.push(delivery);
+  }
 
   /** Ends the lease, if there is one, and every wait. */
   function halt(delivery: DeliveryEntry): void {
@@ -60,16 +76,21 @@ export function deliveryQueue(
   /** Lets what is due by now into the lanes, before anything newer: so they stay in the order of due times. */
   function wake(): number {
     const time = now();
-    for (let due = alarms.takeDue(time); due; due = alarms.takeDue(time)) chains.push(due);
+    for (let due = alarms.takeDue(time); due; due = alarms.takeDue(time)) {
+      if (digests.gathers(due)) digests.form(due);
+      else chains.push(due);
+    }
     return time;
   }
 
   function makeDue(delivery: DeliveryEntry): void {
     const time = wake();
-    if (delivery.isFinished) journal.finished(delivery, false);
     halt(delivery);
-    delivery.status = 'pending';
-    delivery.at = time;
+    for (const each of together(delivery)) {
+      if (each.isFinished) journal.finished(each, false);
+      each.status = 'pending';
+      each.at = time;
+    }
     chains.release(delivery);
     chains.push(delivery);
   }
@@ -78,6 +99,8 @@ export function deliveryQueue(
     halt(delivery);
     delivery.status = status;
     delivery.at = now();
+    delivery.digest = undefined;
+    delivery.memo = undefined;
     journal.finished(delivery, true);
     chains.leave(delivery);
   }
@@ -88,29 +111,42 @@ export function deliveryQueue(
     return lanes.take(limit, room).map((delivery) => {
       halt(delivery);
       const token = String(++tokens);
-      delivery.status = 'sending';
-      delivery.attempts++;
       delivery.token = token;
       leased.set(token, delivery);
       putOff(delivery, time + leaseMs);
+      for (const each of together(delivery)) {
+        each.status = 'sending';
+        each.attempts++;
+      }
       return claimOf(delivery, token);
     });
   }
 
-  function settleOne({ claim, next, attempt }: Settlement): boolean {
+  function settleOne({ claim, next, attempt, begin = [] }: Settlement): boolean {
     const delivery = leased.get(claim.token);
     if (!delivery || delivery.id !== claim.deliveryId) return false;
-    if (attempt) journal.attempted(delivery, attemptEntry(attempt));
+    const all = together(delivery);
+    for (const each of all) {
+      if (attempt) journal.attempted(each, attemptEntry(attempt));
+      for (const bindingId of begin) {
+        const begun = journal.begin(each.event, each.webhook, bindingId);
+        if (begun) enter(begun);
+      }
+    }
     if (next.status === 'released') {
-      delivery.attempts--;
+      for (const each of all) each.attempts--;
       makeDue(delivery);
     } else if (next.status === 'pending') {
       halt(delivery);
-      delivery.status = 'pending';
+      delivery.memo = next.memo;
       putOff(delivery, now() + next.delayMs);
+      for (const each of all) {
+        each.status = 'pending';
+        each.at = delivery.at;
+      }
       if (next.yields) chains.enter(delivery, true);
       chains.release(delivery);
-    } else finish(delivery, next.status);
+    } else for (const each of all) finish(each, next.status);
     return true;
   }
 
@@ -124,10 +160,7 @@ export function deliveryQueue(
       const { results } = plan;
       for (const { event, matched } of plan.fresh) {
         const entry = journal.add(event, matched);
-        for (const delivery of entry.deliveries) {
-          chains.enter(delivery, false);
-          chains.push(delivery);
-        }
+        for (const delivery of entry.deliveries) enter(delivery);
         results.set(event, { eventId: entry.id, deliveries: entry.deliveries.length });
       }
       const published = events.map((event) => results.get(plan.twins.get(event) ?? event)!);
@@ -153,11 +186,17 @@ export function deliveryQueue(
     },
 
     restart(delivery) {
-      delivery.attemptsBefore = delivery.attempts;
+      // Whoever asks for one of a digest gets that one.
+      if (!delivery.digest || leaderOf(delivery.digest) !== delivery) digests.remove(delivery, now());
+      for (const each of together(delivery)) each.attemptsBefore = each.attempts;
+      delivery.memo = undefined;
       chains.enter(delivery, true);
       makeDue(delivery);
     },
-    cancel: (delivery) => finish(delivery, 'cancelled'),
+    cancel(delivery) {
+      digests.remove(delivery, now());
+      finish(delivery, 'cancelled');
+    },
     refresh: (webhook) => lanes.refresh(webhook),
   };
 }
@@ -202,7 +241,7 @@ function planOf(events: readonly NewEvent[], journal: Journal, matching: Webhook
       keyBytes += costOf.key(key);
     }
     const matched = matching(tenantId, event.keys);
-    const deliveries = matched.reduce((sum, { record }) => sum + record.channels.length, 0);
+    const deliveries = matched.reduce((sum, webhook) => sum + firstBindings(webhook).length, 0);
     bytes += costOf.event(event) + deliveries * costOf.delivery;
     fresh.push({ event, matched });
   }
@@ -210,7 +249,7 @@ function planOf(events: readonly NewEvent[], journal: Journal, matching: Webhook
 }
 
 function claimOf(delivery: DeliveryEntry, token: string): Claim {
-  const { event, webhook, bindingId } = delivery;
+  const { event, webhook, bindingId, memo, digest } = delivery;
   const { id, tenantId, name, secrets, channels } = webhook.record;
   return {
     deliveryId: delivery.id,
@@ -218,8 +257,10 @@ function claimOf(delivery: DeliveryEntry, token: string): Claim {
     attempt: delivery.attempts,
     attemptsBefore: delivery.attemptsBefore,
     event: eventOf(event),
-    webhook: { id, tenantId, name, secrets: copiedSecrets(secrets) },
+    webhook: { id, tenantId, name, secrets: copiedSecrets(secrets), channels },
     binding: channels.find((binding) => binding.id === bindingId),
+    ...(memo !== undefined && { memo }),
+    ...(digest && { digest: [...digest.entries].map((each) => eventOf(each.event)) }),
   };
 }
 

@@ -1,10 +1,12 @@
 import {
   type Attempt,
+  type ChannelBinding,
   type DeliveryStatus,
   deliveryId,
   type NewEvent,
   type WebhookRecord,
 } from '@posthorn/core';
+import type { Digest } from './digests.js';
 
 /*
  * What is held, in the leanest shape: pending deliveries are kept by the million. Instants are numbers (a Date
@@ -45,6 +47,8 @@ export class EventEntry {
   readonly order: number;
   readonly publishedAt: number;
   deliveries: readonly DeliveryEntry[] = none;
+  /** How many of them it was published with. */
+  published = 0;
   unfinished = 0;
   /** What it takes with its deliveries and attempts. */
   bytes = 0;
@@ -91,12 +95,18 @@ export class DeliveryEntry {
   previousInLane: DeliveryEntry | undefined = undefined;
   nextInLane: DeliveryEntry | undefined = undefined;
   log: readonly AttemptEntry[] | undefined = undefined;
+  /** What the last attempt left for the next. */
+  memo: string | undefined = undefined;
+  /** Whether it was made for a digest, and the one that it is sent in. */
+  readonly isGathered: boolean;
+  digest: Digest | undefined = undefined;
 
-  constructor(event: EventEntry, webhook: WebhookEntry, bindingId: string, channel: string, at: number) {
+  constructor(event: EventEntry, webhook: WebhookEntry, binding: ChannelBinding, at: number) {
     this.event = event;
     this.webhook = webhook;
-    this.bindingId = bindingId;
-    this.channel = channel;
+    this.bindingId = binding.id;
+    this.channel = binding.channel;
+    this.isGathered = binding.digest !== undefined;
     this.at = at;
   }
 

@@ -1,8 +1,10 @@
-import { type NewEvent, PosthornError, type Published } from '@posthorn/core';
+import { type NewEvent, PosthornError, type Published, type WebhookRecord } from '@posthorn/core';
 import { costOf } from './capacity.js';
 import { type AttemptEntry, DeliveryEntry, EventEntry, type WebhookEntry } from './entries.js';
 
 const day = 86_400_000;
+/** As many as a webhook may have: each of its deliveries has an order of its own, also those that begin later. */
+const maxBindings = 50;
 
 interface Remembered {
   readonly fingerprint: string | undefined;
@@ -35,7 +37,7 @@ export class Journal {
   /** What an earlier call stored under the event's id or key. Throws `idempotency_conflict`. */
   earlier(event: NewEvent): Published | undefined {
     const stored = this.events.get(event.id);
-    if (stored) return { eventId: stored.id, deliveries: stored.deliveries.length };
+    if (stored) return { eventId: stored.id, deliveries: stored.published };
     if (event.idempotencyKey === undefined) return undefined;
     const remembered = this.#keys.get(keyOf(event.tenantId, event.idempotencyKey));
     if (!remembered || remembered.at + day < this.#now()) return undefined;
@@ -67,19 +69,30 @@ export class Journal {
     const entry = new EventEntry(event, ++this.#order, now);
     this.events.set(entry.id, entry);
     const deliveries = webhooks.flatMap((webhook) => {
-      entry.unfinished += webhook.record.channels.length;
-      webhook.unfinished += webhook.record.channels.length;
-      return webhook.record.channels.map(
-        ({ id, channel }) => new DeliveryEntry(entry, webhook, id, channel, now),
-      );
+      const bindings = firstBindings(webhook);
+      entry.unfinished += bindings.length;
+      webhook.unfinished += bindings.length;
+      return bindings.map((binding) => new DeliveryEntry(entry, webhook, binding, now));
     });
     // A copy is as long as it needs to be; an array that grew has places to spare.
     entry.deliveries = deliveries.slice();
-    this.#order += deliveries.length;
+    entry.published = deliveries.length;
+    this.#order += maxBindings * webhooks.length;
     this.#grow(entry, costOf.event(event) + deliveries.length * costOf.delivery);
     this.#sort(entry);
     if (event.idempotencyKey !== undefined) this.#remember(event, entry);
     return entry;
+  }
+
+  /** Adds a delivery of `event` to a binding that has waited for another; undefined where there is one already. */
+  begin(event: EventEntry, webhook: WebhookEntry, bindingId: string): DeliveryEntry | undefined {
+    const binding = webhook.record.channels.find(({ id }) => id === bindingId);
+    if (!binding || event.deliveries.some((delivery) => delivery.bindingId === bindingId)) return undefined;
+    const delivery = new DeliveryEntry(event, webhook, binding, this.#now());
+    event.deliveries = [...event.deliveries, delivery];
+    this.finished(delivery, false);
+    this.#grow(event, costOf.delivery);
+    return delivery;
   }
 
   /** The delivery moved into a final status, or out of one. */
@@ -161,6 +174,10 @@ export class Journal {
     this.#bytes += bytes;
   }
 }
+
+/** Those that an event goes to when it is published; the others wait for one of them to fail. */
+export const firstBindings = ({ record }: WebhookEntry): WebhookRecord['channels'] =>
+  record.channels.filter(({ onlyAfter }) => onlyAfter === undefined);
 
 /** Neither may hold control characters, so the pair is told apart. */
 export const keyOf = (tenantId: string, key: string): string => `${tenantId}\n${key}`;

@@ -45,6 +45,7 @@ export function memoryStorage(options: MemoryStorageOptions = {}): MemoryStorage
   const { publish, claim, renew, settle } = queue;
   return {
     losesEverythingOnExit: true,
+    gathersDigests: true,
     webhooks: store,
     deliveries: { publish, claim, renew, settle },
     log: deliveryLog(journal, queue, holds, now),

@@ -3,6 +3,8 @@ import { claimRules } from './storage/claim.js';
 import { copiesRules } from './storage/copies.js';
 import { currentRules } from './storage/current.js';
 import { deletionRules } from './storage/deletion.js';
+import { digestRules } from './storage/digests.js';
+import { escalationRules } from './storage/escalation.js';
 import { handOffRules } from './storage/hand-off.js';
 import type { StorageHarness, StorageRule } from './storage/harness.js';
 import { idempotencyRules } from './storage/idempotency.js';
@@ -46,6 +48,8 @@ export const storageRules: readonly StorageRule[] = [
   ...leaseRules,
   ...handOffRules,
   ...settleRules,
+  ...escalationRules,
+  ...digestRules,
   ...pauseRules,
   ...deletionRules,
   ...logRules,
