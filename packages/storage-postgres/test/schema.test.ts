@@ -32,7 +32,7 @@ describe.skipIf(!hasPostgres())('the schema', () => {
   });
 });
 
-/** Tables with their columns and settings, indexes, constraints, functions: what `pg_dump` says, on any machine. */
+/** Tables with their columns and settings, indexes, constraints, sequences, functions: what `pg_dump` says, on any machine. */
 async function dump({ pool }: TestDatabase): Promise<string> {
   const lines: string[] = [];
   const { rows: tables } = await pool.query(`
@@ -62,6 +62,12 @@ async function dump({ pool }: TestDatabase): Promise<string> {
       [oid],
     );
     for (const { text } of indexes) lines.push(`  ${text}`);
+  }
+  const { rows: sequences } = await pool.query(
+    `select sequencename, cache_size from pg_sequences where schemaname = 'posthorn' order by 1`,
+  );
+  for (const { sequencename, cache_size } of sequences) {
+    lines.push(`sequence ${sequencename} cache ${cache_size}`);
   }
   const { rows: functions } = await pool.query(
     `select proname from pg_proc where pronamespace = 'posthorn'::regnamespace`,

@@ -8,6 +8,7 @@ import {
   claim,
   claimAll,
   claimOptions,
+  deliverAll,
   deliveriesOf,
   deliveryOf,
   eventIdsOf,
@@ -73,6 +74,37 @@ export const orderingRules: readonly StorageRule[] = topic<StorageUnderTest>('or
     await publish(storage, ...events.slice(0, 4));
     await publish(storage, ...events.slice(4));
     await goInOrder(storage, events);
+  },
+
+  'they go in the order of publication whoever publishes, and however many at a time': async (under) => {
+    const { storage, second = storage } = under;
+    await storage.webhooks.create(newWebhook());
+    const handles = [storage, second];
+    // Both have published before, many at once: over as many connections as they have.
+    await Promise.all(
+      Array.from({ length: 40 }, (_, i) => publish(handles[i % 2]!, ...keyed(1, `other-${i}`))),
+    );
+    await deliverAll(storage);
+    const events: NewEvent[] = [];
+    for (let n = 0; n < 12; n++) {
+      // What else is published meanwhile has other keys, and another connection.
+      const beside = Array.from({ length: n % 4 }, (_, i) =>
+        publish(handles[i % 2]!, ...keyed(1, `beside-${i}`)),
+      );
+      const event = newEvent({ orderingKey: 'order-1' });
+      await publish(handles[n % 2]!, event);
+      await Promise.all(beside);
+      events.push(event);
+    }
+    const reached: string[] = [];
+    for (let claims = await claim(storage); claims.length > 0; claims = await claim(storage)) {
+      for (const { event } of claims) if (event.orderingKey === 'order-1') reached.push(event.id);
+      await settleAll(
+        storage,
+        claims.map((claimed) => result(claimed, 'delivered')),
+      );
+    }
+    assert.deepEqual(reached, idsOf(events));
   },
 
   'the ids of events do not decide their order': async ({ storage }) => {
