@@ -1,4 +1,4 @@
-import type { Database, Statement } from './database.js';
+import { type Database, few, type Statement } from './database.js';
 
 /*
  * Deliveries to one channel binding with one ordering key are a chain, in the order of `position`. Only what may go
@@ -19,9 +19,10 @@ export const mayGo = `(q.ordering_key is null or (
   where o.binding_id = q.binding_id and o.ordering_key = q.ordering_key and o.event_id <> q.event_id
     and (o.lease is not null or (not o.yields and o.position < q.position)) limit 1) is null)`;
 
-/** Each chain once. */
+/** Each chain once, in an order that all callers share: two of them never wait for each other. */
 export function chainsOf(chains: readonly Chain[]): Chain[] {
-  return [...new Map(chains.map((chain) => [`${chain.bindingId}\n${chain.orderingKey}`, chain])).values()];
+  const byName = new Map(chains.map((chain) => [`${chain.bindingId}\n${chain.orderingKey}`, chain]));
+  return [...byName.keys()].sort().map((name) => byName.get(name)!);
 }
 
 const statements = new WeakMap<Database, Statement>();
@@ -31,19 +32,25 @@ export async function advanceChains(db: Database, chains: readonly Chain[]): Pro
   if (chains.length === 0) return;
   let statement = statements.get(db);
   if (!statement) {
+    // By its key: a look that puts it off in the same instant only makes this wait.
     statement = db.statement(`
       with next as materialized (
-        select n.place from json_to_recordset($1::json) as c("bindingId" text, "orderingKey" text)
+        select n.event_id, n.binding_id
+        from json_to_recordset($1::json) as c(n integer, binding text, ordering text)
         cross join lateral (
-          select q.ctid as place, q.is_held from $.queue q
-          where q.binding_id = c."bindingId" and q.ordering_key = c."orderingKey"
-            and (q.is_held or not q.yields)
+          select q.event_id, q.binding_id, q.is_held from $.queue q
+          where q.binding_id = c.binding and q.ordering_key = c.ordering and (q.is_held or not q.yields)
           order by q.position limit 1
-        ) n where n.is_held
+        ) n where n.is_held and ${few('c')}
       )
       update $.queue q set is_held = false, is_ready = true, due_at = $now
-      where q.ctid = any (array(select place from next)) and q.is_held`);
+      from next where q.event_id = next.event_id and q.binding_id = next.binding_id and q.is_held`);
     statements.set(db, statement);
   }
-  await db.run(statement, [JSON.stringify(chains)]);
+  const rows = chains.map(({ bindingId, orderingKey }, n) => ({
+    n,
+    binding: bindingId,
+    ordering: orderingKey,
+  }));
+  await db.run(statement, [JSON.stringify(rows)]);
 }

@@ -9,12 +9,12 @@ const batch = 5_000;
  */
 export function cancelWaiting(db: Database): (webhookId: string) => Promise<void> {
   const statement = db.statement(`
-    with ended as (
-      delete from $.queue q
-      where q.ctid = any (array(
-        select p.ctid from $.queue p
-        where p.webhook_id = $1::text and not exists (select from $.webhooks w where w.id = p.webhook_id)
-        limit ${batch} for update skip locked))
+    with orphans as materialized (
+      select p.event_id, p.binding_id from $.queue p
+      where p.webhook_id = $1::text and not exists (select from $.webhooks w where w.id = p.webhook_id)
+      limit ${batch} for update of p skip locked
+    ), ended as (
+      delete from $.queue q using orphans o where q.event_id = o.event_id and q.binding_id = o.binding_id
       returning q.*
     ), kept as (
       insert into $.deliveries (event_id, binding_id, webhook_id, channel, status, attempts, attempts_before,

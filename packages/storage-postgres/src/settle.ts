@@ -1,5 +1,5 @@
 import type { Claim, Settlement } from '@posthorn/core';
-import type { Database, Statement } from './database.js';
+import { type Database, few, type Statement } from './database.js';
 import { leaseOf } from './leases.js';
 import { advanceChains, type Chain, chainsOf } from './ordering.js';
 import { storable } from './texts.js';
@@ -7,67 +7,59 @@ import { storable } from './texts.js';
 const bindingOf = (deliveryId: string): string => `ch_${deliveryId.slice(-10)}`;
 const eventOfDelivery = (deliveryId: string): string => `evt_${deliveryId.slice(4, -10)}`;
 
+/** A settlement as it goes to Postgres. */
+const given = `json_to_recordset($1::json) as g(
+  n integer, event text, binding text, lease bigint, status text, delay float8, yields boolean, id text, number integer,
+  at float8, took integer, outcome text, kind text, message text, http smallint, response text)`;
+
+/*
+ * The rows are found by their keys, never by the places that a snapshot saw: whoever has to wait for another's update
+ * then goes on with the row as it is. Each statement goes through its rows once, in the order of their keys, so that no
+ * two wait for each other.
+ */
+const isHeld = `${few('g')} and q.event_id = g.event and q.binding_id = g.binding and q.lease = g.lease`;
+
 export class Settler {
   readonly #db: Database;
-  readonly #settle: Statement;
+  readonly #end: Statement;
+  readonly #putBack: Statement;
   readonly #renew: Statement;
   readonly #recorded: Statement;
 
   constructor(db: Database) {
     this.#db = db;
-    this.#settle = db.statement(
-      `with given as materialized (
-        select * from json_to_recordset($1::json) as g(
-          n integer, event text, binding text, lease bigint, status text, delay float8, yields boolean, id text,
-          number integer, at float8, took integer, outcome text, kind text, message text, http smallint, response text)
-      ), held as materialized (
-        select g.*, q.place from given g cross join lateral (
-          select q.ctid as place from $.queue q
-          where q.event_id = g.event and q.binding_id = g.binding and q.lease = g.lease offset 0
-        ) q
-      ), ended as (
-        delete from $.queue q
-        where q.ctid = any (array(select place from held where status in ('delivered', 'dead', 'cancelled')))
-          and q.lease = any (array(select lease from held))
-        returning q.event_id, q.binding_id, q.webhook_id, q.channel, q.attempts, q.attempts_before, q.position
+    this.#end = db.statement(`
+      with ended as (
+        delete from $.queue q using ${given} where ${isHeld}
+        returning g.*, q.webhook_id, q.channel, q.attempts, q.attempts_before, q.position
       ), kept as (
         insert into $.deliveries (event_id, binding_id, webhook_id, channel, status, attempts, attempts_before,
           finished_at, position, attempt_id, started_at, duration_ms, outcome, kind, message, http_status, response)
-        select e.event_id, e.binding_id, e.webhook_id, e.channel, h.status, e.attempts, e.attempts_before,
-          $now, e.position, h.id, to_timestamp(h.at / 1000), h.took, nullif(h.outcome, h.status), h.kind, h.message, h.http, h.response
-        from ended e join held h on h.event = e.event_id and h.binding = e.binding_id
-      ), again as (
-        update $.queue q set lease = null, is_ready = h.delay <= 0, due_at = $now + h.delay * interval '1 millisecond',
-          yields = q.yields or h.yields, attempts = q.attempts - case when h.status = 'released' then 1 else 0 end
-        from held h
-        where q.ctid = any (array(select place from held where status in ('pending', 'released')))
-          and q.event_id = h.event and q.binding_id = h.binding and q.lease = h.lease
-        returning h.n
+        select event, binding, webhook_id, channel, status, attempts, attempts_before, $now, position, id,
+          to_timestamp(at / 1000), took, nullif(outcome, status), kind, message, http, response
+        from ended
+      )
+      select coalesce(json_agg(n), '[]')::text as written from ended`);
+    this.#putBack = db.statement(`
+      with again as (
+        update $.queue q set lease = null, is_ready = g.delay <= 0, due_at = $now + g.delay * interval '1 millisecond',
+          yields = q.yields or g.yields, attempts = q.attempts - case when g.status = 'released' then 1 else 0 end
+        from ${given} where ${isHeld}
+        returning g.*
       ), tried as (
         insert into $.attempts (event_id, binding_id, id, number, started_at, duration_ms, outcome, kind, message,
           http_status, response)
-        select h.event, h.binding, h.id, h.number, to_timestamp(h.at / 1000), h.took, h.outcome, h.kind, h.message,
-          h.http, h.response
-        from again a join held h using (n) where h.id is not null
+        select event, binding, id, number, to_timestamp(at / 1000), took, outcome, kind, message, http, response
+        from again where id is not null
       )
-      select json_build_array(
-        (select json_agg(h.n) from ended e join held h on h.event = e.event_id and h.binding = e.binding_id),
-        (select json_agg(n) from again)
-      )::text as written`,
-    );
+      select coalesce(json_agg(n), '[]')::text as written from again`);
     this.#renew = db.statement(`
-      with held as materialized (
-        select g.*, q.place from json_to_recordset($1::json) as g(n integer, event text, binding text, lease bigint)
-        cross join lateral (
-          select q.ctid as place from $.queue q
-          where q.event_id = g.event and q.binding_id = g.binding and q.lease = g.lease offset 0
-        ) q
+      with renewed as (
+        update $.queue q set due_at = $now + $2::float8 * interval '1 millisecond', is_ready = false
+        from json_to_recordset($1::json) as g(n integer, event text, binding text, lease bigint) where ${isHeld}
+        returning g.n
       )
-      update $.queue q set due_at = $now + $2::float8 * interval '1 millisecond', is_ready = false
-      from held h
-      where q.ctid = any (array(select place from held))
-        and q.event_id = h.event and q.binding_id = h.binding and q.lease = h.lease
-      returning h.n`);
+      select coalesce(json_agg(n), '[]')::text as written from renewed`);
     this.#recorded = db.statement(`
       select g.n from json_to_recordset($1::json) as g(n integer, event text, binding text, id text)
       where (select true from $.deliveries d
@@ -81,12 +73,8 @@ export class Settler {
       const lease = leaseOf(claim);
       return lease === undefined ? [] : [{ n, ...placeOf(claim), lease }];
     });
-    if (given.length === 0) return [];
-    const rows = await this.#db.run(this.#renew, [JSON.stringify(given), leaseMs]);
-    return rows
-      .map(({ n }) => n)
-      .sort((a, b) => a - b)
-      .map((n) => claims[n]!);
+    const renewed = await this.#write(this.#renew, given, leaseMs);
+    return renewed.sort((a, b) => a - b).map((n) => claims[n]!);
   }
 
   async settle(settlements: readonly Settlement[]): Promise<readonly boolean[]> {
@@ -99,17 +87,28 @@ export class Settler {
       seen.add(claim.token);
       return [rowOf(settlement, n, lease)];
     });
-    if (given.length === 0) return results;
-    const [row] = await this.#db.run(this.#settle, [JSON.stringify(given)]);
-    const [ended, again]: [number[] | null, number[] | null] = JSON.parse(row!.written);
-    for (const n of ended ?? []) results[n] = true;
-    for (const n of again ?? []) results[n] = true;
+    const goesOn = ({ status }: SettledRow): boolean => status === 'pending' || status === 'released';
+    const written = await bothOf(
+      this.#write(
+        this.#end,
+        given.filter((row) => !goesOn(row)),
+      ),
+      this.#write(this.#putBack, given.filter(goesOn)),
+    );
+    for (const n of written.flat()) results[n] = true;
     await this.#findRecorded(given, results);
     await advanceChains(
       this.#db,
       chainsOf(settlements.flatMap((one, n) => (results[n] ? chainOf(one) : []))),
     );
     return results;
+  }
+
+  /** The numbers of the rows that still held. */
+  async #write(statement: Statement, rows: readonly GivenRow[], ...values: unknown[]): Promise<number[]> {
+    if (rows.length === 0) return [];
+    const [row] = await this.#db.run(statement, [JSON.stringify([...rows].sort(byKey)), ...values]);
+    return JSON.parse(row!.written);
   }
 
   /** What an earlier try wrote, whose answer was lost: its attempt is on record. */
@@ -124,7 +123,25 @@ export class Settler {
 const chainOf = ({ claim: { event, deliveryId } }: Settlement): Chain[] =>
   event.orderingKey === null ? [] : [{ bindingId: bindingOf(deliveryId), orderingKey: event.orderingKey }];
 
+/** What is found by its key, for as long as its lease holds. */
+interface GivenRow {
+  readonly event: string;
+  readonly binding: string;
+  readonly lease: number;
+}
+
 type SettledRow = ReturnType<typeof rowOf>;
+
+function byKey(a: GivenRow, b: GivenRow): number {
+  if (a.event !== b.event) return a.event < b.event ? -1 : 1;
+  return a.binding < b.binding ? -1 : Number(a.binding > b.binding);
+}
+
+/** Both at once, and neither goes on when it rejects. */
+async function bothOf<T>(...promises: readonly [Promise<T>, Promise<T>]): Promise<T[]> {
+  await Promise.allSettled(promises);
+  return Promise.all(promises);
+}
 
 const placeOf = ({ deliveryId }: Pick<Claim, 'deliveryId'>): { event: string; binding: string } => ({
   event: eventOfDelivery(deliveryId),

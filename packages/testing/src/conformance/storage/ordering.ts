@@ -321,6 +321,34 @@ export const orderingRules: readonly StorageRule[] = topic<StorageUnderTest>('or
     }
   },
 
+  'results and claims at once leave nobody behind': async ({ storage, second = storage, advance }) => {
+    await storage.webhooks.create(newWebhook());
+    for (let round = 0; round < 10; round++) {
+      const keys = Array.from({ length: 30 }, (_, i) => `key-${i}`);
+      const heads = keys.flatMap((key) => keyed(1, key));
+      const nexts = keys.flatMap((key) => keyed(1, key));
+      await publish(storage, ...heads, ...nexts);
+      const first = await claimAll(storage, { leaseMs: 100 * hourMs });
+      assert.deepEqual(sorted(eventIdsOf(first)), sorted(idsOf(heads)));
+      // Whatever a storage does now and then with those that wait, it may want to do now.
+      await advance(hourMs);
+      const [claims, more] = await Promise.all([
+        claim(second),
+        claim(second),
+        settleAll(
+          storage,
+          first.map((claimed) => result(claimed, 'delivered')),
+        ),
+      ]);
+      const all = [...claims, ...more, ...(await claimAll(storage))];
+      assert.deepEqual(sorted(eventIdsOf(all)), sorted(idsOf(nexts)), `round ${round}`);
+      await settleAll(
+        storage,
+        all.map((claimed) => result(claimed, 'delivered')),
+      );
+    }
+  },
+
   'claims and events at once never put two of a key in flight': async ({ storage, second = storage }) => {
     await storage.webhooks.create(newWebhook());
     const handles = [storage, second];

@@ -18,7 +18,9 @@ import {
   one,
   oneDelivery,
   publish,
+  release,
   result,
+  settleAll,
   sorted,
 } from './sample.js';
 
@@ -139,6 +141,40 @@ export const racesRules: readonly StorageRule[] = topic<StorageUnderTest>('races
     );
     assert.equal(results.flat().filter((written) => written).length, 1);
     assert.equal((await under.storage.log.attempts(acme, deliveryId)).length, 1);
+  },
+
+  'results and renewals at once: each result is written, and what is not settled is still held': async (
+    under,
+  ) => {
+    const { storage, second = storage } = under;
+    await storage.webhooks.create(newWebhook());
+    for (let round = 0; round < 5; round++) {
+      await publish(storage, ...newEvents(90));
+      const claims = await claimAll(storage);
+      const settlements = claims
+        .slice(0, 80)
+        .map((claimed, i) =>
+          i % 3 === 0 ? release(claimed) : result(claimed, i % 3 === 1 ? 'delivered' : 'dead'),
+        );
+      const [renewed, again, first, rest] = await Promise.all([
+        storage.deliveries.renew([...claims].reverse(), hourMs),
+        second.deliveries.renew(claims, hourMs),
+        storage.deliveries.settle(settlements.slice(0, 40)),
+        second.deliveries.settle(settlements.slice(40).reverse()),
+      ]);
+      ok([...first, ...rest].every(Boolean), 'each result is written');
+      for (const held of [renewed, again]) {
+        const tokens = new Set(held.map(({ token }) => token));
+        ok(
+          claims.slice(80).every(({ token }) => tokens.has(token)),
+          'what is not settled is renewed',
+        );
+      }
+      await settleAll(
+        storage,
+        [...claims.slice(80), ...(await claimAll(storage))].map((claimed) => result(claimed, 'delivered')),
+      );
+    }
   },
 
   'a result and a cancellation at once: the one that came first stands': async (under) => {
