@@ -1,12 +1,37 @@
+import { isPosthornError } from '@posthorn/core';
 import type { Database } from './database.js';
 import { type Migration, migrations } from './migrations.js';
 
+/** Codes of a schema, table, type or function that another process made in the same instant. */
+const madeMeanwhile = new Set(['42P06', '42P07', '42710', '42723']);
+
 /**
  * Brings the schema to this version, in one statement that takes a lock: whoever comes second waits, and finds it
- * done. Migrations only add, so that processes of the version before go on while it runs and after it.
+ * done. Migrations only add, so that processes of the version before go on while it runs and after it. Where there is
+ * nothing to do it only reads, so that an application needs no right to create anything.
  */
 export async function migrate(db: Database, schema: string): Promise<void> {
-  await db.run(db.statement(migrationText(schema, migrations)), []);
+  const apply = db.statement(migrationText(schema, migrations));
+  for (let tries = 1; !(await isMigrated(db, schema)); tries++) {
+    try {
+      await db.run(apply, []);
+      return;
+    } catch (error) {
+      // Where transactions are repeatable, one that has waited for the lock sees the tables of before.
+      const { code } = ((error as Error).cause ?? {}) as { code?: string };
+      if (tries === 3 || !isPosthornError(error) || !madeMeanwhile.has(code ?? '')) throw error;
+    }
+  }
+}
+
+async function isMigrated(db: Database, schema: string): Promise<boolean> {
+  const table = db.statement(`select to_regclass('"${schema}".migrations')::text as name`);
+  const [row] = await db.run(table, []);
+  if (row!.name === null) return false;
+  const applied = db.statement('select to_json(array(select number from $.migrations))::text as numbers');
+  const [{ numbers } = { numbers: '[]' }] = await db.run(applied, []);
+  const known = new Set<number>(JSON.parse(numbers));
+  return migrations.every(({ number }) => known.has(number));
 }
 
 /** One `do` statement: it needs neither a session nor a transaction of its own, and goes through any pooler. */

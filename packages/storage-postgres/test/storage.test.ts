@@ -1,3 +1,4 @@
+import { randomBytes } from 'node:crypto';
 import { createDispatcher, createIds, firstEventId, type NewEvent } from '@posthorn/core';
 import { recordingChannel, until } from '@posthorn/testing';
 import pg from 'pg';
@@ -92,6 +93,32 @@ describe.skipIf(!hasPostgres())('the storage on Postgres', () => {
     expect(await count('select count(*) from races.migrations')).toBe(migrations.length);
     await storages[1]!.webhooks.create(newWebhook());
     expect(await count('select count(*) from races.webhooks')).toBe(1);
+  });
+
+  test.each(['repeatable read', 'serializable'])('migrates once where transactions are %s', async (level) => {
+    const schema = level.replace(' ', '_');
+    const options = `-c default_transaction_isolation=${level.replace(' ', '\\ ')}`;
+    const pools = Array.from({ length: 6 }, () => database.newPool({ max: 1, options }));
+    await Promise.all(pools.map((pool) => pool.query('select 1')));
+    await Promise.all(pools.map((pool) => postgresStorage(pool, { schema }).migrate()));
+    expect(await count(`select count(*) from ${schema}.migrations`)).toBe(migrations.length);
+  });
+
+  test('needs no right to create anything where the schema is of this version', async () => {
+    await postgresStorage(database.pool, { schema: 'granted' }).migrate();
+    const role = `app_${randomBytes(4).toString('hex')}`;
+    await database.pool.query(`create role ${role} login; grant usage on schema granted to ${role};
+      grant select on granted.migrations to ${role}`);
+    const pool = database.newPool({ options: `-c role=${role}` });
+    await postgresStorage(pool, { schema: 'granted' }).migrate();
+    // Nor to write, as while the primary is away.
+    const replica = database.newPool({ options: '-c default_transaction_read_only=on' });
+    await postgresStorage(replica, { schema: 'granted' }).migrate();
+    await expect(postgresStorage(pool, { schema: 'denied' }).migrate()).rejects.toMatchObject({
+      code: 'storage_failed',
+    });
+    await pool.end();
+    await database.pool.query(`drop owned by ${role}; drop role ${role}`);
   });
 
   test('migrates all or nothing', async () => {
