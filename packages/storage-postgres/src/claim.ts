@@ -116,7 +116,7 @@ export class Claimer {
     let alarms: number;
     do {
       const [row] = await this.#db.run(this.#look, [since]);
-      alarms = row!.alarms;
+      alarms = Number(row!.alarms);
       this.#seenUntil = Number(row!.now);
       for (const [tenantId, webhookId, isActive] of JSON.parse(row!.lanes)) {
         if (isActive) this.#lanes.add({ tenantId, webhookId });
@@ -184,8 +184,8 @@ export class Claimer {
       return {
         deliveryId: id,
         token,
-        attempt: row.attempts,
-        attemptsBefore: row.attempts_before,
+        attempt: Number(row.attempts),
+        attemptsBefore: Number(row.attempts_before),
         event: eventOf(row),
         ...webhooks.parts(row.webhook_id, row.tenant_id, row.binding_id),
       };

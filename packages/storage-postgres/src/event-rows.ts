@@ -1,5 +1,5 @@
 import type { Event } from '@posthorn/core';
-import { dateOf, msOf } from './instants.js';
+import { dateOf, msOf } from './values.js';
 
 /** A row of `events`, as `e`, for {@link eventOf}. */
 export const eventColumns = `e.id, e.tenant_id, e.type, e.payload, ${msOf('e.occurred_at')} as occurred_at,

@@ -9,11 +9,11 @@ import {
 } from '@posthorn/core';
 import type { Database } from './database.js';
 import { eventColumns, eventOf } from './event-rows.js';
-import { dateOf, dateOrNull, msOf } from './instants.js';
 import { advanceChains, chainsOf } from './ordering.js';
 import { idOf } from './pages.js';
 import { pruner } from './prune.js';
 import { restored } from './texts.js';
+import { dateOf, dateOrNull, msOf, numberOrNull } from './values.js';
 
 /** A delivery is in `queue` until it is finished, and in `deliveries` from then on. */
 export function deliveryLog(db: Database): DeliveryLog {
@@ -186,8 +186,8 @@ function deliveryOf(row: Row): Delivery {
     bindingId: row.binding_id,
     channel: row.channel,
     status: row.status,
-    attempts: row.attempts,
-    attemptsBefore: row.attempts_before,
+    attempts: Number(row.attempts),
+    attemptsBefore: Number(row.attempts_before),
     dueAt: dateOrNull(row.due_at),
     createdAt: dateOf(row.published_at),
     finishedAt: dateOrNull(row.finished_at),
@@ -198,13 +198,13 @@ function attemptOf(row: Row, deliveryId: string): Attempt {
   return {
     id: row.id,
     deliveryId,
-    number: row.number,
+    number: Number(row.number),
     startedAt: dateOf(row.started_at),
-    durationMs: row.duration_ms,
+    durationMs: Number(row.duration_ms),
     outcome: row.outcome,
     kind: row.kind,
     message: restored(row.message),
-    status: row.http_status,
+    status: numberOrNull(row.http_status),
     response: restored(row.response),
   };
 }

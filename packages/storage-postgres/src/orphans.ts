@@ -27,7 +27,7 @@ export function cancelWaiting(db: Database): (webhookId: string) => Promise<void
   return async (webhookId) => {
     for (;;) {
       const [row] = await db.run(statement, [webhookId]);
-      if (row!.count < batch) return;
+      if (Number(row!.count) < batch) return;
     }
   };
 }

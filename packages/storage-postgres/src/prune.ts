@@ -26,6 +26,6 @@ export function pruner(db: Database): DeliveryLog['prune'] {
   return async ({ olderThanMs, limit }) => {
     await db.run(forgetKeys, [limit]);
     const [row] = await db.run(forget, [olderThanMs, limit]);
-    return row!.count;
+    return Number(row!.count);
   };
 }

@@ -53,7 +53,7 @@ export class Publisher {
     this.#webhooks = webhooks;
     this.#onWaiting = onWaiting;
     this.#remembered = db.statement(`
-      select k.tenant_id, k.key, k.fingerprint, k.event_id, k.deliveries
+      select k.tenant_id as tenant, k.key, k.fingerprint, k.event_id as event, k.deliveries
       from json_to_recordset($1::json) as g(tenant text, key text)
       join $.idempotency_keys k on k.tenant_id = g.tenant and k.key = g.key
       where k.remembered_at >= $now - interval '24 hours'`);
@@ -104,8 +104,11 @@ export class Publisher {
     const rows = await this.#db.run(this.#remembered, [JSON.stringify(keys)], tx);
     const known = new Map<string, Remembered>(
       rows.map((row) => [
-        keyOf(row.tenant_id, row.key),
-        { published: { eventId: row.event_id, deliveries: row.deliveries }, fingerprint: row.fingerprint },
+        keyOf(row.tenant, row.key),
+        {
+          published: { eventId: row.event, deliveries: Number(row.deliveries) },
+          fingerprint: row.fingerprint,
+        },
       ]),
     );
     const fresh = events.filter((event) => {
@@ -209,7 +212,7 @@ export class Publisher {
     tx: Transaction | undefined,
   ): Promise<void> {
     const rows = await this.#db.run(this.#earlier, [JSON.stringify(events.map(({ id }) => id))], tx);
-    const deliveries = new Map(rows.map((row) => [row.id, row.deliveries]));
+    const deliveries = new Map(rows.map((row) => [row.id, Number(row.deliveries)]));
     for (const event of events) {
       results.set(event, { eventId: event.id, deliveries: deliveries.get(event.id) ?? 0 });
     }

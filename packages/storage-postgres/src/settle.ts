@@ -116,7 +116,8 @@ export class Settler {
     const open = given.filter(({ n, id }) => !results[n] && id !== undefined);
     if (open.length === 0) return;
     const asked = open.map(({ n, event, binding, id }) => ({ n, event, binding, id }));
-    for (const { n } of await this.#db.run(this.#recorded, [JSON.stringify(asked)])) results[n] = true;
+    for (const { n } of await this.#db.run(this.#recorded, [JSON.stringify(asked)]))
+      results[Number(n)] = true;
   }
 }
 

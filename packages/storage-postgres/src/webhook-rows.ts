@@ -1,23 +1,23 @@
 import type { SigningSecret, WebhookRecord } from '@posthorn/core';
-import { dateOf, msOf } from './instants.js';
+import { dateOf, msOf } from './values.js';
 
 /** A row of `webhooks`, as `w`, for {@link recordOf}. */
-export const recordColumns = `w.id, w.tenant_id, w.position::text as position, w.name,
-  to_json(w.event_types)::text as event_types, w.channels, w.secrets, w.is_active, w.version,
-  ${msOf('w.created_at')} as created_at, ${msOf('w.updated_at')} as updated_at`;
+export const recordColumns = `w.id, w.tenant_id as tenant, w.position::text as position, w.name,
+  to_json(w.event_types)::text as types, w.channels, w.secrets, w.is_active::integer as active, w.version,
+  ${msOf('w.created_at')} as created, ${msOf('w.updated_at')} as updated`;
 
 // biome-ignore lint/suspicious/noExplicitAny: a row as the client read it.
 export function recordOf(row: Record<string, any>): WebhookRecord {
   return {
     id: row.id,
-    tenantId: row.tenant_id,
+    tenantId: row.tenant,
     name: row.name,
-    eventTypes: JSON.parse(row.event_types),
+    eventTypes: JSON.parse(row.types),
     channels: JSON.parse(row.channels),
-    isActive: row.is_active,
-    version: row.version,
-    createdAt: dateOf(row.created_at),
-    updatedAt: dateOf(row.updated_at),
+    isActive: Number(row.active) === 1,
+    version: Number(row.version),
+    createdAt: dateOf(row.created),
+    updatedAt: dateOf(row.updated),
     secrets: secretsOf(row.secrets),
   };
 }

@@ -9,7 +9,8 @@ describe.skipIf(!hasPostgres())('on Postgres', () => {
 
   beforeAll(async () => {
     database = await openDatabase();
-    other = database.newPool();
+    // Its application wants every value as the text that Postgres sent.
+    other = database.newPool({ types: { getTypeParser: () => (value: string) => value } as never });
     await postgresStorage(database.pool).migrate();
   });
 

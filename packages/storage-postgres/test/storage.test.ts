@@ -180,6 +180,50 @@ describe.skipIf(!hasPostgres())('the storage on Postgres', () => {
     for (const { id, payload } of events) expect(items.find((item) => item.id === id)?.payload).toBe(payload);
   });
 
+  test('reads what a client gives it, whether it parses values or leaves them as they are', async () => {
+    const types = { getTypeParser: () => (value: string) => value } as never;
+    const raw = postgresStorage(database.newPool({ types }), { schema: 'raw' });
+    const parsed = postgresStorage(database.pool, { schema: 'raw' });
+    await raw.migrate();
+    const given = newWebhook({ isActive: false });
+    const created = await raw.webhooks.create(given);
+    expect(created).toEqual(await parsed.webhooks.get('t', given.id));
+    const updated = await raw.webhooks.update('t', given.id, 1, { isActive: true });
+    expect(updated).toEqual(await parsed.webhooks.get('t', given.id));
+
+    const one = event({ idempotencyKey: 'k', fingerprint: 'f', orderingKey: 'o' });
+    const first = await raw.deliveries.publish([one]);
+    expect(first.published).toEqual([{ eventId: one.id, deliveries: 1 }]);
+    expect((await raw.deliveries.publish([event({ ...one, id: ids.event() })])).published).toEqual(
+      first.published,
+    );
+    expect((await raw.deliveries.publish([event({ id: one.id })])).published).toEqual(first.published);
+
+    const [claim] = await raw.deliveries.claim(claimAll);
+    expect([claim?.attempt, claim?.attemptsBefore]).toEqual([1, 0]);
+    const attempt = {
+      id: ids.attempt(),
+      deliveryId: claim!.deliveryId,
+      number: 1,
+      startedAt: new Date(),
+      durationMs: 12,
+      outcome: 'delivered' as const,
+      kind: null,
+      message: null,
+      status: 204,
+      response: null,
+    };
+    const settlement = { claim: claim!, next: { status: 'delivered' as const }, attempt };
+    expect(await raw.deliveries.settle([settlement])).toEqual([true]);
+    expect(await raw.deliveries.settle([settlement])).toEqual([true]);
+    expect(await raw.log.attempts('t', claim!.deliveryId)).toEqual([attempt]);
+    const page = await raw.log.deliveries('t', { limit: 1 });
+    expect(page).toEqual(await parsed.log.deliveries('t', { limit: 1 }));
+    expect(page.items[0]?.attempts).toBe(1);
+    expect(await raw.webhooks.delete('t', given.id)).toBe(true);
+    expect(await raw.log.prune({ olderThanMs: 0, limit: 10 })).toBe(1);
+  });
+
   test('a webhook that is made again under its old id is another', async () => {
     const storage = postgresStorage(database.pool, { schema: 'again' });
     await storage.migrate();

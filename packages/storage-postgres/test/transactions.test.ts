@@ -1,4 +1,4 @@
-import { createDispatcher } from '@posthorn/core';
+import { createDispatcher, createIds } from '@posthorn/core';
 import { recordingChannel, until } from '@posthorn/testing';
 import { drizzle } from 'drizzle-orm/node-postgres';
 import knex from 'knex';
@@ -20,6 +20,8 @@ import { hasPostgres, openDatabase, type TestDatabase } from './database.js';
 type Library = (work: (tx: Transaction) => Promise<void>) => Promise<void>;
 
 const payload = { name: 'Jürgen 📯', note: "it's $1 and ?" };
+
+const camelCase = (name: string): string => name.replace(/_(\w)/g, (_, letter) => letter.toUpperCase());
 
 describe.skipIf(!hasPostgres())('an event dispatched in a transaction of', () => {
   let database: TestDatabase;
@@ -49,6 +51,15 @@ describe.skipIf(!hasPostgres())('an event dispatched in a transaction of', () =>
     },
     knex: async () => {
       const db = knex({ client: 'pg', connection: database.url });
+      closers.push(() => db.destroy());
+      return (work) => db.transaction((trx) => work(fromKnex(trx)));
+    },
+    'knex with names of its own': async () => {
+      // As an application has it that wants no underscore in its objects, nor anything but rows.
+      const renamed = (row: object) =>
+        Object.fromEntries(Object.entries(row).map(([key, value]) => [camelCase(key), value]));
+      const postProcessResponse = (answer: { rows?: object[] }) => answer.rows?.map(renamed) ?? answer;
+      const db = knex({ client: 'pg', connection: database.url, postProcessResponse });
       closers.push(() => db.destroy());
       return (work) => db.transaction((trx) => work(fromKnex(trx)));
     },
@@ -126,6 +137,25 @@ describe.skipIf(!hasPostgres())('an event dispatched in a transaction of', () =>
       expect(items.map(({ id }) => id)).toEqual([eventId]);
       const { rows } = await database.pool.query('select id from orders where id like $1', [`${name} %`]);
       expect(rows).toEqual([{ id: `${name} 1` }]);
+    });
+
+    test('goes to a webhook of the same transaction', async () => {
+      const inTransaction = await libraries[name]!();
+      const storage = postgresStorage(database.pool);
+      const channel = recordingChannel();
+      const dispatcher = createDispatcher({ storage, channels: [channel] });
+      const ids = createIds();
+      const tenantId = `${name} webhooks`;
+      const eventTypes = ['order.*'];
+      const channels = [{ id: ids.binding(), channel: channel.type, configs: {} }];
+      const given = { id: ids.webhook(), tenantId, name, eventTypes, channels, isActive: true, secrets: [] };
+      await inTransaction(async (tx) => {
+        expect(await storage.webhooks.create(given, { tx })).toMatchObject(given);
+        expect(await storage.webhooks.get(tenantId, given.id)).toBeUndefined();
+        expect((await dispatcher.dispatch('order.created', 1, { tenantId, tx })).deliveries).toBe(1);
+      });
+      await dispatcher.drain();
+      expect(channel.deliveries).toHaveLength(1);
     });
 
     test('is refused for its idempotency key, and the transaction goes on', async () => {

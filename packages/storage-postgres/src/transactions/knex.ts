@@ -17,7 +17,9 @@ export function fromKnex(trx: KnexTransaction): Transaction {
         bindings.push(values[Number(number) - 1]);
         return '?';
       });
-      return (await trx.raw(asked, bindings)) as Answer;
+      // An application may have told Knex to hand over rows and nothing else.
+      const answer = await trx.raw(asked, bindings);
+      return Array.isArray(answer) ? { rows: answer } : (answer as Answer);
     },
   };
 }
