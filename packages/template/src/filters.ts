@@ -1,0 +1,84 @@
+import { type Context, filters, type Liquid, toValue } from 'liquidjs';
+import { maxMemory } from './limits.js';
+import { escapes, type Place } from './place.js';
+import { AsJson, Rendered } from './shown.js';
+
+type Filter = (this: { readonly context: Context }, ...values: unknown[]) => unknown;
+
+/** They read text as an expression: what an event holds must not be one. */
+const expanding = /_exp$/;
+
+const asIs: Filter = (value) => value;
+
+/**
+ * Makes an engine's filters ours: what they take and give is paid for before there is too much of it, and none brings a
+ * value past its escaping.
+ */
+export function registerFilters(engine: Liquid, place: Place, isJsonText: boolean): void {
+  const own: Record<string, Filter> = { link };
+  if (place === 'html' || place === 'mrkdwn') {
+    // It happens anyway, and must not happen twice.
+    for (const name of ['escape', 'xml_escape', 'escape_once']) own[name] = asIs;
+  }
+  if (place === 'html') own.newline_to_br = lineBreaks;
+  if (isJsonText) {
+    own.json = (value) => new AsJson(value);
+    own.jsonify = own.json;
+  }
+  for (const [name, filter] of Object.entries({ ...filters, raw: asIs, ...own })) {
+    const handler = (typeof filter === 'function' ? filter : asIs) as Filter;
+    engine.registerFilter(name, paidFor(name in own ? handler : onText(handler)));
+  }
+  for (const name of Object.keys(filters)) if (expanding.test(name)) engine.unregisterFilter(name);
+  if (place !== 'plain' && place !== 'header') engine.unregisterFilter('raw');
+}
+
+/** What was captured is a text to liquidjs' own filters. */
+const onText = (filter: Filter): Filter =>
+  function (...values) {
+    return filter.apply(
+      this,
+      values.map((value) => (value instanceof Rendered ? value.valueOf() : value)),
+    );
+  };
+
+const paidFor = (filter: Filter): Filter =>
+  function* (...values): Generator<unknown, unknown, unknown> {
+    const { memoryLimit } = this.context;
+    memoryLimit.use(sizeOf(values));
+    const result = yield filter.apply(this, values);
+    memoryLimit.use(sizeOf(result));
+    return result;
+  };
+
+/** The characters and items of a value, counted as far as the limit goes. */
+function sizeOf(value: unknown, upTo: number = maxMemory): number {
+  if (typeof value === 'string') return value.length;
+  if (typeof value !== 'object' || value === null) return 1;
+  if (value instanceof Rendered) return value.valueOf().length;
+  let size = 1;
+  for (const [key, item] of Array.isArray(value) ? value.entries() : Object.entries(value)) {
+    if (size > upTo) break;
+    size += (typeof key === 'string' ? key.length : 0) + sizeOf(item, upTo - size);
+  }
+  return size;
+}
+
+/** In HTML text, a line break is an element; the rest is escaped before it is put in. */
+const lineBreaks: Filter = (value) =>
+  value instanceof Rendered
+    ? value
+    : new Rendered(escapes.html(String(toValue(value) ?? '')).replace(/\r?\n/g, '<br />\n'));
+
+/** An address that a link may lead to, with nothing in it that ends one; of any other scheme, nothing. */
+const link: Filter = (value) => {
+  const text = String(toValue(value) ?? '');
+  if (!URL.canParse(text)) return '';
+  const { protocol, href } = new URL(text);
+  return protocol === 'https:' || protocol === 'http:'
+    ? href.replace(/[<>|"'`\\]/g, encodeURIComponentStrictly)
+    : '';
+};
+
+const encodeURIComponentStrictly = (character: string): string =>
+  `%${character.charCodeAt(0).toString(16).toUpperCase()}`;

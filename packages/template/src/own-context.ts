@@ -1,0 +1,41 @@
+import { Context, Drop, type Liquid, toValue } from 'liquidjs';
+import { Rendered } from './shown.js';
+
+/** What Liquid says of any array, text or object. */
+const special: ReadonlySet<unknown> = new Set(['size', 'first', 'last']);
+
+const ofLoops: ReadonlySet<unknown> = new Set(
+  'name length index index0 rindex rindex0 first last row col col0 col_first col_last'.split(' '),
+);
+
+/** A context whose values have the enumerable properties that are their own, and no others: no `length` either. */
+export class OwnContext extends Context {
+  constructor(scope: object, engine: Liquid, limits?: Pick<Context, 'memoryLimit' | 'renderLimit'>) {
+    super(scope, engine.options, { sync: true }, { liquid: engine, ...limits });
+  }
+
+  /** Every expression reads something: here its time is up, too, and long paths are paid for. */
+  override _getFromScope(...[scope, path, isStrict]: Parameters<Context['_getFromScope']>) {
+    this.renderLimit.check(performance.now());
+    this.memoryLimit.use(path.length);
+    return super._getFromScope(scope, path, isStrict);
+  }
+
+  override readProperty(object: object | null | undefined, key: PropertyKey | Drop): unknown {
+    const owner = object instanceof Rendered ? object.valueOf() : object;
+    const name: unknown = toValue(key);
+    if (owner === null || owner === undefined) return undefined;
+    if (owner instanceof Drop)
+      return ofLoops.has(name) ? super.readProperty(owner, name as string) : undefined;
+    if ((typeof name !== 'string' && typeof name !== 'number') || name === '__proto__') return undefined;
+    if (Array.isArray(owner) && typeof name === 'number') return owner.at(name);
+    if (Object.prototype.propertyIsEnumerable.call(owner, name))
+      return (owner as Record<string, unknown>)[name];
+    return special.has(name) ? super.readProperty(owner as object, name) : undefined;
+  }
+
+  /** What filters look into the items of an array with. */
+  override spawn(scope: object = {}): OwnContext {
+    return new OwnContext(scope, this.liquid, this);
+  }
+}
