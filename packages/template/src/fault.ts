@@ -2,10 +2,13 @@ import { isPosthornError, PosthornError } from '@posthorn/core';
 import { LiquidError, type Token } from 'liquidjs';
 import { maxOutput, renderMs } from './limits.js';
 
-/** The error of a template that is wrong at a place, counted from 1. */
-export function faultAt(line: number, column: number, reason: string, cause?: unknown): PosthornError {
+/**
+ * The error of a template that is wrong at a place, counted from 1. It has no cause: those of liquidjs hold the template,
+ * and may quote the event.
+ */
+export function faultAt(line: number, column: number, reason: string): PosthornError {
   const message = `line ${line}, column ${column}: ${reason}`;
-  return new PosthornError('invalid_template', message, { cause, issues: [{ path: [], message }] });
+  return new PosthornError('invalid_template', message, { issues: [{ path: [], message }] });
 }
 
 const name = '(["\']?)([\\w-]{1,40})\\1';
@@ -37,10 +40,10 @@ const parseReasons: readonly (readonly [RegExp, string])[] = [
 
 /** The error of a template that cannot be parsed. */
 export function parseFault(error: unknown): PosthornError {
-  if (error instanceof RangeError) return faultAt(1, 1, tooDeep, error);
+  if (error instanceof RangeError) return faultAt(1, 1, tooDeep);
   if (!LiquidError.is(error)) throw error;
   const [line = 1, column = 1] = tokenOf(error).getPosition();
-  return faultAt(line, column, reasonOf((error as Error).message) ?? 'is not valid Liquid', error);
+  return faultAt(line, column, reasonOf((error as Error).message) ?? 'is not valid Liquid');
 }
 
 function reasonOf(message: string): string | undefined {
@@ -58,13 +61,13 @@ const renderReasons: readonly (readonly [RegExp, string])[] = [
   [/^output limit exceeded/, `renders to more than ${maxOutput / 1024} KiB`],
 ];
 
-/** The error of a template that cannot be rendered, at `token` where none is known. What liquidjs says may quote the event. */
+/** The error of a template that cannot be rendered, at `token` where no place is known. */
 export function renderFault(error: unknown, token?: Token): PosthornError {
   if (isPosthornError(error)) return error;
   const message = error instanceof Error ? error.message : '';
   const [, reason = 'cannot be rendered'] = renderReasons.find(([pattern]) => pattern.test(message)) ?? [];
   const [line = 1, column = 1] = (LiquidError.is(error) ? tokenOf(error) : token)?.getPosition() ?? [];
-  return faultAt(line, column, reason, error);
+  return faultAt(line, column, reason);
 }
 
 const tokenOf = (error: unknown): Token => (error as { readonly token: Token }).token;

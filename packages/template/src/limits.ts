@@ -2,7 +2,7 @@
 export const maxSource = 64 * 1024;
 
 /** How many placeholders and tags a template may have; of a JSON template, all of its leaves. */
-export const maxParts = 2_000;
+export const maxParts = 1_000;
 
 /** How much a template may render to, in bytes of UTF-8. */
 export const maxOutput = 256 * 1024;

@@ -12,7 +12,7 @@ export interface Template {
 }
 
 /**
- * Parses a Liquid template of at most 64 KiB and 2,000 placeholders and tags. Throws `invalid_template` with a message
+ * Parses a Liquid template of at most 64 KiB and 1,000 placeholders and tags. Throws `invalid_template` with a message
  * that begins `line L, column C: `. What was parsed is kept for the next call with the same source.
  */
 export function parseTemplate(source: string, place: Place): Template {

@@ -1,0 +1,22 @@
+import { expect, test } from 'vitest';
+import { z } from 'zod';
+import { templateField } from '../src/index.js';
+
+const configs = z.strictObject({ text: templateField('mrkdwn').nullish() });
+
+test('a field of configs takes a template, and null', () => {
+  for (const text of ['{{ event_type }}', '', null]) expect(configs.parse({ text })).toEqual({ text });
+});
+
+test('a field that is no template says at which line and column', () => {
+  expect(configs.safeParse({ text: 'a\n{{ b' }).error?.issues).toMatchObject([
+    { path: ['text'], message: 'line 2, column 1: {{ is not closed' },
+  ]);
+  expect(configs.safeParse({ text: '{{ a | raw }}' }).error?.issues).toMatchObject([{ path: ['text'] }]);
+});
+
+test('a field that is no text says so', () => {
+  expect(configs.safeParse({ text: 5 }).error?.issues).toMatchObject([
+    { path: ['text'], message: 'must be a string' },
+  ]);
+});

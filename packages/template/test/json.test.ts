@@ -1,0 +1,193 @@
+import fc from 'fast-check';
+import { describe, expect, test } from 'vitest';
+import { parseJsonTemplate, parseJsonText } from '../src/index.js';
+import { speakingOf } from './message.js';
+
+const payload = { n: 3, text: 'a"b', list: [1, { deep: '<x>' }], on: false, nothing: null };
+const filled = (document: unknown, place?: 'plain' | 'mrkdwn'): unknown =>
+  parseJsonTemplate(document, place).render(speakingOf(payload));
+const filledText = (source: string, place?: 'plain' | 'mrkdwn'): unknown =>
+  parseJsonText(source, place).render(speakingOf(payload));
+
+describe('a leaf that is one placeholder keeps the type of its value', () => {
+  test.each<[string, unknown]>([
+    ['{{ metadata.n }}', 3],
+    ['{{metadata.n | plus: 0.5 }}', 3.5],
+    ['{{ metadata.list }}', [1, { deep: '<x>' }]],
+    ['{{ metadata }}', payload],
+    ['{metadata.n}', 3],
+    ['{{ metadata.on }}', false],
+    ['{{ metadata.nothing }}', null],
+    ['{{ metadata.missing }}', ''],
+    ['{{ metadata.toString }}', ''],
+    ['{{ metadata.text }}', 'a"b'],
+    ['{{ metadata.list | size }}', 2],
+    ['{{ metadata.list | json }}', '[1,{"deep":"<x>"}]'],
+    ['{{ 1 | divided_by: 0 }}', null],
+    ['{{ metadata.n }} ', '3 '],
+    ['{{ metadata.n }}{{ metadata.n }}', '33'],
+    ['{% if true %}{{ metadata.n }}{% endif %}', '3'],
+    ['n', 'n'],
+    ['', ''],
+  ])('%s', (leaf, expected) => {
+    expect(filled({ leaf })).toEqual({ leaf: expected });
+  });
+});
+
+test('keys are not templates, and what is no string stays as it is', () => {
+  const document = { '{{ event_type }}': [1, true, null, { a: [] }], '{event_type}': 0 };
+  expect(filled(document)).toEqual(document);
+});
+
+test('a key __proto__ is a key, in the document and in data', () => {
+  const before = Object.prototype.toString;
+  const result = parseJsonTemplate(
+    JSON.parse('{"__proto__":{"polluted":"{{ event_type }}"},"data":"{{ metadata }}"}'),
+  ).render(speakingOf(JSON.parse('{"__proto__":{"toString":1}}')));
+  expect(JSON.stringify(result)).toBe(
+    '{"__proto__":{"polluted":"order.created"},"data":{"__proto__":{"toString":1}}}',
+  );
+  expect({}).not.toHaveProperty('polluted');
+  expect(Object.prototype.toString).toBe(before);
+});
+
+test('with the place mrkdwn the texts are escaped, those within values, too', () => {
+  const document = { text: '<b> {{ metadata.list[1].deep }}', all: '{{ metadata.list }}' };
+  expect(filled(document, 'mrkdwn')).toEqual({ text: '<b> &lt;x&gt;', all: [1, { deep: '&lt;x&gt;' }] });
+});
+
+test('one leaf does not see what another assigned', () => {
+  expect(filled(['{% assign a = 1 %}{{ a }}', '{{ a }}'])).toEqual(['1', '']);
+});
+
+describe('a document that is none is refused, each leaf by its path', () => {
+  test.each<[unknown, { path: (string | number)[]; message: string }[]]>([
+    [
+      { a: [{ b: 'x\n {{ y' }], c: '{% nope %}' },
+      [
+        { path: ['a', 0, 'b'], message: 'line 2, column 2: {{ is not closed' },
+        { path: ['c'], message: 'line 1, column 1: there is no tag called nope' },
+      ],
+    ],
+    [{ a: undefined }, [{ path: ['a'], message: 'must be JSON, not undefined' }]],
+    [[1n], [{ path: [0], message: 'must be JSON, not a bigint' }]],
+    [[Number.NaN], [{ path: [0], message: 'must be JSON, not a number' }]],
+    [{ at: new Date() }, [{ path: ['at'], message: 'must be JSON, not an object' }]],
+    [{ '{{': 'x'.repeat(70_000) }, [{ path: [], message: 'must have at most 64 KiB' }]],
+    [Array(70_000).fill(1), [{ path: [], message: 'must have at most 64 KiB' }]],
+    [Array(1_001).fill('{{a}}'), [{ path: [], message: 'must have at most 1000 placeholders and tags' }]],
+  ])('%#', (document, issues) => {
+    expect(() => parseJsonTemplate(document)).toThrow(
+      expect.objectContaining({ code: 'invalid_template', issues }),
+    );
+  });
+
+  test('a document without end, or deeper than 64 levels, is refused', () => {
+    const endless: Record<string, unknown> = {};
+    endless.a = [endless];
+    expect(() => parseJsonTemplate(endless)).toThrow(/must be at most 64 levels deep/);
+  });
+});
+
+describe('what a JSON template renders to is bounded', () => {
+  test.each<[string, unknown]>([
+    ['the payload in each of many leaves', Array(900).fill('{{ metadata }}')],
+    ['long texts in many leaves', Array(900).fill('x{{ metadata.text }}')],
+  ])('%s', (_, document) => {
+    const context = speakingOf({ text: 'x'.repeat(1_000) });
+    expect(() => parseJsonTemplate(document).render(context)).toThrow(/more than 256 KiB/);
+  });
+
+  test('leaves share the time there is', () => {
+    const slow = '{% for i in (1..9999) %}{% for j in (1..9999) %}{% endfor %}{% endfor %}';
+    const begin = performance.now();
+    expect(() => filled(Array(200).fill(slow))).toThrow(/longer than 100 ms|too much memory/);
+    expect(performance.now() - begin).toBeLessThan(1_500);
+  });
+});
+
+describe('a JSON text', () => {
+  test('that is JSON by itself is a document', () => {
+    expect(filledText('{"n": "{{ metadata.n }}", "t": "n={{ metadata.n }}"}')).toEqual({ n: 3, t: 'n=3' });
+    expect(() => parseJsonText('["{{ x"]')).toThrow(
+      expect.objectContaining({ issues: [expect.objectContaining({ path: [0] })] }),
+    );
+  });
+
+  test('may loop around values, in quotes and without', () => {
+    const source = `[{% for item in metadata.list %}
+      {"item": {{ item }}, "text": "is \\"{{ item }}\\"", "json": {{ item | json }}}{% unless forloop.last %},{% endunless %}
+    {% endfor %}]`;
+    expect(filledText(source, 'mrkdwn')).toEqual([
+      { item: 1, text: 'is "1"', json: 1 },
+      { item: { deep: '&lt;x&gt;' }, text: 'is "{"deep":"&lt;x&gt;"}"', json: { deep: '&lt;x&gt;' } },
+    ]);
+  });
+
+  test('has JSON where json is asked for within quotes, and an empty text for what is undefined', () => {
+    expect(
+      filledText('{"a": "{{ metadata.list | json }}", "b": {{ missing }}, "c": {{ metadata.nothing }}}'),
+    ).toEqual({
+      a: '[1,{"deep":"<x>"}]',
+      b: '',
+      c: null,
+    });
+  });
+
+  test('knows what was captured as text', () => {
+    const source = '{% capture a %}{{ metadata.text }}<{% endcapture %}{"a": "{{ a }}", "b": {{ a }}}';
+    expect(filledText(source, 'mrkdwn')).toEqual({ a: 'a"b<', b: 'a"b<' });
+  });
+
+  test('T8: no value adds a field, or ends what it stands in', () => {
+    const hostile = fc.oneof(
+      fc.string({ unit: 'binary' }),
+      fc.constantFrom('","channel":"#x', '\\', '"}', '\n', '{{ event_id }}', ',', ']'),
+      fc.object(),
+    );
+    const source =
+      '{% if true %}{"a": {{ metadata.v }}, "b": "x{{ metadata.v }}", "c": "{{ metadata.v | json }}"}{% endif %}';
+    const template = parseJsonText(source);
+    fc.assert(
+      fc.property(hostile, (value) => {
+        const v = JSON.parse(JSON.stringify(value));
+        const result = template.render(speakingOf({ v })) as Record<string, unknown>;
+        expect(Object.keys(result)).toEqual(['a', 'b', 'c']);
+        expect(result.a).toEqual(v);
+        expect(JSON.parse(String(result.c))).toEqual(v);
+      }),
+    );
+  });
+
+  test.each<[string, string]>([
+    ['{"a": {{ metadata.n }}', 'line 1, column 1: must be JSON around its placeholders'],
+    ['no JSON', 'line 1, column 1: must be JSON around its placeholders'],
+    ['{"a": "\\{{ metadata.n }}"}', 'line 1, column 9: a backslash must not stand before a placeholder'],
+    ['[{% if a %}]', 'line 1, column 2: the tag is not closed'],
+  ])('%s is refused when it is parsed', (source, message) => {
+    expect(() => parseJsonText(source)).toThrow(
+      expect.objectContaining({ code: 'invalid_template', message }),
+    );
+  });
+
+  test.each<[string, string]>([
+    [
+      '[{% for i in metadata.list %}{{ i }},{% endfor %}]',
+      'line 1, column 1: what it renders to is not JSON',
+    ],
+    [
+      '{% if true %}["\\{{ metadata.n }}"]{% endif %}',
+      'line 1, column 17: a backslash must not stand before a placeholder',
+    ],
+    [
+      `{% if true %}${'['.repeat(100)}${']'.repeat(100)}{% endif %}`,
+      'line 1, column 1: what it renders to is not JSON',
+    ],
+    [
+      '[{% for i in (1..999) %}"{{ metadata }}{{ metadata }}{{ metadata }}",{% endfor %}1]',
+      'more than 256 KiB',
+    ],
+  ])('%s fails when it is rendered', (source, message) => {
+    expect(() => filledText(source)).toThrow(message);
+  });
+});

@@ -1,0 +1,197 @@
+import fc from 'fast-check';
+import { describe, expect, test } from 'vitest';
+import { type Place, parseTemplate } from '../src/index.js';
+import { speakingOf } from './message.js';
+
+const shown = (text: unknown, place: Place, source = '{{ metadata.text }}'): string =>
+  parseTemplate(source, place).render(speakingOf({ text }));
+
+describe('mrkdwn', () => {
+  test.each<[string, string, string]>([
+    ['T1', '<!channel> <!here> <!everyone>', '&lt;!channel&gt; &lt;!here&gt; &lt;!everyone&gt;'],
+    ['T1', '<!subteam^S1>', '&lt;!subteam^S1&gt;'],
+    ['T2', '<@U123> <#C123>', '&lt;@U123&gt; &lt;#C123&gt;'],
+    ['T3', '<https://evil.example|Reset your password>', '&lt;https://evil.example|Reset your password&gt;'],
+    ['T4', '&lt;!channel&gt;', '&amp;lt;!channel&amp;gt;'],
+    ['T5', '*bold* `code` ```\n> quoted', '*bold* `code` ```\n&gt; quoted'],
+  ])('%s: %s', (_, text, expected) => {
+    expect(shown(text, 'mrkdwn')).toBe(expected);
+  });
+
+  test('what the template itself says is left as it is: its links are links', () => {
+    expect(shown('x', 'mrkdwn', '<https://example.com|{{ metadata.text }}> & <!date^1^{date}|now>')).toBe(
+      '<https://example.com|x> & <!date^1^{date}|now>',
+    );
+  });
+
+  test.each<[string, string]>([
+    ['https://example.com/a|b', 'https://example.com/a%7Cb'],
+    ['https://example.com/<!here>?q=a b&c=%20', 'https://example.com/%3C!here%3E?q=a%20b&amp;c=%20'],
+    ['https://example.com/#a|b>', 'https://example.com/#a%7Cb%3E'],
+    ['javascript:alert(1)', ''],
+    ['data:text/html,x', ''],
+    ['no address', ''],
+  ])('T6: %s as the target of a link', (text, expected) => {
+    expect(shown(text, 'mrkdwn', '{{ metadata.text | link }}')).toBe(expected);
+  });
+});
+
+test('T18: in HTML, markup is text, and a link leads to http and https only', () => {
+  expect(shown('<img src=x onerror=alert(1)>', 'html')).toBe('&lt;img src=x onerror=alert(1)&gt;');
+  expect(shown(`" onmouseover='x`, 'html', '<a title="{{ metadata.text }}">')).toBe(
+    '<a title="&#34; onmouseover=&#39;x">',
+  );
+  const link = '<a href="{{ metadata.text | link }}">';
+  expect(shown('javascript:alert(1)', 'html', link)).toBe('<a href="">');
+  expect(shown('https://example.com/?a=1&b="', 'html', link)).toBe(
+    '<a href="https://example.com/?a=1&amp;b=%22">',
+  );
+  expect(shown('a\n<b>', 'html', '{{ metadata.text | newline_to_br }}')).toBe('a<br />\n&lt;b&gt;');
+});
+
+test('T11, T12: a header is one line without controls', () => {
+  expect(shown('Hi\r\nBcc: v@example.com', 'header')).toBe('Hi Bcc: v@example.com');
+  expect(shown('a\u2028b\0c\u0085d\x7fe\tf', 'header')).toBe('a b c d e f');
+  expect(shown('x', 'header', 'a\r\nb {{ metadata.text }}\n')).toBe('a b x ');
+});
+
+test('T8: what lands in a JSON string does not end it', () => {
+  const text = 'a","channel":"#x';
+  expect(JSON.parse(shown(text, 'json', '{"text":"{{ metadata.text }}"}'))).toEqual({ text });
+});
+
+describe('values are escaped once, however they are shown', () => {
+  test.each([
+    '{{ metadata.text }}',
+    '{metadata.text}',
+    '{{ metadata.text | escape }}',
+    '{{ metadata.text | xml_escape }}',
+    '{% echo metadata.text %}',
+    '{% cycle metadata.text %}',
+    '{% liquid\n echo metadata.text %}',
+    '{% capture a %}{{ metadata.text }}{% endcapture %}{{ a }}',
+    '{% capture a %}{{ metadata.text }}{% endcapture %}{% capture b %}{{ a }}{% endcapture %}{% echo b %}',
+    '{% assign a = metadata.text %}{{ a | escape }}',
+    '{% for a in metadata %}{{ a[1] }}{% endfor %}',
+    '{{ metadata.text | split: "" | join: "" }}',
+    '{% if true %}{% case 1 %}{% when 1 %}{{ metadata.text }}{% endcase %}{% endif %}',
+  ])('%s', (source) => {
+    expect(shown('<&>', 'mrkdwn', source)).toBe('&lt;&amp;&gt;');
+    expect(shown('<&>', 'html', source)).toBe('&lt;&amp;&gt;');
+  });
+
+  test('what a filter makes of captured text is escaped again, never less', () => {
+    const source = '{% capture a %}{{ metadata.text }}{% endcapture %}{{ a | append: "" }} {{ a | size }}';
+    expect(shown('<', 'mrkdwn', source)).toBe('&amp;lt; 4');
+  });
+
+  test.each<Place>(['html', 'mrkdwn', 'json'])('the filter raw is refused in %s', (place) => {
+    for (const source of [
+      '{{ a | raw }}',
+      '{{ a | raw | upcase }}',
+      '{% echo a | raw %}',
+      '{% assign b = a | raw %}',
+    ]) {
+      expect(() => parseTemplate(source, place)).toThrow(/the filter raw is refused/);
+    }
+  });
+
+  test.each<Place>(['plain', 'header'])('the filter raw changes nothing in %s', (place) => {
+    expect(shown('<&>\n', place, '{{ metadata.text | raw }}.')).toBe(place === 'plain' ? '<&>\n.' : '<&> .');
+  });
+});
+
+describe('no value gets out of its place', () => {
+  /** Each way there is to show a value. */
+  const sources = [
+    '{{ metadata.text }}',
+    '{metadata.text}',
+    '{{ metadata }}',
+    '{{ metadata | json }}',
+    '{{ metadata.text | upcase | reverse | join }}',
+    '{{ metadata.text | url_decode | unescape | strip_html }}',
+    '{{ metadata.text | escape | newline_to_br }}',
+    '{{ metadata.text | link }}',
+    '{% capture a %}{{ metadata.text }}{% endcapture %}{{ a }}{{ a | unescape }}',
+    '{% echo metadata.text %}{% cycle metadata.text %}',
+    '{% for pair in metadata %}{{ pair }}{% endfor %}',
+    '{% tablerow a in metadata %}{{ a }}{% endtablerow %}',
+  ];
+  const source = fc.constantFrom(...sources);
+  const text = fc.oneof(
+    fc.string({ unit: 'binary' }),
+    fc
+      .array(
+        fc.constantFrom(
+          '<',
+          '>',
+          '&',
+          '"',
+          "'",
+          '\\',
+          '\n',
+          '\0',
+          '\u2028',
+          '&lt;',
+          '%3C',
+          '{{',
+          '}}',
+          '<br />',
+          'https://a/',
+        ),
+      )
+      .map((parts) => parts.join('')),
+  );
+  /** liquidjs may refuse to decode what is malformed; then nothing is sent. */
+  const orNothing = (render: () => string): string => {
+    try {
+      return render();
+    } catch (error) {
+      expect(error).toMatchObject({ code: 'invalid_template' });
+      return '';
+    }
+  };
+  /** What the sources themselves say in tags of HTML. */
+  const own = /<br \/>|<\/?t[rd](?: class="(?:row|col)\d+")?>/g;
+
+  test('no < and no > in mrkdwn and HTML, and in HTML no quote', () => {
+    fc.assert(
+      fc.property(source, text, (template, value) => {
+        for (const place of ['mrkdwn', 'html'] as const) {
+          expect(orNothing(() => shown(value, place, template)).replace(own, '')).not.toMatch(
+            place === 'html' ? /[<>"']/ : /[<>]/,
+          );
+        }
+      }),
+    );
+  });
+
+  test('no quote and no control ends a JSON string', () => {
+    fc.assert(
+      fc.property(source, text, (template, value) => {
+        if (template.includes('tablerow')) return;
+        const content = orNothing(() => shown(value, 'json', template));
+        expect(typeof JSON.parse(`"${content}"`)).toBe('string');
+        if (template === sources[0]) expect(JSON.parse(`"${content}"`)).toBe(value);
+      }),
+    );
+  });
+
+  test('no control in a header', () => {
+    fc.assert(
+      fc.property(source, text, (template, value) => {
+        expect(orNothing(() => shown(value, 'header', template))).not.toMatch(/[\p{Cc}\u2028\u2029]/u);
+      }),
+    );
+  });
+
+  test('T21: what stands in a value is shown as it stands there', () => {
+    fc.assert(
+      fc.property(text, (value) => {
+        for (const template of ['{{ metadata.text }}', '{metadata.text}', '{% echo metadata.text %}']) {
+          expect(shown(value, 'plain', template)).toBe(value);
+        }
+      }),
+    );
+  });
+});
