@@ -15,6 +15,7 @@ import {
   toMs,
 } from '@posthorn/core';
 import { checkHeaders, checkUrl, type Outbound, type OutboundRequest } from '@posthorn/outbound';
+import { contextOf, parseJsonText, parseTemplate } from '@posthorn/template';
 import fc from 'fast-check';
 import ipaddr from 'ipaddr.js';
 import { Webhook } from 'standardwebhooks';
@@ -294,3 +295,101 @@ fuzz(
     expect(new Webhook(input as string).sign('msg_1', new Date(), 'x')).toMatch(/^v1,/);
   },
 );
+
+const liquid = fc.oneof(
+  fc
+    .array(
+      fc.oneof(
+        fc.constantFrom(
+          '{{',
+          '}}',
+          '{%',
+          '%}',
+          '{{-',
+          '-%}',
+          '{event_type}',
+          '{metadata.',
+          '}',
+          '"',
+          "'",
+          '|',
+          ':',
+          ',',
+        ),
+        fc.constantFrom(
+          ' metadata',
+          '.a',
+          '[',
+          ']',
+          '(1..',
+          ')',
+          ' json',
+          ' append',
+          ' date',
+          ' if ',
+          ' for i in ',
+          ' raw ',
+        ),
+        fc.constantFrom(
+          '{% if a %}',
+          '{% endif %}',
+          '{% for i in metadata %}',
+          '{% endfor %}',
+          '{% liquid\n',
+          '{% echo ',
+        ),
+        fc.string({ maxLength: 5 }),
+      ),
+      { maxLength: 40 },
+    )
+    .map((parts) => parts.join('')),
+  fc
+    .constantFrom(
+      '{{',
+      '{%',
+      '{event_type',
+      '{{ "',
+      '{{ a[',
+      '{{ (',
+      '{% if a %}',
+      '{% raw %}{% ',
+      '\n',
+      '\\"',
+    )
+    .chain((part) => fc.nat(20_000).map((n) => part.repeat(n))),
+  text,
+);
+
+fuzz(
+  'a template is parsed or refused by its line, and then shows a value in its place only',
+  fc.tuple(liquid, fc.jsonValue()),
+  async ([source, payload]) => {
+    const sent = message(JSON.stringify(payload), []);
+    const context = contextOf({ ...sent, payload });
+    const template = await parsed(() => parseTemplate(source, 'mrkdwn'));
+    const escaped = `${source}{% raw %}{% endraw %}${'{{ metadata | json }}'}`;
+    const shown = template && (await parsed(() => parseTemplate(escaped, 'mrkdwn')));
+    if (shown) {
+      const value = JSON.stringify(payload)
+        .replace(/&/g, '&amp;')
+        .replace(/</g, '&lt;')
+        .replace(/>/g, '&gt;');
+      expect(rendered(() => shown.render(context)) ?? value).toContain(value);
+    }
+    const json = await parsed(() => parseJsonText(source));
+    if (json) expect(() => JSON.stringify(rendered(() => json.render(context)))).not.toThrow();
+  },
+);
+
+/** What a template makes of an event; undefined where it says that it cannot. */
+function rendered<T>(render: () => T): T | undefined {
+  try {
+    return render();
+  } catch (error) {
+    expect(error).toMatchObject({
+      code: 'invalid_template',
+      message: expect.stringMatching(/^line \d+, column \d+: /),
+    });
+    return undefined;
+  }
+}
