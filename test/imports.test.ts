@@ -7,7 +7,7 @@ import { type Rule, rule } from './rule.js';
 /** The files of core in the order in which one reads them: each may import the ones before it, and no other. */
 const readingOrder = `
   errors door duration ids match payload secrets mask redact secret-paths vault
-  models verdict channel decide escalation digest catalog lifecycle ports
+  models verdict channel configs decide escalation digest catalog lifecycle ports
   storage-port page webhook-secrets options bindings send sample reencrypt webhooks log
   gather publish deliver pace slots heartbeat worker hints retention
   dispatcher index
@@ -86,7 +86,9 @@ const oneDoor: Rule = (files) =>
     .filter(
       (file) =>
         isCode(file) &&
-        /^packages\/(?!outbound\/|testing\/src\/hostile-receiver\/)[^/]+\/src\//.test(file.path),
+        /^packages\/(?!outbound\/|testing\/src\/(?:hostile-receiver|[^/]+-stand-in)\/)[^/]+\/src\//.test(
+          file.path,
+        ),
     )
     .flatMap((file) => [
       ...importsOf(file)
@@ -136,6 +138,7 @@ rule('only outbound opens connections', oneDoor, {
   'packages/channel-http/src/old.ts': `import http from 'http';`,
   'packages/storage-memory/src/sync.ts': `const net = await import('node:net');`,
   'packages/channel-http/src/global.ts': `export const send = (url: string) => fetch(url);`,
+  'packages/testing/src/stand-in.ts': `import { createServer } from 'node:http';`,
   'packages/channel-http/src/alias.ts': `const send = globalThis.fetch;`,
 });
 

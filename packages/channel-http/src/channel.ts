@@ -1,11 +1,10 @@
 import { type Channel, failed, isPosthornError, redact } from '@posthorn/core';
-import { checkHeaders } from '@posthorn/outbound';
+import { checkHeaders, verdictOf } from '@posthorn/outbound';
 import { defaultTimeout, type HttpConfigs, httpConfigs } from './configs.js';
 import { derivedSecrets } from './derived-secrets.js';
 import { type HttpChannelOptions, settingsOf } from './options.js';
 import { renderBody } from './payload-template.js';
 import { signatureOf } from './sign.js';
-import { verdictOf } from './verdict.js';
 
 /** What all requests of one binding have in common. */
 interface Prepared {

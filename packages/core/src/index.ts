@@ -5,6 +5,7 @@ export {
   type PayloadOf,
 } from './catalog.js';
 export type * from './channel.js';
+export { checkedText, configsSchema } from './configs.js';
 export {
   decide,
   defaultSchedule,

@@ -1,12 +1,15 @@
 import { delivered, failed, gone, type Verdict } from '@posthorn/core';
-import type { OutboundResult } from '@posthorn/outbound';
+import type { OutboundResult } from './exchange.js';
 import { retryAfterMs } from './retry-after.js';
 
 /**
- * What an answer means for the delivery: 2xx delivered, 410 gone, anything else failed. A redirect is a failure;
- * 429 and 503 may say when to come back.
+ * What an answer means where its service says nothing else: 2xx delivered, 410 gone, anything else failed. A redirect is
+ * a failure; 429 and 503 may say when to come back. `readable` makes of the body what may go on record.
  */
-export function verdictOf(result: OutboundResult, readable: (body: string) => string): Verdict {
+export function verdictOf(
+  result: OutboundResult,
+  readable: (body: string) => string = (body) => body,
+): Verdict {
   if (!result.ok) return failed(result.kind === 'aborted' ? 'timeout' : result.kind, result.message);
   const { status, headers } = result;
   const report = { status, response: readable(result.body) };

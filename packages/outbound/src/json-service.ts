@@ -1,0 +1,133 @@
+import { isPosthornError, kindOf, PosthornError, redact, type Verdict } from '@posthorn/core';
+import type { OutboundResult } from './exchange.js';
+import { failure } from './failure.js';
+import { hostPattern } from './hosts.js';
+import type { OutboundOptions } from './options.js';
+import { createOutbound, type Outbound } from './outbound.js';
+import { refusedUrl } from './url.js';
+import { verdictOf } from './verdict.js';
+
+/** The options of a channel to a service. */
+export interface JsonServiceOptions {
+  /** The client to send with, or what to make one of. Default: one of its own, for `https:` and public addresses. */
+  readonly outbound?: Outbound | OutboundOptions;
+  /**
+   * Hosts that may be posted to besides the service's own: a proxy for it, say, or a stand-in for tests. Written as in
+   * `policy.allowHosts`; where they lead is for the client to judge. Default: none.
+   */
+  readonly hosts?: readonly string[];
+}
+
+export interface JsonPost {
+  /** An address whose path or query is a secret: neither comes back in a verdict. */
+  readonly url: string;
+  /** JSON text. */
+  readonly body: string;
+  /** Besides `content-type` and `user-agent`. */
+  readonly headers?: Readonly<Record<string, string>>;
+  /** What an answer may not repeat, besides the address. */
+  readonly secrets?: readonly string[];
+  readonly signal: AbortSignal;
+}
+
+/** A service that has hosts of its own and takes JSON by POST, as chats do. */
+export interface JsonService {
+  /** The client it posts with. */
+  readonly outbound: Outbound;
+  /**
+   * Judges an address when a webhook is saved: it must be one of the service's hosts, or of `options.hosts`, and one that
+   * the client may reach. A name that leads nowhere yet is let pass. Rejects as `Outbound.checkUrl` does.
+   */
+  checkUrl(url: string): Promise<void>;
+  /**
+   * Posts once; the address is judged again. Resolves to what `read` makes of an answer, whose body is cleared of secrets;
+   * where there is none, to `failed`, by its kind. Default: {@link verdictOf}. Never rejects.
+   */
+  post(request: JsonPost, read?: (result: Answer) => Verdict): Promise<Verdict>;
+}
+
+type Answer = Extract<OutboundResult, { ok: true }>;
+
+/** What each request says of itself. */
+const ownHeaders = { 'content-type': 'application/json; charset=utf-8', 'user-agent': 'Posthorn' };
+
+/**
+ * The service behind a channel. `hosts` are its own, written as in `policy.allowHosts`; `factory` is named in errors.
+ * Throws `invalid_option` for an option that there is not, or that is of the wrong kind.
+ */
+export function jsonService(
+  factory: string,
+  hosts: readonly string[],
+  options: JsonServiceOptions,
+): JsonService {
+  const { outbound, isAllowed } = settingsOf(factory, hosts, options);
+
+  function checkHost(url: string): void {
+    const host = URL.canParse(url) ? new URL(url).hostname.replace(/^\[|\]$/g, '') : undefined;
+    if (host === undefined || isAllowed(host)) return;
+    const message = `must be an address of ${hosts.join(' or ')}; the host application allows others with hosts`;
+    throw refusedUrl('address_forbidden', message);
+  }
+
+  return {
+    outbound,
+
+    async checkUrl(url) {
+      checkHost(url);
+      try {
+        await outbound.checkUrl(url);
+      } catch (error) {
+        // Each connection asks again.
+        if (!isPosthornError(error) || error.code !== 'url_unresolvable') throw error;
+      }
+    },
+
+    async post({ url, body, headers, secrets = [], signal }, read = verdictOf) {
+      try {
+        checkHost(url);
+        const result = await outbound.request({ url, headers: { ...headers, ...ownHeaders }, body, signal });
+        if (!result.ok) return verdictOf(result);
+        return read({ ...result, body: redact(result.body, [...secretsOf(url), ...secrets]) });
+      } catch (error) {
+        // What is stored may be older than the rules: nothing was sent.
+        if (!isPosthornError(error)) throw error;
+        const kind = error.code === 'address_forbidden' ? 'address_forbidden' : 'config';
+        return verdictOf(failure(kind, error.message));
+      }
+    },
+  };
+}
+
+/** Shorter parts of an address are words and numbers. */
+const minSecretPart = 16;
+
+/** What of an address an answer may not repeat: its path with its query, and what in them is long enough to be a key. */
+function secretsOf(url: string): readonly string[] {
+  const { pathname, search, searchParams } = new URL(url);
+  const parts = [pathname + search, ...`${pathname}${search}`.split(/[/?&=]/), ...searchParams.values()];
+  return parts.filter(({ length }) => length >= minSecretPart);
+}
+
+function settingsOf(factory: string, own: readonly string[], options: JsonServiceOptions) {
+  if (typeof options !== 'object' || options === null) {
+    throw invalid(`${factory} takes an object of options, not ${kindOf(options)}`);
+  }
+  const { outbound = {}, hosts = [], ...strangers } = options;
+  const [stranger] = Object.keys(strangers);
+  if (stranger !== undefined) throw invalid(`${factory} has no option called ${stranger}`);
+  if (typeof outbound !== 'object' || outbound === null) {
+    throw invalid(`outbound must be an Outbound or its options, not ${kindOf(outbound)}`);
+  }
+  if (!Array.isArray(hosts)) throw invalid(`hosts must be an array, not ${kindOf(hosts)}`);
+  const patterns = [...own, ...hosts].map((host) => {
+    const pattern = hostPattern(host);
+    if (pattern) return pattern;
+    throw invalid('hosts must hold names like chat.example.com, addresses, or *.example.com for all below');
+  });
+  return {
+    outbound: 'request' in outbound ? outbound : createOutbound(outbound),
+    isAllowed: (host: string) => patterns.some((matches) => matches(host)),
+  };
+}
+
+const invalid = (message: string): PosthornError => new PosthornError('invalid_option', message);
