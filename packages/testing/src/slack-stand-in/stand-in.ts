@@ -1,0 +1,213 @@
+import {
+  type HttpStandIn,
+  httpStandIn,
+  jsonAnswer,
+  jsonBody,
+  type StandInAnswer,
+  type StandInChannelOptions,
+  type StandInRequest,
+} from '../http-stand-in/server.js';
+import { areTooLong, blocksFaults, textsOf } from './blocks.js';
+import { apiStatus, webhookStatus } from './errors.js';
+import { type SlackLink, slackMarkup } from './markup.js';
+
+export interface SlackStandInOptions {
+  /** Whether a channel takes one message a second and answers 429 to more. Default false. */
+  readonly limitRate?: boolean;
+  /** The clock by which it counts seconds, in milliseconds. Default `Date.now`. */
+  readonly now?: () => number;
+}
+
+/** A message that was taken. */
+export interface SlackStandInMessage {
+  /** The id of the channel it is in. */
+  readonly channel: string;
+  readonly ts: string;
+  /** The request's body, parsed. */
+  readonly body: Readonly<Record<string, unknown>>;
+  /** Whom it calls, in its text and its blocks. */
+  readonly mentions: readonly string[];
+  /** Where it leads, in its text and its blocks. */
+  readonly links: readonly SlackLink[];
+}
+
+export interface SlackStandIn extends HttpStandIn {
+  /** Options for `slackChannel` that lead here. */
+  readonly channelOptions: StandInChannelOptions & { readonly apiUrl: string };
+  /** An incoming webhook; what is posted to it lands in `channelId`. */
+  readonly webhookUrl: string;
+  /** A token that may post to `channelId` by `chat.postMessage`. */
+  readonly botToken: string;
+  readonly channelId: string;
+  /** What was taken, in order. */
+  readonly messages: readonly SlackStandInMessage[];
+  /** Answers the next requests with an error of Slack's, as the door they come through says it. Default: one request. */
+  failNext(error: string, times?: number): void;
+  /** From now on the channel takes nothing: `channel_is_archived`, `is_archived`. */
+  archiveChannel(): void;
+  /** From now on the token is worth nothing: `token_revoked`. */
+  revokeToken(): void;
+  /** From now on there is no such webhook: `no_service`. */
+  removeWebhook(): void;
+}
+
+const maxTextLength = 40_000;
+const maxAttachments = 100;
+
+/** What is wrong with a request: Slack's word for it, and its explanations where it gives any. */
+interface Refusal {
+  readonly error: string;
+  readonly details?: readonly string[];
+  readonly retryAfterSeconds?: number;
+}
+
+/** How a door says no. */
+type Refuse = (refusal: Refusal) => StandInAnswer;
+
+const retryAfter = ({ retryAfterSeconds }: Refusal): Readonly<Record<string, string>> =>
+  retryAfterSeconds === undefined ? {} : { 'retry-after': String(retryAfterSeconds) };
+
+const refuseWebhook: Refuse = (refusal) => ({
+  status: webhookStatus(refusal.error),
+  headers: { 'content-type': 'text/html', ...retryAfter(refusal) },
+  body: refusal.error,
+});
+
+const refuseCall: Refuse = (refusal) => {
+  const { error, details } = refusal;
+  const body = {
+    ok: false,
+    error,
+    ...(details && { errors: details, response_metadata: { messages: details } }),
+  };
+  return jsonAnswer(apiStatus(error), body, retryAfter(refusal));
+};
+
+/** What is wrong with a message, by the rules that both doors share. */
+function messageFault(body: Readonly<Record<string, unknown>>): Refusal | undefined {
+  const { text, blocks, attachments } = body;
+  const hasBlocks = Array.isArray(blocks) ? blocks.length > 0 : blocks !== undefined;
+  const hasText = typeof text === 'string' && text !== '';
+  if (!hasText && !hasBlocks && !Array.isArray(attachments)) return { error: 'no_text' };
+  if (hasText && text.length > maxTextLength) return { error: 'msg_too_long' };
+  if (Array.isArray(attachments) && attachments.length > maxAttachments) {
+    return { error: 'too_many_attachments' };
+  }
+  const details = hasBlocks ? blocksFaults(blocks) : [];
+  if (details.length > 0) return { error: 'invalid_blocks', details };
+  return areTooLong(blocks) ? { error: 'msg_blocks_too_long' } : undefined;
+}
+
+/**
+ * Slack on 127.0.0.1, so far as its documentation goes: an incoming webhook and `chat.postMessage`, for JSON. It holds
+ * messages to the rules of bodies, tokens, texts and blocks, and tells whom and what they would call and link.
+ */
+export async function slackStandIn(options: SlackStandInOptions = {}): Promise<SlackStandIn> {
+  const { limitRate = false, now = Date.now } = options;
+  const channelId = 'C0STANDIN1';
+  const botToken = ['xoxb', '1111111111', '2222222222', 'standInStandInStandInSta'].join('-');
+  const hook = '/services/T0STANDIN/B0STANDIN/standInStandInStandInSta';
+  const messages: SlackStandInMessage[] = [];
+  const sentBefore = new Map<unknown, string>();
+  let lastAt = Number.NEGATIVE_INFINITY;
+  let isArchived = false;
+  let isRevoked = false;
+  let isRemoved = false;
+  let failing: { readonly error: string; left: number } | undefined;
+
+  /** Takes a message, or says what keeps it from that. */
+  function take(body: Readonly<Record<string, unknown>>): SlackStandInMessage | Refusal {
+    const fault = messageFault(body);
+    if (fault) return fault;
+    const waitMs = lastAt + 1_000 - now();
+    if (limitRate && waitMs > 0)
+      return { error: 'rate_limited', retryAfterSeconds: Math.ceil(waitMs / 1_000) };
+    lastAt = now();
+    const ts = `${Math.floor(lastAt / 1_000)}.${String(messages.length + 1).padStart(6, '0')}`;
+    const texts = textsOf(body.blocks).filter(({ type }) => type === 'mrkdwn');
+    const marks = [String(body.text ?? ''), ...texts.map(({ text }) => text)].map(slackMarkup);
+    const message = {
+      channel: channelId,
+      ts,
+      body,
+      mentions: marks.flatMap(({ mentions }) => mentions),
+      links: marks.flatMap(({ links }) => links),
+    };
+    messages.push(message);
+    return message;
+  }
+
+  function postToWebhook(request: StandInRequest): StandInAnswer {
+    if (isRemoved || request.path !== hook) return refuseWebhook({ error: 'no_service' });
+    if (isArchived) return refuseWebhook({ error: 'channel_is_archived' });
+    const body = jsonBody(request);
+    if (typeof body !== 'object' || body === null || Array.isArray(body)) {
+      return refuseWebhook({ error: 'invalid_payload' });
+    }
+    const taken = take(body as Record<string, unknown>);
+    return 'error' in taken ? refuseWebhook(taken) : { status: 200, body: 'ok' };
+  }
+
+  function tokenFault({ headers }: StandInRequest): string | undefined {
+    const { authorization } = headers;
+    if (authorization === undefined) return 'not_authed';
+    if (authorization !== `Bearer ${botToken}`) return 'invalid_auth';
+    return isRevoked ? 'token_revoked' : undefined;
+  }
+
+  function callMethod(request: StandInRequest): StandInAnswer {
+    if (request.path !== '/api/chat.postMessage') return refuseCall({ error: 'unknown_method' });
+    const [, charset = 'utf-8'] = /charset=([^;\s]+)/i.exec(request.headers['content-type'] ?? '') ?? [];
+    if (!/^(utf-8|iso-8859-1)$/i.test(charset)) return refuseCall({ error: 'invalid_charset' });
+    const refused = tokenFault(request);
+    if (refused) return refuseCall({ error: refused });
+    const body = jsonBody(request);
+    if (body === undefined) return refuseCall({ error: 'invalid_json' });
+    if (typeof body !== 'object' || body === null || Array.isArray(body)) {
+      return refuseCall({ error: 'json_not_object' });
+    }
+    const { channel, client_msg_id } = body as Record<string, unknown>;
+    if (channel !== channelId) return refuseCall({ error: 'channel_not_found' });
+    if (isArchived) return refuseCall({ error: 'is_archived' });
+    // The errors about duplicates say that it finds the message that was posted under this id before.
+    const earlier = client_msg_id === undefined ? undefined : sentBefore.get(client_msg_id);
+    if (earlier !== undefined) return jsonAnswer(200, { ok: true, channel, ts: earlier });
+    const taken = take(body as Record<string, unknown>);
+    if ('error' in taken) {
+      return refuseCall(taken.error === 'rate_limited' ? { ...taken, error: 'ratelimited' } : taken);
+    }
+    if (client_msg_id !== undefined) sentBefore.set(client_msg_id, taken.ts);
+    return jsonAnswer(200, { ok: true, channel, ts: taken.ts, message: { type: 'message', ...taken.body } });
+  }
+
+  const server = await httpStandIn((request) => {
+    const isCall = request.path.startsWith('/api/');
+    if (failing && failing.left > 0) {
+      failing.left--;
+      return (isCall ? refuseCall : refuseWebhook)({ error: failing.error });
+    }
+    if (request.method !== 'POST') return { status: 405 };
+    return isCall ? callMethod(request) : postToWebhook(request);
+  });
+
+  return {
+    ...server,
+    channelOptions: { ...server.channelOptions, apiUrl: `${server.origin}/api` },
+    webhookUrl: server.origin + hook,
+    botToken,
+    channelId,
+    messages,
+    failNext(error, times = 1) {
+      failing = { error, left: times };
+    },
+    archiveChannel() {
+      isArchived = true;
+    },
+    revokeToken() {
+      isRevoked = true;
+    },
+    removeWebhook() {
+      isRemoved = true;
+    },
+  };
+}
