@@ -3,7 +3,13 @@ export { type GuardedDispatcherOptions, guardedDispatcher } from './dispatcher.j
 export type { OutboundAnswer, OutboundResult } from './exchange.js';
 export type { OutboundFailure, OutboundFailureKind } from './failure.js';
 export { checkHeaders } from './headers.js';
-export { type JsonPost, type JsonService, type JsonServiceOptions, jsonService } from './json-service.js';
+export {
+  type JsonPost,
+  type JsonService,
+  type JsonServiceOptions,
+  jsonService,
+  type ReadAnswer,
+} from './json-service.js';
 export type { OutboundOptions } from './options.js';
 export { checkUrl, createOutbound, type Outbound, type OutboundRequest } from './outbound.js';
 export type { OutboundPolicy } from './policy.js';

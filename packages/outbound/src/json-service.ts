@@ -1,5 +1,5 @@
 import { isPosthornError, kindOf, PosthornError, redact, type Verdict } from '@posthorn/core';
-import type { OutboundResult } from './exchange.js';
+import type { OutboundAnswer } from './exchange.js';
 import { failure } from './failure.js';
 import { hostPattern } from './hosts.js';
 import type { OutboundOptions } from './options.js';
@@ -21,8 +21,8 @@ export interface JsonServiceOptions {
 export interface JsonPost {
   /** An address whose path or query is a secret: neither comes back in a verdict. */
   readonly url: string;
-  /** JSON text. */
-  readonly body: string;
+  /** Makes what is sent as JSON. A PosthornError that it throws, of a template say, fails the attempt as `config`. */
+  readonly body: () => unknown;
   /** Besides `content-type` and `user-agent`. */
   readonly headers?: Readonly<Record<string, string>>;
   /** What an answer may not repeat, besides the address. */
@@ -40,13 +40,14 @@ export interface JsonService {
    */
   checkUrl(url: string): Promise<void>;
   /**
-   * Posts once; the address is judged again. Resolves to what `read` makes of an answer, whose body is cleared of secrets;
-   * where there is none, to `failed`, by its kind. Default: {@link verdictOf}. Never rejects.
+   * Posts once; the address is judged again. Resolves to what `read` makes of an answer; where there is none, or nothing
+   * could be sent, to `failed`, by its kind. Default: {@link verdictOf}.
    */
-  post(request: JsonPost, read?: (result: Answer) => Verdict): Promise<Verdict>;
+  post(request: JsonPost, read?: ReadAnswer): Promise<Verdict>;
 }
 
-type Answer = Extract<OutboundResult, { ok: true }>;
+/** Says what an answer means. Its body is cleared of secrets; `fields` is what that says as a JSON object, or else empty. */
+export type ReadAnswer = (answer: OutboundAnswer, fields: Readonly<Record<string, unknown>>) => Verdict;
 
 /** What each request says of itself. */
 const ownHeaders = { 'content-type': 'application/json; charset=utf-8', 'user-agent': 'Posthorn' };
@@ -82,12 +83,18 @@ export function jsonService(
       }
     },
 
-    async post({ url, body, headers, secrets = [], signal }, read = verdictOf) {
+    async post({ url, body, headers, secrets = [], signal }, read = (answer) => verdictOf(answer)) {
       try {
         checkHost(url);
-        const result = await outbound.request({ url, headers: { ...headers, ...ownHeaders }, body, signal });
+        const result = await outbound.request({
+          url,
+          headers: { ...headers, ...ownHeaders },
+          body: JSON.stringify(body()),
+          signal,
+        });
         if (!result.ok) return verdictOf(result);
-        return read({ ...result, body: redact(result.body, [...secretsOf(url), ...secrets]) });
+        const cleared = redact(result.body, [...secretsOf(url), ...secrets]);
+        return read({ ...result, body: cleared }, fieldsOf(cleared));
       } catch (error) {
         // What is stored may be older than the rules: nothing was sent.
         if (!isPosthornError(error)) throw error;
@@ -96,6 +103,14 @@ export function jsonService(
       }
     },
   };
+}
+
+function fieldsOf(body: string): Readonly<Record<string, unknown>> {
+  try {
+    return Object(JSON.parse(body)) as Readonly<Record<string, unknown>>;
+  } catch {
+    return {};
+  }
 }
 
 /** Shorter parts of an address are words and numbers. */

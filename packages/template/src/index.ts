@@ -2,5 +2,6 @@ export { contextOf, type EventContext, type TemplateContext } from './context.js
 export { templateField } from './field.js';
 export { type JsonTemplate, parseJsonTemplate } from './json-template.js';
 export { parseJsonText } from './json-text.js';
-export type { Place } from './place.js';
+export { escapeFor, type Place } from './place.js';
+export { countOf, cutText, type EventSummary, fitting, summaryOf } from './summary.js';
 export { parseTemplate, type Template } from './template.js';

@@ -1,0 +1,75 @@
+import type { DigestedEvent } from '@posthorn/core';
+
+/** What a message without a template says of an event, as plain text: to be escaped for the place it goes to. */
+export interface EventSummary {
+  /** Its type. */
+  readonly title: string;
+  /** What it happened to, `order o1`; null where it says nothing of that. */
+  readonly subject: string | null;
+  /** The first fields of its payload; of one that is neither an object nor an array, the payload itself. */
+  readonly fields: readonly { readonly name: string; readonly value: string }[];
+  /** How many fields there are besides. */
+  readonly moreFields: number;
+}
+
+/** More is never shown of a field, and need not be handed on. */
+const maxValueLength = 4_000;
+const maxNameLength = 100;
+
+/** Summarises an event in at most `maxFields` of its fields: texts as they are, all else as JSON. */
+export function summaryOf({ event, payload }: DigestedEvent, maxFields: number): EventSummary {
+  const { type, subject } = event;
+  const isList = typeof payload === 'object' && payload !== null;
+  const fields = isList ? Object.entries(payload) : [['payload', payload] as const];
+  return {
+    title: type,
+    subject: subject && oneLineOf(`${subject.type} ${subject.id}`),
+    fields: fields.slice(0, maxFields).map(([name, value]) => ({
+      name: cutText(oneLineOf(name).trim(), maxNameLength) || '""',
+      value: cutText(visible(shown(value)), maxValueLength),
+    })),
+    moreFields: Math.max(fields.length - maxFields, 0),
+  };
+}
+
+/** An empty text, or one of spaces, is shown in its quotes. */
+const shown = (value: unknown): string =>
+  typeof value === 'string' && value.trim() !== '' ? value : JSON.stringify(value);
+
+/** They turn the text around them: embeddings, overrides and isolates (Unicode UAX #9 §2). */
+const turning = /[\u202a-\u202e\u2066-\u2069]/g;
+
+/** Controls say nothing to people, half a character is none, and what turns text is shown as JSON writes it. */
+const visible = (text: string): string =>
+  text
+    .replace(/[\p{Cs}\p{Cc}]/gu, (one) => (one === '\n' || one === '\t' ? one : '\ufffd'))
+    .replace(turning, (one) => `\\u${one.charCodeAt(0).toString(16)}`);
+
+const oneLineOf = (text: string): string => visible(text).replace(/\s+/gu, ' ');
+
+/** What stands where a text was cut. */
+const mark = '…';
+
+/** The beginning of `text`, of at most `maxLength` UTF-16 units, with a mark where it was cut and no half character. */
+export function cutText(text: string, maxLength: number): string {
+  if (text.length <= maxLength) return text;
+  return text.slice(0, maxLength - mark.length).replace(/[\ud800-\udbff]$/, '') + mark;
+}
+
+/** `12 events`: what a digest is called. */
+export const countOf = ({ length }: readonly unknown[]): string =>
+  `${length} ${length === 1 ? 'event' : 'events'}`;
+
+/** The first of `items`, as many as there is room for by their sizes: the lines of a digest, say. */
+export function fitting<Item>(
+  items: readonly Item[],
+  sizeOf: (item: Item) => number,
+  room: number,
+): readonly Item[] {
+  let left = room;
+  const tooMuch = items.findIndex((item) => {
+    left -= sizeOf(item);
+    return left < 0;
+  });
+  return tooMuch < 0 ? items : items.slice(0, tooMuch);
+}
