@@ -65,7 +65,7 @@ export async function discordStandIn(options: DiscordStandInOptions = {}): Promi
   }
 
   const server = await httpStandIn((request) => {
-    const [called] = request.path.split('?');
+    const [called, query = ''] = request.path.split('?');
     if (isRemoved || !called!.startsWith(`/api/webhooks/${id}/`)) {
       return jsonAnswer(404, { message: 'Unknown Webhook', code: 10015 });
     }
@@ -84,7 +84,8 @@ export async function discordStandIn(options: DiscordStandInOptions = {}): Promi
     if (errors.length > 0) return jsonAnswer(400, { message: 'Invalid Form Body', code: 50035, errors });
     takenAt.push(now());
     messages.push({ body: fields, pings: pingsOf(fields) });
-    return { status: 204 };
+    const isWaited = new URLSearchParams(query).get('wait') === 'true';
+    return isWaited ? jsonAnswer(200, { id: String(messages.length), ...fields }) : { status: 204 };
   });
 
   return {

@@ -1,0 +1,78 @@
+import type { DigestedEvent, Message } from '@posthorn/core';
+import { countOf, fitting, summaryOf } from '@posthorn/template';
+import type { Block, TextObject } from './blocks.js';
+import { limits } from './limits.js';
+import { cutMarkup, dateMarkup, escaped, valueMarkup } from './markup.js';
+
+/** Of all fields, and of all lines of a digest: Slack takes about 13,000 characters of blocks, though it does not say so. */
+const lengthInAll = 9_000;
+const longestLine = 500;
+const maxFields = 10;
+
+const plain = (text: string): TextObject => ({ type: 'plain_text', text: escaped(text), emoji: false });
+/** Links and mentions are what we write as such; addresses and names in a text are left alone. */
+const mrkdwn = (text: string): TextObject => ({ type: 'mrkdwn', text, verbatim: true });
+
+const header = (text: string): Block => ({ type: 'header', text: plain(text) });
+const context = (...elements: readonly TextObject[]): Block => ({ type: 'context', elements });
+
+/** What people see where blocks are not shown: in notifications, and by screen readers. */
+export function fallbackText({ event, payload, digest, webhook }: Message): string {
+  const { title, subject } = summaryOf({ event, payload }, 0);
+  const what = digest ? countOf(digest) : subject === null ? title : `${title}: ${subject}`;
+  return cutMarkup(escaped(`${what} (${webhook.name})`), limits.text);
+}
+
+/** The blocks of a webhook without a template. */
+export function defaultBlocks(message: Message): readonly Block[] {
+  return message.digest ? digestBlocks(message, message.digest) : eventBlocks(message);
+}
+
+/** The type as header, the subject, the first fields of the payload; and when, for which webhook, under which id. */
+function eventBlocks(message: Message): readonly Block[] {
+  const { event, webhook } = message;
+  const { title, subject, fields, moreFields } = summaryOf(message, maxFields);
+  const length = Math.min(limits.field, Math.floor(lengthInAll / fields.length));
+  const texts = fields.map(({ name, value }) =>
+    mrkdwn(cutMarkup(`*${escaped(name)}*\n${valueMarkup(value)}`, length)),
+  );
+  return [
+    header(title),
+    ...(subject === null ? [] : [{ type: 'section', text: plain(subject) }]),
+    ...(texts.length === 0 ? [] : [{ type: 'section', fields: texts }]),
+    context(
+      ...(moreFields === 0 ? [] : [plain(`and ${moreFields} more ${moreFields === 1 ? 'field' : 'fields'}`)]),
+      mrkdwn(dateMarkup(event.occurredAt)),
+      plain(webhook.name),
+      plain(event.id),
+    ),
+  ];
+}
+
+/** A line for each event, as many as there is room for, and how many there are besides. */
+function digestBlocks({ webhook }: Message, events: readonly DigestedEvent[]): readonly Block[] {
+  const lines = fitting(events.map(lineOf), ({ length }) => length + 1, lengthInAll);
+  const more = events.length - lines.length;
+  return [
+    header(countOf(events)),
+    ...joined(lines).map((text) => ({ type: 'section', text: mrkdwn(text) })),
+    context(...(more === 0 ? [] : [plain(`and ${more} more`)]), plain(webhook.name)),
+  ];
+}
+
+function lineOf(one: DigestedEvent): string {
+  const { title, subject } = summaryOf(one, 0);
+  const what = cutMarkup(`• *${title}* ${escaped(subject ?? '')}`.trimEnd(), longestLine);
+  return `${what} ${dateMarkup(one.event.occurredAt)}`;
+}
+
+/** The lines in as few texts as a section takes. */
+function joined(lines: readonly string[]): readonly string[] {
+  const texts: string[] = [];
+  for (const line of lines) {
+    const text = texts.length === 0 ? line : `${texts.at(-1)}\n${line}`;
+    if (text.length > limits.sectionText) texts.push(line);
+    else texts.splice(-1, 1, text);
+  }
+  return texts;
+}

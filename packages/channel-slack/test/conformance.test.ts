@@ -1,0 +1,53 @@
+import { createOutbound } from '@posthorn/outbound';
+import { type Answer, channelConformance, type Received } from '@posthorn/testing';
+import { type StandInAnswer, slackStandIn, type Trouble } from '@posthorn/testing/slack-stand-in';
+import { describe, test } from 'vitest';
+import { slackChannel } from '../src/index.js';
+
+/** As the door that a request comes through says it. */
+const troubles: Partial<Record<Answer, StandInAnswer | Trouble>> = {
+  failure: { status: 500, body: 'rollup_error' },
+  echo: 'echo',
+  hangup: 'hangup',
+  never: 'never',
+  flood: { status: 200, body: `{"ok":true,"message":"${'x'.repeat(1024 * 1024)}"}` },
+};
+
+channelConformance({
+  runner: { describe, test },
+  async open() {
+    const slack = await slackStandIn();
+    const outbound = createOutbound(slack.channelOptions.outbound);
+    const { webhookUrl: webhook_url, botToken: bot_token, channelId: channel_id } = slack;
+    return {
+      channel: slackChannel({ ...slack.channelOptions, outbound }),
+      configs: [
+        { webhook_url },
+        { bot_token, channel_id, workspace_id: 'T0STANDIN' },
+        {
+          webhook_url,
+          channel: '#orders',
+          username: 'Shop',
+          icon_emoji: ':tada:',
+          icon_url: 'https://shop.example/icon.png',
+          blocks_template:
+            '[{"type":"section","text":{"type":"mrkdwn","text":"{{ event_type }} {{ event_id }}"}}]',
+        },
+        { bot_token, channel_id, workspace_id: null, webhook_url: null, username: null },
+      ],
+      secrets: [bot_token, bot_token.split('-').at(-1)!, new URL(webhook_url).pathname],
+      answer: (how) =>
+        slack.answerNext(troubles[how] ?? 'never', how in troubles ? Number.POSITIVE_INFINITY : 0),
+      received: (): Received[] =>
+        slack.requests.map(({ body }) => ({ eventId: /evt_[0-9A-Za-z]{22}/.exec(body)?.[0] ?? '' })),
+      async close() {
+        await outbound.close();
+        await slack.close();
+      },
+    };
+  },
+  skip: {
+    'send/the payload reaches the receiver unchanged':
+      'people read a message: it shows the first fields, cut to the limits of Slack',
+  },
+});
