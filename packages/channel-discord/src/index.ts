@@ -1,0 +1,1 @@
+export { type DiscordChannelOptions, type DiscordConfigs, discordChannel } from './channel.js';

@@ -1,0 +1,86 @@
+import {
+  type Channel,
+  checkedText,
+  configsSchema,
+  failed,
+  gone,
+  type Message,
+  PosthornError,
+  rejected,
+} from '@posthorn/core';
+import { type JsonServiceOptions, jsonService, type ReadAnswer, verdictOf } from '@posthorn/outbound';
+import { contextOf, parseJsonText } from '@posthorn/template';
+import { defaultCard } from './card.js';
+
+/** The configs of a `teams` channel. Optional fields may be null. */
+export interface TeamsConfigs {
+  /** The signed address of a workflow with the trigger "When a Teams webhook request is received". */
+  readonly workflow_url: string;
+  /** Renders to an Adaptive Card as JSON, which takes the place of the default one. */
+  readonly card_template?: string | null | undefined;
+}
+
+export type TeamsChannelOptions = JsonServiceOptions;
+
+const hosts = ['*.api.powerplatform.com', '*.logic.azure.com'];
+
+/** Source: Microsoft, the Teams connector's "Message size limit", about 28 KB. */
+const maxBytes = 28 * 1024;
+
+/** The `teams` channel: an Adaptive Card of each event through a Power Automate workflow. Throws `invalid_option`. */
+export function teamsChannel(options: TeamsChannelOptions = {}): Channel<TeamsConfigs> {
+  const teams = jsonService('teamsChannel', hosts, options);
+  return {
+    type: 'teams',
+    secretPaths: [['workflow_url']],
+    letsGoOfSignal: true, // the client takes its listener off again
+    takesDigests: true,
+    config: configsSchema('teams', {
+      workflow_url: checkedText(teams.checkUrl),
+      card_template: checkedText((source) => parseJsonText(source)).nullish(),
+    }),
+
+    async preview(message) {
+      return [{ name: 'body', type: 'application/json', text: JSON.stringify(bodyOf(message), null, 2) }];
+    },
+
+    send(message, signal) {
+      const url = message.configs.workflow_url;
+      return teams.post({ url, body: () => bodyOf(message), signal }, teamsVerdict);
+    },
+  };
+}
+
+/** Throws `invalid_template`. */
+function bodyOf(message: Message<TeamsConfigs>): unknown {
+  const { card_template } = message.configs;
+  const content = card_template
+    ? parseJsonText(card_template).render(contextOf(message))
+    : defaultCard(message);
+  if (Object(content).type !== 'AdaptiveCard') {
+    throw new PosthornError(
+      'invalid_template',
+      'card_template must render to an object of the type AdaptiveCard',
+    );
+  }
+  const contentType = 'application/vnd.microsoft.card.adaptive';
+  const body = { type: 'message', attachments: [{ contentType, contentUrl: null, content }] };
+  const bytes = Buffer.byteLength(JSON.stringify(body));
+  if (bytes <= maxBytes) return body;
+  throw new PosthornError(
+    'invalid_template',
+    `card_template renders to ${bytes} bytes, more than ${maxBytes}`,
+  );
+}
+
+/** Its codes are those of Azure Logic Apps. A workflow that is turned off may be turned on again. */
+const teamsVerdict: ReadAnswer = (answer, { error }) => {
+  const { status, body: response } = answer;
+  const { code } = Object(error) as { readonly code?: unknown };
+  const report = { status, response };
+  if (code === 'WorkflowNotFound') return gone('http_status', 'there is no such workflow', report);
+  if (code === 'WorkflowTriggerIsNotEnabled')
+    return failed('http_status', 'the workflow is turned off', report);
+  if (status === 400 || status === 413) return rejected('http_status', `Teams answered ${status}`, report);
+  return verdictOf(answer);
+};

@@ -1,0 +1,1 @@
+export { type TeamsChannelOptions, type TeamsConfigs, teamsChannel } from './channel.js';
