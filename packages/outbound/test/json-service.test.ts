@@ -1,0 +1,128 @@
+import type { LookupFunction } from 'node:net';
+import { PosthornError } from '@posthorn/core';
+import { type RawReceiver, rawReceiver, response } from '@posthorn/testing/hostile-receiver';
+import { describe, expect, onTestFinished, test } from 'vitest';
+import { type JsonService, type JsonServiceOptions, jsonService } from '../src/index.js';
+
+const hosts = ['chat.example.com', '*.chat.example.net'];
+const local = { hosts: ['127.0.0.1'], outbound: { policy: { allowHttp: true, allowHosts: ['127.0.0.1'] } } };
+
+function service(options: JsonServiceOptions = {}): JsonService {
+  const made = jsonService('chatChannel', hosts, options);
+  onTestFinished(() => made.outbound.close());
+  return made;
+}
+
+async function answering(text: (request: string) => string): Promise<RawReceiver> {
+  const receiver = await rawReceiver((socket, request) => socket.write(text(request)));
+  onTestFinished(() => receiver.close());
+  return receiver;
+}
+
+const signal = new AbortController().signal;
+const nothing = () => ({});
+
+/** Knows no name. */
+const lookup: LookupFunction = (_, __, callback) =>
+  callback(Object.assign(new Error('unknown'), { code: 'ENOTFOUND' }), []);
+
+describe('an address', () => {
+  test.each(['https://chat.example.com/hook', 'https://a.b.chat.example.net/hook?sig=1'])(
+    '%s of the service is taken, though its name leads nowhere yet',
+    async (url) => {
+      await service({ outbound: { policy: { lookup } } }).checkUrl(url);
+    },
+  );
+
+  test.each([
+    ['of another host', 'https://evil.example/hook', 'address_forbidden'],
+    ['of a host that ends alike', 'https://chat.example.com.evil.example/hook', 'address_forbidden'],
+    ['of a host that begins alike', 'https://evilchat.example.com/hook', 'address_forbidden'],
+    ['with the service as its user name', 'https://chat.example.com@evil.example/', 'address_forbidden'],
+    ['with a password', 'https://a:b@chat.example.com/hook', 'url_credentials'],
+    ['of plain HTTP', 'http://chat.example.com/hook', 'url_scheme'],
+    ['of an allowed host that is not public', 'https://127.0.0.1/hook', 'address_forbidden'],
+    ['that is none', 'chat.example.com/hook', 'url_invalid'],
+    ['with a line break', 'https://chat.example.com/\nhook', 'url_invalid'],
+  ])('%s is refused', async (_, url, code) => {
+    const checking = service({ hosts: ['127.0.0.1'] }).checkUrl(url);
+    await expect(checking).rejects.toMatchObject({ code, issues: [{ path: [] }] });
+  });
+
+  test('says which hosts there are, and how others are allowed', async () => {
+    await expect(service().checkUrl('https://evil.example/')).rejects.toThrow(
+      'must be an address of chat.example.com or *.chat.example.net; the host application allows others with hosts',
+    );
+  });
+});
+
+describe('a post', () => {
+  test('sends JSON, once, and its answer is judged', async () => {
+    const receiver = await answering(() => response(200, '{"code":7}'));
+    const read = (answer: { readonly status: number }, fields: object) =>
+      ({ outcome: 'delivered', status: answer.status, response: JSON.stringify(fields) }) as const;
+    const url = `${receiver.url}?a=1`;
+    const verdict = await service(local).post({ url, body: () => ({ text: 'Grüße' }), signal }, read);
+    expect(verdict).toEqual({ outcome: 'delivered', status: 200, response: '{"code":7}' });
+    expect(receiver.requests).toHaveLength(1);
+    expect(receiver.requests[0]).toMatch(/^POST \/hook\?a=1 HTTP\/1\.1\r\n/);
+    expect(receiver.requests[0]).toMatch(/content-type: application\/json; charset=utf-8\r\n/i);
+    expect(Buffer.from(receiver.requests[0]!, 'latin1').toString()).toMatch(/\r\n\r\n\{"text":"Grüße"\}$/);
+  });
+
+  test('to a host that was stored before the rules is not sent', async () => {
+    const receiver = await answering(() => response(200));
+    const post = service({ outbound: local.outbound }).post({ url: receiver.url, body: nothing, signal });
+    expect(await post).toMatchObject({ outcome: 'failed', kind: 'address_forbidden' });
+    expect(receiver.requests).toEqual([]);
+  });
+
+  test('to what is no address is not sent', async () => {
+    const verdict = await service().post({ url: 'nowhere', body: nothing, signal });
+    expect(verdict).toMatchObject({ outcome: 'failed', kind: 'config' });
+  });
+
+  test('whose body cannot be made is not sent', async () => {
+    const receiver = await answering(() => response(200));
+    const body = () => {
+      throw new PosthornError('invalid_template', 'line 1, column 1: no');
+    };
+    const verdict = await service(local).post({ url: receiver.url, body, signal });
+    expect(verdict).toEqual({ outcome: 'failed', kind: 'config', message: 'line 1, column 1: no' });
+    expect(receiver.requests).toEqual([]);
+  });
+
+  test('brings back nothing secret of its address, nor what it is told is secret', async () => {
+    const receiver = await answering((request) => response(500, `${request} and only sig-0123456789abcdef`));
+    const url = `${receiver.url}/T0/token-0123456789abcdef?sig=sig-0123456789abcdef&v=1`;
+    const headers = { authorization: 'Bearer bot-0123456789abcdef' };
+    const secrets = ['bot-0123456789abcdef'];
+    const verdict = await service(local).post({ url, body: nothing, headers, secrets, signal });
+    expect(verdict).toMatchObject({ outcome: 'failed', status: 500 });
+    expect(verdict.response).toMatch(/^POST \*\*\* HTTP/);
+    expect(JSON.stringify(verdict)).not.toMatch(/0123456789abcdef/);
+  });
+
+  test('without an answer has failed, by its kind', async () => {
+    const receiver = await rawReceiver((socket) => socket.destroy());
+    onTestFinished(() => receiver.close());
+    const verdict = await service(local).post({ url: receiver.url, body: nothing, signal });
+    expect(verdict).toMatchObject({ outcome: 'failed', kind: 'reset' });
+  });
+});
+
+describe('options', () => {
+  test.each([
+    [null, 'chatChannel takes an object of options, not null'],
+    ['text', 'chatChannel takes an object of options, not a string'],
+    [{ host: 'x' }, 'chatChannel has no option called host'],
+    [{ hosts: 'a.example' }, 'hosts must be an array, not a string'],
+    [{ hosts: ['https://a.example'] }, /^hosts must hold names like/],
+    [{ outbound: 5 }, 'outbound must be an Outbound or its options, not a number'],
+    [{ outbound: { tiemoutMs: 5 } }, /tiemoutMs is no outbound option/],
+  ])('%j are refused', (options, message) => {
+    const make = () => jsonService('chatChannel', hosts, options as JsonServiceOptions);
+    expect(make).toThrow(PosthornError);
+    expect(make).toThrow(message);
+  });
+});

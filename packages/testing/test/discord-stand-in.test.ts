@@ -1,0 +1,84 @@
+import { virtualClock } from '@posthorn/testing';
+import { type DiscordStandIn, discordStandIn } from '@posthorn/testing/discord-stand-in';
+import { expect, onTestFinished, test } from 'vitest';
+
+async function standIn(options?: Parameters<typeof discordStandIn>[0]): Promise<DiscordStandIn> {
+  const discord = await discordStandIn(options);
+  onTestFinished(() => discord.close());
+  return discord;
+}
+
+async function post(url: string, body: unknown): Promise<{ status: number; said: unknown }> {
+  const headers = { 'content-type': 'application/json' };
+  const text = typeof body === 'string' ? body : JSON.stringify(body);
+  const response = await fetch(url, { method: 'POST', headers, body: text });
+  const said = await response.text();
+  return { status: response.status, said: said === '' ? '' : JSON.parse(said) };
+}
+
+test('a message is taken with 204, or repeated where one waits for it', async () => {
+  const discord = await standIn();
+  expect(await post(discord.webhookUrl, { content: 'x' })).toEqual({ status: 204, said: '' });
+  const waited = await post(`${discord.webhookUrl}?wait=true`, { embeds: [{ title: 'x' }] });
+  expect(waited).toMatchObject({ status: 200, said: { embeds: [{ title: 'x' }] } });
+  expect(discord.messages).toHaveLength(2);
+});
+
+test.each<[string, unknown, number]>([
+  ['no JSON', '{', 50109],
+  ['an empty message', {}, 50006],
+  ['content of 2,001 characters', { content: 'x'.repeat(2_001) }, 50035],
+  ['a name that is not allowed', { content: 'x', username: 'Discord' }, 50035],
+  ['eleven embeds', { embeds: Array(11).fill({ title: 'x' }) }, 50035],
+  ['26 fields', { embeds: [{ fields: Array(26).fill({ name: 'a', value: 'b' }) }] }, 50035],
+  ['a title of 257 characters', { embeds: [{ title: 'x'.repeat(257) }] }, 50035],
+  ['a field without a value', { embeds: [{ fields: [{ name: 'a', value: ' ' }] }] }, 50035],
+  ['a value of 1,025 characters', { embeds: [{ fields: [{ name: 'a', value: 'x'.repeat(1_025) }] }] }, 50035],
+  ['6,001 characters in all', { embeds: Array(3).fill({ description: 'x'.repeat(2_001) }) }, 50035],
+  ['a time that is none', { embeds: [{ title: 'x', timestamp: 'noon' }] }, 50035],
+])('%s is refused', async (_, body, code) => {
+  const discord = await standIn();
+  expect(await post(discord.webhookUrl, body)).toMatchObject({ status: 400, said: { code } });
+  expect(discord.messages).toEqual([]);
+});
+
+test('a webhook is known by its id and its token, and can be removed', async () => {
+  const discord = await standIn();
+  const message = { content: 'x' };
+  expect(await post(`${discord.webhookUrl}x`, message)).toMatchObject({ status: 401, said: { code: 50027 } });
+  expect(await post(new URL('/api/webhooks/1/x', discord.webhookUrl).href, message)).toMatchObject({
+    status: 404,
+    said: { code: 10015 },
+  });
+  discord.removeWebhook();
+  expect(await post(discord.webhookUrl, message)).toMatchObject({ status: 404, said: { code: 10015 } });
+});
+
+test('mentions of the content ping, unless they are not allowed to', async () => {
+  const discord = await standIn();
+  const content = '@everyone @here <@1> <@!2> <@&3>';
+  await post(discord.webhookUrl, { content });
+  await post(discord.webhookUrl, { content, allowed_mentions: { parse: ['users'] } });
+  await post(discord.webhookUrl, { content, allowed_mentions: { parse: [] } });
+  await post(discord.webhookUrl, { embeds: [{ title: '@everyone' }] });
+  expect(discord.messages.map(({ pings }) => pings)).toEqual([
+    ['@everyone', '@here', '<@1>', '<@!2>', '<@&3>'],
+    ['<@1>', '<@!2>'],
+    [],
+    [],
+  ]);
+});
+
+test('five messages in two seconds are taken where the rate is limited; the next is told to wait', async () => {
+  const clock = virtualClock();
+  const discord = await standIn({ limitRate: true, now: clock.now });
+  for (const content of '12345')
+    expect(await post(discord.webhookUrl, { content })).toMatchObject({ status: 204 });
+  clock.advance(500);
+  expect(await post(discord.webhookUrl, { content: '6' })).toEqual({
+    status: 429,
+    said: { message: 'You are being rate limited.', retry_after: 1.5, global: false },
+  });
+  clock.advance('2s');
+  expect(await post(discord.webhookUrl, { content: '7' })).toMatchObject({ status: 204 });
+});
