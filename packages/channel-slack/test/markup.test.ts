@@ -1,0 +1,83 @@
+import { slackMarkup } from '@posthorn/testing/slack-stand-in';
+import fc from 'fast-check';
+import { describe, expect, test } from 'vitest';
+import { cutMarkup, dateMarkup, escaped, valueMarkup } from '../src/markup.js';
+
+const text = fc.oneof(
+  fc.string({ unit: 'binary' }),
+  fc
+    .array(fc.constantFrom('<', '>', '&', '|', '!channel', '@U1', '&lt;', '😀', '\n', 'https://a.b/', 'x'))
+    .map((parts) => parts.join('')),
+);
+
+describe('a text', () => {
+  test('calls nobody, leads nowhere, and reads as it is, whatever is in it', () => {
+    fc.assert(
+      fc.property(text, (raw) => {
+        expect(slackMarkup(escaped(raw))).toEqual({ mentions: [], links: [], shown: raw });
+      }),
+    );
+  });
+
+  test('that was escaped before is escaped once more, and so reads as it came', () => {
+    expect(escaped('&lt;!channel&gt;')).toBe('&amp;lt;!channel&amp;gt;');
+  });
+});
+
+describe('a value', () => {
+  test('that is an address links to itself, and nothing can end the link or name it otherwise', () => {
+    expect(valueMarkup('https://a.example/?q=1&r=<2>|3')).toBe('<https://a.example/?q=1&amp;r=%3C2%3E%7C3>');
+    fc.assert(
+      fc.property(text, (tail) => {
+        const { links, mentions } = slackMarkup(valueMarkup(`https://a.example/${tail}`));
+        expect(mentions).toEqual([]);
+        for (const { url, label } of links) expect(label).toBe(url);
+        expect(links.length).toBeLessThanOrEqual(1);
+      }),
+    );
+  });
+
+  test.each([
+    '<https://evil.example|Reset your password>',
+    'javascript:alert(1)',
+    'see https://a.example',
+    'https://a b',
+  ])('%s is text', (value) => {
+    expect(slackMarkup(valueMarkup(value))).toEqual({ mentions: [], links: [], shown: value });
+  });
+});
+
+describe('a cut', () => {
+  test('leaves what is short enough as it is', () => {
+    expect(cutMarkup('a &amp; b', 9)).toBe('a &amp; b');
+  });
+
+  test.each([
+    ['half a character', 'ab😀😀', 4, 'ab…'],
+    ['half an entity', 'ab&amp;&amp;', 10, 'ab&amp;…'],
+    ['half a link', 'ab <https://a.example> c', 20, 'ab …'],
+    ['half a mention', 'ab <@U1234> and so on', 8, 'ab …'],
+  ])('leaves no %s behind', (_, markup, length, cut) => {
+    expect(cutMarkup(markup, length)).toBe(cut);
+  });
+
+  test('keeps to the length, ends with a mark, and reads as the beginning of the text', () => {
+    fc.assert(
+      fc.property(text, fc.integer({ min: 1, max: 40 }), (raw, length) => {
+        const whole = raw.replace(/\p{Cs}/gu, '');
+        const cut = cutMarkup(escaped(whole), length);
+        expect(cut.length).toBeLessThanOrEqual(length);
+        const { mentions, links, shown } = slackMarkup(cut);
+        expect([mentions, links]).toEqual([[], []]);
+        expect(shown).not.toMatch(/\p{Cs}/u);
+        if (escaped(whole).length > length) expect(whole.startsWith(shown.slice(0, -1))).toBe(true);
+      }),
+    );
+  });
+});
+
+test('an instant is shown in the zone of its reader, and in UTC where it cannot', () => {
+  const markup = dateMarkup(new Date('2026-11-23T10:00:00.999Z'));
+  expect(markup).toBe('<!date^1795428000^{date_short_pretty} {time}|2026-11-23 10:00 UTC>');
+  expect(slackMarkup(markup)).toEqual({ mentions: [], links: [], shown: '2026-11-23 10:00 UTC' });
+});
