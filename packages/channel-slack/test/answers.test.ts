@@ -1,0 +1,141 @@
+import { describe, expect, test } from 'vitest';
+import { message, testSlack } from './message.js';
+
+describe('an incoming webhook that says', () => {
+  test.each<[string, number, string]>([
+    ['invalid_payload', 400, 'rejected'],
+    ['invalid_blocks', 400, 'rejected'],
+    ['no_text', 400, 'rejected'],
+    ['msg_too_long', 400, 'rejected'],
+    ['too_many_attachments', 400, 'rejected'],
+    ['user_not_found', 400, 'gone'],
+    ['action_prohibited', 403, 'gone'],
+    ['invalid_token', 403, 'gone'],
+    ['posting_to_general_channel_denied', 403, 'gone'],
+    ['team_disabled', 403, 'gone'],
+    ['no_active_hooks', 404, 'gone'],
+    ['no_service', 404, 'gone'],
+    ['no_service_id', 404, 'gone'],
+    ['no_team', 404, 'gone'],
+    ['channel_not_found', 404, 'gone'],
+    ['channel_is_archived', 410, 'gone'],
+    ['rate_limited', 429, 'failed'],
+    ['rollup_error', 500, 'failed'],
+    ['some_news', 500, 'failed'],
+  ])('%s with %i: %s', async (error, status, outcome) => {
+    const slack = await testSlack();
+    slack.failNext(error);
+    const verdict = await slack.send(message(slack.webhook));
+    expect(verdict).toMatchObject({ outcome, kind: 'http_status', status, response: error });
+    if (outcome !== 'failed')
+      expect(verdict).toMatchObject({ message: expect.stringContaining(`Slack answered ${error}: `) });
+    expect(slack.requests).toHaveLength(1);
+  });
+
+  test.each<[number, string]>([
+    [302, 'failed'],
+    [400, 'rejected'],
+    [401, 'failed'],
+    [403, 'gone'],
+    [404, 'gone'],
+    [408, 'failed'],
+    [410, 'gone'],
+    [413, 'rejected'],
+    [502, 'failed'],
+  ])('nothing that is documented with %i: %s', async (status, outcome) => {
+    const slack = await testSlack();
+    slack.answerNext({ status, body: '<h1>Oops</h1>' });
+    expect(await slack.send(message(slack.webhook))).toMatchObject({ outcome, status });
+  });
+});
+
+describe('chat.postMessage that says', () => {
+  const rejected = [
+    'invalid_blocks',
+    'invalid_blocks_format',
+    'msg_too_long',
+    'msg_blocks_too_long',
+    'no_text',
+    'too_many_attachments',
+    'attachment_payload_limit_exceeded',
+    'invalid_arguments',
+    'invalid_json',
+    'json_not_object',
+    'duplicate_message_not_found',
+  ];
+  const gone = [
+    'channel_not_found',
+    'is_archived',
+    'team_not_found',
+    'invalid_auth',
+    'not_authed',
+    'not_allowed_token_type',
+    'token_revoked',
+    'token_expired',
+    'account_inactive',
+  ];
+  const failed = [
+    'internal_error',
+    'fatal_error',
+    'service_unavailable',
+    'request_timeout',
+    'ratelimited',
+    'rate_limited',
+    'message_limit_exceeded',
+    'team_added_to_org',
+    'org_login_required',
+    'ekm_access_denied',
+    'not_in_channel',
+    'missing_scope',
+    'no_permission',
+    'restricted_action',
+    'some_news',
+  ];
+  const all = [
+    ...rejected.map((error) => [error, 'rejected'] as const),
+    ...gone.map((error) => [error, 'gone'] as const),
+    ...failed.map((error) => [error, 'failed'] as const),
+  ];
+  test.each(all)('%s: %s, though it answers 200', async (error, outcome) => {
+    const slack = await testSlack();
+    slack.answerNext({ status: 200, body: JSON.stringify({ ok: false, error }) });
+    const verdict = await slack.send(message(slack.bot));
+    expect(verdict).toMatchObject({ outcome, kind: 'http_status', status: 200 });
+    expect(verdict).toMatchObject({ message: expect.stringContaining(`Slack answered ${error}`) });
+  });
+
+  test.each<[string, number, string, string]>([
+    ['ok', 200, '{"ok":true}', 'delivered'],
+    ['ok, before much that is cut', 200, `{"ok":true,"message":"${'x'.repeat(100_000)}"}`, 'delivered'],
+    ['no, before much that is cut', 200, `{"ok":false,"message":"${'x'.repeat(100_000)}"}`, 'failed'],
+    ['nothing', 200, '', 'failed'],
+    ['no JSON', 200, '<h1>ok</h1>', 'failed'],
+    ['no object', 200, '"ok"', 'failed'],
+    ['neither yes nor no', 200, '{"ok":"true"}', 'failed'],
+    ['no without a word', 200, '{"ok":false}', 'failed'],
+    ['no with words of others', 200, '{"ok":false,"error":"<script>"}', 'failed'],
+    ['that it is known as an object only', 200, '{"ok":false,"error":"__proto__"}', 'failed'],
+    ['ok with a status of its own', 500, '{"ok":true}', 'failed'],
+    ['no with another status', 401, '{"ok":false,"error":"invalid_auth"}', 'gone'],
+    ['a page of a proxy', 403, 'forbidden', 'failed'],
+  ])('%s', async (_, status, body, outcome) => {
+    const slack = await testSlack();
+    slack.answerNext({ status, body });
+    expect(await slack.send(message(slack.bot))).toMatchObject({ outcome, status });
+  });
+});
+
+describe('a channel that takes one message a second', () => {
+  test.each(['webhook', 'bot'] as const)('makes the %s wait as long as it asks', async (door) => {
+    const slack = await testSlack({ limitRate: true, now: () => 0 });
+    expect(await slack.send(message(slack[door]))).toMatchObject({ outcome: 'delivered' });
+    const another = message(slack[door], undefined, { deliveryId: 'dlv_another' });
+    expect(await slack.send(another)).toMatchObject({
+      outcome: 'failed',
+      kind: 'http_status',
+      status: 429,
+      retryAfterMs: 1_000,
+    });
+    expect(slack.messages).toHaveLength(1);
+  });
+});

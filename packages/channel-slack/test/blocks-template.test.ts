@@ -1,0 +1,163 @@
+import { isPosthornError } from '@posthorn/core';
+import { describe, expect, test } from 'vitest';
+import { slackChannel } from '../src/index.js';
+import { digestOf, message, testSlack } from './message.js';
+
+const section = (text: string) => ({ type: 'section', text: { type: 'mrkdwn', text } });
+
+/** What Slack took of a template, or the verdict of one that was not sent. */
+async function posted(template: unknown, payload: unknown = {}, of: Parameters<typeof message>[2] = {}) {
+  const slack = await testSlack();
+  const blocks_template = typeof template === 'string' ? template : JSON.stringify(template);
+  const verdict = await slack.send(message({ ...slack.webhook, blocks_template }, payload, of));
+  return { verdict, sent: slack.messages[0], requests: slack.requests.length };
+}
+
+test('its blocks take the place of the default ones, beside the same text', async () => {
+  const { sent } = await posted([section('New order {{ metadata.orderId }} of {{ webhook.name }}')], {
+    orderId: 'o1',
+  });
+  expect(sent!.body).toMatchObject({
+    text: 'order.created: order o1 (Orders to the shop)',
+    blocks: [section('New order o1 of Orders to the shop')],
+  });
+});
+
+test('values are escaped, once; the template itself may call and link', async () => {
+  const template = [section('<!here> <https://shop.example|Shop> {{ metadata.text }}')];
+  const { sent } = await posted(template, { text: '<!channel> <https://evil.example|Shop> &lt;' });
+  expect(sent!.mentions).toEqual(['!here']);
+  expect(sent!.links).toEqual([{ url: 'https://shop.example', label: 'Shop' }]);
+  expect(JSON.stringify(sent!.body.blocks)).toContain(
+    '&lt;!channel&gt; &lt;https://evil.example|Shop&gt; &amp;lt;',
+  );
+});
+
+test('a value cannot break out of its text', async () => {
+  const loop =
+    '[{% for x in metadata.list %}{"type":"section","text":{"type":"mrkdwn","text":"{{ x }}"}}{% endfor %}]';
+  const nasty = '"}},{"type":"divider"},{"a":{"b":"';
+  const { sent } = await posted(loop, { list: [nasty] });
+  expect(sent!.body.blocks).toEqual([section(nasty)]);
+  expect(
+    (await posted([section('{{ metadata.x }}')], { x: '","channel":"#x' })).sent!.body,
+  ).not.toHaveProperty('channel');
+});
+
+test('an address in a block is an address, and no mrkdwn', async () => {
+  const template = [
+    { type: 'image', image_url: '{{ metadata.url }}', alt_text: 'A & B' },
+    {
+      type: 'actions',
+      elements: [{ type: 'button', url: '{{ metadata.url }}', text: { type: 'plain_text', text: 'Go' } }],
+    },
+  ];
+  const { sent } = await posted(template, { url: 'https://a.example/?a=1&b=2' });
+  expect(JSON.stringify(sent!.body.blocks).match(/a=1&b=2/g)).toHaveLength(2);
+});
+
+test('a digest is there for it, event by event', async () => {
+  const template =
+    '[{% for event in events %}{"type":"section","text":{"type":"mrkdwn","text":"{{ event.subject.id }}"}}{% unless forloop.last %},{% endunless %}{% endfor %}]';
+  const { sent } = await posted(template, {}, { digest: digestOf(3) });
+  expect(sent!.body.blocks).toEqual([section('o0'), section('o1'), section('o2')]);
+});
+
+test('what it renders to is cut to the limits of Slack', async () => {
+  const long = 'x'.repeat(5_000);
+  const texts = (count: number) => Array(count).fill({ type: 'mrkdwn', text: 'x' });
+  const { verdict, sent } = await posted(
+    [
+      { type: 'header', text: { type: 'plain_text', text: '{{ metadata.long }}' } },
+      section('{{ metadata.long }}'),
+      { type: 'section', fields: [{ type: 'mrkdwn', text: '{{ metadata.long }}' }, ...texts(11)] },
+      { type: 'context', elements: texts(11) },
+      {
+        type: 'image',
+        image_url: 'https://a.example/b',
+        alt_text: '{{ metadata.long }}',
+        title: { type: 'plain_text', text: '{{ metadata.long }}' },
+      },
+      { type: 'divider' },
+    ],
+    { long },
+  );
+  expect(verdict.outcome).toBe('delivered');
+  const cut = (length: number) => `${long.slice(0, length - 1)}…`;
+  expect(sent!.body.blocks).toEqual([
+    { type: 'header', text: { type: 'plain_text', text: cut(150) } },
+    section(cut(3_000)),
+    { type: 'section', fields: [{ type: 'mrkdwn', text: cut(2_000) }, ...texts(9)] },
+    { type: 'context', elements: texts(10) },
+    {
+      type: 'image',
+      image_url: 'https://a.example/b',
+      alt_text: cut(2_000),
+      title: { type: 'plain_text', text: cut(2_000) },
+    },
+    { type: 'divider' },
+  ]);
+});
+
+test('of sixty blocks 49 are sent, and a line that says how many more there were', async () => {
+  const { sent } = await posted(Array(60).fill({ type: 'divider' }));
+  expect(sent!.body.blocks).toHaveLength(50);
+  expect((sent!.body.blocks as object[]).at(-1)).toEqual({
+    type: 'context',
+    elements: [{ type: 'plain_text', text: '… and 11 more blocks' }],
+  });
+});
+
+test('a text that it leaves empty, which Slack refuses, is a dash', async () => {
+  const { sent } = await posted([section('{{ metadata.none }}')]);
+  expect(sent!.body.blocks).toEqual([section('-')]);
+});
+
+test('no blocks at all leave the text alone', async () => {
+  const { sent } = await posted([]);
+  expect(sent!.body).not.toHaveProperty('blocks');
+});
+
+describe('what renders to no blocks has failed, and nothing is sent', () => {
+  test.each<[string, unknown, string | RegExp]>([
+    [
+      'an object',
+      '{% if true %}{}{% endif %}',
+      'what it renders to must be an array of blocks, not an object',
+    ],
+    ['no JSON', '[{% if true %}', /line 1, column/],
+    ['a block that is a text', ['divider'], 'block 0 must be an object, not a string'],
+    ['a block without a type', [{ text: 'x' }], 'block 0 must have a type'],
+    ['a header without a text', [{ type: 'header' }], 'block 0.text must be an object, not undefined'],
+    [
+      'a text without a type',
+      [{ type: 'section', text: { text: 'x' } }],
+      'block 0.text must have the type plain_text or mrkdwn',
+    ],
+    [
+      'a text that is a list',
+      [{ type: 'section', text: { type: 'mrkdwn', text: '{{ metadata.list }}' } }],
+      'block 0.text.text must be a text, not an array',
+    ],
+    [
+      'fields that are none',
+      [{ type: 'section', fields: {} }],
+      'block 0.fields must be an array, not an object',
+    ],
+  ])('%s', async (_, template, problem) => {
+    const { verdict, requests } = await posted(template, { list: ['canary'] });
+    expect(verdict).toMatchObject({
+      outcome: 'failed',
+      kind: 'config',
+      message: expect.stringMatching(problem),
+    });
+    expect(requests).toBe(0);
+    expect(JSON.stringify(verdict)).not.toContain('canary');
+  });
+
+  test('and its preview says so', async () => {
+    const previewing = slackChannel().preview!(message({ blocks_template: '["x"]', webhook_url: 'x' }));
+    const error = await previewing.catch((error: unknown) => error);
+    expect(isPosthornError(error) && error.code).toBe('invalid_template');
+  });
+});

@@ -1,0 +1,142 @@
+import { createDispatcher } from '@posthorn/core';
+import { memoryStorage } from '@posthorn/storage-memory';
+import { until } from '@posthorn/testing';
+import { describe, expect, test } from 'vitest';
+import { type SlackConfigs, slackChannel } from '../src/index.js';
+import { message, type TestSlack, testSlack } from './message.js';
+
+describe('a bot', () => {
+  test('posts to its channel, with its token', async () => {
+    const slack = await testSlack();
+    expect(await slack.send(message({ ...slack.bot, workspace_id: 'T0STANDIN' }))).toMatchObject({
+      outcome: 'delivered',
+    });
+    const [request] = slack.requests;
+    expect(request!.path).toBe('/api/chat.postMessage');
+    expect(request!.headers).toMatchObject({
+      authorization: `Bearer ${slack.botToken}`,
+      'content-type': 'application/json; charset=utf-8',
+      'user-agent': 'Posthorn',
+    });
+    expect(slack.messages[0]!.body).toMatchObject({ channel: slack.channelId });
+    expect(slack.messages[0]!.body).not.toHaveProperty('workspace_id');
+  });
+
+  test('whose token is revoked, or whose channel is archived, is gone', async () => {
+    const slack = await testSlack();
+    slack.archiveChannel();
+    expect(await slack.send(message(slack.bot))).toMatchObject({ outcome: 'gone' });
+    slack.revokeToken();
+    expect(await slack.send(message(slack.bot))).toMatchObject({
+      outcome: 'gone',
+      message: 'Slack answered token_revoked: the token was revoked',
+    });
+  });
+
+  test('posts once, though the answer to it was lost and it tries again', async () => {
+    const slack = await testSlack();
+    const first = await slack.send(message(slack.bot));
+    const id = slack.messages[0]!.body.client_msg_id;
+    expect(first).toMatchObject({ outcome: 'delivered' });
+    // The attempt before it had taken that id, and left it.
+    const again = message(slack.bot, undefined, { attempt: 2, memo: String(id) });
+    expect(await slack.send(again)).toMatchObject({ outcome: 'delivered' });
+    expect(slack.messages).toHaveLength(1);
+  });
+
+  test('leaves to the next attempt by which id it tried', async () => {
+    const slack = await testSlack();
+    slack.answerNext('hangup');
+    const verdict = await slack.send(message(slack.bot));
+    const id = JSON.parse(slack.requests[0]!.body).client_msg_id;
+    expect(id).toMatch(/^[0-9a-f]{8}-[0-9a-f]{4}-8[0-9a-f]{3}-a[0-9a-f]{3}-[0-9a-f]{12}$/);
+    expect(verdict).toMatchObject({ outcome: 'failed', kind: 'reset', memo: id });
+    await slack.send(message(slack.bot, undefined, { attempt: 2, memo: id }));
+    expect(slack.messages[0]!.body.client_msg_id).toBe(id);
+  });
+
+  test('posts again what the application asks to be posted again', async () => {
+    const slack = await testSlack();
+    await slack.send(message(slack.bot));
+    await slack.send(message(slack.bot, undefined, { attempt: 2 }));
+    expect(slack.messages).toHaveLength(2);
+  });
+});
+
+describe('a channel', () => {
+  test('never sends to another host, though one was stored before the rules', async () => {
+    const slack = await testSlack();
+    const strict = slackChannel({ outbound: slack.channelOptions.outbound });
+    const { signal } = new AbortController();
+    const verdict = await strict.send(message(slack.webhook), signal);
+    expect(verdict).toMatchObject({ outcome: 'failed', kind: 'address_forbidden' });
+    expect(slack.requests).toEqual([]);
+  });
+
+  test('ends an attempt at once when it is aborted', async () => {
+    const slack = await testSlack();
+    slack.answerNext('never');
+    const abort = new AbortController();
+    const verdict = slack.send(message(slack.webhook), abort.signal);
+    await until(() => slack.requests.length === 1);
+    abort.abort();
+    expect(await verdict).toMatchObject({ outcome: 'failed', kind: 'timeout' });
+  });
+
+  test('repeats neither token nor address, nor what in them is a key', async () => {
+    const slack = await testSlack();
+    const [, team, service, key] = new URL(slack.webhookUrl).pathname.split('/').slice(1);
+    slack.answerNext({ status: 500, body: `no ${slack.webhookUrl} and no ${key}` });
+    const ofWebhook = await slack.send(message(slack.webhook));
+    expect(ofWebhook.response).not.toContain(key);
+    expect(ofWebhook.response).not.toContain(`${team}/${service}`);
+    slack.answerNext('echo');
+    const ofBot = await slack.send(message(slack.bot));
+    expect(ofBot.response).toContain('authorization');
+    expect(ofBot.response).not.toContain(slack.botToken.split('-').at(-1));
+  });
+});
+
+describe('with the engine', () => {
+  async function engine(slack: TestSlack, configs: SlackConfigs) {
+    const dispatcher = createDispatcher({
+      storage: memoryStorage(),
+      channels: [slackChannel(slack.channelOptions)],
+      encryption: { keys: [{ id: 'k1', key: Buffer.alloc(32, 7) }] },
+    });
+    const channels = [{ channel: 'slack', configs }];
+    const webhook = await dispatcher.webhooks.create({ name: 'Orders', eventTypes: ['*'], channels });
+    return { dispatcher, webhook };
+  }
+
+  test('an event is delivered, and secrets are read as ***', async () => {
+    const slack = await testSlack();
+    const { dispatcher, webhook } = await engine(slack, slack.bot);
+    await dispatcher.dispatch('order.created', { orderId: 'o1' });
+    await dispatcher.drain();
+    expect(slack.messages).toHaveLength(1);
+    expect(webhook.channels[0]!.configs).toEqual({ bot_token: '***', channel_id: slack.channelId });
+    const other = await engine(slack, slack.webhook);
+    expect(other.webhook.channels[0]!.configs).toEqual({ webhook_url: '***' });
+  });
+
+  test('a webhook whose channel is archived is disabled', async () => {
+    const slack = await testSlack();
+    const { dispatcher, webhook } = await engine(slack, slack.webhook);
+    slack.archiveChannel();
+    await dispatcher.dispatch('order.created', {});
+    await dispatcher.drain();
+    expect(await dispatcher.webhooks.get(webhook.id)).toMatchObject({ isActive: false });
+  });
+
+  test('a message that Slack will never take is dead after one attempt', async () => {
+    const slack = await testSlack();
+    const { dispatcher, webhook } = await engine(slack, slack.webhook);
+    slack.failNext('invalid_payload');
+    await dispatcher.dispatch('order.created', {});
+    await dispatcher.drain();
+    const { items } = await dispatcher.deliveries.list();
+    expect(items).toMatchObject([{ status: 'dead', attempts: 1 }]);
+    expect(await dispatcher.webhooks.get(webhook.id)).toMatchObject({ isActive: true });
+  });
+});
