@@ -1,0 +1,234 @@
+import { type Event, type Message, PosthornError, type Verdict } from '@posthorn/core';
+import { createOutbound } from '@posthorn/outbound';
+import { virtualClock } from '@posthorn/testing';
+import { type DiscordStandInOptions, discordStandIn } from '@posthorn/testing/discord-stand-in';
+import fc from 'fast-check';
+import { describe, expect, onTestFinished, test } from 'vitest';
+import { type DiscordChannelOptions, type DiscordConfigs, discordChannel } from '../src/index.js';
+
+const event: Event = {
+  id: 'evt_0TvKq1aBcDeFgHiJkLmNoP',
+  tenantId: 'default',
+  type: 'order.created',
+  payload: '{}',
+  occurredAt: new Date('2026-11-23T10:00:00.123Z'),
+  namespaceId: null,
+  subject: { type: 'order', id: 'o1' },
+  cacheScope: null,
+  orderingKey: null,
+};
+
+const message = (
+  configs: DiscordConfigs,
+  payload: unknown = {},
+  of: Partial<Message> = {},
+): Message<DiscordConfigs> => ({
+  deliveryId: 'dlv_0TvKq1aBcDeFgHiJkLmNoPabcdefghij',
+  attempt: 1,
+  startedAt: new Date(),
+  event,
+  payload,
+  webhook: { id: 'wh_abcdefghij', tenantId: 'default', name: 'Orders' },
+  secrets: [],
+  ...of,
+  configs,
+});
+
+async function testDiscord(options?: DiscordStandInOptions) {
+  const discord = await discordStandIn(options);
+  const outbound = createOutbound(discord.channelOptions.outbound);
+  onTestFinished(async () => {
+    await outbound.close();
+    await discord.close();
+  });
+  const channel = discordChannel({ ...discord.channelOptions, outbound });
+  const { signal } = new AbortController();
+  return {
+    ...discord,
+    channel,
+    send: (
+      payload: unknown = {},
+      of: Partial<Message> = {},
+      configs: Partial<DiscordConfigs> = {},
+    ): Promise<Verdict> =>
+      channel.send(message({ webhook_url: discord.webhookUrl, ...configs }, payload, of), signal),
+  };
+}
+
+test('an event is an embed of type, subject, fields and time, that pings nobody', async () => {
+  const discord = await testDiscord();
+  expect(await discord.send({ orderId: 'o1', note: 'x'.repeat(50) })).toMatchObject({
+    outcome: 'delivered',
+    status: 200,
+  });
+  expect(discord.messages[0]!.body).toEqual({
+    embeds: [
+      {
+        title: 'order.created',
+        description: 'order o1',
+        fields: [
+          { name: 'orderId', value: 'o1', inline: true },
+          { name: 'note', value: 'x'.repeat(50), inline: false },
+        ],
+        timestamp: '2026-11-23T10:00:00.123Z',
+        color: 0x5865f2,
+        footer: { text: 'Orders · evt_0TvKq1aBcDeFgHiJkLmNoP' },
+      },
+    ],
+    allowed_mentions: { parse: [] },
+  });
+});
+
+test('a name, an avatar and a text of its own go with it; values are escaped, and ping nobody', async () => {
+  const discord = await testDiscord();
+  const looks = { username: 'Shop', avatar_url: 'https://shop.example/icon.png' };
+  const content_template = '**New** {{ metadata.text }} @everyone';
+  await discord.send({ text: '[pay](https://evil.example) <@1>' }, {}, { ...looks, content_template });
+  expect(discord.messages[0]).toEqual({
+    body: {
+      content: '**New** \\[pay\\]\\(https\\://evil.example\\) \\<\\@1\\> @everyone',
+      ...looks,
+      allowed_mentions: { parse: [] },
+    },
+    pings: [],
+  });
+});
+
+describe('the limits of Discord are kept', () => {
+  test.each<[string, unknown, Partial<Message>?, Partial<DiscordConfigs>?]>([
+    ['a field of 50,000 characters', { long: '😀'.repeat(25_000) }],
+    [
+      'sixty fields of much to escape',
+      Object.fromEntries(Array.from({ length: 60 }, (_, i) => [`f_${i}`, '*'.repeat(5_000)])),
+    ],
+    ['a long name', {}, { webhook: { id: 'wh_abcdefghij', tenantId: 'default', name: '📯'.repeat(200) } }],
+    ['a long subject', {}, { event: { ...event, subject: { type: '*'.repeat(200), id: '*'.repeat(200) } } }],
+    ['a long text', { long: 'x'.repeat(5_000) }, {}, { content_template: '{{ metadata.long }}' }],
+    ['a digest', {}, { digest: Array(500).fill({ event, payload: {} }) }],
+  ])('of %s', async (_, payload, of, configs) => {
+    const discord = await testDiscord();
+    expect(await discord.send(payload, of, configs)).toMatchObject({ outcome: 'delivered' });
+    expect(JSON.stringify(discord.messages[0]!.body)).not.toMatch(/\\ud[89a-f]/);
+  });
+
+  test('of payloads of any kind', async () => {
+    const discord = await testDiscord();
+    const anything = fc.string({ unit: 'binary', maxLength: 100 }).map((text) => text.repeat(20));
+    await fc.assert(
+      fc.asyncProperty(
+        fc.dictionary(anything, fc.oneof(anything, fc.jsonValue()), { maxKeys: 12 }),
+        async (payload) => {
+          expect(await discord.send(payload)).toMatchObject({ outcome: 'delivered' });
+        },
+      ),
+      { numRuns: 50 },
+    );
+  });
+
+  test('and a digest says how many events it has no room for', async () => {
+    const discord = await testDiscord();
+    await discord.send({}, { digest: Array(500).fill({ event, payload: {} }) });
+    const [embed] = discord.messages[0]!.body.embeds as { title: string; description: string }[];
+    const lines = embed!.description.split('\n');
+    expect(embed!.title).toBe('500 events');
+    expect(lines[0]).toBe('**order.created** order o1 <t:1795428000:f>');
+    expect(lines.at(-1)).toBe(`and ${500 - (lines.length - 1)} more`);
+  });
+});
+
+describe('an answer', () => {
+  test.each<[number, unknown, string]>([
+    [404, { message: 'Unknown Webhook', code: 10015 }, 'gone'],
+    [401, { message: 'Invalid Webhook Token', code: 50027 }, 'gone'],
+    [404, 'a page of a proxy', 'failed'],
+    [400, { message: 'Invalid Form Body', code: 50035 }, 'rejected'],
+    [413, { message: 'Request entity too large', code: 40005 }, 'rejected'],
+    [403, { message: 'Missing Permissions', code: 50013 }, 'failed'],
+    [502, '', 'failed'],
+    [302, '', 'failed'],
+  ])('of %i with %j: %s', async (status, body, outcome) => {
+    const discord = await testDiscord();
+    discord.answerNext({ status, body: JSON.stringify(body) });
+    expect(await discord.send()).toMatchObject({ outcome, kind: 'http_status', status });
+  });
+
+  test('of too many messages says in its body how long to wait', async () => {
+    const clock = virtualClock();
+    const discord = await testDiscord({ limitRate: true, now: clock.now });
+    for (let i = 0; i < 5; i++) expect(await discord.send()).toMatchObject({ outcome: 'delivered' });
+    clock.advance(755);
+    expect(await discord.send()).toMatchObject({ outcome: 'failed', status: 429, retryAfterMs: 1_245 });
+  });
+
+  test('of too many messages that says it in a header alone is heard, too', async () => {
+    const discord = await testDiscord();
+    discord.answerNext({ status: 429, headers: { 'retry-after': '7' }, body: 'slow down' });
+    expect(await discord.send()).toMatchObject({ outcome: 'failed', retryAfterMs: 7_000 });
+  });
+});
+
+describe('configs', () => {
+  const channel = discordChannel();
+  const webhook_url = 'https://discord.com/api/webhooks/1/s3cr3t';
+
+  test.each<DiscordConfigs>([
+    { webhook_url },
+    { webhook_url: 'https://canary.discord.com/api/v10/webhooks/1/x?thread_id=2' },
+    { webhook_url, username: 'Lädchen', avatar_url: null, content_template: '{{ event_type }}' },
+  ])('%j are taken', async (configs) => {
+    expect(await channel.config['~standard'].validate(configs)).toEqual({ value: configs });
+  });
+
+  test.each<[unknown, string, string | RegExp]>([
+    [{}, 'webhook_url', 'must be a string'],
+    [
+      { webhook_url: 'https://evil.example/api/webhooks/1/x' },
+      'webhook_url',
+      /^must be an address of discord\.com or/,
+    ],
+    [{ webhook_url: 'http://discord.com/api/webhooks/1/x' }, 'webhook_url', /^must begin with https:/],
+    [{ webhook_url, username: 'My Discord' }, 'username', /neither clyde nor discord/],
+    [{ webhook_url, username: ' ' }, 'username', /^must have 1 to 80 characters/],
+    [{ webhook_url, username: 'x'.repeat(81) }, 'username', /^must have 1 to 80 characters/],
+    [{ webhook_url, avatar_url: 'javascript:1' }, 'avatar_url', 'must be an address of http or https'],
+    [{ webhook_url, content_template: '{{ event_type' }, 'content_template', /^line 1, column 1: /],
+    [{ webhook_url, content: 'x' }, 'content', 'is no field of a discord channel'],
+  ])('%j are refused at %s', async (configs, field, problem) => {
+    const { issues = [] } = await channel.config['~standard'].validate(configs);
+    expect(issues).toMatchObject([{ path: [field], message: expect.stringMatching(problem) }]);
+    expect(JSON.stringify(issues)).not.toContain('s3cr3t');
+  });
+});
+
+test('a text that renders to nothing has failed, and nothing is sent', async () => {
+  const discord = await testDiscord();
+  expect(await discord.send({}, {}, { content_template: ' {{ metadata.none }} ' })).toMatchObject({
+    outcome: 'failed',
+    kind: 'config',
+    message: 'content_template renders to nothing',
+  });
+  expect(discord.requests).toEqual([]);
+});
+
+test('a webhook that is stored as no address has failed, and nothing is sent', async () => {
+  const discord = await testDiscord();
+  expect(await discord.send({}, {}, { webhook_url: 'canary' })).toMatchObject({
+    outcome: 'failed',
+    kind: 'config',
+  });
+});
+
+test('a preview shows the very message that is sent', async () => {
+  const discord = await testDiscord();
+  await discord.send({ a: 1 });
+  const parts = await discord.channel.preview!(message({ webhook_url: discord.webhookUrl }, { a: 1 }));
+  expect(parts.map(({ name, type, text }) => [name, type, JSON.parse(text)])).toEqual([
+    ['body', 'application/json', discord.messages[0]!.body],
+  ]);
+});
+
+test('an option that there is not is refused', () => {
+  const make = () => discordChannel({ host: 'x' } as DiscordChannelOptions);
+  expect(make).toThrow(PosthornError);
+  expect(make).toThrow('discordChannel has no option called host');
+});

@@ -1,0 +1,258 @@
+import { type Event, type Message, PosthornError, type Verdict } from '@posthorn/core';
+import { createOutbound } from '@posthorn/outbound';
+import { type TeamsStandInOptions, teamsStandIn } from '@posthorn/testing/teams-stand-in';
+import fc from 'fast-check';
+import { describe, expect, onTestFinished, test } from 'vitest';
+import { type TeamsChannelOptions, type TeamsConfigs, teamsChannel } from '../src/index.js';
+
+const event: Event = {
+  id: 'evt_0TvKq1aBcDeFgHiJkLmNoP',
+  tenantId: 'default',
+  type: 'order.created',
+  payload: '{}',
+  occurredAt: new Date('2026-11-23T10:00:00.123Z'),
+  namespaceId: null,
+  subject: { type: 'order', id: 'o1' },
+  cacheScope: null,
+  orderingKey: null,
+};
+
+const message = (
+  configs: TeamsConfigs,
+  payload: unknown = {},
+  of: Partial<Message> = {},
+): Message<TeamsConfigs> => ({
+  deliveryId: 'dlv_0TvKq1aBcDeFgHiJkLmNoPabcdefghij',
+  attempt: 1,
+  startedAt: new Date(),
+  event,
+  payload,
+  webhook: { id: 'wh_abcdefghij', tenantId: 'default', name: 'Orders' },
+  secrets: [],
+  ...of,
+  configs,
+});
+
+async function testTeams(options?: TeamsStandInOptions) {
+  const teams = await teamsStandIn(options);
+  const outbound = createOutbound(teams.channelOptions.outbound);
+  onTestFinished(async () => {
+    await outbound.close();
+    await teams.close();
+  });
+  const channel = teamsChannel({ ...teams.channelOptions, outbound });
+  const { signal } = new AbortController();
+  return {
+    ...teams,
+    channel,
+    send: (payload: unknown = {}, of: Partial<Message> = {}, card_template?: string): Promise<Verdict> =>
+      channel.send(message({ workflow_url: teams.workflowUrl, card_template }, payload, of), signal),
+  };
+}
+
+test('an event is a card of type, subject, fields, and its time in the zone of its reader', async () => {
+  const teams = await testTeams();
+  expect(await teams.send({ orderId: 'o1' })).toMatchObject({ outcome: 'delivered', status: 202 });
+  const line = (...inlines: object[]) => ({ type: 'RichTextBlock', inlines });
+  const run = (text: string, looks = {}) => ({ type: 'TextRun', text, ...looks });
+  expect(teams.messages[0]!.card).toEqual({
+    type: 'AdaptiveCard',
+    version: '1.4',
+    body: [
+      line(run('order.created', { size: 'large', weight: 'bolder' })),
+      line(run('order o1')),
+      line(run('orderId: ', { weight: 'bolder' }), run('o1')),
+      {
+        type: 'TextBlock',
+        text: '{{DATE(2026-11-23T10:00:00Z, SHORT)}} {{TIME(2026-11-23T10:00:00Z)}}',
+        size: 'small',
+        isSubtle: true,
+      },
+      line(run('Orders · evt_0TvKq1aBcDeFgHiJkLmNoP', { size: 'small', isSubtle: true })),
+    ],
+    msteams: { width: 'Full' },
+  });
+});
+
+test('what an event holds is never where Teams reads Markdown', async () => {
+  const teams = await testTeams();
+  const nasty = '[pay](https://evil.example) {{DATE(x)}} <at>all</at>';
+  await teams.send(
+    { [nasty]: nasty },
+    { digest: [{ event: { ...event, subject: { type: nasty, id: nasty } }, payload: {} }] },
+  );
+  await teams.send({ [nasty]: nasty });
+  for (const { card } of teams.messages) {
+    const blocks = (card.body as { type: string }[]).filter(({ type }) => type === 'TextBlock');
+    expect(JSON.stringify(blocks)).not.toContain('evil.example');
+    expect(JSON.stringify(card)).toContain('evil.example');
+  }
+});
+
+test('a template makes a card of its own, with values in their places', async () => {
+  const teams = await testTeams();
+  const template = {
+    type: 'AdaptiveCard',
+    version: '1.4',
+    body: [{ type: 'TextBlock', text: 'Order {{ metadata.id }}' }],
+    actions: [{ type: 'Action.OpenUrl', title: 'Open', url: '{{ metadata.url }}' }],
+  };
+  const url = 'https://shop.example/?a=1&b=2';
+  expect(await teams.send({ id: 'o1', url }, {}, JSON.stringify(template))).toMatchObject({
+    outcome: 'delivered',
+  });
+  expect(teams.messages[0]!.card).toMatchObject({ body: [{ text: 'Order o1' }], actions: [{ url }] });
+});
+
+describe('28 KB are kept', () => {
+  test.each<[string, unknown, Partial<Message>?]>([
+    ['a field of 50,000 characters', { long: '世'.repeat(50_000) }],
+    [
+      'sixty long fields',
+      Object.fromEntries(
+        Array.from({ length: 60 }, (_, i) => [`${'世'.repeat(200)}${i}`, '"'.repeat(5_000)]),
+      ),
+    ],
+    ['a digest', {}, { digest: Array(1_000).fill({ event, payload: {} }) }],
+  ])('by %s', async (_, payload, of) => {
+    const teams = await testTeams();
+    expect(await teams.send(payload, of)).toMatchObject({ outcome: 'delivered' });
+    expect(JSON.stringify(teams.messages[0]!.card)).toMatch(/…|and \d+ more/);
+  });
+
+  test('by payloads of any kind', async () => {
+    const teams = await testTeams();
+    const anything = fc.string({ unit: 'binary', maxLength: 100 }).map((text) => text.repeat(50));
+    await fc.assert(
+      fc.asyncProperty(
+        fc.dictionary(anything, fc.oneof(anything, fc.jsonValue()), { maxKeys: 12 }),
+        async (payload) => {
+          expect(await teams.send(payload)).toMatchObject({ outcome: 'delivered' });
+        },
+      ),
+      { numRuns: 50 },
+    );
+  });
+
+  test('and a digest says how many events it has no room for', async () => {
+    const teams = await testTeams();
+    await teams.send({}, { digest: Array(1_000).fill({ event, payload: {} }) });
+    const lines = JSON.stringify(teams.messages[0]!.card).match(/order\.created/g)!.length;
+    expect(lines).toBeGreaterThan(50);
+    expect(JSON.stringify(teams.messages[0]!.card)).toContain(`and ${1_000 - lines} more`);
+  });
+});
+
+describe('a template has failed, and nothing is sent, where it renders to', () => {
+  test.each<[string, string, string | RegExp]>([
+    ['a list', '[]', 'card_template must render to an object of the type AdaptiveCard'],
+    [
+      'another card',
+      '{"type":"MessageCard"}',
+      'card_template must render to an object of the type AdaptiveCard',
+    ],
+    ['no JSON', '{% if true %}no{% endif %}', /not JSON/],
+    [
+      'more than 28 KB',
+      '{"type":"AdaptiveCard","text":"{{ metadata.long }}"}',
+      /^card_template renders to 30\d\d\d bytes, more than 28672$/,
+    ],
+  ])('%s', async (_, template, problem) => {
+    const teams = await testTeams();
+    const verdict = await teams.send({ long: 'x'.repeat(30_000) }, {}, template);
+    expect(verdict).toMatchObject({
+      outcome: 'failed',
+      kind: 'config',
+      message: expect.stringMatching(problem),
+    });
+    expect(teams.requests).toEqual([]);
+  });
+});
+
+describe('an answer', () => {
+  test('of a workflow that was removed, turned off, or signed otherwise', async () => {
+    const teams = await testTeams();
+    const { signal } = new AbortController();
+    const unsigned = message({ workflow_url: `${teams.workflowUrl}x` });
+    expect(await teams.channel.send(unsigned, signal)).toMatchObject({ outcome: 'failed', status: 401 });
+    teams.turnOffWorkflow();
+    expect(await teams.send()).toMatchObject({ outcome: 'failed', message: 'the workflow is turned off' });
+    teams.removeWorkflow();
+    expect(await teams.send()).toMatchObject({ outcome: 'gone', message: 'there is no such workflow' });
+  });
+
+  test.each<[number, string, string]>([
+    [200, '', 'delivered'],
+    [400, '{"error":{"code":"TriggerInputSchemaMismatch"}}', 'rejected'],
+    [413, '', 'rejected'],
+    [404, 'a page of a proxy', 'failed'],
+    [404, '{"error":null}', 'failed'],
+    [502, '{"error":{"code":"NoResponse"}}', 'failed'],
+  ])('of %i with %j: %s', async (status, body, outcome) => {
+    const teams = await testTeams();
+    teams.answerNext({ status, body });
+    expect(await teams.send()).toMatchObject({ outcome, status });
+  });
+
+  test('of too many requests says how long to wait', async () => {
+    const teams = await testTeams({ limitRate: true, now: () => 0 });
+    for (let i = 0; i < 4; i++) expect(await teams.send()).toMatchObject({ outcome: 'delivered' });
+    expect(await teams.send()).toMatchObject({ outcome: 'failed', status: 429, retryAfterMs: 1_000 });
+  });
+
+  test('repeats neither the address nor its signature', async () => {
+    const teams = await testTeams();
+    const sig = new URL(teams.workflowUrl).searchParams.get('sig')!;
+    teams.answerNext({ status: 500, body: `no ${teams.workflowUrl} and no ${sig}` });
+    expect((await teams.send()).response).not.toContain(sig);
+  });
+});
+
+describe('configs', () => {
+  const channel = teamsChannel();
+  const workflow_url =
+    'https://0a1b.0c.environment.api.powerplatform.com:443/powerautomate/automations/direct/workflows/1/triggers/manual/paths/invoke?api-version=1&sig=canary';
+
+  test.each<TeamsConfigs>([
+    { workflow_url },
+    {
+      workflow_url:
+        'https://prod-01.westeurope.logic.azure.com:443/workflows/1/triggers/manual/paths/invoke?sig=x',
+    },
+    { workflow_url, card_template: null },
+    { workflow_url, card_template: '{"type":"AdaptiveCard","body":[]}' },
+  ])('%j are taken', async (configs) => {
+    expect(await channel.config['~standard'].validate(configs)).toEqual({ value: configs });
+  });
+
+  test.each<[unknown, readonly (string | number)[], string | RegExp]>([
+    [{}, ['workflow_url'], 'must be a string'],
+    [
+      { workflow_url: 'https://logic.azure.com.evil.example/?sig=x' },
+      ['workflow_url'],
+      /^must be an address of \*\.api\.powerplatform\.com or/,
+    ],
+    [{ workflow_url: workflow_url.replace('https', 'http') }, ['workflow_url'], /^must begin with https:/],
+    [{ workflow_url, card_template: '{"a":"{{ b "}' }, ['card_template', 'a'], /^line 1, column 1: /],
+    [{ workflow_url, card: '{}' }, ['card'], 'is no field of a teams channel'],
+  ])('%j are refused at %j', async (configs, path, problem) => {
+    const { issues = [] } = await channel.config['~standard'].validate(configs);
+    expect(issues).toMatchObject([{ path, message: expect.stringMatching(problem) }]);
+    expect(JSON.stringify(issues)).not.toContain('canary');
+  });
+});
+
+test('a preview shows the very message that is sent', async () => {
+  const teams = await testTeams();
+  await teams.send({ a: 1 });
+  const parts = await teams.channel.preview!(message({ workflow_url: teams.workflowUrl }, { a: 1 }));
+  expect(parts.map(({ name, type, text }) => [name, type, JSON.parse(text)])).toEqual([
+    ['body', 'application/json', teams.messages[0]!.body],
+  ]);
+});
+
+test('an option that there is not is refused', () => {
+  const make = () => teamsChannel({ host: 'x' } as TeamsChannelOptions);
+  expect(make).toThrow(PosthornError);
+  expect(make).toThrow('teamsChannel has no option called host');
+});
