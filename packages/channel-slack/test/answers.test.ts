@@ -49,6 +49,12 @@ describe('an incoming webhook that says', () => {
   });
 });
 
+test('an incoming webhook that answers 200 has the message, whatever it says to it', async () => {
+  const slack = await testSlack();
+  slack.answerNext({ status: 200, body: 'no_service' });
+  expect(await slack.send(message(slack.webhook))).toMatchObject({ outcome: 'delivered' });
+});
+
 describe('chat.postMessage that says', () => {
   const rejected = [
     'invalid_blocks',

@@ -100,8 +100,11 @@ describe('what an event holds calls nobody and leads nowhere', () => {
     );
     expect([message.mentions, message.links]).toEqual([[], []]);
     expect(message.body).not.toHaveProperty('channel');
+    expect(JSON.stringify(message.body.blocks).replaceAll('<!date^', '')).not.toMatch(/<[!@#h]/);
     const read = shown(message);
     expect(read).toContain(JSON.stringify(`*${nasty.replace(/\s+/g, ' ')}*\n${nasty}`));
+    const line = nasty.replace(/\s+/g, ' ');
+    expect(read).toContain(JSON.stringify(`${line} ${line}`));
     expect(slackMarkup(String(message.body.text)).shown).toContain(nasty.replace(/\s+/g, ' '));
   });
 
