@@ -35,6 +35,12 @@ export {
   PosthornError,
   type PosthornErrorOptions,
 } from './errors.js';
+export {
+  type FunctionChannelOptions,
+  type FunctionHandler,
+  functionChannel,
+  type NoConfigs,
+} from './function-channel.js';
 export { createIds, deliveryId, firstEventId, type Ids, type IdsOptions, parseDeliveryId } from './ids.js';
 export type { DeliveryFacts, Lifecycle } from './lifecycle.js';
 export type { Deliveries, Events } from './log.js';
