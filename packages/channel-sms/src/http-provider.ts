@@ -1,0 +1,57 @@
+import { isPosthornError, redact } from '@posthorn/core';
+import { checkHeaders, type Outbound, type OutboundOptions } from '@posthorn/outbound';
+import { checkNames, invalid, outboundOf } from './options.js';
+import type { SmsProvider } from './provider.js';
+import { retryAfterMs } from './retry-after.js';
+
+export interface HttpSmsProviderOptions {
+  /** Where texts are posted to: an address of the application or of its gateway. */
+  readonly url: string;
+  /** Sent with each, credentials say. See `checkHeaders` of `@posthorn/outbound`. Default: none. */
+  readonly headers?: Readonly<Record<string, string>>;
+  /** The client to send with, or what to make one of. Default: one of its own, for `https:` and public addresses. */
+  readonly outbound?: Outbound | OutboundOptions;
+}
+
+/**
+ * Posts each text as JSON, `{ to, text, event_id, delivery_id }`: the last two and `to` are the same at every attempt. Any
+ * 2xx says that the text was taken, 422 that this number will never get it; anything else has failed and is tried again,
+ * on 429 and 503 when `Retry-After` says. Throws `invalid_option`, `invalid_header`.
+ */
+export function httpSmsProvider(options: HttpSmsProviderOptions): SmsProvider {
+  checkNames('httpSmsProvider', options, ['url'], ['headers', 'outbound']);
+  const { url } = options;
+  if (typeof url !== 'string' || !URL.canParse(url)) throw invalid('url must be a full URL');
+  const own = checkHeaders(options.headers ?? {});
+  const outbound = outboundOf(options.outbound);
+  const headers = { ...own, 'content-type': 'application/json', accept: 'application/json' };
+  // A credential is as good without the scheme in front of it.
+  const secrets = Object.values(own).flatMap((value) => [value, ...value.split(' ').slice(1)]);
+
+  return {
+    async send({ to, text, eventId, deliveryId }, signal) {
+      const body = JSON.stringify({ to, text, event_id: eventId, delivery_id: deliveryId });
+      try {
+        const result = await outbound.request({ url, headers, body, signal });
+        if (!result.ok) {
+          const { kind, message } = result;
+          return { outcome: 'failed', kind: kind === 'aborted' ? 'timeout' : kind, message };
+        }
+        const { status } = result;
+        const report = { status, response: redact(result.body, secrets) };
+        if (status >= 200 && status < 300) return { outcome: 'delivered', ...report };
+        const why = { kind: 'http_status', message: `answered ${status}`, ...report } as const;
+        if (status === 422) return { outcome: 'rejected', ...why };
+        const isWait = status === 429 || status === 503;
+        const waitMs = isWait ? retryAfterMs(result.headers['retry-after']) : undefined;
+        return { outcome: 'failed', ...why, ...(waitMs !== undefined && { retryAfterMs: waitMs }) };
+      } catch (error) {
+        // An address that must not be used: it is the application's, not the webhook's.
+        if (isPosthornError(error)) {
+          return { outcome: 'failed', kind: 'channel_error', message: error.message };
+        }
+        throw error;
+      }
+    },
+  };
+}

@@ -1,0 +1,51 @@
+import type { Event, Message } from '@posthorn/core';
+import { createOutbound, type Outbound } from '@posthorn/outbound';
+import {
+  type TwilioStandIn,
+  type TwilioStandInOptions,
+  twilioStandIn,
+} from '@posthorn/testing/twilio-stand-in';
+import { onTestFinished } from 'vitest';
+import type { SmsConfigs } from '../src/index.js';
+
+export const event: Event = {
+  id: 'evt_0TvKq1aBcDeFgHiJkLmNoP',
+  tenantId: 'default',
+  type: 'order.created',
+  payload: '{"total":42}',
+  occurredAt: new Date('2026-11-23T10:00:00.123Z'),
+  namespaceId: null,
+  subject: { type: 'order', id: 'o1' },
+  cacheScope: null,
+  orderingKey: null,
+};
+
+/** A message as the engine hands it out, with `of` in place of what an ordinary one has. */
+export function message(configs: SmsConfigs, of: Partial<Message<SmsConfigs>> = {}): Message<SmsConfigs> {
+  const sent = of.event ?? event;
+  return {
+    deliveryId: 'dlv_0TvKq1aBcDeFgHiJkLmNoPabcdefghij',
+    attempt: 1,
+    startedAt: new Date(),
+    event: sent,
+    payload: JSON.parse(sent.payload),
+    webhook: { id: 'wh_abcdefghij', tenantId: 'default', name: 'Orders' },
+    configs,
+    secrets: [],
+    ...of,
+  };
+}
+
+/** A client that may use plain HTTP on loopback, until the test is over. */
+export function loopback(): Outbound {
+  const outbound = createOutbound({ policy: { allowHttp: true, allowHosts: ['127.0.0.1'] } });
+  onTestFinished(() => outbound.close());
+  return outbound;
+}
+
+/** A stand-in for Twilio, until the test is over. */
+export async function standIn(options: TwilioStandInOptions = {}): Promise<TwilioStandIn> {
+  const service = await twilioStandIn(options);
+  onTestFinished(() => service.close());
+  return service;
+}

@@ -1,0 +1,66 @@
+import fc from 'fast-check';
+import { expect, test } from 'vitest';
+import { phoneNumber, shortened, withoutNumbers } from '../src/phone-numbers.js';
+
+const digits = (min: number, max: number) =>
+  fc
+    .tuple(
+      fc.integer({ min: 1, max: 9 }),
+      fc.string({ unit: fc.constantFrom(...'0123456789'), minLength: min - 1, maxLength: max - 1 }),
+    )
+    .map(([first, rest]) => `+${first}${rest}`);
+
+test('of E.164 is + and 7 to 15 digits, the first not 0, and nothing else', () => {
+  fc.assert(
+    fc.property(digits(7, 15), (number) => {
+      expect(number).toMatch(phoneNumber);
+    }),
+  );
+  fc.assert(
+    fc.property(digits(1, 6), (number) => {
+      expect(number).not.toMatch(phoneNumber);
+    }),
+  );
+  fc.assert(
+    fc.property(digits(16, 100), (number) => {
+      expect(number).not.toMatch(phoneNumber);
+    }),
+  );
+  fc.assert(
+    fc.property(digits(7, 15), fc.string({ minLength: 1, maxLength: 3 }), fc.nat(15), (number, more, at) => {
+      fc.pre(!/^\d+$/.test(more));
+      expect(number.slice(0, at) + more + number.slice(at)).not.toMatch(phoneNumber);
+    }),
+  );
+});
+
+test('no text tells a number, however it is grouped', () => {
+  const separator = fc.constantFrom('', '', '', ' ', '-', '.', ') ', ' (', '/');
+  const grouped = fc
+    .tuple(digits(7, 15), fc.array(separator, { minLength: 16, maxLength: 16 }))
+    .map(([number, separators]) => ({
+      number,
+      written: `+${[...number.slice(1)].map((digit, i) => (i ? separators[i] : '') + digit).join('')}`,
+    }));
+  fc.assert(
+    fc.property(grouped, fc.string(), fc.string(), ({ number, written }, before, after) => {
+      fc.pre(!/[\d\s()./-]/.test(before + after));
+      const text = withoutNumbers(`${before}${written}${after}`, [number]);
+      expect(text).toBe(`${before}+${shortened(number)}${after}`);
+    }),
+  );
+});
+
+test('other digits stay', () => {
+  const text =
+    'Twilio 21610 at 2026-11-23T10:00:00.123Z for SM0123456789abcdef0123456789abcdef, +14155550123';
+  expect(withoutNumbers(text, ['+4915112345678'])).toBe(text);
+});
+
+test('a long text takes no time', () => {
+  const started = performance.now();
+  withoutNumbers('1 '.repeat(100_000), ['+4915112345678']);
+  withoutNumbers('1  '.repeat(100_000), ['+4915112345678']);
+  withoutNumbers('123456x'.repeat(50_000), ['+4915112345678']);
+  expect(performance.now() - started).toBeLessThan(1_000);
+});

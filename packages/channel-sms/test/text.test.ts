@@ -1,0 +1,74 @@
+import type { Message } from '@posthorn/core';
+import { describe, expect, test } from 'vitest';
+import { type SmsConfigs, segmentsOf } from '../src/index.js';
+import { textOf } from '../src/text.js';
+import { event, message } from './message.js';
+
+const to = { phone_numbers: ['+4915112345678'] };
+const own = (of: Partial<Message<SmsConfigs>> = {}) => textOf(message(to, of), 3);
+const rendered = (message_template: string, payload: unknown = {}) =>
+  textOf(message({ ...to, message_template }, { event: { ...event, payload: JSON.stringify(payload) } }), 3);
+
+describe('without a template', () => {
+  test('a text says what happened, to what, whose webhook it is, and when', () => {
+    expect(own()).toBe('order.created\norder o1\nOrders, 2026-11-23 10:00 UTC');
+    expect(own({ event: { ...event, subject: null } })).toBe('order.created\nOrders, 2026-11-23 10:00 UTC');
+  });
+
+  test('its own words leave it in GSM-7, digests too', () => {
+    const digest = [1, 2].map(() => ({ event, payload: {} }));
+    for (const text of [own(), own({ digest })]) expect(segmentsOf(text).encoding).toBe('GSM-7');
+  });
+
+  test.each([
+    ['line breaks', 'a\r\nb\rc\u2028d\u0085e', 'a\nb\nc\nd\ne'],
+    ['controls', 'a\u0000b\u001bc\u007fd\te', 'abcd e'],
+    ['what turns the direction of writing', 'a\u202egnp.exe\u2066b', 'agnp.exeb'],
+    ['half a character', 'a\ud83db', 'a\ufffdb'],
+  ])('a subject with %s', (_, id, shown) => {
+    expect(own({ event: { ...event, subject: { type: 'file', id } } })).toContain(`file ${shown}\n`);
+  });
+});
+
+describe('with a template', () => {
+  test('values stand as they are: a text has nothing to escape', () => {
+    const name = `<b>&amp; "O'Neil" *x* {{ webhook.name }}`;
+    expect(rendered('Hi {{ metadata.name }}, {event_type}', { name })).toBe(`Hi ${name}, order.created`);
+  });
+
+  test.each([
+    ['{{ metadata.constructor }}{{ metadata.__proto__ }}{{ metadata.toString }}.', '.'],
+    ["{{ constructor.constructor('return process')() }}."],
+    ['{{ configs.phone_numbers }}{{ secrets }}{{ env }}.', '.'],
+  ])('tells nothing that is not in its context: %s', (template, shown = undefined) => {
+    let text: string | undefined;
+    try {
+      text = rendered(template);
+    } catch (error) {
+      expect(error).toMatchObject({ code: 'invalid_template' });
+    }
+    if (shown !== undefined) expect(text).toBe(shown);
+    expect(text ?? '').not.toMatch(/4915112345678|process|function/);
+  });
+
+  test('is cut to the segments that are allowed, with a mark', () => {
+    const text = rendered('{{ metadata.long }}', { long: 'x'.repeat(50_000) });
+    expect(text).toHaveLength(3 * 153);
+    expect(text).toMatch(/x\.\.\.$/);
+  });
+
+  test('of a digest goes through its events', () => {
+    const digest = ['order.created', 'order.paid'].map((type) => ({
+      event: { ...event, type },
+      payload: {},
+    }));
+    const message_template = '{% for one in events %}{{ one.type }};{% endfor %}';
+    expect(textOf(message({ ...to, message_template }, { digest }), 3)).toBe('order.created;order.paid;');
+  });
+
+  test('that renders to nothing but blanks and controls is no text', () => {
+    expect(() => rendered(' \n{{ metadata.none }}\t')).toThrow(
+      expect.objectContaining({ code: 'invalid_template' }),
+    );
+  });
+});
