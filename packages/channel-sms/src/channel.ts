@@ -42,7 +42,9 @@ export function smsChannel(options: SmsChannelOptions): Channel<SmsConfigs> {
       try {
         text = textOf(message, maxSegments);
       } catch (error) {
-        if (isPosthornError(error)) return failed('config', error.message);
+        // Who has it from an attempt before must not get it again.
+        const before = message.memo === undefined ? {} : { memo: message.memo };
+        if (isPosthornError(error)) return failed('config', error.message, before);
         throw error;
       }
       const recipients = recipientsOf(message);

@@ -1,4 +1,4 @@
-import type { Channel } from '@posthorn/core';
+import { type Channel, configsSchema } from '@posthorn/core';
 import { templateField } from '@posthorn/template';
 import { z } from 'zod';
 import { phoneNumber } from './phone-numbers.js';
@@ -13,38 +13,22 @@ export interface SmsConfigs {
 
 const maxNumbers = 50;
 
-const noField = 'is no field of an sms channel';
-
-const fields = z
-  .object(
-    {
-      phone_numbers: z
-        .array(
-          z.string({ error: 'must be a string' }).regex(phoneNumber, {
-            error: 'must be an E.164 number: + and 7 to 15 digits, the first not 0, without spaces',
-          }),
-          { error: 'must be an array of phone numbers' },
-        )
-        .min(1, { error: 'must hold at least one phone number' })
-        .max(maxNumbers, { error: `must hold at most ${maxNumbers} phone numbers` })
-        .superRefine((numbers, context) => {
-          for (const [i, number] of numbers.entries()) {
-            if (numbers.indexOf(number) === i) continue;
-            context.addIssue({ code: 'custom', path: [i], message: 'must not be there twice' });
-          }
-        }),
-      message_template: templateField('plain').nullish(),
-    },
-    { error: 'must be an object' },
-  )
-  .catchall(z.custom(() => false, { error: noField }));
-
 /** The schema that judges configs when a webhook is saved; every issue names its field, none quotes a value. */
-export const smsConfigs: Channel<SmsConfigs>['config'] = z.unknown().superRefine(refuseProto).pipe(fields);
-
-/** JSON.parse makes a field of this name, and zod passes over it. */
-function refuseProto(configs: unknown, context: z.RefinementCtx): void {
-  if (typeof configs === 'object' && configs !== null && Object.hasOwn(configs, '__proto__')) {
-    context.addIssue({ code: 'custom', path: ['__proto__'], message: noField });
-  }
-}
+export const smsConfigs: Channel<SmsConfigs>['config'] = configsSchema('sms', {
+  phone_numbers: z
+    .array(
+      z.string({ error: 'must be a string' }).regex(phoneNumber, {
+        error: 'must be an E.164 number: + and 7 to 15 digits, the first not 0, without spaces',
+      }),
+      { error: 'must be an array of phone numbers' },
+    )
+    .min(1, { error: 'must hold at least one phone number' })
+    .max(maxNumbers, { error: `must hold at most ${maxNumbers} phone numbers` })
+    .superRefine((numbers, context) => {
+      for (const [i, number] of numbers.entries()) {
+        if (numbers.indexOf(number) === i) continue;
+        context.addIssue({ code: 'custom', path: [i], message: 'must not be there twice' });
+      }
+    }),
+  message_template: templateField('plain').nullish(),
+});

@@ -1,8 +1,7 @@
 import { isPosthornError, redact } from '@posthorn/core';
-import { checkHeaders, type Outbound, type OutboundOptions } from '@posthorn/outbound';
+import { checkHeaders, type Outbound, type OutboundOptions, verdictOf } from '@posthorn/outbound';
 import { checkNames, invalid, outboundOf } from './options.js';
 import type { SmsProvider } from './provider.js';
-import { retryAfterMs } from './retry-after.js';
 
 export interface HttpSmsProviderOptions {
   /** Where texts are posted to: an address of the application or of its gateway. */
@@ -33,18 +32,12 @@ export function httpSmsProvider(options: HttpSmsProviderOptions): SmsProvider {
       const body = JSON.stringify({ to, text, event_id: eventId, delivery_id: deliveryId });
       try {
         const result = await outbound.request({ url, headers, body, signal });
-        if (!result.ok) {
-          const { kind, message } = result;
-          return { outcome: 'failed', kind: kind === 'aborted' ? 'timeout' : kind, message };
+        const verdict = verdictOf(result, (answer) => redact(answer, secrets));
+        if (verdict.outcome === 'failed' && verdict.status === 422) {
+          return { ...verdict, outcome: 'rejected' };
         }
-        const { status } = result;
-        const report = { status, response: redact(result.body, secrets) };
-        if (status >= 200 && status < 300) return { outcome: 'delivered', ...report };
-        const why = { kind: 'http_status', message: `answered ${status}`, ...report } as const;
-        if (status === 422) return { outcome: 'rejected', ...why };
-        const isWait = status === 429 || status === 503;
-        const waitMs = isWait ? retryAfterMs(result.headers['retry-after']) : undefined;
-        return { outcome: 'failed', ...why, ...(waitMs !== undefined && { retryAfterMs: waitMs }) };
+        // What is gone for good is the gateway: the application's to mend, and nothing about this number.
+        return verdict.outcome === 'gone' ? { ...verdict, outcome: 'failed' } : verdict;
       } catch (error) {
         // An address that must not be used: it is the application's, not the webhook's.
         if (isPosthornError(error)) {

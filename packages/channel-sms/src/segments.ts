@@ -61,7 +61,6 @@ export function cutToSegments(text: string, maxSegments: number): string {
   if (parts.length <= maxSegments) return text;
   const { alone, ofSeveral } = limits[encoding];
   const mark = marks[encoding];
-  // What is left may be all GSM-7 where what made it UCS-2 was cut off: it has more room then, never less.
   if (maxSegments > 1) {
     const last = parts[maxSegments - 1]!;
     return (

@@ -14,25 +14,31 @@ export async function sendToEach(
   signal: AbortSignal,
   timeoutMs: number,
 ): Promise<ReadonlyMap<string, SmsResult>> {
-  const ending = AbortSignal.any([signal, AbortSignal.timeout(timeoutMs)]);
+  const ending = new AbortController();
+  const end = (): void => ending.abort();
+  const timer = setTimeout(end, timeoutMs);
+  signal.addEventListener('abort', end, { once: true });
+  if (signal.aborted) end();
   const results = new Map(texts.map(({ to }) => [to, failure('timeout', 'not tried in this attempt')]));
   const waiting = texts.values();
   let isToRest = false;
 
   async function sendSome(): Promise<void> {
     for (const sms of waiting) {
-      if (ending.aborted || isToRest) return;
+      if (ending.signal.aborted || isToRest) return;
       results.set(sms.to, failure('timeout', `no answer within ${timeoutMs} ms`));
-      const result = await resultOf(provider, sms, ending);
+      const result = await resultOf(provider, sms, ending.signal);
       results.set(sms.to, result);
       isToRest ||= result.outcome === 'failed' && result.retryAfterMs !== undefined;
     }
   }
 
   const over = new Promise<void>((resolve) => {
-    ending.addEventListener('abort', () => resolve(), { once: true });
+    ending.signal.addEventListener('abort', () => resolve(), { once: true });
   });
   await Promise.race([Promise.all(Array.from({ length: atOnce }, sendSome)), over]);
+  clearTimeout(timer);
+  signal.removeEventListener('abort', end);
   // A copy: what is said from now on is not heard.
   return new Map(results);
 }

@@ -1,9 +1,8 @@
 import { isPosthornError } from '@posthorn/core';
-import type { Outbound, OutboundAnswer, OutboundOptions } from '@posthorn/outbound';
+import { type Outbound, type OutboundAnswer, type OutboundOptions, retryAfterMs } from '@posthorn/outbound';
 import { checkNames, invalid, outboundOf } from './options.js';
 import { phoneNumber } from './phone-numbers.js';
 import type { SmsProvider, SmsResult } from './provider.js';
-import { retryAfterMs } from './retry-after.js';
 import { meaningOf } from './twilio-codes.js';
 
 export interface TwilioOptions {

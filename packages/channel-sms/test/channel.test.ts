@@ -261,6 +261,17 @@ describe('what is sent', () => {
     expect(given.tried).toEqual([]);
   });
 
+  test('cannot be rendered any more: who has it already is not forgotten', async () => {
+    const given = provider({ [two]: down });
+    const channel = channelOf(given);
+    const first = await channel.send(message({ phone_numbers: [one, two] }), signal);
+    const broken = { phone_numbers: [one, two], message_template: '{{' };
+    const second = await channel.send(message(broken, memoOf(first)), signal);
+    given.tried.length = 0;
+    await channel.send(message({ phone_numbers: [one, two] }, memoOf(second)), signal);
+    expect(given.tried).toEqual([two]);
+  });
+
   test('is what a preview shows, with its segments', async () => {
     const service = await standIn();
     const { url, accountSid, authToken, from } = service;

@@ -24,6 +24,7 @@ describe('configs are taken', () => {
   });
 });
 
+const noField = expect.stringMatching(/^is no field of an? sms channel$/);
 const e164 = expect.stringMatching(/E\.164/);
 
 describe('configs are refused, each fault at its field', () => {
@@ -40,10 +41,10 @@ describe('configs are refused, each fault at its field', () => {
       { message_template: expect.stringMatching(/line 1, column/) },
     ],
     [{ phone_numbers: [number], message_template: 5 }, { message_template: expect.any(String) }],
-    [{ phone_numbers: [number], message: 'canary' }, { message: 'is no field of an sms channel' }],
+    [{ phone_numbers: [number], message: 'canary' }, { message: noField }],
     [
       { phone_numbers: ['canary'], tpyo: 'canary' },
-      { 'phone_numbers.0': e164, tpyo: 'is no field of an sms channel' },
+      { 'phone_numbers.0': e164, tpyo: noField },
     ],
     [null, { '': 'must be an object' }],
     ['canary', { '': 'must be an object' }],
@@ -87,7 +88,7 @@ describe('configs are refused, each fault at its field', () => {
   test.each(['{}', 'null', '1'])('a field named __proto__, which JSON can have: %s', async (value) => {
     const configs = JSON.parse(`{"phone_numbers":["${number}"],"__proto__":${value}}`) as unknown;
     const { issues } = await config['~standard'].validate(configs);
-    expect(issues).toMatchObject([{ path: ['__proto__'], message: 'is no field of an sms channel' }]);
+    expect(issues).toMatchObject([{ path: ['__proto__'], message: noField }]);
   });
 });
 

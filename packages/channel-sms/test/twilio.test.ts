@@ -1,6 +1,9 @@
+import { once } from 'node:events';
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
 import { until } from '@posthorn/testing';
 import type { TwilioTrouble } from '@posthorn/testing/twilio-stand-in';
-import { describe, expect, test } from 'vitest';
+import { describe, expect, onTestFinished, test } from 'vitest';
 import { smsChannel, type TwilioOptions, twilio } from '../src/index.js';
 import { loopback, message, standIn } from './message.js';
 
@@ -179,6 +182,19 @@ describe("Twilio's answers", () => {
     const { service, send } = await through();
     service.trouble('flood');
     expect(await send()).toEqual({ outcome: 'delivered', status: 201 });
+  });
+
+  test('a text that fails at once goes by its own code, though the request was taken', async () => {
+    const server = createServer((_, response) => {
+      const body = { sid: `SM${'a'.repeat(32)}`, status: 'failed', error_code: 30007, to: number };
+      response.writeHead(201, { 'content-type': 'application/json' }).end(JSON.stringify(body));
+    }).listen(0, '127.0.0.1');
+    await once(server, 'listening');
+    onTestFinished(() => void server.close());
+    const { send } = await through({
+      baseUrl: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
+    });
+    expect(await send()).toMatchObject({ outcome: 'rejected', message: expect.stringContaining('30007') });
   });
 
   test('wrong credentials are ours, and are not reported', async () => {
