@@ -2,7 +2,13 @@ import { once } from 'node:events';
 import { createServer, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { text } from 'node:stream/consumers';
-import { type Answer, channelConformance, type Received } from '@posthorn/testing';
+import {
+  type Answer,
+  channelConformance,
+  memoConformance,
+  type Received,
+  type RecipientAnswer,
+} from '@posthorn/testing';
 import { type TwilioTrouble, twilioStandIn } from '@posthorn/testing/twilio-stand-in';
 import { describe, test } from 'vitest';
 import { httpSmsProvider, smsChannel, twilio } from '../src/index.js';
@@ -48,6 +54,29 @@ describe('through Twilio', () => {
         'a text carries no id, and Twilio knows no idempotency key',
     },
   });
+});
+
+const codes: Record<RecipientAnswer, number | undefined> = {
+  takes: undefined,
+  failsForNow: 30003,
+  refuses: 21610,
+};
+
+memoConformance({
+  runner: { describe, test },
+  async open() {
+    const service = await twilioStandIn();
+    const { url, accountSid, authToken, from } = service;
+    const recipients = Array.from({ length: 12 }, (_, i) => `+49151123456${10 + i}`);
+    return {
+      channel: smsChannel({ provider: twilio({ accountSid, authToken, from, baseUrl: url, outbound }) }),
+      configs: { phone_numbers: recipients },
+      recipients,
+      answer: (number, how) => service.failNumber(number, codes[how]),
+      asked: () => service.requests.map(({ to }) => to!),
+      close: () => service.close(),
+    };
+  },
 });
 
 const answers: Record<Answer, (response: ServerResponse, quoted: string) => void> = {

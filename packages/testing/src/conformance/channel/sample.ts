@@ -41,7 +41,10 @@ export function newMessage(configs: unknown, payload = '{"orderId":"o1"}'): Mess
 }
 
 /** What is stored of `given`: accepted by the channel's own schema, and written and read as JSON. */
-export async function storedConfigs({ channel }: ChannelUnderTest, given: unknown): Promise<unknown> {
+export async function storedConfigs(
+  { channel }: Pick<ChannelUnderTest, 'channel'>,
+  given: unknown,
+): Promise<unknown> {
   const result = await channel.config['~standard'].validate(given);
   ok(!result.issues, `configs are refused: ${result.issues?.map(({ message }) => message).join('; ')}`);
   return JSON.parse(JSON.stringify(result.value));
@@ -54,7 +57,7 @@ export async function sampleMessage(under: ChannelUnderTest, payload?: string): 
 
 /** Sends with a deadline of ten seconds, and checks that what comes back is a verdict. */
 export async function send(
-  { channel }: ChannelUnderTest,
+  { channel }: Pick<ChannelUnderTest, 'channel'>,
   message: Message,
   signal: AbortSignal = new AbortController().signal,
 ): Promise<Verdict> {
