@@ -135,6 +135,19 @@ const citedTestsExist: Rule = (files) =>
       .map(([, path, title]) => `${page.path}: no test of ${path} is called “${title}”`),
   );
 
+/** Guides whose first block is a file of the repository, to the letter: code that is tested. */
+const shown: Readonly<Record<string, string>> = {
+  'docs/writing-a-channel.md': 'examples/custom-channel/src/ntfy-channel.ts',
+};
+
+const shownFilesMatch: Rule = (files) =>
+  Object.entries(shown).flatMap(([path, target]) => {
+    const page = files.find((file) => file.path === path);
+    const file = files.find((file) => file.path === target);
+    const block = page && blocksOf(page)[0]?.lines.join('\n').trim();
+    return block && block === file?.text.trim() ? [] : [`${path}: its first block is not ${target}`];
+  });
+
 /** The files that a line of Markdown links to, `[so](path#part)` or `[so]: path`, other sites left out. */
 function targetsOf(line: string): string[] {
   return [...line.replace(/`[^`]*`/g, '').matchAll(/\]\(\s*<?([^)>\s]+)|^\s*\[[^\]]+\]:\s*(\S+)/g)]
@@ -158,6 +171,10 @@ rule('every ts block of the docs compiles', blocksCompile, {
 rule('every ts block of the docs says just ts, so that none escapes', nothingEscapes, {
   'docs/ignored.md': block('nonsense', 'ts ignore'),
   'docs/long.md': block('nonsense', 'typescript'),
+});
+
+rule('a guide shows the tested file it says it shows', shownFilesMatch, {
+  'docs/writing-a-channel.md': block(`export const anything = 'else';`),
 });
 
 rule('relative links of the docs lead to files', linksLead, {

@@ -1,21 +1,38 @@
-import { mkdtemp, readFile, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { once } from 'node:events';
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { text } from 'node:stream/consumers';
 import { createDispatcher } from '@posthorn/core';
 import { memoryStorage } from '@posthorn/storage-memory';
-import { fileChannel } from './file-channel.js';
+import { ntfyChannel } from './ntfy-channel.js';
 
-const folder = await mkdtemp(join(tmpdir(), 'posthorn-'));
-const dispatcher = createDispatcher({ storage: memoryStorage(), channels: [fileChannel(folder)] });
+// Stands in for ntfy.sh: prints what a phone would show.
+const server = createServer(async (request, response) => {
+  console.log(await text(request));
+  response.end('{}');
+}).listen(0, '127.0.0.1');
+await once(server, 'listening');
+
+const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}/`;
+const outbound = { policy: { allowHttp: true, allowHosts: ['127.0.0.1'] } };
+const dispatcher = createDispatcher({
+  storage: memoryStorage(),
+  channels: [ntfyChannel(url, { hosts: ['127.0.0.1'], outbound })],
+});
 
 await dispatcher.webhooks.create({
-  name: 'audit log',
+  name: 'Shop floor',
   eventTypes: ['order.*'],
-  channels: [{ channel: 'file', configs: { file: 'orders' } }],
+  channels: [
+    {
+      channel: 'ntfy',
+      configs: { topic: 'orders-5b1f7c', message_template: '{{ event_type }}: {{ metadata.total }} €' },
+    },
+  ],
 });
 await dispatcher.dispatch('order.placed', { orderId: 'o1', total: 42 });
-await dispatcher.dispatch('order.shipped', { orderId: 'o1' });
+await dispatcher.dispatch('order.shipped', { orderId: 'o1', total: 42 });
 await dispatcher.drain();
 
-console.log(await readFile(join(folder, 'orders.ndjson'), 'utf8'));
-await rm(folder, { recursive: true });
+server.closeAllConnections();
+server.close();

@@ -1,41 +1,56 @@
-import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
-import { channelConformance } from '@posthorn/testing';
+import { once } from 'node:events';
+import { createServer, type ServerResponse } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { text } from 'node:stream/consumers';
+import { type Answer, channelConformance, type Received } from '@posthorn/testing';
 import { describe, test } from 'vitest';
-import { fileChannel } from '../src/file-channel.js';
+import { ntfyChannel } from '../src/ntfy-channel.js';
 
-/** Every line of every file in the folder. */
-function linesIn(folder: string): { id: string; payload: unknown }[] {
-  if (!existsSync(folder)) return [];
-  return readdirSync(folder).flatMap((file) =>
-    readFileSync(join(folder, file), 'utf8')
-      .trim()
-      .split('\n')
-      .map((line) => JSON.parse(line)),
-  );
-}
+/** What the receiver does; `quoted` is all that it got, for the one that echoes. */
+const answers: Record<Answer, (response: ServerResponse, quoted: string) => void> = {
+  success: (response) => response.end('{"id":"sPs71M8A2T"}'),
+  failure: (response) => response.writeHead(500).end('out of order'),
+  echo: (response, quoted) => response.writeHead(500).end(quoted),
+  flood: (response) => response.end('x'.repeat(1024 * 1024)),
+  hangup: (response) => response.destroy(),
+  never: () => undefined,
+};
 
 channelConformance({
   runner: { describe, test },
   async open() {
-    const folder = mkdtempSync(join(tmpdir(), 'posthorn-'));
+    let how: Answer = 'success';
+    const received: Received[] = [];
+    const server = createServer(async (request, response) => {
+      const body = await text(request).catch(() => undefined);
+      if (body === undefined) return;
+      received.push({});
+      answers[how](response, `${JSON.stringify(request.headers)} ${body}`);
+    }).listen(0, '127.0.0.1');
+    await once(server, 'listening');
+    const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}/`;
+    const outbound = { policy: { allowHttp: true, allowHosts: ['127.0.0.1'] } };
     return {
-      channel: fileChannel(folder),
-      configs: [{ file: 'orders' }, { file: 'audit-2026' }],
-      // A folder that is not there is a receiver that says no.
-      answer: (how) =>
-        how === 'success'
-          ? mkdirSync(folder, { recursive: true })
-          : rmSync(folder, { recursive: true, force: true }),
-      received: () => linesIn(folder).map(({ id, payload }) => ({ eventId: id, payload })),
-      close: async () => rmSync(folder, { recursive: true, force: true }),
+      channel: ntfyChannel(url, { hosts: ['127.0.0.1'], outbound }),
+      configs: [
+        { topic: 'orders-5b1f7c' },
+        { topic: 'orders-5b1f7c', message_template: '{{ event_type }} {{ metadata.orderId }}' },
+        { topic: 'orders-5b1f7c', message_template: null },
+      ],
+      secrets: ['orders-5b1f7c'],
+      answer: (next) => {
+        how = next;
+      },
+      received: () => received,
+      async close() {
+        server.closeAllConnections();
+        server.close();
+        await once(server, 'close');
+      },
     };
   },
   skip: {
-    'the event id is what reaches the receiver, the same with every attempt':
-      'a missing folder receives nothing',
-    'a receiver that never answers is left within a second of the signal': 'a file answers or fails',
-    'many that hang are left at once, and the next send works': 'a file answers or fails',
+    'the payload reaches the receiver unchanged': 'a push message says what happened in a line',
+    'the event id is what reaches the receiver, the same with every attempt': 'a phone has no use for one',
   },
 });
