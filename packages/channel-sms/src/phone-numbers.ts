@@ -10,11 +10,14 @@ export const shortened = (number: string): string => `…${number.slice(-2)}`;
 /** Seven digits or more, however they are grouped. */
 const runOfDigits = /\d(?:[\s()./-]{0,2}\d){6,}/g;
 
-/** `text` with the `numbers` in it shortened, also where their country code is left out or they are grouped. */
+/**
+ * `text` with the `numbers` in it shortened, however they are grouped, with their country code or without, and with other
+ * digits around them: every run of digits that has the last seven of a number.
+ */
 export function withoutNumbers(text: string, numbers: readonly string[]): string {
   return text.replace(runOfDigits, (run) => {
     const digits = run.replace(/\D/g, '');
-    const whose = numbers.find((number) => number.endsWith(digits) || digits.endsWith(number.slice(1)));
+    const whose = numbers.find((number) => digits.includes(number.slice(-7)));
     return whose === undefined ? run : shortened(whose);
   });
 }

