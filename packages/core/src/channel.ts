@@ -18,7 +18,7 @@ export interface Message<Configs = unknown> {
   readonly configs: Configs;
   /** The webhook's signing keys that hold now, newest first. */
   readonly secrets: readonly Secret[];
-  /** What the attempt before this one left for it: the `memo` of its verdict. */
+  /** What an earlier attempt left for this one: the `memo` of the last verdict that had one. */
   readonly memo?: string;
   /** Of a digest, all its events, first to last; `event` and `payload` are the first one's. */
   readonly digest?: readonly DigestedEvent[];

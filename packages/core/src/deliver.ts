@@ -81,11 +81,11 @@ export function deliverer(options: DelivererOptions): Deliverer {
     return attempt - attemptsBefore > retry.scheduleMs.length + 1 ? { status: 'dead' } : undefined;
   }
 
-  function nextOf({ attempt, attemptsBefore, event }: Claim, verdict: Verdict): Next {
+  function nextOf({ attempt, attemptsBefore, event, memo: before }: Claim, verdict: Verdict): Next {
     const tries = attempt - attemptsBefore;
     const next = decide(verdict, tries, retry, random());
     if (next.status !== 'pending') return next;
-    const memo = verdict.outcome === 'failed' ? verdict.memo : undefined;
+    const memo = (verdict.outcome === 'failed' ? verdict.memo : undefined) ?? before;
     return {
       ...next,
       ...(event.orderingKey !== null && { yields: yieldsAfter(tries, next.delayMs, retry, ordering) }),

@@ -66,7 +66,13 @@ export class WebhookCache {
 /** Where the webhook was deleted in the same instant there is nothing to send. */
 function partsOf(record: WebhookRecord | undefined, id: string, tenantId: string, bindingId: string): Parts {
   return {
-    webhook: { id, tenantId, name: record?.name ?? '', secrets: copiedSecrets(record?.secrets ?? []), channels: record?.channels ?? [] },
+    webhook: {
+      id,
+      tenantId,
+      name: record?.name ?? '',
+      secrets: copiedSecrets(record?.secrets ?? []),
+      channels: record?.channels ?? [],
+    },
     binding: record?.channels.find((binding) => binding.id === bindingId),
   };
 }
