@@ -1,0 +1,83 @@
+import type { Channel } from '@posthorn/core';
+import { z } from 'zod';
+import { parseAddress } from './address.js';
+import { templateFaults } from './templates.js';
+
+export type EmailContentType = 'plain_text' | 'html' | 'markdown' | 'json';
+
+/** The configs of an `email` channel, named as on the wire. Optional fields may be null; at most 50 recipients in all. */
+export interface EmailConfigs {
+  /** One mailbox each, `name@example.com`. `recipients` is read as another name for it. */
+  readonly to_addresses: readonly string[];
+  /** Shown to everybody. */
+  readonly cc_addresses?: readonly string[] | null | undefined;
+  /** Shown to nobody. */
+  readonly bcc_addresses?: readonly string[] | null | undefined;
+  /** Takes the place of the subject. */
+  readonly subject_template?: string | null | undefined;
+  /** Takes the place of the body, in the language that `content_type` names. */
+  readonly body_template?: string | null | undefined;
+  /** Default `html`. */
+  readonly content_type?: EmailContentType | null | undefined;
+}
+
+const maxRecipients = 50;
+
+const noField = 'is no field of an email channel';
+const isRequired = 'is required: a list of addresses';
+
+const address = z.string({ error: 'must be a string' }).superRefine((text, context) => {
+  const { fault } = parseAddress(text);
+  if (fault) context.addIssue(fault);
+});
+
+const addresses = z
+  .array(address, { error: 'must be a list of addresses' })
+  .max(maxRecipients, { error: `must hold at most ${maxRecipients} addresses` });
+
+const template = z.string({ error: 'must be a string' }).nullish();
+
+const fields = z
+  .object(
+    {
+      to_addresses: addresses.nullish(),
+      recipients: addresses.nullish(),
+      cc_addresses: addresses.nullish(),
+      bcc_addresses: addresses.nullish(),
+      subject_template: template,
+      body_template: template,
+      content_type: z
+        .enum(['plain_text', 'html', 'markdown', 'json'], {
+          error: 'must be plain_text, html, markdown or json',
+        })
+        .nullish(),
+    },
+    { error: 'must be an object' },
+  )
+  .catchall(z.custom(() => false, { error: noField }))
+  .transform(({ recipients, ...configs }, context): EmailConfigs => {
+    const { to_addresses: to = null, cc_addresses: cc, bcc_addresses: bcc } = configs;
+    const refuse = (field: string, message: string) =>
+      context.addIssue({ code: 'custom', path: [field], message });
+    if (to && recipients) refuse('recipients', 'is another name for to_addresses: say one of them');
+    const all = to ?? recipients ?? [];
+    if (all.length === 0) refuse('to_addresses', isRequired);
+    if (all.length + (cc?.length ?? 0) + (bcc?.length ?? 0) > maxRecipients) {
+      refuse('to_addresses', `must hold at most ${maxRecipients} addresses, those of cc and bcc counted in`);
+    }
+    for (const { field, message } of templateFaults(configs)) refuse(field, message);
+    return { ...configs, to_addresses: all };
+  });
+
+/** The schema that judges configs when a webhook is saved; every issue names its field. */
+export const emailConfigs: Channel<EmailConfigs>['config'] = z
+  .unknown()
+  .superRefine(refuseProto)
+  .pipe(fields);
+
+/** JSON.parse makes a field of this name, and zod passes over it. */
+function refuseProto(configs: unknown, context: z.RefinementCtx): void {
+  if (typeof configs === 'object' && configs !== null && Object.hasOwn(configs, '__proto__')) {
+    context.addIssue({ code: 'custom', path: ['__proto__'], message: noField });
+  }
+}

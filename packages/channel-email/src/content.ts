@@ -1,0 +1,56 @@
+import type { Message } from '@posthorn/core';
+import { contextOf } from '@posthorn/template';
+import type { EmailConfigs } from './configs.js';
+import type { EmailContent } from './default-content.js';
+import { htmlText, mailHtml, markdownHtml } from './html.js';
+import { contentTypeOf, renderBody, renderSubject } from './templates.js';
+import { cut, visibleLine, visibleText } from './visible-text.js';
+
+/** As much of a subject as anybody shows; longer lines are mostly mistakes. */
+const maxSubject = 200;
+
+/** What stands in the mail, with templates or without. Throws `invalid_template`. */
+export async function contentOf(
+  message: Message<EmailConfigs>,
+  defaultContent: (message: Message<EmailConfigs>) => EmailContent | Promise<EmailContent>,
+): Promise<EmailContent> {
+  const { configs } = message;
+  const context = contextOf(message);
+  const subject = visibleLine(renderSubject(configs, context) ?? '');
+  const body = renderedContent(configs, renderBody(configs, context)) ?? payloadContent(message);
+  // Asked for what is missing only: an application may look things up for it. A mail without a subject looks like spam.
+  const standard = subject !== '' && body ? undefined : await defaultContent(message);
+  const { html, text } = body ?? standard!;
+  const isPlain = contentTypeOf(configs) === 'plain_text';
+  return {
+    subject: cut(subject === '' ? visibleLine(standard!.subject) : subject, maxSubject),
+    ...(html !== undefined && !isPlain && { html }),
+    text,
+  };
+}
+
+type Body = Pick<EmailContent, 'html' | 'text'>;
+
+/** HTML and plain text from the one source that a template rendered. */
+function renderedContent(configs: EmailConfigs, rendered: string | undefined): Body | undefined {
+  if (rendered === undefined) return undefined;
+  const source = visibleText(rendered);
+  switch (contentTypeOf(configs)) {
+    case 'plain_text':
+    case 'json':
+      return { text: source };
+    case 'markdown':
+      return { html: markdownHtml(source), text: source };
+    case 'html': {
+      const html = mailHtml(source);
+      return { html, text: htmlText(html) };
+    }
+  }
+}
+
+/** Of `json` without a template, the payload as it was dispatched; of a digest, all of them in an array. */
+function payloadContent({ configs, event, digest }: Message<EmailConfigs>): Body | undefined {
+  if (contentTypeOf(configs) !== 'json') return undefined;
+  const text = digest ? `[\n${digest.map((one) => one.event.payload).join(',\n')}\n]` : event.payload;
+  return { text: visibleText(text) };
+}

@@ -1,0 +1,129 @@
+import type { DigestedEvent, Message } from '@posthorn/core';
+import { escapeHtml, htmlDocument } from './html.js';
+import { cut, visibleLine, visibleText } from './visible-text.js';
+
+/** What stands in a mail. Without `html` it is plain text alone. */
+export interface EmailContent {
+  readonly subject: string;
+  readonly html?: string;
+  readonly text: string;
+}
+
+/** One event as people read it. */
+interface Card {
+  readonly type: string;
+  /** What it happened to, and when. */
+  readonly facts: string;
+  readonly fields: readonly (readonly [name: string, value: string])[];
+}
+
+const fieldsOfOne = 20;
+const fieldsOfMany = 5;
+const maxName = 80;
+const maxValue = 500;
+
+/** The mail of a webhook without templates: type, subject, time and payload of each event, in HTML and in plain text. */
+export function defaultContent(message: Message): EmailContent {
+  const { digest, webhook } = message;
+  const events = digest ?? [message];
+  const maxFields = events.length > 1 ? fieldsOfMany : fieldsOfOne;
+  const cards = events.map((event) => cardOf(event, maxFields));
+  const title = digest ? `${events.length} ${events.length === 1 ? 'event' : 'events'}` : titleOf(message);
+  const footer = `Sent for the webhook ${visibleLine(webhook.name)} (${webhook.id})`;
+  return { subject: title, html: htmlOf(title, cards, footer), text: textOf(title, cards, footer) };
+}
+
+function titleOf({ event: { type, subject } }: Message): string {
+  return subject === null ? type : visibleLine(`${type}: ${subject.type} ${subject.id}`);
+}
+
+function cardOf({ event, payload }: DigestedEvent, maxFields: number): Card {
+  const { type, subject, occurredAt } = event;
+  const at = `${occurredAt.toISOString().slice(0, 19).replace('T', ' ')} UTC`;
+  const isList = typeof payload === 'object' && payload !== null;
+  const entries = isList ? Object.entries(payload) : [['payload', payload] as const];
+  const fields = entries
+    .slice(0, maxFields)
+    .map(
+      ([name, value]) => [cut(visibleLine(name), maxName), cut(visibleText(shown(value)), maxValue)] as const,
+    );
+  const more = entries.length - fields.length;
+  return {
+    type,
+    facts: subject === null ? at : `${visibleLine(`${subject.type} ${subject.id}`)} · ${at}`,
+    fields: more > 0 ? [...fields, ['…', `${more} more`]] : fields,
+  };
+}
+
+const shown = (value: unknown): string => (typeof value === 'string' ? value : JSON.stringify(value));
+
+function textOf(title: string, cards: readonly Card[], footer: string): string {
+  const parts = cards.map(({ type, facts, fields }) =>
+    [type, facts, '', ...fields.map(([name, value]) => `${name}: ${value}`)].join('\n').trimEnd(),
+  );
+  return [...(cards.length > 1 ? [title] : []), ...parts, `-- \n${footer}`].join('\n\n');
+}
+
+// Mail clients know tables and inline styles; those that know media queries get dark colours by class.
+const dark = `
+:root { color-scheme: light dark; supported-color-schemes: light dark; }
+@media (prefers-color-scheme: dark) {
+  .page { background: #111827 !important; }
+  .card { background: #1f2937 !important; border-color: #374151 !important; }
+  .strong { color: #f9fafb !important; }
+  .weak { color: #9ca3af !important; }
+  .line { border-color: #374151 !important; }
+  .link { color: #93c5fd !important; }
+}`;
+
+const font = "font-family:-apple-system,'Segoe UI',Roboto,Helvetica,Arial,sans-serif;";
+const table = 'role="presentation" width="100%" cellpadding="0" cellspacing="0" border="0"';
+
+function htmlOf(title: string, cards: readonly Card[], footer: string): string {
+  const heading =
+    cards.length > 1
+      ? `<tr><td class="strong" style="${font}font-size:22px;font-weight:600;color:#111827;padding:0 4px 16px;">${isolated(title)}</td></tr>`
+      : '';
+  const body = `<table ${table} class="page" style="background:#f3f4f6;"><tr><td align="center" style="padding:24px 12px;">
+<table ${table} style="max-width:600px;">
+${heading}${cards.map(cardHtml).join('\n')}
+<tr><td class="weak" style="${font}font-size:12px;color:#6b7280;padding:4px;">${isolated(footer)}</td></tr>
+</table></td></tr></table>`;
+  return htmlDocument(
+    `<title>${escapeHtml(title)}</title><style>${dark}</style>`,
+    body,
+    'class="page" style="margin:0;padding:0;background:#f3f4f6;"',
+  );
+}
+
+function cardHtml({ type, facts, fields }: Card): string {
+  const rows = fields.map(
+    ([name, value]) => `<tr>
+<td class="weak line" valign="top" style="${font}font-size:13px;color:#6b7280;padding:8px 12px 8px 0;border-top:1px solid #e5e7eb;width:30%;word-break:break-word;">${isolated(name)}</td>
+<td class="strong line" valign="top" style="${font}font-size:14px;color:#111827;padding:8px 0;border-top:1px solid #e5e7eb;word-break:break-word;">${valueHtml(value)}</td>
+</tr>`,
+  );
+  return `<tr><td style="padding:0 0 16px;"><table ${table} class="card" style="background:#ffffff;border:1px solid #e5e7eb;border-radius:8px;"><tr><td style="padding:20px 24px;">
+<div class="strong" style="${font}font-size:18px;font-weight:600;color:#111827;">${isolated(type)}</div>
+<div class="weak" style="${font}font-size:13px;color:#6b7280;padding:4px 0 12px;">${isolated(facts)}</div>
+<table ${table}>${rows.join('\n')}</table>
+</td></tr></table></td></tr>`;
+}
+
+/** Text of another direction stays within its own place. */
+const isolated = (text: string): string => `<bdi>${escapeHtml(text)}</bdi>`;
+
+/** An address of the web is a link that shows where it leads, its host in ASCII: look-alike letters stand out. */
+function valueHtml(value: string): string {
+  const url = webAddress(value);
+  if (!url) return isolated(value).replaceAll('\n', '<br>');
+  const href = escapeHtml(url.href);
+  return `<a class="link" href="${href}" style="color:#1d4ed8;"><bdi>${href}</bdi></a>`;
+}
+
+/** The URL that `value` is; none where it was cut, or has a user name in front: it would not lead where it seems to. */
+function webAddress(value: string): URL | undefined {
+  if (!/^https?:\/\/[^\s…]+$/i.test(value) || !URL.canParse(value)) return undefined;
+  const url = new URL(value);
+  return url.username === '' && url.password === '' ? url : undefined;
+}

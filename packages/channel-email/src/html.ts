@@ -1,0 +1,140 @@
+import { fromHtml } from 'hast-util-from-html';
+import { defaultSchema, type Schema, sanitize } from 'hast-util-sanitize';
+import { toHtml } from 'hast-util-to-html';
+import { convert } from 'html-to-text';
+import markdownIt from 'markdown-it';
+
+/**
+ * What may stand in a mail: tables with the attributes that mail clients still need, styles, images and links of the web.
+ * No scripts, forms, frames or event handlers; addresses of `http:`, `https:` and `mailto:` only.
+ */
+const schema: Schema = {
+  ...defaultSchema,
+  clobberPrefix: '',
+  allowDoctypes: true,
+  tagNames: [
+    ...(defaultSchema.tagNames ?? []).filter((name) => name !== 'input'),
+    ...[
+      'html',
+      'head',
+      'body',
+      'title',
+      'meta',
+      'style',
+      'center',
+      'font',
+      'u',
+      'small',
+      'figure',
+      'figcaption',
+    ],
+    ...[
+      'header',
+      'footer',
+      'main',
+      'article',
+      'nav',
+      'caption',
+      'colgroup',
+      'col',
+      'bdi',
+      'bdo',
+      'mark',
+      'wbr',
+    ],
+  ],
+  ancestors: {},
+  attributes: {
+    a: ['href', 'target', 'rel', 'name'],
+    img: ['src', 'width', 'height'],
+    meta: [['name', 'viewport', 'color-scheme', 'supported-color-schemes'], 'content', 'charSet'],
+    style: ['type', 'media'],
+    font: ['color', 'face', 'size'],
+    body: ['bgColor', 'text', 'link'],
+    ol: ['start', 'type'],
+    '*': [
+      ...['style', 'className', 'id', 'title', 'lang', 'dir', 'role', 'alt', 'ariaHidden', 'ariaLabel'],
+      ...['align', 'vAlign', 'bgColor', 'width', 'height', 'border', 'cellPadding', 'cellSpacing'],
+      ...['colSpan', 'rowSpan', 'noWrap'],
+    ],
+  },
+  required: {},
+  protocols: { href: ['http', 'https', 'mailto'], src: ['http', 'https'] },
+  strip: ['script'],
+};
+
+/** What was parsed, as the sanitiser takes and returns it. */
+type Tree = Parameters<typeof toHtml>[0];
+
+/** A whole document with what may stand in a mail, and nothing else. A fragment gets a document that suits light and dark. */
+export function mailHtml(html: string): string {
+  const isDocument = /<(?:html|body)[\s>]/i.test(html);
+  const inside = toHtml(sanitize(fromHtml(html, { fragment: !isDocument }), schema));
+  return isDocument ? inside : htmlDocument('', inside, 'style="font-family:sans-serif;line-height:1.5;"');
+}
+
+/** A document that says that it suits light and dark. `head`, `body` and the attributes of the latter are HTML. */
+export function htmlDocument(head: string, body: string, attributes: string): string {
+  return [
+    '<!doctype html><html lang="en"><head><meta charset="utf-8">',
+    '<meta name="viewport" content="width=device-width, initial-scale=1">',
+    '<meta name="color-scheme" content="light dark"><meta name="supported-color-schemes" content="light dark">',
+    `${head}</head><body ${attributes}>`,
+    `${body}</body></html>`,
+  ].join('\n');
+}
+
+/** HTML in Markdown is text. */
+const markdown = markdownIt({ html: false, linkify: false });
+// An image would tell its sender who reads the mail, and when: it becomes a link.
+markdown.renderer.rules.image = (tokens, at) => {
+  const token = tokens[at]!;
+  const href = escapeHtml(String(token.attrGet('src') ?? ''));
+  return `<a href="${href}">${escapeHtml(token.content)}</a>`;
+};
+
+/** Markdown as HTML for a mail. Where the text of a link does not name the host that it leads to, that follows it. */
+export function markdownHtml(text: string): string {
+  const tree = sanitize(fromHtml(markdown.render(text), { fragment: true }), schema);
+  nameHosts(tree);
+  return mailHtml(toHtml(tree));
+}
+
+function nameHosts(node: Tree): void {
+  if (Array.isArray(node) || !('children' in node)) return;
+  for (const child of [...node.children]) nameHosts(child);
+  if (node.type !== 'element' || node.tagName !== 'a') return;
+  const { href } = node.properties;
+  const host = typeof href === 'string' && URL.canParse(href) ? new URL(href).host : '';
+  const shown = textOf(node);
+  // “good.example” within “good.example.evil.example” names another host.
+  const isNamed = shown.split(/[\s/:@()<>]+/).includes(host);
+  if (host !== '' && !isNamed) node.children.push({ type: 'text', value: ` (${host})` });
+}
+
+function textOf(node: Tree): string {
+  if (Array.isArray(node)) return '';
+  if (node.type === 'text') return node.value;
+  return 'children' in node ? node.children.map((child): string => textOf(child)).join('') : '';
+}
+
+/** The text of an HTML document, links with their addresses. */
+export function htmlText(html: string): string {
+  return convert(html, {
+    wordwrap: false,
+    selectors: [
+      { selector: 'a', options: { hideLinkHrefIfSameAsText: true } },
+      { selector: 'img', format: 'skip' },
+      { selector: 'table', format: 'block' },
+      ...['h1', 'h2', 'h3', 'h4', 'h5', 'h6'].map((selector) => ({
+        selector,
+        options: { uppercase: false },
+      })),
+    ],
+  });
+}
+
+/** `text` as content of an element, or of an attribute in double quotes. */
+export function escapeHtml(text: string): string {
+  return text.replace(/[&<>"']/g, (character) => `&#${character.charCodeAt(0)};`);
+}

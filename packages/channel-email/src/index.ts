@@ -1,0 +1,5 @@
+export { type EmailChannel, emailChannel } from './channel.js';
+export type { EmailConfigs, EmailContentType } from './configs.js';
+export type { EmailContent } from './default-content.js';
+export type { EmailChannelOptions, Sender } from './options.js';
+export type { MailTransport, SmtpSettings } from './transport.js';

@@ -1,0 +1,163 @@
+import type { FailureKind } from '@posthorn/core';
+
+/** What a server answered about one recipient, and not with yes. */
+export interface Refusal {
+  readonly recipient: string;
+  readonly status: number;
+  readonly response: string;
+  /** Whether asking again is of no use. */
+  readonly isFinal: boolean;
+}
+
+/**
+ * How one transaction ended: the message was taken for some recipients and not for the others; or it failed as a whole,
+ * for good or not.
+ */
+export type Outcome =
+  | {
+      readonly accepted: readonly string[];
+      readonly refusals: readonly Refusal[];
+      readonly response: string;
+    }
+  | {
+      readonly kind: FailureKind;
+      readonly message: string;
+      readonly isFinal: boolean;
+      readonly status?: number;
+      readonly response?: string;
+    };
+
+/** The fields of nodemailer's results and errors that are read; all of them, or none where a transport is of another kind. */
+interface Answer {
+  readonly accepted?: readonly unknown[];
+  readonly rejected?: readonly unknown[];
+  readonly rejectedErrors?: readonly Answer[];
+  readonly recipient?: string;
+  readonly code?: string;
+  readonly originalCode?: string;
+  readonly timeoutType?: string;
+  readonly command?: string;
+  readonly responseCode?: number;
+  readonly response?: string;
+}
+
+/** What nodemailer's `info` says of the message to `recipients`. */
+export function outcomeOf(info: unknown, recipients: readonly string[]): Outcome {
+  const { rejected = [], rejectedErrors = [], response } = Object(info) as Answer;
+  const refusals = rejectedErrors.map(refusalOf);
+  return {
+    // Transports without a word per recipient have taken the message for all.
+    accepted: recipients.filter((address) => !rejected.includes(address)),
+    refusals,
+    response: typeof response === 'string' ? response : '',
+  };
+}
+
+/** What nodemailer's error says. */
+export function outcomeOfError(error: unknown): Outcome {
+  const answer = Object(error) as Answer;
+  const { rejectedErrors = [], responseCode: status, response } = answer;
+  if (rejectedErrors.length > 0) {
+    return { accepted: [], refusals: rejectedErrors.map(refusalOf), response: response ?? '' };
+  }
+  return {
+    ...(status === undefined ? withoutAnswer(answer, error) : withAnswer(answer, status)),
+    ...(status !== undefined && { status }),
+    ...(response !== undefined && { response }),
+  };
+}
+
+const refusalOf = ({ recipient = '', responseCode = 0, response = '' }: Answer): Refusal => ({
+  recipient,
+  status: responseCode,
+  response,
+  // 552 is what old servers say for “too many recipients”, to be read as 452 (RFC 5321 §4.5.3.1.10).
+  isFinal: isForGood(responseCode) && responseCode !== 552,
+});
+
+/** 503 says that the order of commands was wrong, not that the message is; nodemailer reads it so, too. */
+const isForGood = (status: number): boolean => status >= 500 && status < 600 && status !== 503;
+
+interface Failure {
+  readonly kind: FailureKind;
+  readonly message: string;
+  readonly isFinal: boolean;
+}
+
+const failure = (kind: FailureKind, message: string, isFinal = false): Failure => ({
+  kind,
+  message,
+  isFinal,
+});
+
+/** The server answered: who has to do something about it goes by the command that it answered. */
+function withAnswer({ code, command }: Answer, status: number): Failure {
+  // A changed password is ours to repair, and nobody's mail may be lost until it is.
+  if (code === 'EAUTH') return failure('config', `the mail server refused our login with ${status}`);
+  if (code === 'ETLS') return failure('tls', `the mail server refused STARTTLS with ${status}`);
+  if (command === 'MAIL FROM') {
+    // 552: the message is larger than it takes (RFC 1870 §6.1).
+    return status === 552
+      ? failure('http_status', 'the message is too large for the mail server', true)
+      : failure('config', `the mail server refused our sender with ${status}`);
+  }
+  if (code === 'EMESSAGE' || code === 'EENVELOPE') {
+    return failure('http_status', `the mail server refused the message with ${status}`, isForGood(status));
+  }
+  return failure('http_status', `the mail server ended the conversation with ${status}`);
+}
+
+/** Nobody answered, or not in SMTP. After the message itself went out, whether it arrived is unknown: it is sent again. */
+function withoutAnswer(answer: Answer, error: unknown): Failure {
+  const { code, originalCode, timeoutType, command } = answer;
+  const detail = originalCode ?? timeoutType ?? code;
+  const said = (text: string) => (detail === undefined ? text : `${text} (${detail})`);
+  switch (code) {
+    case 'EABORT':
+      return failure('timeout', 'the mail server did not finish in time');
+    case 'EDNS':
+      return failure('dns', said('the name of the mail server could not be resolved'));
+    case 'ETIMEDOUT':
+      return timeoutType === 'SOCKET_TIMEOUT'
+        ? failure('timeout', said('the mail server did not answer in time'))
+        : failure('connect_timeout', said('no connection to the mail server in time'));
+    case 'ESOCKET':
+      return socketFailure(originalCode, said, String(Object(error).message));
+    case 'ECONNECTION':
+      return failure('reset', said('the mail server ended the connection before it answered'));
+    case 'ETLS':
+    case 'EREQUIRETLS':
+      return failure('tls', said('no trusted TLS connection to the mail server'));
+    case 'EPROTOCOL':
+      return failure('protocol', said('the answer of the mail server is not SMTP'));
+    case 'EPROXY':
+      return failure('proxy', said('the proxy opened no connection'));
+    case 'EAUTH':
+    case 'ENOAUTH':
+    case 'EOAUTH2':
+      return failure('config', said('logging in to the mail server is not possible'));
+    case 'EMESSAGE':
+      // It said in its greeting how much it takes.
+      if (command === 'MAIL FROM') {
+        return failure('http_status', 'the message is too large for the mail server', true);
+      }
+  }
+  const { name, message } = Object(error) as { readonly name?: unknown; readonly message?: unknown };
+  return failure('channel_error', `the transport failed: ${String(name ?? 'Error')}: ${String(message)}`);
+}
+
+const unreachable = /^(?:ECONNREFUSED|EHOSTUNREACH|ENETUNREACH|EHOSTDOWN|EADDRNOTAVAIL|EACCES|EPERM)$/;
+const ended = /^(?:ECONNRESET|ECONNABORTED|EPIPE)$/;
+
+/** A socket error with neither code is of TLS: a certificate, a version, or no TLS at all. */
+function socketFailure(code: string | undefined, said: (text: string) => string, message: string): Failure {
+  if (code === 'ETIMEDOUT')
+    return failure('connect_timeout', said('no connection to the mail server in time'));
+  if (code !== undefined && unreachable.test(code)) {
+    return failure('refused', said('the mail server refused the connection'));
+  }
+  if ((code !== undefined && ended.test(code)) || /socket (?:disconnected|hang up)/.test(message)) {
+    return failure('reset', said('the mail server ended the connection before it answered'));
+  }
+  return failure('tls', said('no trusted TLS connection to the mail server'));
+}

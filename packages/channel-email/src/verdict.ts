@@ -1,0 +1,61 @@
+import { delivered, failed, rejected, type Verdict } from '@posthorn/core';
+import type { Outcome, Refusal } from './outcome.js';
+import { memoOf, type Recipients } from './recipients.js';
+import { cut } from './visible-text.js';
+
+/** How much of an answer is kept. */
+const maxResponse = 16 * 1024;
+
+/**
+ * What an attempt means for the delivery. Someone may still get it: failed, and the memo says who need not be asked again.
+ * Nobody can: rejected. Some have it and the rest never will: delivered, as it did arrive and nothing is left to do; the
+ * response says who was refused. `readable` cuts secrets from what servers say.
+ */
+export function verdictOf(before: Recipients, outcome: Outcome, readable: (text: string) => string): Verdict {
+  const { all, left } = before;
+  const count = (some: readonly unknown[]) => `${some.length} of ${all.length} recipients`;
+  const record = (...lines: readonly string[]) =>
+    cut(readable(lines.filter((line) => line !== '').join('\n')), maxResponse);
+  const refusedForGood = (addresses: readonly string[]) =>
+    addresses.length === 0 ? '' : `${count(addresses)} were refused for good: ${addresses.join(', ')}`;
+
+  if (!('accepted' in outcome)) {
+    const { kind, isFinal, status } = outcome;
+    const { response = '' } = outcome;
+    const message = readable(outcome.message);
+    const report = {
+      ...(status !== undefined && { status }),
+      ...(response !== '' && { response: record(response) }),
+    };
+    // It failed for all who were left; what came of earlier attempts stays true.
+    if (!isFinal) return failed(kind, message, { ...report, ...memoOf(before) });
+    if (before.done.length === 0) return rejected(kind, message, report);
+    return delivered({ ...report, response: record(refusedForGood([...before.refused, ...left]), response) });
+  }
+
+  const { response } = outcome;
+  const final = outcome.refusals.filter(({ isFinal }) => isFinal);
+  const later = outcome.refusals.filter(({ isFinal }) => !isFinal);
+  const done = [...before.done, ...outcome.accepted];
+  const refused = [...before.refused, ...final.map(({ recipient }) => recipient)];
+  if (later.length > 0) {
+    return failed('http_status', `${count(later)} are to be tried again`, {
+      status: later[0]!.status,
+      response: record(...[...later, ...final].map(said)),
+      ...memoOf({ done, refused }),
+    });
+  }
+  if (done.length === 0) {
+    return rejected('config', `${count(refused)} were refused for good`, {
+      ...(final[0] && { status: final[0].status }),
+      response: record(...final.map(said)),
+    });
+  }
+  const [status] = /^\d{3}/.exec(response) ?? [];
+  return delivered({
+    ...(status !== undefined && { status: Number(status) }),
+    response: record(response, refusedForGood(refused), ...final.map(said)),
+  });
+}
+
+const said = ({ recipient, response }: Refusal): string => `${recipient}: ${response}`;

@@ -1,0 +1,61 @@
+import { parseDeliveryId } from '@posthorn/core';
+import { type Answer, channelConformance } from '@posthorn/testing';
+import { type SmtpStandIn, smtpStandIn } from '@posthorn/testing/smtp-stand-in';
+import { describe, test } from 'vitest';
+import { emailChannel } from '../src/index.js';
+
+const answers: Record<Answer, (server: SmtpStandIn) => void> = {
+  success: () => undefined,
+  failure: (server) => server.fail('answer', { code: 451, text: '4.3.0 Try again later' }),
+  echo: (server) => server.fail('answer', { code: 554, text: (source) => source }),
+  flood: (server) => server.fail('answer', { code: 250, text: 'x'.repeat(1024 * 1024) }),
+  hangup: (server) => server.fail('answer', 'drop'),
+  never: (server) => server.fail('answer', 'hang'),
+};
+
+channelConformance({
+  runner: { describe, test },
+  async open() {
+    const server = await smtpStandIn();
+    const channel = emailChannel({ transport: server.settings, from: 'Acme <events@acme.example>' });
+    return {
+      channel,
+      configs: [
+        { to_addresses: ['ada@example.com'], content_type: 'json' },
+        { recipients: ['ada@example.com', 'grace@bücher.example'], cc_addresses: null },
+        {
+          to_addresses: ['ada@example.com'],
+          cc_addresses: ['grace@example.com'],
+          bcc_addresses: ['alan@example.com'],
+          subject_template: '{{ event.type }}',
+          body_template: '<p>{{ event.id }}</p>',
+          content_type: 'html',
+        },
+        { to_addresses: ['ada@example.com'], body_template: '# {{ event.type }}', content_type: 'markdown' },
+        {
+          to_addresses: ['ada@example.com'],
+          content_type: 'plain_text',
+          subject_template: 'Plain',
+          body_template: '{{ event.id }}',
+        },
+      ],
+      answer(how) {
+        server.recover();
+        answers[how](server);
+      },
+      received: () =>
+        server.messages.map(({ mail, source }) => {
+          const [deliveryId = ''] = mail.messageId?.slice(1).split('@') ?? [];
+          return {
+            eventId: parseDeliveryId(deliveryId)!.eventId,
+            ...(source.includes('Subject: order.created') &&
+              mail.html === false && { payload: JSON.parse(mail.text ?? '') }),
+          };
+        }),
+      async close() {
+        await channel.close();
+        await server.close();
+      },
+    };
+  },
+});

@@ -1,0 +1,146 @@
+import { createServer } from 'node:net';
+import { until } from '@posthorn/testing';
+import { freePort } from '@posthorn/testing/hostile-receiver';
+import { smtpStandIn } from '@posthorn/testing/smtp-stand-in';
+import { expect, onTestFinished, test } from 'vitest';
+import { emailChannel } from '../src/index.js';
+import { message, setup } from './message.js';
+
+const from = 'events@acme.example';
+const signal = () => new AbortController().signal;
+
+test.each(['connect', 'auth', 'mail', 'rcpt', 'data', 'answer'] as const)(
+  'a connection that ends at %s has failed, is not sent again by the channel, and spoils nothing',
+  async (stage) => {
+    const auth = { user: 'ada', pass: 'correct horse battery' };
+    const { server, send } = await setup({}, { auth });
+    server.fail(stage, 'drop');
+    expect(await send(message())).toMatchObject({ outcome: 'failed', kind: 'reset' });
+    expect(server.messages.length).toBe(stage === 'answer' ? 1 : 0);
+    server.recover();
+    expect(await send(message())).toMatchObject({ outcome: 'delivered' });
+  },
+);
+
+test.each([
+  ['connect', 421, 'http_status', 'failed'],
+  ['connect', 554, 'http_status', 'failed'],
+  ['mail', 451, 'config', 'failed'],
+  ['mail', 550, 'config', 'failed'],
+  ['mail', 552, 'http_status', 'rejected'],
+  ['answer', 421, 'http_status', 'failed'],
+  ['answer', 451, 'http_status', 'failed'],
+  ['answer', 503, 'http_status', 'failed'],
+  ['answer', 554, 'http_status', 'rejected'],
+] as const)('at %s, %i is %s and %s', async (stage, code, kind, outcome) => {
+  const { server, send } = await setup();
+  server.fail(stage, { code, text: 'as you were' });
+  const verdict = await send(message());
+  expect(verdict).toMatchObject({
+    outcome,
+    kind,
+    status: code,
+    response: expect.stringContaining('as you were'),
+  });
+});
+
+test('a login that is refused is ours to repair: it has failed and is tried again, and shows no password', async () => {
+  const auth = { user: 'ada', pass: 'correct horse battery' };
+  const { server, send } = await setup({}, { auth });
+  server.fail('auth', {
+    code: 535,
+    text: `5.7.8 not ${auth.pass} nor ${Buffer.from(`\0ada\0${auth.pass}`).toString('base64')}`,
+  });
+  const verdict = await send(message());
+  expect(verdict).toMatchObject({
+    outcome: 'failed',
+    kind: 'config',
+    status: 535,
+    response: expect.stringContaining('not *** nor ***'),
+  });
+  expect(JSON.stringify(verdict)).not.toMatch(/correct|horse|battery/);
+});
+
+test('a message larger than the server takes is rejected', async () => {
+  const { server, send } = await setup({}, { maxBytes: 2_000 });
+  const verdict = await send(message({ content_type: 'plain_text', body_template: 'x'.repeat(4_000) }));
+  expect(verdict).toMatchObject({ outcome: 'rejected', kind: 'http_status', status: 552 });
+  expect(server.messages.map(({ isAccepted }) => isAccepted)).toEqual([false]);
+});
+
+test('a port where nobody listens is refused', async () => {
+  const channel = emailChannel({ transport: `smtp://127.0.0.1:${await freePort()}`, from });
+  expect(await channel.send(message(), signal())).toMatchObject({ outcome: 'failed', kind: 'refused' });
+});
+
+test('a name that leads nowhere is of DNS', async () => {
+  const channel = emailChannel({ transport: 'smtps://mail.invalid', from });
+  expect(await channel.send(message(), signal())).toMatchObject({ outcome: 'failed', kind: 'dns' });
+});
+
+test('a server that speaks something else is of the protocol', async () => {
+  const server = createServer((socket) => {
+    socket.on('error', () => {});
+    socket.end('HTTP/1.1 400 Bad Request\r\n\r\n');
+  });
+  const port = await new Promise<number>((resolve) => {
+    server.listen(0, '127.0.0.1', () => resolve((server.address() as { port: number }).port));
+  });
+  onTestFinished(() => void server.close());
+  const channel = emailChannel({ transport: `smtp://127.0.0.1:${port}`, from });
+  expect(await channel.send(message(), signal())).toMatchObject({ outcome: 'failed', kind: 'protocol' });
+});
+
+test('a certificate that nobody vouches for is of TLS, with STARTTLS and without', async () => {
+  for (const tls of ['starttls', 'implicit'] as const) {
+    const server = await smtpStandIn({ tls });
+    onTestFinished(() => server.close());
+    const channel = emailChannel({ transport: server.url, from });
+    onTestFinished(() => channel.close());
+    expect(await channel.send(message(), signal()), tls).toMatchObject({ outcome: 'failed', kind: 'tls' });
+    expect(server.messages).toEqual([]);
+  }
+});
+
+test('a server that never answers is left when the time is over, and what was known is kept', async () => {
+  const { server, send } = await setup({ timeoutMs: 300 });
+  const memo = JSON.stringify({ done: ['ada@example.com'], refused: [] });
+  const two = { to_addresses: ['ada@example.com', 'grace@example.com'] };
+  for (const stage of ['connect', 'mail', 'rcpt', 'answer'] as const) {
+    server.fail(stage, 'hang');
+    expect(await send(message(two, { memo })), stage).toMatchObject({
+      outcome: 'failed',
+      kind: 'timeout',
+      memo,
+    });
+    server.recover();
+  }
+  expect(await send(message())).toMatchObject({ outcome: 'delivered' });
+});
+
+test('a transport that does not heed the signal is left, too', async () => {
+  const channel = emailChannel({ transport: { sendMail: () => new Promise(() => {}) }, from });
+  const controller = new AbortController();
+  const sending = channel.send(message(), controller.signal);
+  controller.abort();
+  expect(await sending).toMatchObject({ outcome: 'failed', kind: 'timeout' });
+});
+
+test('what a transport of another kind throws is of the channel', async () => {
+  const fails = { sendMail: () => Promise.reject(new TypeError('no such queue')) };
+  const channel = emailChannel({ transport: fails, from });
+  expect(await channel.send(message(), signal())).toMatchObject({
+    outcome: 'failed',
+    kind: 'channel_error',
+    message: 'the transport failed: TypeError: no such queue',
+  });
+});
+
+test('a kept connection that the server has closed meanwhile is replaced, and the mail sent once', async () => {
+  const { server, send } = await setup();
+  expect(await send(message())).toMatchObject({ outcome: 'delivered' });
+  server.hangUp();
+  expect(await send(message())).toMatchObject({ outcome: 'delivered' });
+  expect(server.messages.length).toBe(2);
+  await until(() => server.connections() === 2);
+});

@@ -1,0 +1,68 @@
+import type { Event, Message, Verdict } from '@posthorn/core';
+import { type SmtpStandIn, type SmtpStandInOptions, smtpStandIn } from '@posthorn/testing/smtp-stand-in';
+import { onTestFinished } from 'vitest';
+import {
+  type EmailChannel,
+  type EmailChannelOptions,
+  type EmailConfigs,
+  emailChannel,
+} from '../src/index.js';
+
+export const event: Event = {
+  id: 'evt_0TvKq1aBcDeFgHiJkLmNoP',
+  tenantId: 'default',
+  type: 'order.created',
+  payload: '{"orderId":"o1","total":1.10}',
+  occurredAt: new Date('2026-11-23T10:00:00.123Z'),
+  namespaceId: null,
+  subject: { type: 'order', id: 'o1' },
+  cacheScope: null,
+  orderingKey: null,
+};
+
+export const withPayload = (payload: unknown): Event => ({ ...event, payload: JSON.stringify(payload) });
+
+/** A message as the engine hands it out, with `of` in place of what an ordinary one has. */
+export function message(
+  configs: Partial<EmailConfigs> = {},
+  of: Partial<Message<EmailConfigs>> = {},
+): Message<EmailConfigs> {
+  const sent = of.event ?? event;
+  return {
+    deliveryId: 'dlv_0TvKq1aBcDeFgHiJkLmNoPabcdefghij',
+    attempt: 1,
+    startedAt: new Date('2026-11-23T10:00:05Z'),
+    event: sent,
+    payload: JSON.parse(sent.payload),
+    webhook: { id: 'wh_abcdefghij', tenantId: 'default', name: 'Orders' },
+    configs: { to_addresses: ['ada@example.com'], ...configs },
+    secrets: [],
+    ...of,
+  };
+}
+
+export interface Setup {
+  readonly server: SmtpStandIn;
+  readonly channel: EmailChannel;
+  send(message: Message<EmailConfigs>, signal?: AbortSignal): Promise<Verdict>;
+}
+
+/** A server and a channel that sends to it; both are gone when the test is over. */
+export async function setup(
+  options: Partial<EmailChannelOptions> = {},
+  serverOptions: SmtpStandInOptions = {},
+): Promise<Setup> {
+  const server = await smtpStandIn(serverOptions);
+  onTestFinished(() => server.close());
+  const channel = emailChannel({
+    transport: server.settings,
+    from: 'Acme Events <events@acme.example>',
+    ...options,
+  });
+  onTestFinished(() => channel.close());
+  return {
+    server,
+    channel,
+    send: (sent, signal = new AbortController().signal) => channel.send(sent, signal),
+  };
+}

@@ -1,0 +1,138 @@
+import type { Verdict } from '@posthorn/core';
+import { expect, test } from 'vitest';
+import { message, setup } from './message.js';
+
+const three = {
+  to_addresses: ['ada@example.com'],
+  cc_addresses: ['grace@example.com'],
+  bcc_addresses: ['alan@example.com'],
+};
+
+/** The memo of a verdict that has failed. */
+function memoOf(verdict: Verdict): string {
+  if (verdict.outcome !== 'failed') throw new Error(`it is ${verdict.outcome}`);
+  return verdict.memo ?? '';
+}
+
+test('one message goes to all; To and Cc are shown, Bcc is not', async () => {
+  const { server, send } = await setup();
+  expect(await send(message(three))).toMatchObject({ outcome: 'delivered', status: 250 });
+  const [received, ...more] = server.messages;
+  expect(more).toEqual([]);
+  expect(received!.to).toEqual(['ada@example.com', 'grace@example.com', 'alan@example.com']);
+  expect(received!.mail.to).toMatchObject({ text: 'ada@example.com' });
+  expect(received!.mail.cc).toMatchObject({ text: 'grace@example.com' });
+  expect(received!.source).not.toContain('alan@');
+});
+
+test('who was refused for a while is tried again, and nobody else, in the same mail', async () => {
+  const { server, send } = await setup();
+  server.fail('rcpt', { code: 451, text: '4.2.1 Try later' }, { address: 'grace@example.com', times: 1 });
+  const first = await send(message(three));
+  expect(first).toMatchObject({
+    outcome: 'failed',
+    kind: 'http_status',
+    message: '1 of 3 recipients are to be tried again',
+    status: 451,
+    response: 'grace@example.com: 451 4.2.1 Try later',
+  });
+  const again = message(three, {
+    attempt: 2,
+    startedAt: new Date('2026-11-23T10:05:00Z'),
+    memo: memoOf(first),
+  });
+  expect(await send(again)).toMatchObject({ outcome: 'delivered' });
+
+  const [before, after] = server.messages;
+  expect(before!.to).toEqual(['ada@example.com', 'alan@example.com']);
+  expect(after!.to).toEqual(['grace@example.com']);
+  expect(after!.mail.messageId).toBe(before!.mail.messageId);
+  expect(after!.mail.to).toMatchObject({ text: 'ada@example.com' });
+  expect(after!.mail.cc).toMatchObject({ text: 'grace@example.com' });
+  expect(after!.mail.date).toEqual(new Date('2026-11-23T10:05:00Z'));
+});
+
+test('greylisting: nobody takes it at first, everybody later', async () => {
+  const { server, send } = await setup({}, { greylist: true });
+  const first = await send(message(three));
+  expect(first).toMatchObject({ outcome: 'failed', status: 451 });
+  expect(first).not.toHaveProperty('memo');
+  expect(await send(message(three, { attempt: 2 }))).toMatchObject({ outcome: 'delivered' });
+  expect(server.messages.map(({ to }) => to.length)).toEqual([3]);
+});
+
+test('who was refused for good is not asked again; it is delivered, and says whom it did not reach', async () => {
+  const { server, send } = await setup();
+  server.fail('rcpt', { code: 550, text: '5.1.1 No such user' }, { address: 'ada@example.com' });
+  server.fail('rcpt', { code: 450, text: '4.2.0 Busy' }, { address: 'alan@example.com', times: 1 });
+  const first = await send(message(three));
+  expect(first).toMatchObject({ outcome: 'failed', status: 450 });
+  expect(JSON.parse(memoOf(first))).toEqual({ done: ['grace@example.com'], refused: ['ada@example.com'] });
+  server.recover();
+  const second = await send(message(three, { attempt: 2, memo: memoOf(first) }));
+  expect(second).toMatchObject({
+    outcome: 'delivered',
+    response: expect.stringContaining('1 of 3 recipients were refused for good: ada@example.com'),
+  });
+  expect(server.messages.map(({ to }) => to)).toEqual([['grace@example.com'], ['alan@example.com']]);
+});
+
+test('is rejected where everybody is refused for good, then or now', async () => {
+  const { server, send } = await setup();
+  server.fail('rcpt', { code: 550, text: '5.1.1 No such user' });
+  expect(await send(message(three))).toMatchObject({
+    outcome: 'rejected',
+    kind: 'config',
+    message: '3 of 3 recipients were refused for good',
+    status: 550,
+    response: expect.stringContaining('alan@example.com: 550 5.1.1 No such user'),
+  });
+  const memo = JSON.stringify({ done: [], refused: ['ada@example.com', 'grace@example.com'] });
+  expect(await send(message(three, { attempt: 2, memo }))).toMatchObject({ outcome: 'rejected' });
+  expect(server.messages).toEqual([]);
+});
+
+test('552 for a recipient means too many at once: it is tried again (RFC 5321 §4.5.3.1.10)', async () => {
+  const { server, send } = await setup();
+  server.fail('rcpt', { code: 552, text: 'Too many recipients' }, { address: 'alan@example.com' });
+  expect(await send(message(three))).toMatchObject({ outcome: 'failed', status: 552 });
+});
+
+test('an attempt that fails as a whole remembers who had it before', async () => {
+  const { server, send } = await setup();
+  const memo = JSON.stringify({ done: ['ada@example.com'], refused: [] });
+  for (const stage of ['connect', 'mail', 'rcpt', 'data', 'answer'] as const) {
+    server.fail(stage, 'drop');
+    const verdict = await send(message(three, { attempt: 2, memo }));
+    expect(memoOf(verdict), stage).toBe(memo);
+    server.recover();
+  }
+  server.fail('answer', { code: 554, text: '5.7.1 Spam' });
+  expect(await send(message(three, { attempt: 3, memo }))).toMatchObject({
+    outcome: 'delivered',
+    response: expect.stringContaining('2 of 3 recipients were refused for good'),
+  });
+});
+
+test('a memo that cannot be read, or of other recipients, is none', async () => {
+  const { server, send } = await setup();
+  for (const memo of ['', 'null', '{"done":1}', '{"done":["eve@example.com"],"refused":[]}', '[]']) {
+    expect(await send(message(three, { memo })), memo).toMatchObject({ outcome: 'delivered' });
+  }
+  expect(server.messages.map(({ to }) => to.length)).toEqual([3, 3, 3, 3, 3]);
+});
+
+test('nobody is asked where nobody is left', async () => {
+  const { server, send } = await setup();
+  const memo = JSON.stringify({ done: ['ada@example.com'], refused: [] });
+  expect(await send(message({}, { memo }))).toMatchObject({ outcome: 'delivered' });
+  expect(server.connections()).toBe(0);
+});
+
+test('an address that stands in several fields, or in other letters, gets the mail once', async () => {
+  const { server, send } = await setup();
+  await send(
+    message({ to_addresses: ['ada@example.com', 'ada@EXAMPLE.com'], bcc_addresses: ['ada@example.com'] }),
+  );
+  expect(server.messages.map(({ to }) => to)).toEqual([['ada@example.com']]);
+});

@@ -1,0 +1,197 @@
+import { once } from 'node:events';
+import { type ParsedMail, simpleParser } from 'mailparser';
+import { SMTPServer, type SMTPServerSession } from 'smtp-server';
+import { type Certificate, certificate } from '../hostile-receiver/certificate.js';
+import {
+  createFaults,
+  type SmtpFault,
+  type SmtpFaultOptions,
+  type SmtpReply,
+  type SmtpStage,
+} from './faults.js';
+
+export type { SmtpFault, SmtpFaultOptions, SmtpReply, SmtpStage } from './faults.js';
+
+/** One message that came in whole, whatever the answer to it was. */
+export interface SmtpMessage {
+  /** Of the envelope, as `MAIL FROM` had it. */
+  readonly from: string;
+  /** Of the envelope: those whose `RCPT TO` was accepted. */
+  readonly to: readonly string[];
+  /** As mailparser reads it: subject, addresses, headers, html and text. */
+  readonly mail: ParsedMail;
+  /** As it came over the wire. */
+  readonly source: string;
+  /** Whether it was answered with 250; any other answer, or none, leaves it with the client. */
+  readonly isAccepted: boolean;
+}
+
+export interface SmtpStandInOptions {
+  /** `starttls` offers it, `implicit` speaks TLS from the first byte, `none` knows no TLS. Default `starttls`. */
+  readonly tls?: 'starttls' | 'implicit' | 'none';
+  /** Who may send; without it anyone may. Logging in needs TLS, but where the server has none. */
+  readonly auth?: { readonly user: string; readonly pass: string };
+  /** Larger messages are answered with 552; said in the greeting (RFC 1870). Default 10 MiB. */
+  readonly maxBytes?: number;
+  /** Whether a recipient's first `RCPT TO` is answered with 451, and the next ones accepted. Default false. */
+  readonly greylist?: boolean;
+}
+
+/** How nodemailer reaches the server: hand it to `createTransport`, or to `emailChannel` as `transport`. */
+export interface SmtpSettings {
+  readonly host: string;
+  readonly port: number;
+  readonly secure: boolean;
+  readonly auth?: { readonly user: string; readonly pass: string };
+  /** Trusts the server's certificate. */
+  readonly tls: { readonly ca: string };
+}
+
+export interface SmtpStandIn {
+  readonly port: number;
+  /** `smtp://127.0.0.1:…` or `smtps://…`, with the user's name and password where there is one. */
+  readonly url: string;
+  /** The authority of its certificate, in PEM. */
+  readonly ca: string;
+  readonly settings: SmtpSettings;
+  /** All that came in, in order. */
+  readonly messages: readonly SmtpMessage[];
+  /** How many connections there have been. */
+  connections(): number;
+  /** From now on, what reaches this stage ends so; see {@link SmtpStage}. */
+  fail(stage: SmtpStage, fault: SmtpFault, options?: SmtpFaultOptions): void;
+  /** Forgets all faults. What hangs already goes on hanging. */
+  recover(): void;
+  /** Ends every connection that is open now. */
+  hangUp(): void;
+  /** Ends every connection, and listens no more. */
+  close(): Promise<void>;
+}
+
+type Done = (error?: Error | null, text?: string) => void;
+
+const errorOf = (code: number, text: string): Error => Object.assign(new Error(text), { responseCode: code });
+
+function say({ code, text }: SmtpReply, done: Done, source: string): void {
+  const said = typeof text === 'string' ? text : text(source);
+  done(code < 300 ? null : errorOf(code, said), said);
+}
+
+let authority: Certificate | undefined;
+
+/**
+ * A real SMTP server on 127.0.0.1 that delivers nowhere: STARTTLS or implicit TLS, AUTH, size limits and greylisting,
+ * and faults at any stage by `fail`. Needs the packages smtp-server and mailparser.
+ */
+export async function smtpStandIn(options: SmtpStandInOptions = {}): Promise<SmtpStandIn> {
+  const { tls = 'starttls', auth, maxBytes = 10 * 1024 * 1024, greylist = false } = options;
+  const messages: SmtpMessage[] = [];
+  /** Who has been greylisted. */
+  const known = new Set<string>();
+  let connections = 0;
+  authority ??= certificate({ name: 'SMTP stand-in authority' });
+  const { cert, key } = certificate({ name: 'smtp.test', issuer: authority, ips: ['127.0.0.1'] });
+
+  const faults = createFaults();
+
+  /** On one client, or on all. */
+  function hangUp(session?: SMTPServerSession): void {
+    for (const { id, _socket: socket } of server.connections) {
+      if (session === undefined || id === session.id) socket.destroy();
+    }
+  }
+  /** Ends a stage with its fault; `go` is what happens without one. */
+  function end(
+    fault: SmtpFault | undefined,
+    session: SMTPServerSession,
+    done: Done,
+    go: () => void = done,
+    source = '',
+  ): void {
+    if (fault === undefined) go();
+    else if (fault === 'drop') hangUp(session);
+    else if (fault !== 'hang') say(fault, done, source);
+  }
+
+  const server = new SMTPServer({
+    cert,
+    key,
+    secure: tls === 'implicit',
+    disabledCommands: [...(tls === 'none' ? ['STARTTLS'] : []), ...(auth ? [] : ['AUTH'])],
+    allowInsecureAuth: tls === 'none',
+    authOptional: !auth,
+    size: maxBytes,
+    rejectOversized: true,
+    disableReverseLookup: true,
+    closeTimeout: 1,
+    onConnect(session, done) {
+      connections += 1;
+      end(faults.take('connect'), session, done);
+    },
+    onAuth({ username, password }, session, done) {
+      const isKnown = username === auth?.user && password === auth?.pass;
+      const invalid = errorOf(535, '5.7.8 Authentication credentials invalid');
+      end(
+        faults.take('auth'),
+        session,
+        (error) => done(error),
+        () => (isKnown ? done(null, { user: username ?? '' }) : done(invalid)),
+      );
+    },
+    onMailFrom: ({ address }, session, done) => end(faults.take('mail', address), session, done),
+    onRcptTo({ address }, session, done) {
+      end(faults.take('rcpt', address), session, done, () => {
+        if (!greylist || known.has(address)) return done();
+        known.add(address);
+        done(errorOf(451, '4.7.1 Greylisted, try again later'));
+      });
+    },
+    async onData(stream, session, done) {
+      const coming = faults.take('data');
+      if (coming === 'drop') stream.once('data', () => hangUp(session));
+      const chunks: Buffer[] = [];
+      for await (const chunk of stream) chunks.push(chunk);
+      if (coming === 'drop') return;
+      const source = Buffer.concat(chunks);
+      const mail = await simpleParser(source);
+      const { mailFrom, rcptTo } = session.envelope;
+      const fault = coming ?? faults.take('answer');
+      messages.push({
+        from: mailFrom ? mailFrom.address : '',
+        to: rcptTo.map(({ address }) => address),
+        mail,
+        source: source.toString('latin1'),
+        isAccepted:
+          !stream.sizeExceeded && (fault === undefined || (typeof fault === 'object' && fault.code < 300)),
+      });
+      end(fault, session, done, () => done(), source.toString());
+    },
+  });
+  server.on('error', () => {});
+  server.listen(0, '127.0.0.1');
+  await once(server.server, 'listening');
+  const address = server.server.address();
+  const port = typeof address === 'object' && address ? address.port : 0;
+  const login = auth ? `${encodeURIComponent(auth.user)}:${encodeURIComponent(auth.pass)}@` : '';
+  return {
+    port,
+    url: `${tls === 'implicit' ? 'smtps' : 'smtp'}://${login}127.0.0.1:${port}`,
+    ca: authority.cert,
+    settings: {
+      host: '127.0.0.1',
+      port,
+      secure: tls === 'implicit',
+      ...(auth && { auth }),
+      tls: { ca: authority.cert },
+    },
+    messages,
+    connections: () => connections,
+    fail: faults.add,
+    recover: faults.clear,
+    hangUp: () => hangUp(),
+    async close() {
+      hangUp();
+      await new Promise<void>((resolve) => server.close(() => resolve()));
+    },
+  };
+}
