@@ -1,5 +1,6 @@
 import { type Channel, failed, isPosthornError, type Message, PosthornError, redact } from '@posthorn/core';
 import type { SendMailOptions } from 'nodemailer';
+import { encodeWord } from 'nodemailer/lib/mime-funcs';
 import { type EmailConfigs, emailConfigs } from './configs.js';
 import { contentOf } from './content.js';
 import type { EmailContent } from './default-content.js';
@@ -89,7 +90,8 @@ function mailOf(
     to: mailboxes(to),
     cc: mailboxes(cc),
     envelope: { from: from.address, to: [...left] },
-    subject: content.subject,
+    // Text that looks like an encoded word would be taken for one, and decoded by whoever reads it (RFC 2047 §6.2).
+    subject: content.subject.includes('=?') ? encodeWord(content.subject, 'Q', 52) : content.subject,
     text: content.text,
     ...(content.html !== undefined && { html: content.html }),
     date: message.startedAt,

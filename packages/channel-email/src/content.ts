@@ -1,4 +1,4 @@
-import type { Message } from '@posthorn/core';
+import { type Message, PosthornError } from '@posthorn/core';
 import { contextOf } from '@posthorn/template';
 import type { EmailConfigs } from './configs.js';
 import type { EmailContent } from './default-content.js';
@@ -40,11 +40,21 @@ function renderedContent(configs: EmailConfigs, rendered: string | undefined): B
     case 'json':
       return { text: source };
     case 'markdown':
-      return { html: markdownHtml(source), text: source };
+      return { html: nestable(() => markdownHtml(source)), text: source };
     case 'html': {
-      const html = mailHtml(source);
-      return { html, text: htmlText(html) };
+      const html = nestable(() => mailHtml(source));
+      return { html, text: nestable(() => htmlText(html)) };
     }
+  }
+}
+
+/** HTML nested thousands of levels deep is too much for the stack of whoever walks it. */
+function nestable(convert: () => string): string {
+  try {
+    return convert();
+  } catch (error) {
+    if (!(error instanceof RangeError)) throw error;
+    throw new PosthornError('invalid_template', 'body_template renders to HTML that is nested too deeply');
   }
 }
 

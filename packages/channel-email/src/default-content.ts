@@ -17,8 +17,8 @@ interface Card {
   readonly fields: readonly (readonly [name: string, value: string])[];
 }
 
-const fieldsOfOne = 20;
-const fieldsOfMany = 5;
+/** Gmail cuts mails off at about 100 KB: the more events, the less of each. */
+const maxFields = (events: number): number => (events === 1 ? 20 : events <= 20 ? 5 : 0);
 const maxName = 80;
 const maxValue = 500;
 
@@ -26,8 +26,7 @@ const maxValue = 500;
 export function defaultContent(message: Message): EmailContent {
   const { digest, webhook } = message;
   const events = digest ?? [message];
-  const maxFields = events.length > 1 ? fieldsOfMany : fieldsOfOne;
-  const cards = events.map((event) => cardOf(event, maxFields));
+  const cards = events.map((event) => cardOf(event, maxFields(events.length)));
   const title = digest ? `${events.length} ${events.length === 1 ? 'event' : 'events'}` : titleOf(message);
   const footer = `Sent for the webhook ${visibleLine(webhook.name)} (${webhook.id})`;
   return { subject: title, html: htmlOf(title, cards, footer), text: textOf(title, cards, footer) };
@@ -37,13 +36,13 @@ function titleOf({ event: { type, subject } }: Message): string {
   return subject === null ? type : visibleLine(`${type}: ${subject.type} ${subject.id}`);
 }
 
-function cardOf({ event, payload }: DigestedEvent, maxFields: number): Card {
+function cardOf({ event, payload }: DigestedEvent, count: number): Card {
   const { type, subject, occurredAt } = event;
   const at = `${occurredAt.toISOString().slice(0, 19).replace('T', ' ')} UTC`;
   const isList = typeof payload === 'object' && payload !== null;
   const entries = isList ? Object.entries(payload) : [['payload', payload] as const];
   const fields = entries
-    .slice(0, maxFields)
+    .slice(0, count)
     .map(
       ([name, value]) => [cut(visibleLine(name), maxName), cut(visibleText(shown(value)), maxValue)] as const,
     );
@@ -51,11 +50,17 @@ function cardOf({ event, payload }: DigestedEvent, maxFields: number): Card {
   return {
     type,
     facts: subject === null ? at : `${visibleLine(`${subject.type} ${subject.id}`)} · ${at}`,
-    fields: more > 0 ? [...fields, ['…', `${more} more`]] : fields,
+    fields: more > 0 && count > 0 ? [...fields, ['…', `${more} more`]] : fields,
   };
 }
 
-const shown = (value: unknown): string => (typeof value === 'string' ? value : JSON.stringify(value));
+/** Of an address of the web, the host in ASCII, so that look-alike letters stand out; behind a user name, once more. */
+function shown(value: unknown): string {
+  if (typeof value !== 'string') return JSON.stringify(value);
+  if (!/^https?:\/\/\S+$/i.test(value) || !URL.canParse(value)) return value;
+  const { href, host, username, password } = new URL(value);
+  return username === '' && password === '' ? href : `${href} (${host})`;
+}
 
 function textOf(title: string, cards: readonly Card[], footer: string): string {
   const parts = cards.map(({ type, facts, fields }) =>
@@ -76,7 +81,7 @@ const dark = `
   .link { color: #93c5fd !important; }
 }`;
 
-const font = "font-family:-apple-system,'Segoe UI',Roboto,Helvetica,Arial,sans-serif;";
+const font = "font-family:'Segoe UI',Roboto,Helvetica,Arial,sans-serif;";
 const table = 'role="presentation" width="100%" cellpadding="0" cellspacing="0" border="0"';
 
 function htmlOf(title: string, cards: readonly Card[], footer: string): string {
@@ -113,17 +118,9 @@ function cardHtml({ type, facts, fields }: Card): string {
 /** Text of another direction stays within its own place. */
 const isolated = (text: string): string => `<bdi>${escapeHtml(text)}</bdi>`;
 
-/** An address of the web is a link that shows where it leads, its host in ASCII: look-alike letters stand out. */
+/** An address of the web is a link with itself as its text; what was cut, or has more to it, is none. */
 function valueHtml(value: string): string {
-  const url = webAddress(value);
-  if (!url) return isolated(value).replaceAll('\n', '<br>');
-  const href = escapeHtml(url.href);
+  if (!/^https?:\/\/[^\s…]+$/.test(value)) return isolated(value).replaceAll('\n', '<br>');
+  const href = escapeHtml(value);
   return `<a class="link" href="${href}" style="color:#1d4ed8;"><bdi>${href}</bdi></a>`;
-}
-
-/** The URL that `value` is; none where it was cut, or has a user name in front: it would not lead where it seems to. */
-function webAddress(value: string): URL | undefined {
-  if (!/^https?:\/\/[^\s…]+$/i.test(value) || !URL.canParse(value)) return undefined;
-  const url = new URL(value);
-  return url.username === '' && url.password === '' ? url : undefined;
 }

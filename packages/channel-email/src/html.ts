@@ -3,6 +3,7 @@ import { defaultSchema, type Schema, sanitize } from 'hast-util-sanitize';
 import { toHtml } from 'hast-util-to-html';
 import { convert } from 'html-to-text';
 import markdownIt from 'markdown-it';
+import { visibleText } from './visible-text.js';
 
 /**
  * What may stand in a mail: tables with the attributes that mail clients still need, styles, images and links of the web.
@@ -66,11 +67,18 @@ const schema: Schema = {
 /** What was parsed, as the sanitiser takes and returns it. */
 type Tree = Parameters<typeof toHtml>[0];
 
-/** A whole document with what may stand in a mail, and nothing else. A fragment gets a document that suits light and dark. */
-export function mailHtml(html: string): string {
+/**
+ * A whole document with what may stand in a mail, and nothing else; a fragment gets one that suits light and dark. Where
+ * the text of a link names another host than the one that it leads to, that one follows it; with `namesHosts`, always
+ * where the text does not name it.
+ */
+export function mailHtml(html: string, { namesHosts = false } = {}): string {
   const isDocument = /<(?:html|body)[\s>]/i.test(html);
-  const inside = toHtml(sanitize(fromHtml(html, { fragment: !isDocument }), schema));
-  return isDocument ? inside : htmlDocument('', inside, 'style="font-family:sans-serif;line-height:1.5;"');
+  const tree = sanitize(fromHtml(html, { fragment: !isDocument }), schema);
+  makeVisible(tree, namesHosts);
+  const inside = toHtml(tree);
+  if (isDocument) return /^<!doctype/i.test(inside) ? inside : `<!doctype html>${inside}`;
+  return htmlDocument('', inside, 'style="font-family:sans-serif;line-height:1.5;"');
 }
 
 /** A document that says that it suits light and dark. `head`, `body` and the attributes of the latter are HTML. */
@@ -93,23 +101,29 @@ markdown.renderer.rules.image = (tokens, at) => {
   return `<a href="${href}">${escapeHtml(token.content)}</a>`;
 };
 
-/** Markdown as HTML for a mail. Where the text of a link does not name the host that it leads to, that follows it. */
+/** Markdown as HTML for a mail; each link shows where it leads. */
 export function markdownHtml(text: string): string {
-  const tree = sanitize(fromHtml(markdown.render(text), { fragment: true }), schema);
-  nameHosts(tree);
-  return mailHtml(toHtml(tree));
+  return mailHtml(markdown.render(text), { namesHosts: true });
 }
 
-function nameHosts(node: Tree): void {
-  if (Array.isArray(node) || !('children' in node)) return;
-  for (const child of [...node.children]) nameHosts(child);
+/** Text that could be read as a host, in letters of any script. */
+const hostLike = /[\p{L}\p{N}]\.\p{L}{2,}/u;
+
+function makeVisible(node: Tree, namesHosts: boolean): void {
+  if (Array.isArray(node)) return;
+  // A reference such as &#8238; is a character by now.
+  if (node.type === 'text') node.value = visibleText(node.value);
+  if (!('children' in node)) return;
+  for (const child of node.children) makeVisible(child, namesHosts);
   if (node.type !== 'element' || node.tagName !== 'a') return;
   const { href } = node.properties;
   const host = typeof href === 'string' && URL.canParse(href) ? new URL(href).host : '';
-  const shown = textOf(node);
+  const text = textOf(node);
   // “good.example” within “good.example.evil.example” names another host.
-  const isNamed = shown.split(/[\s/:@()<>]+/).includes(host);
-  if (host !== '' && !isNamed) node.children.push({ type: 'text', value: ` (${host})` });
+  const isNamed = text.split(/[\s/:?#@()<>]+/).includes(host);
+  if (host !== '' && !isNamed && (namesHosts || hostLike.test(text))) {
+    node.children.push({ type: 'text', value: ` (${host})` });
+  }
 }
 
 function textOf(node: Tree): string {
@@ -125,7 +139,7 @@ export function htmlText(html: string): string {
     selectors: [
       { selector: 'a', options: { hideLinkHrefIfSameAsText: true } },
       { selector: 'img', format: 'skip' },
-      { selector: 'table', format: 'block' },
+      ...['table', 'td', 'th'].map((selector) => ({ selector, format: 'block' })),
       ...['h1', 'h2', 'h3', 'h4', 'h5', 'h6'].map((selector) => ({
         selector,
         options: { uppercase: false },

@@ -55,7 +55,13 @@ export function templateFaults({ subject_template: subject, body_template: body,
     } catch (error) {
       if (!isPosthornError(error)) throw error;
       const [issue] = error.issues;
-      return [{ field, message: issue ? `${issue.path.join('.')}: ${issue.message}` : error.message }];
+      return [
+        {
+          field,
+          message:
+            issue && issue.path.length > 0 ? `${issue.path.join('.')}: ${issue.message}` : error.message,
+        },
+      ];
     }
   };
   return [

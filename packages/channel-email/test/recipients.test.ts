@@ -129,6 +129,18 @@ test('nobody is asked where nobody is left', async () => {
   expect(server.connections()).toBe(0);
 });
 
+test('a refused address with a domain of another script is known again', async () => {
+  const { server, send } = await setup();
+  server.fail('rcpt', { code: 450, text: 'Busy' }, { address: 'grace@bücher.example', times: 1 });
+  const configs = { to_addresses: ['ada@example.com', 'grace@BÜCHER.example'] };
+  const first = await send(message(configs));
+  expect(JSON.parse(memoOf(first))).toEqual({ done: ['ada@example.com'], refused: [] });
+  expect(await send(message(configs, { attempt: 2, memo: memoOf(first) }))).toMatchObject({
+    outcome: 'delivered',
+  });
+  expect(server.messages.map(({ to }) => to)).toEqual([['ada@example.com'], ['grace@bücher.example']]);
+});
+
 test('an address that stands in several fields, or in other letters, gets the mail once', async () => {
   const { server, send } = await setup();
   await send(

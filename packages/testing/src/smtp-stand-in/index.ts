@@ -1,6 +1,6 @@
 import { once } from 'node:events';
 import { type ParsedMail, simpleParser } from 'mailparser';
-import { SMTPServer, type SMTPServerSession } from 'smtp-server';
+import { SMTPServer, type SMTPServerDataStream, type SMTPServerSession } from 'smtp-server';
 import { type Certificate, certificate } from '../hostile-receiver/certificate.js';
 import {
   createFaults,
@@ -16,7 +16,7 @@ export type { SmtpFault, SmtpFaultOptions, SmtpReply, SmtpStage } from './faults
 export interface SmtpMessage {
   /** Of the envelope, as `MAIL FROM` had it. */
   readonly from: string;
-  /** Of the envelope: those whose `RCPT TO` was accepted. */
+  /** Of the envelope: those whose `RCPT TO` was accepted, domains in their own script. */
   readonly to: readonly string[];
   /** As mailparser reads it: subject, addresses, headers, html and text. */
   readonly mail: ParsedMail;
@@ -146,27 +146,37 @@ export async function smtpStandIn(options: SmtpStandInOptions = {}): Promise<Smt
         done(errorOf(451, '4.7.1 Greylisted, try again later'));
       });
     },
-    async onData(stream, session, done) {
-      const coming = faults.take('data');
-      if (coming === 'drop') stream.once('data', () => hangUp(session));
-      const chunks: Buffer[] = [];
-      for await (const chunk of stream) chunks.push(chunk);
-      if (coming === 'drop') return;
-      const source = Buffer.concat(chunks);
-      const mail = await simpleParser(source);
-      const { mailFrom, rcptTo } = session.envelope;
-      const fault = coming ?? faults.take('answer');
-      messages.push({
-        from: mailFrom ? mailFrom.address : '',
-        to: rcptTo.map(({ address }) => address),
-        mail,
-        source: source.toString('latin1'),
-        isAccepted:
-          !stream.sizeExceeded && (fault === undefined || (typeof fault === 'object' && fault.code < 300)),
-      });
-      end(fault, session, done, () => done(), source.toString());
+    onData(stream, session, done) {
+      receive(stream, session, done).catch(done);
     },
   });
+
+  /** Rejects where the client leaves in the middle of its message. */
+  async function receive(
+    stream: SMTPServerDataStream,
+    session: SMTPServerSession,
+    done: Done,
+  ): Promise<void> {
+    const coming = faults.take('data');
+    if (coming === 'drop') stream.once('data', () => hangUp(session));
+    const chunks: Buffer[] = [];
+    for await (const chunk of stream) chunks.push(chunk);
+    if (coming === 'drop') return;
+    const source = Buffer.concat(chunks);
+    const mail = await simpleParser(source);
+    const { mailFrom, rcptTo } = session.envelope;
+    const fault = coming ?? faults.take('answer');
+    messages.push({
+      from: mailFrom ? mailFrom.address : '',
+      to: rcptTo.map(({ address }) => address),
+      mail,
+      source: source.toString('latin1'),
+      isAccepted:
+        !stream.sizeExceeded && (fault === undefined || (typeof fault === 'object' && fault.code < 300)),
+    });
+    end(fault, session, done, () => done(), source.toString());
+  }
+
   server.on('error', () => {});
   server.listen(0, '127.0.0.1');
   await once(server.server, 'listening');
