@@ -1,12 +1,11 @@
-import { type Channel, failed, isPosthornError, type Message, PosthornError, redact } from '@posthorn/core';
+import { type Channel, failed, isPosthornError, redact } from '@posthorn/core';
 import type { SendMailOptions } from 'nodemailer';
-import { encodeWord } from 'nodemailer/lib/mime-funcs';
 import { type EmailConfigs, emailConfigs } from './configs.js';
 import { contentOf } from './content.js';
-import type { EmailContent } from './default-content.js';
-import { type EmailChannelOptions, type Settings, settingsOf } from './options.js';
+import { mailOf } from './mail.js';
+import { type EmailChannelOptions, settingsOf } from './options.js';
 import { type Outcome, outcomeOf, outcomeOfError } from './outcome.js';
-import { memoOf, type Recipients, recipientsOf } from './recipients.js';
+import { memoOf, recipientsOf } from './recipients.js';
 import { verdictOf } from './verdict.js';
 
 /** The channel, and an end to its connections. */
@@ -72,57 +71,6 @@ export function emailChannel(options: EmailChannelOptions): EmailChannel {
     async close() {
       transport.close();
     },
-  };
-}
-
-/** Our own fields and no others: nothing that a tenant says becomes an option of the transport. */
-function mailOf(
-  message: Message<EmailConfigs>,
-  { to, cc, left }: Recipients,
-  content: EmailContent,
-  settings: Settings,
-): SendMailOptions {
-  const { from } = settings;
-  // As objects they are not parsed again.
-  const mailboxes = (addresses: readonly string[]) => addresses.map((address) => ({ name: '', address }));
-  return {
-    from,
-    to: mailboxes(to),
-    cc: mailboxes(cc),
-    envelope: { from: from.address, to: [...left] },
-    // Text that looks like an encoded word would be taken for one, and decoded by whoever reads it (RFC 2047 §6.2).
-    subject: content.subject.includes('=?') ? encodeWord(content.subject, 'Q', 52) : content.subject,
-    text: content.text,
-    ...(content.html !== undefined && { html: content.html }),
-    date: message.startedAt,
-    messageId: `<${message.deliveryId}@${from.address.split('@')[1]}>`,
-    headers: {
-      // No out-of-office replies, please (RFC 3834 §5).
-      'Auto-Submitted': 'auto-generated',
-      ...unsubscribeHeaders(message, settings),
-    },
-    xMailer: false,
-    textEncoding: 'quoted-printable',
-    disableFileAccess: true,
-    disableUrlAccess: true,
-  };
-}
-
-/** RFC 2369 §3.2, and one click where that is possible (RFC 8058 §3.1). Throws `invalid_option`. */
-function unsubscribeHeaders(
-  message: Message<EmailConfigs>,
-  { listUnsubscribe }: Pick<Settings, 'listUnsubscribe'>,
-): Record<string, string> {
-  const { all } = recipientsOf(message);
-  const link = listUnsubscribe(message, all.length === 1 ? all[0] : undefined);
-  if (link === undefined) return {};
-  const url = typeof link === 'string' && URL.canParse(link) ? new URL(link) : undefined;
-  if (url?.protocol !== 'https:' && url?.protocol !== 'mailto:') {
-    throw new PosthornError('invalid_option', 'listUnsubscribe must return an https: or mailto: link');
-  }
-  return {
-    'List-Unsubscribe': `<${url.href.replace(/[<>\s,]/g, encodeURIComponent)}>`,
-    ...(url.protocol === 'https:' && { 'List-Unsubscribe-Post': 'List-Unsubscribe=One-Click' }),
   };
 }
 

@@ -45,10 +45,16 @@ interface Answer {
 export function outcomeOf(info: unknown, recipients: readonly string[]): Outcome {
   const { rejected = [], rejectedErrors = [], response } = Object(info) as Answer;
   const refusals = rejectedErrors.map(refusalOf);
+  const isExplained = (address: string) => refusals.some(({ recipient }) => recipient === address);
   return {
     // Transports without a word per recipient have taken the message for all.
-    accepted: recipients.filter((address) => !rejected.includes(address)),
-    refusals,
+    accepted: recipients.filter((address) => !rejected.includes(address) && !isExplained(address)),
+    refusals: [
+      ...refusals,
+      ...recipients
+        .filter((address) => rejected.includes(address) && !isExplained(address))
+        .map((recipient) => refusalOf({ recipient, response: 'refused without a reason' })),
+    ],
     response: typeof response === 'string' ? response : '',
   };
 }
@@ -122,7 +128,7 @@ function withoutAnswer(answer: Answer, error: unknown): Failure {
         ? failure('timeout', said('the mail server did not answer in time'))
         : failure('connect_timeout', said('no connection to the mail server in time'));
     case 'ESOCKET':
-      return socketFailure(originalCode, said, String(Object(error).message));
+      return socketFailure(originalCode, said);
     case 'ECONNECTION':
       return failure('reset', said('the mail server ended the connection before it answered'));
     case 'ETLS':
@@ -136,6 +142,8 @@ function withoutAnswer(answer: Answer, error: unknown): Failure {
     case 'ENOAUTH':
     case 'EOAUTH2':
       return failure('config', said('logging in to the mail server is not possible'));
+    case 'ECONFIG':
+      return failure('config', String(Object(error).message));
     case 'EMESSAGE':
       // It said in its greeting how much it takes.
       if (command === 'MAIL FROM') {
@@ -148,16 +156,18 @@ function withoutAnswer(answer: Answer, error: unknown): Failure {
 
 const unreachable = /^(?:ECONNREFUSED|EHOSTUNREACH|ENETUNREACH|EHOSTDOWN|EADDRNOTAVAIL|EACCES|EPERM)$/;
 const ended = /^(?:ECONNRESET|ECONNABORTED|EPIPE)$/;
+const exhausted = /^(?:EMFILE|ENFILE|ENOBUFS)$/;
 
-/** A socket error with neither code is of TLS: a certificate, a version, or no TLS at all. */
-function socketFailure(code: string | undefined, said: (text: string) => string, message: string): Failure {
+/** What is not of the network is of TLS: its codes have no prefix in common. */
+function socketFailure(code = '', said: (text: string) => string): Failure {
   if (code === 'ETIMEDOUT')
     return failure('connect_timeout', said('no connection to the mail server in time'));
-  if (code !== undefined && unreachable.test(code)) {
-    return failure('refused', said('the mail server refused the connection'));
-  }
-  if ((code !== undefined && ended.test(code)) || /socket (?:disconnected|hang up)/.test(message)) {
+  if (unreachable.test(code)) return failure('refused', said('the mail server refused the connection'));
+  if (ended.test(code)) {
     return failure('reset', said('the mail server ended the connection before it answered'));
+  }
+  if (exhausted.test(code)) {
+    return failure('config', said('this process ran out of open files or network buffers'));
   }
   return failure('tls', said('no trusted TLS connection to the mail server'));
 }

@@ -50,11 +50,18 @@ export function openTransport(transport: unknown, allowPlaintext: boolean): Tran
   }
   // Each send is told of its own failure: nobody has to hear of it twice.
   pool.on('error', () => undefined);
+  let isClosed = false;
   return {
-    sendMail: (mail) => pool.sendMail(mail),
+    async sendMail(mail) {
+      if (isClosed) throw Object.assign(new Error('the channel was closed'), { code: 'ECONFIG' });
+      return pool.sendMail(mail);
+    },
     from: undefined,
     secrets: secretsOf(Object(auth)),
-    close: () => pool.close(),
+    close() {
+      isClosed = true;
+      pool.close();
+    },
   };
 }
 

@@ -40,14 +40,14 @@ export function verdictOf(before: Recipients, outcome: Outcome, readable: (text:
   const refused = [...before.refused, ...final.map(({ recipient }) => recipient)];
   if (later.length > 0) {
     return failed('http_status', `${count(later)} are to be tried again`, {
-      status: later[0]!.status,
+      ...statusOf(later),
       response: record(...[...later, ...final].map(said)),
       ...memoOf({ done, refused }),
     });
   }
   if (done.length === 0) {
     return rejected('config', `${count(refused)} were refused for good`, {
-      ...(final[0] && { status: final[0].status }),
+      ...statusOf(final),
       response: record(...final.map(said)),
     });
   }
@@ -59,3 +59,7 @@ export function verdictOf(before: Recipients, outcome: Outcome, readable: (text:
 }
 
 const said = ({ recipient, response }: Refusal): string => `${recipient}: ${response}`;
+
+/** Of the first; a transport of another kind may have none. */
+const statusOf = ([first]: readonly Refusal[]): { readonly status?: number } =>
+  first === undefined || first.status === 0 ? {} : { status: first.status };

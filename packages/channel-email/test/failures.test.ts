@@ -118,6 +118,20 @@ test('a server that never answers is left when the time is over, and what was kn
   expect(await send(message())).toMatchObject({ outcome: 'delivered' });
 });
 
+test('nodemailer has times of its own: for the connection, and for each answer', async () => {
+  const { server } = await setup();
+  for (const [stage, settings, kind] of [
+    ['connect', { greetingTimeout: 100 }, 'connect_timeout'],
+    ['mail', { socketTimeout: 100 }, 'timeout'],
+  ] as const) {
+    const channel = emailChannel({ transport: { ...server.settings, ...settings }, from });
+    onTestFinished(() => channel.close());
+    server.fail(stage, 'hang');
+    expect(await channel.send(message(), signal())).toMatchObject({ outcome: 'failed', kind });
+    server.recover();
+  }
+});
+
 test('a transport that does not heed the signal is left, too', async () => {
   const channel = emailChannel({ transport: { sendMail: () => new Promise(() => {}) }, from });
   const controller = new AbortController();
@@ -134,6 +148,26 @@ test('what a transport of another kind throws is of the channel', async () => {
     kind: 'channel_error',
     message: 'the transport failed: TypeError: no such queue',
   });
+});
+
+test('whom a transport names as rejected without saying why is tried again', async () => {
+  const sendMail = async () => ({ accepted: ['ada@example.com'], rejected: ['grace@example.com'] });
+  const channel = emailChannel({ transport: { sendMail }, from });
+  const two = message({ to_addresses: ['ada@example.com', 'grace@example.com'] });
+  expect(await channel.send(two, signal())).toEqual({
+    outcome: 'failed',
+    kind: 'http_status',
+    message: '1 of 2 recipients are to be tried again',
+    response: 'grace@example.com: refused without a reason',
+    memo: JSON.stringify({ done: ['ada@example.com'], refused: [] }),
+  });
+});
+
+test('a closed channel sends no more', async () => {
+  const { channel, send } = await setup();
+  expect(await send(message())).toMatchObject({ outcome: 'delivered' });
+  await channel.close();
+  expect(await send(message())).toMatchObject({ outcome: 'failed', kind: 'config' });
 });
 
 test('a kept connection that the server has closed meanwhile is replaced, and the mail sent once', async () => {
