@@ -1,18 +1,12 @@
-/** They turn the text around them: embeddings, overrides and isolates (Unicode UAX #9 §2). */
-const turning = /[\u202a-\u202e\u2066-\u2069]/g;
-
+/** Controls but tabs and line breaks, and what turns the text around it: embeddings, overrides, isolates (UAX #9 §2). */
 // biome-ignore lint/suspicious/noControlCharactersInRegex: they are what is looked for
-const controls = /[\0-\x08\x0b\x0c\x0e-\x1f\x7f]/g;
+const unseen = /[\0-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]/g;
 
-/**
- * `text` as everybody sees it: characters that turn what stands around them are written as escapes, which mean the same
- * in JSON; control characters and halves of characters become U+FFFD.
- */
+/** `text` as everybody sees it: what cannot be seen is written as an escape, such as `\u202e`, which in JSON means the same. */
 export function visibleText(text: string): string {
   return Buffer.from(text)
-    .toString()
-    .replace(turning, (character) => `\\u${character.charCodeAt(0).toString(16)}`)
-    .replace(controls, '\ufffd');
+    .toString() // half a character becomes U+FFFD
+    .replace(unseen, (character) => `\\u${character.charCodeAt(0).toString(16).padStart(4, '0')}`);
 }
 
 /** The same on one line: breaks, controls and runs of spaces are one space. */
