@@ -5,6 +5,7 @@ import {
   type Duration,
   type EventCatalog,
   toMs,
+  type Webhook,
 } from '@posthorn/core';
 import { memoryStorage } from '@posthorn/storage-memory';
 import { type VirtualClock, virtualClock } from './clock.js';
@@ -22,8 +23,8 @@ export interface TestDispatcherOptions<Catalog extends EventCatalog | undefined>
 export interface TestDispatcher<Catalog extends EventCatalog | undefined> extends Dispatcher<never, Catalog> {
   readonly clock: VirtualClock;
   /**
-   * Lives through `duration`: everything that falls due in it is delivered at its own instant, retries of retries
-   * included. Then the clock stands at its end.
+   * Lives through `duration`: everything that falls due in it is delivered at its own instant, retries of retries and
+   * digests included. Then the clock stands at its end.
    */
   advance(duration: Duration): Promise<void>;
 }
@@ -44,6 +45,15 @@ export function testDispatcher<const Catalog extends EventCatalog | undefined = 
   });
   const dueTimes = new Set<number>();
   dispatcher.on('delivery:failed', ({ retryInMs }) => void dueTimes.add(now() + retryInMs));
+  /** How long the digests of any webhook gather. */
+  const windows = new Set<number>();
+  const addWindows = ({ channels }: Webhook): void => {
+    for (const { digest } of channels) if (digest) windows.add(Number(digest.window));
+  };
+  dispatcher.on('webhook:created', addWindows).on('webhook:updated', addWindows);
+  dispatcher.on('event:dispatched', () => {
+    for (const window of windows) dueTimes.add(now() + window);
+  });
 
   async function advance(duration: Duration): Promise<void> {
     const end = now() + toMs(duration, 'duration');

@@ -1,0 +1,114 @@
+import { createDispatcher, type Lifecycle } from '@posthorn/core';
+import { memoryStorage } from '@posthorn/storage-memory';
+import { recordingChannel, testDispatcher } from '@posthorn/testing';
+import { describe, expect, test } from 'vitest';
+
+/** A webhook that wants what happens within ten minutes as one message. */
+async function everyTenMinutes(maxEvents = 100) {
+  const email = recordingChannel('email');
+  const posthorn = testDispatcher({ channels: [email], retry: { schedule: ['1m', '1h'], jitter: 0 } });
+  const webhook = await posthorn.webhooks.create({
+    name: 'summary',
+    eventTypes: ['*'],
+    channels: [{ channel: 'email', configs: {}, digest: { window: '10m', maxEvents } }],
+  });
+  const payloads = () => email.deliveries.map(({ message }) => message.digest?.map(({ payload }) => payload));
+  return { posthorn, email, webhook, payloads };
+}
+
+describe('a channel that wants digests', () => {
+  test('gets the events of a window as one message, at its end', async () => {
+    const { posthorn, email, payloads } = await everyTenMinutes();
+    await posthorn.dispatch('order.created', 1);
+    await posthorn.advance('6m');
+    await posthorn.dispatch('order.created', 2);
+    await posthorn.advance('3m');
+    expect(email.attempts).toHaveLength(0);
+    await posthorn.advance('1m');
+    expect(payloads()).toEqual([[1, 2]]);
+    const { message } = email.deliveries[0]!;
+    expect([message.event.id, message.payload]).toEqual([message.digest![0]!.event.id, 1]);
+    await posthorn.dispatch('order.created', 3);
+    await posthorn.advance('10m');
+    expect(payloads()).toEqual([[1, 2], [3]]);
+  });
+
+  test('gets them sooner where there are enough', async () => {
+    const { posthorn, payloads } = await everyTenMinutes(2);
+    for (const payload of [1, 2, 3]) await posthorn.dispatch('order.created', payload);
+    await posthorn.advance(0);
+    expect(payloads()).toEqual([[1, 2]]);
+    await posthorn.advance('10m');
+    expect(payloads()).toEqual([[1, 2], [3]]);
+  });
+
+  test('gets the same ones again where it has failed', async () => {
+    const { posthorn, email, payloads } = await everyTenMinutes();
+    email.failNext(1);
+    await posthorn.dispatch('order.created', 1);
+    await posthorn.advance('10m');
+    await posthorn.dispatch('order.created', 2);
+    await posthorn.advance('1m');
+    expect(payloads()).toEqual([[1]]);
+    expect(email.attempts.map(({ message }) => message.deliveryId)).toEqual(
+      Array(2).fill(email.attempts[0]!.message.deliveryId),
+    );
+  });
+
+  test('is told of delivery by delivery', async () => {
+    const { posthorn } = await everyTenMinutes();
+    const told: Parameters<Lifecycle['delivery:delivered']>[0][] = [];
+    posthorn.on('delivery:delivered', (facts) => void told.push(facts));
+    await posthorn.dispatch('order.created', 1);
+    await posthorn.dispatch('order.shipped', 2);
+    await posthorn.advance('10m');
+    const { items } = await posthorn.deliveries.list();
+    expect(told.map(({ eventType }) => eventType)).toEqual(['order.created', 'order.shipped']);
+    expect(new Set(told.map(({ deliveryId }) => deliveryId))).toEqual(new Set(items.map(({ id }) => id)));
+    for (const { id } of items) expect(await posthorn.deliveries.attempts(id)).toHaveLength(1);
+  });
+
+  test('keeps what it reads: a webhook can be saved as it was read', async () => {
+    const { posthorn, webhook } = await everyTenMinutes();
+    const [binding] = webhook.channels;
+    expect(binding!.digest).toEqual({ window: 600_000, maxEvents: 100 });
+    const saved = await posthorn.webhooks.update(webhook.id, { channels: [...webhook.channels] });
+    expect(saved).toEqual(webhook);
+  });
+});
+
+describe('a webhook with a digest is refused', () => {
+  const email = recordingChannel('email');
+  const create = (digest: unknown, channel = email, storage = memoryStorage()) =>
+    createDispatcher({ storage, channels: [channel] }).webhooks.create({
+      name: 'w',
+      eventTypes: ['*'],
+      channels: [{ channel: 'email', configs: {}, digest: digest as { window: '10m' } }],
+    });
+
+  test.each([
+    { window: '0s' },
+    { window: '8d' },
+    { window: 'soon' },
+    { window: null },
+    { window: '10m', maxEvents: 1 },
+    { window: '10m', maxEvents: 1_001 },
+    { window: '10m', size: 3 },
+    {},
+  ])('whose limits are wrong: %j', async (digest) => {
+    await expect(create(digest)).rejects.toMatchObject({
+      code: 'invalid_webhook',
+      issues: [{ path: expect.arrayContaining(['digest']) }],
+    });
+  });
+
+  test('for a channel that does not write digests', async () => {
+    const { takesDigests, ...single } = email;
+    await expect(create({ window: '10m' }, single as typeof email)).rejects.toThrow(/does not write digests/);
+  });
+
+  test('on a storage that does not gather them', async () => {
+    const { gathersDigests, ...storage } = memoryStorage();
+    await expect(create({ window: '10m' }, email, storage)).rejects.toThrow(/does not gather digests/);
+  });
+});
