@@ -1,5 +1,6 @@
 import {
   type Attempt,
+  type ChannelBinding,
   type Claim,
   type ClaimOptions,
   type Delivery,
@@ -25,6 +26,8 @@ interface Row extends Omit<Delivery, 'attempts'> {
   readonly lease: { readonly token: string; readonly endsAt: number } | null;
   /** Those behind it with its ordering key need not wait for it. */
   readonly yields: boolean;
+  /** What the last attempt left for the next. */
+  readonly memo: string | undefined;
 }
 
 const day = 86_400_000;
@@ -36,7 +39,7 @@ const isFinal = ({ status }: Row): boolean => status !== 'pending' && status !==
  */
 export function mapStorage(now: () => number = Date.now): Storage {
   const webhooks = new Map<string, WebhookRecord>();
-  const events = new Map<string, { event: Event; publishedAt: number }>();
+  const events = new Map<string, { event: Event; publishedAt: number; published: Published }>();
   const rows = new Map<string, Row>();
   const keys = new Map<string, { fingerprint: string | undefined; published: Published; at: number }>();
   /** When each id came, also of what is gone since: a page goes on where the last one ended. */
@@ -61,8 +64,8 @@ export function mapStorage(now: () => number = Date.now): Storage {
   };
 
   function earlier(event: NewEvent): Published | undefined {
-    const deliveries = [...rows.values()].filter(({ eventId }) => eventId === event.id).length;
-    if (events.has(event.id)) return { eventId: event.id, deliveries };
+    const stored = events.get(event.id);
+    if (stored) return stored.published;
     const known =
       event.idempotencyKey === undefined ? undefined : keys.get(`${event.tenantId}\n${event.idempotencyKey}`);
     if (!known || known.at + day < now()) return undefined;
@@ -76,41 +79,49 @@ export function mapStorage(now: () => number = Date.now): Storage {
   }
 
   function store({ keys: patterns, idempotencyKey, fingerprint, ...event }: NewEvent): Published {
-    let deliveries = 0;
-    events.set(event.id, { event: structuredClone(event), publishedAt: now() });
+    const matched = [...webhooks.values()].filter(
+      ({ tenantId, isActive, eventTypes }) =>
+        tenantId === event.tenantId && isActive && eventTypes.some((pattern) => patterns.includes(pattern)),
+    );
+    // The others wait for one of these to fail.
+    const bindings = matched.flatMap(({ id, channels }) =>
+      channels.filter(({ onlyAfter }) => !onlyAfter).map((binding) => ({ webhookId: id, binding })),
+    );
+    const published = { eventId: event.id, deliveries: bindings.length };
+    events.set(event.id, { event: structuredClone(event), publishedAt: now(), published });
     order.set(event.id, order.size);
-    for (const webhook of webhooks.values()) {
-      const isWanted = webhook.eventTypes.some((pattern) => patterns.includes(pattern));
-      if (webhook.tenantId !== event.tenantId || !webhook.isActive || !isWanted) continue;
-      for (const binding of webhook.channels) {
-        const id = deliveryId(event.id, binding.id);
-        deliveries++;
-        order.set(id, order.size);
-        write({
-          id,
-          tenantId: event.tenantId,
-          eventId: event.id,
-          eventType: event.type,
-          webhookId: webhook.id,
-          bindingId: binding.id,
-          channel: binding.channel,
-          status: 'pending',
-          begun: 0,
-          attemptsBefore: 0,
-          dueAt: new Date(now()),
-          createdAt: new Date(now()),
-          finishedAt: null,
-          event: events.get(event.id)!.event,
-          attempts: [],
-          lease: null,
-          yields: false,
-        });
-      }
-    }
-    const published = { eventId: event.id, deliveries };
+    for (const { webhookId, binding } of bindings) begin(event.id, webhookId, binding);
     if (idempotencyKey)
       keys.set(`${event.tenantId}\n${idempotencyKey}`, { fingerprint, published, at: now() });
     return published;
+  }
+
+  /** Adds a delivery of the event, if there is none yet. */
+  function begin(eventId: string, webhookId: string, binding: ChannelBinding): void {
+    const { event } = events.get(eventId)!;
+    const id = deliveryId(eventId, binding.id);
+    if (rows.has(id)) return;
+    order.set(id, order.size);
+    write({
+      id,
+      tenantId: event.tenantId,
+      eventId,
+      eventType: event.type,
+      webhookId,
+      bindingId: binding.id,
+      channel: binding.channel,
+      status: 'pending',
+      begun: 0,
+      attemptsBefore: 0,
+      dueAt: new Date(now()),
+      createdAt: new Date(now()),
+      finishedAt: null,
+      event,
+      attempts: [],
+      lease: null,
+      yields: false,
+      memo: undefined,
+    });
   }
 
   const dueAt = ({ status, dueAt, lease }: Row): number =>
@@ -157,7 +168,7 @@ export function mapStorage(now: () => number = Date.now): Storage {
 
   function leased(row: Row, leaseMs: number): Claim {
     const lease = { token: String(++tokens), endsAt: now() + leaseMs };
-    const { begun, attemptsBefore, event, webhookId, bindingId } = write({
+    const { begun, attemptsBefore, event, webhookId, bindingId, memo } = write({
       ...row,
       status: 'sending',
       dueAt: null,
@@ -171,17 +182,26 @@ export function mapStorage(now: () => number = Date.now): Storage {
       attempt: begun,
       attemptsBefore,
       event: structuredClone(event),
-      webhook: { id, tenantId, name, secrets },
+      webhook: { id, tenantId, name, secrets, channels },
       binding: channels.find((binding) => binding.id === bindingId),
+      ...(memo !== undefined && { memo }),
     };
   }
 
-  function settle({ claim: { deliveryId: id, token }, next, attempt }: Settlement): boolean {
+  function settle({
+    claim: { deliveryId: id, token },
+    next,
+    attempt,
+    begin: others = [],
+  }: Settlement): boolean {
     const row = rows.get(id);
     if (row?.lease?.token !== token) return false;
+    for (const binding of webhooks.get(row.webhookId)?.channels ?? []) {
+      if (others.includes(binding.id)) begin(row.eventId, row.webhookId, binding);
+    }
     const attempts = attempt ? [...row.attempts, structuredClone(attempt)] : row.attempts;
     const yields = row.yields || (next.status === 'pending' && next.yields === true);
-    if (next.status === 'pending') pending(row, now() + next.delayMs, { attempts, yields });
+    if (next.status === 'pending') pending(row, now() + next.delayMs, { attempts, yields, memo: next.memo });
     else if (next.status === 'released') pending(row, now(), { attempts, begun: row.begun - 1 });
     else finish(row, next.status, attempts);
     return true;
@@ -195,7 +215,7 @@ export function mapStorage(now: () => number = Date.now): Storage {
     )
       return false;
     if (status === 'cancelled') finish(row, 'cancelled');
-    else pending(row, now(), { attemptsBefore: row.begun, yields: true });
+    else pending(row, now(), { attemptsBefore: row.begun, yields: true, memo: undefined });
     return true;
   }
 
@@ -311,6 +331,6 @@ export function mapStorage(now: () => number = Date.now): Storage {
   };
 }
 
-function shown({ event, attempts, begun, lease, yields, ...row }: Row): Delivery {
+function shown({ event, attempts, begun, lease, yields, memo, ...row }: Row): Delivery {
   return { ...row, attempts: begun };
 }

@@ -19,9 +19,8 @@ export const keyChange: Scenario = {
     const engineWith = (...keys: EncryptionKey[]) => {
       const channel = { ...recordingChannel(), secretPaths: [['token']] };
       const engine = createDispatcher({ storage, channels: [channel], encryption: { keys } });
-      for (const outcome of ['delivery:delivered', 'delivery:failed'] as const) {
-        engine.on(outcome, ({ attempt }) => attempts.push(attempt!));
-      }
+      const note = ({ attempt }: { readonly attempt: Attempt | null }) => void attempts.push(attempt!);
+      engine.on('delivery:delivered', note).on('delivery:failed', note);
       channel.answerWith(({ configs, event }) => {
         const { token } = configs as { token: string };
         if (token !== `token of ${event.type}`) wrong++;
