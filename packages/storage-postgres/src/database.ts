@@ -21,11 +21,11 @@ export interface Statement {
 }
 
 /**
- * True of rows `row` that have a number `n`, and says nothing about them but to the planner, which takes it for few rows.
- * It then finds what belongs to each by the index, where by its own estimate of a hundred it would read all of a table
- * that was small when it planned. It also keeps it from compiling what takes a millisecond to run.
+ * True of the number that each given row has, and there for the planner only, which by it expects a row or so where it
+ * would have expected a hundred. So it finds what belongs to each by the index and not by reading all of a table that
+ * was small when it planned, and does not compile a statement that runs for a millisecond.
  */
-export const few = (row: string): string => `${row}.n between 0 and 1000000`;
+export const few = (number: string): string => `${number} between 0 and 1000000`;
 
 const maxConflicts = 20;
 const maxLost = 2;

@@ -1,5 +1,6 @@
 import { randomInt } from 'node:crypto';
 import type { Claim } from '@posthorn/core';
+import { type Database, few } from './database.js';
 
 /*
  * A lease is a number that no other call has; all that one call claims shares it. A token is the lease and the delivery
@@ -16,4 +17,18 @@ export function leaseOf({ token, deliveryId }: Pick<Claim, 'token' | 'deliveryId
   if (end < 1 || end > 15 || token[end] !== '.' || !token.endsWith(deliveryId)) return undefined;
   const lease = Number(token.slice(0, end));
   return Number.isSafeInteger(lease) ? lease : undefined;
+}
+
+/** Gives back what was leased and cannot be sent, as if it had never been; never rejects: a lease ends by itself. */
+export type Release = (lease: number, events: readonly { readonly id: string }[]) => Promise<void>;
+
+export function releaser(db: Database): Release {
+  const statement = db.statement(`
+    update $.queue q set lease = null, is_ready = true, due_at = $now, attempts = attempts - 1
+    from json_to_recordset($1::json) as g(n integer, event text)
+    where ${few('g.n')} and q.event_id = g.event and q.lease = $2::bigint`);
+  return async (lease, events) => {
+    const given = events.map(({ id }, n) => ({ n, event: id }));
+    await db.run(statement, [JSON.stringify(given), lease]).catch(() => {});
+  };
 }

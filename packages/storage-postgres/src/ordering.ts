@@ -13,11 +13,17 @@ export interface Chain {
   readonly orderingKey: string;
 }
 
-/** Of a row `q` with an ordering key: nothing of its chain is in flight, and what is earlier yields. */
-export const mayGo = `(q.ordering_key is null or (
-  select true from $.queue o
-  where o.binding_id = q.binding_id and o.ordering_key = q.ordering_key and o.event_id <> q.event_id
-    and (o.lease is not null or (not o.yields and o.position < q.position)) limit 1) is null)`;
+/** Of a row `q`: before it in its chain is one that does not yield. */
+const isBehind = (q: string): string => `(
+    select true from $.queue o
+    where o.binding_id = ${q}.binding_id and o.ordering_key = ${q}.ordering_key and not o.yields
+      and o.position < ${q}.position order by o.position limit 1) is not null`;
+
+/** Of a row `q`: it has no ordering key, or nothing of its chain is in flight, and what is earlier yields. */
+export const mayGo = `(q.ordering_key is null or (coalesce((
+    select o.event_id from $.queue o
+    where o.binding_id = q.binding_id and o.ordering_key = q.ordering_key and o.lease is not null
+  ), q.event_id) = q.event_id and not ${isBehind('q')}))`;
 
 /** Each chain once, in an order that all callers share: two of them never wait for each other. */
 export function chainsOf(chains: readonly Chain[]): Chain[] {
@@ -38,10 +44,10 @@ export async function advanceChains(db: Database, chains: readonly Chain[]): Pro
         select n.event_id, n.binding_id
         from json_to_recordset($1::json) as c(n integer, binding text, ordering text)
         cross join lateral (
-          select q.event_id, q.binding_id, q.is_held from $.queue q
-          where q.binding_id = c.binding and q.ordering_key = c.ordering and (q.is_held or not q.yields)
+          select q.* from $.queue q
+          where q.binding_id = c.binding and q.ordering_key = c.ordering and q.is_held
           order by q.position limit 1
-        ) n where n.is_held and ${few('c')}
+        ) n where ${few('c.n')} and not ${isBehind('n')}
       )
       update $.queue q set is_held = false, is_ready = true, due_at = $now
       from next where q.event_id = next.event_id and q.binding_id = next.binding_id and q.is_held`);

@@ -7,9 +7,9 @@ import {
   PosthornError,
   type Published,
 } from '@posthorn/core';
-import type { Database, Statement } from './database.js';
+import { type Database, few, type Statement } from './database.js';
 import type { Lane } from './lanes.js';
-import { newLease, tokenOf } from './leases.js';
+import { newLease, type Release, releaser, tokenOf } from './leases.js';
 import { advanceChains, type Chain, chainsOf } from './ordering.js';
 import type { Transaction } from './queryable.js';
 import { encoded, keyOf, type Shape, type StoreAnswer, storeText } from './store.js';
@@ -46,6 +46,7 @@ export class Publisher {
   readonly #earlier: Statement;
   readonly #leased: Statement;
   readonly #savepoint: readonly Statement[];
+  readonly #release: Release;
 
   /** `onWaiting` is called with the lanes of what is stored and not leased. */
   constructor(db: Database, webhooks: WebhookCache, onWaiting: (lanes: Iterable<Lane>) => void) {
@@ -54,16 +55,22 @@ export class Publisher {
     this.#onWaiting = onWaiting;
     this.#remembered = db.statement(`
       select k.tenant_id as tenant, k.key, k.fingerprint, k.event_id as event, k.deliveries
-      from json_to_recordset($1::json) as g(tenant text, key text)
-      join $.idempotency_keys k on k.tenant_id = g.tenant and k.key = g.key
-      where k.remembered_at >= $now - interval '24 hours'`);
+      from json_to_recordset($1::json) as g(n integer, tenant text, key text)
+      cross join lateral (
+        select * from $.idempotency_keys where tenant_id = g.tenant and key = g.key offset 0
+      ) k
+      where ${few('g.n')} and k.remembered_at >= $now - interval '24 hours'`);
     this.#earlier = db.statement(`
-      select id, deliveries from $.events where id = any (select json_array_elements_text($1::json))`);
+      select e.id, e.deliveries from json_to_recordset($1::json) as g(n integer, id text)
+      cross join lateral (select id, deliveries from $.events where id = g.id offset 0) e
+      where ${few('g.n')}`);
     this.#leased = db.statement(`
       select q.event_id, q.binding_id, q.webhook_id, ${stampOf('w')} as stamp
-      from json_array_elements_text($1::json) as e(id)
-      cross join lateral (select * from $.queue where event_id = e.id and lease = $2::bigint offset 0) q
-      join $.webhooks w on w.id = q.webhook_id`);
+      from json_to_recordset($1::json) as g(n integer, id text)
+      cross join lateral (select * from $.queue where event_id = g.id and lease = $2::bigint offset 0) q
+      join $.webhooks w on w.id = q.webhook_id
+      where ${few('g.n')}`);
+    this.#release = releaser(db);
     this.#savepoint = [
       'savepoint posthorn',
       'release savepoint posthorn',
@@ -100,7 +107,7 @@ export class Publisher {
   ): Promise<{ fresh: readonly NewEvent[]; isKeyed: boolean }> {
     const keyed = events.filter(({ idempotencyKey }) => idempotencyKey !== undefined);
     if (keyed.length === 0) return { fresh: events, isKeyed: false };
-    const keys = keyed.map(({ tenantId, idempotencyKey }) => ({ tenant: tenantId, key: idempotencyKey }));
+    const keys = keyed.map(({ tenantId, idempotencyKey: key }, n) => ({ n, tenant: tenantId, key }));
     const rows = await this.#db.run(this.#remembered, [JSON.stringify(keys)], tx);
     const known = new Map<string, Remembered>(
       rows.map((row) => [
@@ -160,7 +167,12 @@ export class Publisher {
       const flying = [...inFlight].map(([webhook, count]) => ({ webhook, count }));
       values.push(lease, leaseMs, limit, webhookLimit, JSON.stringify(flying));
     }
-    const statement = this.#statement({ hasClaims: claimFor !== undefined, isKeyed, isOrdered });
+    const statement = this.#statement({
+      hasClaims: claimFor !== undefined,
+      isKeyed,
+      isOrdered,
+      isInTransaction: tx !== undefined,
+    });
     const [row] = await this.#db.run(statement, values, tx);
     const answer: StoreAnswer = JSON.parse(row!.answer);
 
@@ -171,18 +183,27 @@ export class Publisher {
     }
     const earlier = (answer.earlier ?? []).map((n) => events[n]!);
     if (earlier.length > 0) await this.#readEarlier(earlier, results, tx);
-    if (isOrdered && !tx) await advanceChains(this.#db, chainsOfAnswer(answer, events));
-    if (!tx && answer.waiting) this.#onWaiting(lanesOf(answer, sorts));
+    if (tx) return [];
+    // What is stored is published, whatever fails from here on: what is held has its alarm, and goes a little later.
+    if (isOrdered) await advanceChains(this.#db, chainsOfAnswer(answer, events)).catch(() => {});
+    const lanes = lanesOf(answer, sorts);
+    if (answer.placed > answer.leased) this.#onWaiting(lanes);
     if (!claimFor) return [];
-    const leased = leasedOf(events, rows, answer);
-    // Stored by a first try of this very call, whose answer was lost: what it leased is still the caller's.
-    if (earlier.length > 0) leased.push(...(await this.#leasedBefore(earlier, lease)));
-    return this.#claimsOf(leased, lease);
+    try {
+      const leased = leasedOf(events, rows, answer);
+      // Stored by a first try of this very call, whose answer was lost: what it leased is still the caller's.
+      if (earlier.length > 0) leased.push(...(await this.#leasedBefore(earlier, lease)));
+      return await this.#claimsOf(leased, lease);
+    } catch {
+      await this.#release(lease, events);
+      this.#onWaiting(lanes);
+      return [];
+    }
   }
 
   async #leasedBefore(events: readonly NewEvent[], lease: number): Promise<Leased[]> {
     const byId = new Map(events.map((event) => [event.id, event]));
-    const rows = await this.#db.run(this.#leased, [JSON.stringify([...byId.keys()]), lease]);
+    const rows = await this.#db.run(this.#leased, [idsText(events), lease]);
     return rows.map((row) => ({
       event: byId.get(row.event_id)!,
       target: { id: row.webhook_id, stamp: row.stamp, bindingId: row.binding_id },
@@ -211,7 +232,7 @@ export class Publisher {
     results: Map<NewEvent, Published>,
     tx: Transaction | undefined,
   ): Promise<void> {
-    const rows = await this.#db.run(this.#earlier, [JSON.stringify(events.map(({ id }) => id))], tx);
+    const rows = await this.#db.run(this.#earlier, [idsText(events)], tx);
     const deliveries = new Map(rows.map((row) => [row.id, Number(row.deliveries)]));
     for (const event of events) {
       results.set(event, { eventId: event.id, deliveries: deliveries.get(event.id) ?? 0 });
@@ -228,6 +249,9 @@ export class Publisher {
   }
 }
 
+const idsText = (events: readonly NewEvent[]): string =>
+  JSON.stringify(events.map(({ id }, n) => ({ n, id })));
+
 /** A delivery that is stored, and the caller's. */
 interface Leased {
   readonly event: NewEvent;
@@ -239,8 +263,9 @@ interface Leased {
 function leasedOf(
   events: readonly NewEvent[],
   rows: readonly { readonly sort: number }[],
-  { earlier, targets, waiting }: StoreAnswer,
+  { earlier, targets, leased: count, waiting }: StoreAnswer,
 ): Leased[] {
+  if (count === 0) return [];
   const targetsOf = new Map<number, { readonly t: number; readonly target: Leased['target'] }[]>();
   for (const [t, [sort, id, stamp, bindingId]] of targets.entries()) {
     const target = { t, target: { id, stamp, bindingId } };

@@ -17,7 +17,7 @@ const given = `json_to_recordset($1::json) as g(
  * then goes on with the row as it is. Each statement goes through its rows once, in the order of their keys, so that no
  * two wait for each other.
  */
-const isHeld = `${few('g')} and q.event_id = g.event and q.binding_id = g.binding and q.lease = g.lease`;
+const isHeld = `${few('g.n')} and q.event_id = g.event and q.binding_id = g.binding and q.lease = g.lease`;
 
 export class Settler {
   readonly #db: Database;

@@ -1,4 +1,5 @@
 import type { NewEvent } from '@posthorn/core';
+import { few } from './database.js';
 import { stampOf } from './webhook-cache.js';
 
 /*
@@ -10,6 +11,8 @@ export interface Shape {
   readonly hasClaims: boolean;
   readonly isKeyed: boolean;
   readonly isOrdered: boolean;
+  /** Whether it is part of the caller's transaction, and seen at a time that nobody knows. */
+  readonly isInTransaction: boolean;
 }
 
 export interface StoreAnswer {
@@ -17,7 +20,10 @@ export interface StoreAnswer {
   readonly earlier: readonly number[] | null;
   /** Sort of event, webhook, its stamp, binding. */
   readonly targets: readonly (readonly [number, string, string, string])[];
-  /** Event and target of each delivery that is not leased; null where all are. */
+  /** How many deliveries there are, and how many of them are leased. */
+  readonly placed: number;
+  readonly leased: number;
+  /** Event and target of each that waits, where some wait and some are leased; else null. */
   readonly waiting: readonly (readonly [number, number])[] | null;
 }
 
@@ -25,7 +31,9 @@ export interface StoreAnswer {
  * One statement: matches, stores events and deliveries, leases what the caller has room for. `$1` holds the events,
  * `$2` each pair of tenant and type once with the patterns that cover it, `$3` all payloads in one piece.
  */
-export function storeText({ hasClaims, isKeyed, isOrdered }: Shape): string {
+export function storeText({ hasClaims, isKeyed, isOrdered, isInTransaction }: Shape): string {
+  // Nobody lets it in when the caller's transaction commits: so the next look does, whenever that is.
+  const heldFor = `interval '${isInTransaction ? 0 : 5} seconds'`;
   return `
     with given as materialized (
       select * from json_to_recordset($1::json) as g(
@@ -37,7 +45,7 @@ export function storeText({ hasClaims, isKeyed, isOrdered }: Shape): string {
       select distinct s.sort, s.tenant, m.webhook_id
       from sorts s cross join lateral (
         select u.webhook_id from $.subscriptions u where u.tenant_id = s.tenant and u.pattern = any (s.keys) offset 0
-      ) m
+      ) m where ${few('s.sort')}
     ), targets as materialized (
       select row_number() over () - 1 as t, m.sort, m.tenant, m.webhook_id, w.stamp, b.binding_id, b.channel
       from matched m cross join lateral (
@@ -76,7 +84,7 @@ export function storeText({ hasClaims, isKeyed, isOrdered }: Shape): string {
       select w.webhook_id, case when (
           -- Where others have waited for long, nobody overtakes them.
           select true from $.queue q where q.is_ready and q.tenant_id = w.tenant and q.webhook_id = w.webhook_id
-            and q.due_at < $now - interval '1 second' limit 1
+            and q.due_at < $now - interval '1 second' order by q.due_at limit 1
         ) then 0 else $7::integer - coalesce(f.count, 0) end as room
       from (select distinct tenant, webhook_id from targets) w
       left join json_to_recordset($8::json) as f(webhook text, count integer) on f.webhook = w.webhook_id
@@ -95,7 +103,8 @@ export function storeText({ hasClaims, isKeyed, isOrdered }: Shape): string {
             ? `f.ordering is not null and (
           row_number() over (partition by t.binding_id, f.ordering order by f.n) > 1 or coalesce((
             select true from $.queue q
-            where q.binding_id = t.binding_id and q.ordering_key = f.ordering and not q.yields limit 1), false))`
+            where q.binding_id = t.binding_id and q.ordering_key = f.ordering and not q.yields
+            order by q.position limit 1), false))`
             : 'false'
         } as is_held
       from fresh f join targets t using (sort)${hasClaims ? ' join rooms r using (webhook_id)' : ''}
@@ -104,24 +113,28 @@ export function storeText({ hasClaims, isKeyed, isOrdered }: Shape): string {
         attempts, attempts_before, is_ready, is_held, yields, ordering_key)
       select p.id, p.binding_id, p.tenant, p.webhook_id, p.channel,
         case ${hasClaims ? `when p.is_leased then $now + $5::float8 * interval '1 millisecond'` : ''}
-          when p.is_held then $now + interval '5 seconds' else $now end,
+          when p.is_held then $now + ${heldFor} else $now end,
         ${hasClaims ? 'case when p.is_leased then $4::bigint end' : 'null'},
         ${isOrdered ? `case when p.ordering is not null then nextval('$.queue_position') end` : 'null'},
         case when p.is_leased then 1 else 0 end, 0, not (p.is_leased or p.is_held), p.is_held, false, p.ordering
       from placed p${isOrdered ? ' order by p.n, p.t' : ''}
     )
     select json_build_object(
-      'earlier', (select json_agg(n) from (select n from given except select n from fresh) e),
+      'earlier', case when (select count(*) from fresh) < (select count(*) from given)
+        then (select json_agg(n) from given where n <> all (array(select n from fresh))) end,
       'targets', (select coalesce(json_agg(json_build_array(sort, webhook_id, stamp, binding_id) order by t), '[]')
         from targets),
-      'waiting', (select json_agg(json_build_array(n, t)) from placed where not is_leased)
+      'placed', p.placed, 'leased', p.leased,
+      'waiting', case when p.leased between 1 and p.placed - 1
+        then (select json_agg(json_build_array(n, t)) from placed where not is_leased) end
     )::text as answer${
       isKeyed
         ? `,
       case when (select count(*) from keyed) < (select count(*) from fresh where key is not null)
         then $.refuse() end`
         : ''
-    }`;
+    }
+    from (select count(*) as placed, count(*) filter (where is_leased) as leased from placed) p`;
 }
 
 /** The events as `$1` to `$3`: payloads are text by the kilobyte, and cost least as one piece of bytes. */
