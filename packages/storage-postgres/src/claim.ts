@@ -1,20 +1,17 @@
 import { type Claim, type ClaimOptions, deliveryId } from '@posthorn/core';
-import { type Database, few, type Statement } from './database.js';
-import { eventColumns, eventOf } from './event-rows.js';
+import { lookText, maxAlarms, maxShare, takeText } from './claim-texts.js';
+import type { Database, Statement } from './database.js';
+import { eventOf } from './event-rows.js';
 import { type Lane, Lanes, type Share } from './lanes.js';
-import { newLease, tokenOf } from './leases.js';
-import { mayGo } from './ordering.js';
+import { newLease, type Release, releaser, tokenOf } from './leases.js';
 import { cancelWaiting } from './orphans.js';
 import type { Answer } from './queryable.js';
-import { stampOf, type WebhookCache, type WebhookVersion } from './webhook-cache.js';
+import type { WebhookCache, WebhookVersion } from './webhook-cache.js';
 
 /** A look round is worth so long; after that another may find lanes that are not known. */
 const lookEveryMs = 100;
-/** At most so many lanes a look, and as many alarms. */
-const maxLanes = 5_000;
-const maxAlarms = 1_000;
-/** At most so many of one lane a claim. */
-const maxShare = 1_000;
+/** Before every lane: its tenant, its webhook. */
+const first: readonly [string, string] = ['', ''];
 /** Beyond it a statement is slow: it steps over what is deleted and cannot be cleaned up, as under an old snapshot. */
 const slowMs = 25;
 /** A slow complete look may take one part in so many of the time; between those only what came due lately is looked at. */
@@ -36,10 +33,11 @@ export class Claimer {
   readonly #takeSlowly: Statement;
   readonly #drop: Statement;
   readonly #cancelWaiting: (webhookId: string) => Promise<void>;
+  readonly #release: Release;
   #lookedAt = Number.NEGATIVE_INFINITY;
   #lookedWith = 0;
-  /** The lane that the last look ended at, for there were more: the next one goes on behind it. */
-  #walkedTo: readonly [tenantId: string, webhookId: string] = ['', ''];
+  /** The lane that the last complete look ended at, where there were more: the next one goes on behind it. */
+  #walkedTo = first;
   /** How long the last complete look took, when it was, and when that was by the storage's clock. */
   #completeMs = 0;
   #completeAt = Number.NEGATIVE_INFINITY;
@@ -52,41 +50,8 @@ export class Claimer {
     this.#db = db;
     this.#webhooks = webhooks;
     this.#cancelWaiting = cancelWaiting(db);
-    this.#look = db.statement(`
-      with recursive due as materialized (
-        select q.event_id, q.binding_id, ${mayGo} as may_go from $.queue q
-        where not q.is_ready and q.due_at <= $now and q.due_at >= to_timestamp($1::float8 / 1000)
-        order by q.due_at limit ${maxAlarms} for update skip locked
-      ), woken as (
-        update $.queue q set is_ready = true, is_held = false
-        from due d where d.may_go and ${isOfRow('d')}
-        returning q.tenant_id, q.webhook_id
-      ), held as (
-        -- Asked again later, and later each time.
-        update $.queue q set is_held = true, due_at = $now + least(interval '10 minutes', greatest(interval '5 seconds',
-          $now - (select e.published_at from $.events e where e.id = q.event_id)))
-        from due d where not d.may_go and ${isOfRow('d')}
-      ), ready (tenant_id, webhook_id, n) as (
-        (select q.tenant_id, q.webhook_id, 1 from $.queue q
-          where q.is_ready and (q.tenant_id, q.webhook_id) > ($2::text, $3::text)
-            and q.due_at >= to_timestamp($1::float8 / 1000)
-          order by q.tenant_id, q.webhook_id limit 1)
-        union all
-        select next.tenant_id, next.webhook_id, ready.n + 1 from ready cross join lateral (
-          select q.tenant_id, q.webhook_id from $.queue q
-          where q.is_ready and (q.tenant_id, q.webhook_id) > (ready.tenant_id, ready.webhook_id)
-            and q.due_at >= to_timestamp($1::float8 / 1000)
-          order by q.tenant_id, q.webhook_id limit 1
-        ) next where ready.n < ${maxLanes}
-      ), lanes as (
-        select tenant_id, webhook_id from ready union select tenant_id, webhook_id from woken
-      )
-      select (extract(epoch from $now) * 1000)::bigint::text as now, (select count(*)::integer from due) as alarms,
-        (select json_build_array(tenant_id, webhook_id)::text from ready where n = ${maxLanes}) as last,
-        (select coalesce(json_agg(json_build_array(l.tenant_id, l.webhook_id, w.is_active)), '[]')::text
-          from lanes l left join lateral (
-            select is_active from $.webhooks where id = l.webhook_id offset 0
-          ) w on true where w.is_active is not false) as lanes`);
+    this.#release = releaser(db);
+    this.#look = db.statement(lookText);
     // Were it tried again, what the first try leased would be nobody's until its lease is over.
     this.#take = db.statement(takeText(false), { isRepeatable: false });
     this.#takeSlowly = db.statement(takeText(true), { isRepeatable: false });
@@ -121,9 +86,9 @@ export class Claimer {
     const since = isComplete ? 0 : this.#seenUntil! - latelyMs;
     let alarms: number;
     do {
-      const [row] = await this.#db.run(this.#look, [since, ...this.#walkedTo]);
+      const [row] = await this.#db.run(this.#look, [since, ...(isComplete ? this.#walkedTo : first)]);
       alarms = Number(row!.alarms);
-      this.#walkedTo = JSON.parse(row!.last ?? '["",""]');
+      if (isComplete) this.#walkedTo = row!.last === null ? first : JSON.parse(row!.last);
       this.#seenUntil = Number(row!.now);
       for (const [tenantId, webhookId, isActive] of JSON.parse(row!.lanes)) {
         if (isActive) this.#lanes.add({ tenantId, webhookId });
@@ -161,7 +126,15 @@ export class Claimer {
       this.#taken.set(webhookId, dueAt - lateMs);
     }
     this.#forgetEmpty(shares, rows);
-    return this.#claimsOf(rows, lease);
+    try {
+      return await this.#claimsOf(rows, lease);
+    } catch (error) {
+      await this.#release(
+        lease,
+        rows.map(({ event_id: id }) => ({ id })),
+      );
+      throw error;
+    }
   }
 
   /** A lane that gave less than was asked for holds no more; what comes into it later is found by a look. */
@@ -200,44 +173,3 @@ export class Claimer {
     });
   }
 }
-
-/** That `q` is the row that `row` names; few are named, and it cannot be told from what they are called. */
-const isOfRow = (row: string): string =>
-  `${few(`length(${row}.event_id)`)} and q.event_id = ${row}.event_id and q.binding_id = ${row}.binding_id`;
-
-/** Leases so many of each lane; where taking is slow it also says up to which due time it has taken each. */
-const takeText = (isSlow: boolean): string => `
-  with lanes as materialized (
-    select * from json_to_recordset($1::json) as l(n integer, tenant text, webhook text, count integer, since float8)
-  ), picked as materialized (
-    select l.webhook, p.* from lanes l
-    cross join lateral (
-      select from $.webhooks where id = l.webhook and is_active offset 0
-    ) w
-    cross join lateral (
-      select * from (
-        -- The outer limit decides; this one lets the planner know that it is no large share of the table.
-        select q.event_id, q.binding_id, q.due_at, q.ordering_key, q.position from $.queue q
-        where q.is_ready and q.tenant_id = l.tenant and q.webhook_id = l.webhook
-          and q.due_at >= to_timestamp(l.since / 1000) and ${mayGo}
-        order by q.due_at limit ${maxShare} for update skip locked
-      ) r limit l.count
-    ) p
-    where ${few('l.n')}
-  ), claimed as (
-    update $.queue q set is_ready = false, lease = $2::bigint, attempts = attempts + 1,
-      due_at = $now + $3::float8 * interval '1 millisecond'
-    from picked p
-    where ${isOfRow('p')} and (p.ordering_key is null or p.position = (
-      select min(o.position) from picked o where o.binding_id = p.binding_id and o.ordering_key = p.ordering_key))
-    returning q.event_id, q.binding_id, q.webhook_id, q.attempts, q.attempts_before
-  )
-  select c.event_id, c.binding_id, c.webhook_id, c.attempts, c.attempts_before, w.stamp, ${eventColumns}${
-    isSlow
-      ? `, (select json_object_agg(t.webhook, t.ms)::text from (
-        select webhook, extract(epoch from max(due_at)) * 1000 as ms from picked group by webhook) t) as taken`
-      : ''
-  }
-  from claimed c
-  left join lateral (select * from $.events where id = c.event_id offset 0) e on true
-  left join lateral (select ${stampOf('w')} as stamp from $.webhooks w where w.id = c.webhook_id offset 0) w on true`;

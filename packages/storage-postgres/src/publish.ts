@@ -7,13 +7,24 @@ import {
   PosthornError,
   type Published,
 } from '@posthorn/core';
+import { batchOf, resultOf } from './batch.js';
 import { type Database, few, type Statement } from './database.js';
 import type { Lane } from './lanes.js';
 import { newLease, type Release, releaser, tokenOf } from './leases.js';
-import { advanceChains, type Chain, chainsOf } from './ordering.js';
+import { advanceChains } from './ordering.js';
 import type { Transaction } from './queryable.js';
-import { encoded, keyOf, type Shape, type StoreAnswer, storeText } from './store.js';
-import { stampOf, type WebhookCache, type WebhookVersion } from './webhook-cache.js';
+import { type WithoutRemembered, withoutRemembered } from './remembered.js';
+import {
+  chainsOfAnswer,
+  encoded,
+  type Leased,
+  lanesOf,
+  leasedOf,
+  type Shape,
+  type StoreAnswer,
+  storeText,
+} from './store.js';
+import { stampOf, type WebhookCache } from './webhook-cache.js';
 
 export interface PublishOptions {
   readonly tx?: Transaction;
@@ -22,27 +33,12 @@ export interface PublishOptions {
 
 type Result = { readonly published: readonly Published[]; readonly claims: readonly Claim[] };
 
-/** What an earlier call stored under an idempotency key. */
-interface Remembered {
-  readonly published: Published;
-  readonly fingerprint: string;
-}
-
-/** Events as they go to Postgres, and which of them are one. */
-interface Batch {
-  /** Those to be stored; each id once, each key once. */
-  readonly events: readonly NewEvent[];
-  /** Keys of events in this call: by them a later one finds its twin. */
-  readonly byKey: ReadonlyMap<string, NewEvent>;
-  readonly byId: ReadonlyMap<string, NewEvent>;
-}
-
 export class Publisher {
   readonly #db: Database;
   readonly #webhooks: WebhookCache;
   readonly #onWaiting: (lanes: Iterable<Lane>) => void;
   readonly #statements = new Map<string, Statement>();
-  readonly #remembered: Statement;
+  readonly #withoutRemembered: WithoutRemembered;
   readonly #earlier: Statement;
   readonly #leased: Statement;
   readonly #savepoint: readonly Statement[];
@@ -53,13 +49,7 @@ export class Publisher {
     this.#db = db;
     this.#webhooks = webhooks;
     this.#onWaiting = onWaiting;
-    this.#remembered = db.statement(`
-      select k.tenant_id as tenant, k.key, k.fingerprint, k.event_id as event, k.deliveries
-      from json_to_recordset($1::json) as g(n integer, tenant text, key text)
-      cross join lateral (
-        select * from $.idempotency_keys where tenant_id = g.tenant and key = g.key offset 0
-      ) k
-      where ${few('g.n')} and k.remembered_at >= $now - interval '24 hours'`);
+    this.#withoutRemembered = withoutRemembered(db);
     this.#earlier = db.statement(`
       select e.id, e.deliveries from json_to_recordset($1::json) as g(n integer, id text)
       cross join lateral (select id, deliveries from $.events where id = g.id offset 0) e
@@ -89,7 +79,7 @@ export class Publisher {
     for (let round = 0; round < 20; round++) {
       const results = new Map<NewEvent, Published>();
       const batch = batchOf(events);
-      const { fresh, isKeyed } = await this.#withoutRemembered(batch, results, tx);
+      const { fresh, isKeyed } = await this.#withoutRemembered(batch.events, results, tx);
       const stored = await this.#storeKeyed(fresh, isKeyed, results, { tx, claimFor });
       // Another call took one of the keys while this one was under way: it is remembered now.
       if (!stored) continue;
@@ -97,35 +87,6 @@ export class Publisher {
       return { published, claims: stored };
     }
     throw new PosthornError('storage_failed', 'other calls took the same idempotency keys each time');
-  }
-
-  /** The events that no earlier call stored under their keys. Throws `idempotency_conflict`. */
-  async #withoutRemembered(
-    { events }: Batch,
-    results: Map<NewEvent, Published>,
-    tx: Transaction | undefined,
-  ): Promise<{ fresh: readonly NewEvent[]; isKeyed: boolean }> {
-    const keyed = events.filter(({ idempotencyKey }) => idempotencyKey !== undefined);
-    if (keyed.length === 0) return { fresh: events, isKeyed: false };
-    const keys = keyed.map(({ tenantId, idempotencyKey: key }, n) => ({ n, tenant: tenantId, key }));
-    const rows = await this.#db.run(this.#remembered, [JSON.stringify(keys)], tx);
-    const known = new Map<string, Remembered>(
-      rows.map((row) => [
-        keyOf(row.tenant, row.key),
-        {
-          published: { eventId: row.event, deliveries: Number(row.deliveries) },
-          fingerprint: row.fingerprint,
-        },
-      ]),
-    );
-    const fresh = events.filter((event) => {
-      const earlier = known.get(keyOf(event.tenantId, event.idempotencyKey ?? ''));
-      if (event.idempotencyKey === undefined || !earlier) return true;
-      if (earlier.fingerprint !== event.fingerprint) throw conflict(event);
-      results.set(event, earlier.published);
-      return false;
-    });
-    return { fresh, isKeyed: fresh.some(({ idempotencyKey }) => idempotencyKey !== undefined) };
   }
 
   /** Stores, or resolves to undefined, with nothing stored, where a key was taken meanwhile. */
@@ -252,76 +213,6 @@ export class Publisher {
 const idsText = (events: readonly NewEvent[]): string =>
   JSON.stringify(events.map(({ id }, n) => ({ n, id })));
 
-/** A delivery that is stored, and the caller's. */
-interface Leased {
-  readonly event: NewEvent;
-  /** The webhook and its binding; deliveries of one call to one binding share it. */
-  readonly target: WebhookVersion & { readonly bindingId: string };
-}
-
-/** All that was stored, but for what waits. */
-function leasedOf(
-  events: readonly NewEvent[],
-  rows: readonly { readonly sort: number }[],
-  { earlier, targets, leased: count, waiting }: StoreAnswer,
-): Leased[] {
-  if (count === 0) return [];
-  const targetsOf = new Map<number, { readonly t: number; readonly target: Leased['target'] }[]>();
-  for (const [t, [sort, id, stamp, bindingId]] of targets.entries()) {
-    const target = { t, target: { id, stamp, bindingId } };
-    const known = targetsOf.get(sort);
-    if (known) known.push(target);
-    else targetsOf.set(sort, [target]);
-  }
-  const before = new Set(earlier);
-  const left = new Set(waiting?.map(([n, t]) => `${n} ${t}`));
-  const leased: Leased[] = [];
-  for (const [n, event] of events.entries()) {
-    if (before.has(n)) continue;
-    for (const { t, target } of targetsOf.get(rows[n]!.sort) ?? []) {
-      if (left.size === 0 || !left.has(`${n} ${t}`)) leased.push({ event, target });
-    }
-  }
-  return leased;
-}
-
-function batchOf(events: readonly NewEvent[]): Batch {
-  const byId = new Map<string, NewEvent>();
-  const byKey = new Map<string, NewEvent>();
-  const unique = events.filter((event) => {
-    const { id, tenantId, idempotencyKey } = event;
-    const key = idempotencyKey === undefined ? undefined : keyOf(tenantId, idempotencyKey);
-    const twin = byId.get(id) ?? (key === undefined ? undefined : byKey.get(key));
-    if (twin) {
-      if (twin.fingerprint !== event.fingerprint) throw conflict(event);
-      return false;
-    }
-    byId.set(id, event);
-    if (key !== undefined) byKey.set(key, event);
-    return true;
-  });
-  return { events: unique, byId, byKey };
-}
-
-function resultOf(event: NewEvent, { byId, byKey }: Batch, results: Map<NewEvent, Published>): Published {
-  const own = results.get(event);
-  if (own) return own;
-  const twin = byId.get(event.id) ?? byKey.get(keyOf(event.tenantId, event.idempotencyKey ?? ''));
-  return results.get(twin!)!;
-}
-
-function lanesOf({ targets }: StoreAnswer, sorts: readonly { readonly tenant: string }[]): Lane[] {
-  return targets.map(([sort, webhookId]) => ({ tenantId: sorts[sort]!.tenant, webhookId }));
-}
-
-function chainsOfAnswer({ targets }: StoreAnswer, events: readonly NewEvent[]): Chain[] {
-  return chainsOf(
-    events.flatMap(({ orderingKey }) =>
-      orderingKey === null ? [] : targets.map(([, , , bindingId]) => ({ bindingId, orderingKey })),
-    ),
-  );
-}
-
 /** What a claim holds of an event: field by field, because copying the rest would be most of a dispatch. */
 function eventOf(event: NewEvent): Event {
   const { id, tenantId, type, payload, occurredAt, namespaceId, subject, cacheScope, orderingKey } = event;
@@ -336,11 +227,4 @@ function eventOf(event: NewEvent): Event {
     cacheScope,
     orderingKey,
   };
-}
-
-function conflict(event: NewEvent): PosthornError {
-  return new PosthornError(
-    'idempotency_conflict',
-    `idempotency key of ${event.type} was used before, with another event; use a new key, or send the same event`,
-  );
 }

@@ -1,6 +1,9 @@
 import type { NewEvent } from '@posthorn/core';
+import { keyOf } from './batch.js';
 import { few } from './database.js';
-import { stampOf } from './webhook-cache.js';
+import type { Lane } from './lanes.js';
+import { type Chain, chainsOf } from './ordering.js';
+import { stampOf, type WebhookVersion } from './webhook-cache.js';
 
 /*
  * The statement that publishes: its text, what goes into it, and what comes back.
@@ -175,5 +178,49 @@ export function encoded(events: readonly NewEvent[]) {
   return { rows, sorts, bytes };
 }
 
-/** Neither may hold control characters, so the pair is told apart. */
-export const keyOf = (tenantId: string, key: string): string => `${tenantId}\n${key}`;
+/** A delivery that is stored, and the caller's. */
+export interface Leased {
+  readonly event: NewEvent;
+  /** The webhook and its binding; deliveries of one call to one binding share it. */
+  readonly target: WebhookVersion & { readonly bindingId: string };
+}
+
+/** All that was stored, but for what waits. */
+export function leasedOf(
+  events: readonly NewEvent[],
+  rows: readonly { readonly sort: number }[],
+  { earlier, targets, leased: count, waiting }: StoreAnswer,
+): Leased[] {
+  if (count === 0) return [];
+  const targetsOf = new Map<number, { readonly t: number; readonly target: Leased['target'] }[]>();
+  for (const [t, [sort, id, stamp, bindingId]] of targets.entries()) {
+    const target = { t, target: { id, stamp, bindingId } };
+    const known = targetsOf.get(sort);
+    if (known) known.push(target);
+    else targetsOf.set(sort, [target]);
+  }
+  const before = new Set(earlier);
+  const left = new Set(waiting?.map(([n, t]) => `${n} ${t}`));
+  const leased: Leased[] = [];
+  for (const [n, event] of events.entries()) {
+    if (before.has(n)) continue;
+    for (const { t, target } of targetsOf.get(rows[n]!.sort) ?? []) {
+      if (left.size === 0 || !left.has(`${n} ${t}`)) leased.push({ event, target });
+    }
+  }
+  return leased;
+}
+
+/** The lanes of what was stored. */
+export function lanesOf({ targets }: StoreAnswer, sorts: readonly { readonly tenant: string }[]): Lane[] {
+  return targets.map(([sort, webhookId]) => ({ tenantId: sorts[sort]!.tenant, webhookId }));
+}
+
+/** The chains of what was stored. */
+export function chainsOfAnswer({ targets }: StoreAnswer, events: readonly NewEvent[]): Chain[] {
+  return chainsOf(
+    events.flatMap(({ orderingKey }) =>
+      orderingKey === null ? [] : targets.map(([, , , bindingId]) => ({ bindingId, orderingKey })),
+    ),
+  );
+}

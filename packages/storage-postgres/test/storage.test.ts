@@ -388,6 +388,79 @@ describe.skipIf(!hasPostgres())('the storage on Postgres', () => {
     }
   });
 
+  test('goes on behind the paused webhooks, however many hold something', async () => {
+    const storage = postgresStorage(database.pool, { schema: 'paused' });
+    await storage.migrate();
+    const live = newWebhook({ tenantId: 'z' });
+    await storage.webhooks.create(live);
+    await database.pool.query(`
+      insert into paused.webhooks (id, tenant_id, name, event_types, channels, binding_ids, binding_channels, secrets,
+        is_active, version, created_at, updated_at)
+      select 'wh_' || lpad(i::text, 10, '0'), 'a', 'w', '{}', '[]', '{}', '{}', '[]', false, 1, now(), now()
+      from generate_series(1, 11000) i`);
+    await database.pool.query(`
+      insert into paused.queue (due_at, attempts, attempts_before, is_ready, is_held, yields, event_id, binding_id,
+        tenant_id, webhook_id, channel)
+      select now(), 0, 0, true, false, false, 'evt_' || lpad(i::text, 22, '0'), 'ch_0123456789', 'a',
+        'wh_' || lpad(i::text, 10, '0'), 'test'
+      from generate_series(1, 11000) i`);
+    const one = event({ tenantId: 'z' });
+    // As another process would have published it, a while ago.
+    await postgresStorage(database.pool, { schema: 'paused' }).deliveries.publish([one]);
+    await database.pool.query("update paused.queue set due_at = due_at - interval '1 minute'");
+    const claims: string[] = [];
+    await until(async () => {
+      claims.push(...(await storage.deliveries.claim(claimAll)).map((claim) => claim.event.id));
+      return claims.length > 0;
+    });
+    expect(claims).toEqual([one.id]);
+  });
+
+  test('has published what it stored, whatever fails afterwards, and gives back what it cannot send', async () => {
+    let fails = true;
+    const flaky = {
+      async query(text: string, values?: unknown[]) {
+        const isAfter = /w\.secrets/.test(text) || /with next as/.test(text);
+        if (fails && isAfter) throw Object.assign(new Error('no'), { code: 'ECONNREFUSED' });
+        return database.pool.query(text, values);
+      },
+    };
+    const storage = postgresStorage(flaky, { schema: 'afterwards' });
+    await storage.migrate();
+    await postgresStorage(database.pool, { schema: 'afterwards' }).webhooks.create(newWebhook());
+    const [one, keyed] = [event(), event({ orderingKey: 'k' })];
+    const { published, claims } = await storage.deliveries.publish([one, keyed], { claimFor: claimAll });
+    expect(published.map(({ deliveries }) => deliveries)).toEqual([1, 1]);
+    expect(claims).toEqual([]);
+    await expect(storage.deliveries.claim(claimAll)).rejects.toMatchObject({ code: 'storage_failed' });
+    fails = false;
+    const again = await storage.deliveries.claim(claimAll);
+    expect(new Set(again.map((claim) => claim.event.id))).toEqual(new Set([one.id, keyed.id]));
+    expect(again.map(({ attempt }) => attempt)).toEqual([1, 1]);
+  });
+
+  test('claims among thousands of retries of one ordering key that are due', async () => {
+    const storage = postgresStorage(database.pool, { schema: 'retries' });
+    await storage.migrate();
+    await storage.webhooks.create(newWebhook());
+    const timeBeside = async (count: number): Promise<number> => {
+      await database.pool.query('delete from retries.queue');
+      const events = Array.from({ length: count }, () => event({ orderingKey: 'k' }));
+      await storage.deliveries.publish(events);
+      // The receiver was down: all have failed once, and yield.
+      await database.pool.query(`update retries.queue
+        set is_held = false, is_ready = false, yields = true, due_at = now() - interval '1 second'`);
+      await database.pool.query('vacuum analyze retries.queue');
+      const begin = performance.now();
+      const [claim, ...others] = await storage.deliveries.claim(claimAll);
+      expect([claim!.event.orderingKey, others.length]).toEqual(['k', 0]);
+      return performance.now() - begin;
+    };
+    const few = await timeBeside(500);
+    // To ask each of 8,000 for all before it takes a second.
+    expect(await timeBeside(8_000)).toBeLessThan(Math.max(20 * few, 250));
+  });
+
   test('claims as fast beside rows that an old snapshot keeps from being cleaned up', async () => {
     const storage = postgresStorage(database.pool, { schema: 'snapshot' });
     await storage.migrate();

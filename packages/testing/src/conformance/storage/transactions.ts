@@ -6,6 +6,7 @@ import {
   acme,
   asRead,
   claimAll,
+  deliverAll,
   deliveriesOf,
   eventIdsOf,
   eventsOf,
@@ -13,6 +14,8 @@ import {
   newEvents,
   newWebhook,
   publish,
+  result,
+  settleAll,
 } from './sample.js';
 
 function begin({ begin: open }: StorageUnderTest): Promise<OpenTransaction> {
@@ -79,6 +82,24 @@ export const transactionsRules: readonly StorageRule[] = topic<StorageUnderTest>
     await commit();
     same(await storage.webhooks.get(acme, webhook.id), webhook);
     assert.equal((await claimAll(storage)).length, 2);
+  },
+
+  'what has an ordering key goes once it is committed and what was before it is done': async (under) => {
+    const { storage } = under;
+    await storage.webhooks.create(newWebhook());
+    const events = newEvents(4, { orderingKey: 'order-1' });
+    await publish(storage, events[0]!);
+    const { tx, commit } = await begin(under);
+    await storage.deliveries.publish(events.slice(1, 3), { tx });
+    // All of this happens while nobody can see what the transaction holds.
+    await deliverAll(storage);
+    await commit();
+    await publish(storage, events[3]!);
+    for (const { id } of events.slice(1)) {
+      const [claimed, ...others] = await claimAll(storage);
+      assert.deepEqual([claimed?.event.id, others], [id, []]);
+      await settleAll(storage, [result(claimed!, 'delivered')]);
+    }
   },
 
   'a webhook vanishes with the transaction of its caller, and its id is free': async (under) => {

@@ -1,0 +1,50 @@
+import { type NewEvent, PosthornError, type Published } from '@posthorn/core';
+
+/** The events of one call, each once: two with one id or one idempotency key are one. */
+export interface Batch {
+  /** Those to be stored; each id once, each key once. */
+  readonly events: readonly NewEvent[];
+  readonly byKey: ReadonlyMap<string, NewEvent>;
+  readonly byId: ReadonlyMap<string, NewEvent>;
+}
+
+/** Throws `idempotency_conflict` where two have one key and are not the same. */
+export function batchOf(events: readonly NewEvent[]): Batch {
+  const byId = new Map<string, NewEvent>();
+  const byKey = new Map<string, NewEvent>();
+  const unique = events.filter((event) => {
+    const { id, tenantId, idempotencyKey } = event;
+    const key = idempotencyKey === undefined ? undefined : keyOf(tenantId, idempotencyKey);
+    const twin = byId.get(id) ?? (key === undefined ? undefined : byKey.get(key));
+    if (twin) {
+      if (twin.fingerprint !== event.fingerprint) throw conflict(event);
+      return false;
+    }
+    byId.set(id, event);
+    if (key !== undefined) byKey.set(key, event);
+    return true;
+  });
+  return { events: unique, byId, byKey };
+}
+
+/** The result of an event of the call, or of its twin. */
+export function resultOf(
+  event: NewEvent,
+  { byId, byKey }: Batch,
+  results: Map<NewEvent, Published>,
+): Published {
+  const own = results.get(event);
+  if (own) return own;
+  const twin = byId.get(event.id) ?? byKey.get(keyOf(event.tenantId, event.idempotencyKey ?? ''));
+  return results.get(twin!)!;
+}
+
+export function conflict(event: NewEvent): PosthornError {
+  return new PosthornError(
+    'idempotency_conflict',
+    `idempotency key of ${event.type} was used before, with another event; use a new key, or send the same event`,
+  );
+}
+
+/** Neither may hold control characters, so the pair is told apart. */
+export const keyOf = (tenantId: string, key: string): string => `${tenantId}\n${key}`;
