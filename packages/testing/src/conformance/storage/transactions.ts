@@ -87,14 +87,13 @@ export const transactionsRules: readonly StorageRule[] = topic<StorageUnderTest>
   'what has an ordering key goes once it is committed and what was before it is done': async (under) => {
     const { storage } = under;
     await storage.webhooks.create(newWebhook());
-    const events = newEvents(4, { orderingKey: 'order-1' });
+    const events = newEvents(3, { orderingKey: 'order-1' });
     await publish(storage, events[0]!);
     const { tx, commit } = await begin(under);
-    await storage.deliveries.publish(events.slice(1, 3), { tx });
+    await storage.deliveries.publish(events.slice(1), { tx });
     // All of this happens while nobody can see what the transaction holds.
     await deliverAll(storage);
     await commit();
-    await publish(storage, events[3]!);
     for (const { id } of events.slice(1)) {
       const [claimed, ...others] = await claimAll(storage);
       assert.deepEqual([claimed?.event.id, others], [id, []]);
