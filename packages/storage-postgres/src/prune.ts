@@ -1,12 +1,16 @@
-import type { DeliveryLog } from '@posthorn/core';
+import { type DeliveryLog, firstEventId } from '@posthorn/core';
 import type { Database } from './database.js';
+
+/** By so much the clock of whoever named an event may be ahead; beyond, the event is kept for that much longer. */
+const skewMs = 3_600_000;
 
 /** Forgets old events in batches, each a statement of its own; and idempotency keys that nobody need remember. */
 export function pruner(db: Database): DeliveryLog['prune'] {
   const forget = db.statement(
     `with old as materialized (
       select e.id from $.events e
-      where e.published_at <= $now - $1::float8 * interval '1 millisecond'
+      -- What was named later than it could be old is not read at all, nor are the partitions of such.
+      where e.id < $3::text and e.published_at <= $now - $1::float8 * interval '1 millisecond'
         and (select true from $.queue q where q.event_id = e.id limit 1) is null
       order by e.id limit $2::integer for update skip locked
     ), attempts as (
@@ -25,7 +29,8 @@ export function pruner(db: Database): DeliveryLog['prune'] {
       order by o.remembered_at limit $1::integer for update skip locked))`);
   return async ({ olderThanMs, limit }) => {
     await db.run(forgetKeys, [limit]);
-    const [row] = await db.run(forget, [olderThanMs, limit]);
+    const latest = Math.max(0, Date.now() + db.clockOffset - olderThanMs + skewMs);
+    const [row] = await db.run(forget, [olderThanMs, limit, firstEventId(latest)]);
     return Number(row!.count);
   };
 }
