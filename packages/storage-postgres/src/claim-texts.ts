@@ -79,14 +79,15 @@ export const takeText = (isSlow: boolean): string => `
     from picked p
     where ${isOfRow('p')} and (p.ordering_key is null or p.position = (
       select min(o.position) from picked o where o.binding_id = p.binding_id and o.ordering_key = p.ordering_key))
-    returning q.event_id, q.binding_id, q.webhook_id, q.attempts, q.attempts_before
+    returning q.event_id, q.binding_id, q.webhook_id, q.attempts, q.attempts_before, q.memo, q.digest_id
   )
-  select c.event_id, c.binding_id, c.webhook_id, c.attempts, c.attempts_before, w.stamp, ${eventColumns}${
-    isSlow
-      ? `, (select json_object_agg(t.webhook, t.ms)::text from (
+  select c.event_id, c.binding_id, c.webhook_id, c.attempts, c.attempts_before, c.memo, c.digest_id, w.stamp,
+    ${eventColumns}${
+      isSlow
+        ? `, (select json_object_agg(t.webhook, t.ms)::text from (
         select webhook, extract(epoch from max(due_at)) * 1000 as ms from picked group by webhook) t) as taken`
-      : ''
-  }
+        : ''
+    }
   from claimed c
   left join lateral (select * from $.events where id = c.event_id offset 0) e on true
   left join lateral (select ${stampOf('w')} as stamp from $.webhooks w where w.id = c.webhook_id offset 0) w on true`;

@@ -1,11 +1,13 @@
 import { type Claim, type ClaimOptions, deliveryId } from '@posthorn/core';
 import { lookText, maxAlarms, maxShare, takeText } from './claim-texts.js';
 import type { Database, Statement } from './database.js';
+import { type Digests, digestName } from './digests.js';
 import { eventOf } from './event-rows.js';
 import { type Lane, Lanes, type Share } from './lanes.js';
 import { newLease, type Release, releaser, tokenOf } from './leases.js';
 import { cancelWaiting } from './orphans.js';
 import type { Answer } from './queryable.js';
+import { restored } from './texts.js';
 import type { WebhookCache, WebhookVersion } from './webhook-cache.js';
 
 /** A look round is worth so long; after that another may find lanes that are not known. */
@@ -27,6 +29,7 @@ const lateMs = 500;
 export class Claimer {
   readonly #db: Database;
   readonly #webhooks: WebhookCache;
+  readonly #digests: Digests;
   readonly #lanes = new Lanes();
   readonly #look: Statement;
   readonly #take: Statement;
@@ -46,9 +49,10 @@ export class Claimer {
   /** While taking is slow: the due time up to which each lane is known to be taken, so that it is not stepped over. */
   readonly #taken = new Map<string, number>();
 
-  constructor(db: Database, webhooks: WebhookCache) {
+  constructor(db: Database, webhooks: WebhookCache, digests: Digests) {
     this.#db = db;
     this.#webhooks = webhooks;
+    this.#digests = digests;
     this.#cancelWaiting = cancelWaiting(db);
     this.#release = releaser(db);
     this.#look = db.statement(lookText);
@@ -78,6 +82,7 @@ export class Claimer {
 
   /** Wakes what is due, and learns of the lanes that hold something. */
   async #lookRound(): Promise<void> {
+    this.expect(await this.#digests.form());
     const begin = performance.now();
     const isComplete =
       this.#seenUntil === undefined ||
@@ -159,9 +164,15 @@ export class Claimer {
       if (stamp !== null) versions.set(id, { id, stamp });
     }
     const webhooks = await this.#webhooks.read([...versions.values()]);
+    const led = whole
+      .filter(({ digest_id }) => digest_id !== null)
+      .map(({ event_id: eventId, binding_id: bindingId }) => ({ eventId, bindingId }));
+    const followers = await this.#digests.follow(led, lease);
     return whole.map((row) => {
       const id = deliveryId(row.event_id, row.binding_id);
       const token = tokenOf(lease, id);
+      const memo = restored(row.memo);
+      const name = digestName({ eventId: row.event_id, bindingId: row.binding_id });
       return {
         deliveryId: id,
         token,
@@ -169,6 +180,8 @@ export class Claimer {
         attemptsBefore: Number(row.attempts_before),
         event: eventOf(row),
         ...webhooks.parts(row.webhook_id, row.tenant_id, row.binding_id),
+        ...(memo !== null && { memo }),
+        ...(row.digest_id !== null && { digest: [eventOf(row), ...(followers.get(name) ?? [])] }),
       };
     });
   }

@@ -35,7 +35,7 @@ export function deliveryLog(db: Database): DeliveryLog {
     with page as (
       (select q.event_id, q.binding_id, q.webhook_id, q.channel,
           case when q.lease is null then 'pending' else 'sending' end as status,
-          q.attempts, q.attempts_before, case when q.lease is null then q.due_at end as due_at,
+          q.attempts, q.attempts_before, case when q.lease is null then coalesce(q.gathers_until, q.due_at) end as due_at,
           null::timestamptz as finished_at, e.tenant_id, e.type, e.published_at
         from $.queue q join $.events e on e.id = q.event_id
         where ${filters('q')}
@@ -76,7 +76,9 @@ export function deliveryLog(db: Database): DeliveryLog {
         select ordering_key from $.events where id = g.event and tenant_id = $1::text offset 0
       ) e
     ), waiting as (
-      update $.queue q set is_ready = true, is_held = false, yields = true, due_at = $now,
+      -- One that gathers or follows goes by itself; a digest's first one takes the others along.
+      update $.queue q set is_ready = true, is_held = false, yields = true, due_at = $now, memo = null,
+        gathers_until = null, digest_id = case when q.digest_id = q.event_id then q.digest_id end,
         attempts_before = q.attempts
       from mine m
       where q.event_id = m.event and q.binding_id = m.binding and q.lease is null
@@ -106,10 +108,18 @@ export function deliveryLog(db: Database): DeliveryLog {
   );
 
   const cancel = db.statement(
-    `with ended as (
-      delete from $.queue q using json_to_recordset($2::json) as g(event text, binding text)
+    `with given as materialized (
+      select * from json_to_recordset($2::json) as g(event text, binding text)
+    ), ended as (
+      delete from $.queue q using given g
       where q.event_id = g.event and q.binding_id = g.binding and q.tenant_id = $1::text
       returning q.*
+    ), left_alone as (
+      -- Those whose first one it was gather anew.
+      update $.queue q set digest_id = '', gathers_until = $now, lease = null
+      from ended e
+      where e.digest_id = e.event_id and q.binding_id = e.binding_id and q.digest_id = e.event_id
+        and not exists (select from given g where g.event = q.event_id and g.binding = q.binding_id)
     ), kept as (
       insert into $.deliveries (event_id, binding_id, webhook_id, channel, status, attempts, attempts_before,
         finished_at, position)

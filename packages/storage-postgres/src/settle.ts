@@ -1,58 +1,28 @@
 import type { Claim, Settlement } from '@posthorn/core';
-import { type Database, few, type Statement } from './database.js';
+import type { Database, Statement } from './database.js';
 import { leaseOf } from './leases.js';
 import { advanceChains, type Chain, chainsOf } from './ordering.js';
+import { endText, isHeld, putBackText } from './settle-texts.js';
 import { storable } from './texts.js';
 
 const bindingOf = (deliveryId: string): string => `ch_${deliveryId.slice(-10)}`;
 const eventOfDelivery = (deliveryId: string): string => `evt_${deliveryId.slice(4, -10)}`;
 
-/** A settlement as it goes to Postgres. */
-const given = `json_to_recordset($1::json) as g(
-  n integer, event text, binding text, lease bigint, status text, delay float8, yields boolean, id text, number integer,
-  at float8, took integer, outcome text, kind text, message text, http smallint, response text)`;
-
-/*
- * The rows are found by their keys, never by the places that a snapshot saw: whoever has to wait for another's update
- * then goes on with the row as it is. Each statement goes through its rows once, in the order of their keys, so that no
- * two wait for each other.
- */
-const isHeld = `${few('g.n')} and q.event_id = g.event and q.binding_id = g.binding and q.lease = g.lease`;
-
 export class Settler {
   readonly #db: Database;
   readonly #end: Statement;
+  readonly #endAll: Statement;
   readonly #putBack: Statement;
+  readonly #putBackAll: Statement;
   readonly #renew: Statement;
   readonly #recorded: Statement;
 
   constructor(db: Database) {
     this.#db = db;
-    this.#end = db.statement(`
-      with ended as (
-        delete from $.queue q using ${given} where ${isHeld}
-        returning g.*, q.webhook_id, q.channel, q.attempts, q.attempts_before, q.position
-      ), kept as (
-        insert into $.deliveries (event_id, binding_id, webhook_id, channel, status, attempts, attempts_before,
-          finished_at, position, attempt_id, started_at, duration_ms, outcome, kind, message, http_status, response)
-        select event, binding, webhook_id, channel, status, attempts, attempts_before, $now, position, id,
-          to_timestamp(at / 1000), took, nullif(outcome, status), kind, message, http, response
-        from ended
-      )
-      select coalesce(json_agg(n), '[]')::text as written from ended`);
-    this.#putBack = db.statement(`
-      with again as (
-        update $.queue q set lease = null, is_ready = g.delay <= 0, due_at = $now + g.delay * interval '1 millisecond',
-          yields = q.yields or g.yields, attempts = q.attempts - case when g.status = 'released' then 1 else 0 end
-        from ${given} where ${isHeld}
-        returning g.*
-      ), tried as (
-        insert into $.attempts (event_id, binding_id, id, number, started_at, duration_ms, outcome, kind, message,
-          http_status, response)
-        select event, binding, id, number, to_timestamp(at / 1000), took, outcome, kind, message, http, response
-        from again where id is not null
-      )
-      select coalesce(json_agg(n), '[]')::text as written from again`);
+    this.#end = db.statement(endText(false));
+    this.#endAll = db.statement(endText(true));
+    this.#putBack = db.statement(putBackText(false));
+    this.#putBackAll = db.statement(putBackText(true));
     this.#renew = db.statement(`
       with renewed as (
         update $.queue q set due_at = $now + $2::float8 * interval '1 millisecond', is_ready = false
@@ -87,14 +57,14 @@ export class Settler {
       seen.add(claim.token);
       return [rowOf(settlement, n, lease)];
     });
-    const goesOn = ({ status }: SettledRow): boolean => status === 'pending' || status === 'released';
-    const written = await bothOf(
-      this.#write(
-        this.#end,
-        given.filter((row) => !goesOn(row)),
-      ),
-      this.#write(this.#putBack, given.filter(goesOn)),
-    );
+    const groups = new Map<Statement, SettledRow[]>();
+    for (const row of given) {
+      const statement = this.#statementFor(row, settlements[row.n]!);
+      const group = groups.get(statement);
+      if (group) group.push(row);
+      else groups.set(statement, [row]);
+    }
+    const written = await allOf([...groups].map(([statement, rows]) => this.#write(statement, rows)));
     for (const n of written.flat()) results[n] = true;
     await this.#findRecorded(given, results);
     await advanceChains(
@@ -102,6 +72,13 @@ export class Settler {
       chainsOf(settlements.flatMap((one, n) => (results[n] ? chainOf(one) : []))),
     );
     return results;
+  }
+
+  /** Most results are of one delivery and begin nothing: they are spared the looking for more. */
+  #statementFor({ status, begin }: SettledRow, { claim }: Settlement): Statement {
+    const isAlone = claim.digest === undefined && begin === undefined;
+    if (status === 'pending' || status === 'released') return isAlone ? this.#putBack : this.#putBackAll;
+    return isAlone ? this.#end : this.#endAll;
   }
 
   /** The numbers of the rows that still held. */
@@ -138,8 +115,8 @@ function byKey(a: GivenRow, b: GivenRow): number {
   return a.binding < b.binding ? -1 : Number(a.binding > b.binding);
 }
 
-/** Both at once, and neither goes on when it rejects. */
-async function bothOf<T>(...promises: readonly [Promise<T>, Promise<T>]): Promise<T[]> {
+/** All at once, and none goes on when it rejects. */
+async function allOf<T>(promises: readonly Promise<T>[]): Promise<T[]> {
   await Promise.allSettled(promises);
   return Promise.all(promises);
 }
@@ -149,7 +126,7 @@ const placeOf = ({ deliveryId }: Pick<Claim, 'deliveryId'>): { event: string; bi
   binding: bindingOf(deliveryId),
 });
 
-function rowOf({ claim, next, attempt }: Settlement, n: number, lease: number) {
+function rowOf({ claim, next, attempt, begin }: Settlement, n: number, lease: number) {
   const { status } = next;
   return {
     n,
@@ -167,5 +144,7 @@ function rowOf({ claim, next, attempt }: Settlement, n: number, lease: number) {
     message: attempt && (storable(attempt.message) ?? undefined),
     http: attempt?.status ?? undefined,
     response: attempt && (storable(attempt.response) ?? undefined),
+    memo: status === 'pending' ? (storable(next.memo ?? null) ?? undefined) : undefined,
+    begin: begin && begin.length > 0 ? begin : undefined,
   };
 }

@@ -1,6 +1,7 @@
 import { kindOf, PosthornError, type Storage } from '@posthorn/core';
 import { Claimer } from './claim.js';
 import { Database } from './database.js';
+import { Digests } from './digests.js';
 import { deliveryLog } from './log.js';
 import { migrate } from './migrate.js';
 import { type PartitionChanges, type PartitionOptions, partitioner } from './partitions.js';
@@ -46,10 +47,12 @@ export function postgresStorage(pool: Pool, options: PostgresStorageOptions = {}
   const { schema, ...settings } = settingsOf(pool, options);
   const db = new Database(pool, { schema, ...settings });
   const webhooks = new WebhookCache(db);
-  const claimer = new Claimer(db, webhooks);
-  const publisher = new Publisher(db, webhooks, (lanes) => claimer.expect(lanes));
+  const digests = new Digests(db);
+  const claimer = new Claimer(db, webhooks, digests);
+  const publisher = new Publisher(db, webhooks, digests, (lanes) => claimer.expect(lanes));
   const settler = new Settler(db);
   return {
+    gathersDigests: true,
     webhooks: webhookStore(db),
     deliveries: {
       publish: (events, options) => publisher.publish(events, options),

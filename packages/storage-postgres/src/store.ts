@@ -1,6 +1,7 @@
 import type { NewEvent } from '@posthorn/core';
 import { keyOf } from './batch.js';
 import { few } from './database.js';
+import { gatheredAt } from './digests.js';
 import type { Lane } from './lanes.js';
 import { type Chain, chainsOf } from './ordering.js';
 import { stampOf, type WebhookVersion } from './webhook-cache.js';
@@ -21,8 +22,8 @@ export interface Shape {
 export interface StoreAnswer {
   /** Which events were stored before; null where none was. */
   readonly earlier: readonly number[] | null;
-  /** Sort of event, webhook, its stamp, binding. */
-  readonly targets: readonly (readonly [number, string, string, string])[];
+  /** Sort of event, webhook, its stamp, binding, and whether that gathers. */
+  readonly targets: readonly (readonly [number, string, string, string, boolean])[];
   /** How many deliveries there are, and how many of them are leased. */
   readonly placed: number;
   readonly leased: number;
@@ -50,11 +51,12 @@ export function storeText({ hasClaims, isKeyed, isOrdered, isInTransaction }: Sh
         select u.webhook_id from $.subscriptions u where u.tenant_id = s.tenant and u.pattern = any (s.keys) offset 0
       ) m where ${few('s.sort')}
     ), targets as materialized (
-      select row_number() over () - 1 as t, m.sort, m.tenant, m.webhook_id, w.stamp, b.binding_id, b.channel
+      select row_number() over () - 1 as t, m.sort, m.tenant, m.webhook_id, w.stamp, b.binding_id, b.channel, b.gather_ms
       from matched m cross join lateral (
-        select ${stampOf('w')} as stamp, w.binding_ids, w.binding_channels from $.webhooks w
+        select ${stampOf('w')} as stamp, w.binding_ids, w.binding_channels, w.binding_windows from $.webhooks w
         where w.id = m.webhook_id and w.is_active offset 0
-      ) w cross join lateral unnest(w.binding_ids, w.binding_channels) as b(binding_id, channel)
+      ) w cross join lateral unnest(w.binding_ids, w.binding_channels, w.binding_windows)
+        as b(binding_id, channel, gather_ms)
     ), kinds as materialized (
       select s.*, (select count(*) from targets t where t.sort = s.sort)::integer as deliveries from sorts s
     ), fresh as materialized (
@@ -94,16 +96,17 @@ export function storeText({ hasClaims, isKeyed, isOrdered, isInTransaction }: Sh
     )`
         : ''
     }, placed as materialized (
-      select f.n, f.id, f.ordering, t.t, t.tenant, t.webhook_id, t.binding_id, t.channel,
+      select f.n, f.id, case when t.gather_ms is null then f.ordering end as ordering, t.t, t.tenant, t.webhook_id,
+        t.binding_id, t.channel, t.gather_ms,
         ${
           hasClaims
-            ? `f.ordering is null and row_number() over (order by f.n, t.t) <= $6::integer
+            ? `f.ordering is null and t.gather_ms is null and row_number() over (order by f.n, t.t) <= $6::integer
           and row_number() over (partition by t.webhook_id order by f.n, t.t) <= r.room`
             : 'false'
         } as is_leased,
         ${
           isOrdered
-            ? `f.ordering is not null and (
+            ? `f.ordering is not null and t.gather_ms is null and (
           row_number() over (partition by t.binding_id, f.ordering order by f.n) > 1 or coalesce((
             select true from $.queue q
             where q.binding_id = t.binding_id and q.ordering_key = f.ordering and not q.yields
@@ -113,19 +116,24 @@ export function storeText({ hasClaims, isKeyed, isOrdered, isInTransaction }: Sh
       from fresh f join targets t using (sort)${hasClaims ? ' join rooms r using (webhook_id)' : ''}
     ), queued as (
       insert into $.queue (event_id, binding_id, tenant_id, webhook_id, channel, due_at, lease, position,
-        attempts, attempts_before, is_ready, is_held, yields, ordering_key)
+        attempts, attempts_before, is_ready, is_held, yields, ordering_key, digest_id, gathers_until)
       select p.id, p.binding_id, p.tenant, p.webhook_id, p.channel,
         case ${hasClaims ? `when p.is_leased then $now + $5::float8 * interval '1 millisecond'` : ''}
-          when p.is_held then $now + ${heldFor} else $now end,
+          when p.is_held then $now + ${heldFor} when p.gather_ms is not null then 'infinity' else $now end,
         ${hasClaims ? 'case when p.is_leased then $4::bigint end' : 'null'},
-        ${isOrdered ? `case when p.ordering is not null then nextval('$.queue_position') end` : 'null'},
-        case when p.is_leased then 1 else 0 end, 0, not (p.is_leased or p.is_held), p.is_held, false, p.ordering
+        case when p.gather_ms is not null then ${gatheredAt} + least(p.n, 4095)${
+          isOrdered ? ` when p.ordering is not null then nextval('$.queue_position')` : ''
+        } end,
+        case when p.is_leased then 1 else 0 end, 0, not (p.is_leased or p.is_held or p.gather_ms is not null),
+        p.is_held, false, p.ordering, case when p.gather_ms is not null then '' end,
+        $now + p.gather_ms * interval '1 millisecond'
       from placed p${isOrdered ? ' order by p.n, p.t' : ''}
     )
     select json_build_object(
       'earlier', case when (select count(*) from fresh) < (select count(*) from given)
         then (select json_agg(n) from given where n <> all (array(select n from fresh))) end,
-      'targets', (select coalesce(json_agg(json_build_array(sort, webhook_id, stamp, binding_id) order by t), '[]')
+      'targets', (select coalesce(json_agg(json_build_array(sort, webhook_id, stamp, binding_id, gather_ms is not null)
+          order by t), '[]')
         from targets),
       'placed', p.placed, 'leased', p.leased,
       'waiting', case when p.leased between 1 and p.placed - 1

@@ -19,11 +19,10 @@ export function webhookStore(db: Database): WebhookStore<Transaction> {
     )`;
   const create = db.statement(
     `with changed as (
-      insert into $.webhooks (id, tenant_id, name, event_types, channels, binding_ids, binding_channels, secrets,
-        is_active, version, created_at, updated_at)
+      insert into $.webhooks (id, tenant_id, name, event_types, channels, binding_ids, binding_channels,
+        binding_windows, secrets, is_active, version, created_at, updated_at)
       select $1::text, $2::text, $3::text, array(select json_array_elements_text($4::json)), $5::text,
-        array(select b.id from json_to_recordset($6::json) as b(id text, channel text)),
-        array(select b.channel from json_to_recordset($6::json) as b(id text, channel text)),
+        ${given('$6', 'id')}, ${given('$6', 'channel')}, ${given('$6', 'window')},
         $7::text, $8::boolean, 1, $now, $now
       on conflict do nothing
       returning *
@@ -38,10 +37,9 @@ export function webhookStore(db: Database): WebhookStore<Transaction> {
         event_types = case when $5::json is null then event_types
           else array(select json_array_elements_text($5::json)) end,
         channels = coalesce($6::text, channels),
-        binding_ids = case when $7::json is null then binding_ids
-          else array(select b.id from json_to_recordset($7::json) as b(id text, channel text)) end,
-        binding_channels = case when $7::json is null then binding_channels
-          else array(select b.channel from json_to_recordset($7::json) as b(id text, channel text)) end,
+        binding_ids = case when $7::json is null then binding_ids else ${given('$7', 'id')} end,
+        binding_channels = case when $7::json is null then binding_channels else ${given('$7', 'channel')} end,
+        binding_windows = case when $7::json is null then binding_windows else ${given('$7', 'window')} end,
         secrets = coalesce($8::text, secrets),
         is_active = coalesce($9::boolean, is_active),
         version = version + 1,
@@ -139,5 +137,14 @@ export function webhookStore(db: Database): WebhookStore<Transaction> {
   };
 }
 
+/** One column of the bindings that publishing looks at, of JSON in `parameter`. */
+const given = (parameter: string, column: 'id' | 'channel' | 'window'): string => `array(
+          select b."${column}" from json_to_recordset(${parameter}::json) as b(id text, channel text, "window" float8))`;
+
+/** What publishing needs to know of them; those that wait for another to fail are none of its business. */
 const bindingsText = (channels: WebhookRecord['channels']): string =>
-  JSON.stringify(channels.map(({ id, channel }) => ({ id, channel })));
+  JSON.stringify(
+    channels
+      .filter(({ onlyAfter }) => onlyAfter === undefined)
+      .map(({ id, channel, digest }) => ({ id, channel, window: digest && Number(digest.window) })),
+  );
