@@ -388,7 +388,7 @@ function rendered<T>(render: () => T): T | undefined {
   } catch (error) {
     expect(error).toMatchObject({
       code: 'invalid_template',
-      message: expect.stringMatching(/^line \d+, column \d+: /),
+      message: expect.stringMatching(/line \d+, column \d+: /),
     });
     return undefined;
   }

@@ -1,4 +1,5 @@
-import type { Event } from '@posthorn/core';
+import { type Event, type Message, PosthornError } from '@posthorn/core';
+import { contextOf, type JsonTemplate } from '@posthorn/template';
 
 /**
  * How an event is written. `default` is Posthorn's own body; `standard-webhooks` is `{type, timestamp, data}`;
@@ -6,41 +7,86 @@ import type { Event } from '@posthorn/core';
  */
 export type HttpFormat = 'default' | 'standard-webhooks' | 'cloudevents' | 'cloudevents-binary';
 
+/** A body to send, and what goes with it. */
+export interface HttpBody {
+  readonly text: string;
+  readonly contentType: string;
+  /** What the format wants to be said in headers: names and values in turn. */
+  readonly headers: readonly string[];
+}
+
 /** Writes events as a format wants them. The payload goes in as the text it was dispatched with, byte for byte. */
 export interface BodyWriter {
   readonly contentType: string;
   write(event: Event): string;
-  /** What the format wants to be said in headers: names and values in turn. */
+  /** Names and values in turn. */
   headers?(event: Event): readonly string[];
+  /** How it writes several events into one JSON array. */
+  readonly batch: Pick<BodyWriter, 'contentType' | 'write'>;
+}
+
+/** As much as the payload of an event may have by default: a loop in a template must not send megabytes. */
+const maxRenderedBytes = 256 * 1024;
+
+/** The body of a message: of a digest, an array of the bodies that its events would have had alone. */
+export function bodyOf({ event, digest }: Message, writer: BodyWriter): HttpBody {
+  if (digest) {
+    const { contentType, write } = writer.batch;
+    return { text: `[${digest.map((one) => write(one.event)).join(',')}]`, contentType, headers: [] };
+  }
+  return {
+    text: writer.write(event),
+    contentType: writer.contentType,
+    headers: writer.headers?.(event) ?? [],
+  };
+}
+
+/**
+ * The body that a webhook's own template makes, of at most 256 KiB. It takes the place of the writer's, and not of its
+ * headers. A digest is rendered once, with its `events`. Throws `invalid_template`.
+ */
+export function renderedBody(template: JsonTemplate, message: Message, writer: BodyWriter): HttpBody {
+  const text = JSON.stringify(template.render(contextOf(message)));
+  const bytes = Buffer.byteLength(text);
+  if (bytes > maxRenderedBytes) {
+    throw new PosthornError(
+      'invalid_template',
+      `it renders to ${bytes} bytes, more than ${maxRenderedBytes}`,
+    );
+  }
+  const headers = message.digest ? [] : (writer.headers?.(message.event) ?? []);
+  return { text, contentType: 'application/json', headers };
 }
 
 const text = JSON.stringify as (value: string | object | null) => string;
 
 /** The writer of each format; `source` says where events come from, in the words of CloudEvents. */
 export function bodyWriters(source: string): Readonly<Record<HttpFormat, BodyWriter>> {
+  const inJson = (write: BodyWriter['write']): BodyWriter => {
+    const contentType = 'application/json';
+    return { contentType, write, batch: { contentType, write } };
+  };
+  const writeCloudEvent = (event: Event): string =>
+    `{"specversion":"1.0","id":${text(event.id)},"source":${text(source)},"type":${text(event.type)}` +
+    `,"time":"${event.occurredAt.toISOString()}"` +
+    `${event.subject ? `,"subject":${text(subjectOf(event.subject))}` : ''}` +
+    `${event.namespaceId === null ? '' : `,"namespaceid":${text(event.namespaceId)}`}` +
+    `,"datacontenttype":"application/json","data":${event.payload}}`;
+  // CloudEvents HTTP binding 1.0.2 §3.3: a batch is of structured events, there is none in binary mode.
+  const batch = { contentType: 'application/cloudevents-batch+json', write: writeCloudEvent };
   return {
-    default: {
-      contentType: 'application/json',
-      write: (event) =>
+    default: inJson(
+      (event) =>
         `{"event_id":${text(event.id)},"event_type":${text(event.type)}` +
         `,"occurred_at":"${event.occurredAt.toISOString()}","namespace_id":${text(event.namespaceId)}` +
         `,"subject":${text(event.subject)},"metadata":${event.payload}` +
         `${event.cacheScope === null ? '' : `,"cache_scope":${event.cacheScope}`}}`,
-    },
-    'standard-webhooks': {
-      contentType: 'application/json',
-      write: (event) =>
+    ),
+    'standard-webhooks': inJson(
+      (event) =>
         `{"type":${text(event.type)},"timestamp":"${event.occurredAt.toISOString()}","data":${event.payload}}`,
-    },
-    cloudevents: {
-      contentType: 'application/cloudevents+json',
-      write: (event) =>
-        `{"specversion":"1.0","id":${text(event.id)},"source":${text(source)},"type":${text(event.type)}` +
-        `,"time":"${event.occurredAt.toISOString()}"` +
-        `${event.subject ? `,"subject":${text(subjectOf(event.subject))}` : ''}` +
-        `${event.namespaceId === null ? '' : `,"namespaceid":${text(event.namespaceId)}`}` +
-        `,"datacontenttype":"application/json","data":${event.payload}}`,
-    },
+    ),
+    cloudevents: { contentType: 'application/cloudevents+json', write: writeCloudEvent, batch },
     'cloudevents-binary': {
       contentType: 'application/json',
       write: (event) => event.payload,
@@ -50,6 +96,7 @@ export function bodyWriters(source: string): Readonly<Record<HttpFormat, BodyWri
         ...(event.subject ? ['ce-subject', encoded(subjectOf(event.subject))] : []),
         ...(event.namespaceId === null ? [] : ['ce-namespaceid', encoded(event.namespaceId)]),
       ],
+      batch,
     },
   };
 }

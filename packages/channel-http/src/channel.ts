@@ -1,9 +1,10 @@
-import { type Channel, failed, isPosthornError, redact } from '@posthorn/core';
+import { type Channel, failed, isPosthornError, type Message, PosthornError, redact } from '@posthorn/core';
 import { checkHeaders, verdictOf } from '@posthorn/outbound';
+import { type JsonTemplate, parseJsonTemplate } from '@posthorn/template';
+import { bodyOf, type HttpBody, renderedBody } from './body.js';
 import { defaultTimeout, type HttpConfigs, httpConfigs } from './configs.js';
 import { derivedSecrets } from './derived-secrets.js';
 import { type HttpChannelOptions, settingsOf } from './options.js';
-import { renderBody } from './payload-template.js';
 import { signatureOf } from './sign.js';
 
 /** What all requests of one binding have in common. */
@@ -12,6 +13,7 @@ interface Prepared {
   readonly headers: readonly string[];
   /** What an answer may not repeat, besides what the engine cuts from it. */
   readonly secrets: readonly string[];
+  readonly template: JsonTemplate | undefined;
 }
 
 /** The client ends an attempt at its timeout and knows what has come by then; the engine's deadline stands behind it. */
@@ -20,10 +22,10 @@ const graceMs = 250;
 /**
  * The `webhook` channel: an HTTP request with the event as its body, signed by Standard Webhooks 1.0.0 with every
  * secret of the webhook. `webhook-id` is the event's id and stays over retries; `webhook-timestamp` is of the
- * attempt. Nothing is sent unsigned. Throws `invalid_option`.
+ * attempt. Nothing is sent unsigned. A digest is one request, with the id of its first event. Throws `invalid_option`.
  */
 export function httpChannel(options: HttpChannelOptions = {}): Channel<HttpConfigs> {
-  const { writer, userAgent, outbound, tls, template } = settingsOf(options);
+  const { writer, userAgent, outbound, tls } = settingsOf(options);
   const preparations = new WeakMap<HttpConfigs, Prepared>();
 
   /** Checks the headers once more: what is stored may be older than the rules. */
@@ -31,20 +33,32 @@ export function httpChannel(options: HttpChannelOptions = {}): Channel<HttpConfi
     const known = preparations.get(configs);
     if (known) return known;
     const own = checkHeaders(configs.headers ?? {});
-    const contentType = configs.payload_template ? 'application/json' : writer.contentType;
     const prepared = {
-      headers: [...Object.entries(own).flat(), 'content-type', contentType, 'user-agent', userAgent],
+      headers: [...Object.entries(own).flat(), 'user-agent', userAgent],
       secrets: derivedSecrets(own, configs.url),
+      template: configs.payload_template ? parseJsonTemplate(configs.payload_template) : undefined,
     };
     preparations.set(configs, prepared);
     return prepared;
+  }
+
+  function write(message: Message<HttpConfigs>, { template }: Prepared): HttpBody {
+    if (!template) return bodyOf(message, writer);
+    try {
+      return renderedBody(template, message, writer);
+    } catch (error) {
+      if (!isPosthornError(error)) throw error;
+      const { code, message: reason, issues } = error;
+      throw new PosthornError(code, `payload_template cannot be rendered: ${reason}`, { issues });
+    }
   }
 
   return {
     type: 'webhook',
     secretPaths: [['headers']],
     letsGoOfSignal: true, // the client takes its listener off again
-    config: httpConfigs(outbound, template),
+    takesDigests: true,
+    config: httpConfigs(outbound),
     deadlineMs: (configs) => timeoutMs(configs) + graceMs,
 
     async send(message, signal) {
@@ -52,9 +66,7 @@ export function httpChannel(options: HttpChannelOptions = {}): Channel<HttpConfi
       if (secrets.length === 0) return failed('config', 'the webhook has no signing secret');
       try {
         const prepared = prepare(configs);
-        const text = configs.payload_template
-          ? await renderBody(template, configs.payload_template, message)
-          : writer.write(event);
+        const { text, contentType, headers } = write(message, prepared);
         // Signed and sent are the same bytes.
         const body = Buffer.from(text);
         const timestamp = Math.floor(message.startedAt.getTime() / 1000);
@@ -63,7 +75,9 @@ export function httpChannel(options: HttpChannelOptions = {}): Channel<HttpConfi
           method: configs.method ?? 'POST',
           headers: [
             ...prepared.headers,
-            ...(writer.headers?.(event) ?? []),
+            ...headers,
+            'content-type',
+            contentType,
             'webhook-id',
             event.id,
             'webhook-timestamp',
@@ -82,6 +96,11 @@ export function httpChannel(options: HttpChannelOptions = {}): Channel<HttpConfi
         if (isPosthornError(error)) return failed('config', error.message);
         throw error;
       }
+    },
+
+    async preview(message) {
+      const { text, contentType } = write(message, prepare(message.configs));
+      return [{ name: 'body', type: contentType, text }];
     },
   };
 }

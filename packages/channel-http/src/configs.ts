@@ -1,7 +1,7 @@
 import { type Channel, isPosthornError } from '@posthorn/core';
 import { checkHeaders, type Outbound } from '@posthorn/outbound';
+import { parseJsonTemplate } from '@posthorn/template';
 import { z } from 'zod';
-import type { PayloadTemplate } from './payload-template.js';
 
 /** The configs of a `webhook` channel, named as on the wire. Optional fields may be null. */
 export interface HttpConfigs {
@@ -9,7 +9,7 @@ export interface HttpConfigs {
   readonly url: string;
   /** Sent besides our own; at most 32. See `checkHeaders` of `@posthorn/outbound`. */
   readonly headers?: Readonly<Record<string, string>> | null | undefined;
-  /** A JSON document that takes the place of the body, its strings being templates. */
+  /** A JSON document that takes the place of the body, its strings being templates: see `@posthorn/template`. */
   readonly payload_template?: Readonly<Record<string, unknown>> | null | undefined;
   /** Seconds for the whole of an attempt, more than 0 and at most 60. Default 10. */
   readonly timeout?: number | null | undefined;
@@ -23,24 +23,18 @@ const maxTimeout = 60;
 const noField = 'is no field of a webhook channel';
 
 /** The schema that judges configs when a webhook is saved; every issue names its field. */
-export function httpConfigs(
-  outbound: Pick<Outbound, 'checkUrl'>,
-  template: PayloadTemplate | undefined,
-): Channel<HttpConfigs>['config'] {
+export function httpConfigs(outbound: Pick<Outbound, 'checkUrl'>): Channel<HttpConfigs>['config'] {
   const fields = z
     .object(
       {
         url: z.string({ error: 'must be a string' }).superRefine(async (url, context) => {
-          await tellAsync(context, () => checkAddress(outbound, url));
+          await tellAsync(context, checkAddress(outbound, url));
         }),
         headers: object('must be an object of strings, or null')
           .transform((headers, context) => tell(context, () => checkHeaders(headers)) ?? {})
           .nullish(),
         payload_template: object('must be an object or null')
-          .superRefine(async (document, context) => {
-            if (template) await tellAsync(context, () => template.check(document));
-            else context.addIssue('cannot be used: httpChannel was made without its `template` option');
-          })
+          .superRefine((document, context) => void tell(context, () => parseJsonTemplate(document)))
           .nullish(),
         timeout: z
           .number({ error: 'must be a number of seconds' })
@@ -87,9 +81,9 @@ function tell<T>(context: z.RefinementCtx, check: () => T): T | undefined {
   }
 }
 
-async function tellAsync(context: z.RefinementCtx, check: () => unknown): Promise<void> {
+async function tellAsync(context: z.RefinementCtx, check: Promise<void>): Promise<void> {
   try {
-    await check();
+    await check;
   } catch (error) {
     addIssues(context, error);
   }

@@ -1,7 +1,6 @@
 import { kindOf, type Message, PosthornError } from '@posthorn/core';
 import { createOutbound, type Outbound, type OutboundOptions, type OutboundTls } from '@posthorn/outbound';
 import { type BodyWriter, bodyWriters, type HttpFormat } from './body.js';
-import type { PayloadTemplate } from './payload-template.js';
 
 export interface HttpChannelOptions {
   /** How events are written. Default `default`. */
@@ -17,8 +16,6 @@ export interface HttpChannelOptions {
    * store may be asked, and what it throws fails the attempt. Default: none.
    */
   readonly tls?: TlsOf;
-  /** Renders `payload_template`. Without it, a webhook that has one is refused when it is saved. */
-  readonly template?: PayloadTemplate;
 }
 
 type TlsOf = (webhook: Message['webhook']) => OutboundTls | undefined | Promise<OutboundTls | undefined>;
@@ -29,10 +26,9 @@ export interface Settings {
   readonly userAgent: string;
   readonly outbound: Outbound;
   readonly tls: TlsOf | undefined;
-  readonly template: PayloadTemplate | undefined;
 }
 
-const names = ['format', 'source', 'userAgent', 'outbound', 'tls', 'template'];
+const names = ['format', 'source', 'userAgent', 'outbound', 'tls'];
 
 const printable = /^[\x21-\x7e]([\x20-\x7e]*[\x21-\x7e])?$/;
 
@@ -43,14 +39,7 @@ export function settingsOf(options: HttpChannelOptions): Settings {
   }
   const unknown = Object.keys(options).find((name) => !names.includes(name));
   if (unknown !== undefined) throw invalid(`no option is called ${unknown}; there is ${names.join(', ')}`);
-  const {
-    format = 'default',
-    source = 'posthorn',
-    userAgent = 'Posthorn',
-    outbound = {},
-    tls,
-    template,
-  } = options;
+  const { format = 'default', source = 'posthorn', userAgent = 'Posthorn', outbound = {}, tls } = options;
   if (typeof source !== 'string' || !printable.test(source) || source.includes(' ')) {
     throw invalid('source must be an URI reference');
   }
@@ -67,15 +56,11 @@ export function settingsOf(options: HttpChannelOptions): Settings {
   if (tls !== undefined && typeof tls !== 'function') {
     throw invalid(`tls must be a function of the webhook, not ${kindOf(tls)}`);
   }
-  if (template && (typeof template.check !== 'function' || typeof template.render !== 'function')) {
-    throw invalid('template must have the functions check and render');
-  }
   return {
     writer: writers[format],
     userAgent,
     outbound: 'request' in outbound ? outbound : createOutbound(outbound),
     tls,
-    template,
   };
 }
 

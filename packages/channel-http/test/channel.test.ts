@@ -1,11 +1,12 @@
-import { createDispatcher, PosthornError } from '@posthorn/core';
+import { createDispatcher } from '@posthorn/core';
 import { createOutbound } from '@posthorn/outbound';
 import { memoryStorage } from '@posthorn/storage-memory';
 import { until } from '@posthorn/testing';
+import { Webhook } from 'standardwebhooks';
 import { describe, expect, onTestFinished, test } from 'vitest';
-import { type HttpConfigs, httpChannel, type PayloadTemplate, type TemplateContext } from '../src/index.js';
+import { type HttpConfigs, type HttpFormat, httpChannel } from '../src/index.js';
 import { event, message, secret, sender } from './message.js';
-import { receiver } from './receiver.js';
+import { type Received, receiver } from './receiver.js';
 
 /** Answers every request alike. */
 const answering = (status: number, body = '', headers: Record<string, string | string[]> = {}) =>
@@ -195,95 +196,163 @@ describe('a payload template', () => {
 
   test('makes the body from the event, and the body is what is signed', async () => {
     const { url, received } = await receiver();
-    let context: TemplateContext | undefined;
-    const template: PayloadTemplate = {
-      check() {},
-      render(document, given) {
-        context = given;
-        return { ...document, type: given.event_type };
-      },
+    const payload_template = {
+      text: 'hello from {{ webhook.name }}, try {{ delivery.attempt }}',
+      type: '{{ event_type }}',
+      old: '{event_type} of {metadata.b}',
+      data: '{{ metadata }}',
+      price: '{{ metadata.a }}',
+      scope: '{{ cache_scope.orders }}',
+      nothing: '{{ metadata.missing }}',
+      fixed: [1, true, null],
     };
-    const configs = { url, payload_template: { text: 'hello' } };
-    const verdict = await sender({ template, format: 'cloudevents' })(message(configs, { event: full }));
+    const configs = { url, payload_template };
+    const verdict = await sender({ format: 'cloudevents' })(message(configs, { event: full }));
     expect(verdict).toMatchObject({ outcome: 'delivered' });
-    expect(received[0]!.body).toBe('{"text":"hello","type":"order.created"}');
-    expect(received[0]!.headers['content-type']).toBe('application/json');
-    expect(context).toEqual({
-      event_id: event.id,
-      event_type: 'order.created',
-      occurred_at: '2026-11-23T10:00:00.123Z',
-      namespace_id: 'ns1',
-      subject: { type: 'order', id: 'o1' },
-      metadata: { b: 1, a: 1.1 },
-      cache_scope: { orders: ['o1'] },
+    const [{ body, headers }] = received as [(typeof received)[0]];
+    expect(JSON.parse(body)).toEqual({
+      text: 'hello from orders, try 1',
+      type: 'order.created',
+      old: 'order.created of 1',
+      data: { b: 1, a: 1.1 },
+      price: 1.1,
+      scope: ['o1'],
+      nothing: '',
+      fixed: [1, true, null],
     });
+    expect(headers['content-type']).toBe('application/json');
+    expect(() => new Webhook(secret).verify(body, headers)).not.toThrow();
   });
 
-  test('of exactly 256 KiB is sent', async () => {
+  const text = (length: number) => ({
+    event: { ...event, payload: JSON.stringify({ text: 'a'.repeat(length) }) },
+  });
+
+  test('that makes exactly 256 KiB is sent', async () => {
     const { url, received } = await receiver();
-    const send = sender({ template: { check() {}, render: () => 'a'.repeat(262_142) } });
-    expect(await send(message({ url, payload_template: {} }))).toMatchObject({ outcome: 'delivered' });
+    const configs = { url, payload_template: { a: '{{ metadata.text }}' } };
+    expect(await sender()(message(configs, text(262_136)))).toMatchObject({ outcome: 'delivered' });
     expect(received[0]!.bytes).toHaveLength(262_144);
-  });
-
-  test('hears nothing of a cache scope the event does not have', async () => {
-    const { url } = await receiver();
-    let context: TemplateContext | undefined;
-    const render: PayloadTemplate['render'] = (_, given) => {
-      context = given;
-      return {};
-    };
-    await sender({ template: { check() {}, render } })(message({ url, payload_template: {} }));
-    expect(context).toMatchObject({ namespace_id: null, subject: null });
-    expect(context).not.toHaveProperty('cache_scope');
   });
 
   test('is surrounded by the headers of cloudevents-binary', async () => {
     const { url, received } = await receiver();
-    const send = sender({ template: { check() {}, render: () => ({ a: 1 }) }, format: 'cloudevents-binary' });
-    await send(message({ url, payload_template: {} }));
+    const send = sender({ format: 'cloudevents-binary' });
+    await send(message({ url, payload_template: { a: 1 } }));
     expect(received[0]).toMatchObject({ body: '{"a":1}', headers: { 'ce-id': event.id } });
   });
 
-  const failing: [string, PayloadTemplate['render'], string][] = [
+  test.each<[string, Record<string, unknown>, string]>([
     [
-      'throws',
-      () => {
-        throw new Error('canary');
-      },
-      'payload_template cannot be rendered: rendering it threw an error',
+      'makes a byte more than 256 KiB',
+      { ab: '{{ metadata.text }}' },
+      'payload_template cannot be rendered: it renders to 262145 bytes, more than 262144',
     ],
     [
-      'is refused by its renderer',
-      async () => {
-        throw new PosthornError('invalid_payload', 'text is too long');
-      },
-      'payload_template cannot be rendered: text is too long',
+      'makes much more than that',
+      { list: ['{{ metadata.text }}', 'x{{ metadata.text }}'] },
+      'payload_template cannot be rendered: list.1: line 1, column 1: renders to more than 256 KiB',
     ],
     [
-      'renders to nothing',
-      () => undefined,
-      'payload_template cannot be rendered: what it renders to has no JSON form',
+      'takes too long',
+      { a: '{% for i in (1..99999) %}{% for j in (1..999) %}{% endfor %}{% endfor %}' },
+      'payload_template cannot be rendered: a: line 1, column 26: takes longer than 100 ms',
     ],
-    [
-      'renders to more than 256 KiB',
-      () => 'é'.repeat(131_072),
-      'payload_template cannot be rendered: it renders to 262146 bytes, more than 262144',
-    ],
-    ['renders to no JSON', () => 1n, 'payload_template cannot be rendered: rendering it threw an error'],
-  ];
-  test.each(failing)('that %s has failed, and nothing is sent', async (_, render, text) => {
+    ['was stored and is none', { a: '{{ b' }, 'a: line 1, column 1: {{ is not closed'],
+  ])('that %s has failed, and nothing is sent', async (_, payload_template, reason) => {
     const { url, received } = await receiver();
-    const send = sender({ template: { check() {}, render } });
-    const verdict = await send(message({ url, payload_template: {} }));
-    expect(verdict).toEqual({ outcome: 'failed', kind: 'config', message: text });
+    const verdict = await sender()(message({ url, payload_template }, text(262_136)));
+    expect(verdict).toEqual({ outcome: 'failed', kind: 'config', message: reason });
     expect(received).toEqual([]);
   });
+});
 
-  test('without a renderer in this process has failed, and nothing is sent', async () => {
+describe('a preview', () => {
+  const configs = { url: 'https://example.com/canary-path', headers: { authorization: 'Bearer canary' } };
+  const formats: HttpFormat[] = ['default', 'standard-webhooks', 'cloudevents', 'cloudevents-binary'];
+
+  test.each(formats)('is the body that would be sent as %s, and needs no signing secret', async (format) => {
     const { url, received } = await receiver();
-    expect(await sender()(message({ url, payload_template: {} }))).toMatchObject({ kind: 'config' });
-    expect(received).toEqual([]);
+    const send = sender({ format });
+    const preview = (of: Parameters<typeof message>[1]) =>
+      httpChannel({ format }).preview!(message(configs, of));
+    for (const of of [{}, { digest: [{ event, payload: {} }] }]) {
+      await send(message({ url }, of));
+      const { body, headers } = received.at(-1)!;
+      const parts = await preview({ ...of, secrets: [] });
+      expect(parts).toEqual([{ name: 'body', type: headers['content-type'], text: body }]);
+      expect(JSON.stringify(parts)).not.toContain('canary');
+    }
+  });
+
+  test('is made by the payload template, and says so where that cannot be', async () => {
+    const preview = (payload_template: Record<string, unknown>) =>
+      httpChannel().preview!(message({ ...configs, payload_template }, { secrets: [] }));
+    expect(await preview({ type: '{{ event_type }}' })).toEqual([
+      { name: 'body', type: 'application/json', text: '{"type":"order.created"}' },
+    ]);
+    await expect(preview({ a: '{{ metadata | base64_decode }}' })).rejects.toMatchObject({
+      code: 'invalid_template',
+      message: 'payload_template cannot be rendered: a: line 1, column 1: cannot be rendered',
+    });
+  });
+});
+
+describe('a digest', () => {
+  const second = {
+    ...event,
+    id: 'evt_0TvKq1aBcDeFgHiJkLmNoQ',
+    type: 'order.paid',
+    payload: '{"b":2,"a":2.20}',
+  };
+  const digest = [event, second].map((one) => ({ event: one, payload: JSON.parse(one.payload) }));
+
+  test.each<[HttpFormat, HttpFormat, string]>([
+    ['default', 'default', 'application/json'],
+    ['standard-webhooks', 'standard-webhooks', 'application/json'],
+    ['cloudevents', 'cloudevents', 'application/cloudevents-batch+json'],
+    ['cloudevents-binary', 'cloudevents', 'application/cloudevents-batch+json'],
+  ])('as %s is an array of the bodies each event has as %s', async (format, single, type) => {
+    const { url, received } = await receiver();
+    for (const one of [event, second]) await sender({ format: single })(message({ url }, { event: one }));
+    expect(await sender({ format })(message({ url }, { digest }))).toMatchObject({ outcome: 'delivered' });
+    const [first, other, { body, headers }] = received as [Received, Received, Received];
+    expect(body).toBe(`[${first.body},${other.body}]`);
+    expect(headers['content-type']).toBe(type);
+    expect(headers['webhook-id']).toBe(event.id);
+    expect(Object.keys(headers).filter((name) => name.startsWith('ce-'))).toEqual([]);
+    expect(() => new Webhook(secret).verify(body, headers)).not.toThrow();
+  });
+
+  test('of one event is an array, too', async () => {
+    const { url, received } = await receiver();
+    await sender()(message({ url }, { digest: digest.slice(0, 1) }));
+    expect(JSON.parse(received[0]!.body)).toMatchObject([{ event_id: event.id }]);
+  });
+
+  test('with a payload template is rendered once, with all events', async () => {
+    const { url, received } = await receiver();
+    const payload_template = {
+      types: '{% for event in events %}{{ event.type }} {{ event.payload.b }};{% endfor %}',
+      events: '{{ events | map: "id" }}',
+      first: '{{ event_type }}',
+    };
+    const configs = { url, payload_template };
+    await sender({ format: 'cloudevents-binary' })(message(configs, { digest }));
+    expect(JSON.parse(received[0]!.body)).toEqual({
+      types: 'order.created 1;order.paid 2;',
+      events: [event.id, second.id],
+      first: 'order.created',
+    });
+    expect(received[0]!.headers).toMatchObject({
+      'content-type': 'application/json',
+      'webhook-id': event.id,
+    });
+    expect(received[0]!.headers).not.toHaveProperty('ce-id');
+  });
+
+  test('is what the channel takes', () => {
+    expect(httpChannel().takesDigests).toBe(true);
   });
 });
 

@@ -1,15 +1,7 @@
 import { describe, expect, test } from 'vitest';
-import { httpChannel, type PayloadTemplate } from '../src/index.js';
-
-const template: PayloadTemplate = {
-  check(document) {
-    if ('bad' in document) throw new Error('bad is no template');
-  },
-  render: () => ({}),
-};
+import { httpChannel } from '../src/index.js';
 
 const plain = httpChannel();
-const templated = httpChannel({ template });
 const url = 'https://example.com/hook';
 
 async function judge(configs: unknown, channel = plain): Promise<unknown> {
@@ -34,9 +26,12 @@ describe('configs are taken', () => {
     expect(await judge({ url, headers: { 'x-a': ' b ' } })).toEqual({ url, headers: { 'x-a': 'b' } });
   });
 
-  test('with a payload template where the channel can render it', async () => {
-    const configs = { url, payload_template: { text: '{{ event_type }}' } };
-    expect(await judge(configs, templated)).toEqual(configs);
+  test('with a payload template, as it was written', async () => {
+    const configs = {
+      url,
+      payload_template: { text: '{{ event_type }}', old: ['{metadata.name}', 1], none: {} },
+    };
+    expect(await judge(configs)).toEqual(configs);
   });
 
   test('over plain HTTP where the outbound policy allows it', async () => {
@@ -97,7 +92,6 @@ describe('configs are refused, each fault at its field', () => {
     [{ url, method: 'post' }, { method: 'must be POST, PUT or PATCH' }],
     [{ url, payload_template: 'text' }, { payload_template: 'must be an object or null' }],
     [{ url, payload_template: [] }, { payload_template: 'must be an object or null' }],
-    [{ url, payload_template: {} }, { payload_template: expect.stringMatching(/`template` option/) }],
     [{ url, header: {} }, { header: 'is no field of a webhook channel' }],
     [
       { url: 'x', timeout: 0, secret: 'canary' },
@@ -118,9 +112,20 @@ describe('configs are refused, each fault at its field', () => {
     expect(issues).toMatchObject([{ path: ['__proto__'], message: 'is no field of a webhook channel' }]);
   });
 
-  test('a payload template its renderer refuses', async () => {
-    const configs = { url, payload_template: { bad: '{{' } };
-    expect(await judge(configs, templated)).toEqual({ payload_template: 'bad is no template' });
+  test('a payload template, by the path of the leaf, with line and column', async () => {
+    const payload_template = {
+      a: [{ b: 'canary\n  {{ x' }],
+      c: '{% include "canary" %}',
+      d: '{{ x | shout }}',
+    };
+    expect(await judge({ url, payload_template })).toEqual({
+      'payload_template.a.0.b': 'line 2, column 3: {{ is not closed',
+      'payload_template.c': 'line 1, column 1: the tag include is refused: templates read no other templates',
+      'payload_template.d': 'line 1, column 1: there is no filter called shout',
+    });
+    expect(await judge({ url, payload_template: { a: 'x'.repeat(70_000) } })).toEqual({
+      payload_template: 'must have at most 64 KiB',
+    });
   });
 });
 
@@ -132,7 +137,7 @@ describe('options', () => {
     ['source', { source: 'a b' }],
     ['userAgent', { userAgent: 'a\r\nx-evil: 1' }],
     ['userAgent', { userAgent: '' }],
-    ['template', { template: { render: () => '' } }],
+    ['template', { template: { check: () => {}, render: () => '' } }],
     ['timeoutMs', { outbound: { timeoutMs: 0 } }],
     ['outbound', { outbound: null }],
     ['formt', { formt: 'default' }],

@@ -38,6 +38,7 @@ channelConformance({
         { url },
         { url, method: 'PUT', timeout: 5, headers: { authorization: token } },
         { url, headers: null, payload_template: null },
+        { url, payload_template: { metadata: '{{ metadata }}' } },
       ],
       secrets: [token],
       answer: (next) => {

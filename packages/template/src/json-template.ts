@@ -39,7 +39,7 @@ export function parseJsonTemplate(document: unknown, place: 'plain' | 'mrkdwn' =
       try {
         const compiled = compile(value, place);
         parts += compiled.parts;
-        return leafOf(compiled, escapes[place]);
+        return named(leafOf(compiled, escapes[place]), path);
       } catch (error) {
         return refuse((error as Error).message);
       }
@@ -81,11 +81,7 @@ export function parseJsonTemplate(document: unknown, place: 'plain' | 'mrkdwn' =
         spent += characters;
         checkOutput(spent);
       };
-      try {
-        return root(beginRendering(context), spend);
-      } catch (error) {
-        throw renderFault(error);
-      }
+      return root(beginRendering(context), spend);
     },
   };
 }
@@ -94,6 +90,18 @@ const isPlain = (value: object): boolean => {
   const prototype = Object.getPrototypeOf(value);
   return prototype === null || Object.getPrototypeOf(prototype) === null;
 };
+
+/** The same node, whose errors say where in the document it is. */
+const named =
+  (node: Node, path: Issue['path']): Node =>
+  (...rendering) => {
+    try {
+      return node(...rendering);
+    } catch (error) {
+      const issues = [{ path, message: renderFault(error).message }];
+      throw new PosthornError('invalid_template', describeIssues(issues), { issues });
+    }
+  };
 
 function leafOf(compiled: Compiled, escaping: Escape): Node {
   const [only, ...others] = compiled.templates;
