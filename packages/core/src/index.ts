@@ -51,7 +51,7 @@ export type { DispatcherOptions } from './options.js';
 export { type RawJson, rawJson } from './payload.js';
 export type * from './ports.js';
 export { redact } from './redact.js';
-export type { Sample, TestResult } from './sample.js';
+export type { Preview, Sample, Samples, TestResult } from './sample.js';
 export { type SecretPath, secretTexts } from './secret-paths.js';
 export { createSecret, type ParsedSecret, parseSecret, type SecretKind } from './secrets.js';
 export type { EncryptionKey, EncryptionOptions } from './vault.js';

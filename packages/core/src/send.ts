@@ -27,7 +27,7 @@ export interface SendOptions {
 export type BoundClaim = Claim & { readonly binding: ChannelBinding };
 
 /** What a channel gets of a claim. Printed or written as JSON, it shows nothing secret. */
-class ClaimedMessage implements Message {
+export class ClaimedMessage implements Message {
   readonly deliveryId: string;
   readonly attempt: number;
   readonly startedAt: Date;

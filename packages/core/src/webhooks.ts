@@ -1,6 +1,6 @@
 import { isDeepStrictEqual } from 'node:util';
 import { bindingsIn, identified } from './bindings.js';
-import { checkPayload, type EventCatalog } from './catalog.js';
+import type { EventCatalog } from './catalog.js';
 import { optionsOf, parse } from './door.js';
 import { type Duration, toMs } from './duration.js';
 import { invalidWebhook, PosthornError } from './errors.js';
@@ -19,7 +19,7 @@ import {
 import { pageQuery } from './page.js';
 import type { Page, PageQuery, WebhookChange, WebhookRecord, WebhookStore } from './ports.js';
 import { reencrypt } from './reencrypt.js';
-import { type Sample, type SampleOptions, sampleType, sendSample, type TestResult } from './sample.js';
+import { type SampleOptions, type Samples, samples } from './sample.js';
 import { createSecret, parseSecret, type SecretKind } from './secrets.js';
 
 export interface WebhookListOptions extends TenantOption, Partial<PageQuery> {
@@ -38,7 +38,7 @@ export interface RotateOptions extends TenantOption {
 }
 
 /** The application's side of webhooks. Each call sees one tenant's, and rejects with `not_found` for another's. */
-export interface Webhooks {
+export interface Webhooks extends Samples {
   /** Checks and stores; rejects with `invalid_webhook`, or `conflict` where the id is taken. */
   create(input: WebhookInput): Promise<Webhook>;
   get(webhookId: string, options?: TenantOption): Promise<Webhook>;
@@ -64,13 +64,10 @@ export interface Webhooks {
    * everything goes on. Resolves to how many webhooks were written. Afterwards, the older keys are of no more use.
    */
   reencrypt(): Promise<number>;
-  /** Sends a sample to each channel at once and says how it went. Not stored, not retried; also while paused. */
-  test(webhookId: string, options?: TenantOption & Sample): Promise<readonly TestResult[]>;
 }
 
 export interface WebhooksOptions<Tx> extends SampleOptions {
   readonly store: WebhookStore<Tx>;
-  readonly catalog: EventCatalog | undefined;
   readonly announcer: Announcer;
   /** Whether the storage gathers digests. */
   readonly canGather: boolean;
@@ -220,12 +217,7 @@ export function managedWebhooks<Tx>(context: WebhooksOptions<Tx>): ManagedWebhoo
 
     reencrypt: () => reencrypt(store, secrets),
 
-    async test(webhookId, options) {
-      const { tenantId, ...sample } = optionsOf(options, ['tenantId', 'type', 'payload'], 'webhooks.test');
-      const { type = sampleType, payload } = sample;
-      if (catalog && type !== sampleType) await checkPayload(catalog, type, payload);
-      return sendSample(await find(webhookId, tenantId), sample, context);
-    },
+    ...samples(find, context),
 
     async disable({ id, tenantId }, reason) {
       const { record, isChanged } = await change(id, tenantId, ({ isActive }) =>

@@ -1,11 +1,16 @@
 import {
   type Channel,
+  createDispatcher,
   createSecret,
+  type Duration,
+  defineEvents,
   delivered,
   failed,
+  PosthornError,
   parseSecret,
   type WebhookInput,
 } from '@posthorn/core';
+import { memoryStorage } from '@posthorn/storage-memory';
 import { recordingChannel, testDispatcher } from '@posthorn/testing';
 import { describe, expect, test } from 'vitest';
 import { z } from 'zod';
@@ -351,5 +356,126 @@ describe('a test send', () => {
     const { id } = await webhooks.create(input);
     await expect(webhooks.test(id, { type: '*' })).rejects.toMatchObject({ code: 'invalid_event_type' });
     await expect(webhooks.test(id, { payload: 1n })).rejects.toMatchObject({ code: 'invalid_payload' });
+  });
+});
+
+describe('a preview', () => {
+  const url = 'http://a/canary-address';
+  /** Shows what it is given. */
+  const showing: Channel<{ url: string }> = {
+    type: 'showing',
+    config: z.strictObject({ url: z.string() }),
+    secretPaths: [['url']],
+    send: async () => {
+      throw new Error('nothing may be sent');
+    },
+    async preview({ event, webhook, configs, secrets }) {
+      const text = `${event.type} ${event.payload} to ${configs.url} by ${webhook.name}, ${secrets.length} keys`;
+      return [{ name: 'body', type: 'text/plain', text }];
+    },
+  };
+  const parts = (text: string) => [{ name: 'body', type: 'text/plain', text }];
+
+  /** What is said where the channel previews in this way. */
+  async function said(preview: typeof showing.preview, options: { attemptDeadline?: Duration } = {}) {
+    const { webhooks } = testDispatcher({ channels: [{ ...showing, preview: preview! }], ...options });
+    const { id } = await webhooks.create({ ...input, channels: [{ channel: 'showing', configs: { url } }] });
+    const [result] = await webhooks.preview(id);
+    return result;
+  }
+
+  test('renders a sample for each channel, sends nothing, and leaves no trace', async () => {
+    const silent = recordingChannel();
+    const dispatcher = testDispatcher({ channels: [showing, silent] });
+    const { id, channels } = await dispatcher.webhooks.create({
+      ...input,
+      isActive: false,
+      channels: [
+        { channel: 'showing', configs: { url } },
+        { channel: 'webhook', configs: {} },
+      ],
+    });
+    expect(await dispatcher.webhooks.preview(id, { type: 'order.placed', payload: { n: 1 } })).toEqual([
+      {
+        bindingId: channels[0]?.id,
+        channel: 'showing',
+        parts: parts('order.placed {"n":1} to *** by orders, 0 keys'),
+        reason: null,
+      },
+      { bindingId: channels[1]?.id, channel: 'webhook', parts: null, reason: null },
+    ]);
+    expect(await dispatcher.webhooks.preview(id)).toMatchObject([
+      { parts: parts('webhook.test {"test":true} to *** by orders, 0 keys') },
+      { parts: null },
+    ]);
+    expect(silent.attempts).toEqual([]);
+    expect((await dispatcher.events.list()).items).toEqual([]);
+    expect((await dispatcher.deliveries.list()).items).toEqual([]);
+  });
+
+  test.each<[unknown, string]>([
+    [new PosthornError('invalid_template', `line 1, column 2: ${url}`), 'line 1, column 2: ***'],
+    [new RangeError('too far'), 'RangeError: too far'],
+    [{ toString: null }, 'it threw an object'],
+  ])('that cannot be rendered says why: %#', async (error, reason) => {
+    const failing = async () => {
+      throw error;
+    };
+    expect(await said(failing)).toMatchObject({ parts: null, reason });
+  });
+
+  test('that never comes ends at the deadline of an attempt', async () => {
+    const endless = () => new Promise<never>(() => {});
+    expect(await said(endless, { attemptDeadline: '20ms' })).toMatchObject({
+      parts: null,
+      reason: 'Error: no preview within 20 ms',
+    });
+  });
+
+  test('of a channel that nobody has registered says so', async () => {
+    const storage = memoryStorage();
+    const create = createDispatcher({ storage, channels: [showing] });
+    const { id } = await create.webhooks.create({
+      ...input,
+      channels: [{ channel: 'showing', configs: { url } }],
+    });
+    const { webhooks } = createDispatcher({ storage, channels: [] });
+    expect(await webhooks.preview(id)).toMatchObject([
+      { parts: null, reason: 'no channel of this type is registered in this process' },
+    ]);
+  });
+
+  test('refuses what a test send refuses', async () => {
+    const { webhooks } = application();
+    const { id } = await webhooks.create(input);
+    await expect(webhooks.preview(id, { type: '*' })).rejects.toMatchObject({ code: 'invalid_event_type' });
+    await expect(webhooks.preview(id, { payload: 1n })).rejects.toMatchObject({ code: 'invalid_payload' });
+    await expect(webhooks.preview(id, { payload: 'x'.repeat(300_000) })).rejects.toMatchObject({
+      code: 'payload_too_large',
+    });
+    await expect(webhooks.preview(id, { tenantId: 'other' })).rejects.toMatchObject({ code: 'not_found' });
+    await expect(webhooks.preview('wh_0123456789')).rejects.toMatchObject({ code: 'not_found' });
+    await expect(webhooks.preview(id, { sample: {} } as never)).rejects.toMatchObject({
+      code: 'invalid_option',
+      message: expect.stringContaining('webhooks.preview'),
+    });
+  });
+
+  test('with a catalog, takes types and payloads that could be dispatched', async () => {
+    const events = defineEvents({ 'order.placed': z.strictObject({ total: z.number() }) });
+    const { webhooks } = testDispatcher({ channels: [showing], events });
+    const { id } = await webhooks.create({
+      ...input,
+      eventTypes: ['order.placed'],
+      channels: [{ channel: 'showing', configs: { url } }],
+    });
+    const payload = { total: 5 };
+    expect(await webhooks.preview(id, { type: 'order.placed', payload })).toMatchObject([{ reason: null }]);
+    await expect(webhooks.preview(id, { type: 'order.placed', payload: {} })).rejects.toMatchObject({
+      code: 'invalid_payload',
+    });
+    await expect(webhooks.preview(id, { type: 'order.paid' })).rejects.toMatchObject({
+      code: 'unknown_event_type',
+    });
   });
 });

@@ -132,6 +132,33 @@ const flaws: Readonly<Record<string, [Partial<Channel<SampleConfigs>>, string]>>
     sending((message) => send(message, new AbortController().signal)),
     'a receiver that never answers is left within a second of the signal',
   ],
+  'sends its preview': [
+    {
+      async preview(message) {
+        await send(message, new AbortController().signal);
+        return [{ name: 'body', type: 'application/json', text: message.event.payload }];
+      },
+    },
+    'a preview sends nothing and tells no secret',
+  ],
+  'shows its token in the preview': [
+    {
+      preview: async ({ configs }) => [{ name: 'body', type: 'text/plain', text: JSON.stringify(configs) }],
+    },
+    'a preview sends nothing and tells no secret',
+  ],
+  'shows nothing that can be read': [
+    { preview: async () => [{ name: 'body', type: 'json', text: '' }] },
+    'a preview sends nothing and tells no secret',
+  ],
+  'signs its preview': [
+    {
+      preview: async ({ secrets }) => [
+        { name: 'body', type: 'text/plain', text: `${secrets[0]!.reveal().length}` },
+      ],
+    },
+    'a preview needs no signing key: the engine gives it none',
+  ],
   'sends although it was told to stop before': [
     sending(async (message, signal) => {
       if (signal.aborted) await send(message, new AbortController().signal);

@@ -32,6 +32,7 @@ export const sampleChannel: Channel<SampleConfigs> = {
       return failed(signal.aborted ? 'timeout' : 'reset', 'the connection ended');
     }
   },
+  preview: async ({ event }) => [{ name: 'body', type: 'application/json', text: event.payload }],
 };
 
 const answers: Record<Answer, (response: ServerResponse, request: IncomingMessage, body: string) => void> = {

@@ -2,6 +2,7 @@ import { abortRules } from './channel/abort.js';
 import { configRules } from './channel/config.js';
 import { failureRules } from './channel/failure.js';
 import type { ChannelHarness, ChannelRule } from './channel/harness.js';
+import { previewRules } from './channel/preview.js';
 import { sendRules } from './channel/send.js';
 import { register } from './rule.js';
 
@@ -19,6 +20,7 @@ export const channelRules: readonly ChannelRule[] = [
   ...sendRules,
   ...failureRules,
   ...abortRules,
+  ...previewRules,
 ];
 
 /**
