@@ -438,6 +438,64 @@ describe('in an engine', () => {
     expect(items).toMatchObject([{ status: 'delivered', attempts: 1 }]);
   });
 
+  const local = () =>
+    createDispatcher({
+      storage: memoryStorage(),
+      channels: [httpChannel({ outbound: { policy: { allowHttp: true, allowHosts: ['127.0.0.1'] } } })],
+    });
+
+  test('a payload template needs no option, is refused by path, line and column, and is previewed unsent', async () => {
+    const { url, received } = await receiver();
+    const { webhooks } = local();
+    const withTemplate = (payload_template: object) =>
+      webhooks.create({
+        name: 'orders',
+        eventTypes: ['*'],
+        channels: [
+          { channel: 'webhook', configs: { url, headers: { 'x-key': 'canary-key' }, payload_template } },
+        ],
+      });
+    await expect(withTemplate({ a: { b: '\n{{ event_type' } })).rejects.toMatchObject({
+      code: 'invalid_webhook',
+      issues: [
+        {
+          path: ['channels', 0, 'configs', 'payload_template', 'a', 'b'],
+          message: 'line 2, column 1: {{ is not closed',
+        },
+      ],
+    });
+    const { id } = await withTemplate({
+      text: '{{ event_type }} {{ metadata.text }}',
+      by: '{{ webhook.name }}',
+    });
+    expect(await webhooks.preview(id, { payload: { text: 'canary-key' } })).toMatchObject([
+      {
+        parts: [
+          { name: 'body', type: 'application/json', text: '{"text":"webhook.test ***","by":"orders"}' },
+        ],
+        reason: null,
+      },
+    ]);
+    expect(received).toEqual([]);
+  });
+
+  test('a binding that asks for digests gets one request for several events', async () => {
+    const { url, received } = await receiver();
+    const dispatcher = local();
+    await dispatcher.webhooks.create({
+      name: 'orders',
+      eventTypes: ['*'],
+      channels: [{ channel: 'webhook', configs: { url }, digest: { window: '1h', maxEvents: 3 } }],
+    });
+    const ids: string[] = [];
+    for (const n of [1, 2, 3]) ids.push((await dispatcher.dispatch('order.created', { n })).eventId);
+    await dispatcher.drain();
+    expect(received).toHaveLength(1);
+    const bodies = JSON.parse(received[0]!.body) as { event_id: string }[];
+    expect(bodies.map(({ event_id }) => event_id)).toEqual(ids);
+    expect(received[0]!.headers['webhook-id']).toBe(ids[0]);
+  });
+
   test('a webhook whose configs are refused is not saved, and the field is named', async () => {
     const dispatcher = createDispatcher({ storage: memoryStorage(), channels: [httpChannel()] });
     await expect(
