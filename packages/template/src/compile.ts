@@ -81,6 +81,8 @@ function parse(source: string, engine: Liquid): Compiled {
   if (source.length > maxSource || Buffer.byteLength(source) > maxSource) {
     throw faultAt(1, 1, `must have at most ${maxSource / 1024} KiB`);
   }
+  // Before they are read, which takes longer than to count them.
+  if (source.split(/\{[{%]/).length - 1 > maxParts) throw faultAt(1, 1, tooManyParts);
   try {
     const { options } = engine;
     const tokens = withSingleBraces(
