@@ -111,8 +111,21 @@ export const bugs: readonly Bug[] = [
       'this.#bytes -= event.bytes;\n    this.#keys.clear();',
     ],
     'attempts stand last to first': ['[...delivery.log, entry]', '[entry, ...delivery.log]'],
+    'what has begun since counts as published': [
+      'deliveries: stored.published }',
+      'deliveries: stored.deliveries.length }',
+    ],
+    'what waits for another begins with the event': [
+      'filter(({ onlyAfter }) => onlyAfter === undefined)',
+      'slice()',
+    ],
+    'it begins twice': [
+      'if (!binding || event.deliveries.some((delivery) => delivery.bindingId === bindingId)) return undefined;',
+      'if (!binding) return undefined;',
+    ],
+    'an event is forgotten before what has begun': ['this.finished(delivery, false);', ''],
     'an event can be stored twice': [
-      'if (stored) return { eventId: stored.id, deliveries: stored.deliveries.length };',
+      'if (stored) return { eventId: stored.id, deliveries: stored.published };',
       '',
     ],
   }),
@@ -137,7 +150,24 @@ export const bugs: readonly Bug[] = [
     ],
     'a claim leaves the delivery to others': ['putOff(delivery, time + leaseMs);', 'putOff(delivery, time);'],
     'a lease never ends': ['putOff(delivery, time + leaseMs);', 'delivery.at = time + leaseMs;'],
-    'an attempt is not counted': ['delivery.attempts++;', ''],
+    'an attempt is not counted': ['each.attempts++;', ''],
+    'of a digest one attempt is counted': ['each.attempts++;', 'if (each === delivery) each.attempts++;'],
+    'of a digest one is delivered': [
+      'for (const each of all) finish(each, next.status);',
+      'finish(delivery, next.status);',
+    ],
+    'of a digest one has the attempt on record': [
+      'if (attempt) journal.attempted(each, attemptEntry(attempt));',
+      'if (attempt && each === delivery) journal.attempted(each, attemptEntry(attempt));',
+    ],
+    'a result begins nothing': ['if (begun) enter(begun);', ''],
+    'a memo is forgotten': ['delivery.memo = next.memo;', ''],
+    'a memo outlives a retry that is asked for': ['delivery.memo = undefined;\n      chains', 'chains'],
+    'what gathers is due at once': ['if (delivery.isGathered) {', 'if (false) {'],
+    'what is cancelled stays in its digest': [
+      "digests.remove(delivery, now());\n      finish(delivery, 'cancelled');",
+      "finish(delivery, 'cancelled');",
+    ],
     'a token is not fresh': ['const token = String(++tokens);', 'const token = delivery.id;'],
     'the webhook limit is ignored': [
       'webhookLimit - (inFlight.get(webhook.record.id) ?? 0)',
@@ -175,11 +205,11 @@ export const bugs: readonly Bug[] = [
       'const { results }',
     ],
     'a released delivery keeps its token': [
-      'delivery.attempts--;\n      makeDue(delivery);',
-      'delivery.attempts--;\n      makeDue(delivery);\n      leased.set(claim.token, delivery);',
+      'for (const each of all) each.attempts--;\n      makeDue(delivery);',
+      'for (const each of all) each.attempts--;\n      makeDue(delivery);\n      leased.set(claim.token, delivery);',
     ],
-    'a released attempt counts': ['delivery.attempts--;', ''],
-    'a released attempt counts twice': ['delivery.attempts--;', 'delivery.attempts++;'],
+    'a released attempt counts': ['for (const each of all) each.attempts--;', ''],
+    'a released attempt counts twice': ['each.attempts--;', 'each.attempts++;'],
     'a retry does not wait': ['putOff(delivery, now() + next.delayMs);', 'putOff(delivery, now());'],
     'a failed attempt is not recorded': [
       'if (attempt) journal',
@@ -199,16 +229,16 @@ export const bugs: readonly Bug[] = [
       "attemptEntry({ ...attempt, response: attempt.response?.replaceAll('\\0', '') ?? null })",
     ],
     'results stand in another order': ['settlements.map(settleOne)', 'settlements.map(settleOne).reverse()'],
-    'attemptsBefore is not set': ['delivery.attemptsBefore = delivery.attempts;', ''],
+    'attemptsBefore is not set': ['each.attemptsBefore = each.attempts;', ''],
     'a cancelled delivery keeps its token': [
-      "cancel: (delivery) => finish(delivery, 'cancelled'),",
+      "cancel(delivery) {\n      digests.remove(delivery, now());\n      finish(delivery, 'cancelled');",
       `cancel(delivery) {
+      digests.remove(delivery, now());
       const { token } = delivery;
       finish(delivery, 'cancelled');
-      if (token !== undefined) leased.set(token, delivery);
-    },`,
+      if (token !== undefined) leased.set(token, delivery);`,
     ],
-    'a claim shows live secrets': ['secrets: copiedSecrets(secrets) },', 'secrets },'],
+    'a claim shows live secrets': ['secrets: copiedSecrets(secrets), channels },', 'secrets, channels },'],
     'a dropped binding is replaced by another': [
       'channels.find((binding) => binding.id === bindingId)',
       'channels.find((binding) => binding.id === bindingId) ?? channels[0]',
@@ -254,8 +284,8 @@ export const bugs: readonly Bug[] = [
 
   ...bugsIn('chains.ts', {
     'an ordering key is ignored': [
-      'event.orderingKey === null ? undefined',
-      'event.orderingKey !== event.id ? undefined',
+      'event.orderingKey === null || isGathered ? undefined',
+      'event.orderingKey !== event.id || isGathered ? undefined',
     ],
     'a key is one for all bindings': [
       '`${bindingId}\\n${event.orderingKey}`',
@@ -283,6 +313,17 @@ export const bugs: readonly Bug[] = [
     ],
     'what is finished is waited for': ['chain.line.delete(entry);\n    chain.yielding', 'chain.yielding'],
     'nobody goes on after it': ['this.release(entry, chain);', ''],
+  }),
+
+  ...bugsIn('digests.ts', {
+    'a window is over at once': ['isAgain ? now : now + windowMs', 'now'],
+    'enough is never enough': ['if (others.size >= maxEvents) this.form(entry);', ''],
+    'a digest has no end': ['.slice(0, limitsOf(entry).maxEvents)', ''],
+    'those without a first are forgotten': [
+      'for (const member of digest.entries) this.gather(member, now, true);',
+      '',
+    ],
+    'one that gathers cannot leave': ['if (this.gathers(entry)) this.#leave(entry);', ''],
   }),
 
   ...bugsIn('storage.ts', {

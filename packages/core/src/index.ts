@@ -35,6 +35,7 @@ export {
   PosthornError,
   type PosthornErrorOptions,
 } from './errors.js';
+export { type FailureKind, type Fault, failureKindSchema, faultOf } from './failures.js';
 export {
   type FunctionChannelOptions,
   type FunctionHandler,

@@ -1,4 +1,4 @@
-import type { FailureKind } from './models.js';
+import type { FailureKind } from './failures.js';
 
 /** What a receiver said, for the record. */
 export interface Report {

@@ -59,6 +59,8 @@ export class Digests {
       this.#leave(member);
       member.digest = digest;
     }
+    // Its alarm has rung, and it was not among the earliest.
+    if (this.gathers(entry)) this.#alarms.set(entry, entry.at);
     this.#onFormed(digest);
   }
 

@@ -12,11 +12,9 @@ import type { Lane } from './lanes.js';
 /** The place of a delivery among those that it gathers with: by the time, and in one statement by what is added. */
 export const gatheredAt = '(extract(epoch from $now) * 1000000)::bigint * 4096';
 
-/** So many bindings at a time. */
-const maxDigests = 100;
-/** A slow look for what is ripe, because it steps over what paused webhooks gathered, may take one part in so many of the time. */
-const slowMs = 10;
-const slowShare = 20;
+/** It looks at so many deliveries at a time, and so many times: one look forms as many digests as one process can send. */
+const maxDue = 1_000;
+const maxRounds = 20;
 
 /** A delivery that leads a digest, and has just been claimed. */
 export interface Led {
@@ -34,19 +32,22 @@ export class Digests {
   readonly #form: Statement;
   readonly #ripen: Statement;
   readonly #follow: Statement;
-  #nextAt = Number.NEGATIVE_INFINITY;
-  #formedWith = 0;
 
   constructor(db: Database) {
     this.#db = db;
     this.#form = db.statement(`
-      with ripe as materialized (
-        select distinct binding_id, webhook_id from (
-          select q.binding_id, q.webhook_id from $.queue q
-          where q.digest_id = '' and q.gathers_until <= $now
-            and (select w.is_active from $.webhooks w where w.id = q.webhook_id)
-          order by q.gathers_until limit ${maxDigests}
-        ) r
+      with due as materialized (
+        select q.event_id, q.binding_id, q.webhook_id,
+          coalesce((select w.is_active from $.webhooks w where w.id = q.webhook_id), false) as is_active
+        from $.queue q where q.digest_id = '' and q.gathers_until <= $now
+        order by q.gathers_until limit ${maxDue}
+      ), ripe as materialized (
+        select distinct binding_id, webhook_id from due where is_active
+      ), paused as (
+        -- Out of the way of others; it is due at once when its webhook is active again.
+        update $.queue q set gathers_until = $now + interval '1 minute' from due d
+        where not d.is_active and ${few('length(d.event_id)')}
+          and q.event_id = d.event_id and q.binding_id = d.binding_id and q.digest_id = ''
       ), mine as materialized (
         -- One at a time forms digests of a webhook; whoever comes meanwhile leaves it to the other.
         select r.binding_id, least(1000, coalesce((
@@ -73,7 +74,7 @@ export class Digests {
         where q.event_id = f.event_id and q.binding_id = f.binding_id and q.digest_id = ''
       )
       select coalesce(json_agg(json_build_array(tenant_id, webhook_id)), '[]')::text as lanes,
-        (select count(*)::integer from ripe) as ripe from led`);
+        (select count(*)::integer from due) as due from led`);
     this.#ripen = db.statement(`
       update $.queue q set gathers_until = $now
       from json_to_recordset($1::json) as g(n integer, binding text, webhook text)
@@ -103,20 +104,14 @@ export class Digests {
 
   /** Makes digests of what is ripe, and tells the lanes that their first ones stand in. */
   async form(): Promise<readonly Lane[]> {
-    const begin = performance.now();
-    if (begin < this.#nextAt && this.#formedWith === this.#db.clockOffset) return [];
     const lanes: Lane[] = [];
-    let ripe: number;
-    do {
+    for (let rounds = 0; rounds < maxRounds; rounds++) {
       const [row] = await this.#db.run(this.#form, []);
       const formed: [string, string][] = JSON.parse(row!.lanes);
       lanes.push(...formed.map(([tenantId, webhookId]) => ({ tenantId, webhookId })));
-      // What another is about to form is counted, and not formed here.
-      ripe = formed.length > 0 ? Number(row!.ripe) : 0;
-    } while (ripe > 0);
-    this.#formedWith = this.#db.clockOffset;
-    const now = performance.now();
-    this.#nextAt = now - begin > slowMs ? now + slowShare * (now - begin) : now;
+      // What is due and was not formed here is another's, who is about to.
+      if (Number(row!.due) === 0 || (formed.length === 0 && Number(row!.due) < maxDue)) break;
+    }
     return lanes;
   }
 
@@ -127,7 +122,6 @@ export class Digests {
     if (bindings.length === 0) return;
     const webhookOf = new Map(bindings.map(({ webhookId, bindingId }) => [bindingId, webhookId]));
     const given = [...webhookOf].map(([binding, webhook], n) => ({ n, binding, webhook }));
-    this.#nextAt = Number.NEGATIVE_INFINITY;
     await this.#db.run(this.#ripen, [JSON.stringify(given)]).catch(() => {});
   }
 

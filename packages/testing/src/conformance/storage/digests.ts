@@ -112,6 +112,18 @@ export const digestRules: readonly StorageRule[] = topic<StorageUnderTest>('dige
     same(idsIn(one(await claimAll(storage))), idsOf(events.slice(6)));
   },
 
+  'what has gathered is divided by the limit that holds when it goes': async ({ storage, advance }) => {
+    const binding = newBinding({ digest: { window: windowMs, maxEvents: 100 } });
+    const webhook = await storage.webhooks.create(newWebhook({ channels: [binding] }));
+    const events = newEvents(5);
+    await publish(storage, ...events);
+    const channels = [{ ...binding, digest: { window: windowMs, maxEvents: 2 } }];
+    await storage.webhooks.update(acme, webhook.id, webhook.version, { channels });
+    await advance(2 * windowMs);
+    const claims = await claimAll(storage);
+    same(claims.map(idsIn), [idsOf(events.slice(0, 2)), idsOf(events.slice(2, 4)), [events[4]!.id]]);
+  },
+
   'a digest that is tried again has the same events, whatever was published since': async (under) => {
     const { storage, advance } = under;
     await gathering(storage);

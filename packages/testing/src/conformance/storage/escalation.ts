@@ -95,6 +95,16 @@ export const escalationRules: readonly StorageRule[] = topic<StorageUnderTest>('
     assert.equal(one(await claimAll(storage)).binding?.id, first.id);
   },
 
+  'an event that is published again has its first result, whatever has begun since': async (under) => {
+    const { storage } = under;
+    const [, second] = await escalating(under);
+    const event = newEvent();
+    const first = await storage.deliveries.publish([event]);
+    await settleAll(storage, [failing(one(await claim(storage)), second)]);
+    same((await storage.deliveries.publish([event])).published, first.published);
+    assert.equal((await deliveriesOf(storage)).length, 2);
+  },
+
   'where the token is lost nothing begins': async (under) => {
     const { storage, advance } = under;
     const [, second] = await escalating(under);
@@ -168,7 +178,12 @@ export const escalationRules: readonly StorageRule[] = topic<StorageUnderTest>('
     await storage.webhooks.create(newWebhook());
     await publish(storage, newEvent());
     const pending = { status: 'pending', delayMs: hourMs, memo: 'm' } as const;
-    await settleAll(storage, [result(one(await claim(storage)), pending)]);
+    const waiting = one(await claim(storage));
+    await settleAll(storage, [result(waiting, pending)]);
+    await storage.log.setStatus(acme, [waiting.deliveryId], 'pending');
+    const anew = one(await claim(storage));
+    assert.equal(anew.memo, undefined);
+    await settleAll(storage, [result(anew, pending)]);
     await advance(2 * hourMs);
     await claim(storage, { leaseMs: hourMs });
     await advance(2 * hourMs);
