@@ -61,6 +61,7 @@ class PostgresNotifier implements Notifier {
   #connection: Connection | undefined;
   #heartbeat: NodeJS.Timeout | undefined;
   #reopening: NodeJS.Timeout | undefined;
+  #goodbye: NodeJS.Timeout | undefined;
   #waitMs = firstWaitMs;
 
   constructor(connect: () => HintClient, channel: string, heartbeatMs: number) {
@@ -71,9 +72,15 @@ class PostgresNotifier implements Notifier {
 
   async notify(): Promise<void> {
     await this.#ask('select pg_notify($1, $2)', [this.#channel, '']);
+    clearTimeout(this.#goodbye);
+    if (this.#listeners.size > 0) return;
+    // Whoever only notifies has nobody to stop it.
+    this.#goodbye = setTimeout(() => void this.#close(), this.#heartbeatMs).unref();
   }
 
   async listen(onHint: () => void): Promise<() => Promise<void>> {
+    clearTimeout(this.#goodbye);
+    this.#connection ??= this.#open();
     this.#listeners.add(onHint);
     this.#heartbeat ??= setInterval(() => void this.#check(), this.#heartbeatMs).unref();
     // Where the server is away now, it is tried until it is there; the poll serves meanwhile.
@@ -115,13 +122,19 @@ class PostgresNotifier implements Notifier {
   }
 
   #open(): Connection {
-    const client = this.#connect();
-    const opened = client.connect().then(() => client.unref?.());
-    const connection = { client, opened, isListening: false };
-    client.on('error', () => this.#drop(connection));
-    client.on('end', () => this.#drop(connection));
-    client.on('notification', () => this.#hint());
-    return connection;
+    try {
+      const client = this.#connect();
+      const opened = client.connect().then(() => client.unref?.());
+      const connection = { client, opened, isListening: false };
+      client.on('error', () => this.#drop(connection));
+      client.on('end', () => this.#drop(connection));
+      client.on('notification', () => this.#hint());
+      return connection;
+    } catch (cause) {
+      throw new PosthornError('invalid_option', 'connect must make a client of pg that is not connected', {
+        cause,
+      });
+    }
   }
 
   #drop(connection: Connection): void {
@@ -141,6 +154,7 @@ class PostgresNotifier implements Notifier {
   async #close(): Promise<void> {
     clearInterval(this.#heartbeat);
     clearTimeout(this.#reopening);
+    clearTimeout(this.#goodbye);
     this.#heartbeat = undefined;
     const connection = this.#connection;
     this.#connection = undefined;

@@ -532,6 +532,42 @@ describe.skipIf(!hasPostgres())('the storage on Postgres', () => {
       await until(async () => (await database.pool.query(listening)).rows.length === 0);
     });
 
+    test('closes the connection of a process that only publishes once it has nothing to say', async () => {
+      const connections = () => count("select count(*) from pg_stat_activity where application_name = 'quiet'");
+      const notifier = postgresNotifier(
+        () => new pg.Client({ connectionString: database.url, application_name: 'quiet' }),
+        { heartbeatMs: 200 },
+      );
+      await notifier.notify();
+      expect(await connections()).toBe(1);
+      await until(async () => (await connections()) === 0);
+      const stop = await notifier.listen(() => {});
+      await notifier.notify();
+      await stop();
+      await until(async () => (await connections()) === 0);
+    });
+
+    test.each([
+      [
+        'throws',
+        () => {
+          throw new TypeError('no url');
+        },
+      ],
+      ['makes no client', () => ({}) as never],
+    ])('is told to the application that its connect %s', async (_, wrong) => {
+      const storage = postgresStorage(database.pool, { schema: 'hints' });
+      await storage.migrate();
+      const channel = recordingChannel();
+      const worker = createDispatcher({ storage, channels: [channel], notifier: postgresNotifier(wrong) });
+      const errors: unknown[] = [];
+      worker.on('error', (error) => errors.push(error));
+      worker.start();
+      await until(() => errors.length > 0);
+      await worker.stop();
+      expect(errors[0]).toMatchObject({ code: 'invalid_option', message: expect.stringContaining('connect') });
+    });
+
     test('tells whoever notifies that nobody could be told', async () => {
       const nowhere = () => new pg.Client({ host: '127.0.0.1', port: 1 });
       await expect(postgresNotifier(nowhere).notify()).rejects.toMatchObject({ code: 'storage_failed' });
