@@ -91,10 +91,11 @@ export class Database {
         `tx must have query(text, values), as a pg client has, not ${kindOf(tx)}; fromDrizzle, fromKysely, fromKnex, fromPrisma and fromTypeorm make one`,
       );
     }
+    hearErrorsOf(tx);
     try {
       return (await tx.query(this.#withClock(text), [...values])).rows;
     } catch (error) {
-      throw faultOf(error, this.#options.schema).error;
+      throw faultOf(error, this.#options.schema, { isInTransaction: true }).error;
     }
   }
 
@@ -118,14 +119,14 @@ interface PgPool {
 
 const isPgPool = (pool: Pool | PgPool): pool is PgPool => 'totalCount' in pool && 'idleCount' in pool;
 
-/** Pools that are listened to: several storages may share one. */
-const heard = new WeakSet<Pool>();
+/** Pools and clients that are listened to: several storages may share one. */
+const heard = new WeakSet<Pool | Transaction>();
 
-/** An idle connection that ends is replaced when the next statement comes; nobody need do anything about it. */
-function hearErrorsOf(pool: Pool): void {
-  if (heard.has(pool)) return;
-  heard.add(pool);
-  pool.on?.('error', () => {});
+/** A connection that ends between statements makes the next one fail, or is replaced: nobody need do anything before. */
+function hearErrorsOf(connections: Pool | Transaction): void {
+  if (heard.has(connections)) return;
+  heard.add(connections);
+  connections.on?.('error', () => {});
 }
 
 /** A wait that grows with each try and is never the same for two. */

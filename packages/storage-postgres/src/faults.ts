@@ -34,11 +34,15 @@ const lostMessage = /^(Connection terminated|Client has encountered a connection
 /** Codes of a schema that is not there, or not of this version: schema, table, column, function. */
 const unmigrated = new Set(['3F000', '42P01', '42703', '42883']);
 
-export function faultOf(error: unknown, schema: string): Fault {
+export function faultOf(error: unknown, schema: string, { isInTransaction = false } = {}): Fault {
   if (isPosthornError(error)) return { kind: 'other', error };
   const { code = '', message = '' } = (error ?? {}) as { code?: string; message?: string };
   const kind = kinds[code] ?? (lostMessage.test(message) ? 'lost' : 'other');
-  return { kind, error: new PosthornError('storage_failed', describe(kind, code, schema), { cause: error }) };
+  const description =
+    isInTransaction && kind === 'conflict'
+      ? 'another transaction was in the way of yours; roll back, and run it again'
+      : describe(kind, code, schema);
+  return { kind, error: new PosthornError('storage_failed', description, { cause: error }) };
 }
 
 function describe(kind: FaultKind, code: string, schema: string): string {

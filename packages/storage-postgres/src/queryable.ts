@@ -13,6 +13,8 @@ export interface Answer {
 export interface Transaction {
   // biome-ignore lint/suspicious/noExplicitAny: `pg` itself declares its values so.
   query(text: string, values?: any[]): Promise<Answer>;
+  /** A `pg` client announces that its session ended between two statements; unheard that would end the process. */
+  on?(event: 'error', listener: (error: Error) => void): unknown;
 }
 
 /** Where statements go that no transaction of the caller's is around: each may go over another connection. */

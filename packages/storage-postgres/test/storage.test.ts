@@ -533,7 +533,8 @@ describe.skipIf(!hasPostgres())('the storage on Postgres', () => {
     });
 
     test('closes the connection of a process that only publishes once it has nothing to say', async () => {
-      const connections = () => count("select count(*) from pg_stat_activity where application_name = 'quiet'");
+      const connections = () =>
+        count("select count(*) from pg_stat_activity where application_name = 'quiet'");
       const notifier = postgresNotifier(
         () => new pg.Client({ connectionString: database.url, application_name: 'quiet' }),
         { heartbeatMs: 200 },
@@ -565,7 +566,10 @@ describe.skipIf(!hasPostgres())('the storage on Postgres', () => {
       worker.start();
       await until(() => errors.length > 0);
       await worker.stop();
-      expect(errors[0]).toMatchObject({ code: 'invalid_option', message: expect.stringContaining('connect') });
+      expect(errors[0]).toMatchObject({
+        code: 'invalid_option',
+        message: expect.stringContaining('connect'),
+      });
     });
 
     test('tells whoever notifies that nobody could be told', async () => {

@@ -177,6 +177,49 @@ describe.skipIf(!hasPostgres())('an event dispatched in a transaction of', () =>
     });
   });
 
+  test('a client whose session is ended is refused, and the process goes on', async () => {
+    const storage = postgresStorage(database.pool);
+    const dispatcher = createDispatcher({ storage, channels: [recordingChannel()] });
+    const client = await database.newPool().connect();
+    await client.query('begin');
+    await dispatcher.dispatch('a.b', 1, { tenantId: 'ended', tx: client });
+    await dispatcher.dispatch('a.b', 2, { tenantId: 'ended', tx: client });
+    expect(client.listenerCount('error')).toBe(1);
+    const ended = new Promise((resolve) => client.once('end', resolve));
+    const { rows } = await client.query('select pg_backend_pid() as pid');
+    // Between two statements there is nobody whom an error could reject; unheard it would end the process.
+    await database.pool.query('select pg_terminate_backend($1)', [rows[0].pid]);
+    await ended;
+    const late = dispatcher.dispatch('a.b', 3, { tenantId: 'ended', tx: client });
+    await expect(late).rejects.toMatchObject({ code: 'storage_failed' });
+    client.release(true);
+    expect((await dispatcher.events.list({ tenantId: 'ended' })).items).toEqual([]);
+  });
+
+  test.each(['repeatable read', 'serializable'])(
+    'a %s caller whose key another has taken meanwhile is to run again, and is told so',
+    async (level) => {
+      const storage = postgresStorage(database.pool);
+      const dispatcher = createDispatcher({ storage, channels: [recordingChannel()] });
+      const details = { tenantId: `taken ${level}`, idempotencyKey: 'k' };
+      const inTransaction = await libraries.pg!();
+      let first = '';
+      await inTransaction(async (tx) => {
+        await tx.query(`set transaction isolation level ${level}`);
+        await tx.query('select 1');
+        ({ eventId: first } = await dispatcher.dispatch('a.b', 1, details));
+        await expect(dispatcher.dispatch('a.b', 1, { ...details, tx })).rejects.toMatchObject({
+          code: 'storage_failed',
+          message: expect.stringContaining('roll back'),
+        });
+        await expect(dispatcher.dispatch('a.b', 1, details)).resolves.toMatchObject({ eventId: first });
+      });
+      await inTransaction(async (tx) => {
+        expect((await dispatcher.dispatch('a.b', 1, { ...details, tx })).eventId).toBe(first);
+      });
+    },
+  );
+
   test('two callers, whose keys meet while neither has committed, is one event', async () => {
     const storage = postgresStorage(database.pool);
     const dispatcher = createDispatcher({ storage, channels: [recordingChannel()] });
