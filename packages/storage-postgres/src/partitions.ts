@@ -45,7 +45,7 @@ export function partitioner(
   const clock = db.statement('select (extract(epoch from $now) * 1000)::bigint::text as now');
   const names = db.statement(`
     select substr(c.relname, 8) as name from pg_inherits i join pg_class c on c.oid = i.inhrelid
-    where i.inhparent = '"${schema}".events'::regclass and c.relname ~ '^events_p\\d{8}_\\d{8}$'
+    where i.inhparent = '"${schema}".events'::regclass and c.relname ~ '^events_p[0-9]{8}_[0-9]{8}$'
     order by c.relname`);
 
   const existing = async (): Promise<string[]> => (await db.run(names, [])).map(({ name }) => name);
@@ -57,9 +57,8 @@ export function partitioner(
     const now = Number(row!.now);
     const before = await existing();
 
-    for (const range of rangesOf(every, now, ahead)) {
-      if (!before.includes(range.name)) await run(addText(schema, range));
-    }
+    const from = Math.max(startOf(every, now), ...before.map(endOf));
+    for (const range of rangesOf(every, now, ahead, from)) await run(addText(schema, range));
     const between = await existing();
     if (olderThanMs !== undefined) {
       for (const name of between) {
@@ -93,11 +92,16 @@ function settingsOf(options: PartitionOptions): Required<Omit<PartitionOptions, 
 
 const invalid = (message: string): PosthornError => new PosthornError('invalid_option', message);
 
-/** The present range and those after it. */
-function rangesOf(every: Period, now: number, ahead: number): Range[] {
-  const bounds = [startOf(every, now)];
-  for (let i = 0; i <= ahead; i++) bounds.push(nextStart(every, bounds.at(-1)!));
-  return bounds.slice(1).map((end, i) => rangeOf(`p${dayText(bounds[i]!)}_${dayText(end)}`));
+/** The present range and those after it, but for what lies before `from`: there are ranges already, maybe of another length. */
+function rangesOf(every: Period, now: number, ahead: number, from: number): Range[] {
+  const ranges: Range[] = [];
+  let start = startOf(every, now);
+  for (let i = 0; i <= ahead; i++) {
+    const end = nextStart(every, start);
+    if (end > from) ranges.push(rangeOf(`p${dayText(Math.max(start, from))}_${dayText(end)}`));
+    start = end;
+  }
+  return ranges;
 }
 
 function startOf(every: Period, ms: number): number {

@@ -609,6 +609,33 @@ describe.skipIf(!hasPostgres())('the storage on Postgres', () => {
       expect((await storage.log.deliveries('t', { limit: 10 })).items).toEqual([]);
     });
 
+    test('of another length follow those that are there', async () => {
+      let offset = Date.UTC(2026, 10, 25, 12) - Date.now(); // a Wednesday
+      const storage = postgresStorage(database.pool, { schema: 'lengths', clockOffset: () => offset });
+      await storage.migrate();
+      const added = async (every: 'day' | 'week' | 'month', ahead: number) =>
+        (await storage.partition({ every, ahead })).added;
+      expect(await added('day', 2)).toEqual([
+        'p20261125_20261126',
+        'p20261126_20261127',
+        'p20261127_20261128',
+      ]);
+      expect(await added('week', 1)).toEqual(['p20261128_20261130', 'p20261130_20261207']);
+      expect(await added('week', 1)).toEqual([]);
+      expect(await added('month', 1)).toEqual(['p20261207_20270101']);
+      expect(await added('day', 3)).toEqual([]);
+      offset += 60 * day;
+      expect(await added('day', 1)).toEqual(['p20270124_20270125', 'p20270125_20270126']);
+    });
+
+    test('are known again where backslashes in strings are escapes', async () => {
+      const options = '-c standard_conforming_strings=off -c escape_string_warning=off';
+      const storage = postgresStorage(database.newPool({ options }), { schema: 'escapes' });
+      await storage.migrate();
+      expect((await storage.partition({ every: 'day', ahead: 1 })).added).toHaveLength(2);
+      expect((await storage.partition({ every: 'day', ahead: 1 })).added).toEqual([]);
+    });
+
     test('a range that holds something already is left where it is', async () => {
       const storage = postgresStorage(database.pool, { schema: 'late_parts' });
       await storage.migrate();
