@@ -4,6 +4,7 @@ import type { Scenario } from './scenario.js';
 import { keyChange } from './scenarios/keys.js';
 import { abandoned, killed, matrix } from './scenarios/kills.js';
 import { fullMemory, migrations, noTransactions, pruning, smallPool, soak } from './scenarios/loads.js';
+import { inOrder } from './scenarios/ordering.js';
 import { crashes, noHints, readOnly, silentHints, terminated } from './scenarios/outages.js';
 import { badTls, blackHole, gluttons, slowLoris } from './scenarios/receivers.js';
 import { impatient, race, stopping } from './scenarios/stopping.js';
@@ -28,7 +29,7 @@ const scenarios: readonly Scenario[] = [
     migrations,
     soak,
   ],
-  ...[slowLoris, gluttons, blackHole, badTls, keyChange],
+  ...[slowLoris, gluttons, blackHole, badTls, keyChange, inOrder],
   ...matrix,
 ];
 /** What is left out of the short form: it takes long, or the tests of the packages hold it too. */

@@ -12,6 +12,8 @@ interface Plan {
   readonly types: readonly string[];
   /** Half of the events go with a transaction that rolls back. */
   readonly inTransactions?: boolean;
+  /** So many ordering keys, by turns; those of one key go one after another, so that they have an order. */
+  readonly orderingKeys?: number;
   /** The worker runs in this process, so that deliveries are handed off. */
   readonly works?: boolean;
 }
@@ -29,11 +31,22 @@ function acknowledge(id: string): void {
   fsyncSync(file);
 }
 
-async function publishOne(n: number): Promise<void> {
+/** The latest of each ordering key. */
+const latest = new Map<string, Promise<void>>();
+
+function publishInTurn(n: number): Promise<void> {
+  if (plan.orderingKeys === undefined) return publishOne(n);
+  const orderingKey = `key-${n % plan.orderingKeys}`;
+  const turn = (latest.get(orderingKey) ?? Promise.resolve()).then(() => publishOne(n, { orderingKey }));
+  latest.set(orderingKey, turn);
+  return turn;
+}
+
+async function publishOne(n: number, details: { orderingKey?: string } = {}): Promise<void> {
   const type = plan.types[n % plan.types.length]!;
   try {
     if (!plan.inTransactions) {
-      acknowledge((await dispatcher.dispatch(type, { n, text: 'x'.repeat(200) })).eventId);
+      acknowledge((await dispatcher.dispatch(type, { n, text: 'x'.repeat(200) }, details)).eventId);
       return;
     }
     const client = await pool.connect();
@@ -58,7 +71,7 @@ const publishing: Promise<void>[] = [];
 for (let n = 0; n < plan.count; n++) {
   const wait = begin + (n * 1_000) / plan.perSecond - performance.now();
   if (wait > 0) await new Promise((resolve) => setTimeout(resolve, wait));
-  publishing.push(publishOne(n));
+  publishing.push(publishInTurn(n));
 }
 await Promise.all(publishing);
 closeSync(file);

@@ -170,6 +170,15 @@ export class Rig {
     return false;
   }
 
+  /** Terminates every session of the database but its own. */
+  async dropSessions(): Promise<void> {
+    await this.pool
+      .query(
+        'select pg_terminate_backend(pid) from pg_stat_activity where datname = current_database() and pid <> pg_backend_pid()',
+      )
+      .catch(() => {});
+  }
+
   async close(): Promise<void> {
     for (const running of this.#children) running.kill('SIGKILL');
     for (const { close } of this.#engines) await close().catch(() => {});

@@ -50,11 +50,7 @@ export const terminated: Scenario = {
     const publisher = rig.publisher({ count: rounds * 1_000, perSecond: 200, types, works: true });
     for (let n = 0; n < rounds; n++) {
       await pause(5_000);
-      await rig.pool
-        .query(
-          'select pg_terminate_backend(pid) from pg_stat_activity where datname = current_database() and pid <> pg_backend_pid()',
-        )
-        .catch(() => {});
+      await rig.dropSessions();
     }
     await Promise.race([once(publisher, 'message'), publisher.exited]);
     const isSettled = await rig.settled(30_000);
@@ -75,7 +71,7 @@ export const readOnly: Scenario = {
     const name = new URL(rig.url).pathname.slice(1);
     const seconds = size < 1 ? 5 : 10;
     await rig.pool.query(`alter database ${name} set default_transaction_read_only = on`);
-    await dropSessions(rig);
+    await rig.dropSessions();
     const calls = async (): Promise<number> => {
       worker.send({ ask: true });
       return ((await once(worker, 'message')) as [{ statements: number }])[0].statements;
@@ -91,7 +87,7 @@ export const readOnly: Scenario = {
     await admin.connect();
     await admin.query(`alter database ${name} set default_transaction_read_only = off`);
     await admin.end();
-    await dropSessions(rig);
+    await rig.dropSessions();
     const up = Date.now();
     const { eventId } = await dispatcher.dispatch('order.created', 2);
     await rig.settled(10_000);
@@ -103,14 +99,6 @@ export const readOnly: Scenario = {
     ];
   },
 };
-
-async function dropSessions(rig: Rig): Promise<void> {
-  await rig.pool
-    .query(
-      'select pg_terminate_backend(pid) from pg_stat_activity where datname = current_database() and pid <> pg_backend_pid()',
-    )
-    .catch(() => {});
-}
 
 export const silentHints: Scenario = {
   id: 'F11',
