@@ -19,11 +19,13 @@ const isBehind = (q: string): string => `(
     where o.binding_id = ${q}.binding_id and o.ordering_key = ${q}.ordering_key and not o.yields
       and o.position < ${q}.position order by o.position limit 1) is not null`;
 
-/** Of a row `q`: it has no ordering key, or nothing of its chain is in flight, and what is earlier yields. */
-export const mayGo = `(q.ordering_key is null or (coalesce((
-    select o.event_id from $.queue o
-    where o.binding_id = q.binding_id and o.ordering_key = q.ordering_key and o.lease is not null
-  ), q.event_id) = q.event_id and not ${isBehind('q')}))`;
+/**
+ * Of a row `q`: it has no ordering key, or nothing of its chain is in flight, and what is earlier yields. One that is in
+ * flight itself goes on when its lease is over, though something earlier was committed meanwhile: that one waits for it.
+ */
+export const mayGo = `(q.ordering_key is null or q.lease is not null or (not ${isBehind('q')} and (
+    select true from $.queue o
+    where o.binding_id = q.binding_id and o.ordering_key = q.ordering_key and o.lease is not null) is null))`;
 
 /** Each chain once, in an order that all callers share: two of them never wait for each other. */
 export function chainsOf(chains: readonly Chain[]): Chain[] {

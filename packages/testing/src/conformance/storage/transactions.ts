@@ -10,6 +10,7 @@ import {
   deliveriesOf,
   eventIdsOf,
   eventsOf,
+  hourMs,
   newEvent,
   newEvents,
   newWebhook,
@@ -100,6 +101,26 @@ export const transactionsRules: readonly StorageRule[] = topic<StorageUnderTest>
       await settleAll(storage, [result(claimed!, 'delivered')]);
     }
   },
+
+  'one that was under way before an earlier one was committed goes on when its lease is over, and then that':
+    async (under) => {
+      const { storage, advance } = under;
+      await storage.webhooks.create(newWebhook());
+      const [early, late] = newEvents(2, { orderingKey: 'order-1' });
+      const { tx, commit } = await begin(under);
+      await storage.deliveries.publish([early!], { tx });
+      await publish(storage, late!);
+      assert.deepEqual(eventIdsOf(await claimAll(storage)), [late!.id]);
+      await commit();
+      same(await claimAll(storage), []);
+      // Whoever sent it is gone.
+      await advance(hourMs);
+      for (const { id } of [late!, early!]) {
+        const [claimed, ...others] = await claimAll(storage);
+        assert.deepEqual([claimed?.event.id, others], [id, []]);
+        await settleAll(storage, [result(claimed!, 'delivered')]);
+      }
+    },
 
   'a webhook vanishes with the transaction of its caller, and its id is free': async (under) => {
     const { storage } = under;
