@@ -155,6 +155,8 @@ export function createGuard({ policy, connectTimeoutMs, trust }: GuardOptions): 
       allowH2: false,
       // A resumed TLS session skips the check of the host name, and measured, resuming gains nothing here.
       maxCachedSessions: 0,
+      // Else NODE_TLS_REJECT_UNAUTHORIZED=0, set for the sake of some other service, would trust everybody here.
+      rejectUnauthorized: true,
       secureContext,
       lookup,
     });

@@ -32,7 +32,7 @@ export function connectToProxy(
   const host = proxy.hostname.replace(/^\[|\]$/g, '');
   const port = Number(proxy.port) || (isTls ? 443 : 80);
   const socket = isTls
-    ? connectTls({ host, port, servername: isIP(host) ? '' : host, secureContext })
+    ? connectTls({ host, port, servername: isIP(host) ? '' : host, secureContext, rejectUnauthorized: true })
     : connectTcp({ host, port });
   let isOver = false;
   const end: buildConnector.Callback = (...connected) => {

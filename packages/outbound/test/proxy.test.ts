@@ -4,6 +4,7 @@ import { createServer as createTlsServer } from 'node:tls';
 import { certificate } from '@posthorn/testing/hostile-receiver';
 import { expect, onTestFinished, test } from 'vitest';
 import { client } from './client.js';
+import { environment } from './environment.js';
 import { answering } from './names.js';
 import { freePort, receiver, response } from './receiver.js';
 
@@ -66,8 +67,8 @@ test('the proxy is told its user name and password, and the receiver is not', as
   expect(requests[0]).not.toContain('proxy');
 });
 
-test('a proxy may speak TLS itself', async () => {
-  const { port } = await receiver((socket) => socket.write(response(200)));
+/** A proxy that is spoken to by TLS, and connects whatever it is asked for to `port`. */
+async function tlsProxyTo(port: number): Promise<string> {
   const server = createTlsServer(good, (socket) => {
     socket.on('error', () => {});
     socket.once('data', () => {
@@ -80,7 +81,12 @@ test('a proxy may speak TLS itself', async () => {
   server.listen(0, '127.0.0.1');
   await once(server, 'listening');
   onTestFinished(() => void server.close());
-  const proxy = `https://127.0.0.1:${(server.address() as AddressInfo).port}`;
+  return `https://127.0.0.1:${(server.address() as AddressInfo).port}`;
+}
+
+test('a proxy may speak TLS itself', async () => {
+  const { port } = await receiver((socket) => socket.write(response(200)));
+  const proxy = await tlsProxyTo(port);
   const trusting = client({ policy: { allowHttp: true, proxy }, ca: authority.cert });
   expect(await trusting.request({ url: 'http://example.com/' })).toMatchObject({ ok: true, status: 200 });
   const distrusting = client({ policy: { allowHttp: true, proxy } });
@@ -88,6 +94,17 @@ test('a proxy may speak TLS itself', async () => {
     ok: false,
     kind: 'proxy',
   });
+});
+
+test('certificates are judged, of the proxy and of the receiver, where the environment turns the checks of Node off', async () => {
+  environment({ NODE_TLS_REJECT_UNAUTHORIZED: '0' });
+  const { port, url, requests } = await receiver((socket) => socket.write(response(200)), { tls: good });
+  const toProxy = client({ policy: { allowHttp: true, proxy: await tlsProxyTo(port) } });
+  expect(await toProxy.request({ url: 'http://example.com/' })).toMatchObject({ ok: false, kind: 'proxy' });
+  const { proxy } = await proxyTo(port);
+  const beyond = client({ policy: { proxy, allowHosts: ['127.0.0.1'] } });
+  expect(await beyond.request({ url })).toMatchObject({ ok: false, kind: 'tls' });
+  expect(requests).toEqual([]);
 });
 
 test.each([
@@ -130,17 +147,8 @@ test.each(['http://127.0.0.1/', 'http://[::1]/', 'http://localhost/', 'http://me
 test('proxies of the environment are not used', async () => {
   const { url } = await receiver((socket) => socket.write(response(200)));
   const { proxy, asked } = await proxyTo(await freePort());
-  for (const name of [
-    'http_proxy',
-    'HTTP_PROXY',
-    'https_proxy',
-    'HTTPS_PROXY',
-    'all_proxy',
-    'NODE_USE_ENV_PROXY',
-  ]) {
-    process.env[name] = proxy;
-    onTestFinished(() => void delete process.env[name]);
-  }
+  environment({ http_proxy: proxy, HTTP_PROXY: proxy, https_proxy: proxy, HTTPS_PROXY: proxy });
+  environment({ all_proxy: proxy, NODE_USE_ENV_PROXY: proxy });
   const lookup = answering('127.0.0.1');
   const outbound = client({ policy: { allowHttp: true, lookup, allowCidrs: ['127.0.0.1'] } });
   const result = await outbound.request({ url: url.replace('127.0.0.1', 'example.com') });

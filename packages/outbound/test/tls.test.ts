@@ -4,6 +4,7 @@ import { type Certificate, certificate } from '@posthorn/testing/hostile-receive
 import { describe, expect, test } from 'vitest';
 import type { OutboundTls } from '../src/index.js';
 import { client } from './client.js';
+import { environment } from './environment.js';
 import { type RawReceiver, receiver, response } from './receiver.js';
 
 const authority = certificate({ name: 'Test authority' });
@@ -49,20 +50,34 @@ describe('TLS', () => {
     expect(reused).toEqual([false, false, false]);
   });
 
-  test.each([
-    ['of an unknown authority', good, undefined, 'UNABLE_TO_VERIFY_LEAF_SIGNATURE'],
-    ['self-signed', selfSigned, undefined, 'DEPTH_ZERO_SELF_SIGNED_CERT'],
-    ['self-signed, beside a trusted authority', selfSigned, authority.cert, 'DEPTH_ZERO_SELF_SIGNED_CERT'],
-    ['expired', expired, authority.cert, 'CERT_HAS_EXPIRED'],
-    ['of another host', otherHost, authority.cert, 'ERR_TLS_CERT_ALTNAME_INVALID'],
-  ])('a certificate that is %s is refused, every time', async (_, { cert, key }, ca, code) => {
+  const refuses = async ({ cert, key }: Certificate, ca: string | undefined, code: string): Promise<void> => {
     const { url, requests } = await tlsReceiver({ cert, key });
     const outbound = client(ca ? { ca } : {});
     const refusal = { ok: false, kind: 'tls', message: `no trusted TLS connection could be made (${code})` };
     expect(await outbound.request({ url, body: 'secret' })).toEqual(refusal);
     expect(await outbound.request({ url, body: 'secret' })).toEqual(refusal);
     expect(requests).toEqual([]);
+  };
+
+  const badCertificates: [string, Certificate, string | undefined, string][] = [
+    ['of an unknown authority', good, undefined, 'UNABLE_TO_VERIFY_LEAF_SIGNATURE'],
+    ['self-signed', selfSigned, undefined, 'DEPTH_ZERO_SELF_SIGNED_CERT'],
+    ['self-signed, beside a trusted authority', selfSigned, authority.cert, 'DEPTH_ZERO_SELF_SIGNED_CERT'],
+    ['expired', expired, authority.cert, 'CERT_HAS_EXPIRED'],
+    ['of another host', otherHost, authority.cert, 'ERR_TLS_CERT_ALTNAME_INVALID'],
+  ];
+
+  test.each(badCertificates)('a certificate that is %s is refused, every time', async (_, ...bad) => {
+    await refuses(...bad);
   });
+
+  test.each(badCertificates)(
+    'a certificate that is %s is refused where the environment turns the checks of Node off',
+    async (_, ...bad) => {
+      environment({ NODE_TLS_REJECT_UNAUTHORIZED: '0' });
+      await refuses(...bad);
+    },
+  );
 
   test('a receiver of TLS 1.0 only is refused', async () => {
     const { url, requests } = await tlsReceiver({
