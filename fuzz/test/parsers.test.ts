@@ -11,6 +11,7 @@ import {
   parseEventType,
   parsePattern,
   parseSecret,
+  redact,
   Secret,
   toMs,
 } from '@posthorn/core';
@@ -393,3 +394,47 @@ function rendered<T>(render: () => T): T | undefined {
     return undefined;
   }
 }
+
+/** Few letters, often in turn: what is hard to search. */
+const alike = fc.oneof(
+  fc.string({ unit: fc.constantFrom('a', 'b'), maxLength: 40 }),
+  fc.string({ unit: fc.constantFrom('a', '"', '/', '\\', '%41', '&amp;', 'u0061'), maxLength: 40 }),
+  fc
+    .tuple(fc.constantFrom('a', 'ab', 'aab', 'a/', '\\'), fc.nat(4_096), fc.constantFrom('', 'b', '/'))
+    .map(([part, n, end]) => part.repeat(n / part.length) + end),
+);
+
+/** Each place of `text` that belongs to a secret, or to the beginning of one at the end, found the slow way. */
+function secretPlaces(text: string, secrets: readonly string[]): boolean[] {
+  const places = Array<boolean>(text.length).fill(false);
+  for (const one of secrets.filter(({ length }) => length >= 8)) {
+    for (let at = text.indexOf(one); at >= 0; at = text.indexOf(one, at + 1))
+      places.fill(true, at, at + one.length);
+    let length = Math.min(one.length, text.length);
+    while (length >= 8 && !text.endsWith(one.slice(0, length))) length--;
+    if (length >= 8) places.fill(true, text.length - length);
+  }
+  return places;
+}
+
+fuzz(
+  'of an answer all is kept but the secrets in it, be they as they are or in JSON, and in time',
+  fc.tuple(fc.array(fc.oneof(alike, text), { maxLength: 8 }), fc.array(alike, { maxLength: 30 })),
+  async ([parts, secrets]) => {
+    const answer = parts.join('').slice(0, 16 * 1024);
+    const redacted = await parsed(() => redact(answer, secrets));
+    if (!/[\\%&]/.test(answer + secrets.join('')) && answer.length <= 1_000 && answer.length >= 8) {
+      const places = secretPlaces(answer, secrets);
+      expect(redacted!.replaceAll('***', '')).toBe(
+        [...places.keys()]
+          .map((at) => (places[at] ? '' : answer[at]))
+          .join('')
+          .replaceAll('***', ''),
+      );
+    }
+    const echoed = await parsed(() => redact(`x${JSON.stringify({ secrets })}`, secrets));
+    for (const one of secrets.filter(({ length }) => length >= 8)) {
+      expect(echoed).not.toContain(JSON.stringify(one).slice(1, -1));
+    }
+  },
+);

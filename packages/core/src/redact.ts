@@ -1,34 +1,66 @@
 import { mask } from './mask.js';
+import { findWords } from './occurrences.js';
+import { mayHoldEscapes, readings, unescaped } from './unescaped.js';
 
 /** Shorter ones occur in ordinary text. */
 export const minSecretLength = 8;
 
+/** More cannot be looked for in the time that an answer may take. */
+const maxLength = 64 * 1024;
+
 /**
- * `text` without the secrets, be they as they are or as JSON writes them: a receiver that echoes requests must not
- * write them into our records. The beginning of a secret at the end of `text`, which may have been cut there, counts.
+ * `text` without the secrets, as they are or with any of their characters escaped as JSON, URLs or HTML do: a receiver
+ * that echoes requests must not write them into our records. The beginning of a secret at the end of `text`, which
+ * may have been cut there, counts. Takes time linear in the text and in the secrets, whoever chose them. Where they
+ * come to more than 64 Ki characters, nothing of `text` is left.
  */
 export function redact(text: string, secrets: readonly string[]): string {
   if (text.length < minSecretLength) return text;
-  const forms = secrets.flatMap(formsOf);
-  const end = Math.min(...forms.map((form) => cutAt(text, form)), text.length);
-  let redacted = end < text.length ? text.slice(0, end) + mask : text;
-  // The longest first: where one is part of another, nothing is left of either.
-  forms.sort((one, other) => other.length - one.length);
-  for (const form of forms) redacted = redacted.replaceAll(form, mask);
-  return redacted;
+  const forms = formsOf(secrets);
+  if (forms === undefined) return mask;
+  /** By where a secret begins: where the longest ends. */
+  let ends: Uint32Array | undefined;
+  for (const reading of readings(text)) {
+    findWords(reading.text, forms, minSecretLength, (from, to) => {
+      ends ??= new Uint32Array(text.length);
+      const begin = reading.placeOf(from);
+      ends[begin] = Math.max(ends[begin]!, reading.placeOf(to));
+    });
+  }
+  return ends ? masked(text, ends) : text;
 }
 
-/** Where `text` ends with the beginning of `secret`, the place at which that begins; else the end of `text`. */
-function cutAt(text: string, secret: string): number {
-  const beginning = secret.slice(0, minSecretLength);
-  let at = text.indexOf(beginning, Math.max(text.length - secret.length, 0));
-  while (at >= 0 && !secret.startsWith(text.slice(at))) at = text.indexOf(beginning, at + 1);
-  return at < 0 ? text.length : at;
+/** How secrets may read; undefined where that is too much. */
+function formsOf(secrets: readonly string[]): ReadonlySet<string> | undefined {
+  const forms = new Set<string>();
+  let length = 0;
+  for (const secret of secrets) {
+    for (const form of mayHoldEscapes(secret) ? formsOfEscapes(secret) : [secret]) {
+      if (form.length < minSecretLength || forms.has(form)) continue;
+      length += form.length;
+      if (length > maxLength) return undefined;
+      forms.add(form);
+    }
+  }
+  return forms;
 }
 
-/** How a secret may be written: as it is, in JSON, and in JSON that escapes slashes. */
-function formsOf(secret: string): readonly string[] {
-  if (secret.length < minSecretLength) return [];
-  const json = JSON.stringify(secret).slice(1, -1);
-  return [...new Set([secret, json, json.replaceAll('/', '\\/')])];
+/** Of a secret that holds what reads as an escape: as it is, without it, and with JSON's escapes around it. */
+const formsOfEscapes = (secret: string): readonly string[] => [
+  secret,
+  unescaped(secret),
+  JSON.stringify(secret).slice(1, -1),
+];
+
+/** What overlaps becomes one mask, so that where one secret is part of another nothing is left of either. */
+function masked(text: string, ends: Uint32Array): string {
+  let result = '';
+  let end = 0;
+  for (let at = 0; at < text.length; at++) {
+    const to = ends[at]!;
+    if (to <= end) continue;
+    if (at >= end) result += text.slice(end, at) + mask;
+    end = to;
+  }
+  return result + text.slice(end);
 }
