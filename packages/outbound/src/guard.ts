@@ -178,7 +178,7 @@ export function createGuard({ policy, connectTimeoutMs, trust }: GuardOptions): 
     };
     // It returns the socket; its type says otherwise, for connectors that have none yet.
     const socket = policy.proxy
-      ? connectToProxy({ url: policy.proxy, secureContext: trust }, target, begin, done)
+      ? connectToProxy({ ...policy.proxy, secureContext: trust }, target, begin, done)
       : (begin(target, verified(target.hostname, done)) as unknown as Socket);
     const timer = setTimeout(() => socket.destroy(new errors.ConnectTimeoutError()), connectTimeoutMs);
     // One that is destroyed without an error does not call back.

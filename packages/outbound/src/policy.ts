@@ -2,6 +2,7 @@ import type { LookupFunction } from 'node:net';
 import { kindOf, PosthornError } from '@posthorn/core';
 import { blockOf } from './addresses.js';
 import { hostPattern } from './hosts.js';
+import { hostOf } from './url.js';
 
 /** What the host application allows; tenants have no say in it. */
 export interface OutboundPolicy {
@@ -38,8 +39,18 @@ export interface Policy {
   allowsAddress(bytes: Buffer): boolean;
   deniesAddress(bytes: Buffer): boolean;
   readonly ports: ReadonlySet<number> | undefined;
-  readonly proxy: URL | undefined;
+  readonly proxy: ProxyAddress | undefined;
   readonly lookup: LookupFunction | undefined;
+}
+
+/** A forward proxy, read. */
+export interface ProxyAddress {
+  readonly isTls: boolean;
+  /** Without the brackets of IPv6. */
+  readonly host: string;
+  readonly port: number;
+  /** The header that lets one in, where it wants any. */
+  readonly authorization: string | undefined;
 }
 
 const names = ['allowHttp', 'allowHosts', 'denyHosts', 'allowCidrs', 'denyCidrs', 'ports', 'proxy', 'lookup'];
@@ -99,13 +110,26 @@ function portOf(port: unknown): number | undefined {
   return Number.isInteger(port) && Number(port) >= 1 && Number(port) <= 65_535 ? Number(port) : undefined;
 }
 
-function proxyOf(proxy: unknown): URL {
+function proxyOf(proxy: unknown): ProxyAddress {
   const url = typeof proxy === 'string' && URL.canParse(proxy) ? new URL(proxy) : undefined;
   const bare = url && url.pathname === '/' && url.search === '' && url.hash === '' && url.hostname !== '';
   if (!bare || !['http:', 'https:'].includes(url.protocol)) {
     throw invalid('.proxy must be a URL like http://proxy.example:3128, with neither path nor query');
   }
-  return url;
+  const isTls = url.protocol === 'https:';
+  const port = Number(url.port) || (isTls ? 443 : 80);
+  return { isTls, host: hostOf(url), port, authorization: authorizationOf(url) };
+}
+
+/** RFC 7617. */
+function authorizationOf({ username, password }: URL): string | undefined {
+  if (username === '' && password === '') return undefined;
+  try {
+    const credentials = `${decodeURIComponent(username)}:${decodeURIComponent(password)}`;
+    return `Basic ${Buffer.from(credentials).toString('base64')}`;
+  } catch {
+    throw invalid('.proxy must have a user name and a password in which % begins an escape, as in %25');
+  }
 }
 
 function invalid(message: string): PosthornError {

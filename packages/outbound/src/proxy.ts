@@ -1,11 +1,16 @@
 import { connect as connectTcp, isIP, type Socket } from 'node:net';
 import { connect as connectTls, type SecureContext } from 'node:tls';
 import type { buildConnector } from 'undici';
+import type { ProxyAddress } from './policy.js';
 
 /** More than that before the empty line is no answer to CONNECT. */
 const maxAnswerBytes = 8 * 1024;
 
-const accepted = /^HTTP\/1\.[01] 2\d\d[ \r]/;
+/** RFC 9112 §4. */
+const statusLine = /^HTTP\/1\.[01] (\d{3})(?: [^\n]*)?\r\n/;
+
+/** The empty line, be it ended as it has to be or not: more does not come. */
+const emptyLine = /\n\r?\n/;
 
 /** A proxy that is there, and does not open the way. */
 class ProxyError extends Error {
@@ -13,8 +18,7 @@ class ProxyError extends Error {
 }
 
 /** Where the proxy is, and whom to trust there. */
-export interface Proxy {
-  readonly url: URL;
+export interface Proxy extends ProxyAddress {
   readonly secureContext: SecureContext;
 }
 
@@ -23,14 +27,12 @@ export interface Proxy {
  * `https:`. Returns the socket to the proxy, which carries all of it and is the caller's to destroy.
  */
 export function connectToProxy(
-  { url: proxy, secureContext }: Proxy,
+  proxy: Proxy,
   target: buildConnector.Options,
   beginTls: buildConnector.connector,
   callback: buildConnector.Callback,
 ): Socket {
-  const isTls = proxy.protocol === 'https:';
-  const host = proxy.hostname.replace(/^\[|\]$/g, '');
-  const port = Number(proxy.port) || (isTls ? 443 : 80);
+  const { isTls, host, port, secureContext } = proxy;
   const socket = isTls
     ? connectTls({ host, port, servername: isIP(host) ? '' : host, secureContext, rejectUnauthorized: true })
     : connectTcp({ host, port });
@@ -52,8 +54,8 @@ export function connectToProxy(
   socket.once(isTls ? 'secureConnect' : 'connect', () => {
     socket.write(connectRequest(proxy, target));
     readAnswer(socket, (answer) => {
-      if (!accepted.test(answer)) {
-        const [, status] = /^HTTP\/1\.[01] (\d{3})/.exec(answer) ?? [];
+      const [, status] = statusLine.exec(answer) ?? [];
+      if (!status?.startsWith('2')) {
         const error = new ProxyError(
           `the proxy answered CONNECT ${status ? `with ${status}` : 'with no HTTP'}`,
         );
@@ -69,13 +71,14 @@ export function connectToProxy(
   return socket;
 }
 
-function connectRequest(proxy: URL, { hostname, port, protocol }: buildConnector.Options): string {
+function connectRequest(
+  { authorization }: Proxy,
+  { hostname, port, protocol }: buildConnector.Options,
+): string {
   const host = hostname.includes(':') && !hostname.startsWith('[') ? `[${hostname}]` : hostname;
   const authority = `${host}:${port || (protocol === 'https:' ? 443 : 80)}`;
-  const user = decodeURIComponent(proxy.username);
-  const credentials = Buffer.from(`${user}:${decodeURIComponent(proxy.password)}`).toString('base64');
-  const authorization = user === '' ? '' : `proxy-authorization: Basic ${credentials}\r\n`;
-  return `CONNECT ${authority} HTTP/1.1\r\nhost: ${authority}\r\n${authorization}\r\n`;
+  const credentials = authorization === undefined ? '' : `proxy-authorization: ${authorization}\r\n`;
+  return `CONNECT ${authority} HTTP/1.1\r\nhost: ${authority}\r\n${credentials}\r\n`;
 }
 
 /** Reads up to the empty line and leaves the rest, which is the target's, on the socket. */
@@ -84,11 +87,13 @@ function readAnswer(socket: Socket, onAnswer: (answer: string) => void): void {
   const read = (): void => {
     for (let chunk = socket.read(); chunk !== null; chunk = socket.read()) {
       answer = Buffer.concat([answer, chunk]);
-      const end = answer.indexOf('\r\n\r\n');
-      if (end < 0 && answer.length <= maxAnswerBytes) continue;
+      const text = answer.toString('latin1');
+      const found = emptyLine.exec(text);
+      if (!found && answer.length <= maxAnswerBytes) continue;
       socket.off('readable', read);
-      if (end >= 0 && answer.length > end + 4) socket.unshift(answer.subarray(end + 4));
-      onAnswer(end < 0 ? '' : answer.toString('latin1', 0, end + 2));
+      const end = found ? found.index + found[0].length : 0;
+      if (found && answer.length > end) socket.unshift(answer.subarray(end));
+      onAnswer(text.slice(0, end));
       return;
     }
   };

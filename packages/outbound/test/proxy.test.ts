@@ -19,7 +19,7 @@ async function proxyTo(port: number, answer = 'HTTP/1.1 200 OK\r\n\r\n') {
     inner.once('data', (request: Buffer) => {
       asked.push(request.toString());
       inner.write(answer);
-      if (!answer.startsWith('HTTP/1.1 2')) return;
+      if (!/^HTTP\/1\.[01] 2/.test(answer)) return;
       const outer: Socket = connect(port, '127.0.0.1');
       outer.on('error', () => inner.destroy());
       inner.on('close', () => outer.destroy());
@@ -111,6 +111,8 @@ test.each([
   ['refuses', 'HTTP/1.1 407 Proxy Authentication Required\r\n\r\n', 'the proxy answered CONNECT with 407'],
   ['finds no way', 'HTTP/1.1 502 Bad Gateway\r\n\r\n', 'the proxy answered CONNECT with 502'],
   ['speaks something else', 'SSH-2.0-OpenSSH_9.2\r\n\r\n', 'the proxy answered CONNECT with no HTTP'],
+  ['ends lines as HTTP does not', 'HTTP/1.1 200 OK\n\n', 'the proxy answered CONNECT with no HTTP'],
+  ['names no status', 'HTTP/1.1 2000\r\n\r\n', 'the proxy answered CONNECT with no HTTP'],
   [
     'never ends its answer',
     `HTTP/1.1 200 OK\r\nx: ${'x'.repeat(9000)}`,
@@ -121,6 +123,18 @@ test.each([
   const result = await client({ policy: { allowHttp: true, proxy } }).request({ url: 'http://example.com/' });
   expect(result).toEqual({ ok: false, kind: 'proxy', message });
 });
+
+test.each(['HTTP/1.1 200\r\n\r\n', 'HTTP/1.0 204 \r\n\r\n', 'HTTP/1.1 200 OK\r\nx: y\r\n\r\n'])(
+  'a proxy that answers %j opens the way',
+  async (answer) => {
+    const { port } = await receiver((socket) => socket.write(response(200)));
+    const { proxy } = await proxyTo(port, answer);
+    const result = await client({ policy: { allowHttp: true, proxy } }).request({
+      url: 'http://example.com/',
+    });
+    expect(result).toMatchObject({ ok: true, status: 200 });
+  },
+);
 
 test('a proxy that is not there is said to be at fault', async () => {
   const proxy = `http://127.0.0.1:${await freePort()}`;
