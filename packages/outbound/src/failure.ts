@@ -36,7 +36,6 @@ const sayings: Readonly<Record<OutboundFailureKind, string>> = {
 const kinds: Readonly<Record<string, OutboundFailureKind>> = {
   UND_ERR_CONNECT_TIMEOUT: 'connect_timeout',
   ETIMEDOUT: 'connect_timeout',
-  ENOTFOUND: 'dns',
   ECONNREFUSED: 'refused',
   EINVAL: 'refused',
   EHOSTUNREACH: 'refused',
@@ -66,7 +65,7 @@ const tlsCode = /^(ERR_TLS_|ERR_SSL_)|CERT|_CA$|HOSTNAME_MISMATCH|LEAF_SIGNATURE
 
 /** What an error of Node or undici means. */
 export function failureOf(error: unknown): OutboundFailure {
-  const { name, code, message, syscall } = Object(error) as Record<string, unknown>;
+  const { name, code, message } = Object(error) as Record<string, unknown>;
   const text = String(message);
   // The guard's, and already in words for people.
   if (code === 'address_forbidden') return failure('address_forbidden', text);
@@ -75,17 +74,14 @@ export function failureOf(error: unknown): OutboundFailure {
   if (name === 'HTTPParserError') return tell('protocol', /\((.*)\)$/.exec(text)?.[1]);
   // `bad response` (unasked, or a 100) and `bad upgrade`; its other messages say that the other side closed.
   if (code === 'UND_ERR_SOCKET') return tell(text.startsWith('bad ') ? 'protocol' : 'reset');
-  if (typeof code !== 'string') return tell('reset');
+  const isLookup = name === 'LookupError';
+  if (typeof code !== 'string') return tell(isLookup ? 'dns' : 'reset');
   if (exhausted.has(code)) {
     return failure('config', `this process ran out of open files or network buffers (${code})`);
   }
   // What a look-up fails with is not always a code of its own: a label of 64 letters may be EINVAL.
-  return tell(isLookup(syscall) ? 'dns' : kindOfCode(code), code);
+  return tell(isLookup ? 'dns' : kindOfCode(code), code);
 }
-
-/** `getaddrinfo` of the system, `queryA` and the like of DNS. */
-const isLookup = (syscall: unknown): boolean =>
-  typeof syscall === 'string' && /^(getaddrinfo|query)/.test(syscall);
 
 const tell = (kind: OutboundFailureKind, detail?: string): OutboundFailure =>
   failure(kind, detail ? `${sayings[kind]} (${detail})` : sayings[kind]);
@@ -93,6 +89,5 @@ const tell = (kind: OutboundFailureKind, detail?: string): OutboundFailure =>
 function kindOfCode(code: string): OutboundFailureKind {
   const kind = Object.hasOwn(kinds, code) ? kinds[code] : undefined;
   if (kind) return kind;
-  if (code.startsWith('EAI_')) return 'dns';
   return tlsCode.test(code) ? 'tls' : 'reset';
 }

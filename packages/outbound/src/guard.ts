@@ -7,7 +7,7 @@ import { isBadPort, whyNoPublicName } from './hosts.js';
 import { isOwnAddress } from './own-addresses.js';
 import type { Policy } from './policy.js';
 import { connectToProxy } from './proxy.js';
-import { resolveByDns, resolveByLookup } from './resolve.js';
+import { LookupError, resolveByDns, resolveByLookup } from './resolve.js';
 import { hostOf, parseUrl, refusedUrl } from './url.js';
 
 /*
@@ -95,8 +95,9 @@ export function createGuard({ policy, connectTimeoutMs, trust }: GuardOptions): 
   async function addressesOf(host: string): Promise<readonly string[]> {
     const isAllowed = policy.allowsHost(host);
     const addresses = await (isAllowed ? resolveTrusted(host) : resolveAny(host));
-    if (addresses.length === 0) throw Object.assign(new Error('no address'), { code: 'ENOTFOUND' });
     if (!isAllowed) addresses.forEach(checkAddress);
+    // Where hosts may be anywhere, they have to be somewhere.
+    if (addresses.some((address) => isIP(address) === 0)) throw new LookupError({ code: 'EBADRESP' });
     return addresses;
   }
 

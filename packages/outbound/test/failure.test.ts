@@ -1,31 +1,40 @@
 import { expect, test } from 'vitest';
 import { failureOf } from '../src/failure.js';
+import { LookupError } from '../src/resolve.js';
 
-const error = (code: string, syscall?: string): Error =>
-  Object.assign(new Error('canary'), { code, ...(syscall ? { syscall } : {}) });
+const error = (code: string): Error => Object.assign(new Error('canary'), { code });
 
 test.each([
-  ['EAI_AGAIN', 'getaddrinfo', 'dns'],
-  ['ENOTFOUND', 'getaddrinfo', 'dns'],
-  ['EINVAL', 'getaddrinfo', 'dns'],
-  ['EAI_FAIL', undefined, 'dns'],
-  ['EINVAL', 'connect', 'refused'],
-  ['EHOSTUNREACH', 'connect', 'refused'],
-  ['ETIMEDOUT', 'connect', 'connect_timeout'],
-  ['ECONNRESET', 'read', 'reset'],
-  ['EPIPE', 'write', 'reset'],
-  ['CERT_HAS_EXPIRED', undefined, 'tls'],
-  ['ERR_SSL_WRONG_VERSION_NUMBER', undefined, 'tls'],
-  ['constructor', undefined, 'reset'],
-])('%s of %s is told as %s, by its code alone', (code, syscall, kind) => {
-  const told = failureOf(error(code, syscall));
+  ['EINVAL', 'refused'],
+  ['EHOSTUNREACH', 'refused'],
+  ['ETIMEDOUT', 'connect_timeout'],
+  ['ECONNRESET', 'reset'],
+  ['EPIPE', 'reset'],
+  ['CERT_HAS_EXPIRED', 'tls'],
+  ['ERR_SSL_WRONG_VERSION_NUMBER', 'tls'],
+  ['constructor', 'reset'],
+])('%s is told as %s, by its code alone', (code, kind) => {
+  const told = failureOf(error(code));
   expect(told).toEqual({ ok: false, kind, message: expect.stringMatching(`\\(${code}\\)$`) });
   expect(told.message).not.toMatch(/canary/);
 });
 
+test.each(['EAI_AGAIN', 'ENOTFOUND', 'EINVAL', 'ETIMEOUT'])('%s of a look-up is told as dns', (code) => {
+  const message = `the host name could not be resolved (${code})`;
+  expect(failureOf(new LookupError(error(code)))).toEqual({ ok: false, kind: 'dns', message });
+});
+
+test.each([undefined, null, 'canary', error('canary'), error('address_forbidden'), { code: 5 }])(
+  'a look-up that fails with %j is told as dns, without a word of it',
+  (thrown) => {
+    const message = 'the host name could not be resolved';
+    expect(failureOf(new LookupError(thrown))).toEqual({ ok: false, kind: 'dns', message });
+  },
+);
+
 test.each(['EMFILE', 'ENFILE', 'ENOBUFS'])('%s is told as a fault of this process', (code) => {
-  for (const syscall of ['connect', 'getaddrinfo']) {
-    expect(failureOf(error(code, syscall))).toEqual({
+  for (const thrown of [error(code), new LookupError(error(code))]) {
+    expect(failureOf(thrown)).toEqual({
       ok: false,
       kind: 'config',
       message: `this process ran out of open files or network buffers (${code})`,

@@ -1,3 +1,4 @@
+import type { LookupFunction } from 'node:net';
 import { isPosthornError } from '@posthorn/core';
 import { describe, expect, test } from 'vitest';
 import { checkUrl, createOutbound, type OutboundPolicy } from '../src/index.js';
@@ -222,6 +223,34 @@ describe('a name', () => {
     await expect(hanging.checkUrl('https://example.com/')).rejects.toMatchObject({
       code: 'url_unresolvable',
     });
+  });
+
+  test.each<[string, LookupFunction]>([
+    [
+      'throws',
+      () => {
+        throw new Error('canary');
+      },
+    ],
+    ['rejects', (async () => Promise.reject(new Error('canary'))) as never],
+    ['fails with no error', (_host, _options, callback) => callback('canary' as never, [])],
+    ['answers with what is no address', (_host, _options, callback) => callback(null, 'canary', 4)],
+    ['answers with nothing', (_host, _options, callback) => callback(null, [])],
+  ])('whose look-up %s cannot be resolved, be it allowed or not, and ends no process', async (_, lookup) => {
+    for (const policy of [{ lookup }, { lookup, allowHosts: ['example.com'] }]) {
+      const code = await codeOf('https://example.com/', policy);
+      const result = await client({ policy }).request({ url: 'https://example.com/' });
+      if (code === 'address_forbidden') {
+        expect(result).toMatchObject({ ok: false, kind: 'address_forbidden' });
+      } else {
+        expect(code).toBe('url_unresolvable');
+        expect(result).toEqual({
+          ok: false,
+          kind: 'dns',
+          message: expect.stringMatching(/^the host name could not be resolved(?!.*canary)/),
+        });
+      }
+    }
   });
 
   test('is asked of DNS, where none was given another way, and one nobody has cannot be resolved', async () => {

@@ -61,13 +61,22 @@ test('a name server that says nothing is given up, with the error of DNS', async
   await expect(resolveByDns(resolver)('example.com')).rejects.toMatchObject({ code: 'ETIMEOUT' });
 });
 
-test.each([[undefined], [null], [5], [[]], [[null]], [[{}]], [[{ address: 5 }]]])(
-  'a look-up that answers with %j has found nothing that is an address',
+const lookupAnswering = (answer: unknown) =>
+  resolveByLookup((_host, _options, callback) => setImmediate(() => callback(null, answer as never)));
+
+test.each([[undefined], [null], [5], [[]], [{ address: '1.2.3.4' }]])(
+  'a look-up that answers with %j has found nothing',
   async (answer) => {
-    const resolve = resolveByLookup((_host, _options, callback) =>
-      setImmediate(() => callback(null, answer as never)),
-    );
-    expect((await resolve('a.b')).map((address) => isIP(address)).filter(Boolean)).toEqual([]);
+    await expect(lookupAnswering(answer)('a.b')).rejects.toMatchObject({ code: 'ENOTFOUND' });
+  },
+);
+
+test.each([[null], [{}], [{ address: 5 }], [{ address: 'a.b' }]])(
+  'a look-up that answers with %j among others has found what is no address',
+  async (entry) => {
+    const [address, ...others] = await lookupAnswering([entry, { address: '1.2.3.4', family: 4 }])('a.b');
+    expect(isIP(address!)).toBe(0);
+    expect(others).toEqual(['1.2.3.4']);
   },
 );
 
