@@ -82,6 +82,14 @@ export function bytesOf(address: string): Buffer | undefined {
   return bytesOfIPv6(address);
 }
 
+const mapped = Buffer.from('00000000000000000000ffff', 'hex');
+
+/** The bytes that the system would dial: without the zone, and of an IPv4-mapped address the IPv4 one (RFC 4291 §2.5.5.2). */
+export function dialledBytesOf(address: string): Buffer | undefined {
+  const bytes = bytesOf(address.replace(/%.*$/s, ''));
+  return bytes?.subarray(0, 12).equals(mapped) ? bytes.subarray(12) : bytes;
+}
+
 /** Of text that `isIP` has found to be right. */
 function bytesOfIPv6(address: string): Buffer {
   const [head = '', tail] = address.split('::');

@@ -2,7 +2,7 @@ import { isIP, type LookupFunction, Socket } from 'node:net';
 import type { SecureContext } from 'node:tls';
 import { PosthornError } from '@posthorn/core';
 import { buildConnector, errors } from 'undici';
-import { bytesOf, whyNotPublic } from './addresses.js';
+import { bytesOf, dialledBytesOf, whyNotPublic } from './addresses.js';
 import { isBadPort, whyNoPublicName } from './hosts.js';
 import { isOwnAddress } from './own-addresses.js';
 import type { Policy } from './policy.js';
@@ -64,6 +64,7 @@ export function createGuard({ policy, connectTimeoutMs, trust }: GuardOptions): 
   /** A host that may be looked up or dialled, as far as its text can tell. */
   function checkHost(host: string): void {
     if (policy.deniesHost(host)) throw forbidden('must not name a host that policy.denyHosts names');
+    if (isIP(host) !== 0) checkDenied(host);
     if (policy.allowsHost(host)) return;
     if (isIP(host) !== 0) checkAddress(host);
     else {
@@ -81,11 +82,16 @@ export function createGuard({ policy, connectTimeoutMs, trust }: GuardOptions): 
     }
   }
 
-  function checkAddress(address: string): void {
-    const bytes = bytesOf(address);
-    if (policy.deniesHost(address) || (bytes && policy.deniesAddress(bytes))) {
+  /** What is denied is so to hosts that are allowed, too. */
+  function checkDenied(address: string): void {
+    if ([bytesOf(address), dialledBytesOf(address)].some((bytes) => bytes && policy.deniesAddress(bytes))) {
       throw forbidden('must not lead to an address that policy.denyHosts or policy.denyCidrs names');
     }
+  }
+
+  function checkAddress(address: string): void {
+    checkDenied(address);
+    const bytes = bytesOf(address);
     if (bytes && policy.allowsAddress(bytes)) return;
     const why = whyNotPublic(address) ?? (isOwnAddress(address) ? 'an address of this machine' : undefined);
     if (why) throw forbidden(`must lead to a public address, not to ${why}; ${howToAllow}`);
@@ -95,7 +101,7 @@ export function createGuard({ policy, connectTimeoutMs, trust }: GuardOptions): 
   async function addressesOf(host: string): Promise<readonly string[]> {
     const isAllowed = policy.allowsHost(host);
     const addresses = await (isAllowed ? resolveTrusted(host) : resolveAny(host));
-    if (!isAllowed) addresses.forEach(checkAddress);
+    addresses.forEach(isAllowed ? checkDenied : checkAddress);
     // Where hosts may be anywhere, they have to be somewhere.
     if (addresses.some((address) => isIP(address) === 0)) throw new LookupError({ code: 'EBADRESP' });
     return addresses;
@@ -201,9 +207,10 @@ export function createGuard({ policy, connectTimeoutMs, trust }: GuardOptions): 
   function verified(host: string, callback: buildConnector.Callback): buildConnector.Callback {
     return (...connected) => {
       const [, socket] = connected;
-      if (socket && !policy.allowsHost(host)) {
+      if (socket) {
+        const check = policy.allowsHost(host) ? checkDenied : checkAddress;
         try {
-          checkAddress(socket.remoteAddress ?? '');
+          check(socket.remoteAddress ?? '');
         } catch (error) {
           socket.destroy();
           callback(error as PosthornError, null);

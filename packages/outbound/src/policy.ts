@@ -9,15 +9,19 @@ export interface OutboundPolicy {
   /** Whether plain `http:` is allowed too. Default false: `https:` only. */
   readonly allowHttp?: boolean;
   /**
-   * Hosts that may be anything and anywhere: neither their names nor their addresses are judged. Names or addresses,
-   * exact, or `*.` and a suffix for all names below it. They are looked up as the system does. Default: none.
+   * Hosts that may be anything and anywhere but where the policy denies it: neither their names nor their addresses are
+   * judged else. Names or addresses, exact, or `*.` and a suffix for all names below it. They are looked up as the
+   * system does. Default: none.
    */
   readonly allowHosts?: readonly string[];
-  /** Hosts that are always refused, written alike: the application's own public names, say, against loops. Default: none. */
+  /**
+   * Hosts that are always refused, and names that lead to such an address, whatever is allowed; written alike. The
+   * application's own public names, say, against loops. Default: none.
+   */
   readonly denyHosts?: readonly string[];
   /** Addresses and ranges that are reached though they are not public, e.g. `127.0.0.0/8`. Default: none. */
   readonly allowCidrs?: readonly string[];
-  /** Addresses and ranges that are refused though they are public. Default: none. */
+  /** Addresses and ranges that are refused though they are public, and though their host is allowed. Default: none. */
   readonly denyCidrs?: readonly string[];
   /** The only ports. Default: all but those of the Fetch standard's list of bad ports. */
   readonly ports?: readonly number[];
@@ -68,7 +72,7 @@ export function policyOf(given: OutboundPolicy): Policy {
   const allowing = hostsOf('allowHosts', given.allowHosts);
   const denying = hostsOf('denyHosts', given.denyHosts);
   const allowed = blocksOf('allowCidrs', given.allowCidrs);
-  const denied = blocksOf('denyCidrs', given.denyCidrs);
+  const denied = [...blocksOf('denyCidrs', given.denyCidrs), ...addressesIn(given.denyHosts)];
   return {
     allowHttp,
     allowsHost: (host) => allowing.some((matches) => matches(host)),
@@ -88,6 +92,10 @@ const hostsOf = (field: string, hosts: unknown = []) =>
     hostPattern,
     'names like api.example.com, addresses, or *.example.com for all names below',
   );
+
+/** Those of the hosts that are addresses; however one is written, it is the same. */
+const addressesIn = (hosts: readonly string[] = []) =>
+  hosts.flatMap((host) => blockOf(host.replace(/^\[(.*)\]$/, '$1')) ?? []);
 
 const blocksOf = (field: string, cidrs: unknown = []) =>
   readAll(field, cidrs, blockOf, 'addresses and ranges like 10.1.0.0/16, with no bit set behind the prefix');

@@ -1,7 +1,11 @@
 import type { LookupFunction } from 'node:net';
+import { createSecureContext } from 'node:tls';
 import { isPosthornError } from '@posthorn/core';
+import { until } from '@posthorn/testing';
 import { describe, expect, test } from 'vitest';
+import { createGuard, type Guard } from '../src/guard.js';
 import { checkUrl, createOutbound, type OutboundPolicy } from '../src/index.js';
+import { policyOf } from '../src/policy.js';
 import { client } from './client.js';
 import { answering } from './names.js';
 import { receiver, response } from './receiver.js';
@@ -305,6 +309,23 @@ describe('the policy', () => {
     expect(await leadingTo('10.2.0.1', both)).toBe('fine');
   });
 
+  test('denies what a host that it allows leads to, and literally, however it is written', async () => {
+    const allowed = { allowHosts: ['api.example.com', '169.254.169.254', '::ffff:169.254.169.254'] };
+    for (const deny of [
+      { denyCidrs: ['169.254.0.0/16', 'fe80::/10'] },
+      { denyHosts: ['169.254.169.254', 'fe80::1'] },
+      { denyCidrs: ['169.254.169.254', '::ffff:0:0/96', 'fe80::/10'] },
+    ]) {
+      const policy = { ...allowed, ...deny };
+      for (const address of ['169.254.169.254', '::ffff:a9fe:a9fe', 'FE80:0::1', 'fe80::1%eth0']) {
+        expect(await leadingTo(address, policy)).toBe('address_forbidden');
+      }
+      expect(await leadingTo('10.0.0.1', policy)).toBe('fine');
+      expect(await codeOf('https://169.254.169.254/', policy)).toBe('address_forbidden');
+      expect(await codeOf('https://[::ffff:169.254.169.254]/', policy)).toBe('address_forbidden');
+    }
+  });
+
   test('holds requests to the ports it names, and else away from those that browsers refuse', async () => {
     expect(await codeOf('https://example.com:25/')).toBe('url_port');
     expect(await codeOf('https://example.com:6667/')).toBe('url_port');
@@ -407,6 +428,58 @@ describe('at the moment of the connection', () => {
     expect(result).toMatchObject({ ok: true, status: 200 });
     expect(sockets).toHaveLength(1);
   });
+
+  test('a host that the policy allows is not connected to where it denies what it leads to', async () => {
+    const { url, sockets } = await receiver((socket) => socket.write(response(200)));
+    const policy = { ...open, denyCidrs: ['127.0.0.0/8'], lookup: answering('127.0.0.1') };
+    for (const [host, name] of [
+      ['127.0.0.1', '127.0.0.1'],
+      ['a.example', 'a.example'],
+    ]) {
+      const outbound = client({ policy: { ...policy, allowHosts: [host!] } });
+      expect(await outbound.request({ url: url.replace('127.0.0.1', name!) })).toMatchObject({
+        ok: false,
+        kind: 'address_forbidden',
+      });
+    }
+    expect(sockets).toEqual([]);
+  });
+
+  const connected = ({ connect }: Guard, port: number, hostname: string): Promise<unknown> =>
+    new Promise((resolve) => {
+      const target = { hostname, host: `${hostname}:${port}`, protocol: 'http:', port: String(port) };
+      const socket = connect(target, (...[error]) => {
+        socket.destroy();
+        resolve(error);
+      });
+    });
+
+  test('literal addresses and names are judged though nobody has checked them before', async () => {
+    const { port, sockets } = await receiver(() => {});
+    const trust = createSecureContext();
+    const guard = createGuard({ policy: policyOf(open), connectTimeoutMs: 1_000, trust });
+    for (const hostname of ['127.0.0.1', '[::1]', '::1', 'localhost']) {
+      expect(await connected(guard, port, hostname)).toMatchObject({ code: 'address_forbidden' });
+    }
+    expect(sockets).toEqual([]);
+  });
+
+  test.runIf(process.platform !== 'win32')(
+    'a socket that was led elsewhere by the system is closed before anything is sent',
+    async () => {
+      const { url, requests, open: openSockets } = await receiver((socket) => socket.write(response(200)));
+      // Unix systems take 0.0.0.0 for this machine.
+      const policy = { ...open, lookup: answering('0.0.0.0'), allowCidrs: ['0.0.0.0'] };
+      for (const given of [policy, { ...policy, allowHosts: ['a.example'], denyCidrs: ['127.0.0.0/8'] }]) {
+        const result = await client({ policy: given }).request({
+          url: url.replace('127.0.0.1', 'a.example'),
+        });
+        expect(result).toMatchObject({ ok: false, kind: 'address_forbidden' });
+        await until(() => openSockets() === 0);
+      }
+      expect(requests).toEqual([]);
+    },
+  );
 
   test('an IPv6 literal is judged and reached as any other', async () => {
     const { port } = await receiver((socket) => socket.write(response(200)), { host: '::1' });

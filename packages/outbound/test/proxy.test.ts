@@ -96,6 +96,15 @@ test('a proxy may speak TLS itself', async () => {
   });
 });
 
+test('whom a request trusts, the proxy is not trusted for, nor told who asks', async () => {
+  const { port, requests } = await receiver((socket) => socket.write(response(200)));
+  const me = certificate({ name: 'client', issuer: authority, ips: ['127.0.0.1'] });
+  const tls = { cert: me.cert, key: me.key, ca: authority.cert };
+  const outbound = client({ policy: { allowHttp: true, proxy: await tlsProxyTo(port) } });
+  expect(await outbound.request({ url: 'http://example.com/', tls })).toMatchObject({ kind: 'proxy' });
+  expect(requests).toEqual([]);
+});
+
 test('certificates are judged, of the proxy and of the receiver, where the environment turns the checks of Node off', async () => {
   environment({ NODE_TLS_REJECT_UNAUTHORIZED: '0' });
   const { port, url, requests } = await receiver((socket) => socket.write(response(200)), { tls: good });
