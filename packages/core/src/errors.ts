@@ -93,12 +93,25 @@ export function kindOf(value: unknown): string {
   return `a ${typeof value}`;
 }
 
-/** One line for an error message: `channels.0.configs.url: must be an URL; name: is required`. */
+const maxDescribed = 20;
+const maxPathLength = 200;
+
+/** One line for an error message: `channels.0.configs.url: must be an URL; name: is required`, and how many more. */
 export function describeIssues(issues: readonly Issue[]): string {
-  return issues
-    .map(({ path, message }) => (path.length ? `${path.join('.')}: ${message}` : message))
-    .join('; ');
+  const described = issues
+    .slice(0, maxDescribed)
+    .map(({ path, message }) => (path.length ? `${describePath(path)}: ${message}` : message));
+  const more = issues.length - maxDescribed;
+  return [...described, ...(more > 0 ? [`and ${more} more`] : [])].join('; ');
 }
+
+/** A path may hold what somebody else wrote: it must not break out of its line in a log, nor fill it. */
+function describePath(path: Issue['path']): string {
+  const text = path.join('.').slice(0, maxPathLength);
+  return /^[\x20-\x7e]*$/.test(text) ? text : JSON.stringify(text).replace(/[^\x20-\x7e]/g, asEscape);
+}
+
+const asEscape = (character: string): string => `\\u${character.charCodeAt(0).toString(16).padStart(4, '0')}`;
 
 /** A webhook that cannot be saved, field by field. */
 export function invalidWebhook(issues: readonly Issue[]): PosthornError {

@@ -3,11 +3,10 @@ import { createGuard, type Guard } from './guard.js';
 import { type OutboundOptions, settingsOf } from './options.js';
 import { trustOf } from './trust.js';
 
+const names = ['policy', 'connectTimeoutMs', 'maxHeaderBytes', 'connections', 'keepAliveMs', 'ca'] as const;
+
 /** The options of `createOutbound` that have a meaning where there is no body to keep and no deadline. */
-export type GuardedDispatcherOptions = Pick<
-  OutboundOptions,
-  'policy' | 'connectTimeoutMs' | 'maxHeaderBytes' | 'connections' | 'keepAliveMs' | 'ca'
->;
+export type GuardedDispatcherOptions = Pick<OutboundOptions, (typeof names)[number]>;
 
 /** Origins whose text was judged; where they lead is judged at each connection. */
 const maxJudged = 4_096;
@@ -16,10 +15,11 @@ const maxJudged = 4_096;
  * The address guard alone: an undici dispatcher for `fetch` or any other client. Every request it carries, a
  * redirect that the client follows among them, is refused with a `PosthornError` as `createOutbound` would refuse it,
  * and goes to the addresses that were judged. Timeouts of the answer, caps and redirects are the client's to set.
+ * Connections are kept to as many origins as are asked for, each for `keepAliveMs` after its last request.
  * Throws `invalid_option`.
  */
 export function guardedDispatcher(options: GuardedDispatcherOptions = {}): Dispatcher {
-  const settings = settingsOf(options);
+  const settings = settingsOf(options, 'guardedDispatcher', names);
   const guard = createGuard({ ...settings, trust: trustOf({}, settings.ca).context });
   return new GuardedAgent(guard, {
     connect: guard.connect,

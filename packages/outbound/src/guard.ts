@@ -166,6 +166,8 @@ export function createGuard({ policy, connectTimeoutMs, trust }: GuardOptions): 
       rejectUnauthorized: true,
       secureContext,
       lookup,
+      // Its own, so that a polluted Object.prototype leads to no socket of this machine.
+      socketPath: null,
     });
     connectors.set(secureContext, connector);
     return connector;

@@ -1,4 +1,4 @@
-import { type Issue, kindOf, PosthornError } from '@posthorn/core';
+import { describeIssues, type Issue, kindOf, PosthornError } from '@posthorn/core';
 
 /** Headers a tenant may not set, by name, and why. In lower case, with `-` for `_`. */
 const deniedNames: ReadonlyMap<string, string> = new Map([
@@ -106,8 +106,7 @@ export function checkHeaders(headers: Readonly<Record<string, unknown>>): Record
     issues.push({ path: [], message: `must have at most ${maxTotalLength} bytes together` });
   }
   if (issues.length > 0) {
-    const names = issues.map(({ path, message }) => `${path[0] ?? 'headers'} ${message}`);
-    throw new PosthornError('invalid_header', `headers are not valid: ${names.join('; ')}`, { issues });
+    throw new PosthornError('invalid_header', `headers are not valid: ${describeIssues(issues)}`, { issues });
   }
   return checked;
 }
@@ -130,42 +129,79 @@ function faultOfValue(value: unknown): string | undefined {
   return value.length > maxValueLength ? `must have at most ${maxValueLength} bytes` : undefined;
 }
 
-/** Headers that were found good before, with their last value: most of them come with every request. */
-const good = new Map<string, string>();
-const maxGood = 1_000;
+/** A header in one spelling of its name, found good before; most of them come with every request. */
+interface Known {
+  /** Its last good value. */
+  value: string | undefined;
+  readonly name: Name;
+}
+
+/** A name, whatever the case. */
+interface Name {
+  /** The last list that held it. */
+  list: number;
+}
+
+const known = new Map<string, Known>();
+const knownNames = new Map<string, Name>();
+const maxKnown = 1_000;
+/** Counts them. */
+let lists = 0;
 
 /**
  * Headers as undici takes them fastest, names and values in turn, held to what every request is held to, whoever made
  * them. Throws `invalid_header`.
  */
 export function sendableHeaders(headers: Readonly<Record<string, string>> | readonly string[]): string[] {
-  const list = isList(headers) ? [...headers] : Object.entries(headers).flat();
+  const list = isList(headers) ? [...headers] : listOf(headers);
+  if (known.size > maxKnown) {
+    known.clear();
+    knownNames.clear();
+  }
+  lists++;
   for (let i = 0; i < list.length; i += 2) {
     const name = list[i]!;
     const value = list[i + 1];
-    const goodValue = good.get(name);
-    if (goodValue !== undefined && goodValue === value) continue;
-    if (goodValue === undefined && (!token.test(name) || framing.has(name.toLowerCase()))) {
-      throw unsendable(name, 'must not be sent');
-    }
+    const header = known.get(name) ?? learn(name);
+    if (header.name.list === lists) throw unsendable(name, 'must be given once; case does not count');
+    header.name.list = lists;
+    if (value === header.value && value !== undefined) continue;
     if (typeof value !== 'string' || !sendable.test(value)) {
       throw unsendable(name, 'must be a string of printable ASCII characters');
     }
-    if (good.size === maxGood) good.clear();
-    good.set(name, value);
+    header.value = value;
   }
   return list;
 }
 
 const isList: (headers: object) => headers is readonly string[] = Array.isArray;
 
+/** `Headers` and maps have no fields of their own: their content would be lost. */
+function listOf(headers: object): string[] {
+  if (typeof headers !== 'object' || Symbol.iterator in headers) {
+    const message = 'must be a plain object of strings, or an array of names and values in turn';
+    throw new PosthornError('invalid_header', `headers ${message}`, { issues: [{ path: [], message }] });
+  }
+  return Object.entries(headers).flat();
+}
+
+function learn(name: string): Known {
+  const lower = String(name).toLowerCase();
+  if (typeof name !== 'string' || !token.test(name) || framing.has(lower)) {
+    throw unsendable(String(name), 'must not be sent');
+  }
+  const sameName = knownNames.get(lower) ?? { list: 0 };
+  knownNames.set(lower, sameName);
+  const header = { value: undefined, name: sameName };
+  known.set(name, header);
+  return header;
+}
+
 function unsendable(name: string, message: string): PosthornError {
   // JSON keeps control characters of a bad name out of the message.
   return new PosthornError(
     'invalid_header',
     `header ${JSON.stringify(name.slice(0, maxNameLength))} ${message}`,
-    {
-      issues: [{ path: [name], message }],
-    },
+    { issues: [{ path: [name], message }] },
   );
 }

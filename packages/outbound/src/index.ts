@@ -11,7 +11,13 @@ export {
   type ReadAnswer,
 } from './json-service.js';
 export type { OutboundOptions } from './options.js';
-export { checkUrl, createOutbound, type Outbound, type OutboundRequest } from './outbound.js';
+export {
+  type CheckUrlOptions,
+  checkUrl,
+  createOutbound,
+  type Outbound,
+  type OutboundRequest,
+} from './outbound.js';
 export type { OutboundPolicy } from './policy.js';
 export { retryAfterMs } from './retry-after.js';
 export type { OutboundTls } from './trust.js';

@@ -1,5 +1,6 @@
-import { kindOf, PosthornError } from '@posthorn/core';
+import { PosthornError } from '@posthorn/core';
 import type { GuardOptions } from './guard.js';
+import { ownOptions } from './own-options.js';
 import { type OutboundPolicy, policyOf } from './policy.js';
 import type { PoolsOptions } from './pools.js';
 import { authoritiesOf } from './trust.js';
@@ -46,11 +47,18 @@ const defaults = {
   ca: [] as string | readonly string[],
 };
 
+const allNames = Object.keys(defaults) as (keyof OutboundOptions)[];
+
 const maxTimeoutMs = 3_600_000;
-/** Throws `invalid_option`, naming the option. */
-export function settingsOf(options: OutboundOptions): OutboundSettings {
-  checkNames(options);
-  const given = Object.fromEntries(Object.entries(options).filter(([, value]) => value !== undefined));
+
+/** `names` are the options that `what` knows. Throws `invalid_option`, naming the option. */
+export function settingsOf(
+  options: OutboundOptions,
+  what = 'createOutbound',
+  names: readonly (keyof OutboundOptions)[] = allNames,
+): OutboundSettings {
+  const own = ownOptions(options, names, `options of ${what}`);
+  const given = Object.fromEntries(Object.entries(own).filter(([, value]) => value !== undefined));
   const settings: typeof defaults = { ...defaults, ...given };
   checkTimeout(settings.timeoutMs);
   checkNumber('connectTimeoutMs', settings.connectTimeoutMs, 1, maxTimeoutMs);
@@ -66,17 +74,6 @@ export function settingsOf(options: OutboundOptions): OutboundSettings {
 /** Throws `invalid_option`. */
 export function checkTimeout(timeoutMs: number): void {
   checkNumber('timeoutMs', timeoutMs, 1, maxTimeoutMs);
-}
-
-function checkNames(options: OutboundOptions): void {
-  if (typeof options !== 'object' || options === null) {
-    throw new PosthornError('invalid_option', `outbound options must be an object, not ${kindOf(options)}`);
-  }
-  const stranger = Object.keys(options).find((name) => !Object.hasOwn(defaults, name));
-  if (stranger !== undefined) {
-    const known = Object.keys(defaults).join(', ');
-    throw new PosthornError('invalid_option', `${stranger} is no outbound option; there are ${known}`);
-  }
 }
 
 function checkNumber(name: string, value: number, min: number, max: number): void {

@@ -1,11 +1,13 @@
 import type { LookupFunction } from 'node:net';
 import { isPosthornError, kindOf, PosthornError } from '@posthorn/core';
+import type { Dispatcher } from 'undici';
 import type { Destination } from './connection.js';
 import { Exchange, type OutboundResult } from './exchange.js';
 import { failure, failureOf } from './failure.js';
 import { createGuard, type Target } from './guard.js';
 import { sendableHeaders } from './headers.js';
 import { checkTimeout, type OutboundOptions, settingsOf } from './options.js';
+import { ownOptions } from './own-options.js';
 import type { OutboundPolicy } from './policy.js';
 import { createPools } from './pools.js';
 import { type OutboundTls, type Trust, trustOf } from './trust.js';
@@ -47,6 +49,14 @@ export interface Outbound {
   close(): Promise<void>;
 }
 
+/** A request that was found right, ready to be sent. */
+interface Prepared {
+  readonly destination: Destination;
+  readonly message: Dispatcher.DispatchOptions;
+  readonly timeoutMs: number;
+  readonly signal: AbortSignal | undefined;
+}
+
 const maxTargets = 4_096;
 
 /** Makes a client. Throws `invalid_option`. */
@@ -75,28 +85,41 @@ export function createOutbound(options: OutboundOptions = {}): Outbound {
     return { key: `${origin} ${own.key}`, origin, trust: own };
   }
 
+  /** Throws for a request that is wrong in itself. */
+  function prepare(request: OutboundRequest): Prepared {
+    checkFields(request);
+    const { url, method = 'POST', headers = null, body = null, timeoutMs = settings.timeoutMs } = request;
+    // Its own: a polluted Object.prototype is not to say whom to trust.
+    const tls = Object.hasOwn(request, 'tls') ? request.tls : undefined;
+    const { origin, path } = targetOf(url);
+    const destination = tls ? destinationOf(origin, tls) : { key: origin, origin };
+    const sendable = headers === null ? null : sendableHeaders(headers);
+    if (timeoutMs !== settings.timeoutMs) checkTimeout(timeoutMs);
+    checkMessage(method, body);
+    return {
+      destination,
+      message: { path, method, headers: sendable, body },
+      timeoutMs,
+      signal: request.signal,
+    };
+  }
+
   return {
     checkUrl: guard.resolve,
 
-    request({ url, method = 'POST', headers, body, timeoutMs = settings.timeoutMs, tls, signal }) {
-      let target: Target;
-      let destination: Destination;
-      let sendable: string[] | null;
+    request(request) {
+      let prepared: Prepared;
       try {
-        target = targetOf(url);
-        destination = tls ? destinationOf(target.origin, tls) : { key: target.origin, origin: target.origin };
-        sendable = headers ? sendableHeaders(headers) : null;
-        if (timeoutMs !== settings.timeoutMs) checkTimeout(timeoutMs);
-        checkMessage(method, body);
+        prepared = prepare(request);
       } catch (error) {
         const isForbidden = isPosthornError(error) && error.code === 'address_forbidden';
         return isForbidden ? Promise.resolve(failureOf(error)) : Promise.reject(error);
       }
+      const { destination, message, timeoutMs, signal } = prepared;
       if (closed) return Promise.resolve(failure('config', 'the client is closed'));
       if (signal?.aborted)
         return Promise.resolve(failure('aborted', 'the request was aborted by its caller'));
       const exchange = new Exchange(settings, timeoutMs, signal);
-      const message = { path: target.path, method, headers: sendable, body: body ?? null };
       pools.send(destination, message, exchange);
       return exchange.result;
     },
@@ -108,21 +131,48 @@ export function createOutbound(options: OutboundOptions = {}): Outbound {
   };
 }
 
+export interface CheckUrlOptions {
+  readonly policy?: OutboundPolicy;
+  /** In place of the policy's. */
+  readonly lookup?: LookupFunction;
+}
+
 /** Judges an address as a client with these options would. See `Outbound.checkUrl`. */
-export async function checkUrl(
-  url: string,
-  { lookup, policy = {} }: { readonly lookup?: LookupFunction; readonly policy?: OutboundPolicy } = {},
-): Promise<readonly string[]> {
+export async function checkUrl(url: string, options: CheckUrlOptions = {}): Promise<readonly string[]> {
+  const { lookup, policy = {} } = ownOptions(options, ['lookup', 'policy'], 'options of checkUrl');
   const settings = settingsOf({ policy: lookup ? { ...policy, lookup } : policy });
   return createGuard({ ...settings, trust: trustOf({}, []).context }).resolve(url);
 }
 
+const fields: ReadonlySet<string> = new Set([
+  'url',
+  'method',
+  'headers',
+  'body',
+  'timeoutMs',
+  'tls',
+  'signal',
+]);
+
+/** What every request has to pass, cheaper than `ownOptions`. Throws `invalid_option`. */
+function checkFields(request: OutboundRequest): void {
+  if (typeof request !== 'object' || request === null)
+    throw invalid(`request must be an object, not ${kindOf(request)}`);
+  for (const field of Object.keys(request)) {
+    if (!fields.has(field))
+      throw invalid(`request: there is no ${field}; there are ${[...fields].join(', ')}`);
+  }
+  const { signal } = request;
+  if (signal && typeof signal.addEventListener !== 'function') throw invalid('signal must be an AbortSignal');
+}
+
+const invalid = (message: string): PosthornError => new PosthornError('invalid_option', message);
+
 const methods: ReadonlySet<string> = new Set(['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE']);
 
 function checkMessage(method: string, body: unknown): void {
-  if (!methods.has(method))
-    throw new PosthornError('invalid_option', `method must be one of ${[...methods].join(', ')}`);
-  if (body !== undefined && typeof body !== 'string' && !(body instanceof Uint8Array)) {
-    throw new PosthornError('invalid_option', `body must be a string or bytes, not ${kindOf(body)}`);
+  if (!methods.has(method)) throw invalid(`method must be one of ${[...methods].join(', ')}`);
+  if (body !== null && typeof body !== 'string' && !(body instanceof Uint8Array)) {
+    throw invalid(`body must be a string or bytes, not ${kindOf(body)}`);
   }
 }

@@ -2,6 +2,7 @@ import type { LookupFunction } from 'node:net';
 import { kindOf, PosthornError } from '@posthorn/core';
 import { blockOf } from './addresses.js';
 import { hostPattern } from './hosts.js';
+import { ownOptions } from './own-options.js';
 import { hostOf } from './url.js';
 
 /** What the host application allows; tenants have no say in it. */
@@ -57,13 +58,14 @@ export interface ProxyAddress {
   readonly authorization: string | undefined;
 }
 
-const names = ['allowHttp', 'allowHosts', 'denyHosts', 'allowCidrs', 'denyCidrs', 'ports', 'proxy', 'lookup'];
+const names = [
+  ...(['allowHttp', 'allowHosts', 'denyHosts', 'allowCidrs', 'denyCidrs'] as const),
+  ...(['ports', 'proxy', 'lookup'] as const),
+];
 
 /** Throws `invalid_option`, naming the field; never quotes the proxy. */
-export function policyOf(given: OutboundPolicy): Policy {
-  if (typeof given !== 'object' || given === null) throw invalid(`must be an object, not ${kindOf(given)}`);
-  const stranger = Object.keys(given).find((name) => !names.includes(name));
-  if (stranger !== undefined) throw invalid(`has no field ${stranger}; there are ${names.join(', ')}`);
+export function policyOf(policy: OutboundPolicy): Policy {
+  const given = ownOptions(policy, names, 'policy');
   const { allowHttp = false, ports, proxy, lookup } = given;
   if (typeof allowHttp !== 'boolean') throw invalid('.allowHttp must be true or false');
   if (lookup !== undefined && typeof lookup !== 'function') {
@@ -141,5 +143,5 @@ function authorizationOf({ username, password }: URL): string | undefined {
 }
 
 function invalid(message: string): PosthornError {
-  return new PosthornError('invalid_option', `policy${message.startsWith('.') ? '' : ' '}${message}`);
+  return new PosthornError('invalid_option', `policy${message}`);
 }

@@ -1,6 +1,12 @@
 import { createHash, X509Certificate } from 'node:crypto';
-import { createSecureContext, rootCertificates, type SecureContext } from 'node:tls';
-import { kindOf, PosthornError } from '@posthorn/core';
+import {
+  createSecureContext,
+  rootCertificates,
+  type SecureContext,
+  type SecureContextOptions,
+} from 'node:tls';
+import { PosthornError } from '@posthorn/core';
+import { ownOptions } from './own-options.js';
 
 /** Whom a connection trusts, and as whom it speaks. All in PEM. */
 export interface OutboundTls {
@@ -20,21 +26,19 @@ export interface Trust {
   readonly context: SecureContext;
 }
 
-const names = ['cert', 'key', 'passphrase', 'ca'];
+const names = ['cert', 'key', 'passphrase', 'ca'] as const;
 
 /** Throws `invalid_option`; never quotes a key. */
 export function trustOf(tls: OutboundTls, authorities: readonly string[]): Trust {
-  if (typeof tls !== 'object' || tls === null) throw invalid(`must be an object, not ${kindOf(tls)}`);
-  const stranger = Object.keys(tls).find((name) => !names.includes(name));
-  if (stranger !== undefined) throw invalid(`has no field ${stranger}; there are ${names.join(', ')}`);
-  const { cert, key, passphrase, ca = [] } = tls;
+  const { cert, key, passphrase, ca = [] } = ownOptions(tls, names, 'tls');
   if ((cert === undefined) !== (key === undefined)) throw invalid('must have both cert and key, or neither');
   const own = [...authorities, ...authoritiesOf(ca, 'tls.ca')];
   try {
     const context = createSecureContext({
+      __proto__: null,
       ...(cert !== undefined && { cert, key, passphrase }),
       ...(own.length > 0 && { ca: [...rootCertificates, ...own] }),
-    });
+    } as SecureContextOptions);
     const content = JSON.stringify([cert, key, passphrase, own]);
     return { key: createHash('sha256').update(content).digest('base64url'), context };
   } catch {

@@ -53,6 +53,18 @@ describe.each([
   });
 });
 
+test.each(['timeoutMs', 'maxBodyBytes', 'maxInformational', 'maxOrigins', 'conections'])(
+  '%s, which would do nothing, is refused',
+  (name) => {
+    expect(() => guardedDispatcher({ [name]: 1 })).toThrow(
+      expect.objectContaining({
+        code: 'invalid_option',
+        message: expect.stringContaining(`guardedDispatcher: there is no ${name}; there are policy, `),
+      }),
+    );
+  },
+);
+
 test("undici's request is held to the same", async () => {
   const { url, sockets } = await receiver((socket) => socket.write(response(200)));
   await expect(request(url, { dispatcher: guarded() })).rejects.toEqual(forbidden);

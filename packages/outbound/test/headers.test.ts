@@ -71,6 +71,19 @@ describe('headers of a tenant', () => {
     expect(issuesOf({ 'X-A': '1', 'x-a': '2' })).toEqual(refused('x-a'));
   });
 
+  test('the error quotes no name that could forge a line of a log or fill it, and says when there are more', () => {
+    const names = [
+      'a\r\nlevel=info',
+      'b\u202eevil',
+      'c'.repeat(1_000_000),
+      ...Array.from({ length: 50 }, (_, i) => `d ${i}`),
+    ];
+    const headers = Object.fromEntries(names.map((name) => [name, 'x']));
+    expect(() => checkHeaders(headers)).toThrow(
+      expect.objectContaining({ message: expect.stringMatching(/^[\x20-\x7e]{1,6000}; and \d+ more$/) }),
+    );
+  });
+
   test('names of things every object has are plain names', () => {
     const headers = { constructor: 'a', toString: 'b', hasOwnProperty: 'c' };
     expect(checkHeaders(headers)).toEqual(headers);

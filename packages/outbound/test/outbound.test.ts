@@ -1,9 +1,13 @@
 import { getEventListeners } from 'node:events';
 import { until } from '@posthorn/testing';
-import { describe, expect, test } from 'vitest';
-import { createOutbound, type OutboundOptions } from '../src/index.js';
+import { certificate } from '@posthorn/testing/hostile-receiver';
+import { describe, expect, onTestFinished, test } from 'vitest';
+import { checkUrl, createOutbound, type OutboundOptions, type OutboundRequest } from '../src/index.js';
 import { client } from './client.js';
+import { answering } from './names.js';
 import { freePort, receiver, response } from './receiver.js';
+
+const authority = certificate({ name: 'Test authority' });
 
 describe('a request', () => {
   test('resolves to what the receiver answered', async () => {
@@ -257,6 +261,89 @@ describe('close', () => {
   });
 });
 
+describe('a request that is wrong in itself rejects, and nothing is sent', () => {
+  test.each<[unknown, string]>([
+    [undefined, 'request must be an object, not undefined'],
+    [null, 'request must be an object, not null'],
+    ['https://example.com', 'request must be an object, not a string'],
+    [{ timeout: 1 }, 'request: there is no timeout; there are url, method, '],
+    [{ constructor: 1 }, 'request: there is no constructor'],
+    [{ signal: {} }, 'signal must be an AbortSignal'],
+    [{ signal: 'abort' }, 'signal must be an AbortSignal'],
+    [{ headers: 'abc' }, 'headers must be'],
+    [{ headers: 5 }, 'headers must be'],
+    [{ headers: '' }, 'headers must be'],
+    [{ headers: new Headers({ 'x-a': 'b' }) }, 'headers must be'],
+    [{ headers: new Map([['x-a', 'b']]) }, 'headers must be'],
+    [{ headers: [1, 2] }, 'header "1" must not be sent'],
+    [{ headers: [['x-a', 'b']] }, 'header "x-a,b" must not be sent'],
+    [{ headers: ['x-a'] }, 'header "x-a" must be a string of printable ASCII characters'],
+    [{ headers: ['x-a', 'b', 'X-A', 'c'] }, 'header "X-A" must be given once'],
+    [{ headers: { 'x-a': 'b', 'X-A': 'b' } }, 'header "X-A" must be given once'],
+  ])('%j', async (wrong, message) => {
+    const { url, sockets } = await receiver(() => {});
+    const isObject = typeof wrong === 'object' && wrong !== null;
+    const request = client().request((isObject ? { url, ...wrong } : wrong) as OutboundRequest);
+    await expect(request).rejects.toMatchObject({
+      code: message.startsWith('header') ? 'invalid_header' : 'invalid_option',
+      message: expect.stringContaining(message),
+    });
+    expect(sockets).toEqual([]);
+  });
+
+  test('but the same headers are taken in one request after the other', async () => {
+    const { url, requests } = await receiver((socket) => socket.write(response(200)));
+    const outbound = client();
+    for (const name of ['x-a', 'X-A', 'x-a']) await outbound.request({ url, headers: [name, 'b'] });
+    expect(requests).toHaveLength(3);
+  });
+});
+
+test.each<[unknown, string]>([
+  [null, 'options of checkUrl must be an object, not null'],
+  [{ polcy: {} }, 'options of checkUrl: there is no polcy; there are lookup, policy'],
+  [{ policy: null }, 'policy must be an object, not null'],
+  [{ lookup: 5 }, 'policy.lookup must be a function'],
+])('checkUrl with %j rejects', async (options, message) => {
+  await expect(checkUrl('https://example.com', options as never)).rejects.toMatchObject({
+    code: 'invalid_option',
+    message: expect.stringContaining(message),
+  });
+});
+
+describe('what a polluted Object.prototype holds opens nothing:', () => {
+  test.each<[string, Record<string, unknown>]>([
+    ['a policy', { policy: { allowHttp: true, allowCidrs: ['127.0.0.0/8'] } }],
+    ['what a policy allows', { allowHttp: true, allowCidrs: ['127.0.0.0/8'], allowHosts: ['127.0.0.1'] }],
+    ['a proxy', { proxy: 'http://127.0.0.1:1' }],
+    ['a look-up', { lookup: answering('127.0.0.1') }],
+    ['a socket of this machine', { socketPath: '/nowhere', path: '/nowhere' }],
+    ['authorities', { ca: authority.cert, tls: { ca: authority.cert } }],
+    ['whether certificates are judged', { rejectUnauthorized: false }],
+  ])('%s', async (_, pollution) => {
+    const good = await receiver(() => {}, {
+      tls: certificate({ name: 'x', issuer: authority, ips: ['127.0.0.1'] }),
+    });
+    for (const [name, value] of Object.entries(pollution)) {
+      Object.defineProperty(Object.prototype, name, { value, configurable: true, writable: true });
+    }
+    onTestFinished(() => {
+      for (const name of Object.keys(pollution)) delete (Object.prototype as Record<string, unknown>)[name];
+    });
+    await expect(checkUrl('http://127.0.0.1/')).rejects.toMatchObject({ code: 'url_scheme' });
+    await expect(checkUrl('https://127.0.0.1/', { policy: {} })).rejects.toMatchObject({
+      code: 'address_forbidden',
+    });
+    const strict = createOutbound();
+    expect(await strict.request({ url: 'https://127.0.0.1/' })).toMatchObject({ kind: 'address_forbidden' });
+    expect(await strict.request({ url: 'https://nobody.invalid/' })).toMatchObject({ kind: 'dns' });
+    await strict.close();
+    const opened = createOutbound({ policy: { allowHosts: ['127.0.0.1'] } });
+    expect(await opened.request({ url: good.url })).toMatchObject({ kind: 'tls' });
+    await opened.close();
+  });
+});
+
 describe('options', () => {
   test.each<[string, unknown]>([
     ['timeoutMs', { timeoutMs: 0 }],
@@ -277,7 +364,8 @@ describe('options', () => {
     ['ca', { ca: 'nonsense' }],
     ['ca', { ca: '-----BEGIN CERTIFICATE-----\nnonsense\n-----END CERTIFICATE-----\n' }],
     ['timeout', { timeout: 1 }],
-    ['outbound', null],
+    ['createOutbound', null],
+    ['createOutbound', []],
   ])('%s is refused by its name: %j', (name, options) => {
     expect(() => createOutbound(options as OutboundOptions)).toThrow(
       expect.objectContaining({ code: 'invalid_option', message: expect.stringContaining(name) }),
@@ -286,10 +374,10 @@ describe('options', () => {
 
   test('an unknown one is refused with a list of those there are', () => {
     expect(() => createOutbound({ policy: { allowHTTP: true } as never })).toThrow(
-      'policy has no field allowHTTP; there are allowHttp, ',
+      'policy: there is no allowHTTP; there are allowHttp, ',
     );
     expect(() => createOutbound({ timeout: 1 } as never)).toThrow(
-      'timeout is no outbound option; there are policy, timeoutMs, connectTimeoutMs, ',
+      'options of createOutbound: there is no timeout; there are policy, timeoutMs, connectTimeoutMs, ',
     );
   });
 
