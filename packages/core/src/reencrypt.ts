@@ -1,19 +1,38 @@
-import { PosthornError } from './errors.js';
+import { type Issue, isPosthornError, PosthornError } from './errors.js';
 import type { WebhookStore } from './ports.js';
 import type { WebhookSecrets } from './webhook-secrets.js';
 
 type Store = Pick<WebhookStore, 'all' | 'get' | 'update'>;
 
-/** Seals all that is not sealed by the first key, webhook by webhook; resolves to how many were written. */
+/** Of webhooks that cannot be sealed anew: more are counted, and not named. */
+const maxNamed = 1_000;
+
+/**
+ * Seals all that is not sealed by the first key, webhook by webhook; resolves to how many were written. What no key
+ * opens is passed over, and makes it reject in the end.
+ */
 export async function reencrypt(store: Store, secrets: WebhookSecrets): Promise<number> {
   if (!secrets.areSealed) throw new PosthornError('invalid_option', 'reencrypt needs encryption.keys');
   let written = 0;
+  let unreadable = 0;
+  const issues: Issue[] = [];
   for (let cursor: string | undefined; ; ) {
     const page = await store.all({ limit: 100, ...(cursor !== undefined && { cursor }) });
-    for (const { id, tenantId } of page.items) if (await reseal(store, secrets, tenantId, id)) written++;
-    if (page.nextCursor === null) return written;
+    for (const { id, tenantId } of page.items) {
+      try {
+        if (await reseal(store, secrets, tenantId, id)) written++;
+      } catch (error) {
+        if (!isPosthornError(error) || error.code !== 'secret_unreadable') throw error;
+        unreadable++;
+        if (issues.length < maxNamed) issues.push({ path: [tenantId, id], message: error.message });
+      }
+    }
+    if (page.nextCursor === null) break;
     cursor = page.nextCursor;
   }
+  if (unreadable === 0) return written;
+  const told = `${written} webhooks were encrypted anew, ${unreadable} cannot be: no key opens what they hold`;
+  throw new PosthornError('secret_unreadable', told, { issues });
 }
 
 /** Whether there was anything to seal; reads again where somebody else was faster. */

@@ -29,7 +29,8 @@ export interface WebhookSecrets {
   open(owner: Owner, key: string): string;
   /**
    * The signing keys when a new one takes the place of the present one, which signs beside it until `expiresAt`. Throws
-   * `too_many_secrets` where ten old ones still sign at `now`.
+   * `too_many_secrets` where ten old ones still sign at `now`, and `secret_unreadable` where the present one would have to
+   * and cannot; an older one that cannot is dropped.
    */
   rotated(record: WebhookRecord, key: string, expiresAt: Date, now: number): readonly SigningSecret[];
   /** The signing keys, opened once for as long as the storage hands out the same ones. */
@@ -90,12 +91,12 @@ export function webhookSecrets(vault: Vault, channels: ReadonlyMap<string, Chann
     return stored;
   }
 
-  /** What cannot be opened any more is not the same, and is replaced. */
-  function isSame(kept: string, text: string, place: Place): boolean {
+  /** Undefined for what cannot be opened any more: it is of no more use, and gives way. */
+  function openedOrLost(kept: string, place: Place): string | undefined {
     try {
-      return vault.isCurrent(kept) && vault.open(kept, place) === text;
+      return vault.open(kept, place);
     } catch {
-      return false;
+      return undefined;
     }
   }
 
@@ -105,17 +106,21 @@ export function webhookSecrets(vault: Vault, channels: ReadonlyMap<string, Chann
     open: (owner, key) => vault.open(key, signing(owner)),
 
     rotated(record, key, expiresAt, now) {
-      const old = record.secrets
-        .map((secret) => ({ key: secret.key, expiresAt: secret.expiresAt ?? expiresAt }))
-        .filter((secret) => secret.expiresAt.getTime() > now)
-        .filter((secret) => vault.open(secret.key, signing(record)) !== key);
+      const place = signing(record);
+      const old = record.secrets.flatMap(({ key: kept, expiresAt: end }) => {
+        const until = end ?? expiresAt;
+        if (until.getTime() <= now) return [];
+        // The present one is to go on signing: that it cannot has to be known.
+        const opened = end === null ? vault.open(kept, place) : openedOrLost(kept, place);
+        return opened === undefined || opened === key ? [] : [{ key: kept, expiresAt: until }];
+      });
       if (old.length > maxOldSecrets) {
         throw new PosthornError(
           'too_many_secrets',
           `${maxOldSecrets} old secrets still sign; wait until one expires`,
         );
       }
-      return [{ key: vault.seal(key, signing(record)), expiresAt: null }, ...old];
+      return [{ key: vault.seal(key, place), expiresAt: null }, ...old];
     },
 
     openAll(owner, secrets) {
@@ -172,7 +177,8 @@ export function webhookSecrets(vault: Vault, channels: ReadonlyMap<string, Chann
         const configs = mapSecrets(binding.configs, pathsOf(binding.channel), (text, at) => {
           const place = config(owner, binding.id, at);
           const kept = stored.get(JSON.stringify(at));
-          return kept !== undefined && isSame(kept, text, place) ? kept : vault.seal(text, place);
+          const isSame = kept !== undefined && vault.isCurrent(kept) && openedOrLost(kept, place) === text;
+          return isSame ? kept : vault.seal(text, place);
         });
         return { ...binding, configs };
       });

@@ -33,7 +33,7 @@ export interface RotateOptions extends TenantOption {
   readonly secret?: string;
   /** Default `v1`. */
   readonly kind?: SecretKind;
-  /** How long the present secret goes on signing beside the new one. Default 24 hours. */
+  /** How long the present one goes on signing, too: 0 where no key opens it (`secret_unreadable`). Default 24 hours. */
   readonly overlap?: Duration;
 }
 
@@ -55,13 +55,14 @@ export interface Webhooks extends Samples {
   ): Promise<Webhook>;
   /** Cancels what is pending. Resolves to false where there is no such webhook. */
   delete(webhookId: string, options?: TenantOption): Promise<boolean>;
-  /** The secret that signs now: give it to whoever verifies. No other call shows it. */
+  /** The secret that signs now: give it to whoever verifies. Besides `rotateSecret`, no call shows it. */
   revealSecret(webhookId: string, options?: TenantOption): Promise<string>;
   /** Puts a new secret in the old one's place and returns it; `too_many_secrets` while ten old ones still sign. */
   rotateSecret(webhookId: string, options?: RotateOptions): Promise<string>;
   /**
-   * Encrypts anew, by the first of `encryption.keys`, what rests in the clear or by an older key, for all tenants, while
-   * everything goes on. Resolves to how many webhooks were written. Afterwards, the older keys are of no more use.
+   * Encrypts anew, by the first of `encryption.keys`, what rests in the clear or by an older key, for all tenants, during
+   * traffic. Resolves to how many webhooks were written, each with a new `version`: older keys are of no more use then.
+   * Rejects when all is done with `secret_unreadable` where no key opens what some hold; `issues` name up to a thousand.
    */
   reencrypt(): Promise<number>;
 }

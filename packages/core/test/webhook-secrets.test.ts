@@ -6,6 +6,7 @@ import {
   createSecret,
   delivered,
   type EncryptionKey,
+  type Issue,
   type Message,
   type Storage,
   type WebhookInput,
@@ -177,9 +178,10 @@ describe('a wrong or missing key', () => {
     await expect(webhooks.revealSecret(webhook.id)).rejects.toMatchObject({ code: 'secret_unreadable' });
   });
 
-  test('a value that cannot be opened any more can be replaced', async () => {
+  test('a value that cannot be opened any more can be replaced, as can one with an older secret that still signs', async () => {
     const before = application();
     const webhook = await before.webhooks.create(input);
+    await before.webhooks.rotateSecret(webhook.id);
     const { webhooks, dispatch, drain, messages } = application([two], before.storage);
     await webhooks.update(webhook.id, withHeaders(webhook.channels[0]!.id, { 'x-key': 'new' }));
     await expect(webhooks.rotateSecret(webhook.id)).rejects.toMatchObject({ code: 'secret_unreadable' });
@@ -350,6 +352,55 @@ describe('reencrypt', () => {
     await both.webhooks.reencrypt();
     expect((await both.webhooks.get(created.id)).name).toBe('changed meanwhile');
     expect((await atRest(storage))[0]!.secrets[0]!.key).toMatch(/^enc:v1:two:/);
+  });
+
+  test('seals the others where a webhook holds what no key opens, and then names it', async () => {
+    const lost = application([keyOf('lost')]);
+    const unreadable = [
+      await lost.webhooks.create(input),
+      await lost.webhooks.create({ ...input, tenantId: 't' }),
+    ];
+    const old = application([one], lost.storage);
+    for (let i = 0; i < 3; i++) await old.webhooks.create(input);
+    const { webhooks } = application([two, one], lost.storage);
+    for (const written of [3, 0]) {
+      await expect(webhooks.reencrypt()).rejects.toMatchObject({
+        code: 'secret_unreadable',
+        message: expect.stringContaining(`${written} webhooks were encrypted anew, 2 cannot be`),
+        issues: expect.toSatisfy((issues: Issue[]) => {
+          const ids = issues.map(({ path }) => path.join('/')).sort();
+          return (
+            ids.join() ===
+            unreadable
+              .map(({ id, tenantId }) => `${tenantId}/${id}`)
+              .sort()
+              .join()
+          );
+        }),
+      });
+    }
+    for (const { id, tenantId } of unreadable) await webhooks.delete(id, { tenantId });
+    expect(await webhooks.reencrypt()).toBe(0);
+  });
+
+  test('counts as a write of the webhook, like any other', async () => {
+    const old = application([one]);
+    const { id, version } = await old.webhooks.create(input);
+    const { webhooks } = application([two, one], old.storage);
+    await webhooks.reencrypt();
+    await expect(webhooks.update(id, { name: 'late' }, { version })).rejects.toMatchObject({
+      code: 'conflict',
+    });
+    expect(await webhooks.update(id, { name: 'in time' }, { version: version + 1 })).toMatchObject({
+      version: version + 2,
+    });
+  });
+
+  test('lets what a storage throws pass', async () => {
+    const { storage } = application();
+    const all = () => Promise.reject(new Error('down'));
+    const broken = application([two, one], { ...storage, webhooks: { ...storage.webhooks, all } });
+    await expect(broken.webhooks.reencrypt()).rejects.toMatchObject({ code: 'storage_failed' });
   });
 
   test('needs keys', async () => {
