@@ -23,6 +23,21 @@ export function secretTexts(configs: unknown, paths: readonly SecretPath[]): str
   return texts;
 }
 
+/** Configs that nest deeper are refused before anything walks them. */
+export const maxConfigDepth = 64;
+
+/** Whether objects and arrays nest deeper than that; so does a circle. */
+export function isTooDeep(configs: unknown): boolean {
+  let level: ReadonlySet<object> = objectsIn([configs]);
+  for (let depth = 0; depth < maxConfigDepth && level.size > 0; depth++) {
+    level = objectsIn([...level].flatMap((value) => Object.values(value)));
+  }
+  return level.size > 0;
+}
+
+const objectsIn = (values: readonly unknown[]): Set<object> =>
+  new Set(values.filter((value) => typeof value === 'object' && value !== null));
+
 function mapAt(
   value: unknown,
   path: SecretPath,

@@ -3,7 +3,14 @@ import { type Issue, invalidWebhook, PosthornError } from './errors.js';
 import { mask, Secret } from './mask.js';
 import type { ChannelBinding, Webhook } from './models.js';
 import type { SigningSecret, WebhookChange, WebhookRecord } from './ports.js';
-import { everything, mapSecrets, type SecretPath, secretTexts } from './secret-paths.js';
+import {
+  everything,
+  isTooDeep,
+  mapSecrets,
+  maxConfigDepth,
+  type SecretPath,
+  secretTexts,
+} from './secret-paths.js';
 import { looksSealed, type Place, type Vault } from './vault.js';
 
 /*
@@ -149,6 +156,11 @@ export function webhookSecrets(vault: Vault, channels: ReadonlyMap<string, Chann
 
     unmask(owner, bindings, present) {
       const issues: Issue[] = [];
+      for (const [i, { configs }] of bindings.entries()) {
+        if (!isTooDeep(configs)) continue;
+        const message = `must not nest deeper than ${maxConfigDepth} levels`;
+        throw invalidWebhook([{ path: ['channels', i, 'configs'], message }]);
+      }
       const whole = bindings.map((binding, i) => {
         const stored = storedFor(binding, present);
         const configs = mapSecrets(binding.configs, pathsOf(binding.channel), (text, at) => {

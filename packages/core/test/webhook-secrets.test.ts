@@ -301,6 +301,43 @@ test('a value that reads like an encrypted one is refused, wherever it would be 
   });
 });
 
+describe('configs that nest without end', () => {
+  const nested = (depth: number, within: unknown = 'x'): unknown => {
+    let value = within;
+    for (let i = 0; i < depth; i++) value = i % 2 ? [value] : { a: value };
+    return value;
+  };
+  const cyclic: Record<string, unknown> = {};
+  Object.assign(cyclic, { a: cyclic, b: [cyclic] });
+
+  test.each<[string, unknown]>([
+    ['65 levels', nested(64)],
+    ['100,000 levels', nested(100_000)],
+    ['a circle', cyclic],
+  ])('are refused, and where they are is said: %s', async (_, headers) => {
+    const { webhooks } = application();
+    const configs = { url: 'https://a', headers };
+    const { id } = await webhooks.create(input);
+    for (const saved of [
+      webhooks.create({ ...input, channels: [{ channel: 'web', configs }] }),
+      webhooks.update(id, { channels: [{ channel: 'web', configs }] }),
+    ]) {
+      await expect(saved).rejects.toMatchObject({
+        code: 'invalid_webhook',
+        issues: [{ path: ['channels', 0, 'configs'], message: 'must not nest deeper than 64 levels' }],
+      });
+    }
+  });
+
+  test('are taken where their channel takes them, up to 64 levels', async () => {
+    const { channel } = secretive();
+    const takesAll = { ...channel, config: z.any() };
+    const { webhooks } = createDispatcher({ storage: memoryStorage(), channels: [takesAll] });
+    const channels = [{ channel: 'web', configs: { headers: nested(63) } }];
+    expect(await webhooks.create({ ...input, channels })).toMatchObject({ version: 1 });
+  });
+});
+
 describe('reencrypt', () => {
   test('seals all tenants anew by the first key, and then the old one is not needed', async () => {
     const before = application([]);
