@@ -47,7 +47,8 @@ export interface Channel<Configs = unknown> {
   readonly config: StandardSchemaV1<unknown, Configs>;
   /**
    * What in its configs is secret: encrypted at rest where the dispatcher has keys, masked wherever configs are read,
-   * and cut from what an answer or an error repeats. Default: nothing.
+   * and cut from what an answer or an error repeats. A number there is refused when a webhook is saved: only text can be
+   * secret. Default: nothing.
    */
   readonly secretPaths?: readonly SecretPath[];
   /**

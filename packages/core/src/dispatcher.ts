@@ -88,7 +88,7 @@ export function createDispatcher<Tx = never, const Catalog extends EventCatalog 
   const settings = settingsOf(options);
   const storage = usableStorage(options.storage);
   const announcer = new Announcer();
-  const shared = { ...settings, catalog: options.events, announcer };
+  const shared = { ...settings, announcer };
   const limits = { maxBytes: settings.maxPayloadBytes, maxDepth: settings.maxPayloadDepth };
 
   /** Something became due: for this process's worker, or for another's where this one has its hands full. */
@@ -108,7 +108,7 @@ export function createDispatcher<Tx = never, const Catalog extends EventCatalog 
       disable: webhooks.disable,
     }),
   });
-  const hints = new Hints(options.notifier, () => worker.wake(), announcer);
+  const hints = new Hints(settings.notifier, () => worker.wake(), announcer);
   const { check, prepare, publish } = publisher({
     ...shared,
     deliveries: storage.deliveries,
@@ -127,7 +127,7 @@ export function createDispatcher<Tx = never, const Catalog extends EventCatalog 
   ): Promise<readonly Dispatched[]> {
     // Read first, and at once: what the caller does with the payload afterwards changes nothing.
     const events = given.map(prepare);
-    if (options.events) await Promise.all(given.map(check));
+    if (settings.catalog) await Promise.all(given.map(check));
     const published = await publish(events, tx);
     for (const [i, event] of events.entries()) announceDispatched(event, published[i]!);
     return published;

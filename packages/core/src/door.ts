@@ -23,13 +23,16 @@ export function parse<T>(
   throw new PosthornError(code, `invalid ${what}: ${describeIssues(issues)}`, { issues });
 }
 
-/** `options`, or none; throws `invalid_option` for what is no object, and for a name that nobody knows: it would do nothing. */
+/**
+ * A copy of `options`, or of none, with the caller's own alone: what a polluted `Object.prototype` holds is no option.
+ * Throws `invalid_option` for what is no object, and for a name that nobody knows: it would do nothing.
+ */
 export function optionsOf<Options extends object>(
   options: Options | undefined,
   known: readonly (keyof Options & string)[],
   what: string,
 ): Options | Record<string, never> {
-  if (options === undefined) return {};
+  if (options === undefined) return Object.create(null);
   if (typeof options !== 'object' || options === null || Array.isArray(options)) {
     throw new PosthornError('invalid_option', `options of ${what} must be an object, not ${kindOf(options)}`);
   }
@@ -40,5 +43,5 @@ export function optionsOf<Options extends object>(
       `no option is called ${unknown} in ${what}; there is ${known.join(', ')}`,
     );
   }
-  return options;
+  return { __proto__: null, ...options };
 }

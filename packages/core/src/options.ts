@@ -90,6 +90,8 @@ const known = [
 /** The options, checked, with every default in its place. */
 export interface Settings extends z.infer<typeof numbers> {
   readonly channels: ReadonlyMap<string, Channel>;
+  readonly catalog: EventCatalog | undefined;
+  readonly notifier: Notifier | undefined;
   readonly retry: RetryPolicy;
   readonly ordering: OrderingPolicy;
   readonly attemptDeadlineMs: number;
@@ -106,22 +108,20 @@ export interface Settings extends z.infer<typeof numbers> {
 export function settingsOf(options: DispatcherOptions<never>): Settings {
   if (options === undefined)
     throw invalid('createDispatcher takes options: a storage and channels, at least');
-  optionsOf(options, known, 'createDispatcher');
-  const { attemptDeadline = '15s', pollInterval = '500ms', retention = '30d', now = Date.now } = options;
-  for (const [name, kind] of Object.entries(kinds)) {
-    const given = options[name as keyof typeof kinds];
-    if (given === undefined || (typeof given === kind && given !== null)) continue;
-    throw invalid(`${name} must be ${kind === 'object' ? 'an' : 'a'} ${kind}, not ${kindOf(given)}`);
-  }
+  const given = optionsOf(options, known, 'createDispatcher');
+  const { attemptDeadline = '15s', pollInterval = '500ms', retention = '30d', now = Date.now } = given;
+  checkKinds(given, kinds, '');
   const attemptDeadlineMs = positive(attemptDeadline, 'attemptDeadline');
-  const { lease = attemptDeadlineMs + 15_000, ids = createIds({ now }), random = Math.random } = options;
-  const channels = channelsByType(options.channels);
+  const { lease = attemptDeadlineMs + 15_000, ids = createIds({ now }), random = Math.random } = given;
+  const channels = channelsByType(given.channels);
   return {
-    ...parse(numbers, options, 'invalid_option', 'options'),
+    ...parse(numbers, given, 'invalid_option', 'options'),
     channels,
-    secrets: webhookSecrets(createVault(options.encryption), channels),
-    retry: retryPolicy(options.retry),
-    ordering: orderingPolicy(options.ordering),
+    catalog: given.events,
+    notifier: given.notifier,
+    secrets: webhookSecrets(createVault(given.encryption), channels),
+    retry: retryPolicy(given.retry),
+    ordering: orderingPolicy(given.ordering),
     attemptDeadlineMs,
     leaseMs: positive(lease, 'lease'),
     pollMs: positive(pollInterval, 'pollInterval'),
@@ -138,7 +138,30 @@ function positive(duration: Duration, option: string): number {
   return ms;
 }
 
-function channelsByType(channels: readonly Channel[]): ReadonlyMap<string, Channel> {
+/** Throws `invalid_option` for a field that is there, and of another kind. */
+function checkKinds(holder: object, kinds: Readonly<Record<string, string>>, where: string): void {
+  for (const [name, kind] of Object.entries(kinds)) {
+    const value = (holder as Record<string, unknown>)[name];
+    if (value === undefined || (typeof value === kind && value !== null)) continue;
+    throw invalid(`${where}${name} must be ${kind === 'object' ? 'an' : 'a'} ${kind}, not ${kindOf(value)}`);
+  }
+}
+
+/** What a channel may have, and what it must be. */
+const channelKinds = {
+  deadlineMs: 'function',
+  preview: 'function',
+  takesDigests: 'boolean',
+  letsGoOfSignal: 'boolean',
+} as const;
+
+/** Paths that are none lead nowhere: what they were to name would be shown, and rest in the clear. */
+function arePaths(paths: unknown): boolean {
+  const isPath = (path: unknown) => Array.isArray(path) && path.every((name) => typeof name === 'string');
+  return Array.isArray(paths) && paths.every(isPath);
+}
+
+function channelsByType(channels: readonly Channel[] | undefined): ReadonlyMap<string, Channel> {
   if (!Array.isArray(channels)) throw invalid(`channels must be an array, not ${kindOf(channels)}`);
   const byType = new Map<string, Channel>();
   for (const [i, channel] of channels.entries()) {
@@ -148,6 +171,10 @@ function channelsByType(channels: readonly Channel[]): ReadonlyMap<string, Chann
       !channel.config?.['~standard']
     ) {
       throw invalid(`channels[${i}] must have a type, a config schema and a send function`);
+    }
+    checkKinds(channel, channelKinds, `channels[${i}].`);
+    if (channel.secretPaths !== undefined && !arePaths(channel.secretPaths)) {
+      throw invalid(`channels[${i}].secretPaths must be an array of paths, like [['headers']]`);
     }
     if (byType.has(channel.type)) throw invalid(`channels[${i}]: there are two of type ${channel.type}`);
     byType.set(channel.type, channel);

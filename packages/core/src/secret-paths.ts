@@ -10,7 +10,9 @@ export function mapSecrets(
   paths: readonly SecretPath[],
   change: (text: string, at: readonly string[]) => string,
 ): unknown {
-  return paths.reduce((copy, path) => mapAt(copy, path, [], change), configs);
+  const changeText = (value: unknown, at: readonly string[]) =>
+    typeof value === 'string' ? change(value, at) : value;
+  return paths.reduce((copy, path) => mapAt(copy, path, [], changeText), configs);
 }
 
 /** The secret texts in `configs`. */
@@ -21,6 +23,18 @@ export function secretTexts(configs: unknown, paths: readonly SecretPath[]): str
     return text;
   });
   return texts;
+}
+
+/** Where numbers stand below the paths: they cannot be sealed, nor masked by what is none. */
+export function secretNumbers(configs: unknown, paths: readonly SecretPath[]): (readonly string[])[] {
+  const places: (readonly string[])[] = [];
+  for (const path of paths) {
+    mapAt(configs, path, [], (value, at) => {
+      if (typeof value === 'number') places.push(at);
+      return value;
+    });
+  }
+  return places;
 }
 
 /** Configs that nest deeper are refused before anything walks them. */
@@ -42,10 +56,9 @@ function mapAt(
   value: unknown,
   path: SecretPath,
   at: readonly string[],
-  change: (text: string, at: readonly string[]) => string,
+  change: (value: unknown, at: readonly string[]) => unknown,
 ): unknown {
-  if (typeof value === 'string') return path.length === 0 ? change(value, at) : value;
-  if (typeof value !== 'object' || value === null) return value;
+  if (typeof value !== 'object' || value === null) return path.length === 0 ? change(value, at) : value;
   const [wanted = '*', ...rest] = path;
   const entry = ([key, item]: [string, unknown]): [string, unknown] => [
     key,

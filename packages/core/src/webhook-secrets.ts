@@ -9,6 +9,7 @@ import {
   mapSecrets,
   maxConfigDepth,
   type SecretPath,
+  secretNumbers,
   secretTexts,
 } from './secret-paths.js';
 import { looksSealed, type Place, type Vault } from './vault.js';
@@ -54,7 +55,10 @@ export interface WebhookSecrets {
     bindings: readonly ChannelBinding[],
     present: readonly ChannelBinding[],
   ): ChannelBinding[];
-  /** Seals the configs of bindings; what is stored with the same text stays as it is. */
+  /**
+   * Seals the configs of bindings; what is stored with the same text stays as it is. Throws `invalid_webhook` where a
+   * number is secret: only text can be.
+   */
   sealConfigs(
     owner: Owner,
     bindings: readonly ChannelBinding[],
@@ -184,6 +188,13 @@ export function webhookSecrets(vault: Vault, channels: ReadonlyMap<string, Chann
     },
 
     sealConfigs(owner, bindings, present) {
+      const issues = bindings.flatMap(({ channel, configs }, i) =>
+        secretNumbers(configs, pathsOf(channel)).map((at) => ({
+          path: ['channels', i, 'configs', ...at],
+          message: 'must be a string: it is secret',
+        })),
+      );
+      if (issues.length > 0) throw invalidWebhook(issues);
       return bindings.map((binding) => {
         const stored = storedFor(binding, present);
         const configs = mapSecrets(binding.configs, pathsOf(binding.channel), (text, at) => {

@@ -1,13 +1,31 @@
 import { createDispatcher, type Dispatcher, type DispatcherOptions } from '@posthorn/core';
 import { memoryStorage } from '@posthorn/storage-memory';
 import { recordingChannel } from '@posthorn/testing';
-import { expect, test } from 'vitest';
+import { expect, onTestFinished, test } from 'vitest';
 
 test.each<[string, object, string]>([
   ['no storage', { storage: undefined }, 'storage.webhooks.create'],
   ['a storage without a method', { storage: { ...memoryStorage(), log: {} } }, 'storage.log.events'],
   ['channels that are no array', { channels: {} }, 'channels must be an array'],
   ['a channel that is none', { channels: [{}] }, 'channels[0]'],
+  ...(
+    [
+      ['secretPaths', ['token']],
+      ['secretPaths', [[['token']]]],
+      ['secretPaths', [[1]]],
+      ['secretPaths', 'token'],
+      ['secretPaths', { token: true }],
+      ['secretPaths', null],
+      ['deadlineMs', 5_000],
+      ['preview', true],
+      ['takesDigests', 'yes'],
+      ['letsGoOfSignal', 1],
+    ] as const
+  ).map(([field, value]): [string, object, string] => [
+    `a channel whose ${field} is ${JSON.stringify(value)}`,
+    { channels: [{ ...recordingChannel(), [field]: value }] },
+    `channels[0].${field} must be`,
+  ]),
   ['two channels of one type', { channels: [recordingChannel(), recordingChannel()] }, 'two of type webhook'],
   ['a misspelt option', { concurency: 5 }, 'no option is called concurency'],
   ['a concurrency of 0', { concurrency: 0 }, 'concurrency'],
@@ -63,6 +81,26 @@ test.each<[string, (dispatcher: Dispatcher) => unknown]>([
   const result = call(dispatcher);
   expect(result).toBeInstanceOf(Promise);
   await expect(result).rejects.toMatchObject({ code: 'invalid_option' });
+});
+
+test('what a polluted Object.prototype holds is no option', async () => {
+  const pollution = { concurrency: 0, encryption: { keys: [] }, tenantId: 'other', limit: 5_000 };
+  for (const [name, value] of Object.entries(pollution)) {
+    Object.defineProperty(Object.prototype, name, { value, configurable: true, writable: true });
+  }
+  onTestFinished(() => {
+    for (const name of Object.keys(pollution)) delete (Object.prototype as Record<string, unknown>)[name];
+  });
+  const { webhooks } = createDispatcher({ storage: memoryStorage(), channels: [recordingChannel()] });
+  const input = {
+    tenantId: 'mine',
+    name: 'a',
+    eventTypes: ['*'],
+    channels: [{ channel: 'webhook', configs: {} }],
+  };
+  const { id } = await webhooks.create(input);
+  await expect(webhooks.get(id, {})).rejects.toMatchObject({ code: 'not_found' });
+  expect(await webhooks.list({ tenantId: 'mine' })).toMatchObject({ items: [{ id }] });
 });
 
 test('an option that is undefined has its default', () => {

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { everything, mapSecrets, type SecretPath, secretTexts } from '../src/secret-paths.js';
+import { everything, mapSecrets, type SecretPath, secretNumbers, secretTexts } from '../src/secret-paths.js';
 
 const configs = {
   url: 'u',
@@ -31,6 +31,11 @@ describe('the secret texts', () => {
   test.each([undefined, null, 5, []])('of %j are none', (value) => {
     expect(secretTexts(value, everything)).toEqual([]);
   });
+});
+
+test('a secret that is a number is told by where it stands, and changed by nothing', () => {
+  expect(secretNumbers(configs, [['timeout'], ['headers'], ['to', '*', 'n']])).toEqual([['timeout']]);
+  expect(mapSecrets(configs, [['timeout']], () => '***')).toEqual(configs);
 });
 
 test('changing them leaves the rest, and the original, as it was, and says where each stands', () => {

@@ -301,6 +301,26 @@ test('a value that reads like an encrypted one is refused, wherever it would be 
   });
 });
 
+describe('a number where a channel says a secret stands', () => {
+  const { channel } = secretive();
+  const takingAll = { ...channel, config: z.any(), secretPaths: [['headers'], ['pins', '*']] };
+
+  test('is refused, for it would be neither sealed nor masked', async () => {
+    const { webhooks } = createDispatcher({ storage: memoryStorage(), channels: [takingAll] });
+    const configs = { timeout: 5, headers: { pin: 123456789012, isOn: true, none: null }, pins: ['1', 2] };
+    const message = 'must be a string: it is secret';
+    await expect(
+      webhooks.create({ ...input, channels: [{ channel: 'web', configs }] }),
+    ).rejects.toMatchObject({
+      code: 'invalid_webhook',
+      issues: [
+        { path: ['channels', 0, 'configs', 'headers', 'pin'], message },
+        { path: ['channels', 0, 'configs', 'pins', '1'], message },
+      ],
+    });
+  });
+});
+
 describe('configs that nest without end', () => {
   const nested = (depth: number, within: unknown = 'x'): unknown => {
     let value = within;
