@@ -121,6 +121,11 @@ export function createDispatcher<Tx = never, const Catalog extends EventCatalog 
   const retention = new Retention(storage.log, settings.retentionMs, announcer);
   const { disable, ...publicWebhooks } = webhooks;
 
+  function warnOnce(): void {
+    if (!hasWarned) warnOfClearSecrets();
+    hasWarned = true;
+  }
+
   async function dispatchAll(
     given: readonly GivenEvent[],
     tx: Tx | undefined,
@@ -170,8 +175,7 @@ export function createDispatcher<Tx = never, const Catalog extends EventCatalog 
     },
 
     start() {
-      if (!hasWarned) warnOfClearSecrets();
-      hasWarned = true;
+      warnOnce();
       worker.start();
       hints.start();
       retention.start();
@@ -182,7 +186,10 @@ export function createDispatcher<Tx = never, const Catalog extends EventCatalog 
       retention.stop();
       await Promise.all([hints.stop(), worker.stop(graceMs)]);
     },
-    drain: () => worker.drain(),
+    drain() {
+      warnOnce();
+      return worker.drain();
+    },
 
     on(name, listener) {
       announcer.on(name, listener);

@@ -468,12 +468,17 @@ describe('reencrypt', () => {
 describe('that secrets rest in the clear', () => {
   const durable = (): Storage => ({ ...memoryStorage(), losesEverythingOnExit: false });
 
-  async function warningsOf(storage: Storage, keys: readonly EncryptionKey[]): Promise<unknown[]> {
+  async function warningsOf(
+    storage: Storage,
+    keys: readonly EncryptionKey[],
+    use: 'start' | 'drain' = 'start',
+  ): Promise<unknown[]> {
     const warn = vi.spyOn(process, 'emitWarning').mockImplementation(() => {});
     try {
-      const { start, stop } = application(keys, storage);
+      const { start, stop, drain } = application(keys, storage);
       for (let i = 0; i < 2; i++) {
-        start();
+        if (use === 'start') start();
+        else await drain();
         await stop();
       }
       return warn.mock.calls.map(([, options]) => options);
@@ -482,8 +487,8 @@ describe('that secrets rest in the clear', () => {
     }
   }
 
-  test('is said once, at start', async () => {
-    expect(await warningsOf(durable(), [])).toEqual([
+  test.each(['start', 'drain'] as const)('is said once, at the first %s', async (use) => {
+    expect(await warningsOf(durable(), [], use)).toEqual([
       expect.objectContaining({ code: 'POSTHORN_CLEAR_SECRETS' }),
     ]);
   });
@@ -491,6 +496,7 @@ describe('that secrets rest in the clear', () => {
   test('is not said where there are keys, or nothing rests', async () => {
     expect(await warningsOf(durable(), [one])).toEqual([]);
     expect(await warningsOf(memoryStorage(), [])).toEqual([]);
+    expect(await warningsOf(memoryStorage(), [], 'drain')).toEqual([]);
   });
 });
 
