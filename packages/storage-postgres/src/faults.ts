@@ -51,6 +51,8 @@ function describe(kind: FaultKind, code: string, schema: string): string {
   }
   if (code === '25006')
     return 'the database takes no writes now, as after a failover; point the pool at the primary';
+  if (code === '55P03')
+    return 'other transactions held its tables for too long; end them, or try again later';
   if (code === 'ECONNREFUSED' || code === '57P03') return 'Postgres cannot be reached';
   if (kind === 'lost') return 'the connection to Postgres was lost';
   if (kind === 'conflict') return 'other transactions were in the way each time';

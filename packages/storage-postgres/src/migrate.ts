@@ -1,14 +1,20 @@
+import { setTimeout } from 'node:timers/promises';
 import { isPosthornError } from '@posthorn/core';
 import type { Database } from './database.js';
 import { type Migration, migrations } from './migrations.js';
 
-/** Codes of a schema, table, type or function that another process made in the same instant. */
+/** Codes of what another process made in the same instant: a schema, a table, a type, a function. */
 const madeMeanwhile = new Set(['42P06', '42P07', '42710', '42723']);
+/** The code of a lock that did not come in time. */
+const lockTimeout = '55P03';
+/** With the second that each waits for a lock: so long an application's transaction may stay open in our tables. */
+const maxTries = 30;
 
 /**
  * Brings the schema to this version, in one statement that takes a lock: whoever comes second waits, and finds it
  * done. Migrations only add, so that processes of the version before go on while it runs and after it. Where there is
- * nothing to do it only reads, so that an application needs no right to create anything.
+ * nothing to do it only reads, so that an application needs no right to create anything. Where a transaction holds a
+ * table, it gives way to others every second, and tries again.
  */
 export async function migrate(db: Database, schema: string): Promise<void> {
   const apply = db.statement(migrationText(schema, migrations));
@@ -19,7 +25,9 @@ export async function migrate(db: Database, schema: string): Promise<void> {
     } catch (error) {
       // Where transactions are repeatable, one that has waited for the lock sees the tables of before.
       const { code } = ((error as Error).cause ?? {}) as { code?: string };
-      if (tries === 3 || !isPosthornError(error) || !madeMeanwhile.has(code ?? '')) throw error;
+      const mayTry = isPosthornError(error) && (code === lockTimeout || madeMeanwhile.has(code ?? ''));
+      if (tries === maxTries || !mayTry) throw error;
+      if (code === lockTimeout) await setTimeout(500 * Math.random());
     }
   }
 }
@@ -46,6 +54,7 @@ export function migrationText(schema: string, all: readonly Migration[]): string
   return `do $do$
 begin
   perform pg_advisory_xact_lock(hashtextextended('posthorn ${schema}', 0));
+  perform set_config('lock_timeout', '1s', true);
   if current_setting('server_encoding') <> 'UTF8' then
     raise exception 'Posthorn needs a database whose encoding is UTF8, not %', current_setting('server_encoding');
   end if;

@@ -121,6 +121,25 @@ describe.skipIf(!hasPostgres())('the storage on Postgres', () => {
     await database.pool.query(`drop owned by ${role}; drop role ${role}`);
   });
 
+  test('holds nobody up while it waits for a transaction that is open', async () => {
+    await database.pool.query(migrationText('waits', migrations.slice(0, 2)));
+    const storage = postgresStorage(database.pool, { schema: 'waits' });
+    const open = await database.pool.connect();
+    await open.query('begin');
+    await storage.deliveries.publish([event()], { tx: open });
+    await open.query('lock table waits.queue in row exclusive mode');
+    const migrating = storage.migrate();
+    await until(() => count("select count(*) from pg_locks where not granted and locktype = 'relation'"));
+    // Its lock is asked for, and stands before every later one.
+    const { rows } = await database.pool.query('select count(*)::integer as count from waits.queue');
+    await database.pool.query("delete from waits.queue where event_id = 'nobody'");
+    expect(rows).toEqual([{ count: 0 }]);
+    await open.query('commit');
+    open.release();
+    await migrating;
+    expect(await count('select count(*) from waits.migrations')).toBe(migrations.length);
+  });
+
   test('migrates all or nothing', async () => {
     const broken = [
       ...migrations,
