@@ -21,6 +21,8 @@ interface Card {
 const maxFields = (events: number): number => (events === 1 ? 20 : events <= 20 ? 5 : 0);
 const maxName = 80;
 const maxValue = 500;
+/** Of a list or an object: JSON is no reading for people, and a wall of it hides the fields beside it. */
+const maxJson = 200;
 
 /** The mail of a webhook without templates: type, subject, time and payload of each event, in HTML and in plain text. */
 export function defaultContent(message: Message): EmailContent {
@@ -56,7 +58,7 @@ function cardOf({ event, payload }: DigestedEvent, count: number): Card {
 
 /** Of an address of the web, the host in ASCII, so that look-alike letters stand out; behind a user name, once more. */
 function shown(value: unknown): string {
-  if (typeof value !== 'string') return JSON.stringify(value);
+  if (typeof value !== 'string') return cut(JSON.stringify(value), maxJson);
   if (!/^https?:\/\/\S+$/i.test(value) || !URL.canParse(value)) return value;
   const { href, host, username, password } = new URL(value);
   return username === '' && password === '' ? href : `${href} (${host})`;
@@ -104,8 +106,8 @@ ${heading}${cards.map(cardHtml).join('\n')}
 function cardHtml({ type, facts, fields }: Card): string {
   const rows = fields.map(
     ([name, value]) => `<tr>
-<td class="weak line" valign="top" style="${font}font-size:13px;color:#6b7280;padding:8px 12px 8px 0;border-top:1px solid #e5e7eb;width:30%;word-break:break-word;">${isolated(name)}</td>
-<td class="strong line" valign="top" style="${font}font-size:14px;color:#111827;padding:8px 0;border-top:1px solid #e5e7eb;word-break:break-word;">${valueHtml(value)}</td>
+<td class="weak line" valign="top" style="${font}font-size:13px;line-height:20px;color:#6b7280;padding:8px 12px 8px 0;border-top:1px solid #e5e7eb;width:30%;word-break:break-word;">${isolated(name)}</td>
+<td class="strong line" valign="top" style="${font}font-size:14px;line-height:20px;color:#111827;padding:8px 0;border-top:1px solid #e5e7eb;word-break:break-word;">${valueHtml(value)}</td>
 </tr>`,
   );
   return `<tr><td style="padding:0 0 16px;"><table ${table} class="card" style="background:#ffffff;border:1px solid #e5e7eb;border-radius:8px;"><tr><td style="padding:20px 24px;">

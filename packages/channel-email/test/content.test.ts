@@ -34,8 +34,9 @@ test('the default mail shows type, subject, time, payload and webhook, in HTML a
 
 test('the default mail cuts what is long and says how much more there is', async () => {
   const payload = Object.fromEntries(Array.from({ length: 30 }, (_, i) => [`field${i}`, '😀'.repeat(400)]));
-  const { html, text } = await arrived({}, { event: withPayload(payload) });
+  const { html, text } = await arrived({}, { event: withPayload({ ...payload, field0: payload }) });
   expect(text).toContain('10 more');
+  expect(text).toMatch(/^field0: \{.{1,200}…$/mu);
   expect(text).toMatch(/😀…$/m);
   expect(Buffer.byteLength(html)).toBeLessThan(100_000);
 });

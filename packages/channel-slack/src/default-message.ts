@@ -63,7 +63,7 @@ function digestBlocks({ webhook }: Message, events: readonly DigestedEvent[]): r
 function lineOf(one: DigestedEvent): string {
   const { title, subject } = summaryOf(one, 0);
   const what = cutMarkup(`• *${title}* ${escaped(subject ?? '')}`.trimEnd(), longestLine);
-  return `${what} ${dateMarkup(one.event.occurredAt)}`;
+  return `${what} · ${dateMarkup(one.event.occurredAt)}`;
 }
 
 /** The lines in as few texts as a section takes. */

@@ -165,7 +165,7 @@ describe('a digest', () => {
         text: {
           type: 'mrkdwn',
           verbatim: true,
-          text: `• *order.created* order o0 ${at}\n• *order.created* order o1 ${at}\n• *order.created* order o2 ${at}`,
+          text: `• *order.created* order o0 · ${at}\n• *order.created* order o1 · ${at}\n• *order.created* order o2 · ${at}`,
         },
       },
     ]);

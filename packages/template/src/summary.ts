@@ -15,8 +15,10 @@ export interface EventSummary {
 /** More is never shown of a field, and need not be handed on. */
 const maxValueLength = 4_000;
 const maxNameLength = 100;
+/** Of a list or an object: JSON is no reading for people, and a wall of it hides the fields beside it. */
+const maxJsonLength = 200;
 
-/** Summarises an event in at most `maxFields` of its fields: texts as they are, all else as JSON. */
+/** Summarises an event in at most `maxFields` of its fields: texts as they are, all else as JSON, of which the beginning will do. */
 export function summaryOf({ event, payload }: DigestedEvent, maxFields: number): EventSummary {
   const { type, subject } = event;
   const isList = typeof payload === 'object' && payload !== null;
@@ -34,7 +36,7 @@ export function summaryOf({ event, payload }: DigestedEvent, maxFields: number):
 
 /** An empty text, or one of spaces, is shown in its quotes. */
 const shown = (value: unknown): string =>
-  typeof value === 'string' && value.trim() !== '' ? value : JSON.stringify(value);
+  typeof value === 'string' && value.trim() !== '' ? value : cutText(JSON.stringify(value), maxJsonLength);
 
 /** They turn the text around them: embeddings, overrides and isolates (Unicode UAX #9 §2). */
 const turning = /[\u202a-\u202e\u2066-\u2069]/g;

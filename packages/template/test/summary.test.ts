@@ -69,6 +69,13 @@ describe('the summary of an event', () => {
     const [field] = summaryOf({ event, payload: { ['n'.repeat(500)]: 'v'.repeat(50_000) } }, 1).fields;
     expect([field!.name.length, field!.value.length]).toEqual([100, 4_000]);
   });
+
+  test('holds the beginning of a list or an object, which is no reading for people', () => {
+    const list = Array.from({ length: 500 }, (_, i) => i);
+    const { fields } = summaryOf({ event, payload: { list, object: { list } } }, 2);
+    expect(fields.map(({ value }) => value.length)).toEqual([200, 200]);
+    expect(fields[0]!.value).toMatch(/^\[0,1,2,.*…$/);
+  });
 });
 
 test('a text is cut to its length with a mark, and never within a character', () => {
