@@ -24,6 +24,42 @@ test('the quickstart delivers every event, each verified by the receiver, and re
   expect(printed).toMatch(/dead +│ 0 /);
 });
 
+test('of a team that is notified, only what failed is tried again; and the previews of the docs are what is sent', async () => {
+  const folder = mkdtempSync(join(tmpdir(), 'posthorn-previews-'));
+  try {
+    const printed = await output('examples/notify-team/src/main.ts', '--previews', folder);
+    const rows = [...printed.matchAll(/^│ \d+ .*│ '(.*?)' +│ '(.*?)' +│ (\d+) +│ '(.*?)' +│$/gm)];
+    expect(
+      rows.map(([, event, channel, attempts, result]) => [event, channel, Number(attempts), result]),
+    ).toEqual([
+      ['issues.opened', 'slack', 3, 'delivered after 2 × 500 rollup_error'],
+      ['issues.opened', 'email', 1, 'delivered'],
+      ['issues.opened', 'sms', 1, 'delivered'],
+      ['pull_request.opened', 'slack', 1, 'delivered'],
+      ['pull_request.opened', 'email', 1, 'delivered'],
+      ['pull_request.opened', 'sms', 1, 'delivered'],
+      ['release.published', 'slack', 1, 'delivered'],
+      ['release.published', 'email', 1, 'delivered'],
+      ['release.published', 'sms', 1, 'delivered'],
+      ['code_scanning_alert.created', 'slack', 4, 'dead after 4 × 500 rollup_error'],
+      ['code_scanning_alert.created', 'sms', 1, 'delivered'],
+      ['issue_comment.created', 'email', 1, 'delivered'],
+      ['issue_comment.edited', 'email', 1, 'delivered'],
+      ['commit_comment.created', 'email', 1, 'delivered'],
+      ['pull_request_review_comment.created', 'email', 1, 'delivered'],
+    ]);
+    expect(printed).toContain('Slack took 3 messages, the mail server 4 mails, Twilio 4 texts');
+    expect(printed).toContain('on call got a text when Slack had failed 3 times');
+    expect(printed).toContain('nobody was told anything twice');
+    for (const page of ['email.html', 'slack.html']) {
+      const committed = readFileSync(join(root, 'docs/images/sources', page), 'utf8');
+      expect(readFileSync(join(folder, page), 'utf8')).toBe(committed);
+    }
+  } finally {
+    rmSync(folder, { recursive: true, force: true });
+  }
+});
+
 test('the custom channel pushes what its template says', async () => {
   const lines = (await output('examples/custom-channel/src/main.ts')).trim().split('\n');
   expect(lines.map((line) => JSON.parse(line)).toSorted((a, b) => (a.message < b.message ? -1 : 1))).toEqual([
