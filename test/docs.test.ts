@@ -148,10 +148,13 @@ const shownFilesMatch: Rule = (files) =>
     return block && block === file?.text.trim() ? [] : [`${path}: its first block is not ${target}`];
   });
 
-/** The files that a line of Markdown links to, `[so](path#part)` or `[so]: path`, other sites left out. */
+/** The files that a line of Markdown links to, `[so](path#part)`, `[so]: path` or `src="path"`, other sites left out. */
 function targetsOf(line: string): string[] {
-  return [...line.replace(/`[^`]*`/g, '').matchAll(/\]\(\s*<?([^)>\s]+)|^\s*\[[^\]]+\]:\s*(\S+)/g)]
-    .map(([, inline, reference]) => decodeURI((inline ?? reference ?? '').split('#')[0]!))
+  const links = /\]\(\s*<?([^)>\s]+)|^\s*\[[^\]]+\]:\s*(\S+)|\b(?:href|src|srcset)="([^"\s]+)"/g;
+  return [...line.replace(/`[^`]*`/g, '').matchAll(links)]
+    .map(([, inline, reference, attribute]) =>
+      decodeURI((inline ?? reference ?? attribute ?? '').split('#')[0]!),
+    )
     .filter((target) => target !== '' && !/^(?:[a-z][a-z+.-]*:|\/\/)/i.test(target));
 }
 
@@ -180,6 +183,7 @@ rule('a guide shows the tested file it says it shows', shownFilesMatch, {
 rule('relative links of the docs lead to files', linksLead, {
   'README.md': 'See [the guarantees](docs/no-such-page.md#first).',
   'docs/image.md': '![a picture](./no-such-picture.png)',
+  'docs/picture.md': '<source media="(prefers-color-scheme: dark)" srcset="images/no-such-picture.png">',
   'docs/reference.md': '[guide]: ../no-such-guide.md',
 });
 
