@@ -1,6 +1,8 @@
 import { validateHeaderName, validateHeaderValue } from 'node:http';
+import { isIP, type LookupFunction } from 'node:net';
 import { type HttpConfigs, httpChannel } from '@posthorn/channel-http';
 import {
+  createDispatcher,
   createIds,
   deliveryId,
   isPosthornError,
@@ -15,8 +17,17 @@ import {
   Secret,
   toMs,
 } from '@posthorn/core';
-import { checkHeaders, checkUrl, type Outbound, type OutboundRequest } from '@posthorn/outbound';
 import { contextOf, parseJsonText, parseTemplate } from '@posthorn/template';
+
+import {
+  checkHeaders,
+  checkUrl,
+  createOutbound,
+  type Outbound,
+  type OutboundPolicy,
+  type OutboundRequest,
+} from '@posthorn/outbound';
+import { memoryStorage } from '@posthorn/storage-memory';
 import fc from 'fast-check';
 import ipaddr from 'ipaddr.js';
 import { Webhook } from 'standardwebhooks';
@@ -103,18 +114,18 @@ const url = fc.oneof(
   text,
 );
 
+const answeringWith =
+  (address: string): LookupFunction =>
+  (_host, _options, callback) =>
+    callback(null, [{ address, family: 4 }]);
 const publicAddress = '93.184.215.14';
-const lookup = (
-  _host: string,
-  _options: unknown,
-  callback: (error: null, addresses: { address: string; family: number }[]) => void,
-) => callback(null, [{ address: publicAddress, family: 4 }]);
+const lookup = answeringWith(publicAddress);
 
 fuzz(
   'an address is taken only where the URL standard and another judge of addresses agree',
   url,
   async (input) => {
-    const addresses = await parsed(() => checkUrl(input, { lookup: lookup as never }));
+    const addresses = await parsed(() => checkUrl(input, { lookup }));
     if (!addresses) return;
     const { protocol, username, password, hostname } = new URL(input);
     expect([protocol, username, password]).toEqual(['https:', '', '']);
@@ -122,6 +133,107 @@ fuzz(
     const literal = hostname.replace(/^\[|\]$/g, '');
     expect(addresses).toEqual([ipaddr.isValid(literal) ? literal : publicAddress]);
     expect(ipaddr.parse(addresses[0]!).range()).toBe('unicast');
+  },
+);
+
+const range = fc.oneof(
+  fc
+    .tuple(
+      fc.oneof(fc.ipV4(), fc.ipV6()),
+      fc.constantFrom('/', '/0', '//', ' /', '%eth0/'),
+      fc.integer({ min: -1, max: 130 }),
+    )
+    .map((parts) => parts.join('')),
+  // With no bit set behind the prefix.
+  fc
+    .tuple(fc.nat(255), fc.integer({ min: 0, max: 8 }))
+    .map(([n, bits]) => `${(n >> (8 - bits)) << (8 - bits)}.0.0.0/${bits}`),
+  fc.tuple(fc.nat(0xffff), fc.integer({ min: 0, max: 16 })).map(([n, bits]) => {
+    const group = (n >> (16 - bits)) << (16 - bits);
+    return `${group.toString(16)}::/${bits}`;
+  }),
+  fc.ipV4(),
+  fc.ipV6(),
+  anything,
+);
+
+const policy = fc.record(
+  {
+    allowHttp: fc.oneof(fc.boolean(), anything),
+    allowHosts: fc.oneof(fc.array(host), anything),
+    denyHosts: fc.oneof(fc.array(anything), anything),
+    allowCidrs: fc.oneof(fc.array(range), anything),
+    denyCidrs: fc.oneof(fc.array(range), anything),
+    ports: fc.oneof(fc.array(fc.oneof(fc.integer(), anything)), anything),
+    proxy: fc.oneof(url, anything),
+    lookup: anything,
+  },
+  { requiredKeys: [] },
+);
+
+fuzz('a policy is taken or refused, whatever stands in it', policy, async (input) => {
+  await parsed(() => createOutbound({ policy: input as OutboundPolicy }).close());
+});
+
+const isAllowed = async (address: string, allowing: OutboundPolicy): Promise<boolean> =>
+  (await parsed(() => checkUrl(`https://${address}/`, { policy: { ...allowing, lookup } }))) !== undefined;
+
+fuzz(
+  'a range holds the addresses that another reader of ranges says it holds',
+  fc.tuple(range, fc.oneof(fc.ipV4(), fc.ipV6())),
+  async ([cidr, other]) => {
+    const denying = { denyCidrs: [cidr as string] };
+    if (
+      (await parsed(() =>
+        createOutbound({ policy: denying })
+          .close()
+          .then(() => true),
+      )) === undefined
+    )
+      return;
+    const [address, bits = ipaddr.parse(address!).kind() === 'ipv4' ? 32 : 128] = (cidr as string).split('/');
+    for (const candidate of [address!, other]) {
+      const read = ipaddr.parse(candidate);
+      const holds =
+        read.kind() === ipaddr.parse(address!).kind() && read.match(ipaddr.parse(address!), Number(bits));
+      const literal = read.kind() === 'ipv6' ? `[${candidate}]` : candidate;
+      if (holds) expect(await isAllowed(literal, denying)).toBe(false);
+      const allowing = { allowCidrs: [cidr as string] };
+      expect(await isAllowed(literal, allowing)).toBe(holds || (await isAllowed(literal, {})));
+    }
+  },
+);
+
+fuzz(
+  'a pattern for hosts allows the one that the URL standard reads from it, or those below',
+  fc.tuple(fc.constantFrom('', '*.', '*', '.', '*.*.'), host, fc.oneof(host, fc.constantFrom('a', 'a.b'))),
+  async ([wild, name, other]) => {
+    const pattern = `${wild}${name}`;
+    const allowing = { allowHosts: [pattern] };
+    if (
+      (await parsed(() =>
+        createOutbound({ policy: allowing })
+          .close()
+          .then(() => true),
+      )) === undefined
+    )
+      return;
+    if (isIP(pattern)) return;
+    const isBelow = pattern.startsWith('*.');
+    const own = new URL(`https://${isBelow ? pattern.slice(2) : pattern}/`).hostname;
+    for (const candidate of [name, `${other}.${name}`, `${other}${name}`, other]) {
+      if (!URL.canParse(`https://${candidate}/`)) continue;
+      const { hostname } = new URL(`https://${candidate}/`);
+      // An address is no name, and one that is too long is none either.
+      if (/^[\d.]+$|^\[/.test(hostname) || hostname.length > 2_000) continue;
+      const bare = hostname.replace(/\.$/, '');
+      const matches = isBelow ? bare.endsWith(`.${own}`) : bare === own;
+      const isPrivate = answeringWith('10.0.0.1');
+      const taken = await parsed(() =>
+        checkUrl(`https://${hostname}/`, { policy: allowing, lookup: isPrivate }),
+      );
+      expect(taken !== undefined).toBe(matches);
+    }
   },
 );
 
@@ -394,6 +506,47 @@ function rendered<T>(render: () => T): T | undefined {
     return undefined;
   }
 }
+
+
+const keys = [{ id: 'one', key: Buffer.alloc(32, 1) }];
+const stored = memoryStorage();
+const { webhooks: saved } = createDispatcher({
+  storage: stored,
+  channels: [channelAnswering(undefined).channel],
+  encryption: { keys },
+});
+const channels = [{ channel: 'webhook', configs: { url: 'https://example.com' } }];
+const { id: webhookId } = await saved.create({ name: 'sealed', eventTypes: ['*'], channels, secret });
+
+fuzz(
+  'what rests is opened where it was sealed here, or never was, and else is said to be unreadable',
+  fc.oneof(
+    fc.tuple(fc.nat(200), fc.nat(127)).map(
+      ([at, code]) =>
+        (sealed: string) =>
+          `${sealed.slice(0, at % sealed.length)}${String.fromCharCode(code)}${sealed.slice((at % sealed.length) + 1)}`,
+    ),
+    fc.nat(200).map((at) => (sealed: string) => sealed.slice(0, at)),
+    text.map((end) => () => `enc:v1:one:${end}`),
+    fc.tuple(anything, fc.base64String()).map(
+      ([id, end]) =>
+        () =>
+          `enc:v1:${String(id)}:${end}`,
+    ),
+    text.map((clear) => () => clear),
+  ),
+  async (change) => {
+    const record = await stored.webhooks.get('default', webhookId);
+    const [sealed] = record!.secrets;
+    const key = change(sealed!.key);
+    const get = async () => ({ ...record!, secrets: [{ ...sealed!, key }] });
+    const storage = { ...stored, webhooks: { ...stored.webhooks, get } };
+    const { webhooks } = createDispatcher({ storage, channels: [], encryption: { keys } });
+    const opened = await parsed(() => webhooks.revealSecret(webhookId));
+    if (key.startsWith('enc:v1:')) expect([undefined, secret]).toContain(opened);
+    else expect(opened).toBe(key);
+  },
+);
 
 /** Few letters, often in turn: what is hard to search. */
 const alike = fc.oneof(
