@@ -1,5 +1,6 @@
 import { until } from '@posthorn/testing';
-import { describe, expect, test } from 'vitest';
+import { hostileReceiver } from '@posthorn/testing/hostile-receiver';
+import { describe, expect, onTestFinished, test } from 'vitest';
 import { client } from './client.js';
 import {
   type Answer,
@@ -306,6 +307,16 @@ describe('answers that are too much', () => {
     );
     expect(await client().request({ url })).toMatchObject({ ok: true, body: 'not compressed' });
     expect(requests[0]).not.toMatch(/accept-encoding/i);
+  });
+
+  test('a compressed bomb is kept as it came, up to the limit, and nothing of it is inflated', async () => {
+    const { url, close } = await hostileReceiver('gzip-bomb', { tls: false });
+    onTestFinished(close);
+    const result = await client().request({ url });
+    expect(result).toMatchObject({ ok: true, status: 200, bodyTruncated: true, bodyComplete: true });
+    // The mark of gzip (RFC 1952 §2.3.1), whose second byte is no UTF-8.
+    expect(result).toHaveProperty('body', expect.stringContaining('\u001f\ufffd\b'));
+    expect(result).toHaveProperty('body.length', 16_384);
   });
 });
 
