@@ -585,7 +585,7 @@ fuzz(
           .replaceAll('***', ''),
       );
     }
-    const echoed = await parsed(() => redact(`x${JSON.stringify({ secrets })}`, secrets));
+    const echoed = await parsed(() => redact(`x${JSON.stringify({ secrets })}`.slice(0, 16 * 1024), secrets));
     for (const one of secrets.filter(({ length }) => length >= 8)) {
       expect(echoed).not.toContain(JSON.stringify(one).slice(1, -1));
     }

@@ -7,19 +7,32 @@
 /** Told of each end of a word: where the longest one that ends there begins. */
 export type OnFound = (from: number, to: number) => void;
 
-/** The words as a tree of their letters. The root is 0; a letter's siblings are a list. */
+/** The words as a tree of their letters. The root is 0, where no letter leads; a letter's siblings are a list. */
 class Tree {
-  readonly #letters: number[] = [0];
-  readonly #children: number[] = [0];
-  readonly #siblings: number[] = [0];
+  readonly #letters: Uint16Array;
+  readonly #children: Uint32Array;
+  readonly #siblings: Uint32Array;
   /** How many letters lead to a node. */
-  readonly depths: number[] = [0];
+  readonly depths: Uint32Array;
   /** Of the longest word that ends here, with these letters or with the last of them; 0 where none does. */
-  readonly wordLengths: number[] = [0];
+  readonly wordLengths: Uint32Array;
   /** The node of the longest other word's beginning that these letters end with. */
-  readonly #suffixes: number[] = [0];
+  readonly #suffixes: Uint32Array;
+  #size = 1;
 
-  add(word: string): void {
+  constructor(words: readonly string[]) {
+    const most = words.reduce((sum, { length }) => sum + length, 1);
+    this.#letters = new Uint16Array(most);
+    this.#children = new Uint32Array(most);
+    this.#siblings = new Uint32Array(most);
+    this.depths = new Uint32Array(most);
+    this.wordLengths = new Uint32Array(most);
+    this.#suffixes = new Uint32Array(most);
+    for (const word of words) this.#add(word);
+    this.#linkSuffixes();
+  }
+
+  #add(word: string): void {
     let node = 0;
     for (let at = 0; at < word.length; at++) {
       const letter = word.charCodeAt(at);
@@ -39,15 +52,15 @@ class Tree {
   }
 
   /** Level by level, for a suffix is always shorter. */
-  linkSuffixes(): void {
-    const nodes = [0];
-    for (let i = 0; i < nodes.length; i++) {
+  #linkSuffixes(): void {
+    const nodes = new Uint32Array(this.#size);
+    for (let i = 0, last = 0; i <= last; i++) {
       const node = nodes[i]!;
       for (let child = this.#children[node]!; child; child = this.#siblings[child]!) {
         const suffix = node === 0 ? 0 : this.next(this.#suffixes[node]!, this.#letters[child]!);
         this.#suffixes[child] = suffix;
         this.wordLengths[child] ||= this.wordLengths[suffix]!;
-        nodes.push(child);
+        nodes[++last] = child;
       }
     }
   }
@@ -59,14 +72,11 @@ class Tree {
   }
 
   #grow(node: number, letter: number): number {
-    const child = this.depths.length;
-    this.#letters.push(letter);
-    this.#siblings.push(this.#children[node]!);
-    this.#children.push(0);
+    const child = this.#size++;
+    this.#letters[child] = letter;
+    this.#siblings[child] = this.#children[node]!;
     this.#children[node] = child;
-    this.depths.push(this.depths[node]! + 1);
-    this.wordLengths.push(0);
-    this.#suffixes.push(0);
+    this.depths[child] = this.depths[node]! + 1;
     return child;
   }
 }
@@ -76,11 +86,10 @@ class Tree {
  * shorter are not looked for.
  */
 export function findWords(text: string, words: Iterable<string>, minLength: number, onFound: OnFound): void {
-  const tree = new Tree();
   // Most texts hold none; that is found out without a tree.
-  for (const word of words) if (text.includes(word.slice(0, minLength))) tree.add(word);
-  if (tree.depths.length === 1) return;
-  tree.linkSuffixes();
+  const begun = [...words].filter((word) => text.includes(word.slice(0, minLength)));
+  if (begun.length === 0) return;
+  const tree = new Tree(begun);
   let node = 0;
   for (let at = 0; at < text.length; at++) {
     node = tree.next(node, text.charCodeAt(at));
