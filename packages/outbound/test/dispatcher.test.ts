@@ -1,3 +1,4 @@
+import { until } from '@posthorn/testing';
 import { request, fetch as undiciFetch } from 'undici';
 import { describe, expect, onTestFinished, test } from 'vitest';
 import { type GuardedDispatcherOptions, guardedDispatcher } from '../src/index.js';
@@ -69,4 +70,17 @@ test("undici's request is held to the same", async () => {
   const { url, sockets } = await receiver((socket) => socket.write(response(200)));
   await expect(request(url, { dispatcher: guarded() })).rejects.toEqual(forbidden);
   expect(sockets).toEqual([]);
+});
+
+test.each([
+  ['are kept to every origin there is', {}, 1],
+  ['are closed when they were idle for keepAliveMs', { keepAliveMs: 20 }, 0],
+])('connections %s', async (_, options, kept) => {
+  const policy = { allowHttp: true, allowHosts: ['127.0.0.1'] };
+  const dispatcher = guarded({ policy, ...options });
+  const receivers = await Promise.all(
+    Array.from({ length: 5 }, () => receiver((socket) => socket.write(response(200)))),
+  );
+  for (const { url } of receivers) await (await request(url, { dispatcher, method: 'POST' })).body.dump();
+  await until(() => receivers.every(({ open }) => open() === kept), { timeoutMs: 5_000 });
 });

@@ -129,6 +129,18 @@ describe('connections', () => {
     expect(await outbound.request({ url: second.url })).toMatchObject({ status: 200 });
   });
 
+  test('that are idle are at most `connections` to each of `maxOrigins` origins', async () => {
+    const receivers = await Promise.all(
+      Array.from({ length: 4 }, () => receiver((socket) => socket.write(response(200)))),
+    );
+    const outbound = client({ maxOrigins: 2, connections: 3 });
+    for (const { url } of receivers) {
+      await Promise.all(Array.from({ length: 10 }, () => outbound.request({ url })));
+    }
+    await until(() => receivers.slice(0, 2).every(({ open }) => open() === 0));
+    expect(receivers.slice(2).map(({ open }) => open())).toEqual([3, 3]);
+  });
+
   test('that make room end what they carry first', async () => {
     let answer = (): void => {};
     const first = await receiver((socket) => {
