@@ -17,8 +17,6 @@ import {
   Secret,
   toMs,
 } from '@posthorn/core';
-import { contextOf, parseJsonText, parseTemplate } from '@posthorn/template';
-
 import {
   checkHeaders,
   checkUrl,
@@ -28,6 +26,7 @@ import {
   type OutboundRequest,
 } from '@posthorn/outbound';
 import { memoryStorage } from '@posthorn/storage-memory';
+import { contextOf, parseJsonText, parseTemplate } from '@posthorn/template';
 import fc from 'fast-check';
 import ipaddr from 'ipaddr.js';
 import { Webhook } from 'standardwebhooks';
@@ -506,7 +505,6 @@ function rendered<T>(render: () => T): T | undefined {
     return undefined;
   }
 }
-
 
 const keys = [{ id: 'one', key: Buffer.alloc(32, 1) }];
 const stored = memoryStorage();
