@@ -94,7 +94,8 @@ export class Worker {
 
   /** Says that something will be due in `ms`. What is further away than the next poll is left to it. */
   wakeIn(ms: number): void {
-    if (ms < this.#options.pollMs) setTimeout(() => this.wake(), ms).unref();
+    // A timer may ring a millisecond early by the storage's clock, and nobody would look again before the poll.
+    if (ms < this.#options.pollMs) setTimeout(() => this.wake(), ms + 1).unref();
   }
 
   /** Whether this process could send more than it does. */

@@ -126,7 +126,6 @@ describe.skipIf(!hasPostgres())('the storage on Postgres', () => {
     const storage = postgresStorage(database.pool, { schema: 'waits' });
     const open = await database.pool.connect();
     await open.query('begin');
-    await storage.deliveries.publish([event()], { tx: open });
     await open.query('lock table waits.queue in row exclusive mode');
     const migrating = storage.migrate();
     await until(() => count("select count(*) from pg_locks where not granted and locktype = 'relation'"));
