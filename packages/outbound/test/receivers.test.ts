@@ -5,7 +5,10 @@ import type { OutboundResult } from '../src/index.js';
 import { client } from './client.js';
 import { receiver, response } from './receiver.js';
 
-const limits = { timeoutMs: 400, connectTimeoutMs: 200 };
+const timeoutMs = 1_000;
+/** Short where it is what ends the request; elsewhere a busy machine may take its time for a handshake. */
+const connectTimeoutOf = (ends: readonly unknown[]): number =>
+  ends.includes('connect_timeout') ? 200 : timeoutMs;
 /** How much later than its deadline a request may end: timers and a busy machine. */
 const graceMs = 300;
 
@@ -24,10 +27,10 @@ const cases = Object.entries(hostileBehaviours).flatMap(([name, { does, tls, end
 describe('a receiver that', () => {
   test.each(cases)('%s, over %s', async (_, scheme, name, ends) => {
     const { url, ca, open } = await hostile(name, scheme === 'https');
-    const outbound = client({ ...limits, ca });
+    const outbound = client({ timeoutMs, connectTimeoutMs: connectTimeoutOf(ends), ca });
     const started = performance.now();
     const result = await outbound.request({ url, body: '{}' });
-    expect(performance.now() - started).toBeLessThan(limits.timeoutMs + graceMs);
+    expect(performance.now() - started).toBeLessThan(timeoutMs + graceMs);
     expect(ends).toContain(endOf(result));
     if (!result.ok) await until(() => open() === 0);
     const { url: friendly } = await receiver((socket) => socket.write(response(200, 'fine')));
