@@ -146,7 +146,8 @@ function addText(schema: string, { name, from, to }: Range): string {
     ${tables
       .map(
         ([table]) => `
-    create table $.${table}_${name} (like $.${table} including defaults including constraints);
+    create table $.${table}_${name} (like $.${table} including defaults including constraints)
+      with (autovacuum_analyze_threshold = 5000);
     alter table $.${table} attach partition $.${table}_${name} for values from ('${from}') to ('${to}');`,
       )
       .join('')}
