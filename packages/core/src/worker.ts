@@ -20,7 +20,9 @@ interface Drain {
 
 /**
  * Decides when to claim and how much: as much as there is room for, whenever something may be due. It is told so by
- * `wake`, by a poll, and by every delivery that lands. There is one claim under way at a time, so that the limits hold.
+ * `wake`, by a poll, and by every delivery that lands. There is one claim under way at a time, and one hand-over beside
+ * it: were either to wait for the other, each publish would leave something to claim, and each claim find something.
+ * Together they may bring twice as much as there is room for; it waits here, as what is sent is limited anyway.
  */
 export class Worker {
   readonly #options: WorkerOptions;
@@ -33,6 +35,8 @@ export class Worker {
   #drains: Drain[] = [];
   #onIdle: (() => void)[] = [];
   #isAsking = false;
+  /** What is being published may come back claimed. */
+  #isHandedOver = false;
   #shouldLook = false;
   #willLook = false;
   /** The storage failed: only the next poll asks it again. */
@@ -108,20 +112,22 @@ export class Worker {
    * is no room, or someone is asking already.
    */
   reserve(): ClaimOptions | undefined {
-    return this.#reserve(() => this.#slots.roomForOwn);
+    const ask = this.#isHandedOver ? undefined : this.#askFor(this.#slots.roomForOwn);
+    this.#isHandedOver ||= ask !== undefined;
+    return ask;
   }
 
-  #reserve(askFor: () => Room): ClaimOptions | undefined {
-    if (this.#isAsking || !this.#isOpen) return undefined;
-    const room = askFor();
-    if (room.limit <= 0) return undefined;
-    this.#isAsking = true;
-    return { ...room, leaseMs: this.#options.leaseMs };
+  #askFor(room: Room): ClaimOptions | undefined {
+    return this.#isOpen && room.limit > 0 ? { ...room, leaseMs: this.#options.leaseMs } : undefined;
   }
 
   /** Starts what was claimed, as far as there are slots; a worker that is stopping gives it back. */
   take(claims: readonly Claim[]): void {
-    this.#isAsking = false;
+    this.#isHandedOver = false;
+    this.#takeIn(claims);
+  }
+
+  #takeIn(claims: readonly Claim[]): void {
     for (const claim of claims) this.#slots.add(claim);
     if (!this.#slots.isEmpty) this.#heartbeat.start();
     this.#advance();
@@ -134,7 +140,7 @@ export class Worker {
   }
 
   get #isIdle(): boolean {
-    return this.#slots.isEmpty && this.#flights.size === 0 && !this.#isAsking;
+    return this.#slots.isEmpty && this.#flights.size === 0 && !this.#isAsking && !this.#isHandedOver;
   }
 
   #again(): void {
@@ -173,8 +179,9 @@ export class Worker {
   async #look(): Promise<void> {
     this.#willLook = false;
     // Whoever is asking, or lands and makes room, wakes again.
-    const ask = this.#slots.isLow ? this.#reserve(() => this.#slots.room) : undefined;
+    const ask = this.#slots.isLow && !this.#isAsking ? this.#askFor(this.#slots.room) : undefined;
     if (!ask) return;
+    this.#isAsking = true;
     this.#shouldLook = false;
     let claims: readonly Claim[] = [];
     try {
@@ -184,7 +191,8 @@ export class Worker {
       this.#isOnHold = true;
       this.#failed(error as PosthornError);
     }
-    this.take(claims);
+    this.#isAsking = false;
+    this.#takeIn(claims);
     if (this.#isIdle && !this.#shouldLook) this.#endDrains();
   }
 

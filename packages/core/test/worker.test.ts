@@ -775,6 +775,37 @@ describe('a process', () => {
     await dispatcher.stop();
   });
 
+  test('hands over what is published while a claim is under way', async () => {
+    const storage = memoryStorage();
+    let answer: (() => void) | undefined;
+    const offers: unknown[] = [];
+    const watched: Storage = {
+      ...storage,
+      deliveries: {
+        ...storage.deliveries,
+        publish(events, options) {
+          offers.push(options?.claimFor?.limit);
+          return storage.deliveries.publish(events, options);
+        },
+        claim: (options) =>
+          new Promise((resolve) => {
+            answer = () => resolve(storage.deliveries.claim(options));
+          }),
+      },
+    };
+    const channel = recordingChannel();
+    const dispatcher = createDispatcher({ storage: watched, channels: [channel], pollInterval: '1h' });
+    await dispatcher.webhooks.create(toAll);
+    dispatcher.start();
+    await until(() => answer !== undefined);
+    await dispatcher.dispatch('a', 1);
+    await until(() => channel.deliveries.length === 1);
+    expect(offers).toEqual([200]);
+    const stopped = dispatcher.stop();
+    answer!();
+    await stopped;
+  });
+
   test('that has started retries in time, also between two polls', async () => {
     const channel = recordingChannel();
     const options = { pollInterval: '10s', retry: { schedule: ['20ms'] } } as const;
