@@ -103,7 +103,7 @@ export class Database {
   #withClock(text: string): string {
     if (!this.#options.clockOffset) return text;
     const offset = Math.round(this.clockOffset);
-    return text.replaceAll('$now', `(statement_timestamp() + interval '${offset} milliseconds')`);
+    return text.replaceAll('$now', `(statement_timestamp() + ${offset}::float8 * interval '1 millisecond')`);
   }
 }
 
