@@ -107,10 +107,7 @@ export class Worker {
     return this.#isOpen && this.#slots.room.limit > 0;
   }
 
-  /**
-   * What of the events that are about to be published may come back claimed; `take` must follow. Undefined where there
-   * is no room, or someone is asking already.
-   */
+  /** What of the events about to be published may come back claimed; `take` must follow. Undefined without room. */
   reserve(): ClaimOptions | undefined {
     const ask = this.#isHandedOver ? undefined : this.#askFor(this.#slots.roomForOwn);
     this.#isHandedOver ||= ask !== undefined;
@@ -124,6 +121,8 @@ export class Worker {
   /** Starts what was claimed, as far as there are slots; a worker that is stopping gives it back. */
   take(claims: readonly Claim[]): void {
     this.#isHandedOver = false;
+    // A look that came to nothing meanwhile could not end them.
+    this.#shouldLook ||= this.#drains.length > 0;
     this.#takeIn(claims);
   }
 

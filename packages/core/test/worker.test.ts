@@ -806,6 +806,33 @@ describe('a process', () => {
     await stopped;
   });
 
+  test('that drains ends, though it looked while something that nobody wants was published', async () => {
+    const storage = memoryStorage();
+    let publish: (() => void) | undefined;
+    let claims = 0;
+    const watched: Storage = {
+      ...storage,
+      deliveries: {
+        ...storage.deliveries,
+        publish: (events, options) =>
+          new Promise((resolve) => {
+            publish = () => resolve(storage.deliveries.publish(events, options));
+          }),
+        claim(options) {
+          claims++;
+          return storage.deliveries.claim(options);
+        },
+      },
+    };
+    const dispatcher = createDispatcher({ storage: watched, channels: [recordingChannel()] });
+    const drained = dispatcher.drain();
+    const dispatched = dispatcher.dispatch('a', 1);
+    await until(() => publish !== undefined && claims > 0);
+    publish!();
+    await dispatched;
+    await drained;
+  });
+
   test('that has started retries in time, also between two polls', async () => {
     const channel = recordingChannel();
     const options = { pollInterval: '10s', retry: { schedule: ['20ms'] } } as const;

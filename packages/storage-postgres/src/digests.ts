@@ -1,5 +1,4 @@
-import type { Database, Statement } from './database.js';
-import { few } from './database.js';
+import { type Database, few, type Statement } from './database.js';
 import { eventColumns, eventOf } from './event-rows.js';
 import type { Lane } from './lanes.js';
 
