@@ -44,6 +44,8 @@ export interface Dispatcher<Tx = never, Catalog extends EventCatalog | undefined
   readonly webhooks: Webhooks;
   readonly events: Events;
   readonly deliveries: Deliveries;
+  /** What may be dispatched, as it was handed in; undefined where that is anything. */
+  readonly catalog: Catalog;
   /**
    * Stores the event and a delivery for each channel of each webhook that matches; once it resolves, each gets
    * attempts until one succeeds or none is left. The same `idempotencyKey` and event again: the first result.
@@ -150,6 +152,7 @@ export function createDispatcher<Tx = never, const Catalog extends EventCatalog 
   return {
     webhooks: publicWebhooks,
     ...logOf(storage.log, announcer, wake),
+    catalog: options.events as Catalog,
 
     async dispatch(type, payload, options) {
       if (options === undefined) return (await dispatchAll([{ type, payload }], undefined))[0]!;

@@ -1,4 +1,12 @@
 export {
+  type ApiKey,
+  type ApiKeyRecord,
+  type ApiKeyStore,
+  type NewApiKey,
+  type Scope,
+  scopes,
+} from './api-key-port.js';
+export {
   defineEvents,
   type EventCatalog,
   type EventTypeOf,
@@ -49,9 +57,11 @@ export { mask, Secret } from './mask.js';
 export { matches, matchKeys, parseEventType, parsePattern } from './match.js';
 export * from './models.js';
 export type { DispatcherOptions } from './options.js';
+export type { Page, PageQuery } from './page.js';
 export { type RawJson, rawJson } from './payload.js';
 export type * from './ports.js';
 export { redact } from './redact.js';
+export type * from './replay-port.js';
 export type { Preview, Sample, Samples, TestResult } from './sample.js';
 export { type SecretPath, secretTexts } from './secret-paths.js';
 export { createSecret, type ParsedSecret, parseSecret, type SecretKind } from './secrets.js';

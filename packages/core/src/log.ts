@@ -2,8 +2,8 @@ import { optionsOf } from './door.js';
 import { PosthornError } from './errors.js';
 import type { Announcer } from './lifecycle.js';
 import { type Attempt, type Delivery, defaultTenant, type Event, type TenantOption } from './models.js';
-import { pageQuery } from './page.js';
-import type { DeliveryFilter, DeliveryLog, EventFilter, Page } from './ports.js';
+import { type Page, pageQuery } from './page.js';
+import type { DeliveryFilter, DeliveryLog, EventFilter } from './ports.js';
 
 type ListOptions<Filter> = TenantOption & Partial<Omit<Filter, 'id'>>;
 

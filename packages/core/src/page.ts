@@ -1,5 +1,21 @@
 import { PosthornError } from './errors.js';
-import type { PageQuery } from './ports.js';
+
+/**
+ * Newest first: events and their deliveries by the event's id, which begins with the time it was made. `nextCursor` is
+ * null on the last page; a cursor is opaque and good for the same query only.
+ */
+export interface Page<T> {
+  readonly items: readonly T[];
+  readonly nextCursor: string | null;
+  /** How many there are on all pages, where it was asked for. */
+  readonly total?: number;
+}
+
+export interface PageQuery {
+  /** At most so many items, 1 or more. */
+  readonly limit: number;
+  readonly cursor?: string;
+}
 
 /** `limit` and `cursor` for a storage. Throws `invalid_option`. */
 export function pageQuery(query: Partial<PageQuery>): PageQuery {

@@ -1,5 +1,8 @@
+import type { ApiKeyStore } from './api-key-port.js';
 import type { Next } from './decide.js';
 import type { Attempt, ChannelBinding, Delivery, DeliveryStatus, Event, Webhook } from './models.js';
+import type { Page, PageQuery } from './page.js';
+import type { ReplayStore } from './replay-port.js';
 
 /*
  * The ports: what the engine asks of a storage and of a channel. The suites in @posthorn/testing prove an adapter.
@@ -17,21 +20,10 @@ export interface Storage<Tx = never> {
   readonly webhooks: WebhookStore<Tx>;
   readonly deliveries: DeliveryStore<Tx>;
   readonly log: DeliveryLog;
-}
-
-/**
- * Newest first: events and their deliveries by the event's id, which begins with the time it was made. `nextCursor` is
- * null on the last page; a cursor is opaque and good for the same query only.
- */
-export interface Page<T> {
-  readonly items: readonly T[];
-  readonly nextCursor: string | null;
-}
-
-export interface PageQuery {
-  /** At most so many items, 1 or more. */
-  readonly limit: number;
-  readonly cursor?: string;
+  /** Left out: there are no API keys, and whoever serves the API brings an authentication of their own. */
+  readonly apiKeys?: ApiKeyStore;
+  /** Left out: nothing can be replayed by a filter. */
+  readonly replays?: ReplayStore;
 }
 
 /** A key that signs what a webhook receives: `whsec_…` (HMAC) or `whsk_…` (ed25519), sealed where there are keys. */
@@ -57,6 +49,12 @@ export interface WebhookFilter extends PageQuery {
   readonly isActive?: boolean;
   /** Those that hold any of these keys among their event types. */
   readonly keys?: readonly string[];
+  /** Those of this very name. */
+  readonly name?: string;
+  /** Passes over so many first, after the cursor where there is one. Default 0. */
+  readonly offset?: number;
+  /** Asks for the page's `total`. Default false. */
+  readonly withTotal?: boolean;
 }
 
 export interface WebhookStore<Tx = never> {
@@ -82,8 +80,11 @@ export interface WebhookStore<Tx = never> {
     change: WebhookChange,
     options?: { readonly isUpkeep?: boolean },
   ): Promise<WebhookRecord | undefined>;
-  /** Cancels what is not finished; what happened stays on record. False where there is no such webhook. */
-  delete(tenantId: string, webhookId: string): Promise<boolean>;
+  /**
+   * Cancels what is not finished; what happened stays on record. False where there is no such webhook or, where a
+   * `version` is given, it is stored with another.
+   */
+  delete(tenantId: string, webhookId: string, version?: number): Promise<boolean>;
 }
 
 export interface NewEvent extends Event {
@@ -178,22 +179,47 @@ export interface DeliveryStore<Tx = never> {
   settle(settlements: readonly Settlement[]): Promise<readonly boolean[]>;
 }
 
-export interface EventFilter extends PageQuery {
+/** Events by their ids, which begin with the time they were made: `firstEventId` makes a bound of an instant. */
+export interface EventRange {
+  /** Those with this id or a later one. */
+  readonly fromEventId?: string;
+  /** Those with an earlier one. */
+  readonly beforeEventId?: string;
+}
+
+export interface EventFilter extends PageQuery, EventRange {
   readonly id?: string;
   readonly type?: string;
 }
 
-export interface DeliveryFilter extends PageQuery {
-  readonly id?: string;
+/** Which deliveries: those that fit all that is given. */
+export interface DeliverySelection extends EventRange {
   readonly eventId?: string;
+  readonly eventType?: string;
   readonly webhookId?: string;
   readonly status?: readonly DeliveryStatus[];
 }
+
+export interface DeliveryFilter extends PageQuery, DeliverySelection {
+  readonly id?: string;
+}
+
+/** How many deliveries stand where. */
+export type DeliveryCounts = Readonly<Record<DeliveryStatus, number>>;
 
 /** What happened, and the few things that may be done about it. */
 export interface DeliveryLog {
   events(tenantId: string, filter: EventFilter): Promise<Page<Event>>;
   deliveries(tenantId: string, filter: DeliveryFilter): Promise<Page<Delivery>>;
+  /**
+   * Counts deliveries, apart for each stretch of time: those of events before the first of `bounds`, which are event
+   * ids in their order, of those between each two of them, and of those from the last on. One count more than bounds.
+   */
+  counts(
+    tenantId: string,
+    selection: DeliverySelection,
+    bounds: readonly string[],
+  ): Promise<readonly DeliveryCounts[]>;
   /** All of one delivery, first to last; empty where there is no such delivery. */
   attempts(tenantId: string, deliveryId: string): Promise<readonly Attempt[]>;
   /**

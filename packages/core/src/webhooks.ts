@@ -16,8 +16,8 @@ import {
   webhookInputSchema,
   webhookPatchSchema,
 } from './models.js';
-import { pageQuery } from './page.js';
-import type { Page, PageQuery, WebhookChange, WebhookRecord, WebhookStore } from './ports.js';
+import { type Page, type PageQuery, pageQuery } from './page.js';
+import type { WebhookChange, WebhookRecord, WebhookStore } from './ports.js';
 import { reencrypt } from './reencrypt.js';
 import { type SampleOptions, type Samples, samples } from './sample.js';
 import { createSecret, parseSecret, type SecretKind } from './secrets.js';

@@ -1,0 +1,73 @@
+import type { DeliveryStatus } from './models.js';
+
+/*
+ * A replay starts many deliveries again: those that fit a selection when their turn comes, newest first, so many a
+ * second. It is a row, like a delivery: any worker goes on with it where another has left off.
+ */
+
+/** Which deliveries a replay starts again: those that fit all that is given. */
+export interface ReplaySelection {
+  /** Those that stand so when their turn comes. */
+  readonly status: readonly DeliveryStatus[];
+  readonly eventType?: string;
+  readonly webhookId?: string;
+  /** Of events with this id or a later one. */
+  readonly fromEventId?: string;
+  /** Of events with an earlier one. Always given: what a replay starts again does not come before it once more. */
+  readonly beforeEventId: string;
+}
+
+export interface Replay {
+  /** `rpl_` and 22 characters, as an event's. */
+  readonly id: string;
+  readonly tenantId: string;
+  readonly selection: ReplaySelection;
+  /** At most so many deliveries a second. */
+  readonly perSecond: number;
+  readonly status: 'running' | 'done' | 'cancelled';
+  /** How many deliveries were started again so far. */
+  readonly replayed: number;
+  /** How many fitted and could not be: they were being sent, or their webhook is gone. */
+  readonly skipped: number;
+  readonly createdAt: Date;
+  /** Null while it is running. */
+  readonly finishedAt: Date | null;
+}
+
+/** It begins `running`, due at once, with nothing replayed; the storage sets the instants by its clock. */
+export type NewReplay = Pick<Replay, 'id' | 'tenantId' | 'selection' | 'perSecond'>;
+
+/** A replay, leased to go on with. */
+export interface ReplayClaim {
+  readonly replay: Replay;
+  /** Good until it is claimed again, cancelled or finished. */
+  readonly token: string;
+  /** Where to go on in the deliveries; null at the beginning. */
+  readonly cursor: string | null;
+}
+
+/** What one step has done. */
+export interface ReplayStep {
+  /** Added to what was counted so far. */
+  readonly replayed: number;
+  readonly skipped: number;
+  /** Where the next step goes on; null where all is done. */
+  readonly cursor: string | null;
+  /** When, from now on by the storage's clock, the next step is due. */
+  readonly delayMs: number;
+}
+
+/** Keeps replays. For its methods holds what ports.ts says for those of a storage. */
+export interface ReplayStore {
+  create(replay: NewReplay): Promise<Replay>;
+  get(tenantId: string, replayId: string): Promise<Replay | undefined>;
+  /** Ends it where it is running, and its token; what was started again stays so. Undefined where there is none. */
+  cancel(tenantId: string, replayId: string): Promise<Replay | undefined>;
+  /** Leases one that is due, or whose lease is over, of any tenant: the one that has waited longest. */
+  claim(leaseMs: number): Promise<ReplayClaim | undefined>;
+  /** Writes a step where the token still holds, and ends it: `done`, or due again. False, and nothing written, where not. */
+  save(
+    claim: Pick<ReplayClaim, 'token'> & { readonly replay: Pick<Replay, 'id'> },
+    step: ReplayStep,
+  ): Promise<boolean>;
+}
