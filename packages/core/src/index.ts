@@ -58,7 +58,7 @@ export { matches, matchKeys, parseEventType, parsePattern } from './match.js';
 export * from './models.js';
 export type { DispatcherOptions } from './options.js';
 export type { Page, PageQuery } from './page.js';
-export { type RawJson, rawJson } from './payload.js';
+export { isDeeperThan, type RawJson, rawJson } from './payload.js';
 export type * from './ports.js';
 export { redact } from './redact.js';
 export type * from './replay-port.js';

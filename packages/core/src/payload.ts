@@ -100,8 +100,8 @@ function tooDeep(maxDepth: number | undefined, cause?: unknown): PosthornError {
 const quote = 34;
 const backslash = 92;
 
-/** Counts brackets outside strings; whether it is JSON is asked elsewhere. */
-function isDeeperThan(text: string, maxDepth: number): boolean {
+/** Whether objects and arrays nest deeper than that in a JSON text: counts brackets outside strings; whether it is JSON is asked elsewhere. */
+export function isDeeperThan(text: string, maxDepth: number): boolean {
   // Hardly any payload has so many brackets at all, and finding that out costs a hundredth of reading it.
   const half = Math.floor(maxDepth / 2);
   if (!hasMoreThan(half, '{', text) && !hasMoreThan(half, '[', text)) return false;

@@ -1,0 +1,53 @@
+import { PosthornError, type Scope, scopes } from '@posthorn/core';
+import { refuse } from './refusal.js';
+import type { AnyDispatcher } from './route.js';
+
+/** Who calls, and what for. */
+export interface Caller {
+  /** Whose webhooks, events and deliveries these calls are about. */
+  readonly tenantId: string;
+  readonly scopes: readonly Scope[];
+  /** The API key it calls with, where it does with one. */
+  readonly keyId?: string;
+}
+
+/**
+ * The application's own authentication: who calls, or null where nobody may. It sees the request before its body is read,
+ * and must leave that alone.
+ */
+export type Authenticate = (request: Request) => Caller | null | Promise<Caller | null>;
+
+const known: ReadonlySet<unknown> = new Set(scopes);
+
+/** Who calls. Refuses (401) where the credentials are missing, malformed, unknown, revoked or expired: all alike. */
+export async function callerOf(
+  request: Request,
+  dispatcher: AnyDispatcher,
+  auth: Authenticate | undefined,
+): Promise<Caller> {
+  const caller = auth ? await auth(request) : await byApiKey(request, dispatcher);
+  if (caller === null) {
+    const headers = { 'www-authenticate': 'Bearer' };
+    throw refuse(
+      401,
+      'credentials are missing or not valid: send Authorization: Bearer <API key>',
+      {},
+      headers,
+    );
+  }
+  // A caller without a tenant would be one who sees everything, or whatever a storage makes of undefined.
+  if (typeof caller?.tenantId !== 'string' || caller.tenantId === '' || !areScopes(caller.scopes)) {
+    throw new PosthornError('invalid_option', 'auth must resolve to { tenantId, scopes } or null');
+  }
+  return caller;
+}
+
+const areScopes = (given: unknown): boolean =>
+  Array.isArray(given) && given.every((scope) => known.has(scope));
+
+async function byApiKey(request: Request, dispatcher: AnyDispatcher): Promise<Caller | null> {
+  const [, key] = /^bearer ([!-~]{1,200})$/i.exec(request.headers.get('authorization') ?? '') ?? [];
+  if (key === undefined) return null;
+  const apiKey = await dispatcher.apiKeys.verify(key);
+  return apiKey ? { tenantId: apiKey.tenantId, scopes: apiKey.scopes, keyId: apiKey.id } : null;
+}

@@ -1,0 +1,58 @@
+import { isDeeperThan } from '@posthorn/core';
+import { refuse } from './refusal.js';
+
+/** A request's body: the JSON text as it came, and what it says. Both undefined where there is none. */
+export interface Body {
+  readonly text: string | undefined;
+  readonly value: unknown;
+}
+
+/** Deep enough for a payload at its own limit, 64, within an object. */
+const maxDepth = 80;
+const utf8 = new TextDecoder('utf-8', { fatal: true });
+
+/**
+ * Reads a body of JSON, and no more of it than `maxBytes`. Refuses another type (415), a larger one (413), and what is not
+ * UTF-8, not JSON or nests too deep (400).
+ */
+export async function readBody(request: Request, maxBytes: number): Promise<Body> {
+  const bytes = await bytesOf(request, maxBytes);
+  if (bytes.length === 0) return { text: undefined, value: undefined };
+  const type = request.headers.get('content-type') ?? '';
+  if (!/^application\/json\s*(?:;\s*charset="?utf-8"?\s*)?$/i.test(type)) {
+    throw refuse(415, 'the body must be of the type application/json, in UTF-8');
+  }
+  if (/[^\s]/.test(request.headers.get('content-encoding')?.replace(/^identity$/i, '') ?? '')) {
+    throw refuse(415, 'the body must not be encoded: no content-encoding is read');
+  }
+  const text = textOf(bytes);
+  // Before parsing, which builds what is then of no use.
+  if (isDeeperThan(text, maxDepth)) throw refuse(400, 'the body nests objects and arrays too deep');
+  try {
+    return { text, value: JSON.parse(text) };
+  } catch {
+    throw refuse(400, 'the body must be JSON');
+  }
+}
+
+function textOf(bytes: Uint8Array): string {
+  try {
+    return utf8.decode(bytes);
+  } catch {
+    throw refuse(400, 'the body must be UTF-8');
+  }
+}
+
+async function bytesOf(request: Request, maxBytes: number): Promise<Uint8Array> {
+  const tooLarge = () => refuse(413, `the body must have at most ${maxBytes} bytes`);
+  if (Number(request.headers.get('content-length')) > maxBytes) throw tooLarge();
+  if (!request.body) return new Uint8Array();
+  const chunks: Uint8Array[] = [];
+  let length = 0;
+  for await (const chunk of request.body) {
+    length += chunk.length;
+    if (length > maxBytes) throw tooLarge();
+    chunks.push(chunk);
+  }
+  return chunks.length === 1 ? chunks[0]! : Buffer.concat(chunks);
+}

@@ -1,0 +1,244 @@
+import { z } from 'zod';
+import type { EventType } from './event-types.js';
+import { type ErrorStatus, errorTypes } from './refusal.js';
+import type { Route } from './route.js';
+import { receivedSchema } from './wire/received.js';
+
+type Json = Record<string, unknown>;
+
+export interface DocumentOptions {
+  readonly routes: readonly Route[];
+  readonly basePath: string;
+  readonly eventTypes: readonly EventType[];
+}
+
+const errorSchema = z
+  .object({
+    success: z.literal(false),
+    status: z.int(),
+    error: z.object({ message: z.string(), type: z.string(), details: z.record(z.string(), z.unknown()) }),
+  })
+  .meta({ id: 'Error' });
+const validationErrorSchema = z
+  .object({
+    detail: z.array(
+      z.object({ loc: z.array(z.union([z.string(), z.int()])), msg: z.string(), type: z.string() }),
+    ),
+  })
+  .meta({ id: 'ValidationError' });
+
+const errorDescriptions: Readonly<Record<ErrorStatus | 422, string>> = {
+  400: 'The request cannot be read: no JSON, or a header that is none',
+  401: 'Credentials are missing, malformed, unknown, revoked or expired',
+  403: 'The credentials lack a scope',
+  404: 'There is none, or it is another tenant’s',
+  405: 'The path does not take this method',
+  409: 'It is taken, or its state does not allow the call',
+  412: 'It has changed since: the `If-Match` is of another version',
+  413: 'The body is too large',
+  415: 'The body is no `application/json` in UTF-8, or is encoded',
+  422: 'The request is not valid, and where',
+  429: 'Too many calls; `Retry-After` says for how many seconds to wait',
+  500: 'Something failed on the server’s side; `request_id` names it',
+  503: 'The storage does not answer',
+};
+
+/** The OpenAPI 3.1 document of the API: all of it from the schemas that requests and answers go through. */
+export function openApiDocument({ routes, basePath, eventTypes }: DocumentOptions): Json {
+  const schemas: Json = {};
+  const schemaOf = (schema: z.ZodType, io: 'input' | 'output'): Json => jsonSchema(schema, io, schemas);
+  const errorRef = schemaOf(errorSchema, 'output');
+  const invalidRef = schemaOf(validationErrorSchema, 'output');
+
+  function operationOf(route: Route): Json {
+    const { id, summary, description, path, scopes, body, success } = route;
+    const tag = path.split('/')[1]!;
+    const isOpen = scopes === 'open';
+    const needs =
+      isOpen || scopes.length === 0 ? '' : `Needs ${scopes.map((s) => `\`${s}\``).join(' and ')}.`;
+    return {
+      operationId: id,
+      summary,
+      description: [description, needs].filter(Boolean).join(' '),
+      tags: [tag],
+      ...(isOpen && { security: [] }),
+      parameters: parametersOf(route, schemaOf),
+      ...(body && {
+        requestBody: {
+          required: !body.safeParse(undefined).success,
+          content: { 'application/json': { schema: schemaOf(body, 'input') } },
+        },
+      }),
+      responses: {
+        [success.status]: {
+          description: success.description,
+          ...(success.headers && { headers: headersOf(success.headers) }),
+          ...(success.schema && {
+            content: { 'application/json': { schema: schemaOf(success.schema, 'output') } },
+          }),
+        },
+        ...Object.fromEntries(errorsOf(route).map((status) => [status, errorOf(status)])),
+      },
+    };
+  }
+
+  function errorOf(status: ErrorStatus | 422): Json {
+    const example =
+      status === 422
+        ? { detail: [{ loc: ['body', 'event_types', 0], msg: 'is required', type: 'missing' }] }
+        : { success: false, status, error: { message: '…', type: errorTypes[status], details: {} } };
+    return {
+      description: errorDescriptions[status],
+      ...(status === 429 && { headers: headersOf({ 'Retry-After': 'Seconds' }) }),
+      content: { 'application/json': { schema: status === 422 ? invalidRef : errorRef, example } },
+    };
+  }
+
+  const paths: Record<string, Json> = {};
+  for (const route of routes) {
+    const path = `${basePath}${route.path}`;
+    paths[path] = { ...paths[path], [route.method.toLowerCase()]: operationOf(route) };
+  }
+  const webhooks = Object.fromEntries(
+    (eventTypes.length > 0 ? eventTypes : [anyEvent]).map((type) => [
+      type.eventType,
+      receivedOf(type, schemaOf),
+    ]),
+  );
+  return {
+    openapi: '3.1.0',
+    info: {
+      title: 'Webhooks and notifications',
+      version: '1',
+      description:
+        'Webhooks are standing orders: these event types, to these channels. What an endpoint of theirs receives is under `webhooks`.',
+    },
+    security: [{ apiKey: [] }],
+    paths,
+    webhooks,
+    components: {
+      schemas,
+      securitySchemes: {
+        apiKey: { type: 'http', scheme: 'bearer', description: 'An API key, `sk_live_…` or `sk_test_…`' },
+      },
+    },
+  };
+}
+
+/** What stands for all event types where there is no catalog. */
+const anyEvent: EventType = {
+  eventType: 'event',
+  description: 'Any event',
+  schema: {},
+  example: { order_id: 'o1' },
+};
+
+function errorsOf({ scopes, query, body, path, errors = [] }: Route): (ErrorStatus | 422)[] {
+  const always: (ErrorStatus | 422)[] = scopes === 'open' ? [500] : [401, 429, 500];
+  const all = new Set([
+    ...always,
+    ...errors,
+    ...(scopes !== 'open' && scopes.length > 0 ? [403 as const] : []),
+    ...(query || body ? [422 as const] : []),
+    ...(body ? ([400, 413, 415] as const) : []),
+    ...(query && !body && path === '' ? [400 as const] : []),
+  ]);
+  return [...all].sort((a, b) => a - b);
+}
+
+function parametersOf(route: Route, schemaOf: (schema: z.ZodType, io: 'input') => Json): Json[] {
+  const inPath = [...route.path.matchAll(/\{(\w+)\}/g)].map(([, name]) => ({
+    name,
+    in: 'path',
+    required: true,
+    schema: { type: 'string' },
+  }));
+  const query = route.query ? schemaOf(route.query, 'input') : {};
+  const inQuery = Object.entries((query.properties ?? {}) as Record<string, Json>).map(
+    ([name, { description, ...schema }]) => ({
+      name,
+      in: 'query',
+      ...(description !== undefined && { description }),
+      schema,
+    }),
+  );
+  const inHeader = Object.entries(route.requestHeaders ?? {}).map(([name, description]) => ({
+    name,
+    in: 'header',
+    description,
+    schema: { type: 'string' },
+  }));
+  return [...inPath, ...inQuery, ...inHeader];
+}
+
+const headersOf = (headers: Readonly<Record<string, string>>): Json =>
+  Object.fromEntries(
+    Object.entries(headers).map(([name, description]) => [name, { description, schema: { type: 'string' } }]),
+  );
+
+/** What a receiver gets of an event of this type. */
+function receivedOf(
+  { eventType, description, schema, example }: EventType,
+  schemaOf: (schema: z.ZodType, io: 'output') => Json,
+): Json {
+  const envelope = {
+    allOf: [schemaOf(receivedSchema, 'output'), { properties: { metadata: schema ?? {} } }],
+  };
+  return {
+    post: {
+      summary: description ?? eventType,
+      parameters: ['webhook-id', 'webhook-timestamp', 'webhook-signature'].map((name) => ({
+        name,
+        in: 'header',
+        required: true,
+        description: 'As Standard Webhooks has it',
+        schema: { type: 'string' },
+      })),
+      requestBody: {
+        required: true,
+        content: {
+          'application/json': {
+            schema: envelope,
+            ...(example !== undefined && {
+              example: {
+                event_id: 'evt_0VfkBoZs3vPq0Hk2kzYw9a',
+                event_type: eventType,
+                occurred_at: '2026-01-31T12:00:00.000Z',
+                namespace_id: null,
+                subject: null,
+                metadata: example,
+              },
+            }),
+          },
+        },
+      },
+      responses: {
+        '2XX': { description: 'Received: it is not sent again' },
+        '410': { description: 'Gone: nothing is sent here any more' },
+        default: { description: 'Sent again later' },
+      },
+    },
+  };
+}
+
+/** A schema in the document; those with a name of their own become components, and are referred to. */
+function jsonSchema(schema: z.ZodType, io: 'input' | 'output', components: Json): Json {
+  const { $schema, $defs, ...json } = z.toJSONSchema(schema, {
+    io,
+    unrepresentable: 'any',
+    override({ zodSchema, jsonSchema }) {
+      const meta = z.globalRegistry.get(zodSchema as unknown as z.ZodType);
+      const said = meta?.query as Json | undefined;
+      if (said) {
+        for (const key of Object.keys(jsonSchema)) if (key !== 'description') delete jsonSchema[key as never];
+        Object.assign(jsonSchema, said);
+      }
+      delete (jsonSchema as Json).id;
+    },
+  }) as Json;
+  const located = JSON.parse(
+    JSON.stringify({ json, $defs: $defs ?? {} }).replaceAll('"#/$defs/', '"#/components/schemas/'),
+  );
+  Object.assign(components, located.$defs);
+  return located.json;
+}

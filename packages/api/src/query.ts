@@ -1,0 +1,50 @@
+import { z } from 'zod';
+import { checked } from './checked.js';
+import { invalid } from './refusal.js';
+
+/*
+ * Query parameters are text: what they say is read by these.
+ */
+
+/** A whole number in digits, and nothing else: neither `1e3` nor ` 7`. */
+export const wholeNumber = (min: number, max: number): z.ZodType<number, string> =>
+  z
+    .string()
+    .regex(/^\d{1,15}$/, { error: `must be a whole number from ${min} to ${max}` })
+    .transform(Number)
+    .pipe(z.int().min(min).max(max))
+    .meta({ query: { type: 'integer', minimum: min, maximum: max } });
+
+/** `true` or `false`, in any case, or `1` or `0`. */
+export const flag: z.ZodType<boolean, string> = z
+  .string()
+  .regex(/^(?:true|false|1|0)$/i, { error: 'must be true or false' })
+  .transform((text) => /^(?:true|1)$/i.test(text))
+  .meta({ query: { type: 'boolean' } });
+
+/** An instant: ISO 8601 with its zone. */
+export const instant: z.ZodType<Date, string> = z.iso
+  .datetime({ offset: true, error: 'must be an ISO 8601 instant, like 2026-01-31T12:00:00Z' })
+  .transform((text) => new Date(text))
+  .meta({ query: { type: 'string', format: 'date-time' } });
+
+/** The query as `schema` has it. Refuses one that is not valid, has what nobody asked for, or something twice (422). */
+export function readQuery<Schema extends z.ZodType>(
+  schema: Schema,
+  params: URLSearchParams,
+): z.output<Schema> {
+  const given: Record<string, string> = Object.create(null);
+  for (const [name, value] of params) {
+    if (name in given) {
+      throw invalid([{ loc: ['query', name], msg: 'must be there once', type: 'value_error' }]);
+    }
+    given[name] = value;
+  }
+  return checked(schema, given, 'query');
+}
+
+/** A stretch of time, by when events were dispatched. */
+export const range = {
+  from: instant.optional().meta({ description: 'Of events dispatched at this instant or later' }),
+  to: instant.optional().meta({ description: 'Of events dispatched before this instant' }),
+};

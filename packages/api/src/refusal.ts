@@ -1,0 +1,118 @@
+import { type ErrorCode, isPosthornError, type PosthornError } from '@posthorn/core';
+
+/** One place that is wrong in a request, as a 422 lists it. */
+export interface Detail {
+  /** The way there, from `body`, `query` or `path`. */
+  readonly loc: readonly (string | number)[];
+  readonly msg: string;
+  readonly type: string;
+}
+
+/** What a client is told of each status that is no success. */
+export const errorTypes = {
+  400: 'BadRequestError',
+  401: 'UnauthorizedError',
+  403: 'ForbiddenError',
+  404: 'NotFoundError',
+  405: 'MethodNotAllowedError',
+  409: 'ConflictError',
+  412: 'PreconditionFailedError',
+  413: 'PayloadTooLargeError',
+  415: 'UnsupportedMediaTypeError',
+  429: 'TooManyRequestsError',
+  500: 'InternalServerError',
+  503: 'ServiceUnavailableError',
+} as const;
+export type ErrorStatus = keyof typeof errorTypes;
+
+/** Thrown to answer a request with an error; its `message` goes to the client, so nothing secret may be in it. */
+export class Refusal extends Error {
+  override readonly name = 'Refusal';
+  readonly status: ErrorStatus | 422;
+  readonly body: unknown;
+  readonly headers: Readonly<Record<string, string>>;
+
+  constructor(status: ErrorStatus | 422, message: string, body: unknown, headers: Refusal['headers'] = {}) {
+    super(message);
+    this.status = status;
+    this.body = body;
+    this.headers = headers;
+  }
+}
+
+export function refuse(
+  status: ErrorStatus,
+  message: string,
+  details: Readonly<Record<string, unknown>> = {},
+  headers: Refusal['headers'] = {},
+): Refusal {
+  const error = { message, type: errorTypes[status], details };
+  return new Refusal(status, message, { success: false, status, error }, headers);
+}
+
+/** Answers 422, with each place that is wrong. */
+export const invalid = (detail: readonly Detail[]): Refusal =>
+  new Refusal(422, 'the request is not valid', { detail });
+
+/** How long a client should wait where the storage has no room. */
+const roomAfterSeconds = '5';
+
+const statuses: Partial<Record<ErrorCode, ErrorStatus>> = {
+  not_found: 404,
+  conflict: 409,
+  idempotency_conflict: 409,
+  too_many_secrets: 409,
+  payload_too_large: 413,
+  payload_too_deep: 400,
+  storage_full: 429,
+  invalid_option: 400,
+};
+
+/** Where in a request stands what the engine refuses. */
+const places: Partial<Record<ErrorCode, readonly string[]>> = {
+  invalid_webhook: ['body'],
+  invalid_event_type: ['body', 'event_type'],
+  unknown_event_type: ['body', 'event_type'],
+  invalid_payload: ['body', 'metadata'],
+  invalid_secret: ['body', 'secret'],
+};
+
+/** What the engine says of a request; undefined where the client has nothing to do with it. */
+export function refusalOf(error: unknown): Refusal | undefined {
+  if (error instanceof Refusal) return error;
+  if (!isPosthornError(error)) return undefined;
+  const place = places[error.code];
+  if (place) return invalid(detailsOf(error, place));
+  const status = statuses[error.code];
+  if (status === undefined) return undefined;
+  return refuse(status, error.message, {}, status === 429 ? { 'retry-after': roomAfterSeconds } : {});
+}
+
+function detailsOf({ issues, message, code }: PosthornError, place: readonly string[]): Detail[] {
+  if (issues.length === 0) return [{ loc: place, msg: message, type: 'value_error' }];
+  return issues.map((issue) => ({
+    loc: [...place, ...(code === 'invalid_webhook' ? onTheWire(issue.path) : issue.path)],
+    msg: issue.message,
+    type: 'value_error',
+  }));
+}
+
+const wireNames: Readonly<Record<string, string>> = {
+  __proto__: null as never,
+  id: 'webhook_id',
+  name: 'webhook_name',
+  eventTypes: 'event_types',
+  isActive: 'is_active',
+  onlyAfter: 'only_after',
+  failedAttempts: 'failed_attempts',
+  maxEvents: 'max_events',
+};
+
+/** Fields have other names on the wire; but those of configs, which are the channel's own, have the same. */
+function onTheWire(path: readonly (string | number)[]): (string | number)[] {
+  const configsAt = path.indexOf('configs');
+  return path.map((key, at) => {
+    const isOurs = typeof key === 'string' && (configsAt < 0 || at < configsAt) && (key !== 'id' || at === 0);
+    return isOurs ? (wireNames[key] ?? key) : key;
+  });
+}

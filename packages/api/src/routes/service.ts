@@ -1,0 +1,97 @@
+import { z } from 'zod';
+import { eventTypesOf } from '../event-types.js';
+import { openApiDocument } from '../openapi.js';
+import { refuse } from '../refusal.js';
+import { type AnyDispatcher, type Route, route } from '../route.js';
+
+const eventTypeSchema = z
+  .object({
+    event_type: z.string(),
+    description: z.string().nullable(),
+    schema: z.record(z.string(), z.unknown()).nullable().meta({ description: 'JSON Schema, draft 2020-12' }),
+    example: z.unknown().optional(),
+  })
+  .meta({ id: 'EventType' });
+
+/** Long enough that probes cost nothing, and short enough for them to notice. */
+const healthForMs = 1_000;
+
+/** Asks the storage for nothing in particular, at most once a second. */
+function healthOf(dispatcher: AnyDispatcher): () => Promise<boolean> {
+  let at = Number.NEGATIVE_INFINITY;
+  let isWell: Promise<boolean> = Promise.resolve(true);
+  return () => {
+    if (performance.now() - at >= healthForMs) {
+      at = performance.now();
+      isWell = dispatcher.events.list({ limit: 1 }).then(
+        () => true,
+        () => false,
+      );
+    }
+    return isWell;
+  };
+}
+
+/** The calls about the API itself. `routes` are all the others. */
+export function serviceRoutes(
+  dispatcher: AnyDispatcher,
+  basePath: string,
+  routes: readonly Route[],
+): readonly Route[] {
+  const isWell = healthOf(dispatcher);
+  let eventTypes: ReturnType<typeof eventTypesOf> | undefined;
+  const typesOnce = () => (eventTypes ??= eventTypesOf(dispatcher.catalog));
+
+  const service: readonly Route[] = [
+    route({
+      method: 'GET',
+      path: '/event-types',
+      id: 'listEventTypes',
+      summary: 'List the catalog: what may be dispatched, with schemas and examples',
+      scopes: [],
+      success: {
+        status: 200,
+        description: 'All event types; none where anything may be dispatched',
+        schema: z.object({ results: z.array(eventTypeSchema) }),
+      },
+      async handle() {
+        const results = (await typesOnce()).map(({ eventType, ...rest }) => ({
+          event_type: eventType,
+          ...rest,
+        }));
+        return { status: 200, body: { results } };
+      },
+    }),
+
+    route({
+      method: 'GET',
+      path: '/health',
+      id: 'getHealth',
+      summary: 'Say whether the API and its storage answer',
+      scopes: 'open',
+      success: { status: 200, description: 'They do', schema: z.object({ status: z.literal('ok') }) },
+      errors: [503],
+      async handle() {
+        if (!(await isWell())) throw refuse(503, 'the storage does not answer');
+        return { status: 200, body: { status: 'ok' } };
+      },
+    }),
+
+    route({
+      method: 'GET',
+      path: '/openapi.json',
+      id: 'getOpenApi',
+      summary: 'Read this document',
+      scopes: [],
+      success: { status: 200, description: 'OpenAPI 3.1', schema: z.record(z.string(), z.unknown()) },
+      async handle() {
+        const all = [...routes, ...service];
+        return {
+          status: 200,
+          body: openApiDocument({ routes: all, basePath, eventTypes: await typesOnce() }),
+        };
+      },
+    }),
+  ];
+  return service;
+}

@@ -1,0 +1,58 @@
+import { eventSchema as coreEventSchema, type Event, eventDetailsSchema } from '@posthorn/core';
+import { z } from 'zod';
+
+const { namespaceId, subject, orderingKey } = eventDetailsSchema.shape;
+const json = z.unknown().meta({ description: 'Any JSON' });
+
+export const eventSchema = z
+  .object({
+    event_id: z.string(),
+    event_type: z.string(),
+    occurred_at: z.iso.datetime(),
+    namespace_id: z.string().nullable(),
+    subject: z.object({ type: z.string(), id: z.string() }).nullable(),
+    metadata: json.meta({ description: 'The event’s payload, as it was dispatched' }),
+    cache_scope: z.record(z.string(), z.unknown()).optional(),
+    ordering_key: z.string().optional(),
+  })
+  .meta({ id: 'Event' });
+
+/** What `POST /events` takes. */
+export const eventInputSchema = z
+  .strictObject({
+    event_type: coreEventSchema.shape.type.meta({ examples: ['order.placed'] }),
+    metadata: json.meta({
+      description: 'The payload, any JSON: delivered byte for byte as it stands here',
+      examples: [{ order_id: 'o1', total: 42 }],
+    }),
+    occurred_at: z.iso
+      .datetime({ offset: true, error: 'must be an ISO 8601 instant of the years 1970 to 9999' })
+      .refine((text) => Date.parse(text) >= 0, { error: 'must lie in 1970 to 9999' })
+      .nullish()
+      .meta({ description: 'Default: now' }),
+    namespace_id: namespaceId.unwrap().nullish(),
+    subject: subject.unwrap().nullish().meta({ description: 'What it happened to' }),
+    cache_scope: z.record(z.string(), z.unknown()).nullish(),
+    ordering_key: orderingKey
+      .unwrap()
+      .nullish()
+      .meta({ description: 'Events of one key reach a channel in their order' }),
+  })
+  .meta({ id: 'EventInput' });
+
+/**
+ * An event as a client reads it: JSON text, because its payload and cache scope are, and stay as they were dispatched,
+ * numbers that JavaScript has no room for included.
+ */
+export function eventText(event: Event): string {
+  const fields = JSON.stringify({
+    event_id: event.id,
+    event_type: event.type,
+    occurred_at: event.occurredAt.toISOString(),
+    namespace_id: event.namespaceId,
+    subject: event.subject,
+    ...(event.orderingKey !== null && { ordering_key: event.orderingKey }),
+  });
+  const scope = event.cacheScope === null ? '' : `,"cache_scope":${event.cacheScope}`;
+  return `${fields.slice(0, -1)},"metadata":${event.payload}${scope}}`;
+}

@@ -1,0 +1,68 @@
+import type { Page } from '@posthorn/core';
+import { z } from 'zod';
+import { unwrapCursor, wrapCursor } from '../cursor.js';
+import { wholeNumber } from '../query.js';
+
+export const paginationSchema = z
+  .object({
+    total: z.int().nullable(),
+    page: z.int().nullable(),
+    page_size: z.int(),
+    total_pages: z.int().nullable(),
+    next_page: z.int().nullable(),
+    previous_page: z.int().nullable(),
+    next_cursor: z.string().nullable().meta({ description: 'Sent as `cursor`, gives the next page' }),
+  })
+  .meta({ id: 'Pagination', description: 'Null is what does not apply' });
+type Pagination = z.output<typeof paginationSchema>;
+
+/** A page of `item`s. */
+export const pageSchema = <Item extends z.ZodType>(item: Item) =>
+  z.object({ results: z.array(item), pagination: paginationSchema, total: z.int().nullable() });
+
+/** The query parameters of every list. */
+export const pageQuery = {
+  limit: wholeNumber(1, 1000).default(50).meta({ description: 'How many at most, 1 to 1000; default 50' }),
+  cursor: z.string().optional().meta({ description: 'The `next_cursor` of the page before' }),
+};
+
+/** What a list asks the storage, where the cursor is good for this tenant and this query; refuses it where not (422). */
+export function askedPage<Query extends { readonly limit: number; readonly cursor?: string | undefined }>(
+  list: string,
+  tenantId: string,
+  { limit, cursor, ...filter }: Query,
+): { readonly limit: number; readonly cursor?: string; readonly scope: readonly unknown[] } {
+  const scope = [list, tenantId, filter];
+  const unwrapped = unwrapCursor(cursor, scope);
+  return { limit, scope, ...(unwrapped !== undefined && { cursor: unwrapped }) };
+}
+
+/** Where a page stands among the others: by its cursor alone. */
+export function paginationOf(
+  { nextCursor }: Page<unknown>,
+  { limit, scope }: { readonly limit: number; readonly scope: readonly unknown[] },
+): Pagination {
+  return {
+    total: null,
+    page: null,
+    page_size: limit,
+    total_pages: null,
+    next_page: null,
+    previous_page: null,
+    next_cursor: wrapCursor(nextCursor, scope),
+  };
+}
+
+/** Where a page stands that was asked for by how many lie before it; `total` where that was asked for. */
+export function numbered(pagination: Pagination, offset: number, total: number | undefined): Pagination {
+  const { page_size: size, next_cursor: next } = pagination;
+  const page = Math.floor(offset / size) + 1;
+  return {
+    ...pagination,
+    total: total ?? null,
+    page,
+    total_pages: total === undefined ? null : Math.ceil(total / size),
+    next_page: next === null ? null : page + 1,
+    previous_page: page > 1 ? page - 1 : null,
+  };
+}

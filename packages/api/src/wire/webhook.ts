@@ -1,0 +1,155 @@
+import {
+  bindingIdSchema,
+  type ChannelBinding,
+  toMs,
+  type Webhook,
+  type WebhookInput,
+  type WebhookPatch,
+  webhookIdSchema,
+  webhookInputSchema,
+} from '@posthorn/core';
+import { z } from 'zod';
+
+/*
+ * A webhook as it is on the wire: snake_case, instants in ISO 8601. What a field may be is written once, in core.
+ */
+
+const { name, eventTypes, channels } = webhookInputSchema.shape;
+const binding = channels.element.shape;
+const onlyAfter = binding.onlyAfter.unwrap().shape;
+
+export const webhookName: z.ZodType<string, string> = name.meta({
+  description: 'For people; need not be unique',
+  examples: ['Orders for Acme'],
+});
+
+const ignored = z.unknown().optional().meta({ description: 'Accepted, and ignored' });
+
+const seconds = z
+  .number()
+  .positive()
+  .max(7 * 24 * 3600);
+
+const channelInputSchema = z
+  .strictObject({
+    id: bindingIdSchema.nullish().meta({
+      description: 'Which of the webhook’s channels this is, as deliveries name it; without it, by its place',
+    }),
+    channel: binding.channel.meta({ examples: ['webhook', 'slack', 'email', 'sms'] }),
+    configs: z.record(z.string(), z.unknown()).meta({
+      description: 'What the channel needs; unknown fields are refused. `***` keeps a stored secret',
+      examples: [{ url: 'https://example.com/hooks' }],
+    }),
+    only_after: z
+      .strictObject({ channel: onlyAfter.channel, failed_attempts: onlyAfter.failedAttempts })
+      .nullish()
+      .meta({ description: 'Begins only where that channel has failed so many times, or for good' }),
+    digest: z
+      .strictObject({
+        window: z.union([seconds, z.string().max(20)]).meta({ description: 'Seconds, or text like `10m`' }),
+        max_events: z.int().min(2).max(1_000).nullish(),
+      })
+      .nullish()
+      .meta({ description: 'Gathers events for so long, and sends them as one message' }),
+  })
+  .meta({ id: 'ChannelInput' });
+
+const fields = {
+  webhook_name: webhookName,
+  event_types: eventTypes.meta({
+    description: 'Event types, or patterns: `order.*` covers `order.placed`, `*` everything',
+    examples: [['order.*']],
+  }),
+  channels: z.array(channelInputSchema).min(1).max(50).meta({ description: 'An event goes to all of them' }),
+  is_active: z.boolean().nullish().meta({ description: 'Default true; false pauses' }),
+  internal_id: ignored,
+  created_at: ignored,
+  updated_at: ignored,
+};
+
+export const webhookCreateSchema = z
+  .strictObject({ webhook_id: webhookIdSchema.nullish(), ...fields })
+  .meta({ id: 'WebhookInput' });
+export const webhookReplaceSchema = z
+  .strictObject({
+    webhook_id: webhookIdSchema.nullish().meta({ description: 'Where it is sent, that of the path' }),
+    ...fields,
+  })
+  .meta({ id: 'WebhookReplacement' });
+
+export const webhookSchema = z
+  .object({
+    webhook_id: webhookIdSchema,
+    webhook_name: z.string(),
+    event_types: z.array(z.string()),
+    channels: z.array(
+      z
+        .object({
+          channel: z.string(),
+          configs: z.record(z.string(), z.unknown()).meta({ description: 'Secrets in it read `***`' }),
+          only_after: z.object({ channel: z.string(), failed_attempts: z.int() }).optional(),
+          digest: z.object({ window: z.number(), max_events: z.int() }).optional(),
+        })
+        .meta({ id: 'Channel' }),
+    ),
+    is_active: z.boolean(),
+    created_at: z.iso.datetime(),
+    updated_at: z.iso.datetime(),
+  })
+  .meta({ id: 'Webhook' });
+
+/** A webhook as a client reads it. */
+export function webhookOf(webhook: Webhook): z.output<typeof webhookSchema> {
+  return {
+    webhook_id: webhook.id,
+    webhook_name: webhook.name,
+    event_types: [...webhook.eventTypes],
+    channels: webhook.channels.map(channelOf),
+    is_active: webhook.isActive,
+    created_at: webhook.createdAt.toISOString(),
+    updated_at: webhook.updatedAt.toISOString(),
+  };
+}
+
+function channelOf({ channel, configs, onlyAfter, digest }: ChannelBinding) {
+  return {
+    channel,
+    configs: configs as Record<string, unknown>,
+    ...(onlyAfter && {
+      only_after: { channel: onlyAfter.channel, failed_attempts: onlyAfter.failedAttempts },
+    }),
+    ...(digest && { digest: { window: toMs(digest.window, 'window') / 1000, max_events: digest.maxEvents } }),
+  };
+}
+
+/** What the engine is to store. */
+export function creationOf(given: z.output<typeof webhookCreateSchema>, tenantId: string): WebhookInput {
+  return {
+    ...replacementOf(given),
+    tenantId,
+    ...(given.webhook_id != null && { id: given.webhook_id }),
+  } as WebhookInput;
+}
+
+/** What takes the place of what is stored: all that can be changed. */
+export function replacementOf(given: z.output<typeof webhookReplaceSchema>): WebhookPatch {
+  return {
+    name: given.webhook_name,
+    eventTypes: given.event_types,
+    channels: given.channels.map(({ id, channel, configs, only_after, digest }) => ({
+      ...(id != null && { id }),
+      channel,
+      configs,
+      ...(only_after && {
+        onlyAfter: { channel: only_after.channel, failedAttempts: only_after.failed_attempts },
+      }),
+      ...(digest && {
+        digest: {
+          window: typeof digest.window === 'number' ? digest.window * 1000 : (digest.window as never),
+          ...(digest.max_events != null && { maxEvents: digest.max_events }),
+        },
+      }),
+    })),
+    isActive: given.is_active ?? true,
+  };
+}
