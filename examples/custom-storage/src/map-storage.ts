@@ -4,16 +4,18 @@ import {
   type Claim,
   type ClaimOptions,
   type Delivery,
+  type DeliverySelection,
   deliveryId,
   type Event,
+  type EventRange,
   type NewEvent,
   type NewWebhook,
   type Page,
-  type PageQuery,
   PosthornError,
   type Published,
   type Settlement,
   type Storage,
+  type WebhookFilter,
   type WebhookRecord,
 } from '@posthorn/core';
 
@@ -31,6 +33,8 @@ interface Row extends Omit<Delivery, 'attempts'> {
 }
 
 const day = 86_400_000;
+const isWithin = (id: string, { fromEventId, beforeEventId }: EventRange): boolean =>
+  (fromEventId === undefined || id >= fromEventId) && (beforeEventId === undefined || id < beforeEventId);
 const isFinal = ({ status }: Row): boolean => status !== 'pending' && status !== 'sending';
 
 /**
@@ -219,19 +223,31 @@ export function mapStorage(now: () => number = Date.now): Storage {
     return true;
   }
 
+  const selected = (tenantId: string, selection: DeliverySelection): Row[] =>
+    [...rows.values()].filter(
+      (row) =>
+        row.tenantId === tenantId &&
+        (selection.eventId ?? row.eventId) === row.eventId &&
+        (selection.eventType ?? row.eventType) === row.eventType &&
+        (selection.webhookId ?? row.webhookId) === row.webhookId &&
+        (!selection.status || selection.status.includes(row.status)) &&
+        isWithin(row.eventId, selection),
+    );
+
   /** Newest first. */
   function pageOf<Item extends { readonly id: string }>(
     items: readonly Item[],
-    { limit, cursor }: PageQuery,
+    { limit, cursor, offset = 0, withTotal }: WebhookFilter,
   ): Page<Item> {
     const orderOf = ({ id }: { readonly id: string }): number => order.get(id)!;
     const end = cursor === undefined ? Number.POSITIVE_INFINITY : Number(cursor);
     if (Number.isNaN(end)) throw new PosthornError('invalid_option', 'no page came with this cursor');
     const rest = items.filter((item) => orderOf(item) < end).sort((a, b) => orderOf(b) - orderOf(a));
-    const page = rest.slice(0, limit);
+    const page = rest.slice(offset, offset + limit);
     return {
       items: structuredClone(page),
-      nextCursor: rest.length > limit ? String(orderOf(page.at(-1)!)) : null,
+      nextCursor: rest.length > offset + limit ? String(orderOf(page.at(-1)!)) : null,
+      ...(withTotal && { total: items.length }),
     };
   }
 
@@ -247,8 +263,9 @@ export function mapStorage(now: () => number = Date.now): Storage {
       },
       get: async (tenantId, id) => structuredClone(ofTenant(tenantId, id)),
       async list(tenantId, filter) {
-        const fits = ({ tenantId: owner, isActive, eventTypes }: WebhookRecord): boolean =>
+        const fits = ({ tenantId: owner, name, isActive, eventTypes }: WebhookRecord): boolean =>
           owner === tenantId &&
+          (filter.name ?? name) === name &&
           (filter.isActive ?? isActive) === isActive &&
           (!filter.keys || eventTypes.some((pattern) => filter.keys!.includes(pattern)));
         return pageOf([...webhooks.values()].filter(fits), filter);
@@ -262,8 +279,9 @@ export function mapStorage(now: () => number = Date.now): Storage {
         webhooks.set(id, structuredClone({ ...webhook, ...change, version: version + 1, updatedAt }));
         return structuredClone(webhooks.get(id)!);
       },
-      async delete(tenantId, id) {
-        if (!ofTenant(tenantId, id)) return false;
+      async delete(tenantId, id, version) {
+        const webhook = ofTenant(tenantId, id);
+        if (!webhook || (version ?? webhook.version) !== webhook.version) return false;
         for (const row of rows.values()) if (row.webhookId === id && !isFinal(row)) finish(row, 'cancelled');
         return webhooks.delete(id);
       },
@@ -299,17 +317,23 @@ export function mapStorage(now: () => number = Date.now): Storage {
       async events(tenantId, { id, type, ...query }) {
         const all = [...events.values()].map(({ event }) => event);
         const fits = (event: Event): boolean =>
-          event.tenantId === tenantId && (id ?? event.id) === event.id && (type ?? event.type) === event.type;
+          event.tenantId === tenantId &&
+          (id ?? event.id) === event.id &&
+          (type ?? event.type) === event.type &&
+          isWithin(event.id, query);
         return pageOf(all.filter(fits), query);
       },
-      async deliveries(tenantId, { id, eventId, webhookId, status, ...query }) {
-        const fits = (row: Row): boolean =>
-          row.tenantId === tenantId &&
-          (id ?? row.id) === row.id &&
-          (eventId ?? row.eventId) === row.eventId &&
-          (webhookId ?? row.webhookId) === row.webhookId &&
-          (!status || status.includes(row.status));
-        return pageOf([...rows.values()].filter(fits).map(shown), query);
+      async deliveries(tenantId, { id, ...filter }) {
+        const found = selected(tenantId, filter).filter((row) => (id ?? row.id) === row.id);
+        return pageOf(found.map(shown), filter);
+      },
+      async counts(tenantId, selection, bounds) {
+        const none = { pending: 0, sending: 0, delivered: 0, dead: 0, cancelled: 0 };
+        const counts = [none, ...bounds].map(() => ({ ...none }));
+        for (const { eventId, status } of selected(tenantId, selection)) {
+          counts[bounds.filter((bound) => bound <= eventId).length]![status]++;
+        }
+        return counts;
       },
       async attempts(tenantId, id) {
         const row = rows.get(id);

@@ -4,7 +4,7 @@ import type { Storage } from './ports.js';
 const methods = {
   webhooks: ['create', 'get', 'list', 'all', 'update', 'delete'],
   deliveries: ['publish', 'claim', 'renew', 'settle'],
-  log: ['events', 'deliveries', 'attempts', 'setStatus', 'prune'],
+  log: ['events', 'deliveries', 'counts', 'attempts', 'setStatus', 'prune'],
 } as const;
 
 /**

@@ -1,6 +1,13 @@
-import { type Attempt, type Delivery, type DeliveryLog, parseDeliveryId } from '@posthorn/core';
+import {
+  type Attempt,
+  type Delivery,
+  type DeliveryLog,
+  type DeliverySelection,
+  type EventRange,
+  parseDeliveryId,
+} from '@posthorn/core';
 import { eventOf, type Queue } from './deliveries.js';
-import type { AttemptEntry, DeliveryEntry, WebhookEntry } from './entries.js';
+import type { AttemptEntry, DeliveryEntry, EventEntry, WebhookEntry } from './entries.js';
 import type { Journal } from './journal.js';
 import { pageOf } from './page.js';
 
@@ -12,6 +19,22 @@ export function deliveryLog(
 ): DeliveryLog {
   const { events } = journal;
 
+  /** Newest first; all of them, or the one of this id. */
+  function eventsIn(
+    tenantId: string,
+    { fromEventId: from, beforeEventId: before }: EventRange,
+    id: string | undefined,
+  ): EventEntry[] {
+    const one = id === undefined ? undefined : events.get(id);
+    const some = id === undefined ? [...events.values()].reverse() : one ? [one] : [];
+    return some.filter(
+      (event) =>
+        event.tenantId === tenantId &&
+        (from === undefined || event.id >= from) &&
+        (before === undefined || event.id < before),
+    );
+  }
+
   function find(tenantId: string, deliveryId: string): DeliveryEntry | undefined {
     const parts = parseDeliveryId(deliveryId);
     const event = parts && events.get(parts.eventId);
@@ -21,10 +44,9 @@ export function deliveryLog(
 
   return {
     async events(tenantId, filter) {
-      const one = filter.id === undefined ? undefined : events.get(filter.id);
-      const some = filter.id === undefined ? [...events.values()].reverse() : one ? [one] : [];
+      const { type } = filter;
       return pageOf(
-        some.filter((event) => event.tenantId === tenantId && (filter.type ?? event.type) === event.type),
+        eventsIn(tenantId, filter, filter.id).filter((event) => (type ?? event.type) === event.type),
         filter,
         (event) => event.order,
         eventOf,
@@ -32,19 +54,26 @@ export function deliveryLog(
     },
 
     async deliveries(tenantId, filter) {
-      const { id, eventId = id && parseDeliveryId(id)?.eventId, webhookId, status } = filter;
-      const one = eventId === undefined ? undefined : events.get(eventId);
-      const some = one ? [one] : (id ?? eventId) ? [] : [...events.values()].reverse();
-      const all = some
-        .filter((event) => event.tenantId === tenantId)
+      const { id } = filter;
+      const eventId = id === undefined ? filter.eventId : (parseDeliveryId(id)?.eventId ?? '');
+      const all = eventsIn(tenantId, filter, eventId)
         .flatMap((event) => event.deliveries.toReversed())
-        .filter(
-          (delivery) =>
-            (id === undefined || delivery.id === id) &&
-            (webhookId === undefined || delivery.webhook.record.id === webhookId) &&
-            (status === undefined || status.includes(delivery.status)),
-        );
+        .filter((delivery) => (id ?? delivery.id) === delivery.id && isSelected(delivery, filter));
       return pageOf(all, filter, orderOf, deliveryOf);
+    },
+
+    async counts(tenantId, selection, bounds) {
+      const counts = Array.from({ length: bounds.length + 1 }, () => ({ ...none }));
+      let at = 0;
+      for (const event of eventsIn(tenantId, selection, selection.eventId)) {
+        // One event is near the other: so there are few steps from bound to bound.
+        while (at < bounds.length && bounds[at]! <= event.id) at++;
+        while (at > 0 && event.id < bounds[at - 1]!) at--;
+        for (const delivery of event.deliveries) {
+          if (isSelected(delivery, selection)) counts[at]![delivery.status]++;
+        }
+      }
+      return counts;
     },
 
     async attempts(tenantId, deliveryId) {
@@ -78,6 +107,21 @@ export function deliveryLog(
       return count;
     },
   };
+}
+
+const none = { pending: 0, sending: 0, delivered: 0, dead: 0, cancelled: 0 };
+
+/** Whether all fits but the time of its event. */
+function isSelected(
+  { event, webhook, status }: DeliveryEntry,
+  { eventId, eventType, webhookId, status: wanted }: DeliverySelection,
+): boolean {
+  return (
+    (eventId ?? event.id) === event.id &&
+    (eventType ?? event.type) === event.type &&
+    (webhookId ?? webhook.record.id) === webhook.record.id &&
+    (wanted === undefined || wanted.includes(status))
+  );
 }
 
 const orderOf = ({ event, bindingId }: DeliveryEntry): number =>

@@ -90,12 +90,14 @@ export function webhookTable(hooks: WebhookHooks): WebhookTable {
 
     async list(tenantId, filter): Promise<Page<WebhookRecord>> {
       const all = [...(tenants.get(tenantId)?.byId.values() ?? [])].reverse();
-      return pageOf(
-        all.filter(({ record }) => fits(record, filter)),
+      const fitting = all.filter(({ record }) => fits(record, filter));
+      const page = pageOf(
+        fitting,
         filter,
         (entry) => entry.order,
         (entry) => handedOut(entry.record),
       );
+      return filter.withTotal ? { ...page, total: fitting.length } : page;
     },
 
     async all(query) {
@@ -124,9 +126,9 @@ export function webhookTable(hooks: WebhookHooks): WebhookTable {
       return handedOut(entry.record);
     },
 
-    async delete(tenantId, webhookId) {
+    async delete(tenantId, webhookId, version) {
       const entry = find(tenantId, webhookId);
-      if (!entry) return false;
+      if (!entry || (version ?? entry.record.version) !== entry.record.version) return false;
       const tenant = tenantOf(tenantId);
       removeFromIndex(tenant, entry);
       tenant.byId.delete(webhookId);
@@ -153,8 +155,9 @@ export function webhookTable(hooks: WebhookHooks): WebhookTable {
   };
 }
 
-function fits(record: WebhookRecord, { isActive, keys }: WebhookFilter): boolean {
+function fits(record: WebhookRecord, { isActive, keys, name }: WebhookFilter): boolean {
   if (isActive !== undefined && record.isActive !== isActive) return false;
+  if (name !== undefined && record.name !== name) return false;
   return keys === undefined || record.eventTypes.some((pattern) => keys.includes(pattern));
 }
 

@@ -232,4 +232,12 @@ create index queue_digests on :"schema".queue (binding_id, digest_id, position) 
 alter table :"schema".webhooks add column binding_windows float8[];
 `,
   },
+  {
+    number: 5,
+    name: 'webhook_names',
+    text: String.raw`-- Webhooks by their name, the newest first.
+
+create index webhooks_named on :"schema".webhooks (tenant_id, name, position);
+`,
+  },
 ];

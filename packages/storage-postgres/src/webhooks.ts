@@ -1,7 +1,14 @@
-import { type Page, PosthornError, type WebhookRecord, type WebhookStore } from '@posthorn/core';
+import {
+  type Page,
+  PosthornError,
+  type WebhookFilter,
+  type WebhookRecord,
+  type WebhookStore,
+} from '@posthorn/core';
 import type { Database } from './database.js';
 import { cancelWaiting } from './orphans.js';
 import { positionOf } from './pages.js';
+import { type Parameters, parameters } from './parameters.js';
 import type { Transaction } from './queryable.js';
 import { recordColumns, recordOf, secretsText } from './webhook-rows.js';
 
@@ -57,20 +64,15 @@ export function webhookStore(db: Database): WebhookStore<Transaction> {
   );
   const get = db.statement(`
     select ${recordColumns} from $.webhooks w where w.id = $1::text and w.tenant_id = $2::text`);
-  const list = db.statement(`
-    select ${recordColumns} from $.webhooks w
-    where w.tenant_id = $1::text
-      and ($2::bigint is null or w.position < $2::bigint)
-      and ($3::boolean is null or w.is_active = $3::boolean)
-      and ($4::json is null or w.event_types && array(select json_array_elements_text($4::json)))
-    order by w.position desc limit $5::integer`);
   const all = db.statement(`
     select ${recordColumns} from $.webhooks w
     where $1::text is null or w.id > $1::text
     order by w.id limit $2::integer`);
   const remove = db.statement(
     `with gone as (
-      delete from $.webhooks where id = $1::text and tenant_id = $2::text returning id
+      delete from $.webhooks
+      where id = $1::text and tenant_id = $2::text and version = coalesce($3::integer, version)
+      returning id
     ), unsubscribed as (
       delete from $.subscriptions s using gone where s.webhook_id = gone.id
     )
@@ -97,16 +99,25 @@ export function webhookStore(db: Database): WebhookStore<Transaction> {
       return row && recordOf(row);
     },
 
-    async list(tenantId, { limit, cursor, isActive, keys }): Promise<Page<WebhookRecord>> {
-      const rows = await db.run(list, [
-        tenantId,
-        positionOf(cursor),
-        isActive === undefined ? null : String(isActive),
-        keys ? JSON.stringify(keys) : null,
-        limit + 1,
-      ]);
+    async list(tenantId, filter): Promise<Page<WebhookRecord>> {
+      const { limit, offset = 0, withTotal = false } = filter;
+      const position = positionOf(filter.cursor);
+      const { values, as } = parameters();
+      const fitting = `$.webhooks w where ${conditionsOf(tenantId, filter, as)}`;
+      const total = withTotal
+        ? db.run(db.statement(`select count(*)::text as count from ${fitting}`), [...values])
+        : undefined;
+      const text = `
+        select ${recordColumns} from ${fitting}
+          ${position === undefined ? '' : `and w.position < ${as('bigint', position)}`}
+        order by w.position desc limit ${as('integer', limit + 1)} offset ${as('integer', offset)}`;
+      const [rows, counted] = await Promise.all([db.run(db.statement(text), values), total]);
       const shown = rows.slice(0, limit);
-      return { items: shown.map(recordOf), nextCursor: rows.length > limit ? shown.at(-1)!.position : null };
+      return {
+        items: shown.map(recordOf),
+        nextCursor: rows.length > limit ? shown.at(-1)!.position : null,
+        ...(counted && { total: Number(counted[0]!.count) }),
+      };
     },
 
     async all({ limit, cursor }) {
@@ -133,13 +144,27 @@ export function webhookStore(db: Database): WebhookStore<Transaction> {
       return row && recordOf(row);
     },
 
-    async delete(tenantId, webhookId) {
-      const [gone] = await db.run(remove, [webhookId, tenantId]);
+    async delete(tenantId, webhookId, version) {
+      const [gone] = await db.run(remove, [webhookId, tenantId, version ?? null]);
       if (!gone) return false;
       await cancel(webhookId);
       return true;
     },
   };
+}
+
+function conditionsOf(
+  tenantId: string,
+  { isActive, name, keys }: WebhookFilter,
+  as: Parameters['as'],
+): string {
+  const own = `w.tenant_id = ${as('text', tenantId)}`;
+  const named = name === undefined ? [] : [`w.name = ${as('text', name)}`];
+  const active = isActive === undefined ? [] : [`w.is_active = ${as('boolean', String(isActive))}`];
+  const holding = keys
+    ? [`w.event_types && array(select json_array_elements_text(${as('json', JSON.stringify(keys))}))`]
+    : [];
+  return [own, ...named, ...active, ...holding].join(' and ');
 }
 
 /** One column of the bindings that publishing looks at, of JSON in `parameter`. */

@@ -20,6 +20,7 @@ import { payloadRules } from './storage/payload.js';
 import { pruneRules } from './storage/prune.js';
 import { publishRules } from './storage/publish.js';
 import { racesRules } from './storage/races.js';
+import { selectionRules } from './storage/selection.js';
 import { settleRules } from './storage/settle.js';
 import { statusRules } from './storage/status.js';
 import { transactionsRules } from './storage/transactions.js';
@@ -53,6 +54,7 @@ export const storageRules: readonly StorageRule[] = [
   ...pauseRules,
   ...deletionRules,
   ...logRules,
+  ...selectionRules,
   ...statusRules,
   ...pruneRules,
   ...isolationRules,

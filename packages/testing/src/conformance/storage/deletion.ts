@@ -96,4 +96,20 @@ export const deletionRules: readonly StorageRule[] = topic<StorageUnderTest>('de
     assert.equal(await storage.webhooks.delete(acme, webhook.id), true);
     assert.equal((await deliveryOf(storage, deliveryId)).status, 'cancelled');
   },
+
+  'with another version than the stored one nothing is deleted, and nothing cancelled': async ({
+    storage,
+  }) => {
+    const { webhook, deliveryId } = await oneDelivery(storage);
+    await storage.webhooks.update(acme, webhook.id, 1, { name: 'Changed' });
+    for (const version of [1, 3, 0]) {
+      assert.equal(await storage.webhooks.delete(acme, webhook.id, version), false);
+    }
+    assert.equal((await storage.webhooks.get(acme, webhook.id))?.name, 'Changed');
+    assert.equal((await deliveryOf(storage, deliveryId)).status, 'pending');
+    assert.equal(await storage.webhooks.delete(acme, webhook.id, 2), true);
+    assert.equal(await storage.webhooks.get(acme, webhook.id), undefined);
+    assert.equal((await deliveryOf(storage, deliveryId)).status, 'cancelled');
+    assert.equal(await storage.webhooks.delete(acme, webhook.id, 2), false);
+  },
 });

@@ -45,8 +45,10 @@ const strangerCalls: Record<
     assert.equal(await storage.webhooks.get(tenantId, webhook.id), undefined);
   },
   async list({ storage, webhook }, tenantId) {
-    for (const filter of [{}, { isActive: true }, { keys: webhook.eventTypes }]) {
-      same(await storage.webhooks.list(tenantId, { limit: 10, ...filter }), { items: [], nextCursor: null });
+    const { name, eventTypes: keys } = webhook;
+    for (const filter of [{}, { isActive: true }, { keys }, { name }, { offset: 0 }]) {
+      const page = await storage.webhooks.list(tenantId, { limit: 10, withTotal: true, ...filter });
+      same(page, { items: [], nextCursor: null, total: 0 });
     }
   },
   async update({ storage, webhook }, tenantId) {
@@ -55,18 +57,31 @@ const strangerCalls: Record<
   },
   async delete({ storage, webhook }, tenantId) {
     assert.equal(await storage.webhooks.delete(tenantId, webhook.id), false);
+    assert.equal(await storage.webhooks.delete(tenantId, webhook.id, webhook.version), false);
   },
   async events({ storage, events }, tenantId) {
-    for (const filter of [{}, { type: 'order.created' }, ...events.map(({ id }) => ({ id }))]) {
+    const from = { fromEventId: events[0]!.id };
+    for (const filter of [{}, { type: 'order.created' }, from, ...events.map(({ id }) => ({ id }))]) {
       same(await storage.log.events(tenantId, { limit: 10, ...filter }), { items: [], nextCursor: null });
     }
   },
   async deliveries({ storage, events, webhook, deliveryIds }, tenantId) {
     const byId = deliveryIds.map((id) => ({ id }));
     const byEvent = events.map(({ id }) => ({ eventId: id }));
-    const status = ['pending', 'delivered'] as const;
-    for (const filter of [{}, { webhookId: webhook.id }, { status }, ...byId, ...byEvent]) {
+    const fields = [
+      { webhookId: webhook.id },
+      { status: ['pending', 'delivered'] as const },
+      { eventType: 'order.created' },
+      { fromEventId: events[0]!.id },
+    ];
+    for (const filter of [{}, ...fields, ...byId, ...byEvent]) {
       same(await storage.log.deliveries(tenantId, { limit: 10, ...filter }), { items: [], nextCursor: null });
+    }
+  },
+  async counts({ storage, events, webhook }, tenantId) {
+    const none = { pending: 0, sending: 0, delivered: 0, dead: 0, cancelled: 0 };
+    for (const selection of [{}, { webhookId: webhook.id }, { eventId: events[0]!.id }]) {
+      same(await storage.log.counts(tenantId, selection, [events[1]!.id]), [none, none]);
     }
   },
   async attempts({ storage, deliveryIds }, tenantId) {

@@ -3,7 +3,7 @@ import type { WebhookFilter, WebhookRecord } from '@posthorn/core';
 import { same } from '../assertions.js';
 import { topic } from '../rule.js';
 import type { StorageRule, StorageUnderTest } from './harness.js';
-import { acme, idsOf, minuteMs, newWebhook, nextCursorOf, pagesOf } from './sample.js';
+import { acme, globex, idsOf, minuteMs, newWebhook, nextCursorOf, pagesOf } from './sample.js';
 
 /** Webhooks of one after the other minute, newest first as a list has them. */
 async function createMany(
@@ -18,17 +18,17 @@ async function createMany(
   return created;
 }
 
+type By = Omit<WebhookFilter, 'limit' | 'cursor'>;
+
 const pagesBy = (
   { storage }: StorageUnderTest,
-  filter: Omit<WebhookFilter, 'limit' | 'cursor'>,
+  filter: By,
   limit: number,
 ): Promise<readonly (readonly WebhookRecord[])[]> =>
   pagesOf((page) => storage.webhooks.list(acme, { ...filter, ...page }), limit);
 
-const listBy = async (
-  under: StorageUnderTest,
-  filter: Omit<WebhookFilter, 'limit' | 'cursor'>,
-): Promise<string[]> => idsOf((await pagesBy(under, filter, 100)).flat());
+const listBy = async (under: StorageUnderTest, filter: By): Promise<string[]> =>
+  idsOf((await pagesBy(under, filter, 100)).flat());
 
 export const listRules: readonly StorageRule[] = topic<StorageUnderTest>('list', {
   'an empty list is one empty page': async ({ storage }) => {
@@ -102,11 +102,87 @@ export const listRules: readonly StorageRule[] = topic<StorageUnderTest>('list',
       Array.from({ length: 12 }, (_, i) => ({
         isActive: i % 2 === 0,
         eventTypes: [i % 3 === 0 ? 'order.*' : 'invoice.*'],
+        name: i < 6 ? 'Old' : 'New',
       })),
     );
-    const wanted = created.filter((one) => one.isActive && one.eventTypes.includes('invoice.*'));
-    const pages = await pagesBy(under, { isActive: true, keys: ['invoice.*'] }, 3);
-    assert.deepEqual(idsOf(pages.flat()), idsOf(wanted));
-    assert.equal(pages.length, Math.ceil(wanted.length / 3));
+    const passing = created.filter((one) => one.isActive && one.eventTypes.includes('invoice.*'));
+    for (const [name, wanted] of [
+      [{}, passing],
+      [{ name: 'Old' }, passing.filter((one) => one.name === 'Old')],
+    ] as const) {
+      const pages = await pagesBy(under, { isActive: true, keys: ['invoice.*'], ...name }, 2);
+      assert.deepEqual(idsOf(pages.flat()), idsOf(wanted));
+      assert.equal(pages.length, Math.ceil(wanted.length / 2));
+    }
+  },
+
+  'name filters by the very name': async (under) => {
+    const names = ['Orders', 'orders', 'Orders ', 'Ord', 'Orders', '%', '__proto__', 'O_ders'];
+    const created = await createMany(
+      under,
+      names.map((name) => ({ name })),
+    );
+    for (const name of new Set(names)) {
+      const wanted = created.filter((one) => one.name === name);
+      assert.deepEqual(await listBy(under, { name }), idsOf(wanted), JSON.stringify(name));
+    }
+    assert.deepEqual(await listBy(under, { name: 'O%' }), []);
+  },
+
+  'a new name is found, and the old one is not': async (under) => {
+    const [webhook] = await createMany(under, [{ name: 'Old' }]);
+    await under.storage.webhooks.update(acme, webhook!.id, 1, { name: 'New' });
+    assert.deepEqual(await listBy(under, { name: 'Old' }), []);
+    assert.deepEqual(await listBy(under, { name: 'New' }), [webhook!.id]);
+  },
+
+  'offset passes over the newest, and the pages go on from there': async (under) => {
+    const created = await createMany(under, [{}, {}, {}, {}, {}]);
+    const { webhooks } = under.storage;
+    for (const [offset, limit] of [
+      [0, 2],
+      [1, 2],
+      [3, 2],
+      [4, 5],
+      [5, 1],
+      [9, 1],
+    ] as const) {
+      const page = await webhooks.list(acme, { limit, offset });
+      assert.deepEqual(idsOf(page.items), idsOf(created.slice(offset, offset + limit)), `offset ${offset}`);
+      assert.equal(page.nextCursor !== null, offset + limit < 5, `a page after ${offset} and ${limit}`);
+    }
+    const first = await webhooks.list(acme, { limit: 1, offset: 1 });
+    const next = await webhooks.list(acme, { limit: 9, cursor: nextCursorOf(first) });
+    assert.deepEqual(idsOf(next.items), idsOf(created.slice(2)));
+    const further = await webhooks.list(acme, { limit: 9, offset: 2, cursor: nextCursorOf(first) });
+    assert.deepEqual(idsOf(further.items), idsOf(created.slice(4)));
+  },
+
+  'a total counts what passes the filters, wherever the page is': async (under) => {
+    const { webhooks } = under.storage;
+    const created = await createMany(under, [
+      { isActive: true },
+      { isActive: false },
+      { isActive: true, name: 'Other' },
+      { isActive: true, eventTypes: ['invoice.*'] },
+    ]);
+    await webhooks.create(newWebhook({ tenantId: globex }));
+    const totals: [By, number][] = [
+      [{}, 4],
+      [{ offset: 1 }, 4],
+      [{ offset: 9 }, 4],
+      [{ isActive: true }, 3],
+      [{ name: 'Other' }, 1],
+      [{ keys: ['invoice.*'] }, 1],
+      [{ isActive: false, keys: ['invoice.*'] }, 0],
+    ];
+    for (const [filter, total] of totals) {
+      const page = await webhooks.list(acme, { limit: 1, withTotal: true, ...filter });
+      assert.equal(page.total, total, JSON.stringify(filter));
+    }
+    const { nextCursor } = await webhooks.list(acme, { limit: 3 });
+    const last = await webhooks.list(acme, { limit: 3, cursor: nextCursor!, withTotal: true });
+    same(last, { items: [created.at(-1)], nextCursor: null, total: 4 });
+    assert.equal((await webhooks.list(acme, { limit: 1 })).total, undefined);
   },
 });

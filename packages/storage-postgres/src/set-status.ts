@@ -1,0 +1,85 @@
+import { type DeliveryLog, deliveryId, parseDeliveryId } from '@posthorn/core';
+import type { Database } from './database.js';
+import { advanceChains, chainsOf } from './ordering.js';
+import type { Answer } from './queryable.js';
+
+/** Moves a delivery between `queue` and `deliveries`, or has one that waits begin anew. */
+export function statusSetter(db: Database): DeliveryLog['setStatus'] {
+  const restart = db.statement(
+    `with given as materialized (
+      select * from json_to_recordset($2::json) as g(event text, binding text)
+    ), mine as materialized (
+      select g.*, e.ordering_key from given g cross join lateral (
+        select ordering_key from $.events where id = g.event and tenant_id = $1::text offset 0
+      ) e
+    ), waiting as (
+      -- One that gathers or follows goes by itself; a digest's first one takes the others along.
+      update $.queue q set is_ready = true, is_held = false, yields = true, due_at = $now, memo = null,
+        gathers_until = null, digest_id = case when q.digest_id = q.event_id then q.digest_id end,
+        attempts_before = q.attempts
+      from mine m
+      where q.event_id = m.event and q.binding_id = m.binding and q.lease is null
+        and exists (select from $.webhooks w where w.id = q.webhook_id)
+      returning q.event_id, q.binding_id, q.ordering_key
+    ), finished as (
+      delete from $.deliveries d using mine m
+      where d.event_id = m.event and d.binding_id = m.binding
+        and exists (select from $.webhooks w where w.id = d.webhook_id and w.tenant_id = $1::text)
+      returning d.*, m.ordering_key
+    ), logged as (
+      insert into $.attempts (event_id, binding_id, id, number, started_at, duration_ms, outcome, kind, message,
+        http_status, response)
+      select event_id, binding_id, attempt_id, attempts, started_at, duration_ms, coalesce(outcome, status), kind, message,
+        http_status, response
+      from finished where attempt_id is not null
+    ), queued as (
+      insert into $.queue (event_id, binding_id, tenant_id, webhook_id, channel, due_at, lease, position, attempts,
+        attempts_before, is_ready, is_held, yields, ordering_key)
+      select event_id, binding_id, $1::text, webhook_id, channel, $now, null,
+        position, attempts, attempts, true, false, true, ordering_key
+      from finished
+    )
+    select event_id, binding_id, ordering_key from waiting
+    union all select event_id, binding_id, ordering_key from finished`,
+    { isRepeatable: false },
+  );
+
+  const cancel = db.statement(
+    `with given as materialized (
+      select * from json_to_recordset($2::json) as g(event text, binding text)
+    ), ended as (
+      delete from $.queue q using given g
+      where q.event_id = g.event and q.binding_id = g.binding and q.tenant_id = $1::text
+      returning q.*
+    ), left_alone as (
+      -- Those whose first one it was gather anew.
+      update $.queue q set digest_id = '', gathers_until = $now, lease = null
+      from ended e
+      where e.digest_id = e.event_id and q.binding_id = e.binding_id and q.digest_id = e.event_id
+        and not exists (select from given g where g.event = q.event_id and g.binding = q.binding_id)
+    ), kept as (
+      insert into $.deliveries (event_id, binding_id, webhook_id, channel, status, attempts, attempts_before,
+        finished_at, position)
+      select event_id, binding_id, webhook_id, channel, 'cancelled', attempts, attempts_before, $now, position
+      from ended
+    )
+    select event_id, binding_id, ordering_key from ended`,
+    { isRepeatable: false },
+  );
+
+  return async (tenantId, deliveryIds, status) => {
+    const given = deliveryIds.flatMap((id) => {
+      const named = parseDeliveryId(id);
+      return named ? [{ event: named.eventId, binding: named.bindingId }] : [];
+    });
+    if (given.length === 0) return [];
+    const statement = status === 'pending' ? restart : cancel;
+    const rows = await db.run(statement, [tenantId, JSON.stringify(given)]);
+    await advanceChains(db, chainsOf(rows.flatMap(chainOf)));
+    const moved = new Set(rows.map((row) => deliveryId(row.event_id, row.binding_id)));
+    return [...new Set(deliveryIds)].filter((id) => moved.has(id));
+  };
+}
+
+const chainOf = (row: Answer['rows'][number]) =>
+  row.ordering_key === null ? [] : [{ bindingId: row.binding_id, orderingKey: row.ordering_key }];
