@@ -34,13 +34,14 @@ export const bugs: readonly Bug[] = [
       `const entry = ${ofAnyTenant};\n      if (!entry || entry.record.version`,
     ],
     'delete crosses tenants': [
-      'const entry = find(tenantId, webhookId);\n      if (!entry) return false;\n      const tenant = tenantOf(tenantId);',
+      'const entry = find(tenantId, webhookId);\n      if (!entry || (version ?? entry.record.version) !== entry.record.version) return false;\n      const tenant = tenantOf(tenantId);',
       `const entry = ${ofAnyTenant};\n      if (!entry) return false;\n      const tenant = tenantOf(entry.record.tenantId);`,
     ],
     'an event matches webhooks of another tenant': [
       'const byPattern = tenants.get(tenantId)?.byPattern;',
       'const byPattern = [...tenants.values()][0]?.byPattern;',
     ],
+    'delete ignores the version': [' || (version ?? entry.record.version) !== entry.record.version', ''],
     'update ignores the version': [
       'if (!entry || entry.record.version !== version) return undefined;',
       'if (!entry) return undefined;',
@@ -77,11 +78,16 @@ export const bugs: readonly Bug[] = [
       'if (isActive !== undefined && record.isActive !== isActive) return false;',
       '',
     ],
+    'list ignores the name': ['if (name !== undefined && record.name !== name) return false;', ''],
+    'a total is of the page': ['total: fitting.length', 'total: page.items.length'],
+    'a total comes unasked': ['filter.withTotal ?', 'filter ?'],
     'list wants every event type among the keys': ['record.eventTypes.some(', 'record.eventTypes.every('],
   }),
 
   ...bugsIn('page.ts', {
-    'a full last page has a cursor': ['rest.length <= limit', 'rest.length < limit'],
+    'a full last page has a cursor': ['rest.length <= end', 'rest.length < end'],
+    'an offset is ignored': ['offset = 0 }', 'offset: _ }'],
+    'an offset shortens the page': ['rest.slice(offset, end)', 'rest.slice(offset, limit)'],
     'a page begins with the end of the last': ['orderOf(entry) < Number', 'orderOf(entry) <= Number'],
   }),
 
@@ -137,10 +143,6 @@ export const bugs: readonly Bug[] = [
         for (const one of planOf([event], journal, matching).fresh) journal.add(one.event, one.matched);
       }
       const plan = planOf(events, journal, matching);`,
-    ],
-    'two fingerprints of a call are one': [
-      'if (twin.fingerprint !== event.fingerprint) throw conflict(event);',
-      '',
     ],
     'what is handed over is not leased': ['claimDue(claimFor)', 'claimDue({ ...claimFor, leaseMs: 0 })'],
     'a hand-over ignores the limit': ['claimDue(claimFor)', 'claimDue({ ...claimFor, limit: 1000 })'],
@@ -245,6 +247,13 @@ export const bugs: readonly Bug[] = [
     ],
   }),
 
+  ...bugsIn('plan.ts', {
+    'two fingerprints of a call are one': [
+      'if (twin.fingerprint !== event.fingerprint) throw conflict(event);',
+      '',
+    ],
+  }),
+
   ...bugsIn('lanes.ts', {
     'the last due goes first': [
       'if (lane.tail) lane.tail.nextInLane = entry;\n    else lane.head = entry;\n    lane.tail = entry;',
@@ -340,17 +349,28 @@ export const bugs: readonly Bug[] = [
       'if (event?.tenantId !== tenantId) return undefined;',
       'if (!event) return undefined;',
     ],
-    'the log of events crosses tenants': ['event.tenantId === tenantId && (filter.type', '(filter.type'],
-    'the log of deliveries crosses tenants': ['.filter((event) => event.tenantId === tenantId)', ''],
-    'the log of events ignores the type': [' && (filter.type ?? event.type) === event.type', ''],
+    'the log crosses tenants': ['event.tenantId === tenantId &&', ''],
+    'the log ignores where a range begins': ['from === undefined || event.id >= from', 'true'],
+    'a range leaves its first one out': ['event.id >= from', 'event.id > from'],
+    'the log ignores where a range ends': ['before === undefined || event.id < before', 'true'],
+    'a range has its end in it': ['event.id < before)', 'event.id <= before)'],
+    'the log of events ignores the type': [
+      '.filter((event) => (type ?? event.type) === event.type)',
+      '.filter(() => type !== null)',
+    ],
+    'the log of deliveries ignores the event type': [
+      '(eventType ?? event.type) === event.type',
+      'eventType !== null',
+    ],
     'the log of deliveries ignores the webhook': [
-      'webhookId === undefined || delivery.webhook.record.id === webhookId',
-      'true',
+      '(webhookId ?? webhook.record.id) === webhook.record.id',
+      'webhookId !== null',
     ],
-    'the log of deliveries ignores the status': [
-      'status === undefined || status.includes(delivery.status)',
-      'true',
-    ],
+    'the log of deliveries ignores the status': ['wanted === undefined || wanted.includes(status)', 'true'],
+    'a count is of one stretch': ['bounds[at]! <= event.id', 'false'],
+    'a bound belongs to what is before it': ['bounds[at]! <= event.id', 'bounds[at]! < event.id'],
+    'counts go through the bounds one way': ['event.id < bounds[at - 1]!', 'false'],
+    'counts are of all there is': ['if (isSelected(delivery, selection)) counts', 'counts'],
     'setStatus takes what is being sent': ["delivery.status === 'sending' || !holdsWebhook", '!holdsWebhook'],
     'setStatus wakes what belongs to no webhook': ['!holdsWebhook(delivery.webhook)', 'false'],
     'setStatus cancels what is finished': ['if (delivery.isFinished) return false;', ''],
