@@ -9,7 +9,7 @@ const readingOrder = `
   errors door duration ids match payload secrets mask unescaped occurrences redact secret-paths vault
   failures models verdict channel function-channel configs decide escalation digest catalog lifecycle page
   api-key-port replay-port ports storage-port webhook-secrets options bindings send sample reencrypt webhooks log
-  gather publish deliver pace slots heartbeat worker hints retention
+  short-memory api-keys gather publish deliver pace slots heartbeat worker hints retention
   dispatcher index
 `
   .trim()

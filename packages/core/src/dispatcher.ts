@@ -1,3 +1,4 @@
+import { type ApiKeys, apiKeysIn } from './api-keys.js';
 import type { EventCatalog, EventTypeOf, PayloadOf } from './catalog.js';
 import { deliverer } from './deliver.js';
 import { optionsOf } from './door.js';
@@ -44,6 +45,8 @@ export interface Dispatcher<Tx = never, Catalog extends EventCatalog | undefined
   readonly webhooks: Webhooks;
   readonly events: Events;
   readonly deliveries: Deliveries;
+  /** Keys to the management API. Each call rejects with `invalid_option` where the storage keeps none. */
+  readonly apiKeys: ApiKeys;
   /** What may be dispatched, as it was handed in; undefined where that is anything. */
   readonly catalog: Catalog;
   /**
@@ -152,6 +155,7 @@ export function createDispatcher<Tx = never, const Catalog extends EventCatalog 
   return {
     webhooks: publicWebhooks,
     ...logOf(storage.log, announcer, wake),
+    apiKeys: apiKeysIn(storage.apiKeys, settings.now, announcer),
     catalog: options.events as Catalog,
 
     async dispatch(type, payload, options) {

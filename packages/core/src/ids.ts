@@ -24,16 +24,11 @@ const alphabet = '0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz
 const codes = Buffer.from(alphabet, 'latin1');
 const timeLength = 8; // 62^8 ms: until the year 8888
 
-/** Makes ids of cryptographic randomness (83 bits in an event id, 59 in a webhook id). */
-export function createIds(options: IdsOptions = {}): Ids {
-  const { fill = randomFillSync, now = Date.now } = options;
+/** Codes of letters and digits, each as likely as any other, out of what `fill` fills in. */
+function randomCodes(fill: (buffer: Uint8Array) => unknown): () => number {
   const pool = new Uint8Array(4096);
   let used = pool.length;
-  const text = Buffer.alloc(32);
-  let time = -1;
-  const timeCodes = Buffer.alloc(timeLength);
-
-  function randomCode(): number {
+  return () => {
     for (;;) {
       if (used === pool.length) {
         fill(pool);
@@ -43,7 +38,22 @@ export function createIds(options: IdsOptions = {}): Ids {
       // 248 is the largest multiple of 62 in a byte: what lies above would make some letters likelier.
       if (byte < 248) return codes[byte % 62]!;
     }
-  }
+  };
+}
+
+const secretCode = randomCodes(randomFillSync);
+
+/** So many of `[0-9A-Za-z]`, 5.95 bits each, from the system's random source, whatever a test has for ids. */
+export const secretLetters = (length: number): string =>
+  String.fromCharCode(...Array.from({ length }, secretCode));
+
+/** Makes ids of cryptographic randomness (83 bits in an event id, 59 in a webhook id). */
+export function createIds(options: IdsOptions = {}): Ids {
+  const { fill = randomFillSync, now = Date.now } = options;
+  const randomCode = randomCodes(fill);
+  const text = Buffer.alloc(32);
+  let time = -1;
+  const timeCodes = Buffer.alloc(timeLength);
 
   function writeTime(): void {
     let rest = Math.floor(now());

@@ -6,6 +6,7 @@ export {
   type Scope,
   scopes,
 } from './api-key-port.js';
+export type { ApiKeyInput, ApiKeyListOptions, ApiKeys, CreatedApiKey } from './api-keys.js';
 export {
   defineEvents,
   type EventCatalog,

@@ -48,7 +48,10 @@ export const bindingIdSchema: z.ZodString = id('ch', 10);
 export const eventIdSchema: z.ZodString = id('evt', 22);
 export const deliveryIdSchema: z.ZodString = id('dlv', 32);
 export const attemptIdSchema: z.ZodString = id('att', 22);
+export const apiKeyIdSchema: z.ZodString = id('key', 10);
 export const tenantIdSchema: z.ZodString = text(200);
+/** Of a webhook, of a key: for people. */
+export const nameSchema: z.ZodString = text(200);
 
 const window = z.custom<Duration>().transform((value, context) => {
   try {
@@ -94,7 +97,7 @@ const eventTypes = z
 export const webhookSchema = z.strictObject({
   id: webhookIdSchema,
   tenantId: tenantIdSchema,
-  name: text(200),
+  name: nameSchema,
   /** Event types and patterns; `*` is every event. */
   eventTypes,
   /** An event goes to all of them. */
@@ -117,7 +120,7 @@ export type Webhook = Readonly<Omit<z.infer<typeof webhookSchema>, 'eventTypes' 
 export const webhookInputSchema = z.strictObject({
   id: webhookIdSchema.optional(),
   tenantId: tenantIdSchema.default(defaultTenant),
-  name: text(200),
+  name: nameSchema,
   eventTypes,
   channels: bindings(channelBindingSchema.omit({ id: true })),
   isActive: z.boolean().default(true),

@@ -1,10 +1,16 @@
 import { isPosthornError, kindOf, PosthornError } from './errors.js';
 import type { Storage } from './ports.js';
 
+/** What a storage must have. */
 const methods = {
   webhooks: ['create', 'get', 'list', 'all', 'update', 'delete'],
   deliveries: ['publish', 'claim', 'renew', 'settle'],
   log: ['events', 'deliveries', 'counts', 'attempts', 'setStatus', 'prune'],
+} as const;
+
+/** What it may leave out, but not in part. */
+const optionalMethods = {
+  apiKeys: ['create', 'find', 'list', 'revoke', 'touch'],
 } as const;
 
 /**
@@ -12,9 +18,11 @@ const methods = {
  * nothing but a {@link PosthornError}: what else it throws becomes `storage_failed`.
  */
 export function usableStorage<Tx>(storage: Storage<Tx>): Storage<Tx> {
+  const parts = storage as unknown as Record<string, Record<string, unknown>> | undefined;
   const usable: Record<string, Record<string, unknown>> = {};
-  for (const [part, names] of Object.entries(methods)) {
-    const store = (storage as unknown as Record<string, Record<string, unknown>> | undefined)?.[part];
+  for (const [part, names] of Object.entries({ ...methods, ...optionalMethods })) {
+    const store = parts?.[part];
+    if (store === undefined && part in optionalMethods) continue;
     usable[part] = {};
     for (const name of names) {
       const method = store?.[name];
