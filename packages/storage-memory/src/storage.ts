@@ -1,4 +1,5 @@
 import { kindOf, PosthornError, type Storage } from '@posthorn/core';
+import { apiKeyTable } from './api-keys.js';
 import { deliveryQueue } from './deliveries.js';
 import { Journal } from './journal.js';
 import { deliveryLog } from './log.js';
@@ -49,6 +50,7 @@ export function memoryStorage(options: MemoryStorageOptions = {}): MemoryStorage
     webhooks: store,
     deliveries: { publish, claim, renew, settle },
     log: deliveryLog(journal, queue, holds, now),
+    apiKeys: apiKeyTable(now),
   };
 }
 
