@@ -1,4 +1,5 @@
 import { kindOf, PosthornError, type Storage } from '@posthorn/core';
+import { apiKeyStore } from './api-keys.js';
 import { Claimer } from './claim.js';
 import { Database } from './database.js';
 import { Digests } from './digests.js';
@@ -61,6 +62,7 @@ export function postgresStorage(pool: Pool, options: PostgresStorageOptions = {}
       settle: (settlements) => settler.settle(settlements),
     },
     log: deliveryLog(db),
+    apiKeys: apiKeyStore(db),
     migrate: () => migrate(db, schema),
     partition: partitioner(db, schema),
   };

@@ -55,6 +55,7 @@ export async function empty(pool: Pick<pg.Pool, 'query'>, schema = 'posthorn'): 
     'deliveries',
     'attempts',
     'idempotency_keys',
+    'api_keys',
   ];
   await pool.query(`truncate ${tables.map((table) => `"${schema}".${table}`).join(', ')}`);
 }
