@@ -1,4 +1,5 @@
 import { register } from './rule.js';
+import { apiKeyRules } from './storage/api-keys.js';
 import { claimRules } from './storage/claim.js';
 import { copiesRules } from './storage/copies.js';
 import { currentRules } from './storage/current.js';
@@ -57,6 +58,7 @@ export const storageRules: readonly StorageRule[] = [
   ...selectionRules,
   ...statusRules,
   ...pruneRules,
+  ...apiKeyRules,
   ...isolationRules,
   ...copiesRules,
   ...racesRules,

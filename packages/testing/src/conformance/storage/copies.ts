@@ -1,6 +1,7 @@
 import { same } from '../assertions.js';
 import { frozen } from '../frozen.js';
 import { topic } from '../rule.js';
+import { vandalise } from '../vandalise.js';
 import type { StorageRule, StorageUnderTest } from './harness.js';
 import {
   acme,
@@ -17,21 +18,6 @@ import {
   oneDelivery,
   result,
 } from './sample.js';
-
-/** Changes all that lets itself be changed, as a careless or hostile holder might. */
-function vandalise(value: unknown): void {
-  if (typeof value !== 'object' || value === null) return;
-  if (value instanceof Date) {
-    value.setTime(0);
-    return;
-  }
-  for (const [key, part] of Object.entries(value)) {
-    vandalise(part);
-    Reflect.set(value, key, typeof part === 'string' ? 'vandalised' : null);
-  }
-  Reflect.set(value, 'added', 'vandalised');
-  if (Array.isArray(value) && !Object.isFrozen(value)) value.length = 0;
-}
 
 const richWebhook = () =>
   newWebhook({

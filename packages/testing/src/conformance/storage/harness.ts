@@ -3,7 +3,7 @@ import type { Harness, Rule } from '../rule.js';
 
 /** A storage of its own for one rule, and the hands that the rule needs. They are called without a `this`. */
 export interface StorageUnderTest<Tx = unknown> {
-  /** Empty. */
+  /** Empty. Without `apiKeys`, skip the topic `api-keys` and say why. */
   readonly storage: Storage<Tx>;
   /** Another handle on the same data, as another process would hold it, for races. Default: the first one. */
   readonly second?: Storage<Tx>;

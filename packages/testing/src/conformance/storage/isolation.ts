@@ -94,7 +94,17 @@ const strangerCalls: Record<
 };
 
 /** Names that a careless comparison, or a careless object, takes for `acme` or for something else. */
-const strangers = [globex, 'ACME', 'acme ', 'acm', 'acm_', '%', "' or ''='", '__proto__', 'constructor'];
+export const strangers = [
+  globex,
+  'ACME',
+  'acme ',
+  'acm',
+  'acm_',
+  '%',
+  "' or ''='",
+  '__proto__',
+  'constructor',
+];
 
 async function ownedByAcme(storage: Storage<unknown>): Promise<Owned> {
   const webhook = await storage.webhooks.create(newWebhook());
@@ -120,7 +130,7 @@ async function viewOf(storage: Storage<unknown>, tenantId: string): Promise<unkn
   };
 }
 
-const oddTenants = [
+export const oddTenants = [
   '__proto__',
   'constructor',
   'hasOwnProperty',
