@@ -12,5 +12,6 @@ storageConformance({
     transactions: 'there is no transaction to take part in',
     digests: 'it does not say that it gathers them',
     'api-keys': 'it keeps none',
+    replays: 'it keeps none',
   },
 });

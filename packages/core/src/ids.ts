@@ -10,6 +10,8 @@ export interface Ids {
   event(): string;
   /** `att_` and 22 characters, as an event's. */
   attempt(): string;
+  /** `rpl_` and 22 characters, as an event's. */
+  replay(): string;
 }
 
 export interface IdsOptions {
@@ -82,6 +84,7 @@ export function createIds(options: IdsOptions = {}): Ids {
     binding: () => make('ch_', false, 10),
     event: () => make('evt_', true, 14),
     attempt: () => make('att_', true, 14),
+    replay: () => make('rpl_', true, 14),
   };
 }
 

@@ -235,7 +235,8 @@ export interface DeliveryLog {
   ): Promise<readonly string[]>;
   /**
    * Forgets at most `limit` events of all tenants, by their ids the oldest first, that were published `olderThanMs` ago
-   * or earlier and have nothing unfinished, with their deliveries and attempts. Resolves to how many.
+   * or earlier and have nothing unfinished, with their deliveries and attempts. Resolves to how many. Replays that
+   * ended so long ago go, too, at most as many, and are not counted.
    */
   prune(options: { readonly olderThanMs: number; readonly limit: number }): Promise<number>;
 }

@@ -25,7 +25,7 @@ export interface Replay {
   /** At most so many deliveries a second. */
   readonly perSecond: number;
   readonly status: 'running' | 'done' | 'cancelled';
-  /** How many deliveries were started again so far. */
+  /** How many deliveries were started again so far; what a process has started that died before it said so is not in it. */
   readonly replayed: number;
   /** How many fitted and could not be: they were being sent, or their webhook is gone. */
   readonly skipped: number;
@@ -59,15 +59,19 @@ export interface ReplayStep {
 
 /** Keeps replays. For its methods holds what ports.ts says for those of a storage. */
 export interface ReplayStore {
+  /** Rejects with `conflict` where the id is taken, by whichever tenant. */
   create(replay: NewReplay): Promise<Replay>;
   get(tenantId: string, replayId: string): Promise<Replay | undefined>;
   /** Ends it where it is running, and its token; what was started again stays so. Undefined where there is none. */
   cancel(tenantId: string, replayId: string): Promise<Replay | undefined>;
-  /** Leases one that is due, or whose lease is over, of any tenant: the one that has waited longest. */
+  /** Leases one that is due, or whose lease is over, of any tenant: the one that has been so for longest. */
   claim(leaseMs: number): Promise<ReplayClaim | undefined>;
-  /** Writes a step where the token still holds, and ends it: `done`, or due again. False, and nothing written, where not. */
+  /**
+   * Writes a step where the token still holds, which ends it: the replay is `done`, or due again. Resolves to what it is
+   * now; undefined, and nothing written, where the token does not hold.
+   */
   save(
     claim: Pick<ReplayClaim, 'token'> & { readonly replay: Pick<Replay, 'id'> },
     step: ReplayStep,
-  ): Promise<boolean>;
+  ): Promise<Replay | undefined>;
 }

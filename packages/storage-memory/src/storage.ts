@@ -3,6 +3,7 @@ import { apiKeyTable } from './api-keys.js';
 import { deliveryQueue } from './deliveries.js';
 import { Journal } from './journal.js';
 import { deliveryLog } from './log.js';
+import { replayTable } from './replays.js';
 import { webhookTable } from './webhooks.js';
 
 export interface MemoryStorageOptions {
@@ -44,13 +45,22 @@ export function memoryStorage(options: MemoryStorageOptions = {}): MemoryStorage
   const { matching, holds, ...store } = webhooks;
   const queue = deliveryQueue(journal, matching, now);
   const { publish, claim, renew, settle } = queue;
+  const { forget, ...replays } = replayTable(now);
+  const log = deliveryLog(journal, queue, holds, now);
   return {
     losesEverythingOnExit: true,
     gathersDigests: true,
     webhooks: store,
     deliveries: { publish, claim, renew, settle },
-    log: deliveryLog(journal, queue, holds, now),
     apiKeys: apiKeyTable(now),
+    log: {
+      ...log,
+      prune(options) {
+        forget(options);
+        return log.prune(options);
+      },
+    },
+    replays,
   };
 }
 

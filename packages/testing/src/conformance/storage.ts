@@ -22,6 +22,7 @@ import { pruneRules } from './storage/prune.js';
 import { publishRules } from './storage/publish.js';
 import { racesRules } from './storage/races.js';
 import { selectionRules } from './storage/selection.js';
+import { replaysRules } from './storage/replays.js';
 import { settleRules } from './storage/settle.js';
 import { statusRules } from './storage/status.js';
 import { transactionsRules } from './storage/transactions.js';
@@ -59,6 +60,7 @@ export const storageRules: readonly StorageRule[] = [
   ...statusRules,
   ...pruneRules,
   ...apiKeyRules,
+  ...replaysRules,
   ...isolationRules,
   ...copiesRules,
   ...racesRules,
