@@ -33,15 +33,7 @@ export function apiKeyStore(db: Database): ApiKeyStore {
 
   return {
     async create({ id, tenantId, name, mode, scopes, hash, expiresAt }) {
-      const values = [
-        id,
-        tenantId,
-        name,
-        mode,
-        JSON.stringify(scopes),
-        hash,
-        expiresAt?.getTime() ?? null,
-      ];
+      const values = [id, tenantId, name, mode, JSON.stringify(scopes), hash, expiresAt?.getTime() ?? null];
       const [row] = await db.run(create, values);
       if (!row) throw new PosthornError('conflict', `API key id ${id} is taken`);
       return recordOf(row);

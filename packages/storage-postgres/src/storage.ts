@@ -8,6 +8,7 @@ import { migrate } from './migrate.js';
 import { type PartitionChanges, type PartitionOptions, partitioner } from './partitions.js';
 import { Publisher } from './publish.js';
 import type { Pool, Transaction } from './queryable.js';
+import { replayStore } from './replays.js';
 import { Settler } from './settle.js';
 import { WebhookCache } from './webhook-cache.js';
 import { webhookStore } from './webhooks.js';
@@ -63,6 +64,7 @@ export function postgresStorage(pool: Pool, options: PostgresStorageOptions = {}
     },
     log: deliveryLog(db),
     apiKeys: apiKeyStore(db),
+    replays: replayStore(db),
     migrate: () => migrate(db, schema),
     partition: partitioner(db, schema),
   };

@@ -56,6 +56,7 @@ export async function empty(pool: Pick<pg.Pool, 'query'>, schema = 'posthorn'): 
     'attempts',
     'idempotency_keys',
     'api_keys',
+    'replays',
   ];
   await pool.query(`truncate ${tables.map((table) => `"${schema}".${table}`).join(', ')}`);
 }
