@@ -7,9 +7,9 @@ import { type Rule, rule } from './rule.js';
 /** The files of core in the order in which one reads them: each may import the ones before it, and no other. */
 const readingOrder = `
   errors door duration ids match payload secrets mask unescaped occurrences redact secret-paths vault
-  failures models verdict channel function-channel configs decide escalation digest catalog lifecycle page
-  api-key-port replay-port ports storage-port webhook-secrets options bindings send sample reencrypt webhooks log
-  short-memory api-keys gather publish deliver pace slots heartbeat worker hints retention
+  failures models verdict channel function-channel configs decide escalation digest catalog replay-port lifecycle page
+  api-key-port ports storage-port webhook-secrets options bindings send sample reencrypt webhooks log
+  short-memory api-keys replays gather publish deliver pace slots heartbeat worker hints retention replayer
   dispatcher index
 `
   .trim()

@@ -11,6 +11,8 @@ import type { EventDetails } from './models.js';
 import { type DispatcherOptions, settingsOf } from './options.js';
 import type { NewEvent, Published } from './ports.js';
 import { type GivenEvent, publisher } from './publish.js';
+import { Replayer } from './replayer.js';
+import { managedReplays, type Replays } from './replays.js';
 import { Retention } from './retention.js';
 import { usableStorage } from './storage-port.js';
 import { managedWebhooks, type Webhooks } from './webhooks.js';
@@ -47,6 +49,7 @@ export interface Dispatcher<Tx = never, Catalog extends EventCatalog | undefined
   readonly deliveries: Deliveries;
   /** Keys to the management API. Each call rejects with `invalid_option` where the storage keeps none. */
   readonly apiKeys: ApiKeys;
+  readonly replays: Replays;
   /** What may be dispatched, as it was handed in; undefined where that is anything. */
   readonly catalog: Catalog;
   /**
@@ -70,7 +73,10 @@ export interface Dispatcher<Tx = never, Catalog extends EventCatalog | undefined
   start(): void;
   /** Claims no more, lets what is under way finish, gives back the rest. The dispatcher can be started again. */
   stop(options?: StopOptions): Promise<void>;
-  /** Delivers until nothing is due, whether started or not: for tests, cron and serverless. Retries that wait stay. */
+  /**
+   * Delivers until nothing is due, whether started or not: for tests, cron and serverless. Retries that wait stay, and
+   * so do the later steps of a replay.
+   */
   drain(): Promise<void>;
   /** Calls `listener` with each announcement; what it throws becomes an `error` announcement, and hurts nothing. */
   on<Name extends keyof Lifecycle>(name: Name, listener: Lifecycle[Name]): this;
@@ -123,6 +129,8 @@ export function createDispatcher<Tx = never, const Catalog extends EventCatalog 
     onUncommitted: () => setTimeout(wake, soonMs).unref(),
   });
   let hasWarned = settings.secrets.areSealed || storage.losesEverythingOnExit;
+  const replayer = new Replayer({ ...storage, announcer, onDue: wake });
+  const replays = managedReplays({ ...settings, storage, wake: () => replayer.wake() });
   const retention = new Retention(storage.log, settings.retentionMs, announcer);
   const { disable, ...publicWebhooks } = webhooks;
 
@@ -156,6 +164,7 @@ export function createDispatcher<Tx = never, const Catalog extends EventCatalog 
     webhooks: publicWebhooks,
     ...logOf(storage.log, announcer, wake),
     apiKeys: apiKeysIn(storage.apiKeys, settings.now, announcer),
+    replays,
     catalog: options.events as Catalog,
 
     async dispatch(type, payload, options) {
@@ -186,16 +195,17 @@ export function createDispatcher<Tx = never, const Catalog extends EventCatalog 
       worker.start();
       hints.start();
       retention.start();
+      replayer.start();
     },
     async stop(options) {
       const { grace = '10s' } = optionsOf(options, ['grace'], 'stop');
       const graceMs = Math.min(toMs(grace, 'grace'), maxTimerMs);
       retention.stop();
-      await Promise.all([hints.stop(), worker.stop(graceMs)]);
+      await Promise.all([hints.stop(), replayer.stop(graceMs), worker.stop(graceMs)]);
     },
     drain() {
       warnOnce();
-      return worker.drain();
+      return replayer.drain(() => worker.drain());
     },
 
     on(name, listener) {

@@ -63,6 +63,7 @@ export { isDeeperThan, type RawJson, rawJson } from './payload.js';
 export type * from './ports.js';
 export { redact } from './redact.js';
 export type * from './replay-port.js';
+export type { ReplayFilter, ReplayOptions, Replays } from './replays.js';
 export type { Preview, Sample, Samples, TestResult } from './sample.js';
 export { type SecretPath, secretTexts } from './secret-paths.js';
 export { createSecret, type ParsedSecret, parseSecret, type SecretKind } from './secrets.js';

@@ -1,6 +1,7 @@
 import { EventEmitter } from 'eventemitter3';
 import { kindOf, PosthornError } from './errors.js';
 import type { Attempt, Event, Webhook } from './models.js';
+import type { Replay } from './replay-port.js';
 
 /** The delivery an announcement speaks of. */
 export interface DeliveryFacts {
@@ -35,6 +36,8 @@ export interface Lifecycle {
   'webhook:deleted': (facts: { readonly tenantId: string; readonly webhookId: string }) => void;
   /** A receiver answered that it is gone, and the engine paused the webhook. Announced once. */
   'webhook:disabled': (facts: { readonly webhook: Webhook; readonly reason: string }) => void;
+  /** A replay has come to its end; one that is cancelled is not announced. */
+  'replay:finished': (replay: Replay) => void;
   'worker:started': () => void;
   'worker:stopped': () => void;
   /** Something failed that no caller waits for: the storage, a listener. The engine goes on. */

@@ -4,6 +4,7 @@ import {
   type DispatcherOptions,
   type Duration,
   type EventCatalog,
+  type ReplayStore,
   toMs,
   type Webhook,
 } from '@posthorn/core';
@@ -24,7 +25,7 @@ export interface TestDispatcher<Catalog extends EventCatalog | undefined> extend
   readonly clock: VirtualClock;
   /**
    * Lives through `duration`: everything that falls due in it is delivered at its own instant, retries of retries and
-   * digests included. Then the clock stands at its end.
+   * digests and the steps of replays included. Then the clock stands at its end.
    */
   advance(duration: Duration): Promise<void>;
 }
@@ -36,14 +37,22 @@ export function testDispatcher<const Catalog extends EventCatalog | undefined = 
   const { seed = 1, start, ...rest } = options;
   const clock = virtualClock(start);
   const { now } = clock;
+  const dueTimes = new Set<number>();
+  const storage = memoryStorage({ now });
+  const replays: ReplayStore = {
+    ...storage.replays!,
+    save(claim, step) {
+      dueTimes.add(now() + step.delayMs);
+      return storage.replays!.save(claim, step);
+    },
+  };
   const dispatcher = createDispatcher<never, Catalog>({
     ...(rest as DispatcherOptions<never, Catalog>),
-    storage: memoryStorage({ now }),
+    storage: { ...storage, replays },
     now,
     ids: seededIds(seed, now),
     random: seededRandom(seed),
   });
-  const dueTimes = new Set<number>();
   dispatcher.on('delivery:failed', ({ retryInMs }) => void dueTimes.add(now() + retryInMs));
   /** How long the digests of any webhook gather. */
   const windows = new Set<number>();
