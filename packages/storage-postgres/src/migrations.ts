@@ -266,7 +266,7 @@ create unique index api_keys_newest on :"schema".api_keys (tenant_id, position);
 `,
   },
   {
-    number: 6,
+    number: 7,
     name: 'replays',
     text: String.raw`-- Replays: one starts many deliveries again, step by step. Few, and small.
 
