@@ -71,8 +71,12 @@ export const bugs: readonly Bug[] = [
       'createdAt: record.createdAt',
     ],
     'what is stored is what was given': [
-      'return frozen(structuredClone({ id, tenantId, name, eventTypes, channels, isActive, secrets, ...stamps }));',
-      'return { id, tenantId, name, eventTypes, channels, isActive, secrets, ...stamps };',
+      'return frozen(structuredClone({ ...fields, ...stamps }));',
+      'return { ...fields, ...stamps };',
+    ],
+    'why a webhook was paused is forgotten with the next change': [
+      '{ ...entry.record, ...change },',
+      '{ ...entry.record, disabledReason: null, ...change },',
     ],
     'list ignores isActive': [
       'if (isActive !== undefined && record.isActive !== isActive) return false;',

@@ -258,7 +258,8 @@ export function mapStorage(now: () => number = Date.now): Storage {
         if (webhooks.has(webhook.id)) throw new PosthornError('conflict', 'the webhook id is taken');
         const at = new Date(now());
         order.set(webhook.id, order.size);
-        webhooks.set(webhook.id, structuredClone({ ...webhook, version: 1, createdAt: at, updatedAt: at }));
+        const added = { disabledReason: null, version: 1, createdAt: at, updatedAt: at };
+        webhooks.set(webhook.id, structuredClone({ ...webhook, ...added }));
         return structuredClone(webhooks.get(webhook.id)!);
       },
       get: async (tenantId, id) => structuredClone(ofTenant(tenantId, id)),

@@ -104,11 +104,13 @@ export const webhookSchema = z.strictObject({
   channels: bindings(channelBindingSchema),
   /** While false the webhook is paused: it gets no new deliveries, and its pending ones wait. */
   isActive: z.boolean(),
+  /** Why the engine itself paused it: what a receiver that is gone said. Null while active, or paused by the application. */
+  disabledReason: z.string().max(500).nullable(),
   /** Counts every write; a write that names an older one is refused. */
   version: z.int().min(1),
   /** Set once. */
   createdAt: z.date(),
-  /** Moves when name, event types, channels or `isActive` change, and only then. */
+  /** Moves when name, event types, channels, `isActive` or `disabledReason` change, and only then. */
   updatedAt: z.date(),
 });
 export type Webhook = Readonly<Omit<z.infer<typeof webhookSchema>, 'eventTypes' | 'channels'>> & {

@@ -38,11 +38,11 @@ export interface WebhookRecord extends Webhook {
   readonly secrets: readonly SigningSecret[];
 }
 
-/** The storage sets `version` to 1, and `createdAt` and `updatedAt` by its clock. */
-export type NewWebhook = Omit<WebhookRecord, 'version' | 'createdAt' | 'updatedAt'>;
+/** The storage sets `version` to 1, `disabledReason` to null, and `createdAt` and `updatedAt` by its clock. */
+export type NewWebhook = Omit<WebhookRecord, 'disabledReason' | 'version' | 'createdAt' | 'updatedAt'>;
 
 export type WebhookChange = Partial<
-  Pick<WebhookRecord, 'name' | 'eventTypes' | 'channels' | 'isActive' | 'secrets'>
+  Pick<WebhookRecord, 'name' | 'eventTypes' | 'channels' | 'isActive' | 'disabledReason' | 'secrets'>
 >;
 
 export interface WebhookFilter extends PageQuery {

@@ -204,7 +204,7 @@ const secretsOf = (message: Message, { type }: Channel, secrets: WebhookSecrets)
 ];
 
 /** The beginning of `text`, without half a character at its end: no database takes a lone surrogate. */
-function cut(text: string, length: number): string {
+export function cut(text: string, length: number): string {
   if (text.length <= length) return text;
   const beginning = text.slice(0, length).replace(/[\ud800-\udbff]$/, '');
   // Written and read once: a slice would keep the whole text alive.

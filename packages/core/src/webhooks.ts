@@ -21,6 +21,7 @@ import type { WebhookChange, WebhookRecord, WebhookStore } from './ports.js';
 import { reencrypt } from './reencrypt.js';
 import { type SampleOptions, type Samples, samples } from './sample.js';
 import { createSecret, parseSecret, type SecretKind } from './secrets.js';
+import { cut } from './send.js';
 
 export interface WebhookListOptions extends TenantOption, Partial<PageQuery> {
   readonly isActive?: boolean;
@@ -77,10 +78,11 @@ export interface WebhooksOptions<Tx> extends SampleOptions {
 }
 
 const maxOverlapMs = toMs('365d', 'overlap');
+const maxReason = 500;
 
 /** Webhooks, and what the engine itself does to one. */
 export interface ManagedWebhooks extends Webhooks {
-  /** Pauses a webhook whose receiver is gone; whoever does it first announces it. */
+  /** Pauses a webhook whose receiver is gone, and keeps why; whoever does it first announces it. */
   disable(webhook: Pick<Webhook, 'id' | 'tenantId'>, reason: string): Promise<void>;
 }
 
@@ -168,7 +170,12 @@ export function managedWebhooks<Tx>(context: WebhooksOptions<Tx>): ManagedWebhoo
         }
         const named = given.channels && identified(given.channels, present.channels, ids);
         const bound = named && (await sealedBindings(present, named, present.channels));
-        const wanted = { ...given, ...(bound && { channels: bound }) };
+        const wanted = {
+          ...given,
+          ...(bound && { channels: bound }),
+          // Whether it is paused is the application's word from now on.
+          ...(given.isActive !== undefined && { disabledReason: null }),
+        };
         return Object.fromEntries(
           Object.entries(wanted).filter(
             ([field, value]) =>
@@ -222,7 +229,7 @@ export function managedWebhooks<Tx>(context: WebhooksOptions<Tx>): ManagedWebhoo
 
     async disable({ id, tenantId }, reason) {
       const { record, isChanged } = await change(id, tenantId, ({ isActive }) =>
-        isActive ? { isActive: false } : {},
+        isActive ? { isActive: false, disabledReason: cut(reason, maxReason) } : {},
       );
       if (isChanged)
         announcer.announce('webhook:disabled', () => ({ webhook: secrets.readable(record), reason }));

@@ -40,6 +40,7 @@ describe('creating', () => {
       eventTypes: ['order.*'],
       channels: [{ id: expect.stringMatching(/^ch_/), channel: 'strict', configs: { url: 'http://a' } }],
       isActive: true,
+      disabledReason: null,
       version: 1,
       createdAt: new Date(clock.now()),
       updatedAt: new Date(clock.now()),
@@ -87,6 +88,7 @@ describe('creating', () => {
       ['channels', 0, 'id'],
     ],
     ['isActive that is no boolean', { isActive: 'no' }, ['isActive']],
+    ['a reason of its own for why it is paused', { disabledReason: 'full' }, ['disabledReason']],
   ])('refuses %s and names the field', async (_, change, path) => {
     const { webhooks } = application();
     await expect(webhooks.create({ ...input, ...change } as WebhookInput)).rejects.toMatchObject({

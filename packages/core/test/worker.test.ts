@@ -152,6 +152,48 @@ describe('retries', () => {
 });
 
 describe('a receiver that is gone', () => {
+  async function goneFor(reason: string) {
+    const channel = recordingChannel();
+    const dispatcher = testDispatcher({ channels: [channel] });
+    const { id } = await dispatcher.webhooks.create(toAll);
+    channel.failNext(1, gone('http_status', reason, { status: 410 }));
+    await dispatcher.dispatch('a', 1);
+    await dispatcher.drain();
+    return { id, dispatcher, reason: async () => (await dispatcher.webhooks.get(id)).disabledReason };
+  }
+
+  test.each([true, false])(
+    'is the reason that its webhook shows, until the application sets isActive to %s',
+    async (isActive) => {
+      const { id, dispatcher, reason } = await goneFor('answered 410');
+      expect(await reason()).toBe('answered 410');
+      await dispatcher.webhooks.update(id, { name: 'renamed' });
+      expect(await reason()).toBe('answered 410');
+      const updated = await dispatcher.webhooks.update(id, { isActive });
+      expect(updated).toMatchObject({ isActive, disabledReason: null });
+      expect(await reason()).toBeNull();
+    },
+  );
+
+  test('leaves a reason of at most 500 characters, none of them half', async () => {
+    const { reason } = await goneFor('🎺'.repeat(400));
+    expect(await reason()).toBe('🎺'.repeat(250));
+    expect(await (await goneFor(`x${'🎺'.repeat(400)}`)).reason()).toBe(`x${'🎺'.repeat(249)}`);
+  });
+
+  test('is no reason where the application had paused the webhook before', async () => {
+    const channel = recordingChannel();
+    const dispatcher = testDispatcher({ channels: [channel] });
+    const { id } = await dispatcher.webhooks.create(toAll);
+    channel.answerWith(async () => {
+      await dispatcher.webhooks.update(id, { isActive: false });
+      return gone('http_status', 'answered 410', { status: 410 });
+    });
+    await dispatcher.dispatch('a', 1);
+    await dispatcher.drain();
+    expect(await dispatcher.webhooks.get(id)).toMatchObject({ isActive: false, disabledReason: null });
+  });
+
   test('disables its webhook, once, and what is queued waits', async () => {
     const channel = recordingChannel();
     const dispatcher = testDispatcher({ channels: [channel], webhookConcurrency: 5 });

@@ -1,5 +1,4 @@
 import {
-  type NewWebhook,
   type Page,
   PosthornError,
   type WebhookFilter,
@@ -73,7 +72,7 @@ export function webhookTable(hooks: WebhookHooks): WebhookTable {
       if (ids.has(webhook.id)) throw new PosthornError('conflict', `webhook id ${webhook.id} is taken`);
       const now = new Date(hooks.now());
       const entry = new WebhookEntry(
-        stored(webhook, { version: 1, createdAt: now, updatedAt: now }),
+        stored({ ...webhook, disabledReason: null }, { version: 1, createdAt: now, updatedAt: now }),
         ++order,
       );
       const tenant = tenantOf(webhook.tenantId);
@@ -165,10 +164,20 @@ type Stamps = Pick<WebhookRecord, 'version' | 'createdAt' | 'updatedAt'>;
 
 /** A copy of its own, whatever the caller does with the original. */
 function stored(
-  { id, tenantId, name, eventTypes, channels, isActive, secrets }: NewWebhook,
+  {
+    id,
+    tenantId,
+    name,
+    eventTypes,
+    channels,
+    isActive,
+    disabledReason,
+    secrets,
+  }: Omit<WebhookRecord, keyof Stamps>,
   stamps: Stamps,
 ): WebhookRecord {
-  return frozen(structuredClone({ id, tenantId, name, eventTypes, channels, isActive, secrets, ...stamps }));
+  const fields = { id, tenantId, name, eventTypes, channels, isActive, disabledReason, secrets };
+  return frozen(structuredClone({ ...fields, ...stamps }));
 }
 
 /** Frozen through and through but for its dates: those are copied. */

@@ -293,4 +293,12 @@ create index replays_due on :"schema".replays (due_at) where status = 'running';
 create index replays_finished on :"schema".replays (finished_at) where finished_at is not null;
 `,
   },
+  {
+    number: 8,
+    name: 'disabled_reason',
+    text: String.raw`-- Why the engine itself paused the webhook; null where it is active, or paused by the application.
+
+alter table :"schema".webhooks add column disabled_reason text;
+`,
+  },
 ];

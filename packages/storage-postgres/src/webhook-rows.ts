@@ -1,9 +1,11 @@
 import type { SigningSecret, WebhookRecord } from '@posthorn/core';
+import { restored } from './texts.js';
 import { dateOf, msOf } from './values.js';
 
 /** A row of `webhooks`, as `w`, for {@link recordOf}. */
 export const recordColumns = `w.id, w.tenant_id as tenant, w.position::text as position, w.name,
-  to_json(w.event_types)::text as types, w.channels, w.secrets, w.is_active::integer as active, w.version,
+  to_json(w.event_types)::text as types, w.channels, w.secrets, w.is_active::integer as active,
+  w.disabled_reason as disabled, w.version,
   ${msOf('w.created_at')} as created, ${msOf('w.updated_at')} as updated`;
 
 // biome-ignore lint/suspicious/noExplicitAny: a row as the client read it.
@@ -15,6 +17,7 @@ export function recordOf(row: Record<string, any>): WebhookRecord {
     eventTypes: JSON.parse(row.types),
     channels: JSON.parse(row.channels),
     isActive: Number(row.active) === 1,
+    disabledReason: restored(row.disabled),
     version: Number(row.version),
     createdAt: dateOf(row.created),
     updatedAt: dateOf(row.updated),

@@ -10,6 +10,7 @@ import { cancelWaiting } from './orphans.js';
 import { positionOf } from './pages.js';
 import { type Parameters, parameters } from './parameters.js';
 import type { Transaction } from './queryable.js';
+import { storable } from './texts.js';
 import { recordColumns, recordOf, secretsText } from './webhook-rows.js';
 
 export function webhookStore(db: Database): WebhookStore<Transaction> {
@@ -49,6 +50,7 @@ export function webhookStore(db: Database): WebhookStore<Transaction> {
         binding_windows = case when $7::json is null then binding_windows else ${given('$7', 'window')} end,
         secrets = coalesce($8::text, secrets),
         is_active = coalesce($9::boolean, is_active),
+        disabled_reason = case when $11::boolean then $12::text else disabled_reason end,
         version = version + 1,
         updated_at = case when $10::boolean then $now else updated_at end
       where id = $1::text and tenant_id = $2::text and version = $3::integer
@@ -127,7 +129,7 @@ export function webhookStore(db: Database): WebhookStore<Transaction> {
     },
 
     async update(tenantId, webhookId, version, change, { isUpkeep = false } = {}) {
-      const { name, eventTypes, channels, secrets, isActive } = change;
+      const { name, eventTypes, channels, secrets, isActive, disabledReason } = change;
       const isSeen = !isUpkeep && Object.keys(change).some((field) => field !== 'secrets');
       const [row] = await db.run(update, [
         webhookId,
@@ -140,6 +142,8 @@ export function webhookStore(db: Database): WebhookStore<Transaction> {
         secrets ? secretsText(secrets) : null,
         isActive === undefined ? null : String(isActive),
         String(isSeen),
+        String(disabledReason !== undefined),
+        storable(disabledReason ?? null),
       ]);
       return row && recordOf(row);
     },

@@ -38,6 +38,7 @@ const changes: Readonly<Record<string, WebhookChange>> = {
   eventTypes: { eventTypes: ['invoice.*', 'order.created'] },
   channels: { channels: [newBinding({ channel: 'slack', configs: null })] },
   isActive: { isActive: false },
+  disabledReason: { disabledReason: 'answered 410: "gone\u0000 für immer" 📯 \ud800' },
   secrets: { secrets: [{ key: 'whsec_plJ3nmyCDGBKInavdOK15jslMfKQ9r8GK', expiresAt: null }] },
 };
 
@@ -57,7 +58,8 @@ export const webhookRules: readonly StorageRule[] = topic<StorageUnderTest>('web
   'create stores every field as given, as version 1': async ({ storage }) => {
     const given = fullWebhook();
     const created = await storage.webhooks.create(given);
-    same(created, { ...given, version: 1, createdAt: created.createdAt, updatedAt: created.createdAt });
+    const { createdAt } = created;
+    same(created, { ...given, disabledReason: null, version: 1, createdAt, updatedAt: createdAt });
     same(await storage.webhooks.get(acme, given.id), created);
   },
 
@@ -93,6 +95,25 @@ export const webhookRules: readonly StorageRule[] = topic<StorageUnderTest>('web
       same(after, { ...before, ...change, version: 2, updatedAt: after?.updatedAt }, `changing ${field}`);
       same(await storage.webhooks.get(acme, before.id), after);
     }
+  },
+
+  'why the engine paused a webhook stays until it is given anew, and null is given, too': async ({
+    storage,
+  }) => {
+    const { id } = await storage.webhooks.create(newWebhook());
+    const disabledReason = 'answered 410';
+    const reasons = [];
+    for (const [i, change] of [
+      { isActive: false, disabledReason },
+      { name: 'Renamed' },
+      { isActive: true, disabledReason: null },
+    ].entries()) {
+      await storage.webhooks.update(acme, id, i + 1, change);
+      const [listed] = (await storage.webhooks.list(acme, { limit: 1 })).items;
+      same(listed, await storage.webhooks.get(acme, id));
+      reasons.push(listed?.disabledReason);
+    }
+    same(reasons, [disabledReason, disabledReason, null]);
   },
 
   'update writes several fields at once': async ({ storage }) => {
