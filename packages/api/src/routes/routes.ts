@@ -1,6 +1,8 @@
 import type { Route } from '../route.js';
+import { apiKeyRoutes } from './api-keys.js';
 import { deliveryRoutes } from './deliveries.js';
 import { eventRoutes } from './events.js';
+import { replayRoutes } from './replays.js';
 import { sampleRoutes } from './samples.js';
 import { secretRoutes } from './secrets.js';
 import { webhookRoutes } from './webhooks.js';
@@ -12,4 +14,6 @@ export const routes: readonly Route[] = [
   ...sampleRoutes,
   ...eventRoutes,
   ...deliveryRoutes,
+  ...replayRoutes,
+  ...apiKeyRoutes,
 ];

@@ -1,0 +1,111 @@
+import { type ApiKey, scopes } from '@posthorn/core';
+import { z } from 'zod';
+import { refuse } from '../refusal.js';
+import { type Route, route } from '../route.js';
+import { askedPage, pageQuery, pageSchema, paginationOf } from '../wire/page.js';
+import { webhookName } from '../wire/webhook.js';
+
+const apiKeySchema = z
+  .object({
+    key_id: z.string().meta({ description: 'The key begins with its characters' }),
+    name: z.string(),
+    mode: z.enum(['live', 'test']),
+    scopes: z.array(z.enum(scopes)),
+    created_at: z.iso.datetime(),
+    expires_at: z.iso.datetime().nullable(),
+    last_used_at: z.iso.datetime().nullable(),
+    revoked_at: z.iso.datetime().nullable(),
+  })
+  .meta({ id: 'ApiKey' });
+
+const createdSchema = apiKeySchema
+  .extend({ key: z.string().meta({ description: 'The key itself, shown this once' }) })
+  .meta({ id: 'CreatedApiKey' });
+
+function apiKeyOf(apiKey: ApiKey): z.output<typeof apiKeySchema> {
+  return {
+    key_id: apiKey.id,
+    name: apiKey.name,
+    mode: apiKey.mode,
+    scopes: [...apiKey.scopes],
+    created_at: apiKey.createdAt.toISOString(),
+    expires_at: apiKey.expiresAt?.toISOString() ?? null,
+    last_used_at: apiKey.lastUsedAt?.toISOString() ?? null,
+    revoked_at: apiKey.revokedAt?.toISOString() ?? null,
+  };
+}
+
+/** Keys to this API, where the storage keeps them. */
+export const apiKeyRoutes: readonly Route[] = [
+  route({
+    method: 'POST',
+    path: '/api-keys',
+    id: 'createApiKey',
+    summary: 'Create an API key',
+    description: 'The key is in this answer and in no other. It can have scopes that these credentials have.',
+    scopes: ['keys:write'],
+    body: z
+      .strictObject({
+        name: webhookName,
+        mode: z.enum(['live', 'test']).nullish().meta({ description: 'Default `live`' }),
+        scopes: z
+          .array(z.enum(scopes))
+          .min(1)
+          .refine((given) => new Set(given).size === given.length, { error: 'must hold each scope once' }),
+        expires_at: z.iso
+          .datetime({ offset: true, error: 'must be an ISO 8601 instant' })
+          .refine((text) => Date.parse(text) > Date.now(), { error: 'must lie in the future' })
+          .nullish(),
+      })
+      .meta({ id: 'ApiKeyInput' }),
+    success: { status: 201, description: 'The key', schema: createdSchema },
+    async handle({ dispatcher, tenantId, caller, body }) {
+      // Else a key that may make keys could do anything.
+      const beyond = body.scopes.filter((scope) => !caller.scopes.includes(scope));
+      if (beyond.length > 0) {
+        throw refuse(403, `these credentials cannot give the scope ${beyond.join(', ')}`, {
+          missing_scopes: beyond,
+        });
+      }
+      const { apiKey, key } = await dispatcher.apiKeys.create({
+        tenantId,
+        name: body.name,
+        scopes: body.scopes,
+        ...(body.mode != null && { mode: body.mode }),
+        ...(body.expires_at != null && { expiresAt: new Date(body.expires_at) }),
+      });
+      return { status: 201, body: { ...apiKeyOf(apiKey), key } };
+    },
+  }),
+
+  route({
+    method: 'GET',
+    path: '/api-keys',
+    id: 'listApiKeys',
+    summary: 'List API keys, newest first',
+    scopes: ['keys:write'],
+    query: z.strictObject(pageQuery),
+    success: { status: 200, description: 'A page of keys', schema: pageSchema(apiKeySchema) },
+    async handle({ dispatcher, tenantId, query }) {
+      const { scope, ...page } = askedPage('api-keys', tenantId, query);
+      const found = await dispatcher.apiKeys.list({ tenantId, ...page });
+      const pagination = paginationOf(found, { limit: query.limit, scope });
+      return { status: 200, body: { results: found.items.map(apiKeyOf), pagination, total: null } };
+    },
+  }),
+
+  route({
+    method: 'DELETE',
+    path: '/api-keys/{key_id}',
+    id: 'revokeApiKey',
+    summary: 'Revoke an API key',
+    description: 'It opens nothing any more, in any process, within a second.',
+    scopes: ['keys:write'],
+    success: { status: 204, description: 'It is revoked' },
+    errors: [404],
+    async handle({ dispatcher, tenantId, params }) {
+      await dispatcher.apiKeys.revoke(params.key_id!, { tenantId });
+      return { status: 204 };
+    },
+  }),
+];

@@ -1,0 +1,126 @@
+import { eventSchema, type Replay, webhookIdSchema } from '@posthorn/core';
+import { z } from 'zod';
+import { type Route, route } from '../route.js';
+
+const statusSchema = z.enum(['dead', 'cancelled', 'delivered']);
+
+const replaySchema = z
+  .object({
+    replay_id: z.string(),
+    status: z.enum(['running', 'done', 'cancelled']),
+    filter: z.object({
+      status: z.array(statusSchema),
+      event_type: z.string().nullable(),
+      webhook_id: z.string().nullable(),
+    }),
+    per_second: z.int(),
+    replayed: z.int().meta({ description: 'How many deliveries were started again so far' }),
+    skipped: z.int().meta({ description: 'How many could not be: being sent, or without their webhook' }),
+    created_at: z.iso.datetime(),
+    finished_at: z.iso.datetime().nullable(),
+  })
+  .meta({ id: 'Replay' });
+const dryRunSchema = z
+  .object({
+    dry_run: z.literal(true),
+    matching: z.int().meta({ description: 'How many deliveries fit now' }),
+  })
+  .meta({ id: 'DryRun' });
+
+const instant = z.iso
+  .datetime({ offset: true, error: 'must be an ISO 8601 instant' })
+  .transform((text) => new Date(text));
+
+function replayOf(replay: Replay): z.output<typeof replaySchema> {
+  const { selection } = replay;
+  return {
+    replay_id: replay.id,
+    status: replay.status,
+    filter: {
+      status: selection.status as z.output<typeof statusSchema>[],
+      event_type: selection.eventType ?? null,
+      webhook_id: selection.webhookId ?? null,
+    },
+    per_second: replay.perSecond,
+    replayed: replay.replayed,
+    skipped: replay.skipped,
+    created_at: replay.createdAt.toISOString(),
+    finished_at: replay.finishedAt?.toISOString() ?? null,
+  };
+}
+
+/** Starting many deliveries again. */
+export const replayRoutes: readonly Route[] = [
+  route({
+    method: 'POST',
+    path: '/replay',
+    id: 'createReplay',
+    summary: 'Start many deliveries again',
+    description:
+      'Those that fit all that is given, newest first, so many a second. `dry_run` counts them, and starts none.',
+    scopes: ['deliveries:write'],
+    body: z
+      .strictObject({
+        status: z.array(statusSchema).min(1).nullish().meta({ description: 'Default `["dead"]`' }),
+        event_type: eventSchema.shape.type.nullish(),
+        webhook_id: webhookIdSchema.nullish(),
+        from: instant.nullish().meta({ description: 'Of events dispatched at this instant or later' }),
+        to: instant.nullish().meta({ description: 'Of events dispatched before it; default now' }),
+        per_second: z.int().min(1).max(10_000).nullish().meta({ description: 'At most; default 100' }),
+        dry_run: z.boolean().nullish(),
+      })
+      .optional()
+      .meta({ id: 'ReplayInput' }),
+    success: {
+      status: 202,
+      description: 'The replay, which is under way; or, of a dry run, how many there are',
+      schema: z.union([replaySchema, dryRunSchema]),
+    },
+    errors: [404],
+    async handle({ dispatcher, tenantId, body }) {
+      const { status, event_type, webhook_id, from, to, per_second, dry_run } = body ?? {};
+      const filter = {
+        tenantId,
+        ...(status != null && { status }),
+        ...(event_type != null && { eventType: event_type }),
+        ...(webhook_id != null && { webhookId: webhook_id }),
+        ...(from != null && { from }),
+        ...(to != null && { to }),
+      };
+      if (dry_run) {
+        return { status: 202, body: { dry_run: true, matching: await dispatcher.replays.count(filter) } };
+      }
+      const options = { ...filter, ...(per_second != null && { perSecond: per_second }) };
+      return { status: 202, body: replayOf(await dispatcher.replays.create(options)) };
+    },
+  }),
+
+  route({
+    method: 'GET',
+    path: '/replay/{replay_id}',
+    id: 'getReplay',
+    summary: 'Say how far a replay is',
+    scopes: ['deliveries:read'],
+    success: { status: 200, description: 'The replay', schema: replaySchema },
+    errors: [404],
+    handle: async ({ dispatcher, tenantId, params }) => ({
+      status: 200,
+      body: replayOf(await dispatcher.replays.get(params.replay_id!, { tenantId })),
+    }),
+  }),
+
+  route({
+    method: 'DELETE',
+    path: '/replay/{replay_id}',
+    id: 'cancelReplay',
+    summary: 'End a replay',
+    description: 'What was started again stays so.',
+    scopes: ['deliveries:write'],
+    success: { status: 204, description: 'It has ended' },
+    errors: [404],
+    async handle({ dispatcher, tenantId, params }) {
+      await dispatcher.replays.cancel(params.replay_id!, { tenantId });
+      return { status: 204 };
+    },
+  }),
+];

@@ -1,0 +1,62 @@
+import { Ajv2020, type ValidateFunction } from 'ajv/dist/2020.js';
+import addFormats from 'ajv-formats';
+import { expect } from 'vitest';
+import { eventTypesOf } from '../src/event-types.js';
+import { openApiDocument } from '../src/openapi.js';
+import type { AnyDispatcher } from '../src/route.js';
+import { routes } from '../src/routes/routes.js';
+import { serviceRoutes } from '../src/routes/service.js';
+
+type Json = Record<string, any>;
+
+/** The document of an API over this engine. */
+export async function documentOf(dispatcher: AnyDispatcher, basePath = '/v1/organizations'): Promise<Json> {
+  const all = [...routes, ...serviceRoutes(dispatcher, basePath, routes)];
+  return openApiDocument({ routes: all, basePath, eventTypes: await eventTypesOf(dispatcher.catalog) });
+}
+
+/** Fails where an answer is not as the document of the API says that it can be. */
+export async function documented(dispatcher: AnyDispatcher) {
+  const document = await documentOf(dispatcher, '');
+  const ajv = new Ajv2020({ strict: false, allErrors: true });
+  (addFormats as unknown as (ajv: Ajv2020) => void)(ajv);
+  ajv.addSchema({ $id: 'api', components: document.components });
+  const validators = new Map<unknown, ValidateFunction>();
+
+  function validatorOf(schema: Json): ValidateFunction {
+    const known = validators.get(schema);
+    if (known) return known;
+    const located = JSON.parse(JSON.stringify(schema).replaceAll('"#/components', '"api#/components'));
+    const validate = ajv.compile(located);
+    validators.set(schema, validate);
+    return validate;
+  }
+
+  const paths = Object.keys(document.paths).map((path) => ({
+    path,
+    form: new RegExp(`^${path.replace(/\{\w+\}/g, '[^/]+').replace('.', '\\.')}/?$`),
+  }));
+
+  return (method: string, target: string, response: Response, body: unknown): void => {
+    const { status } = response;
+    const pathname = target.split('?')[0]!;
+    const fitting = paths.filter(({ form }) => form.test(pathname));
+    const path = (fitting.find(({ path }) => path === pathname.replace(/\/$/, '')) ?? fitting[0])?.path;
+    const operation = path && document.paths[path][(method === 'HEAD' ? 'GET' : method).toLowerCase()];
+    // What is at no path, or takes no such method, is answered all the same.
+    const answer = operation
+      ? operation.responses[status]
+      : { content: { 'application/json': { schema: { $ref: '#/components/schemas/Error' } } } };
+    expect(answer, `${method} ${pathname} answers ${status}, which is not documented`).toBeDefined();
+    if (method === 'HEAD') return;
+    const schema = answer.content?.['application/json'].schema;
+    if (!schema) {
+      expect(body).toBeUndefined();
+      return;
+    }
+    expect(response.headers.get('content-type')).toBe('application/json');
+    const validate = validatorOf(schema);
+    validate(body);
+    expect(validate.errors ?? [], `${method} ${pathname} ${status}`).toEqual([]);
+  };
+}
