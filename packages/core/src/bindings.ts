@@ -1,3 +1,4 @@
+import { isDeepStrictEqual } from 'node:util';
 import { validate } from './catalog.js';
 import type { Channel } from './channel.js';
 import { checkDigests } from './digest.js';
@@ -5,6 +6,7 @@ import { type Issue, invalidWebhook } from './errors.js';
 import { checkEscalations } from './escalation.js';
 import type { Ids } from './ids.js';
 import type { ChannelBinding } from './models.js';
+import { isTooDeep } from './secret-paths.js';
 
 /**
  * The bindings with their configs as their channels have them, and as JSON keeps them. `canGather` says whether the
@@ -51,21 +53,42 @@ function asJson(value: unknown, i: number): unknown {
   }
 }
 
-/** Gives each binding the id under which it is known, or a new one. */
+/** A binding as an application hands it in. */
+export type GivenBinding = Omit<ChannelBinding, 'id'> & { readonly id?: string | undefined };
+
+/**
+ * Gives each binding the id under which it is known, or a new one. One that comes without an id is the present one whose
+ * configs look the same to a reader, as `masked` shows them; what is left goes by its place among its channel's. Throws
+ * `invalid_webhook` for an id that is none of the webhook's.
+ */
 export function identified(
-  bindings: readonly (Omit<ChannelBinding, 'id'> & { readonly id?: string | undefined })[],
+  bindings: readonly GivenBinding[],
   present: readonly ChannelBinding[],
   ids: Ids,
+  masked: (channel: string, configs: unknown) => unknown,
 ): ChannelBinding[] {
-  const free = new Map(present.map((binding) => [binding.id, binding]));
+  // What nests too deep cannot be masked, and is refused later.
+  const seen = ({ channel, configs }: GivenBinding): unknown =>
+    isTooDeep(configs) ? configs : masked(channel, configs);
+  const free = new Map(present.map((binding) => [binding.id, { ...binding, seen: seen(binding) }]));
   for (const [i, { id }] of bindings.entries()) {
     if (id !== undefined && !free.delete(id)) {
       throw invalidWebhook([{ path: ['channels', i, 'id'], message: 'must be one of the webhook, once' }]);
     }
   }
-  return bindings.map(({ id, ...rest }) => {
-    const known = id ?? [...free.values()].find((binding) => binding.channel === rest.channel)?.id;
-    if (known !== undefined) free.delete(known);
-    return { id: known ?? ids.binding(), ...rest };
+  function take(channel: string, fits: (seen: unknown) => boolean): string | undefined {
+    const found = [...free.values()].find((one) => one.channel === channel && fits(one.seen));
+    if (found) free.delete(found.id);
+    return found?.id;
+  }
+  // First all that look the same: by its place alone one would get the secrets of another, and send them elsewhere.
+  const known = bindings.map((binding) => {
+    if (binding.id !== undefined) return binding.id;
+    const own = seen(binding);
+    return take(binding.channel, (other) => isDeepStrictEqual(other, own));
   });
+  return bindings.map(({ id: _, ...binding }, i) => ({
+    id: known[i] ?? take(binding.channel, () => true) ?? ids.binding(),
+    ...binding,
+  }));
 }

@@ -135,7 +135,10 @@ export type WebhookInput = z.input<typeof webhookInputSchema>;
 export const webhookPatchSchema = webhookInputSchema
   .pick({ name: true, eventTypes: true })
   .extend({
-    /** A binding that keeps its `id` keeps what is pending for it; so does one without, by its place among its channel's. */
+    /**
+     * A binding that keeps its `id` keeps what is pending for it, and what is stored behind its masks. One without is the
+     * present one of its channel with the same configs as a reader sees them, else the one in its place among the rest.
+     */
     channels: bindings(channelBindingSchema.partial({ id: true })),
     isActive: z.boolean(),
   })

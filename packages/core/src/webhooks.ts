@@ -1,5 +1,5 @@
 import { isDeepStrictEqual } from 'node:util';
-import { bindingsIn, identified } from './bindings.js';
+import { bindingsIn, type GivenBinding, identified } from './bindings.js';
 import type { EventCatalog } from './catalog.js';
 import { optionsOf, parse } from './door.js';
 import { type Duration, toMs } from './duration.js';
@@ -110,13 +110,14 @@ export function managedWebhooks<Tx>(context: WebhooksOptions<Tx>): ManagedWebhoo
     }
   }
 
-  /** Bindings as they are stored: checked by their channels, and what is secret in them sealed. */
+  /** Bindings as they are stored: with their ids, checked by their channels, and what is secret in them sealed. */
   async function sealedBindings(
     owner: Pick<Webhook, 'id' | 'tenantId'>,
-    given: readonly ChannelBinding[],
+    given: readonly GivenBinding[],
     present: readonly ChannelBinding[],
   ): Promise<ChannelBinding[]> {
-    const checked = await bindingsIn(secrets.unmask(owner, given, present), channels, canGather);
+    const named = identified(given, present, ids, secrets.maskConfigs);
+    const checked = await bindingsIn(secrets.unmask(owner, named, present), channels, canGather);
     return secrets.sealConfigs(owner, checked, present);
   }
 
@@ -133,7 +134,7 @@ export function managedWebhooks<Tx>(context: WebhooksOptions<Tx>): ManagedWebhoo
       const record = await store.create({
         ...rest,
         id,
-        channels: await sealedBindings(owner, identified(rest.channels, [], ids), []),
+        channels: await sealedBindings(owner, rest.channels, []),
         secrets: [{ key: secrets.seal(owner, secret), expiresAt: null }],
       });
       const webhook = secrets.readable(record);
@@ -168,8 +169,7 @@ export function managedWebhooks<Tx>(context: WebhooksOptions<Tx>): ManagedWebhoo
             `webhook has version ${present.version} by now, not ${version}`,
           );
         }
-        const named = given.channels && identified(given.channels, present.channels, ids);
-        const bound = named && (await sealedBindings(present, named, present.channels));
+        const bound = given.channels && (await sealedBindings(present, given.channels, present.channels));
         const wanted = {
           ...given,
           ...(bound && { channels: bound }),

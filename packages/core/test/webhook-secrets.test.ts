@@ -248,6 +248,62 @@ describe('the mask, sent back', () => {
     expect(messages[0]!.configs.headers).toEqual(headers);
   });
 
+  describe('of two of a channel that come back without their ids', () => {
+    const bearer = (name: string) => ({ authorization: `Bearer ${name}` });
+    const web = (name: string, other: unknown = bearer(name)) => ({
+      channel: 'web',
+      configs: { url: `https://${name}`, headers: other },
+    });
+    const masked = { authorization: '***' };
+
+    /** What each URL gets when the webhook, which had `a` and `b`, is sent these channels, and their ids. */
+    async function sentBack(channels: readonly ReturnType<typeof web>[]) {
+      const { webhooks, dispatch, drain, messages } = application();
+      const created = await webhooks.create({ ...input, channels: [web('a'), web('b')] });
+      const { channels: after } = await webhooks.update(created.id, { channels: [...channels] });
+      await dispatch('a', {});
+      await drain();
+      const names = new Map(created.channels.map(({ id }, i) => [id, ['a', 'b'][i]]));
+      return {
+        got: Object.fromEntries(
+          messages.map(({ configs }) => [configs.url.slice(8), configs.headers?.authorization]),
+        ),
+        were: after.map(({ id }) => names.get(id) ?? 'new'),
+      };
+    }
+
+    test.each<[string, readonly ReturnType<typeof web>[], readonly string[]]>([
+      ['in the other order', [web('b', masked), web('a', masked)], ['b', 'a']],
+      ['the second alone', [web('b', masked)], ['b']],
+      ['after a new one', [web('c'), web('a', masked), web('b', masked)], ['new', 'a', 'b']],
+      ['with the secrets themselves', [web('b'), web('a')], ['b', 'a']],
+    ])('each keeps its own: %s', async (_, channels, were) => {
+      const sent = await sentBack(channels);
+      expect(sent.were).toEqual(were);
+      expect(sent.got).toEqual(
+        Object.fromEntries(channels.map(({ configs: { url } }) => [url.slice(8), `Bearer ${url.slice(8)}`])),
+      );
+    });
+
+    test('one that was changed has what is left: its place among those that nobody else is', async () => {
+      const changed = { channel: 'web', configs: { url: 'https://a2', headers: masked } };
+      expect(await sentBack([web('b', masked), changed])).toEqual({
+        got: { b: 'Bearer b', a2: 'Bearer a' },
+        were: ['b', 'a'],
+      });
+    });
+
+    test('configs that go round in a circle are refused, as ever', async () => {
+      const { webhooks } = application();
+      const created = await webhooks.create(input);
+      const circle: Record<string, unknown> = {};
+      circle.headers = circle;
+      await expect(
+        webhooks.update(created.id, { channels: [{ channel: 'web', configs: circle }] }),
+      ).rejects.toMatchObject({ code: 'invalid_webhook' });
+    });
+  });
+
   test('the same value sent again is no change', async () => {
     const { webhooks } = application();
     const created = await webhooks.create(input);
