@@ -388,4 +388,35 @@ export const bugs: readonly Bug[] = [
     'dueAt is shown for what is not pending': ["status === 'pending' ? new Date(at) : null", 'new Date(at)'],
     'finishedAt is not shown': ['delivery.isFinished ? new Date(at) : null', 'null'],
   }),
+  ...bugsIn('api-keys.ts', {
+    'a key takes an id that is taken': ['if (byId.has(id)) throw', 'if (false) throw'],
+    'a key takes an id of another tenant': [
+      'if (byId.has(id)) throw',
+      'if (byId.get(id)?.record.tenantId === tenantId) throw',
+    ],
+    'a key is found after its revocation': ['revokedAt !== null || (', '('],
+    'a key is found after it has expired': [
+      'revokedAt !== null || (expiresAt !== null && expiresAt.getTime() <= now())',
+      'revokedAt !== null',
+    ],
+    'a key expires by another clock': ['expiresAt.getTime() <= now()', 'expiresAt.getTime() <= Date.now()'],
+    'the list of keys hides what is over': [
+      '(byTenant.get(tenantId) ?? []).toReversed()',
+      '(byTenant.get(tenantId) ?? []).filter(({ record }) => !isOver(record)).toReversed()',
+    ],
+    'the list of keys crosses tenants': ['(byTenant.get(tenantId) ?? [])', '[...byTenant.values()].flat()'],
+    'the list of keys begins with the oldest': ['.toReversed()', ''],
+    'revoke crosses tenants': ['if (entry?.record.tenantId !== tenantId) return', 'if (!entry) return'],
+    'a second revocation counts': ['if (entry.record.revokedAt === null) entry', 'entry'],
+    'touch does nothing': ['if (entry) entry', 'if (false) entry'],
+    'touch brings a revoked key back': [
+      '{ ...entry.record, lastUsedAt:',
+      '{ ...entry.record, revokedAt: null, lastUsedAt:',
+    ],
+    'a key is kept as the object that was given': ['const record = structuredClone(', 'const record = ('],
+    'a key is handed out as it is kept': [
+      '!isOver(record) ? structuredClone(record)',
+      '!isOver(record) ? record',
+    ],
+  }),
 ];

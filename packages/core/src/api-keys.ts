@@ -32,7 +32,8 @@ const inputSchema = (now: () => number) =>
     scopes: z
       .array(z.enum(scopes))
       .min(1, { error: 'must hold at least one scope' })
-      .refine((given) => new Set(given).size === given.length, { error: 'must hold each scope once' }),
+      .refine((given) => new Set(given).size === given.length, { error: 'must hold each scope once' })
+      .readonly(),
     expiresAt: z
       .date()
       .refine((at) => at.getTime() > now() && at.getUTCFullYear() <= 9999, {

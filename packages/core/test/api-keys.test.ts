@@ -1,0 +1,610 @@
+import { createHash } from 'node:crypto';
+import { inspect } from 'node:util';
+import {
+  type ApiKeyInput,
+  type ApiKeyRecord,
+  type ApiKeyStore,
+  createDispatcher,
+  PosthornError,
+  type Scope,
+  type Storage,
+  scopes,
+} from '@posthorn/core';
+import { memoryStorage } from '@posthorn/storage-memory';
+import { seededIds, testDispatcher, until, virtualClock } from '@posthorn/testing';
+import { describe, expect, test, vi } from 'vitest';
+
+const input: ApiKeyInput = { name: 'Deployment', scopes: ['webhooks:read', 'events:write'] };
+const hashOf = (key: string): string => createHash('sha256').update(key).digest('base64url');
+
+type Call = [method: keyof ApiKeyStore, keyId: unknown];
+
+/** An application, and another process of it on the same storage; each call of the storage by both is on record. */
+function application({ ids = undefined as Parameters<typeof createDispatcher>[0]['ids'] } = {}) {
+  const clock = virtualClock();
+  const memory = memoryStorage({ now: clock.now });
+  const calls: Call[] = [];
+  /** What a method does instead, while it is here. */
+  const instead: { [Method in keyof ApiKeyStore]?: (...args: never[]) => unknown } = {};
+  const recorded = (method: keyof ApiKeyStore) =>
+    (async (...args: never[]) => {
+      calls.push([method, args.at(method === 'revoke' ? 1 : 0)]);
+      return (instead[method] ?? (memory.apiKeys![method] as never as (...args: never[]) => unknown))(
+        ...args,
+      );
+    }) as never;
+  const apiKeys: ApiKeyStore = {
+    create: recorded('create'),
+    find: recorded('find'),
+    list: recorded('list'),
+    revoke: recorded('revoke'),
+    touch: recorded('touch'),
+  };
+  const storage: Storage = { ...memory, apiKeys };
+  const process = () => createDispatcher({ storage, channels: [], now: clock.now, ...(ids && { ids }) });
+  const [first, second] = [process(), process()];
+  const errors: PosthornError[] = [];
+  first.on('error', (error) => errors.push(error));
+  const count = (method: keyof ApiKeyStore) => calls.filter(([called]) => called === method).length;
+  return { clock, memory, first, second, calls, count, instead, errors, apiKeys: first.apiKeys };
+}
+
+/** Another of the letters and digits. */
+const changedAt = (key: string, at: number): string =>
+  key.slice(0, at) + (key[at] === 'a' ? 'b' : 'a') + key.slice(at + 1);
+
+/** A promise that is kept when the test says so. */
+function pending<T>(): { promise: Promise<T>; resolve: (value: T) => void } {
+  let resolve!: (value: T) => void;
+  const promise = new Promise<T>((keep) => {
+    resolve = keep;
+  });
+  return { promise, resolve };
+}
+
+describe('creating', () => {
+  test('answers the key once, which holds its id, and its facts without the hash', async () => {
+    const { apiKeys, clock } = application();
+    const { apiKey, key } = await apiKeys.create(input);
+    expect(key).toMatch(/^sk_live_[0-9A-Za-z]{37}$/);
+    expect(apiKey).toEqual({
+      id: `key_${key.slice(8, 18)}`,
+      tenantId: 'default',
+      name: 'Deployment',
+      mode: 'live',
+      scopes: ['webhooks:read', 'events:write'],
+      createdAt: new Date(clock.now()),
+      expiresAt: null,
+      lastUsedAt: null,
+      revokedAt: null,
+    });
+    expect(await apiKeys.list()).toEqual({ items: [apiKey], nextCursor: null });
+  });
+
+  test('takes all that may be said of a key', async () => {
+    const { apiKeys, clock } = application();
+    const expiresAt = new Date(clock.now() + 1);
+    const given = { tenantId: 'acme', name: 'n'.repeat(200), mode: 'test', scopes, expiresAt } as const;
+    const { apiKey, key } = await apiKeys.create(given);
+    expect(key).toMatch(/^sk_test_/);
+    expect(apiKey).toMatchObject(given);
+    expect(await apiKeys.verify(key)).toEqual(apiKey);
+  });
+
+  test('A34: stores the SHA-256 of 160 random bits, and nothing of the key but its id', async () => {
+    const { apiKeys, memory } = application();
+    const { apiKey, key } = await apiKeys.create(input);
+    expect(27 * Math.log2(62)).toBeGreaterThanOrEqual(160);
+    const stored = await memory.apiKeys!.find(apiKey.id);
+    expect(stored?.hash).toBe(hashOf(key));
+    expect(JSON.stringify(stored)).not.toContain(key.slice(18));
+  });
+
+  test('a thousand keys are different in every part, and use all letters and digits evenly', async () => {
+    const { apiKeys } = application();
+    const keys = await Promise.all(
+      Array.from({ length: 1_000 }, async () => (await apiKeys.create(input)).key),
+    );
+    expect(new Set(keys.map((key) => key.slice(8, 18))).size).toBe(1_000);
+    expect(new Set(keys.map((key) => key.slice(18))).size).toBe(1_000);
+    const counts = new Map<string, number>();
+    for (const letter of keys.flatMap((key) => [...key.slice(8)])) {
+      counts.set(letter, (counts.get(letter) ?? 0) + 1);
+    }
+    expect(counts.size).toBe(62);
+    const expected = 37_000 / 62;
+    const chiSquare = [...counts.values()].reduce((sum, n) => sum + (n - expected) ** 2 / expected, 0);
+    // 61 degrees of freedom: above 120 once in a hundred thousand runs. With `byte % 62` it is about 300.
+    expect(chiSquare).toBeLessThan(120);
+  });
+
+  test('is by chance also where ids are seeded', async () => {
+    const make = async () => (await application({ ids: seededIds(1) }).apiKeys.create(input)).key;
+    const made = await Promise.all([make(), make()]);
+    expect(made[0].slice(8, 18)).not.toBe(made[1].slice(8, 18));
+    expect(made[0].slice(18)).not.toBe(made[1].slice(18));
+    const { apiKeys } = testDispatcher({ channels: [] });
+    const { apiKey, key } = await apiKeys.create(input);
+    expect(await apiKeys.verify(key)).toEqual(apiKey);
+  });
+
+  test.each<[string, object | undefined, string]>([
+    ['nothing', undefined, 'name'],
+    ['no name', { name: undefined }, 'name'],
+    ['an empty name', { name: '' }, 'name'],
+    ['a name of 201 characters', { name: 'n'.repeat(201) }, 'name'],
+    ['a name with a line break', { name: 'a\nb' }, 'name'],
+    ['no scopes', { scopes: undefined }, 'scopes'],
+    ['empty scopes', { scopes: [] }, 'scopes'],
+    ['an unknown scope', { scopes: ['webhooks:read', 'everything'] }, 'scopes.1'],
+    ['a scope twice', { scopes: ['webhooks:read', 'webhooks:read'] }, 'scopes'],
+    ['scopes that are no list', { scopes: 'webhooks:read' }, 'scopes'],
+    ['another mode', { mode: 'prod' }, 'mode'],
+    ['an empty tenant', { tenantId: '' }, 'tenantId'],
+    ['a tenant that is null', { tenantId: null }, 'tenantId'],
+    ['an expiry that is past', { expiresAt: new Date('2025-12-31T23:59:59.999Z') }, 'expiresAt'],
+    ['an expiry that is now', { expiresAt: new Date('2026-01-01T00:00:00Z') }, 'expiresAt'],
+    ['an expiry that is none', { expiresAt: new Date(Number.NaN) }, 'expiresAt'],
+    ['an expiry that no storage keeps', { expiresAt: new Date('+010000-01-01T00:00:00Z') }, 'expiresAt'],
+    ['an expiry that is a text', { expiresAt: '2027-01-01' }, 'expiresAt'],
+    ['an id of its own', { id: 'key_0123456789' }, 'id'],
+    ['a hash of its own', { hash: hashOf('') }, 'hash'],
+    ['a revocation', { revokedAt: null }, 'revokedAt'],
+    ['own __proto__', JSON.parse('{"__proto__":{"tenantId":"globex"}}'), '__proto__'],
+  ])('refuses %s by name, and stores nothing', async (_, wrong, field) => {
+    const { apiKeys, calls } = application();
+    // Not by spreading, which would lose an own __proto__.
+    const given = wrong && Object.defineProperties({ ...input }, Object.getOwnPropertyDescriptors(wrong));
+    await expect(apiKeys.create(given as never)).rejects.toMatchObject({
+      code: 'invalid_option',
+      message: expect.stringContaining(field),
+    });
+    expect(calls).toEqual([]);
+  });
+
+  test('what a polluted Object.prototype holds gives a key nothing', async () => {
+    const { apiKeys } = application();
+    const polluted = { tenantId: 'globex', mode: 'test', expiresAt: new Date('2999-01-01') };
+    Object.assign(Object.prototype, polluted);
+    try {
+      const { apiKey } = await apiKeys.create(input);
+      expect(apiKey).toMatchObject({ tenantId: 'default', mode: 'live', expiresAt: null });
+    } finally {
+      for (const name of Object.keys(polluted)) Reflect.deleteProperty(Object.prototype, name);
+    }
+  });
+});
+
+describe('listing and revoking', () => {
+  test('see one tenant: of another the key is not found, and goes on', async () => {
+    const { apiKeys } = application();
+    const { apiKey, key } = await apiKeys.create({ ...input, tenantId: 'acme' });
+    expect(await apiKeys.list()).toEqual({ items: [], nextCursor: null });
+    expect((await apiKeys.list({ tenantId: 'acme' })).items).toEqual([apiKey]);
+    await expect(apiKeys.revoke(apiKey.id)).rejects.toMatchObject({ code: 'not_found' });
+    await expect(apiKeys.revoke(apiKey.id, { tenantId: 'globex' })).rejects.toMatchObject({
+      code: 'not_found',
+    });
+    expect(await apiKeys.verify(key)).toEqual(apiKey);
+  });
+
+  test('list goes page by page, the newest first', async () => {
+    const { apiKeys } = application();
+    const ids = [];
+    for (let i = 0; i < 3; i++) ids.unshift((await apiKeys.create(input)).apiKey.id);
+    const { items, nextCursor } = await apiKeys.list({ limit: 2 });
+    const rest = await apiKeys.list({ limit: 2, cursor: nextCursor! });
+    expect([...items, ...rest.items].map(({ id }) => id)).toEqual(ids);
+    expect(rest.nextCursor).toBeNull();
+    await expect(apiKeys.list({ limit: 0 })).rejects.toMatchObject({ code: 'invalid_option' });
+    await expect(apiKeys.list({ tenant: 'acme' } as never)).rejects.toMatchObject({ code: 'invalid_option' });
+  });
+
+  test('a revoked key is on the list with the instant, and revoking it again changes nothing', async () => {
+    const { apiKeys, clock } = application();
+    const { apiKey } = await apiKeys.create(input);
+    const revoked = await apiKeys.revoke(apiKey.id);
+    expect(revoked).toEqual({ ...apiKey, revokedAt: new Date(clock.now()) });
+    clock.advance('1h');
+    expect(await apiKeys.revoke(apiKey.id)).toEqual(revoked);
+    expect((await apiKeys.list()).items).toEqual([revoked]);
+  });
+
+  test.each([
+    '',
+    'key_',
+    'key_\x000000000',
+    'wh_0123456789',
+    "' or ''='",
+    7,
+    null,
+    undefined,
+    ['key_0123456789'],
+  ])('what is no id is not found, and the storage is not asked: %j', async (id) => {
+    const { apiKeys, calls } = application();
+    await expect(apiKeys.revoke(id as never)).rejects.toMatchObject({ code: 'not_found' });
+    expect(calls).toEqual([]);
+  });
+});
+
+describe('verifying', () => {
+  test('answers whose key it is, and what it is good for', async () => {
+    const { apiKeys } = application();
+    const { apiKey, key } = await apiKeys.create({ ...input, tenantId: 'acme' });
+    await apiKeys.create({ ...input, tenantId: 'globex' });
+    expect(await apiKeys.verify(key)).toEqual(apiKey);
+  });
+
+  test('A2: a key with any one character changed opens nothing', async () => {
+    const { apiKeys } = application();
+    const { apiKey, key } = await apiKeys.create(input);
+    for (let at = 0; at < key.length; at++) {
+      expect(await apiKeys.verify(changedAt(key, at)), `at ${at}`).toBeUndefined();
+      // Also while the right one is remembered.
+      expect(await apiKeys.verify(key)).toEqual(apiKey);
+    }
+    expect(await apiKeys.verify(key.replace('live', 'test'))).toBeUndefined();
+    expect(await apiKeys.verify(key.toUpperCase())).toBeUndefined();
+    expect(
+      await apiKeys.verify(key.slice(0, 18) + key.slice(18).split('').reverse().join('')),
+    ).toBeUndefined();
+  });
+
+  test('A2: a wrong key with a right id takes the way of one that nobody has, and never the short one', async () => {
+    const { apiKeys, calls, count } = application();
+    const { apiKey, key } = await apiKeys.create(input);
+    await apiKeys.verify(key);
+    const [wrong, unknown] = [changedAt(key, 40), changedAt(key, 8)];
+    calls.length = 0;
+    for (let i = 0; i < 3; i++) {
+      await apiKeys.verify(wrong);
+      await apiKeys.verify(unknown);
+    }
+    expect(calls.map(([, id]) => id === apiKey.id)).toEqual([true, false, true, false, true, false]);
+    expect(count('find')).toBe(6);
+    // And the right one is remembered as before.
+    await apiKeys.verify(key);
+    expect(count('find')).toBe(6);
+  });
+
+  test.each<[string, unknown]>([
+    ['nothing', undefined],
+    ['null', null],
+    ['an empty text', ''],
+    ['a number', 7],
+    ['a list of a key', [`sk_live_${'a'.repeat(37)}`]],
+    ['an object of the right length', { length: 45 }],
+    ['one character too few', `sk_live_${'a'.repeat(36)}`],
+    ['one character too many', `sk_live_${'a'.repeat(38)}`],
+    ['a line break behind it', `sk_live_${'a'.repeat(36)}\n`],
+    ['a NUL', `sk_live_${'a'.repeat(36)}\0`],
+    ['a letter that is not ASCII', `sk_live_${'a'.repeat(36)}é`],
+    ['a digit that is not ASCII', `sk_live_${'a'.repeat(36)}٣`],
+    ['a full-width letter', `sk_live_${'a'.repeat(36)}ａ`],
+    ['half of a pair', `sk_live_${'a'.repeat(36)}\ud83d`],
+    ['another mode', `sk_prod_${'a'.repeat(37)}`],
+    ['capitals', `SK_LIVE_${'a'.repeat(37)}`],
+    ['Bearer before it', `Bearer sk_live_${'a'.repeat(37)}`],
+    ['a signing secret', `whsec_${'a'.repeat(39)}`],
+    ['a MB of a key', `sk_live_${'a'.repeat(1_048_576)}`],
+    ['a MB of NUL', '\0'.repeat(1_048_576)],
+    ['a MB that is not ASCII', '📯'.repeat(262_144)],
+  ])('A3: %s is no key, in less than 5 ms, and the storage is not asked', async (_, key) => {
+    const { apiKeys, calls } = application();
+    let tookMs = Number.POSITIVE_INFINITY;
+    // Where the machine is busy, one of them is not.
+    for (let i = 0; i < 10; i++) {
+      const start = performance.now();
+      expect(await apiKeys.verify(key as never)).toBeUndefined();
+      tookMs = Math.min(tookMs, performance.now() - start);
+    }
+    expect(tookMs).toBeLessThan(5);
+    expect(calls).toEqual([]);
+  });
+
+  test('A4: a revoked key opens nothing: here at once, in another process within a second', async () => {
+    const { first, second, clock } = application();
+    const { apiKey, key } = await first.apiKeys.create(input);
+    expect(await first.apiKeys.verify(key)).toEqual(apiKey);
+    expect(await second.apiKeys.verify(key)).toMatchObject({ id: apiKey.id });
+    await first.apiKeys.revoke(apiKey.id);
+    expect(await first.apiKeys.verify(key)).toBeUndefined();
+    // Asked all the time, as by a busy client, it is not remembered for any longer.
+    for (let ms = 0; ms < 500; ms += 100) {
+      await second.apiKeys.verify(key);
+      clock.advance(100);
+    }
+    expect(await second.apiKeys.verify(key)).toBeUndefined();
+  });
+
+  test('A4: a key that is being looked up while it is revoked is not remembered', async () => {
+    const { apiKeys, memory, instead } = application();
+    const { apiKey, key } = await apiKeys.create(input);
+    const { promise, resolve } = pending<ApiKeyRecord | undefined>();
+    const before = await memory.apiKeys!.find(apiKey.id);
+    instead.find = () => promise;
+    const early = apiKeys.verify(key);
+    await apiKeys.revoke(apiKey.id);
+    delete instead.find;
+    resolve(before);
+    await early;
+    expect(await apiKeys.verify(key)).toBeUndefined();
+  });
+
+  test('A4: an expired key opens nothing from that instant on, also while it is remembered', async () => {
+    const { apiKeys, clock, count } = application();
+    const { key } = await apiKeys.create({ ...input, expiresAt: new Date(clock.now() + 100) });
+    expect(await apiKeys.verify(key)).toBeDefined();
+    clock.advance(99);
+    expect(await apiKeys.verify(key)).toBeDefined();
+    clock.advance(1);
+    expect(await apiKeys.verify(key)).toBeUndefined();
+    expect(count('find')).toBe(1);
+    clock.advance('1s');
+    expect(await apiKeys.verify(key)).toBeUndefined();
+  });
+
+  test.each<[string, Partial<ApiKeyRecord>]>([
+    ['a revocation', { revokedAt: new Date(0) }],
+    ['an expiry', { expiresAt: new Date(0) }],
+    ['a hash that is too short', { hash: 'AAAA' }],
+    ['an empty hash', { hash: '' }],
+    ['no hash', { hash: undefined as never }],
+  ])('a storage that hands out a record with %s opens nothing', async (_, wrong) => {
+    const { apiKeys, memory, instead } = application();
+    const { apiKey, key } = await apiKeys.create(input);
+    const record = await memory.apiKeys!.find(apiKey.id);
+    instead.find = () => ({ ...record, ...wrong });
+    expect(await apiKeys.verify(key)).toBeUndefined();
+  });
+});
+
+describe('what is remembered', () => {
+  test('is asked for once in half a second', async () => {
+    const { apiKeys, clock, count } = application();
+    const { key } = await apiKeys.create(input);
+    for (const ms of [0, 250, 249]) {
+      clock.advance(ms);
+      await apiKeys.verify(key);
+    }
+    expect(count('find')).toBe(1);
+    clock.advance(1);
+    await apiKeys.verify(key);
+    expect(count('find')).toBe(2);
+  });
+
+  test('is as old as the question, not as the answer', async () => {
+    const { apiKeys, memory, clock, count, instead } = application();
+    const { key } = await apiKeys.create(input);
+    const { promise, resolve } = pending<void>();
+    instead.find = (keyId: never) => promise.then(() => memory.apiKeys!.find(keyId));
+    const first = apiKeys.verify(key);
+    clock.advance(499);
+    resolve();
+    await first;
+    clock.advance(1);
+    await apiKeys.verify(key);
+    expect(count('find')).toBe(2);
+  });
+
+  test('is of no age where the clock was put back, and is asked for again', async () => {
+    let time = 1_000;
+    const storage = memoryStorage();
+    const find = vi.spyOn(storage.apiKeys!, 'find');
+    const { apiKeys } = createDispatcher({ storage, channels: [], now: () => time });
+    const { key } = await apiKeys.create(input);
+    await apiKeys.verify(key);
+    time = 0;
+    await apiKeys.verify(key);
+    expect(find).toHaveBeenCalledTimes(2);
+  });
+
+  test('concurrent calls with one key share one look-up, and those with another have theirs', async () => {
+    const { apiKeys, count } = application();
+    const [one, other] = [await apiKeys.create(input), await apiKeys.create(input)];
+    const verified = await Promise.all(
+      Array.from({ length: 100 }, (_, i) => apiKeys.verify(i % 2 === 0 ? one.key : other.key)),
+    );
+    expect(verified.map((found) => found?.id)).toEqual(
+      Array.from({ length: 100 }, (_, i) => (i % 2 === 0 ? one : other).apiKey.id),
+    );
+    expect(count('find')).toBe(2);
+  });
+
+  test('is no key that was not found: one that is created meanwhile is good at once', async () => {
+    const { apiKeys, memory, count } = application();
+    const key = `sk_live_${'a'.repeat(37)}`;
+    expect(await apiKeys.verify(key)).toBeUndefined();
+    await memory.apiKeys!.create({
+      ...{ id: 'key_aaaaaaaaaa', tenantId: 'acme', name: 'n', mode: 'live', expiresAt: null },
+      scopes: ['webhooks:read'],
+      hash: hashOf(key),
+    });
+    expect(await apiKeys.verify(key)).toMatchObject({ tenantId: 'acme' });
+    expect(count('find')).toBe(2);
+  });
+
+  test('is ten thousand keys at most: the oldest are asked for again', async () => {
+    const { apiKeys, count, instead } = application();
+    const letters = (i: number) => String(i).padStart(37, '0');
+    const template = { tenantId: 'acme', name: 'n', mode: 'live', scopes: ['webhooks:read'] } as const;
+    const stamps = { createdAt: new Date(0), expiresAt: null, lastUsedAt: null, revokedAt: null };
+    const keys = Array.from(
+      { length: 10_001 },
+      (_, i) => `sk_live_${letters(i).split('').reverse().join('')}`,
+    );
+    const hashes = new Map(keys.map((key) => [`key_${key.slice(8, 18)}`, hashOf(key)]));
+    instead.find = (id: never) => ({ id, ...template, ...stamps, hash: hashes.get(id) });
+    instead.touch = () => undefined;
+    for (const key of keys) expect(await apiKeys.verify(key)).toBeDefined();
+    expect(count('find')).toBe(10_001);
+    await apiKeys.verify(keys[1]!);
+    expect(count('find')).toBe(10_001);
+    await apiKeys.verify(keys[0]!);
+    expect(count('find')).toBe(10_002);
+  });
+
+  test('is nothing that a caller can change', async () => {
+    const { apiKeys, clock } = application();
+    const { key } = await apiKeys.create({ ...input, expiresAt: new Date(clock.now() + 10_000) });
+    const found = (await apiKeys.verify(key))!;
+    const expected = structuredClone(found);
+    (found.scopes as Scope[]).push('keys:write');
+    found.expiresAt!.setTime(Number.MAX_SAFE_INTEGER);
+    Object.assign(found, { tenantId: 'globex' });
+    expect(await apiKeys.verify(key)).toEqual(expected);
+  });
+});
+
+describe('when a key was used', () => {
+  test('is written at most once a minute by each process, and only for the right key', async () => {
+    const { first, second, clock, count, memory } = application();
+    const { apiKey, key } = await first.apiKeys.create(input);
+    await first.apiKeys.verify(changedAt(key, 40));
+    expect(count('touch')).toBe(0);
+    for (let s = 0; s < 60; s += 10) {
+      await first.apiKeys.verify(key);
+      expect(count('touch')).toBe(1);
+      clock.advance('10s');
+    }
+    await first.apiKeys.verify(key);
+    expect(count('touch')).toBe(2);
+    await second.apiKeys.verify(key);
+    expect(count('touch')).toBe(3);
+    expect((await memory.apiKeys!.find(apiKey.id))?.lastUsedAt).toEqual(new Date(clock.now()));
+  });
+
+  test('is written in the background: a storage that never answers holds nobody up', async () => {
+    const { apiKeys, instead } = application();
+    const { apiKey, key } = await apiKeys.create(input);
+    instead.touch = () => new Promise(() => {});
+    expect(await apiKeys.verify(key)).toEqual(apiKey);
+  });
+
+  test('that it could not be written is announced, and hurts nobody', async () => {
+    const { apiKeys, instead, errors, clock, count } = application();
+    const { apiKey, key } = await apiKeys.create(input);
+    const cause = new Error('out of order');
+    instead.touch = () => Promise.reject(cause);
+    expect(await apiKeys.verify(key)).toEqual(apiKey);
+    await until(() => errors.length === 1);
+    expect(errors[0]).toMatchObject({ code: 'storage_failed', cause });
+    // Nor does a storage that is down get a write for each request.
+    expect(await apiKeys.verify(key)).toEqual(apiKey);
+    clock.advance('1m');
+    expect(await apiKeys.verify(key)).toEqual(apiKey);
+    await until(() => errors.length === 2);
+    expect(count('touch')).toBe(2);
+  });
+});
+
+describe('where the storage fails', () => {
+  test('a key is neither good nor bad: verify rejects, and the next call asks again', async () => {
+    const { apiKeys, instead } = application();
+    const { apiKey, key } = await apiKeys.create(input);
+    const cause = new Error('connection refused');
+    instead.find = () => Promise.reject(cause);
+    for (let i = 0; i < 2; i++) {
+      await expect(apiKeys.verify(key)).rejects.toMatchObject({ code: 'storage_failed', cause });
+    }
+    const all = await Promise.allSettled([apiKeys.verify(key), apiKeys.verify(key)]);
+    expect(all.map(({ status }) => status)).toEqual(['rejected', 'rejected']);
+    delete instead.find;
+    expect(await apiKeys.verify(key)).toEqual(apiKey);
+  });
+
+  test('a key that is remembered is not good for any longer', async () => {
+    const { apiKeys, instead, clock } = application();
+    const { key } = await apiKeys.create(input);
+    await apiKeys.verify(key);
+    instead.find = () => Promise.reject(new Error('connection refused'));
+    clock.advance(500);
+    await expect(apiKeys.verify(key)).rejects.toMatchObject({ code: 'storage_failed' });
+  });
+
+  test.each(['create', 'list', 'revoke'] as const)('%s rejects with storage_failed', async (method) => {
+    const { apiKeys, instead } = application();
+    const calls = {
+      create: () => apiKeys.create(input),
+      list: () => apiKeys.list(),
+      revoke: () => apiKeys.revoke('key_0123456789'),
+    };
+    instead[method] = () => Promise.reject(new Error('connection refused'));
+    await expect(calls[method]()).rejects.toMatchObject({
+      code: 'storage_failed',
+      message: `storage.apiKeys.${method} failed`,
+    });
+  });
+
+  test('one that keeps no keys is refused by each call, with what to do', async () => {
+    const { apiKeys: _, ...storage } = memoryStorage();
+    const { apiKeys } = createDispatcher({ storage, channels: [] });
+    const key = `sk_live_${'a'.repeat(37)}`;
+    const calls = [
+      () => apiKeys.create(input),
+      () => apiKeys.list(),
+      () => apiKeys.revoke('key_0123456789'),
+      () => apiKeys.verify(key),
+      () => apiKeys.verify(''),
+    ];
+    for (const call of calls) {
+      await expect(call()).rejects.toMatchObject({
+        code: 'invalid_option',
+        message: expect.stringContaining('take one that has apiKeys'),
+      });
+    }
+  });
+
+  test.each([
+    ['half of the methods', { create: () => {}, find: () => {} }, 'storage.apiKeys.list must be a function'],
+    ['null', null, 'storage.apiKeys.create must be a function'],
+  ])('one whose apiKeys are %s is no storage', (_, apiKeys, message) => {
+    const storage = { ...memoryStorage(), apiKeys } as never;
+    expect(() => createDispatcher({ storage, channels: [] })).toThrow(
+      expect.objectContaining({ code: 'invalid_option', message: expect.stringContaining(message) }),
+    );
+  });
+});
+
+test('no key and no hash is told, by anything that can be printed', async () => {
+  const { first, apiKeys, instead, errors, memory } = application();
+  const prints: string[] = [];
+  const print = (value: unknown): void => {
+    prints.push(inspect(value, { depth: 12, showHidden: true, maxStringLength: null }));
+    prints.push(String(JSON.stringify(value)));
+    if (value instanceof Error) prints.push(value.stack ?? '', inspect(value.cause));
+  };
+  const printError = async (promise: Promise<unknown>): Promise<void> => {
+    const error = await promise.then(
+      () => undefined,
+      (thrown: unknown) => thrown,
+    );
+    expect(error).toBeInstanceOf(PosthornError);
+    print(error);
+  };
+  const down = () => Promise.reject(new Error('connection refused'));
+  const { apiKey, key } = await apiKeys.create(input);
+  const { hash } = (await memory.apiKeys!.find(apiKey.id))!;
+  print(apiKey);
+  print(await apiKeys.list());
+  instead.touch = down;
+  print(await apiKeys.verify(key));
+  await until(() => errors.length > 0);
+  errors.forEach(print);
+  await printError(apiKeys.revoke(key));
+  await printError(apiKeys.create({ ...input, name: `${key}\n`, mode: key as 'live' }));
+  await printError(apiKeys.create({ ...input, scopes: [key as Scope] }));
+  await printError(apiKeys.create({ ...input, tenantId: `${key}\0`, expiresAt: key as never }));
+  await printError(apiKeys.create(key as never));
+  await printError(apiKeys.list({ limit: key as never }));
+  await printError(apiKeys.list({ cursor: key }));
+  for (const method of ['create', 'find', 'list', 'revoke'] as const) instead[method] = down;
+  await printError(apiKeys.create(input));
+  await printError(apiKeys.list());
+  await printError(apiKeys.revoke(apiKey.id));
+  await printError(apiKeys.verify(changedAt(key, 8)));
+  print([first, apiKeys, memory]);
+  for (const secret of [key, key.slice(18), hash, Buffer.from(hash, 'base64url').toString('hex')]) {
+    expect(prints.filter((printed) => printed.includes(secret))).toEqual([]);
+  }
+});
