@@ -75,6 +75,7 @@ export async function engine(settings: EngineSettings): Promise<Engine> {
       return result;
     };
   const { publish, claim, renew, settle } = storage.deliveries;
+  const { setStatus } = storage.log;
   const failing: Storage<Transaction> = {
     ...storage,
     deliveries: {
@@ -83,6 +84,7 @@ export async function engine(settings: EngineSettings): Promise<Engine> {
       renew: around('renew', renew),
       settle: around('settle', settle),
     },
+    log: { ...storage.log, setStatus: around('setStatus', setStatus) },
   };
   const http = httpChannel({ outbound: { policy: { allowHttp: true, allowHosts: ['127.0.0.1'] } } });
   const channel: Channel<never> = {

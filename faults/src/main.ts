@@ -2,7 +2,7 @@ import { startPostgres } from '../../scripts/postgres.mjs';
 import { type Finding, Rig } from './rig.js';
 import type { Scenario } from './scenario.js';
 import { keyChange } from './scenarios/keys.js';
-import { abandoned, killed, matrix } from './scenarios/kills.js';
+import { abandoned, killed, matrix, replayed } from './scenarios/kills.js';
 import { fullMemory, migrations, noTransactions, pruning, smallPool, soak } from './scenarios/loads.js';
 import { inOrder } from './scenarios/ordering.js';
 import { crashes, noHints, readOnly, silentHints, terminated } from './scenarios/outages.js';
@@ -29,11 +29,11 @@ const scenarios: readonly Scenario[] = [
     migrations,
     soak,
   ],
-  ...[slowLoris, gluttons, blackHole, badTls, keyChange, inOrder],
+  ...[slowLoris, gluttons, blackHole, badTls, keyChange, inOrder, replayed],
   ...matrix,
 ];
 /** What is left out of the short form: it takes long, or the tests of the packages hold it too. */
-const long = new Set(['F1', 'F4', 'F8', 'F9', 'F11', 'F17', 'F19', 'F44', 'F42', 'F18']);
+const long = new Set(['F1', 'F4', 'F8', 'F9', 'F11', 'F17', 'F19', 'F44', 'F42', 'F18', 'RPL']);
 
 const args = process.argv.slice(2);
 const isShort = args.includes('--short');

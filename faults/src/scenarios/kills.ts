@@ -59,6 +59,40 @@ export const abandoned: Scenario = {
   },
 };
 
+export const replayed: Scenario = {
+  id: 'RPL',
+  what: 'a process dies in the middle of a replay, and another goes on with it',
+  async run(rig, { size }) {
+    const { dispatcher } = await rig.engine(['order.created']);
+    const count = 1_000 * size;
+    const events = Array.from({ length: count }, (_, n) => ({ type: 'order.created', payload: n }));
+    const ids = (await dispatcher.dispatchMany(events)).map(({ eventId }) => eventId);
+    await rig.behave({ status: 500 });
+    const failing = await rig.worker({ leaseMs, pollMs });
+    await rig.settled(60_000);
+    failing.kill('SIGKILL');
+    await rig.behave({ status: 200 });
+    const dead = await dispatcher.replays.count();
+    const { id } = await dispatcher.replays.create({ perSecond: 100 });
+    // What it has started is in no count.
+    const dying = await rig.worker({ leaseMs, pollMs, failAt: 'setStatus:after', failNth: 3 });
+    const code = await Promise.race([dying.exited, pause(15_000).then(() => 0)]);
+    await rig.worker({ leaseMs, pollMs });
+    const deadline = Date.now() + 35_000 + 20 * count;
+    while ((await dispatcher.replays.get(id)).status === 'running' && Date.now() < deadline) await pause(100);
+    await rig.settled(20_000);
+    const ledger = rig.ledger(ids);
+    return [
+      atLeast('dead before', dead, count),
+      atLeast('died there', code === null ? 1 : 0, 1),
+      ...clean(ledger),
+      atMost('duplicates', ledger.duplicates, 75),
+      atMost('dead afterwards', await dispatcher.replays.count(), 0),
+      atLeast('finished', (await dispatcher.replays.get(id)).status === 'done' ? 1 : 0, 1),
+    ];
+  },
+};
+
 /** Every step of a delivery, before, amid and after: made from the list of steps, so that none is left out. */
 export const matrix: readonly Scenario[] = steps.flatMap((step) =>
   moments.map((moment) => ({

@@ -22,7 +22,7 @@ export interface Replay {
   readonly id: string;
   readonly tenantId: string;
   readonly selection: ReplaySelection;
-  /** At most so many deliveries a second. */
+  /** At most so many deliveries a second, on average. */
   readonly perSecond: number;
   readonly status: 'running' | 'done' | 'cancelled';
   /** How many deliveries were started again so far; what a process has started that died before it said so is not in it. */

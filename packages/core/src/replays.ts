@@ -21,7 +21,7 @@ export interface ReplayFilter extends TenantOption {
 }
 
 export interface ReplayOptions extends ReplayFilter {
-  /** At most so many deliveries are started again in a second, 1 to 10,000. Default 100. */
+  /** At most so many deliveries are started again in a second, a quarter of them at a time; 1 to 10,000. Default 100. */
   readonly perSecond?: number;
 }
 

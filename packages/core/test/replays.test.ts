@@ -1,0 +1,260 @@
+import { createDispatcher, type Delivery, rejected, type Storage } from '@posthorn/core';
+import { memoryStorage } from '@posthorn/storage-memory';
+import { recordingChannel, testDispatcher } from '@posthorn/testing';
+import { describe, expect, test } from 'vitest';
+
+const toAll = { name: 'all', eventTypes: ['*'], channels: [{ channel: 'webhook', configs: {} }] };
+const nowhere = `rpl_${'0'.repeat(22)}`;
+
+/** A dispatcher with so many dead deliveries, whose receiver is well again. */
+async function withDead(count: number) {
+  const channel = recordingChannel();
+  const dispatcher = testDispatcher({ channels: [channel] });
+  const webhook = await dispatcher.webhooks.create(toAll);
+  channel.answerWith(() => rejected('http_status', 'never'));
+  await dispatcher.dispatchMany(
+    Array.from({ length: count }, (_, i) => ({ type: 'order.created', payload: i })),
+  );
+  await dispatcher.drain();
+  channel.reset();
+  const all = async (): Promise<readonly Delivery[]> =>
+    (await dispatcher.deliveries.list({ limit: 1_000 })).items;
+  return { channel, dispatcher, webhook, all };
+}
+
+describe('a replay', () => {
+  test('starts again what is dead, and nothing else', async () => {
+    const { channel, dispatcher, webhook, all } = await withDead(3);
+    await dispatcher.dispatch('order.created', 'is delivered');
+    await dispatcher.drain();
+    await dispatcher.webhooks.update(webhook.id, { isActive: false });
+    await dispatcher.webhooks.update(webhook.id, { isActive: true });
+    channel.reset();
+    const created = await dispatcher.replays.create();
+    expect(created).toMatchObject({ tenantId: 'default', status: 'running', replayed: 0, skipped: 0 });
+    expect(created.perSecond).toBe(100);
+    await dispatcher.advance('1s');
+    expect(channel.deliveries.map(({ payload }) => payload).sort()).toEqual([0, 1, 2]);
+    expect((await all()).map(({ status, attempts }) => `${status} ${attempts}`).sort()).toEqual([
+      'delivered 1',
+      'delivered 2',
+      'delivered 2',
+      'delivered 2',
+    ]);
+    expect(await dispatcher.replays.get(created.id)).toMatchObject({
+      status: 'done',
+      replayed: 3,
+      skipped: 0,
+      finishedAt: expect.any(Date),
+    });
+  });
+
+  test('is announced when it has come to its end, as it is then', async () => {
+    const { dispatcher } = await withDead(3);
+    const finished: unknown[] = [];
+    dispatcher.on('replay:finished', (replay) => void finished.push(replay));
+    const { id } = await dispatcher.replays.create({ perSecond: 1 });
+    await dispatcher.advance('1s');
+    expect(finished).toEqual([]);
+    await dispatcher.advance('1m');
+    expect(finished).toEqual([await dispatcher.replays.get(id)]);
+    expect(finished).toMatchObject([{ id, status: 'done', replayed: 3 }]);
+  });
+
+  test('leaves alone what dies after it was created', async () => {
+    const { channel, dispatcher } = await withDead(2);
+    await dispatcher.replays.create({ perSecond: 1 });
+    await dispatcher.advance(1);
+    channel.failNext(1, rejected('http_status', 'never'));
+    await dispatcher.dispatch('order.created', 'later');
+    await dispatcher.advance('1m');
+    expect(channel.attempts.filter(({ payload }) => payload === 'later')).toHaveLength(1);
+    expect(channel.deliveries).toHaveLength(2);
+  });
+
+  test('that is cancelled begins nothing more, and what has begun goes on', async () => {
+    const { channel, dispatcher, all } = await withDead(10);
+    const { id } = await dispatcher.replays.create({ perSecond: 2 });
+    await dispatcher.advance('1s');
+    const cancelled = await dispatcher.replays.cancel(id);
+    expect(cancelled).toMatchObject({ status: 'cancelled', replayed: 3, finishedAt: expect.any(Date) });
+    await dispatcher.advance('1h');
+    expect(channel.deliveries).toHaveLength(3);
+    expect((await all()).filter(({ status }) => status === 'dead')).toHaveLength(7);
+    expect(await dispatcher.replays.get(id)).toEqual(cancelled);
+  });
+
+  test('that has ended is not changed by a cancel', async () => {
+    const { dispatcher } = await withDead(1);
+    const { id } = await dispatcher.replays.create();
+    await dispatcher.drain();
+    const done = await dispatcher.replays.get(id);
+    await dispatcher.advance('1h');
+    expect(await dispatcher.replays.cancel(id)).toEqual(done);
+    expect(done.status).toBe('done');
+  });
+
+  test('is seen and cancelled by its tenant alone', async () => {
+    const { dispatcher } = await withDead(1);
+    const { id } = await dispatcher.replays.create({ tenantId: 'acme' });
+    for (const call of [dispatcher.replays.get, dispatcher.replays.cancel]) {
+      for (const tenantId of ['default', 'Acme', '__proto__']) {
+        await expect(call(id, { tenantId })).rejects.toMatchObject({ code: 'not_found' });
+      }
+      for (const odd of [nowhere, '', 'rpl_\0', 7, undefined, null, ['rpl_']]) {
+        await expect(call(odd as never, { tenantId: 'acme' })).rejects.toMatchObject({ code: 'not_found' });
+      }
+      await expect(call(id, { tenant: 'acme' } as never)).rejects.toMatchObject({ code: 'invalid_option' });
+    }
+    expect(await dispatcher.replays.get(id, { tenantId: 'acme' })).toMatchObject({ status: 'running' });
+  });
+});
+
+describe('a filter', () => {
+  /** Deliveries of two tenants, webhooks, types, and minutes, in each final status. */
+  async function variety() {
+    const channel = recordingChannel();
+    const dispatcher = testDispatcher({ channels: [channel] });
+    channel.answerWith(({ payload }) =>
+      payload === 'dead' ? rejected('http_status', 'never') : { outcome: 'delivered' },
+    );
+    const one = await dispatcher.webhooks.create(toAll);
+    await dispatcher.webhooks.create(toAll);
+    await dispatcher.webhooks.create({ ...toAll, tenantId: 'acme' });
+    const begin = dispatcher.clock.now();
+    for (const type of ['order.created', 'order.shipped']) {
+      for (const payload of ['dead', 'delivered', 'cancelled']) {
+        for (const tenantId of ['default', 'acme']) {
+          await dispatcher.dispatch(type, payload, { tenantId });
+          const { items } = await dispatcher.deliveries.list({ tenantId, status: ['pending'] });
+          for (const { id } of payload === 'cancelled' ? items : []) {
+            await dispatcher.deliveries.cancel(id, { tenantId });
+          }
+        }
+        await dispatcher.drain();
+        dispatcher.clock.advance('1m');
+      }
+    }
+    const minute = (count: number): Date => new Date(begin + count * 60_000);
+    return { channel, dispatcher, webhookId: one.id, minute };
+  }
+
+  test.each([
+    ['nothing: all that is dead', 4, () => ({})],
+    ['several statuses, one of them twice', 8, () => ({ status: ['dead', 'cancelled', 'dead'] as const })],
+    ['what was delivered', 4, () => ({ status: ['delivered'] as const })],
+    ['a type', 2, () => ({ eventType: 'order.shipped' })],
+    ['a webhook', 2, ({ webhookId }: { webhookId: string }) => ({ webhookId })],
+    ['a beginning, which is part of it', 2, ({ minute }) => ({ from: minute(3) })],
+    ['a beginning that is a millisecond later', 0, ({ minute }) => ({ from: new Date(+minute(3) + 1) })],
+    ['an end, which is not part of it', 2, ({ minute }) => ({ to: minute(3) })],
+    ['an end in the future', 4, () => ({ to: new Date('2999-01-01') })],
+    ['another tenant', 1, () => ({ tenantId: 'acme', eventType: 'order.created' })],
+    [
+      'all at once',
+      1,
+      ({ minute, webhookId }) => ({ eventType: 'order.created', webhookId, from: minute(0), to: minute(1) }),
+    ],
+  ] as [string, number, (given: Awaited<ReturnType<typeof variety>>) => object][])(
+    'of %s: a dry run counts what is then replayed',
+    async (_, expected, filterOf) => {
+      const given = await variety();
+      const { channel, dispatcher } = given;
+      const filter = filterOf(given);
+      expect(await dispatcher.replays.count(filter)).toBe(expected);
+      channel.reset();
+      const { id, tenantId } = await dispatcher.replays.create(filter);
+      await dispatcher.advance('1m');
+      expect(channel.attempts).toHaveLength(expected);
+      expect(await dispatcher.replays.get(id, { tenantId })).toMatchObject({
+        status: 'done',
+        replayed: expected,
+        skipped: 0,
+      });
+    },
+  );
+
+  test('of a webhook that the tenant does not have is not_found, and nothing is stored', async () => {
+    const { dispatcher, webhook } = await withDead(1);
+    const missing = [{ webhookId: 'wh_0123456789' }, { webhookId: webhook.id, tenantId: 'acme' }];
+    for (const filter of missing) {
+      await expect(dispatcher.replays.count(filter)).rejects.toMatchObject({ code: 'not_found' });
+      await expect(dispatcher.replays.create(filter)).rejects.toMatchObject({ code: 'not_found' });
+    }
+  });
+
+  const future = new Date('2999-01-01');
+  test.each([
+    ['no object', 7],
+    ['an unknown name', { stauts: ['dead'] }],
+    ['no status at all', { status: [] }],
+    ['a status that is not final', { status: ['pending'] }],
+    ['a status that is no list', { status: 'dead' }],
+    ['a pattern for a type', { eventType: 'order.*' }],
+    ['a webhook that is no id', { webhookId: 'orders' }],
+    ['a time that is no Date', { from: '2026-01-01' }],
+    ['a time that is none', { to: new Date('x') }],
+    ['a time before all times', { from: new Date(-1) }],
+    ['an end at its beginning', { from: new Date(1), to: new Date(1) }],
+    ['a beginning in the future', { from: future }],
+    ['a beginning and an end in the future', { from: future, to: new Date('2999-01-02') }],
+    ['a tenant without a name', { tenantId: '' }],
+    ['none where there must be one', { perSecond: null }],
+    ['a rate of nothing', { perSecond: 0 }],
+    ['a rate that is no whole number', { perSecond: 1.5 }],
+    ['a rate beyond the limit', { perSecond: 10_001 }],
+  ])('is refused with %s', async (_, options) => {
+    const { dispatcher } = await withDead(1);
+    await expect(dispatcher.replays.create(options as never)).rejects.toMatchObject({
+      code: 'invalid_option',
+    });
+    await expect(dispatcher.replays.count(options as never)).rejects.toMatchObject({
+      code: 'invalid_option',
+    });
+  });
+
+  test('is not what a polluted prototype holds', async () => {
+    const { dispatcher } = await withDead(1);
+    Object.assign(Object.prototype, { tenantId: 'acme' });
+    try {
+      expect(await dispatcher.replays.count({})).toBe(1);
+      const { id, tenantId } = await dispatcher.replays.create({});
+      expect(tenantId).toBe('default');
+      expect((await dispatcher.replays.cancel(id, {})).status).toBe('cancelled');
+    } finally {
+      delete (Object.prototype as { tenantId?: string }).tenantId;
+    }
+  });
+});
+
+describe('a storage', () => {
+  test('that keeps no replays is told apart by what to do, and delivers as ever', async () => {
+    const { replays, ...storage } = memoryStorage();
+    const channel = recordingChannel();
+    const dispatcher = createDispatcher({ storage, channels: [channel] });
+    await dispatcher.webhooks.create(toAll);
+    const refused = {
+      code: 'invalid_option',
+      message: expect.stringMatching(/keeps no replays; use .*deliveries\.retry/),
+    };
+    await expect(dispatcher.replays.create()).rejects.toMatchObject(refused);
+    await expect(dispatcher.replays.count()).rejects.toMatchObject(refused);
+    await expect(dispatcher.replays.get(nowhere)).rejects.toMatchObject(refused);
+    await expect(dispatcher.replays.cancel(nowhere)).rejects.toMatchObject(refused);
+    dispatcher.start();
+    await dispatcher.dispatch('a', 1);
+    await dispatcher.drain();
+    await dispatcher.stop();
+    expect(channel.deliveries).toHaveLength(1);
+  });
+
+  test('that keeps them by half is refused', () => {
+    const { replays, ...storage } = memoryStorage();
+    const { save: _save, ...half } = replays!;
+    expect(() =>
+      createDispatcher({ storage: { ...storage, replays: half } as Storage, channels: [] }),
+    ).toThrow(
+      expect.objectContaining({ code: 'invalid_option', message: expect.stringContaining('replays.save') }),
+    );
+  });
+});
