@@ -70,6 +70,9 @@ const noLimit = () => {};
  */
 export function createApi(dispatcher: AnyDispatcher, options: ApiOptions = {}): Handler {
   const { basePath, auth, maxBodyBytes, limit, testLimit, cors, onAnswer, onError } = settingsOf(options);
+  if (!auth && !dispatcher.apiKeys.areKept) {
+    throw invalidOption('the storage keeps no API keys: createApi needs auth, which says who calls');
+  }
   const find = router([...routes, ...serviceRoutes(dispatcher, basePath, routes)]);
 
   async function answerTo(request: Request, trace: Trace): Promise<Answer> {

@@ -1,4 +1,4 @@
-import { PosthornError, type Scope, scopes } from '@posthorn/core';
+import { type Scope, scopes } from '@posthorn/core';
 import { refuse } from './refusal.js';
 import type { AnyDispatcher } from './route.js';
 
@@ -37,7 +37,7 @@ export async function callerOf(
   }
   // A caller without a tenant would be one who sees everything, or whatever a storage makes of undefined.
   if (typeof caller?.tenantId !== 'string' || caller.tenantId === '' || !areScopes(caller.scopes)) {
-    throw new PosthornError('invalid_option', 'auth must resolve to { tenantId, scopes } or null');
+    throw new TypeError('auth must resolve to { tenantId, scopes } or null');
   }
   return caller;
 }

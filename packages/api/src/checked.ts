@@ -1,6 +1,9 @@
 import type { z } from 'zod';
 import { type Detail, invalid } from './refusal.js';
 
+/** Enough to mend a request by; a hostile one could have millions. */
+const maxDetails = 50;
+
 /** `value` as `schema` has it; else refuses with each place that is wrong, below `place`. */
 export function checked<Schema extends z.ZodType>(
   schema: Schema,
@@ -13,7 +16,7 @@ export function checked<Schema extends z.ZodType>(
     if (!Object.hasOwn(Object(value), '__proto__')) return result.data;
     throw invalid([{ loc: [place, '__proto__'], msg: 'no such field', type: 'extra_forbidden' }]);
   }
-  throw invalid(result.error.issues.flatMap((issue) => detailsOf(issue, place)));
+  throw invalid(result.error.issues.flatMap((issue) => detailsOf(issue, place)).slice(0, maxDetails));
 }
 
 function detailsOf(issue: z.core.$ZodIssue, place: string): Detail[] {

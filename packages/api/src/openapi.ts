@@ -133,15 +133,15 @@ const anyEvent: EventType = {
   example: { order_id: 'o1' },
 };
 
-function errorsOf({ scopes, query, body, path, errors = [] }: Route): (ErrorStatus | 422)[] {
-  const always: (ErrorStatus | 422)[] = scopes === 'open' ? [500] : [401, 429, 500];
-  const all = new Set([
-    ...always,
+function errorsOf({ method, scopes, errors = [] }: Route): (ErrorStatus | 422)[] {
+  const all = new Set<ErrorStatus | 422>([
     ...errors,
-    ...(scopes !== 'open' && scopes.length > 0 ? [403 as const] : []),
-    ...(query || body ? [422 as const] : []),
-    ...(body ? ([400, 413, 415] as const) : []),
-    ...(query && !body && path === '' ? [400 as const] : []),
+    // Any may be asked with a query that it has no use for.
+    422,
+    500,
+    ...(scopes === 'open' ? [] : ([401, 429] as const)),
+    ...(scopes === 'open' || scopes.length === 0 ? [] : ([403] as const)),
+    ...(method === 'GET' ? [] : ([400, 413, 415] as const)),
   ]);
   return [...all].sort((a, b) => a - b);
 }

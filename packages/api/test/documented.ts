@@ -7,6 +7,7 @@ import type { AnyDispatcher } from '../src/route.js';
 import { routes } from '../src/routes/routes.js';
 import { serviceRoutes } from '../src/routes/service.js';
 
+// biome-ignore lint/suspicious/noExplicitAny: tests look into it.
 type Json = Record<string, any>;
 
 /** The document of an API over this engine. */
@@ -15,8 +16,18 @@ export async function documentOf(dispatcher: AnyDispatcher, basePath = '/v1/orga
   return openApiDocument({ routes: all, basePath, eventTypes: await eventTypesOf(dispatcher.catalog) });
 }
 
+type Check = (method: string, target: string, response: Response, body: unknown) => void;
+/** By the catalog: compiling the schemas takes longer than most tests. */
+const checks = new Map<unknown, Promise<Check>>();
+
 /** Fails where an answer is not as the document of the API says that it can be. */
-export async function documented(dispatcher: AnyDispatcher) {
+export function documented(dispatcher: AnyDispatcher): Promise<Check> {
+  const known = checks.get(dispatcher.catalog) ?? checkOf(dispatcher);
+  checks.set(dispatcher.catalog, known);
+  return known;
+}
+
+async function checkOf(dispatcher: AnyDispatcher): Promise<Check> {
   const document = await documentOf(dispatcher, '');
   const ajv = new Ajv2020({ strict: false, allErrors: true });
   (addFormats as unknown as (ajv: Ajv2020) => void)(ajv);
@@ -37,7 +48,7 @@ export async function documented(dispatcher: AnyDispatcher) {
     form: new RegExp(`^${path.replace(/\{\w+\}/g, '[^/]+').replace('.', '\\.')}/?$`),
   }));
 
-  return (method: string, target: string, response: Response, body: unknown): void => {
+  return (method, target, response, body) => {
     const { status } = response;
     const pathname = target.split('?')[0]!;
     const fitting = paths.filter(({ form }) => form.test(pathname));

@@ -57,6 +57,8 @@ export interface ApiKeyListOptions extends TenantOption, Partial<PageQuery> {}
 
 /** Keys to the management API. Each call but `verify` sees one tenant's. */
 export interface ApiKeys {
+  /** Whether the storage keeps any; where not, each call rejects with `invalid_option`. */
+  readonly areKept: boolean;
   /** Rejects with `invalid_option` for a field that is wrong or that nobody knows; `issues` name each wrong one. */
   create(input: ApiKeyInput): Promise<CreatedApiKey>;
   /** Newest first, 50 a page unless `limit` says otherwise (1 to 1,000); revoked and expired ones, too. */
@@ -113,6 +115,8 @@ export function apiKeysIn(given: ApiKeyStore | undefined, now: () => number, ann
   }
 
   return {
+    areKept: given !== undefined,
+
     async create(input) {
       const store = storeIn();
       const known = optionsOf(input as ApiKeyInput | undefined, fields, 'apiKeys.create');

@@ -26,7 +26,7 @@ export const eventInputSchema = z
       examples: [{ order_id: 'o1', total: 42 }],
     }),
     occurred_at: z.iso
-      .datetime({ offset: true, error: 'must be an ISO 8601 instant of the years 1970 to 9999' })
+      .datetime({ offset: true, abort: true, error: 'must be an ISO 8601 instant of the years 1970 to 9999' })
       .refine((text) => Date.parse(text) >= 0, { error: 'must lie in 1970 to 9999' })
       .nullish()
       .meta({ description: 'Default: now' }),
