@@ -82,6 +82,6 @@ export const hook = (url = 'https://example.com/hooks') => ({ channel: 'webhook'
 /** A webhook that nobody sends over the network. */
 export const recorded = (name = 'Orders', eventTypes: readonly string[] = ['order.*']) => ({
   webhook_name: name,
-  event_types: eventTypes,
+  event_types: [...eventTypes],
   channels: [{ channel: 'record', configs: {} }],
 });

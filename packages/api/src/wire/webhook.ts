@@ -30,6 +30,38 @@ const seconds = z
   .positive()
   .max(7 * 24 * 3600);
 
+/** One of each channel that the contract names; a test creates them all. */
+const channelExamples = [
+  {
+    channel: 'webhook',
+    configs: { url: 'https://example.com/hooks', headers: { 'x-team': 'orders' }, timeout: 10, method: 'POST' },
+  },
+  {
+    channel: 'webhook',
+    configs: { url: 'https://example.com/hooks', payload_template: { text: '{{ event.type }}: {{ metadata.total }}' } },
+  },
+  {
+    channel: 'slack',
+    configs: { webhook_url: 'https://hooks.slack.com/services/T0/B0/x', username: 'Orders', icon_emoji: ':tada:' },
+  },
+  { channel: 'slack', configs: { bot_token: 'xoxb-0123456789', channel_id: 'C0123456789' } },
+  {
+    channel: 'email',
+    configs: {
+      to_addresses: ['ada@example.com'],
+      subject_template: '{{ event.type }}',
+      body_template: '# {{ event.type }}',
+      content_type: 'markdown',
+    },
+    digest: { window: '10m', max_events: 100 },
+  },
+  {
+    channel: 'sms',
+    configs: { phone_numbers: ['+12025550143'], message_template: '{{ event.type }}' },
+    only_after: { channel: 'email', failed_attempts: 3 },
+  },
+];
+
 const channelInputSchema = z
   .strictObject({
     id: bindingIdSchema.nullish().meta({
@@ -52,7 +84,7 @@ const channelInputSchema = z
       .nullish()
       .meta({ description: 'Gathers events for so long, and sends them as one message' }),
   })
-  .meta({ id: 'ChannelInput' });
+  .meta({ id: 'ChannelInput', examples: channelExamples });
 
 const fields = {
   webhook_name: webhookName,

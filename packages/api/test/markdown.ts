@@ -1,0 +1,136 @@
+// biome-ignore lint/suspicious/noExplicitAny: a document as JSON has it.
+type Json = Record<string, any>;
+
+/** The API in Markdown, for people: made from its OpenAPI document, and from nothing else. */
+export function markdownOf(document: Json): string {
+  const operations = Object.entries(document.paths as Json).flatMap(([path, methods]) =>
+    Object.entries(methods as Json).map(([method, operation]) => ({ method: method.toUpperCase(), path, operation })),
+  );
+  const tags = [...new Set(operations.map(({ operation }) => operation.tags[0] as string))];
+  return `${[
+    '# The management API',
+    '',
+    '<!-- Made from the OpenAPI document: `npx vitest run --project api test/documents -u` writes it anew. -->',
+    '',
+    `${document.info.description}`,
+    'Mount it with [`@posthorn/api`](../packages/api/README.md); `GET /openapi.json` is all of this for programs.',
+    '',
+    'Credentials are an API key, `Authorization: Bearer sk_live_…`, or what the application makes of a request. Times are',
+    'ISO 8601 in UTC. Lists come in pages, newest first: send `next_cursor` as `cursor` for the next.',
+    '',
+    '## Errors',
+    '',
+    'Errors are `{"success": false, "status", "error": {"message", "type", "details"}}`; a request that is not valid is a 422',
+    'with `{"detail": [{"loc", "msg", "type"}]}`, one for each place that is wrong.',
+    '',
+    ...errorTable(document),
+    ...tags.flatMap((tag) => [
+      '',
+      `## ${tag}`,
+      ...operations.filter(({ operation }) => operation.tags[0] === tag).flatMap(section),
+    ]),
+    '',
+    '## What each answer holds',
+    ...Object.entries(document.components.schemas as Json).flatMap(([name, schema]) => [
+      '',
+      `### ${name}`,
+      '',
+      ...(schema.description ? [`${schema.description}.`, ''] : []),
+      ...fieldTable(schema),
+      ...(schema.examples ? ['', '```json', JSON.stringify(schema.examples, null, 2), '```'] : []),
+    ]),
+  ].join('\n')}\n`;
+}
+
+function errorTable(document: Json): string[] {
+  const all = new Map<string, string>();
+  for (const methods of Object.values(document.paths as Json)) {
+    for (const { responses } of Object.values(methods as Json) as Json[]) {
+      for (const [status, { description }] of Object.entries(responses as Json)) {
+        if (Number(status) >= 400) all.set(status, description);
+      }
+    }
+  }
+  return table(
+    ['status', 'what it says'],
+    [...all].sort(([a], [b]) => Number(a) - Number(b)),
+  );
+}
+
+function section({ method, path, operation }: { method: string; path: string; operation: Json }): string[] {
+  const { summary, description, parameters, requestBody, responses } = operation;
+  const asked = parameters.filter((one: Json) => one.in !== 'path');
+  const [success] = Object.entries(responses as Json);
+  return [
+    '',
+    `### \`${method} ${path}\``,
+    '',
+    `${summary}.${description ? ` ${description}` : ''}`,
+    '',
+    ...(asked.length > 0
+      ? [
+          ...table(
+            ['parameter', 'in', 'what it is'],
+            asked.map((one: Json) => [`\`${one.name}\``, one.in, [typeOf(one.schema), one.description].filter(Boolean).join(': ')]),
+          ),
+          '',
+        ]
+      : []),
+    ...(requestBody ? [`Takes ${typeOf(requestBody.content['application/json'].schema)}.`] : []),
+    answerOf(success!),
+  ];
+}
+
+function answerOf([status, { description, content }]: [string, Json]): string {
+  const schema = content?.['application/json'].schema;
+  return `Answers ${status}, ${lowerFirst(description)}${schema ? `: ${typeOf(schema)}` : ''}.`;
+}
+
+const lowerFirst = (text: string): string => (/^[A-Z][A-Z]/.test(text) ? text : text[0]!.toLowerCase() + text.slice(1));
+
+function fieldTable({ properties = {}, required = [] }: Json): string[] {
+  return table(
+    ['field', 'type', 'what it is'],
+    Object.entries(properties as Json).map(([name, schema]) => [
+      `\`${name}\`${required.includes(name) ? '' : '?'}`,
+      typeOf(schema),
+      [schema.description ?? '', limitsOf(schema)].filter(Boolean).join('; '),
+    ]),
+  );
+}
+
+function limitsOf({ minLength, maxLength, minItems, maxItems, minimum, maximum }: Json): string {
+  const isSafe = (n: unknown) => typeof n === 'number' && Math.abs(n) < Number.MAX_SAFE_INTEGER;
+  return [
+    [minLength, 'at least', 'characters'],
+    [maxLength, 'at most', 'characters'],
+    [minItems, 'at least', 'items'],
+    [maxItems, 'at most', 'items'],
+    [minimum, 'from', ''],
+    [maximum, 'to', ''],
+  ]
+    .filter(([limit]) => isSafe(limit))
+    .map(([limit, word, unit]) => `${word} ${limit} ${unit}`.trim())
+    .join(', ');
+}
+
+/** A schema in a word or two, with links to those that have a name. */
+function typeOf(schema: Json): string {
+  const { $ref, type, items, anyOf, enum: values, const: one, format } = schema;
+  if ($ref) return named($ref.split('/').at(-1));
+  if (values) return values.map((value: unknown) => `\`${value}\``).join(', ');
+  if (one !== undefined) return `\`${JSON.stringify(one)}\``;
+  if (anyOf) return anyOf.map(typeOf).join(' or ');
+  if (type === 'array') return `array of ${typeOf(items)}`;
+  const results = schema.properties?.results;
+  if (results) return `${schema.properties.pagination ? 'a page' : '`results`'}, ${typeOf(results)}`;
+  if (Array.isArray(type)) return type.join(' or ');
+  return format && format !== 'date-time' ? format : format ? 'instant' : (type ?? 'any JSON');
+}
+
+const named = (name: string): string => `[${name}](#${name.toLowerCase()})`;
+
+function table(head: string[], rows: string[][]): string[] {
+  const line = (cells: string[]) => `| ${cells.map((cell) => cell.replaceAll('|', '\\|')).join(' | ')} |`;
+  return [line(head), line(head.map(() => '---')), ...rows.map(line)];
+}
