@@ -419,4 +419,40 @@ export const bugs: readonly Bug[] = [
       '!isOver(record) ? record',
     ],
   }),
+
+  ...bugsIn('replays.ts', {
+    'a replay is seen by every tenant': ['entry?.record.tenantId === tenantId ? entry : undefined', 'entry'],
+    'a replay takes the id of another': ['if (entries.has(id)) throw', 'if (find(tenantId, id)) throw'],
+    'a replay is what was given': ['frozen(structuredClone(selection))', 'selection'],
+    'a replay is handed out as it is': [
+      'createdAt: new Date(record.createdAt)',
+      'createdAt: record.createdAt',
+    ],
+    'a replay that ended is cancelled': ["if (entry?.record.status === 'running') end", 'if (entry) end'],
+    'a cancelled replay keeps its token': ['entry.token = undefined;\n  }', '}'],
+    'a cancelled replay is claimed': ["entry.record.status !== 'running' || entry.at", 'entry.at'],
+    'a replay is claimed before it is due': [
+      "entry.record.status !== 'running' || entry.at > now()",
+      "entry.record.status !== 'running'",
+    ],
+    'the replay that was created first is claimed first': ['entry.at < first.at', 'false'],
+    'a replay has one token for ever': ['String(++leases)', 'first.record.id'],
+    'a replay has no lease': ['first.at = now() + leaseMs;', ''],
+    'a step is written whoever has the replay': ['entry?.token !== token', '!entry'],
+    'a step is counted instead of the others': ['record.replayed + replayed', 'replayed'],
+    'what a step passed over is not counted': ['record.skipped + skipped', 'record.skipped'],
+    'the token outlives its step': [
+      'entry.token = undefined;\n      entry.cursor = cursor;',
+      'entry.cursor = cursor;',
+    ],
+    'a replay begins anew with each step': ['entry.cursor = cursor;', ''],
+    'the next step is due at once': ['entry.at = now() + delayMs;', 'entry.at = now();'],
+    'a replay never ends': ["if (cursor === null) end(entry, 'done');", ''],
+    'prune ignores how many replays it may forget': ['if (count === limit) return;', ''],
+    'prune forgets replays of any age': [' || record.finishedAt.getTime() > last', ''],
+    'prune forgets replays that run': [
+      'record.finishedAt === null || record.finishedAt.getTime() > last',
+      'record.finishedAt !== null && record.finishedAt.getTime() > last',
+    ],
+  }),
 ];
