@@ -172,9 +172,8 @@ export interface DeliveryStore<Tx = never> {
   /** Extends the leases that still hold, to `leaseMs` from now; resolves to those. */
   renew(claims: readonly Claim[], leaseMs: number): Promise<readonly Claim[]>;
   /**
-   * Writes each result whose token still holds: appends the attempt, moves the delivery on, and begins others where
-   * the result says so, for which there is none yet: all or nothing.
-   * Resolves to true for those, false for the others, in order.
+   * Writes each result whose token still holds: appends the attempt, moves the delivery on, and begins others where the
+   * result says so, for which there is none yet: all or nothing. Resolves in order: true for those, false for others.
    */
   settle(settlements: readonly Settlement[]): Promise<readonly boolean[]>;
 }
@@ -235,8 +234,7 @@ export interface DeliveryLog {
   ): Promise<readonly string[]>;
   /**
    * Forgets at most `limit` events of all tenants, by their ids the oldest first, that were published `olderThanMs` ago
-   * or earlier and have nothing unfinished, with their deliveries and attempts. Resolves to how many. Replays that
-   * ended so long ago go, too, at most as many, and are not counted.
+   * or earlier and have nothing unfinished, with their deliveries and attempts. Resolves to how many.
    */
   prune(options: { readonly olderThanMs: number; readonly limit: number }): Promise<number>;
 }

@@ -57,7 +57,10 @@ export interface ReplayStep {
   readonly delayMs: number;
 }
 
-/** Keeps replays. For its methods holds what ports.ts says for those of a storage. */
+/**
+ * Keeps replays. For its methods holds what ports.ts says for those of a storage. The log's `prune` also forgets those
+ * that ended `olderThanMs` ago or earlier, at most `limit`, and does not count them.
+ */
 export interface ReplayStore {
   /** Rejects with `conflict` where the id is taken, by whichever tenant. */
   create(replay: NewReplay): Promise<Replay>;

@@ -31,9 +31,9 @@ export interface Replays {
    * Stores a replay; started processes carry it out, newest deliveries first, whichever of them there are. It rejects
    * with `invalid_option`, also where the storage keeps no replays, and `not_found` for a webhook that is not there.
    *
-   * What is dead or cancelled is started again once, and not once more where it dies meanwhile. A process that dies
-   * amid a step, or stands still for half a minute, may have started what nobody has counted: of what was `delivered`,
-   * and of what is so meanwhile, a few are then started once more.
+   * It goes past each delivery once, also where that dies again meanwhile. But where a process dies amid a step, or
+   * stands still for half a minute, the step is taken again: what it had started is started once more where it fits
+   * again, having died again, say, or been delivered in a replay of what is `delivered`. That is at least once.
    */
   create(options?: ReplayOptions): Promise<Replay>;
   /** How many deliveries fit now, so that `create` with the same filter would start them. Rejects as `create` does. */
