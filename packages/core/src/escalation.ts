@@ -2,7 +2,7 @@ import { type Issue, invalidWebhook } from './errors.js';
 import type { ChannelBinding } from './models.js';
 
 /** Whether `binding` waits for `other` to fail. */
-const waitsFor = ({ onlyAfter }: ChannelBinding, other: ChannelBinding): boolean =>
+export const waitsFor = ({ onlyAfter }: ChannelBinding, other: ChannelBinding): boolean =>
   onlyAfter !== undefined && (onlyAfter.channel === other.id || onlyAfter.channel === other.channel);
 
 /**

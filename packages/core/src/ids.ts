@@ -99,6 +99,13 @@ export function firstEventId(ms: number): string {
   return `evt_${time}`;
 }
 
+/** When the event of this id was made, in milliseconds since 1970, by the clock of the process that dispatched it. */
+export function madeAt(eventId: string): number {
+  let ms = 0;
+  for (const letter of eventId.slice(4, 4 + timeLength)) ms = ms * 62 + alphabet.indexOf(letter);
+  return ms;
+}
+
 const deliveryIdForm = /^dlv_([0-9A-Za-z]{22})([0-9A-Za-z]{10})$/;
 
 /**

@@ -44,6 +44,7 @@ export {
   PosthornError,
   type PosthornErrorOptions,
 } from './errors.js';
+export type { ExplainedDelivery, Explanation, MatchedWebhook } from './explain.js';
 export { type FailureKind, type Fault, failureKindSchema, faultOf } from './failures.js';
 export {
   type FunctionChannelOptions,
@@ -56,7 +57,9 @@ export type { DeliveryFacts, Lifecycle } from './lifecycle.js';
 export type { Deliveries, Events } from './log.js';
 export { mask, Secret } from './mask.js';
 export { matches, matchKeys, parseEventType, parsePattern } from './match.js';
+export type { MissedWebhook, MissReason, NamedWebhook } from './missed.js';
 export * from './models.js';
+export type { NextStep } from './next-step.js';
 export type { DispatcherOptions } from './options.js';
 export type { Page, PageQuery } from './page.js';
 export { isDeeperThan, type RawJson, rawJson } from './payload.js';

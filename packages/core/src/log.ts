@@ -1,9 +1,10 @@
 import { optionsOf } from './door.js';
 import { PosthornError } from './errors.js';
+import { type Explanation, explainer } from './explain.js';
 import type { Announcer } from './lifecycle.js';
 import { type Attempt, type Delivery, defaultTenant, type Event, type TenantOption } from './models.js';
 import { type Page, pageQuery } from './page.js';
-import type { DeliveryFilter, DeliveryLog, EventFilter } from './ports.js';
+import type { DeliveryFilter, EventFilter, Storage } from './ports.js';
 
 type ListOptions<Filter> = TenantOption & Partial<Omit<Filter, 'id'>>;
 
@@ -12,6 +13,11 @@ export interface Events {
   get(eventId: string, options?: TenantOption): Promise<Event>;
   /** Newest first, 50 a page unless `limit` says otherwise (1 to 1,000). */
   list(options?: ListOptions<EventFilter>): Promise<Page<Event>>;
+  /**
+   * What became of it and what happens next, webhook by webhook, and which webhooks nearly got it and why they did not.
+   * For a person who asks: it looks through the tenant's webhooks, and takes as long.
+   */
+  explain(eventId: string, options?: TenantOption): Promise<Explanation>;
 }
 
 /** The deliveries of one tenant at a time; another tenant's is `not_found`. */
@@ -29,10 +35,13 @@ export interface Deliveries {
 
 /** The application's side of the log. `wake` is called when something became due. */
 export function logOf(
-  log: DeliveryLog,
+  storage: Pick<Storage, 'log' | 'webhooks'>,
   announcer: Announcer,
   wake: () => void,
 ): { events: Events; deliveries: Deliveries } {
+  const { log } = storage;
+  const explain = explainer(storage);
+
   async function one<Item>(
     what: string,
     id: unknown,
@@ -42,6 +51,9 @@ export function logOf(
     if (!item) throw new PosthornError('not_found', `no ${what} has this id`);
     return item;
   }
+
+  const findEvent = (eventId: string, tenantId: string): Promise<Event> =>
+    one('event', eventId, (id) => log.events(tenantId, { id, limit: 1 }));
 
   const find = (deliveryId: string, tenantId: string): Promise<Delivery> =>
     one('delivery', deliveryId, (id) => log.deliveries(tenantId, { id, limit: 1 }));
@@ -65,7 +77,10 @@ export function logOf(
     events: {
       async get(eventId, options) {
         const tenantId = tenantOf(options, 'events.get');
-        return one('event', eventId, (id) => log.events(tenantId, { id, limit: 1 }));
+        return findEvent(eventId, tenantId);
+      },
+      async explain(eventId, options) {
+        return explain(await findEvent(eventId, tenantOf(options, 'events.explain')));
       },
       async list(options) {
         const filter = optionsOf(options, ['tenantId', 'type', 'limit', 'cursor'], 'events.list');

@@ -1,0 +1,94 @@
+/*
+ * How a pattern just misses an event type. It is asked of hundreds of thousands of patterns in a row: one walk along the
+ * segments of each, words only for the one that counts, and no regular expression made of what somebody wrote.
+ */
+
+/** How a pattern misses a type. */
+export interface NearMiss {
+  /** The nearest is 0. */
+  readonly distance: number;
+  /** In words; they name the segment. */
+  readonly describe: () => string;
+}
+
+const distances = { case: 0, letter: 1, beginning: 2, segment: 3, length: 4, nothingInCommon: 5 };
+
+/**
+ * Judges patterns by how they miss `type`: in case only, in one segment, by one segment too many or too few, or by the
+ * `*` after its beginning. Undefined for those that miss it by more, and for those that cover it.
+ */
+export function nearMissesOf(type: string): (pattern: string) => NearMiss | undefined {
+  const given = type.split('.');
+
+  const otherSegment = (wanted: readonly string[], i: number): string =>
+    `segment ${i + 1} is ${wanted[i]}, not ${given[i]}`;
+
+  /** Of a pattern that is as long as the type. */
+  function otherSegments(wanted: readonly string[]): NearMiss | undefined {
+    const wrong: number[] = [];
+    let isCase = true;
+    let hasCommon = false;
+    for (let i = 0; i < wanted.length; i++) {
+      if (wanted[i] === given[i]) hasCommon = true;
+      else if (wanted[i] !== '*') {
+        wrong.push(i);
+        isCase &&= wanted[i]!.toLowerCase() === given[i]!.toLowerCase();
+        if (!isCase && wrong.length > 1) return undefined;
+      }
+    }
+    const [first] = wrong;
+    if (first === undefined) return undefined;
+    if (isCase) {
+      const describe = () => `${wrong.map((i) => otherSegment(wanted, i)).join(', ')}: case counts`;
+      return { distance: distances.case, describe };
+    }
+    const isLetter = differInOneLetter(wanted[first]!, given[first]!);
+    const kind = isLetter ? 'letter' : hasCommon ? 'segment' : 'nothingInCommon';
+    return { distance: distances[kind], describe: () => otherSegment(wanted, first) };
+  }
+
+  /** Of one that is longer or shorter. */
+  function otherLength(wanted: readonly string[]): NearMiss | undefined {
+    const shorter = Math.min(wanted.length, given.length);
+    const surplus = wanted.length - given.length;
+    const fits = (i: number, other: number): boolean => wanted[i] === '*' || wanted[i] === given[other];
+    let head = 0;
+    while (head < shorter && fits(head, head)) head++;
+    if (head === wanted.length) {
+      const describe = () => `it ends after segment ${head}: ${wanted.join('.')}.* would cover it`;
+      return { distance: distances.beginning, describe };
+    }
+    if (Math.abs(surplus) > 1) return undefined;
+    let tail = 1;
+    while (tail <= shorter && fits(wanted.length - tail, given.length - tail)) tail++;
+    if (head + tail - 1 < shorter) return undefined;
+    if (surplus < 0) {
+      const describe = () => `segment ${head + 1}, ${given[head]}, is missing in it`;
+      return { distance: distances.length, describe };
+    }
+    const hasCommon = wanted.some((part, i) => part !== '*' && i !== head);
+    return {
+      distance: hasCommon ? distances.length : distances.nothingInCommon,
+      describe: () => `its segment ${head + 1}, ${wanted[head]}, is one too many`,
+    };
+  }
+
+  return (pattern) => {
+    const wanted = pattern.split('.');
+    // At the end `*` stands for all that follow.
+    const isAsLong =
+      wanted.length === given.length || (wanted.length < given.length && wanted.at(-1) === '*');
+    return isAsLong ? otherSegments(wanted) : otherLength(wanted);
+  };
+}
+
+/** Whether one becomes the other by a letter that is put in, left out or replaced. */
+function differInOneLetter(one: string, other: string): boolean {
+  const shorter = Math.min(one.length, other.length);
+  const longer = Math.max(one.length, other.length);
+  let head = 0;
+  while (head < shorter && one[head] === other[head]) head++;
+  let tail = 1;
+  while (tail <= shorter - head && one[one.length - tail] === other[other.length - tail]) tail++;
+  return longer - head - (tail - 1) <= 1;
+}
