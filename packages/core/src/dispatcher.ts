@@ -162,7 +162,7 @@ export function createDispatcher<Tx = never, const Catalog extends EventCatalog 
 
   return {
     webhooks: publicWebhooks,
-    ...logOf(storage, announcer, wake),
+    ...logOf({ ...shared, storage, wake }),
     apiKeys: apiKeysIn(storage.apiKeys, settings.now, announcer),
     replays,
     catalog: options.events as Catalog,

@@ -45,3 +45,11 @@ export function optionsOf<Options extends object>(
   }
   return { __proto__: null, ...options };
 }
+
+/** Those of `fields` that are given, and nothing of a polluted `Object.prototype`: so they can be handed on. */
+export function givenOf<Fields extends object>(
+  fields: Fields,
+): { [Name in keyof Fields]?: Exclude<Fields[Name], undefined> } {
+  const own = Object.entries(fields).filter(([, value]) => value !== undefined);
+  return Object.assign(Object.create(null), Object.fromEntries(own));
+}

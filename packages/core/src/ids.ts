@@ -25,6 +25,7 @@ export interface IdsOptions {
 const alphabet = '0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz';
 const codes = Buffer.from(alphabet, 'latin1');
 const timeLength = 8; // 62^8 ms: until the year 8888
+const lastMs = 62 ** timeLength - 1;
 
 /** Codes of letters and digits, each as likely as any other, out of what `fill` fills in. */
 function randomCodes(fill: (buffer: Uint8Array) => unknown): () => number {
@@ -90,7 +91,8 @@ export function createIds(options: IdsOptions = {}): Ids {
 
 /** What every event id made at `ms` or later sorts after, and every earlier one before: a bound for ranges of ids. */
 export function firstEventId(ms: number): string {
-  let rest = Math.floor(ms);
+  // No id was made before or after these.
+  let rest = Math.min(Math.max(Math.floor(ms), 0), lastMs);
   let time = '';
   for (let i = 0; i < timeLength; i++) {
     time = alphabet[rest % 62]! + time;

@@ -54,7 +54,13 @@ export {
 } from './function-channel.js';
 export { createIds, deliveryId, firstEventId, type Ids, type IdsOptions, parseDeliveryId } from './ids.js';
 export type { DeliveryFacts, Lifecycle } from './lifecycle.js';
-export type { Deliveries, Events } from './log.js';
+export type {
+  Deliveries,
+  DeliveryListOptions,
+  EventListOptions,
+  Events,
+  UndeliveredOptions,
+} from './log.js';
 export { mask, Secret } from './mask.js';
 export { matches, matchKeys, parseEventType, parsePattern } from './match.js';
 export type { MissedWebhook, MissReason, NamedWebhook } from './missed.js';
@@ -70,6 +76,10 @@ export type { ReplayFilter, ReplayOptions, Replays } from './replays.js';
 export type { Preview, Sample, Samples, TestResult } from './sample.js';
 export { type SecretPath, secretTexts } from './secret-paths.js';
 export { createSecret, type ParsedSecret, parseSecret, type SecretKind } from './secrets.js';
+export type { SelectionOptions } from './selection.js';
+export type { Stats, StatsBucket, StatsOptions } from './stats.js';
+export type { TimeRange } from './time-range.js';
 export type { EncryptionKey, EncryptionOptions } from './vault.js';
 export { delivered, failed, gone, type Report, rejected, type Verdict } from './verdict.js';
-export type { RotateOptions, WebhookListOptions, Webhooks } from './webhooks.js';
+export type { WebhookListOptions } from './webhook-list.js';
+export type { RotateOptions, Webhooks } from './webhooks.js';

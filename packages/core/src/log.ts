@@ -1,18 +1,39 @@
-import { optionsOf } from './door.js';
+import { givenOf, optionsOf, parse } from './door.js';
 import { PosthornError } from './errors.js';
 import { type Explanation, explainer } from './explain.js';
 import type { Announcer } from './lifecycle.js';
-import { type Attempt, type Delivery, defaultTenant, type Event, type TenantOption } from './models.js';
-import { type Page, pageQuery } from './page.js';
-import type { DeliveryFilter, EventFilter, Storage } from './ports.js';
+import {
+  type Attempt,
+  type Delivery,
+  type DeliveryStatus,
+  defaultTenant,
+  type Event,
+  eventSchema,
+  type TenantOption,
+} from './models.js';
+import { type Page, type PageQuery, pageQuery } from './page.js';
+import type { Storage } from './ports.js';
+import { type SelectionOptions, selectionOf, selectionOptions } from './selection.js';
+import { type Stats, type StatsOptions, statsOf } from './stats.js';
+import { eventRange, type TimeRange } from './time-range.js';
 
-type ListOptions<Filter> = TenantOption & Partial<Omit<Filter, 'id'>>;
+export interface EventListOptions extends TenantOption, Partial<PageQuery>, TimeRange {
+  /** The very type: no pattern. */
+  readonly type?: string;
+}
+
+export interface UndeliveredOptions extends TenantOption, Partial<PageQuery>, SelectionOptions {}
+
+export interface DeliveryListOptions extends UndeliveredOptions {
+  /** Those with any of these. Default: all. */
+  readonly status?: readonly DeliveryStatus[];
+}
 
 /** What happened, for one tenant at a time; another tenant's is `not_found`. */
 export interface Events {
   get(eventId: string, options?: TenantOption): Promise<Event>;
   /** Newest first, 50 a page unless `limit` says otherwise (1 to 1,000). */
-  list(options?: ListOptions<EventFilter>): Promise<Page<Event>>;
+  list(options?: EventListOptions): Promise<Page<Event>>;
   /**
    * What became of it and what happens next, webhook by webhook, and which webhooks nearly got it and why they did not.
    * For a person who asks: it looks through the tenant's webhooks, and takes as long.
@@ -24,7 +45,11 @@ export interface Events {
 export interface Deliveries {
   get(deliveryId: string, options?: TenantOption): Promise<Delivery>;
   /** Newest first, 50 a page unless `limit` says otherwise (1 to 1,000). */
-  list(options?: ListOptions<DeliveryFilter>): Promise<Page<Delivery>>;
+  list(options?: DeliveryListOptions): Promise<Page<Delivery>>;
+  /** Those whose journey ended without success, `dead` and `cancelled`; paged as `list` is. */
+  listUndelivered(options?: UndeliveredOptions): Promise<Page<Delivery>>;
+  /** Counts those of some time, the last 24 hours by default, by their status and by stretches of one length. */
+  stats(options?: StatsOptions): Promise<Stats>;
   /** Every attempt, first to last. */
   attempts(deliveryId: string, options?: TenantOption): Promise<readonly Attempt[]>;
   /** Starts again: due at once, with a whole retry schedule. `conflict` while it is being sent, or its webhook is gone. */
@@ -33,12 +58,20 @@ export interface Deliveries {
   cancel(deliveryId: string, options?: TenantOption): Promise<Delivery>;
 }
 
-/** The application's side of the log. `wake` is called when something became due. */
-export function logOf(
-  storage: Pick<Storage, 'log' | 'webhooks'>,
-  announcer: Announcer,
-  wake: () => void,
-): { events: Events; deliveries: Deliveries } {
+export interface LogContext {
+  readonly storage: Pick<Storage, 'log' | 'webhooks'>;
+  readonly announcer: Announcer;
+  readonly now: () => number;
+  /** Called when something became due. */
+  readonly wake: () => void;
+}
+
+const typeSchema = eventSchema.pick({ type: true }).partial();
+const undelivered: readonly DeliveryStatus[] = ['dead', 'cancelled'];
+const listOptions = ['tenantId', ...selectionOptions, 'limit', 'cursor'] as const;
+
+/** The application's side of the log. */
+export function logOf({ storage, announcer, now, wake }: LogContext): { events: Events; deliveries: Deliveries } {
   const { log } = storage;
   const explain = explainer(storage);
 
@@ -73,6 +106,11 @@ export function logOf(
   const tenantOf = (options: TenantOption | undefined, what: string): string =>
     optionsOf(options, ['tenantId'], what).tenantId ?? defaultTenant;
 
+  const listed = (options: DeliveryListOptions, what: string): Promise<Page<Delivery>> => {
+    const { tenantId = defaultTenant } = options;
+    return log.deliveries(tenantId, Object.assign(selectionOf(options, what), pageQuery(options)));
+  };
+
   return {
     events: {
       async get(eventId, options) {
@@ -83,18 +121,24 @@ export function logOf(
         return explain(await findEvent(eventId, tenantOf(options, 'events.explain')));
       },
       async list(options) {
-        const filter = optionsOf(options, ['tenantId', 'type', 'limit', 'cursor'], 'events.list');
-        const { tenantId = defaultTenant, ...rest } = filter;
-        return log.events(tenantId, { ...rest, ...pageQuery(rest) });
+        const known = ['tenantId', 'type', 'from', 'to', 'limit', 'cursor'] as const;
+        const given = optionsOf(options, known, 'events.list');
+        const { tenantId = defaultTenant, type } = given;
+        parse(typeSchema, givenOf({ type }), 'invalid_option', 'options of events.list');
+        return log.events(tenantId, Object.assign(givenOf({ type, ...eventRange(given) }), pageQuery(given)));
       },
     },
     deliveries: {
       get: async (id, options) => find(id, tenantOf(options, 'deliveries.get')),
       async list(options) {
-        const known = ['tenantId', 'eventId', 'webhookId', 'status', 'limit', 'cursor'] as const;
-        const { tenantId = defaultTenant, ...rest } = optionsOf(options, known, 'deliveries.list');
-        return log.deliveries(tenantId, { ...rest, ...pageQuery(rest) });
+        const known = [...listOptions, 'status'] as const;
+        return listed(optionsOf(options, known, 'deliveries.list'), 'deliveries.list');
       },
+      async listUndelivered(options) {
+        const given = optionsOf(options, listOptions, 'deliveries.listUndelivered');
+        return listed(Object.assign(given, { status: undelivered }), 'deliveries.listUndelivered');
+      },
+      stats: statsOf(log, now),
       async attempts(id, options) {
         const tenantId = tenantOf(options, 'deliveries.attempts');
         await find(id, tenantId);

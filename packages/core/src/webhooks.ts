@@ -5,7 +5,6 @@ import { optionsOf, parse } from './door.js';
 import { type Duration, toMs } from './duration.js';
 import { invalidWebhook, PosthornError } from './errors.js';
 import type { Announcer } from './lifecycle.js';
-import { matchKeys } from './match.js';
 import {
   type ChannelBinding,
   defaultTenant,
@@ -16,18 +15,13 @@ import {
   webhookInputSchema,
   webhookPatchSchema,
 } from './models.js';
-import { type Page, type PageQuery, pageQuery } from './page.js';
+import type { Page } from './page.js';
 import type { WebhookChange, WebhookRecord, WebhookStore } from './ports.js';
 import { reencrypt } from './reencrypt.js';
 import { type SampleOptions, type Samples, samples } from './sample.js';
 import { createSecret, parseSecret, type SecretKind } from './secrets.js';
 import { cut } from './send.js';
-
-export interface WebhookListOptions extends TenantOption, Partial<PageQuery> {
-  readonly isActive?: boolean;
-  /** Those that an event of this type goes to. */
-  readonly eventType?: string;
-}
+import { type WebhookListOptions, webhookFilter } from './webhook-list.js';
 
 export interface RotateOptions extends TenantOption {
   /** The new secret. Default: one made by the engine, of `kind`. */
@@ -54,8 +48,11 @@ export interface Webhooks extends Samples {
     patch: WebhookPatch,
     options?: TenantOption & { readonly version?: number },
   ): Promise<Webhook>;
-  /** Cancels what is pending. Resolves to false where there is no such webhook. */
-  delete(webhookId: string, options?: TenantOption): Promise<boolean>;
+  /**
+   * Cancels what is pending. Resolves to false where there is no such webhook; with `version`, rejects with `conflict`
+   * where it has changed since.
+   */
+  delete(webhookId: string, options?: TenantOption & { readonly version?: number }): Promise<boolean>;
   /** The secret that signs now: give it to whoever verifies. Besides `rotateSecret`, no call shows it. */
   revealSecret(webhookId: string, options?: TenantOption): Promise<string>;
   /** Puts a new secret in the old one's place and returns it; `too_many_secrets` while ten old ones still sign. */
@@ -148,13 +145,8 @@ export function managedWebhooks<Tx>(context: WebhooksOptions<Tx>): ManagedWebhoo
     },
 
     async list(options) {
-      const known = ['tenantId', 'isActive', 'eventType', 'limit', 'cursor'] as const;
-      const { tenantId = defaultTenant, eventType, ...filter } = optionsOf(options, known, 'webhooks.list');
-      const page = await store.list(tenantId, {
-        ...pageQuery(filter),
-        ...(eventType !== undefined && { keys: matchKeys(eventType) }),
-        ...(filter.isActive !== undefined && { isActive: filter.isActive }),
-      });
+      const { tenantId, filter } = webhookFilter(options);
+      const page = await store.list(tenantId, filter);
       return { ...page, items: page.items.map(secrets.readable) };
     },
 
@@ -163,12 +155,7 @@ export function managedWebhooks<Tx>(context: WebhooksOptions<Tx>): ManagedWebhoo
       const given = parse(webhookPatchSchema, patch, 'invalid_webhook', 'webhook');
       if (given.eventTypes) checkNames(given.eventTypes, catalog);
       const { record, isChanged } = await change(webhookId, tenantId, async (present) => {
-        if (version !== undefined && version !== present.version) {
-          throw new PosthornError(
-            'conflict',
-            `webhook has version ${present.version} by now, not ${version}`,
-          );
-        }
+        if (version !== undefined && version !== present.version) throw outdated(present, version);
         const bound = given.channels && (await sealedBindings(present, given.channels, present.channels));
         const wanted = {
           ...given,
@@ -192,8 +179,17 @@ export function managedWebhooks<Tx>(context: WebhooksOptions<Tx>): ManagedWebhoo
     },
 
     async delete(webhookId, options) {
-      const { tenantId = defaultTenant } = optionsOf(options, ['tenantId'], 'webhooks.delete');
-      const isDeleted = await store.delete(tenantId, webhookId);
+      const known = ['tenantId', 'version'] as const;
+      const { tenantId = defaultTenant, version } = optionsOf(options, known, 'webhooks.delete');
+      // A storage would take null for no version at all.
+      if (version !== undefined && !Number.isInteger(version)) {
+        throw new PosthornError('invalid_option', 'version must be a whole number');
+      }
+      const isDeleted = await store.delete(tenantId, webhookId, version);
+      if (!isDeleted && version !== undefined) {
+        const present = await store.get(tenantId, webhookId);
+        if (present) throw outdated(present, version);
+      }
       if (isDeleted) announcer.announce('webhook:deleted', () => ({ tenantId, webhookId }));
       return isDeleted;
     },
@@ -236,6 +232,9 @@ export function managedWebhooks<Tx>(context: WebhooksOptions<Tx>): ManagedWebhoo
     },
   };
 }
+
+const outdated = (present: WebhookRecord, version: number): PosthornError =>
+  new PosthornError('conflict', `webhook has version ${present.version} by now, not ${version}`);
 
 /** With a catalog, a name that nothing can ever be dispatched under is a mistake. */
 function checkNames(eventTypes: readonly string[], catalog: EventCatalog | undefined): void {

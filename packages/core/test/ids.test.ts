@@ -5,6 +5,7 @@ import {
   deliveryId,
   deliveryIdSchema,
   eventIdSchema,
+  firstEventId,
   parseDeliveryId,
   webhookIdSchema,
 } from '@posthorn/core';
@@ -79,3 +80,14 @@ test.each<[unknown]>([[undefined], [null], [5], [{}], [{ toString: '' }], [['dlv
     expect(parseDeliveryId(id as never)).toBeUndefined();
   },
 );
+
+test('the first id of a time comes before each of that time and after each before it, whatever the time', () => {
+  const at = (ms: number) => createIds({ now: () => ms }).event();
+  const now = 1_764_000_000_000;
+  expect(firstEventId(now) <= at(now)).toBe(true);
+  expect(firstEventId(now) > at(now - 1)).toBe(true);
+  for (const early of [-1, -8.64e15, Number.NEGATIVE_INFINITY])
+    expect(firstEventId(early) <= at(0)).toBe(true);
+  for (const late of [62 ** 8, 8.64e15, Number.POSITIVE_INFINITY])
+    expect(firstEventId(late) > at(now)).toBe(true);
+});

@@ -205,6 +205,32 @@ describe('updating', () => {
   });
 });
 
+describe('deleting', () => {
+  test('a version that is not the stored one is a conflict, and deletes nothing', async () => {
+    const { webhooks, on } = application();
+    const deleted: string[] = [];
+    on('webhook:deleted', ({ webhookId }) => deleted.push(webhookId));
+    const { id } = await webhooks.create(input);
+    await webhooks.update(id, { name: 'changed' });
+    await expect(webhooks.delete(id, { version: 1 })).rejects.toMatchObject({ code: 'conflict' });
+    expect(await webhooks.get(id)).toMatchObject({ name: 'changed', version: 2 });
+    expect(await webhooks.delete(id, { version: 2, tenantId: 'other' })).toBe(false);
+    expect(deleted).toEqual([]);
+    expect(await webhooks.delete(id, { version: 2 })).toBe(true);
+    expect(await webhooks.delete(id, { version: 2 })).toBe(false);
+    expect(deleted).toEqual([id]);
+  });
+
+  test.each([null, '1', 1.5])('refuses the version %o, and deletes nothing', async (version) => {
+    const { webhooks } = application();
+    const { id } = await webhooks.create(input);
+    await expect(webhooks.delete(id, { version: version as never })).rejects.toMatchObject({
+      code: 'invalid_option',
+    });
+    expect(await webhooks.get(id)).toMatchObject({ version: 1 });
+  });
+});
+
 describe('listing', () => {
   test('pages through all of them, newest first, each once', async () => {
     const { webhooks } = application();
@@ -228,6 +254,24 @@ describe('listing', () => {
       { eventTypes: ['order.*'] },
     ]);
     expect((await webhooks.list({ isActive: false })).items).toEqual([]);
+  });
+
+  test('finds those of a name, from an offset on, and says how many there are in all', async () => {
+    const { webhooks } = application();
+    const made: string[] = [];
+    for (let i = 0; i < 5; i++)
+      made.unshift((await webhooks.create({ ...input, name: i < 3 ? 'old' : 'new' })).id);
+    const idsOf = ({ items }: { items: readonly { id: string }[] }) => items.map(({ id }) => id);
+    expect(idsOf(await webhooks.list({ name: 'new' }))).toEqual(made.slice(0, 2));
+    expect(idsOf(await webhooks.list({ offset: 3 }))).toEqual(made.slice(3));
+    const page = await webhooks.list({ name: 'old', offset: 1, limit: 1, withTotal: true });
+    expect([idsOf(page), page.total]).toEqual([[made[3]], 3]);
+    expect(await webhooks.list({ offset: 10_000, withTotal: true })).toEqual({
+      items: [],
+      nextCursor: null,
+      total: 5,
+    });
+    expect(Object.keys(await webhooks.list())).not.toContain('total');
   });
 
   test.each([0, -1, 1.5, 1001, Number.NaN])('refuses a limit of %s', async (limit) => {

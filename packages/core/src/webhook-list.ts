@@ -1,0 +1,41 @@
+import { z } from 'zod';
+import { givenOf, optionsOf, parse } from './door.js';
+import { matchKeys } from './match.js';
+import { defaultTenant, type TenantOption, webhookSchema } from './models.js';
+import { type PageQuery, pageQuery } from './page.js';
+import type { WebhookFilter } from './ports.js';
+
+export interface WebhookListOptions extends TenantOption, Partial<PageQuery> {
+  readonly isActive?: boolean;
+  /** Those that an event of this type goes to. */
+  readonly eventType?: string;
+  /** Those of this very name. */
+  readonly name?: string;
+  /** Passes over so many first, up to 10,000; beyond that, go on by the cursor. Default 0. */
+  readonly offset?: number;
+  /** Asks for the page's `total`: how many there are on all pages. Default false. */
+  readonly withTotal?: boolean;
+}
+
+const known = [
+  ...(['tenantId', 'isActive', 'eventType', 'name', 'offset'] as const),
+  ...(['withTotal', 'limit', 'cursor'] as const),
+];
+
+const fieldsSchema = webhookSchema
+  .pick({ isActive: true, name: true })
+  .extend({ offset: z.int().min(0).max(10_000), withTotal: z.boolean() })
+  .partial();
+
+/** Whose webhooks, and which. Throws `invalid_option`, and `invalid_event_type`. */
+export function webhookFilter(options: WebhookListOptions | undefined): {
+  readonly tenantId: string;
+  readonly filter: WebhookFilter;
+} {
+  const given = optionsOf(options, known, 'webhooks.list');
+  const { tenantId = defaultTenant, eventType, isActive, name, offset, withTotal } = given;
+  const fields = givenOf({ isActive, name, offset, withTotal });
+  parse(fieldsSchema, fields, 'invalid_option', 'options of webhooks.list');
+  const keys = eventType === undefined ? undefined : matchKeys(eventType);
+  return { tenantId, filter: Object.assign(givenOf({ ...fields, keys }), pageQuery(given)) };
+}
