@@ -263,6 +263,7 @@ export function mapStorage(now: () => number = Date.now): Storage {
         return structuredClone(webhooks.get(webhook.id)!);
       },
       get: async (tenantId, id) => structuredClone(ofTenant(tenantId, id)),
+      isTaken: async (id) => webhooks.has(id),
       async list(tenantId, filter) {
         const fits = ({ tenantId: owner, name, isActive, eventTypes }: WebhookRecord): boolean =>
           owner === tenantId &&

@@ -12,14 +12,21 @@ import { markdownOf } from './markdown.js';
 
 const events = defineEvents({
   'order.placed': z
-    .object({ order_id: z.string().meta({ examples: ['o1'] }), total: z.number().min(0), placed_at: z.iso.datetime() })
+    .object({
+      order_id: z.string().meta({ examples: ['o1'] }),
+      total: z.number().min(0),
+      placed_at: z.iso.datetime(),
+    })
     .meta({ description: 'Somebody has bought something' }),
   'order.shipped': z.object({ order_id: z.string(), at: z.date() }),
 });
 
 describe('the document', () => {
   test('is OpenAPI 3.1', async () => {
-    for (const dispatcher of [engine(), createDispatcher({ storage: memoryStorage(), channels: [], events })]) {
+    for (const dispatcher of [
+      engine(),
+      createDispatcher({ storage: memoryStorage(), channels: [], events }),
+    ]) {
       const validator = new Validator();
       const document = await documentOf(dispatcher);
       expect(await validator.validate(document)).toEqual({ valid: true });
@@ -41,7 +48,10 @@ describe('the document', () => {
     const { summary, requestBody } = webhooks['order.placed'].post;
     const { schema, example } = requestBody.content['application/json'];
     expect(summary).toBe('Somebody has bought something');
-    expect(schema.allOf[1].properties.metadata.properties.total).toMatchObject({ type: 'number', minimum: 0 });
+    expect(schema.allOf[1].properties.metadata.properties.total).toMatchObject({
+      type: 'number',
+      minimum: 0,
+    });
     expect(events['order.placed'].safeParse(example.metadata).success).toBe(true);
     expect(example.metadata.order_id).toBe('o1');
     // A Date has no JSON form: nothing is said of it, rather than something wrong.
@@ -84,7 +94,9 @@ describe('what is made from it', () => {
 
   test('the types of a client', async () => {
     const types = astToString(await openapiTS((await documentOf(engine())) as OpenAPI3));
-    await expect(`// Made by openapi-typescript from the document.\n${types}`).toMatchFileSnapshot('client-types.ts');
+    await expect(`// Made by openapi-typescript from the document.\n${types}`).toMatchFileSnapshot(
+      'client-types.ts',
+    );
   });
 
   test('a client with these types creates, lists, dispatches and reads', async () => {
@@ -97,7 +109,9 @@ describe('what is made from it', () => {
     const root = '/v1/organizations';
     const created = await client.POST(`${root}/webhooks`, { body: recorded() });
     const webhook_id: string = created.data!.webhook_id;
-    const page = await client.POST(`${root}/webhooks/list`, { params: { query: { limit: 10, include_total: true } } });
+    const page = await client.POST(`${root}/webhooks/list`, {
+      params: { query: { limit: 10, include_total: true } },
+    });
     expect(page.data!.results.map((one) => one.webhook_id)).toEqual([webhook_id]);
     expect(page.data!.pagination.total).toBe(1);
 
@@ -108,11 +122,17 @@ describe('what is made from it', () => {
     const deliveries = await client.GET(`${root}/webhooks/{webhook_id}/deliveries`, {
       params: { path: { webhook_id }, query: { status: 'pending,sending' } },
     });
-    expect(deliveries.data!.results).toMatchObject([{ event_id: dispatched.data!.event_id, status: 'pending' }]);
+    expect(deliveries.data!.results).toMatchObject([
+      { event_id: dispatched.data!.event_id, status: 'pending' },
+    ]);
 
-    const missing = await client.GET(`${root}/webhooks/{webhook_id}`, { params: { path: { webhook_id: 'none' } } });
+    const missing = await client.GET(`${root}/webhooks/{webhook_id}`, {
+      params: { path: { webhook_id: 'none' } },
+    });
     expect(missing.error).toMatchObject({ status: 404, error: { type: 'NotFoundError' } });
-    const { response } = await client.DELETE(`${root}/webhooks/{webhook_id}`, { params: { path: { webhook_id } } });
+    const { response } = await client.DELETE(`${root}/webhooks/{webhook_id}`, {
+      params: { path: { webhook_id } },
+    });
     expect(response.status).toBe(204);
   });
 });

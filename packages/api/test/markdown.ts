@@ -4,7 +4,11 @@ type Json = Record<string, any>;
 /** The API in Markdown, for people: made from its OpenAPI document, and from nothing else. */
 export function markdownOf(document: Json): string {
   const operations = Object.entries(document.paths as Json).flatMap(([path, methods]) =>
-    Object.entries(methods as Json).map(([method, operation]) => ({ method: method.toUpperCase(), path, operation })),
+    Object.entries(methods as Json).map(([method, operation]) => ({
+      method: method.toUpperCase(),
+      path,
+      operation,
+    })),
   );
   const tags = [...new Set(operations.map(({ operation }) => operation.tags[0] as string))];
   return `${[
@@ -71,7 +75,11 @@ function section({ method, path, operation }: { method: string; path: string; op
       ? [
           ...table(
             ['parameter', 'in', 'what it is'],
-            asked.map((one: Json) => [`\`${one.name}\``, one.in, [typeOf(one.schema), one.description].filter(Boolean).join(': ')]),
+            asked.map((one: Json) => [
+              `\`${one.name}\``,
+              one.in,
+              [typeOf(one.schema), one.description].filter(Boolean).join(': '),
+            ]),
           ),
           '',
         ]
@@ -86,7 +94,8 @@ function answerOf([status, { description, content }]: [string, Json]): string {
   return `Answers ${status}, ${lowerFirst(description)}${schema ? `: ${typeOf(schema)}` : ''}.`;
 }
 
-const lowerFirst = (text: string): string => (/^[A-Z][A-Z]/.test(text) ? text : text[0]!.toLowerCase() + text.slice(1));
+const lowerFirst = (text: string): string =>
+  /^[A-Z][A-Z]/.test(text) ? text : text[0]!.toLowerCase() + text.slice(1);
 
 function fieldTable({ properties = {}, required = [] }: Json): string[] {
   return table(

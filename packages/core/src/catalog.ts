@@ -1,5 +1,5 @@
 import type { StandardSchemaV1 } from '@standard-schema/spec';
-import { describeIssues, kindOf, PosthornError } from './errors.js';
+import { describeIssues, invalidWebhook, kindOf, PosthornError } from './errors.js';
 import { parseEventType } from './match.js';
 import { RawJson } from './payload.js';
 
@@ -56,6 +56,17 @@ export async function checkPayload(catalog: EventCatalog, type: string, payload:
       result,
     );
   }
+}
+
+/** With a catalog, a name that nothing can ever be dispatched under is a mistake. */
+export function checkNames(eventTypes: readonly string[], catalog: EventCatalog | undefined): void {
+  if (!catalog) return;
+  const issues = eventTypes.flatMap((name, i) =>
+    name.includes('*') || Object.hasOwn(catalog, name)
+      ? []
+      : [{ path: ['eventTypes', i], message: `${name} is not in the catalog` }],
+  );
+  if (issues.length > 0) throw invalidWebhook(issues);
 }
 
 /** What a Standard Schema says of `value`: its value, or its issues with plain paths. Never throws a foreign error. */

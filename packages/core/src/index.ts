@@ -61,6 +61,7 @@ export type {
   Events,
   UndeliveredOptions,
 } from './log.js';
+export type * from './log-port.js';
 export { mask, Secret } from './mask.js';
 export { matches, matchKeys, parseEventType, parsePattern } from './match.js';
 export type { MissedWebhook, MissReason, NamedWebhook } from './missed.js';

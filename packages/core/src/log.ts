@@ -71,7 +71,10 @@ const undelivered: readonly DeliveryStatus[] = ['dead', 'cancelled'];
 const listOptions = ['tenantId', ...selectionOptions, 'limit', 'cursor'] as const;
 
 /** The application's side of the log. */
-export function logOf({ storage, announcer, now, wake }: LogContext): { events: Events; deliveries: Deliveries } {
+export function logOf({ storage, announcer, now, wake }: LogContext): {
+  events: Events;
+  deliveries: Deliveries;
+} {
   const { log } = storage;
   const explain = explainer(storage);
 

@@ -1,6 +1,7 @@
 import type { ApiKeyStore } from './api-key-port.js';
 import type { Next } from './decide.js';
-import type { Attempt, ChannelBinding, Delivery, DeliveryStatus, Event, Webhook } from './models.js';
+import type { DeliveryLog } from './log-port.js';
+import type { Attempt, ChannelBinding, Event, Webhook } from './models.js';
 import type { Page, PageQuery } from './page.js';
 import type { ReplayStore } from './replay-port.js';
 
@@ -61,6 +62,8 @@ export interface WebhookStore<Tx = never> {
   /** Rejects with `conflict` where the id is taken, by whichever tenant. */
   create(webhook: NewWebhook, options?: { readonly tx?: Tx }): Promise<WebhookRecord>;
   get(tenantId: string, webhookId: string): Promise<WebhookRecord | undefined>;
+  /** Whether a webhook has this id, whichever tenant's it is: all that is ever told of another's. */
+  isTaken(webhookId: string): Promise<boolean>;
   list(tenantId: string, filter: WebhookFilter): Promise<Page<WebhookRecord>>;
   /**
    * Webhooks of all tenants, in any order that a cursor can go on in; one that is there from the first page to the last
@@ -176,67 +179,6 @@ export interface DeliveryStore<Tx = never> {
    * result says so, for which there is none yet: all or nothing. Resolves in order: true for those, false for others.
    */
   settle(settlements: readonly Settlement[]): Promise<readonly boolean[]>;
-}
-
-/** Events by their ids, which begin with the time they were made: `firstEventId` makes a bound of an instant. */
-export interface EventRange {
-  /** Those with this id or a later one. */
-  readonly fromEventId?: string;
-  /** Those with an earlier one. */
-  readonly beforeEventId?: string;
-}
-
-export interface EventFilter extends PageQuery, EventRange {
-  readonly id?: string;
-  readonly type?: string;
-}
-
-/** Which deliveries: those that fit all that is given. */
-export interface DeliverySelection extends EventRange {
-  readonly eventId?: string;
-  readonly eventType?: string;
-  readonly webhookId?: string;
-  readonly status?: readonly DeliveryStatus[];
-}
-
-export interface DeliveryFilter extends PageQuery, DeliverySelection {
-  readonly id?: string;
-}
-
-/** How many deliveries stand where. */
-export type DeliveryCounts = Readonly<Record<DeliveryStatus, number>>;
-
-/** What happened, and the few things that may be done about it. */
-export interface DeliveryLog {
-  events(tenantId: string, filter: EventFilter): Promise<Page<Event>>;
-  deliveries(tenantId: string, filter: DeliveryFilter): Promise<Page<Delivery>>;
-  /**
-   * Counts deliveries, apart for each stretch of time: those of events before the first of `bounds`, which are event
-   * ids in their order, of those between each two of them, and of those from the last on. One count more than bounds.
-   */
-  counts(
-    tenantId: string,
-    selection: DeliverySelection,
-    bounds: readonly string[],
-  ): Promise<readonly DeliveryCounts[]>;
-  /** All of one delivery, first to last; empty where there is no such delivery. */
-  attempts(tenantId: string, deliveryId: string): Promise<readonly Attempt[]>;
-  /**
-   * `pending`: due at once, with a new schedule; for any delivery that is not `sending` and whose webhook exists.
-   * It yields: what is behind it with its ordering key does not wait for it again.
-   * `cancelled`: for one that is not finished; its token ends. Resolves to the ids that moved. One of a digest leaves
-   * it; without its first, the others gather anew.
-   */
-  setStatus(
-    tenantId: string,
-    deliveryIds: readonly string[],
-    status: 'pending' | 'cancelled',
-  ): Promise<readonly string[]>;
-  /**
-   * Forgets at most `limit` events of all tenants, by their ids the oldest first, that were published `olderThanMs` ago
-   * or earlier and have nothing unfinished, with their deliveries and attempts. Resolves to how many.
-   */
-  prune(options: { readonly olderThanMs: number; readonly limit: number }): Promise<number>;
 }
 
 /**

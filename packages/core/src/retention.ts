@@ -1,6 +1,6 @@
 import type { PosthornError } from './errors.js';
 import type { Announcer } from './lifecycle.js';
-import type { DeliveryLog } from './ports.js';
+import type { DeliveryLog } from './log-port.js';
 
 const everyMs = 3_600_000;
 /** Small enough that nobody waits for it. */

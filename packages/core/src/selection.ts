@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import { givenOf, parse } from './door.js';
+import type { DeliverySelection } from './log-port.js';
 import { type DeliveryStatus, deliverySchema, deliveryStatusSchema } from './models.js';
-import type { DeliverySelection } from './ports.js';
 import { eventRange, type TimeRange } from './time-range.js';
 
 /** Which deliveries: those that fit all that is given. */

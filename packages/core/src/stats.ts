@@ -1,8 +1,8 @@
 import { optionsOf } from './door.js';
 import { PosthornError } from './errors.js';
 import { firstEventId } from './ids.js';
+import type { DeliveryCounts, DeliveryLog } from './log-port.js';
 import { type DeliveryStatus, defaultTenant, deliveryStatusSchema, type TenantOption } from './models.js';
-import type { DeliveryCounts, DeliveryLog } from './ports.js';
 import { type SelectionOptions, selectionOf } from './selection.js';
 import { instantOf } from './time-range.js';
 

@@ -3,7 +3,7 @@ import type { Storage } from './ports.js';
 
 /** What a storage must have. */
 const methods = {
-  webhooks: ['create', 'get', 'list', 'all', 'update', 'delete'],
+  webhooks: ['create', 'get', 'isTaken', 'list', 'all', 'update', 'delete'],
   deliveries: ['publish', 'claim', 'renew', 'settle'],
   log: ['events', 'deliveries', 'counts', 'attempts', 'setStatus', 'prune'],
 } as const;

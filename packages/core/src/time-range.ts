@@ -2,7 +2,7 @@ import { types } from 'node:util';
 import { givenOf } from './door.js';
 import { PosthornError } from './errors.js';
 import { firstEventId } from './ids.js';
-import type { EventRange } from './ports.js';
+import type { EventRange } from './log-port.js';
 
 /** From when to when, by the time that an event's id begins with: that is when it was dispatched. */
 export interface TimeRange {

@@ -1,9 +1,9 @@
 import { isDeepStrictEqual } from 'node:util';
 import { bindingsIn, type GivenBinding, identified } from './bindings.js';
-import type { EventCatalog } from './catalog.js';
+import { checkNames } from './catalog.js';
 import { optionsOf, parse } from './door.js';
 import { type Duration, toMs } from './duration.js';
-import { invalidWebhook, PosthornError } from './errors.js';
+import { PosthornError } from './errors.js';
 import type { Announcer } from './lifecycle.js';
 import {
   type ChannelBinding,
@@ -37,6 +37,8 @@ export interface Webhooks extends Samples {
   /** Checks and stores; rejects with `invalid_webhook`, or `conflict` where the id is taken. */
   create(input: WebhookInput): Promise<Webhook>;
   get(webhookId: string, options?: TenantOption): Promise<Webhook>;
+  /** Whether a webhook has this id, whichever tenant's it is: `create` would reject with `conflict`. */
+  isTaken(webhookId: string): Promise<boolean>;
   /** Newest first, 50 a page unless `limit` says otherwise (1 to 1,000). */
   list(options?: WebhookListOptions): Promise<Page<Webhook>>;
   /**
@@ -144,6 +146,8 @@ export function managedWebhooks<Tx>(context: WebhooksOptions<Tx>): ManagedWebhoo
       return secrets.readable(await find(webhookId, tenantId));
     },
 
+    isTaken: (webhookId) => store.isTaken(webhookId),
+
     async list(options) {
       const { tenantId, filter } = webhookFilter(options);
       const page = await store.list(tenantId, filter);
@@ -235,14 +239,3 @@ export function managedWebhooks<Tx>(context: WebhooksOptions<Tx>): ManagedWebhoo
 
 const outdated = (present: WebhookRecord, version: number): PosthornError =>
   new PosthornError('conflict', `webhook has version ${present.version} by now, not ${version}`);
-
-/** With a catalog, a name that nothing can ever be dispatched under is a mistake. */
-function checkNames(eventTypes: readonly string[], catalog: EventCatalog | undefined): void {
-  if (!catalog) return;
-  const issues = eventTypes.flatMap((name, i) =>
-    name.includes('*') || Object.hasOwn(catalog, name)
-      ? []
-      : [{ path: ['eventTypes', i], message: `${name} is not in the catalog` }],
-  );
-  if (issues.length > 0) throw invalidWebhook(issues);
-}

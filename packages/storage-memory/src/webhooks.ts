@@ -87,6 +87,8 @@ export function webhookTable(hooks: WebhookHooks): WebhookTable {
       return entry && handedOut(entry.record);
     },
 
+    isTaken: async (webhookId) => ids.has(webhookId),
+
     async list(tenantId, filter): Promise<Page<WebhookRecord>> {
       const all = [...(tenants.get(tenantId)?.byId.values() ?? [])].reverse();
       const fitting = all.filter(({ record }) => fits(record, filter));

@@ -70,6 +70,7 @@ export function webhookStore(db: Database): WebhookStore<Transaction> {
     select ${recordColumns} from $.webhooks w
     where $1::text is null or w.id > $1::text
     order by w.id limit $2::integer`);
+  const taken = db.statement(`select from $.webhooks w where w.id = $1::text`);
   const remove = db.statement(
     `with gone as (
       delete from $.webhooks
@@ -99,6 +100,10 @@ export function webhookStore(db: Database): WebhookStore<Transaction> {
     async get(tenantId, webhookId) {
       const [row] = await db.run(get, [webhookId, tenantId]);
       return row && recordOf(row);
+    },
+
+    async isTaken(webhookId) {
+      return (await db.run(taken, [webhookId])).length > 0;
     },
 
     async list(tenantId, filter): Promise<Page<WebhookRecord>> {

@@ -198,13 +198,18 @@ export const webhookRoutes: readonly Route[] = [
     scopes: ['webhooks:write'],
     requestHeaders: ifMatch,
     success: { status: 204, description: 'It is gone' },
-    errors: [412],
+    errors: [404, 412],
     handle: ({ dispatcher, tenantId, params, headers }) =>
       checkIfMatch(headers, async () => {
         const webhookId = params.webhook_id!;
         const present = () => dispatcher.webhooks.get(webhookId, { tenantId });
         const version = await versionIn(headers, present);
-        await dispatcher.webhooks.delete(webhookId, { tenantId, ...(version !== undefined && { version }) });
+        const options = { tenantId, ...(version !== undefined && { version }) };
+        const isDeleted = await dispatcher.webhooks.delete(webhookId, options);
+        // What was one's own is gone; of another's nothing is said but that there is none.
+        if (!isDeleted && (await dispatcher.webhooks.isTaken(webhookId))) {
+          throw refuse(404, 'no webhook has this id');
+        }
         return { status: 204 };
       }),
   }),

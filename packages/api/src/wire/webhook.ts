@@ -34,15 +34,27 @@ const seconds = z
 const channelExamples = [
   {
     channel: 'webhook',
-    configs: { url: 'https://example.com/hooks', headers: { 'x-team': 'orders' }, timeout: 10, method: 'POST' },
+    configs: {
+      url: 'https://example.com/hooks',
+      headers: { 'x-team': 'orders' },
+      timeout: 10,
+      method: 'POST',
+    },
   },
   {
     channel: 'webhook',
-    configs: { url: 'https://example.com/hooks', payload_template: { text: '{{ event.type }}: {{ metadata.total }}' } },
+    configs: {
+      url: 'https://example.com/hooks',
+      payload_template: { text: '{{ event.type }}: {{ metadata.total }}' },
+    },
   },
   {
     channel: 'slack',
-    configs: { webhook_url: 'https://hooks.slack.com/services/T0/B0/x', username: 'Orders', icon_emoji: ':tada:' },
+    configs: {
+      webhook_url: 'https://hooks.slack.com/services/T0/B0/x',
+      username: 'Orders',
+      icon_emoji: ':tada:',
+    },
   },
   { channel: 'slack', configs: { bot_token: 'xoxb-0123456789', channel_id: 'C0123456789' } },
   {

@@ -35,7 +35,7 @@ type StrangerCall = (owned: Owned, stranger: string) => Promise<void>;
 
 /** Typed by the ports, so that a new method cannot be forgotten here. */
 const strangerCalls: Record<
-  Exclude<keyof WebhookStore, 'all'> | Exclude<keyof DeliveryLog, 'prune'>,
+  Exclude<keyof WebhookStore, 'all' | 'isTaken'> | Exclude<keyof DeliveryLog, 'prune'>,
   StrangerCall
 > = {
   async create({ storage, webhook }, tenantId) {

@@ -71,6 +71,18 @@ export const webhookRules: readonly StorageRule[] = topic<StorageUnderTest>('web
     ok(passed >= hourMs && passed < hourMs + minuteMs, `an hour passed, not ${passed} ms`);
   },
 
+  'isTaken says whether a webhook has an id, whichever tenant it is of, until it is deleted': async ({
+    storage,
+  }) => {
+    const { id } = await storage.webhooks.create(newWebhook({ tenantId: globex }));
+    assert.equal(await storage.webhooks.isTaken(id), true);
+    assert.equal(await storage.webhooks.isTaken(newWebhookId()), false);
+    await storage.webhooks.delete(acme, id);
+    assert.equal(await storage.webhooks.isTaken(id), true);
+    await storage.webhooks.delete(globex, id);
+    assert.equal(await storage.webhooks.isTaken(id), false);
+  },
+
   'create rejects an id that is taken, and the webhook that has it stays': async ({ storage }) => {
     const taken = await storage.webhooks.create(newWebhook());
     await rejectsWith('conflict', storage.webhooks.create(newWebhook({ id: taken.id, name: 'Thief' })));
