@@ -143,7 +143,7 @@ describe.skipIf(!hasPostgres())('the storage on Postgres', () => {
     const broken = [
       ...migrations,
       {
-        number: migrations.length + 1,
+        number: migrations.at(-1)!.number + 1,
         name: 'broken',
         text: 'create table :"schema".half (n int); select 1/0;',
       },
