@@ -30,10 +30,6 @@ export class ShortMemory<Value> {
     this.#entries.delete(name);
   }
 
-  get size(): number {
-    return this.#entries.size;
-  }
-
   /** What comes from the future, because the clock was put back, is of no known age. */
   #isOver(since: number): boolean {
     const ageMs = this.#now() - since;
