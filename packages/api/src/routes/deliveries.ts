@@ -69,6 +69,7 @@ export const deliveryRoutes: readonly Route[] = [
     scopes: ['deliveries:read'],
     query: ofTenant,
     success: { status: 200, description: 'A page of deliveries', schema: pageSchema(deliverySchema) },
+    errors: [400],
     handle: (call) => list(call, call.query),
   }),
 
@@ -80,7 +81,7 @@ export const deliveryRoutes: readonly Route[] = [
     scopes: ['deliveries:read'],
     query: ofWebhook,
     success: { status: 200, description: 'A page of deliveries', schema: pageSchema(deliverySchema) },
-    errors: [404],
+    errors: [400, 404],
     async handle(call) {
       const { id } = await call.dispatcher.webhooks.get(call.params.webhook_id!, { tenantId: call.tenantId });
       return list(call, { ...call.query, webhook_id: id });

@@ -62,6 +62,7 @@ export const eventRoutes: readonly Route[] = [
     scopes: ['deliveries:read'],
     query: z.strictObject({ ...pageQuery, event_type: coreEventSchema.shape.type.optional(), ...range }),
     success: { status: 200, description: 'A page of events', schema: pageSchema(eventSchema) },
+    errors: [400],
     async handle({ dispatcher, tenantId, query }) {
       const { scope, ...page } = askedPage('events', tenantId, query);
       const { event_type, from, to } = query;

@@ -2,6 +2,7 @@ import type { Route } from '../route.js';
 import { apiKeyRoutes } from './api-keys.js';
 import { deliveryRoutes } from './deliveries.js';
 import { eventRoutes } from './events.js';
+import { insightRoutes } from './insight.js';
 import { replayRoutes } from './replays.js';
 import { sampleRoutes } from './samples.js';
 import { secretRoutes } from './secrets.js';
@@ -14,6 +15,7 @@ export const routes: readonly Route[] = [
   ...sampleRoutes,
   ...eventRoutes,
   ...deliveryRoutes,
+  ...insightRoutes,
   ...replayRoutes,
   ...apiKeyRoutes,
 ];
