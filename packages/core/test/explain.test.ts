@@ -226,6 +226,16 @@ describe('what happens next to a delivery', () => {
     expect(nextOf(await posthorn.events.explain(eventId))).toEqual({ what: 'attempt', at: end, why });
   });
 
+  test('is the attempt that is due where its channel writes digests only since then', async () => {
+    const { posthorn, create, publish, at } = application();
+    const { id } = await create({ channels: [{ channel: 'slack', configs: {} }] });
+    const eventId = await publish();
+    const digest = { window: '10m', maxEvents: 7 } as const;
+    await posthorn.webhooks.update(id, { channels: [{ channel: 'slack', configs: {}, digest }] });
+    const due = { what: 'attempt', at: at(0), why: 'attempt 1 is due' };
+    expect(nextOf(await posthorn.events.explain(eventId))).toEqual(due);
+  });
+
   test('may have to wait for what is earlier with its ordering key', async () => {
     const { posthorn, create, publish } = application();
     await create();
@@ -338,6 +348,21 @@ describe('a webhook that missed an event', () => {
     expect(missed.map(({ reason }) => reason)).toEqual(['created_later', 'paused']);
   });
 
+  test("is judged by the storage's clock where there is a delivery, whatever the process's says", async () => {
+    const { now } = virtualClock();
+    for (const skew of [-3_600_000, 3_600_000]) {
+      const storage = memoryStorage({ now: () => now() + skew });
+      const options = { storage, channels: [recordingChannel('webhook')], now, ids: createIds({ now }) };
+      const { webhooks, dispatch, events } = createDispatcher(options);
+      await webhooks.create({ name: 'got it', eventTypes: ['*'], channels });
+      await webhooks.create({ name: 'paused', eventTypes: ['*'], channels, isActive: false });
+      const { eventId } = await dispatch('order.created', 1);
+      await webhooks.create({ name: 'new', eventTypes: ['*'], channels });
+      const { missed } = await events.explain(eventId);
+      expect(missed.map(({ reason }) => reason)).toEqual(['created_later', 'paused']);
+    }
+  });
+
   test.each([
     ['Order.created', 'segment 1 is Order, not order: case counts'],
     ['ORDER.Created', 'segment 1 is ORDER, not order, segment 2 is Created, not created: case counts'],
@@ -394,6 +419,16 @@ describe('a webhook that missed an event', () => {
     expect((await patterns()).slice(0, 3)).toEqual(['order.*', 'order.Created', 'order.Created']);
   });
 
+  test.each([
+    ['order.paid', '*.paid'],
+    ['a.order.created', 'a.*.*'],
+  ])('comes sooner with %s than with %s, which has nothing in common with the type', async (one, other) => {
+    const { posthorn, create, publish } = application();
+    for (const pattern of [one, other]) await create({ eventTypes: [pattern] });
+    const { missed } = await posthorn.events.explain(await publish());
+    expect(missed.map(({ pattern }) => pattern)).toEqual([one, other]);
+  });
+
   test('covers the type or not, exactly as the reason says', async () => {
     const segment = fc.constantFrom('a', 'b', 'A', 'ab', 'c');
     const type = fc.array(segment, { minLength: 1, maxLength: 4 }).map((parts) => parts.join('.'));
@@ -423,6 +458,7 @@ describe('a webhook that missed an event', () => {
           expect(active.has(webhook.id)).toBe(false);
           expect(matches(text, eventType)).toBe(reason !== 'pattern');
         }
+        expect(new Set(missed.map(({ webhook }) => webhook.id)).size).toBe(missed.length);
         // Whoever would have it but for a pause is told of.
         const paused = given.filter(
           (each) => !each.isActive && each.eventTypes.some((text) => matches(text, eventType)),
