@@ -1,7 +1,7 @@
 import {
+  eventSchema as coreEventSchema,
   type DeliveryCounts,
   deliveryStatusSchema,
-  eventSchema as coreEventSchema,
   type ExplainedDelivery,
   type Explanation,
   type NextStep,
@@ -63,7 +63,11 @@ const explanationSchema = z
   .meta({ id: 'Explanation' });
 
 type Named = NonNullable<Explanation['matched'][number]['webhook']>;
-const namedOf = ({ id, name, isActive }: Named) => ({ webhook_id: id, webhook_name: name, is_active: isActive });
+const namedOf = ({ id, name, isActive }: Named) => ({
+  webhook_id: id,
+  webhook_name: name,
+  is_active: isActive,
+});
 const nextOf = ({ what, at, why }: NextStep) => ({ what, at: at?.toISOString() ?? null, why });
 
 const explainedOf = ({ bindingId, channel, delivery, attempts, next }: ExplainedDelivery) => ({
