@@ -4,6 +4,7 @@ import { type Authenticate, type Caller, callerOf } from './authenticate.js';
 import { readBody } from './body.js';
 import { checked } from './checked.js';
 import { type CorsOptions, crossOrigin } from './cors.js';
+import { knowBody } from './known-body.js';
 import { readQuery } from './query.js';
 import { type RateLimitOptions, rateLimit } from './rate-limit.js';
 import { invalid, refusalOf, refuse } from './refusal.js';
@@ -174,7 +175,8 @@ function tell(listener: () => void): void {
 
 function responseOf(answer: Answer, request: Request, headers: Readonly<Record<string, string>>): Response {
   const { status, body, text = body === undefined ? null : JSON.stringify(body) } = answer;
-  return new Response(request.method === 'HEAD' ? null : text, {
+  const sent = request.method === 'HEAD' ? null : text;
+  const response = new Response(sent, {
     status,
     headers: {
       ...(text !== null && { 'content-type': 'application/json' }),
@@ -184,6 +186,7 @@ function responseOf(answer: Answer, request: Request, headers: Readonly<Record<s
       ...answer.headers,
     },
   });
+  return typeof sent === 'string' ? knowBody(response, sent) : response;
 }
 
 function settingsOf(options: ApiOptions) {

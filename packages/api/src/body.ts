@@ -1,5 +1,6 @@
 import { isDeeperThan } from '@posthorn/core';
-import { refuse } from './refusal.js';
+import { knownBody } from './known-body.js';
+import { Refusal, refuse } from './refusal.js';
 
 /** A request's body: the JSON text as it came, and what it says. Both undefined where there is none. */
 export interface Body {
@@ -46,13 +47,24 @@ function textOf(bytes: Uint8Array): string {
 async function bytesOf(request: Request, maxBytes: number): Promise<Uint8Array> {
   const tooLarge = () => refuse(413, `the body must have at most ${maxBytes} bytes`);
   if (Number(request.headers.get('content-length')) > maxBytes) throw tooLarge();
+  const known = knownBody(request);
+  if (known !== undefined) {
+    const bytes = typeof known === 'string' ? Buffer.from(known) : known;
+    if (bytes.length > maxBytes) throw tooLarge();
+    return bytes;
+  }
   if (!request.body) return new Uint8Array();
   const chunks: Uint8Array[] = [];
   let length = 0;
-  for await (const chunk of request.body) {
-    length += chunk.length;
-    if (length > maxBytes) throw tooLarge();
-    chunks.push(chunk);
+  try {
+    for await (const chunk of request.body) {
+      length += chunk.length;
+      if (length > maxBytes) throw tooLarge();
+      chunks.push(chunk);
+    }
+  } catch (error) {
+    // That a client goes away amid its body is no failure of ours.
+    throw error instanceof Refusal ? error : refuse(400, 'the body broke off');
   }
   return chunks.length === 1 ? chunks[0]! : Buffer.concat(chunks);
 }

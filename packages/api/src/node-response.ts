@@ -1,0 +1,99 @@
+import type { Readable } from 'node:stream';
+import { knownBody } from './known-body.js';
+
+/** What is needed of a response of node:http or node:http2. */
+export interface NodeResponse {
+  statusCode: number;
+  readonly headersSent: boolean;
+  readonly destroyed: boolean;
+  setHeader(name: string, value: string): unknown;
+  appendHeader(name: string, value: string): unknown;
+  flushHeaders(): void;
+  write(chunk: string | Uint8Array): boolean;
+  end(chunk?: string): unknown;
+  destroy(): unknown;
+  on(event: 'close' | 'drain', listener: () => void): unknown;
+}
+
+/** The request that is answered. */
+type Asking = Pick<Readable, 'on' | 'resume'> & {
+  readonly httpVersionMajor: number;
+  readonly complete: boolean;
+};
+
+/** So much of a body that nobody wants is still taken, in so long, that its client gets to read the answer. */
+const lingerBytes = 1_048_576;
+const lingerMs = 1_000;
+
+/**
+ * Answers `incoming` with `response`, as fast as the client reads and no faster. A connection on which a body is still
+ * coming is closed after it: that body is not read to its end. Rejects where the answer fails halfway.
+ */
+export async function answer(response: Response, incoming: Asking, outgoing: NodeResponse): Promise<void> {
+  // Somebody has answered, or nobody is there any more.
+  if (outgoing.headersSent || outgoing.destroyed) return response.body?.cancel();
+  const isUnread = incoming.httpVersionMajor < 2 && !incoming.complete;
+  outgoing.statusCode = response.status;
+  for (const [name, value] of response.headers) {
+    if (name !== 'set-cookie') outgoing.setHeader(name, value);
+  }
+  for (const cookie of response.headers.getSetCookie()) outgoing.appendHeader('set-cookie', cookie);
+  if (isUnread) outgoing.setHeader('connection', 'close');
+
+  const body = knownBody(response) as string | undefined;
+  if (body !== undefined && !isUnread) {
+    outgoing.end(body);
+    return;
+  }
+  const isRead = body === undefined ? await stream(response.body, outgoing) : send(body, outgoing);
+  if (isUnread && isRead) await linger(incoming, outgoing);
+  outgoing.end();
+}
+
+function send(body: string, outgoing: NodeResponse): true {
+  outgoing.setHeader('content-length', String(Buffer.byteLength(body)));
+  outgoing.write(body);
+  return true;
+}
+
+/** Whether the client has stayed to the end. */
+async function stream(body: ReadableStream<Uint8Array> | null, outgoing: NodeResponse): Promise<boolean> {
+  let isGone = false;
+  let goOn = () => {};
+  outgoing.on('drain', () => goOn());
+  outgoing.on('close', () => {
+    isGone = true;
+    goOn();
+  });
+  outgoing.flushHeaders();
+  for await (const chunk of body ?? []) {
+    // Leaving the loop cancels the body.
+    if (isGone) return false;
+    const room = new Promise<void>((resolve) => {
+      goOn = resolve;
+    });
+    if (!outgoing.write(chunk) && !isGone) await room;
+  }
+  return !isGone;
+}
+
+/** A connection that is closed with bytes unread is reset, and the client may never see what it was answered (RFC 9112, 9.6). */
+function linger(incoming: Asking, outgoing: NodeResponse): Promise<void> {
+  return new Promise<void>((resolve) => {
+    let left = lingerBytes;
+    const timer = setTimeout(resolve, lingerMs);
+    const done = () => {
+      clearTimeout(timer);
+      resolve();
+    };
+    outgoing.on('close', done);
+    incoming
+      .on('end', done)
+      .on('error', done)
+      .on('data', (chunk: Uint8Array) => {
+        left -= chunk.length;
+        if (left < 0) done();
+      });
+    incoming.resume();
+  });
+}
