@@ -8,7 +8,7 @@ export interface NodeResponse {
   readonly destroyed: boolean;
   setHeader(name: string, value: string): unknown;
   appendHeader(name: string, value: string): unknown;
-  flushHeaders(): void;
+  readonly flushHeaders?: () => void;
   write(chunk: string | Uint8Array): boolean;
   end(chunk?: string): unknown;
   destroy(): unknown;
@@ -65,7 +65,7 @@ async function stream(body: ReadableStream<Uint8Array> | null, outgoing: NodeRes
     isGone = true;
     goOn();
   });
-  outgoing.flushHeaders();
+  outgoing.flushHeaders?.();
   for await (const chunk of body ?? []) {
     // Leaving the loop cancels the body.
     if (isGone) return false;

@@ -180,7 +180,7 @@ describe('Fastify', () => {
 });
 
 describe('Koa', () => {
-  async function listen(app: Koa): Promise<string> {
+  async function listen(app: Pick<Koa, 'listen'>): Promise<string> {
     const server = app.listen(0, '127.0.0.1');
     onTestFinished(() => {
       server.closeAllConnections();
