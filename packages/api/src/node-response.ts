@@ -10,7 +10,8 @@ export interface NodeResponse {
   appendHeader(name: string, value: string): unknown;
   readonly flushHeaders?: () => void;
   write(chunk: string | Uint8Array): boolean;
-  end(chunk?: string): unknown;
+  end(chunk: string): unknown;
+  end(): unknown;
   destroy(): unknown;
   on(event: 'close' | 'drain', listener: () => void): unknown;
 }
