@@ -1,13 +1,13 @@
 import type { Channel, Message } from './channel.js';
 import { optionsOf } from './door.js';
 import { kindOf, PosthornError } from './errors.js';
-import { delivered, type Verdict } from './verdict.js';
+import { delivered, isVerdict } from './verdict.js';
 
-/** Takes an event. Returning nothing says that it was delivered; what it throws counts as `failed`. */
-export type FunctionHandler<Configs = NoConfigs> = (
-  message: Message<Configs>,
-  signal: AbortSignal,
-) => void | Verdict | Promise<void | Verdict>;
+/**
+ * Takes an event. What it throws counts as `failed`, a verdict that it returns is one; whatever else it returns says that
+ * the event was delivered.
+ */
+export type FunctionHandler<Configs = NoConfigs> = (message: Message<Configs>, signal: AbortSignal) => unknown;
 
 /** What its bindings hold where they hold nothing: `{}`. */
 export type NoConfigs = Readonly<Record<string, never>>;
@@ -50,7 +50,8 @@ export function functionChannel<Configs = NoConfigs>(
     ...optionsOf(options, optionNames, 'functionChannel'),
     type: name,
     async send(message, signal) {
-      return (await handler(message, signal)) ?? delivered();
+      const said = await handler(message, signal);
+      return isVerdict(said) ? said : delivered();
     },
   };
 }

@@ -36,6 +36,12 @@ export type Verdict =
   | (Failure & { readonly outcome: 'rejected' })
   | (Failure & { readonly outcome: 'gone' });
 
+const outcomes = ['delivered', 'failed', 'rejected', 'gone'] as const satisfies readonly Verdict['outcome'][];
+
+/** Whether `said` is meant as a verdict: an object with one of the outcomes. What else it holds may still be unsound. */
+export const isVerdict = (said: unknown): said is Verdict =>
+  typeof said === 'object' && said !== null && outcomes.includes((said as Verdict).outcome);
+
 export const delivered = (report: Report = {}): Verdict => ({ outcome: 'delivered', ...report });
 
 export const failed = (kind: FailureKind, message: string, report: Report & Later = {}): Verdict => ({

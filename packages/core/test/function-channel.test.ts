@@ -68,13 +68,24 @@ describe('a function as a channel', () => {
     expect(await outcome()).toMatchObject({ delivery: { status }, attempts: [verdict] });
   });
 
-  test('that returns what is no verdict has failed', async () => {
-    const { outcome } = await dispatched(functionChannel('index', (() => 1) as never));
+  test.each([
+    ['a number', 1],
+    ['what its work returns', new Set(['o1'])],
+    ['an outcome that there is not', { outcome: 'indexed' }],
+    ['an object without a prototype', Object.create(null)],
+  ])('has delivered it where it returns what is no verdict: %s', async (_, returned) => {
+    const { outcome } = await dispatched(functionChannel('index', () => returned));
+    expect(await outcome()).toMatchObject({
+      delivery: { status: 'delivered' },
+      attempts: [{ outcome: 'delivered' }],
+    });
+  });
+
+  test('has failed where it returns a verdict that is none', async () => {
+    const { outcome } = await dispatched(functionChannel('index', () => ({ outcome: 'rejected' })));
     expect(await outcome()).toMatchObject({
       delivery: { status: 'pending' },
-      attempts: [
-        { outcome: 'failed', kind: 'channel_error', message: 'it returned a number that is no verdict' },
-      ],
+      attempts: [{ kind: 'channel_error', message: 'it returned an object that is no verdict' }],
     });
   });
 
