@@ -55,6 +55,34 @@ describe('a channel that wants digests', () => {
     );
   });
 
+  test.each([
+    ['failing', 2, 1],
+    ['dying', 4, 61],
+  ])('gathers, too, what it hears of by another one %s', async (_, failedAttempts, afterMinutes) => {
+    const slack = recordingChannel('slack');
+    const email = recordingChannel('email');
+    const posthorn = testDispatcher({ channels: [slack, email], retry: { schedule: ['1m', '1h'], jitter: 0 } });
+    await posthorn.webhooks.create({
+      name: 'summary',
+      eventTypes: ['*'],
+      channels: [
+        { channel: 'slack', configs: {} },
+        {
+          channel: 'email',
+          configs: {},
+          onlyAfter: { channel: 'slack', failedAttempts },
+          digest: { window: '10m' },
+        },
+      ],
+    });
+    slack.failNext(100);
+    const begin = posthorn.clock.now();
+    await posthorn.dispatch('order.created', 1);
+    await posthorn.advance('1d');
+    const sentAfter = email.deliveries.map(({ message }) => message.startedAt.getTime() - begin);
+    expect(sentAfter).toEqual([(afterMinutes + 10) * 60_000]);
+  });
+
   test('is told of delivery by delivery', async () => {
     const { posthorn } = await everyTenMinutes();
     const told: Parameters<Lifecycle['delivery:delivered']>[0][] = [];

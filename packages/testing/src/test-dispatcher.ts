@@ -53,15 +53,20 @@ export function testDispatcher<const Catalog extends EventCatalog | undefined = 
     ids: seededIds(seed, now),
     random: seededRandom(seed),
   });
-  dispatcher.on('delivery:failed', ({ retryInMs }) => void dueTimes.add(now() + retryInMs));
   /** How long the digests of any webhook gather. */
   const windows = new Set<number>();
   const addWindows = ({ channels }: Webhook): void => {
     for (const { digest } of channels) if (digest) windows.add(Number(digest.window));
   };
   dispatcher.on('webhook:created', addWindows).on('webhook:updated', addWindows);
-  dispatcher.on('event:dispatched', () => {
+  const windowsBegin = (): void => {
     for (const window of windows) dueTimes.add(now() + window);
+  };
+  // What fails may begin an escalation, which may gather.
+  dispatcher.on('event:dispatched', windowsBegin).on('delivery:dead', windowsBegin);
+  dispatcher.on('delivery:failed', ({ retryInMs }) => {
+    dueTimes.add(now() + retryInMs);
+    windowsBegin();
   });
 
   async function advance(duration: Duration): Promise<void> {
