@@ -20,7 +20,7 @@ export interface DelivererOptions extends SendOptions {
   readonly announcer: Announcer;
   /** Called when a retry was written, with how long it waits, or another delivery has begun. */
   readonly onRetry: (delayMs: number) => void;
-  /** Pauses the webhook of a receiver that is gone. */
+  /** Pauses the webhook whose only receiver is gone. */
   readonly disable: (webhook: Claim['webhook'], reason: string) => Promise<void>;
 }
 
@@ -113,7 +113,9 @@ export function deliverer(options: DelivererOptions): Deliverer {
       if (isHeld && next.status === 'pending') onRetry(next.delayMs);
       if (isHeld && begin.length > 0) onRetry(0);
       announce(claim, isHeld ? next : { status: 'lost' }, attempt);
-      if (isHeld && gone !== undefined) await insist(() => disable(claim.webhook, gone));
+      // Where the webhook reaches others, it goes on for them.
+      const isOnlyChannel = claim.webhook.channels.length === 1;
+      if (isHeld && gone !== undefined && isOnlyChannel) await insist(() => disable(claim.webhook, gone));
     } catch (error) {
       announcer.announce('error', () => error as PosthornError);
     }

@@ -6,8 +6,8 @@ export const waitsFor = ({ onlyAfter }: ChannelBinding, other: ChannelBinding): 
   onlyAfter !== undefined && (onlyAfter.channel === other.id || onlyAfter.channel === other.channel);
 
 /**
- * The bindings whose deliveries begin where one of `failing` has failed `tries` times, or is not tried again. Nothing is
- * said of those that have begun before.
+ * The bindings whose deliveries begin where one of `failing` has failed `tries` times; infinitely many where it is dead.
+ * Nothing is said of those that have begun before.
  */
 export function escalationsOf(
   failing: ChannelBinding,

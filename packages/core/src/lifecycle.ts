@@ -23,7 +23,10 @@ export interface Lifecycle {
   'delivery:delivered': (facts: DeliveryFacts) => void;
   /** An attempt failed; the next is due after `retryInMs`. */
   'delivery:failed': (facts: DeliveryFacts & { readonly retryInMs: number }) => void;
-  /** The receiver refused it, or it was the last attempt. */
+  /**
+   * The receiver refused it, or it was the last attempt. `attempt.outcome` is `gone` where the receiver is gone for good: a
+   * webhook with other channels goes on, and each later event is tried there once, until someone changes the channel.
+   */
   'delivery:dead': (facts: DeliveryFacts) => void;
   /** By `deliveries.cancel`, or because its webhook no longer has the channel binding. */
   'delivery:cancelled': (facts: DeliveryFacts) => void;
@@ -34,7 +37,7 @@ export interface Lifecycle {
   'webhook:created': (webhook: Webhook) => void;
   'webhook:updated': (webhook: Webhook) => void;
   'webhook:deleted': (facts: { readonly tenantId: string; readonly webhookId: string }) => void;
-  /** A receiver answered that it is gone, and the engine paused the webhook. Announced once. */
+  /** Its only receiver answered that it is gone, and the engine paused the webhook. Announced once. */
   'webhook:disabled': (facts: { readonly webhook: Webhook; readonly reason: string }) => void;
   /** A replay has come to its end; one that is cancelled is not announced. */
   'replay:finished': (replay: Replay) => void;

@@ -72,7 +72,7 @@ export const channelBindingSchema = z.strictObject({
   configs: z.unknown(),
   /**
    * Begins only where another binding of the webhook, named by its channel or its id, has failed so many times for an
-   * event, or will not be tried again. Left out: with the event.
+   * event, or its delivery is dead. One that is cancelled begins nothing. Left out: with the event.
    */
   onlyAfter: z.strictObject({ channel: text(64), failedAttempts: z.int().min(1).max(100) }).optional(),
   /**

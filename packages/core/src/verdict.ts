@@ -28,7 +28,7 @@ interface Later {
 /**
  * What a channel says of one attempt: it arrived; it failed and may be tried again (after `retryAfterMs`, if the
  * receiver asked for that); the receiver will never take it; or the receiver is gone for good, so that the webhook
- * is disabled. A verdict is a value. A channel that throws has `failed`.
+ * is paused if this is its only channel. A verdict is a value. A channel that throws has `failed`.
  */
 export type Verdict =
   | (Report & { readonly outcome: 'delivered' })

@@ -45,15 +45,36 @@ describe('a channel that waits for another to fail', () => {
   test.each([
     ['refused it', rejected('http_status', 'no such room')],
     ['is gone', gone('http_status', 'archived')],
-  ])('hears of it at once where the other %s for good', async (_, verdict) => {
+  ])('hears of it at once where the other %s for good, and of each event after it', async (_, verdict) => {
     const { posthorn, slack, email, webhook } = await slackThenEmail(3);
-    slack.failNext(1, verdict);
-    await posthorn.dispatch('disk.full', 1);
+    slack.failNext(2, verdict);
+    for (const payload of [1, 2]) {
+      await posthorn.dispatch('disk.full', payload);
+      await posthorn.advance(0);
+    }
+    await posthorn.advance('1d');
+    expect(email.deliveries.map(({ payload }) => payload)).toEqual([1, 2]);
+    expect(slack.attempts).toHaveLength(2);
+    expect(await posthorn.webhooks.get(webhook.id)).toMatchObject({ isActive: true });
+  });
+
+  test('hears of nothing that the application cancels, or whose channel the webhook drops', async () => {
+    const { posthorn, slack, email, webhook } = await slackThenEmail(2);
+    slack.failNext(100);
+    await posthorn.dispatch('disk.full', 'cancelled');
     await posthorn.advance(0);
-    // The receiver that is gone has paused the webhook: what has begun waits for it.
-    await posthorn.webhooks.update(webhook.id, { isActive: true });
+    const [first] = (await posthorn.deliveries.list()).items;
+    await posthorn.deliveries.cancel(first!.id);
+    await posthorn.advance('1d');
+    await posthorn.dispatch('disk.full', 'dropped');
     await posthorn.advance(0);
-    expect(email.deliveries).toHaveLength(1);
+    await posthorn.webhooks.update(webhook.id, { channels: [{ channel: 'email', configs: {} }] });
+    await posthorn.advance('1d');
+    expect((await posthorn.deliveries.list()).items).toMatchObject([
+      { channel: 'slack', status: 'cancelled' },
+      { channel: 'slack', status: 'cancelled' },
+    ]);
+    expect(email.attempts).toEqual([]);
   });
 
   test('has retries and a log of its own', async () => {

@@ -151,7 +151,7 @@ describe('retries', () => {
   });
 });
 
-describe('a receiver that is gone', () => {
+describe('the only receiver of a webhook, when it is gone,', () => {
   async function goneFor(reason: string) {
     const channel = recordingChannel();
     const dispatcher = testDispatcher({ channels: [channel] });
@@ -215,6 +215,31 @@ describe('a receiver that is gone', () => {
     await dispatcher.webhooks.update(id, { isActive: true });
     await dispatcher.drain();
     expect((await dispatcher.deliveries.list({ status: ['pending'] })).items).toEqual([]);
+  });
+});
+
+describe('a receiver that is gone, of a webhook with others,', () => {
+  test('is tried once for each event, and the others go on', async () => {
+    const [slack, email] = [recordingChannel('slack'), recordingChannel('email')];
+    const dispatcher = testDispatcher({ channels: [slack, email] });
+    const told: unknown[] = [];
+    dispatcher.on('webhook:disabled', () => void told.push('disabled'));
+    dispatcher.on('delivery:dead', ({ channel, attempt }) => void told.push([channel, attempt?.outcome]));
+    const channels = ['slack', 'email'].map((channel) => ({ channel, configs: {} }));
+    const { id } = await dispatcher.webhooks.create({ ...toAll, channels });
+    slack.answerWith(() => gone('http_status', 'no_service'));
+    for (const payload of [1, 2]) {
+      await dispatcher.dispatch('a', payload);
+      await dispatcher.advance('1d');
+    }
+    expect(slack.attempts).toHaveLength(2);
+    expect(email.deliveries).toHaveLength(2);
+    expect(told).toEqual(Array(2).fill(['slack', 'gone']));
+    slack.reset();
+    await dispatcher.dispatch('a', 3);
+    await dispatcher.drain();
+    expect(slack.deliveries, 'as soon as it is there again').toHaveLength(1);
+    expect(await dispatcher.webhooks.get(id)).toMatchObject({ isActive: true });
   });
 });
 
