@@ -8,7 +8,7 @@ import { type Rule, rule } from './rule.js';
 const readingOrder = `
   errors door duration ids match payload secrets mask unescaped occurrences redact secret-paths vault
   failures models verdict channel function-channel configs decide escalation digest catalog replay-port lifecycle page
-  api-key-port log-port ports storage-port webhook-secrets options bindings send sample reencrypt webhook-list webhooks
+  api-key-port log-port ports storage-port webhook-secrets options bindings said send sample reencrypt webhook-list webhooks
   near-miss next-step missed scan explain time-range selection stats log
   short-memory api-keys replays gather publish deliver pace slots heartbeat worker hints retention replayer
   dispatcher index

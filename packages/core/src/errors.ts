@@ -15,6 +15,7 @@
  * - `idempotency_conflict`: the key was used before, with another event.
  * - `storage_full`: the storage holds as much as it may; try again when deliveries have gone out.
  * - `storage_failed`: the storage threw; `cause` says why. Whether a write took effect is unknown.
+ * - `memo_refused`: a channel left a memo that is no text of 16 Ki characters at most; only ever announced as `error`.
  * - `listener_failed`: a lifecycle listener threw; only ever announced as `error`, never thrown.
  * - `url_invalid`, `url_scheme`, `url_credentials`, `url_port`: an outbound address is refused for what it says.
  * - `address_forbidden`: it is refused for where it leads, which is not the public Internet.
@@ -39,6 +40,7 @@ export const errorCodes = [
   'idempotency_conflict',
   'storage_full',
   'storage_failed',
+  'memo_refused',
   'listener_failed',
   'url_invalid',
   'url_scheme',

@@ -7,7 +7,10 @@ import { delivered, isVerdict } from './verdict.js';
  * Takes an event. What it throws counts as `failed`, a verdict that it returns is one; whatever else it returns says that
  * the event was delivered.
  */
-export type FunctionHandler<Configs = NoConfigs> = (message: Message<Configs>, signal: AbortSignal) => unknown;
+export type FunctionHandler<Configs = NoConfigs> = (
+  message: Message<Configs>,
+  signal: AbortSignal,
+) => unknown;
 
 /** What its bindings hold where they hold nothing: `{}`. */
 export type NoConfigs = Readonly<Record<string, never>>;

@@ -3,6 +3,7 @@ import type { Channel, PreviewPart } from './channel.js';
 import { optionsOf } from './door.js';
 import { isPosthornError, kindOf } from './errors.js';
 import { deliveryId, type Ids } from './ids.js';
+import type { Announcer } from './lifecycle.js';
 import { parseEventType } from './match.js';
 import type { TenantOption } from './models.js';
 import { type PayloadLimits, payloadText } from './payload.js';
@@ -57,6 +58,7 @@ export interface SampleOptions {
   readonly secrets: WebhookSecrets;
   readonly limits: PayloadLimits;
   readonly attemptDeadlineMs: number;
+  readonly announcer: Announcer;
   readonly ids: Ids;
   readonly now: () => number;
 }

@@ -3,18 +3,16 @@ import { inspect } from 'node:util';
 import type { Channel, DigestedEvent, Message } from './channel.js';
 import { digested } from './digest.js';
 import { maxTimerMs } from './duration.js';
-import { kindOf } from './errors.js';
-import { failureKindSchema } from './failures.js';
+import type { Announcer } from './lifecycle.js';
 import type { Secret } from './mask.js';
-import { type Attempt, type ChannelBinding, type Event, outcomeSchema } from './models.js';
+import type { Attempt, ChannelBinding, Event } from './models.js';
 import type { Claim } from './ports.js';
 import { minSecretLength, redact } from './redact.js';
+import { cut, saidBy, thrown } from './said.js';
 import { failed, type Verdict } from './verdict.js';
 import type { WebhookSecrets } from './webhook-secrets.js';
 
-/** How much of a receiver's answer, and of an error's message, is kept; how long a memo may be. */
-const maxResponse = 16 * 1024;
-const maxMemo = 16 * 1024;
+/** How much of an error's message is kept. */
 const maxMessage = 1024;
 
 export interface SendOptions {
@@ -22,6 +20,7 @@ export interface SendOptions {
   readonly secrets: WebhookSecrets;
   /** Where a channel has none of its own. */
   readonly attemptDeadlineMs: number;
+  readonly announcer: Announcer;
 }
 
 /** A claim whose webhook still has the binding. */
@@ -101,7 +100,7 @@ function giveBack(controller: AbortController): void {
 export function send(
   claim: BoundClaim,
   startedAt: Date,
-  { channels, secrets, attemptDeadlineMs }: SendOptions,
+  { channels, secrets, attemptDeadlineMs, announcer }: SendOptions,
 ): Sending {
   const channel = channels.get(claim.binding.channel);
   if (!channel) return notSent(failed('config', 'no channel of this type is registered in this process'));
@@ -139,7 +138,7 @@ export function send(
       controller.abort();
     };
     const timer = setTimeout(() => end(failed('timeout', `no result within ${deadlineMs} ms`)), deadlineMs);
-    void said(channel, message, controller.signal).then((theirs) => {
+    void saidBy(channel, message, controller.signal, announcer).then((theirs) => {
       settle(withoutSecrets(theirs, () => secretsOf(message, channel, secrets)));
       if (channel.letsGoOfSignal) giveBack(controller);
     });
@@ -148,40 +147,6 @@ export function send(
 }
 
 const notSent = (verdict: Verdict): Sending => ({ verdict: Promise.resolve(verdict), end: () => {} });
-
-/** What the channel says, whatever that is, as a verdict. Never rejects. */
-async function said(channel: Channel, message: Message, signal: AbortSignal): Promise<Verdict> {
-  try {
-    return checked(await channel.send(message, signal));
-  } catch (error) {
-    return thrown(error);
-  }
-}
-
-function thrown(error: unknown): Verdict {
-  try {
-    if (error instanceof Error) return failed('channel_error', `${error.name}: ${error.message}`);
-  } catch {
-    // An error that cannot even be read.
-  }
-  return failed('channel_error', `it threw ${kindOf(error)}`);
-}
-
-/** A channel is other people's code: its answer is checked, and cut to what may be stored. */
-function checked(verdict: Verdict): Verdict {
-  const said = (verdict ?? {}) as unknown as Readonly<Record<string, unknown>>;
-  const { outcome, kind, message, retryAfterMs, memo, status, response } = said;
-  const isSound =
-    (outcome === 'delivered' || (outcomes.has(outcome) && kinds.has(kind) && typeof message === 'string')) &&
-    (retryAfterMs === undefined || typeof retryAfterMs === 'number') &&
-    (status === undefined || (Number.isInteger(status) && Number(status) >= 0 && Number(status) <= 999)) &&
-    (response === undefined || typeof response === 'string') &&
-    (memo === undefined || (typeof memo === 'string' && memo.length <= maxMemo));
-  if (!isSound) return failed('channel_error', `it returned ${kindOf(verdict)} that is no verdict`);
-  return typeof response === 'string' && response.length > maxResponse
-    ? { ...verdict, response: cut(response, maxResponse) }
-    : verdict;
-}
 
 /** Nothing that is secret goes on record, whoever repeats it: a receiver that echoes, or a channel that throws. */
 function withoutSecrets(verdict: Verdict, secretTexts: () => readonly string[]): Verdict {
@@ -202,17 +167,6 @@ const secretsOf = (message: Message, { type }: Channel, secrets: WebhookSecrets)
   ...message.secrets.map((secret) => secret.reveal().replace(/^whs[a-z]+_/, '')),
   ...secrets.textsIn(type, message.configs),
 ];
-
-/** The beginning of `text`, without half a character at its end: no database takes a lone surrogate. */
-export function cut(text: string, length: number): string {
-  if (text.length <= length) return text;
-  const beginning = text.slice(0, length).replace(/[\ud800-\udbff]$/, '');
-  // Written and read once: a slice would keep the whole text alive.
-  return Buffer.from(beginning).toString();
-}
-
-const outcomes: ReadonlySet<unknown> = new Set(outcomeSchema.options);
-const kinds: ReadonlySet<unknown> = new Set(failureKindSchema.options);
 
 /** The record of an attempt. */
 export function attemptRecord(

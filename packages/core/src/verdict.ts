@@ -19,8 +19,8 @@ interface Later {
   readonly retryAfterMs?: number;
   /**
    * What the next attempt of the same delivery gets as its message's `memo`, 16 Ki characters at most: which of several
-   * recipients have it, say. An attempt that leaves none leaves that of the one before. It may be lost where a worker
-   * dies, and a retry that the application asks for begins without.
+   * recipients have it, say. An attempt that leaves none leaves that of the one before; so does one whose memo is longer,
+   * and that is announced as an error. It may be lost where a worker dies, and a retry that the application asks for begins without.
    */
   readonly memo?: string;
 }

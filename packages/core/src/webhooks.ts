@@ -20,7 +20,7 @@ import type { WebhookChange, WebhookRecord, WebhookStore } from './ports.js';
 import { reencrypt } from './reencrypt.js';
 import { type SampleOptions, type Samples, samples } from './sample.js';
 import { createSecret, parseSecret, type SecretKind } from './secrets.js';
-import { cut } from './send.js';
+import { cut } from './said.js';
 import { type WebhookListOptions, webhookFilter } from './webhook-list.js';
 
 export interface RotateOptions extends TenantOption {

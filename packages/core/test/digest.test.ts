@@ -61,7 +61,10 @@ describe('a channel that wants digests', () => {
   ])('gathers, too, what it hears of by another one %s', async (_, failedAttempts, afterMinutes) => {
     const slack = recordingChannel('slack');
     const email = recordingChannel('email');
-    const posthorn = testDispatcher({ channels: [slack, email], retry: { schedule: ['1m', '1h'], jitter: 0 } });
+    const posthorn = testDispatcher({
+      channels: [slack, email],
+      retry: { schedule: ['1m', '1h'], jitter: 0 },
+    });
     await posthorn.webhooks.create({
       name: 'summary',
       eventTypes: ['*'],

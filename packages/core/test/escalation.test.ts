@@ -182,10 +182,12 @@ describe('what an attempt leaves for the next', () => {
     expect(seen).toEqual([undefined, 'a', 'a', 'a', 'b']);
   });
 
-  test('is refused where it is longer than 16 Ki characters, or no text', async () => {
+  test('is refused where it is longer than 16 Ki characters, or no text; its verdict holds', async () => {
     for (const memo of ['x'.repeat(16 * 1024 + 1), 7 as unknown as string]) {
-      const { channel, seen } = memoOf([memo, 'ok']);
-      const posthorn = testDispatcher({ channels: [channel], retry: { schedule: [1], jitter: 0 } });
+      const { channel, seen } = memoOf(['a', memo, 'ok']);
+      const posthorn = testDispatcher({ channels: [channel], retry: { schedule: [1, 1], jitter: 0 } });
+      const errors: unknown[] = [];
+      posthorn.on('error', ({ code, message }) => void errors.push([code, message]));
       await posthorn.webhooks.create({
         name: 'w',
         eventTypes: ['*'],
@@ -193,10 +195,15 @@ describe('what an attempt leaves for the next', () => {
       });
       await posthorn.dispatch('a.b', 1);
       await posthorn.advance('1m');
-      expect(seen).toEqual([undefined, undefined]);
+      expect(seen, 'the one before stays').toEqual([undefined, 'a', 'a']);
+      expect(errors).toEqual([['memo_refused', expect.stringMatching(/^the channel list left a memo /)]]);
       const [delivery] = (await posthorn.deliveries.list()).items;
-      const [first] = await posthorn.deliveries.attempts(delivery!.id);
-      expect(first).toMatchObject({ kind: 'channel_error' });
+      const attempts = await posthorn.deliveries.attempts(delivery!.id);
+      expect(attempts.map(({ outcome, message }) => [outcome, message])).toEqual([
+        ['failed', 'no'],
+        ['failed', 'no'],
+        ['delivered', null],
+      ]);
     }
   });
 });

@@ -1,0 +1,75 @@
+import type { Channel, Message } from './channel.js';
+import { kindOf, PosthornError } from './errors.js';
+import { failureKindSchema } from './failures.js';
+import type { Announcer } from './lifecycle.js';
+import { outcomeSchema } from './models.js';
+import { failed, type Verdict } from './verdict.js';
+
+/** How much of a receiver's answer is kept, and how long a memo may be. */
+const maxResponse = 16 * 1024;
+const maxMemo = 16 * 1024;
+
+/**
+ * What the channel says of a message, whatever that is, as a verdict that may be stored. Never rejects. A channel is other
+ * people's code, and may say anything.
+ */
+export async function saidBy(
+  channel: Channel,
+  message: Message,
+  signal: AbortSignal,
+  announcer: Announcer,
+): Promise<Verdict> {
+  try {
+    const verdict = checked(await channel.send(message, signal));
+    if (!('memo' in verdict) || isMemo(verdict.memo)) return verdict;
+    // Who has it is forgotten; that it was delivered, say, is not.
+    const { memo, ...rest } = verdict;
+    announcer.announce('error', () => memoRefused(channel, memo));
+    return rest;
+  } catch (error) {
+    return thrown(error);
+  }
+}
+
+/** What a channel threw, as a verdict. */
+export function thrown(error: unknown): Verdict {
+  try {
+    if (error instanceof Error) return failed('channel_error', `${error.name}: ${error.message}`);
+  } catch {
+    // An error that cannot even be read.
+  }
+  return failed('channel_error', `it threw ${kindOf(error)}`);
+}
+
+function checked(verdict: Verdict): Verdict {
+  const said = (verdict ?? {}) as unknown as Readonly<Record<string, unknown>>;
+  const { outcome, kind, message, retryAfterMs, status, response } = said;
+  const isSound =
+    (outcome === 'delivered' || (outcomes.has(outcome) && kinds.has(kind) && typeof message === 'string')) &&
+    (retryAfterMs === undefined || typeof retryAfterMs === 'number') &&
+    (status === undefined || (Number.isInteger(status) && Number(status) >= 0 && Number(status) <= 999)) &&
+    (response === undefined || typeof response === 'string');
+  if (!isSound) return failed('channel_error', `it returned ${kindOf(verdict)} that is no verdict`);
+  return typeof response === 'string' && response.length > maxResponse
+    ? { ...verdict, response: cut(response, maxResponse) }
+    : verdict;
+}
+
+const isMemo = (memo: unknown): boolean =>
+  memo === undefined || (typeof memo === 'string' && memo.length <= maxMemo);
+
+function memoRefused({ type }: Channel, memo: unknown): PosthornError {
+  const what = typeof memo === 'string' ? `of ${memo.length} characters` : `that is ${kindOf(memo)}`;
+  return new PosthornError('memo_refused', `the channel ${type} left a memo ${what}; it may have ${maxMemo}`);
+}
+
+/** The beginning of `text`, without half a character at its end: no database takes a lone surrogate. */
+export function cut(text: string, length: number): string {
+  if (text.length <= length) return text;
+  const beginning = text.slice(0, length).replace(/[\ud800-\udbff]$/, '');
+  // Written and read once: a slice would keep the whole text alive.
+  return Buffer.from(beginning).toString();
+}
+
+const outcomes: ReadonlySet<unknown> = new Set(outcomeSchema.options);
+const kinds: ReadonlySet<unknown> = new Set(failureKindSchema.options);
