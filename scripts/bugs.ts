@@ -167,8 +167,19 @@ export const bugs: readonly Bug[] = [
       'if (attempt && each === delivery) journal.attempted(each, attemptEntry(attempt));',
     ],
     'a result begins nothing': ['if (begun) enter(begun);', ''],
-    'a memo is forgotten': ['delivery.memo = next.memo;', ''],
-    'a memo outlives a retry that is asked for': ['delivery.memo = undefined;\n      chains', 'chains'],
+    'a memo is forgotten': ['delivery.memo = next.memo ?? delivery.memo;', ''],
+    'an attempt without a memo takes away the one before': [
+      "if ('memo' in next) delivery.memo = next.memo ?? delivery.memo;",
+      "delivery.memo = 'memo' in next ? next.memo : undefined;",
+    ],
+    'a release leaves no memo': ["if ('memo' in next)", "if ('memo' in next && next.status !== 'released')"],
+    'a memo outlives what is delivered': ["if (status === 'delivered') delivery.memo = undefined;", ''],
+    'a memo does not outlive what is dead': ["if (status === 'delivered') delivery.memo", 'delivery.memo'],
+    'a retry that is asked for has no memo': [
+      'each.attemptsBefore = each.attempts;\n',
+      'each.attemptsBefore = each.attempts;\n      delivery.memo = undefined;\n',
+    ],
+    'a release does not wait': ['else if (next.delayMs) wait(delivery, next.delayMs);\n', ''],
     'what gathers is due at once': ['if (delivery.isGathered) {', 'if (false) {'],
     'what is cancelled stays in its digest': [
       "digests.remove(delivery, now());\n      finish(delivery, 'cancelled');",
@@ -211,12 +222,12 @@ export const bugs: readonly Bug[] = [
       'const { results }',
     ],
     'a released delivery keeps its token': [
-      'for (const each of all) each.attempts--;\n      makeDue(delivery);',
-      'for (const each of all) each.attempts--;\n      makeDue(delivery);\n      leased.set(claim.token, delivery);',
+      'else makeDue(delivery);',
+      'else {\n      makeDue(delivery);\n      leased.set(claim.token, delivery);\n    }',
     ],
     'a released attempt counts': ['for (const each of all) each.attempts--;', ''],
     'a released attempt counts twice': ['each.attempts--;', 'each.attempts++;'],
-    'a retry does not wait': ['putOff(delivery, now() + next.delayMs);', 'putOff(delivery, now());'],
+    'a retry does not wait': ['putOff(delivery, now() + delayMs);', 'putOff(delivery, now());'],
     'a failed attempt is not recorded': [
       'if (attempt) journal',
       "if (attempt && next.status !== 'pending') journal",

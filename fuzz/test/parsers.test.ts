@@ -340,7 +340,7 @@ function channelAnswering(retryAfter: string | string[] | undefined) {
 
 const message = (payload: string, secrets: readonly string[]): Message<HttpConfigs> => ({
   deliveryId: deliveryId(ids.event(), ids.binding()),
-  attempt: 1,
+  attempt: 1, attemptsBefore: 0,
   startedAt: new Date(),
   event: {
     id: ids.event(),

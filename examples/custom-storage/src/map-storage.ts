@@ -28,7 +28,7 @@ interface Row extends Omit<Delivery, 'attempts'> {
   readonly lease: { readonly token: string; readonly endsAt: number } | null;
   /** Those behind it with its ordering key need not wait for it. */
   readonly yields: boolean;
-  /** What the last attempt left for the next. */
+  /** What the attempts until now left for the next. */
   readonly memo: string | undefined;
 }
 
@@ -60,7 +60,16 @@ export function mapStorage(now: () => number = Date.now): Storage {
   const pending = (row: Row, dueAt: number, changes: Partial<Row> = {}): Row =>
     write({ ...row, status: 'pending', dueAt: new Date(dueAt), finishedAt: null, lease: null, ...changes });
   const finish = (row: Row, status: 'delivered' | 'dead' | 'cancelled', attempts = row.attempts): Row =>
-    write({ ...row, attempts, status, dueAt: null, finishedAt: new Date(now()), lease: null });
+    write({
+      ...row,
+      attempts,
+      status,
+      dueAt: null,
+      finishedAt: new Date(now()),
+      lease: null,
+      // Who asks for it again is to reach all again.
+      memo: status === 'delivered' ? undefined : row.memo,
+    });
 
   const ofTenant = (tenantId: string, id: string): WebhookRecord | undefined => {
     const webhook = webhooks.get(id);
@@ -205,9 +214,11 @@ export function mapStorage(now: () => number = Date.now): Storage {
     }
     const attempts = attempt ? [...row.attempts, structuredClone(attempt)] : row.attempts;
     const yields = row.yields || (next.status === 'pending' && next.yields === true);
-    if (next.status === 'pending') pending(row, now() + next.delayMs, { attempts, yields, memo: next.memo });
-    else if (next.status === 'released') pending(row, now(), { attempts, begun: row.begun - 1 });
-    else finish(row, next.status, attempts);
+    const memo = ('memo' in next ? next.memo : undefined) ?? row.memo;
+    const begun = next.status === 'released' ? row.begun - 1 : row.begun;
+    if (next.status === 'pending' || next.status === 'released')
+      pending(row, now() + (next.delayMs ?? 0), { attempts, begun, yields, memo });
+    else finish({ ...row, memo }, next.status, attempts);
     return true;
   }
 
@@ -219,7 +230,7 @@ export function mapStorage(now: () => number = Date.now): Storage {
     )
       return false;
     if (status === 'cancelled') finish(row, 'cancelled');
-    else pending(row, now(), { attemptsBefore: row.begun, yields: true, memo: undefined });
+    else pending(row, now(), { attemptsBefore: row.begun, yields: true });
     return true;
   }
 

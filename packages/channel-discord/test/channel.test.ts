@@ -25,6 +25,7 @@ const message = (
 ): Message<DiscordConfigs> => ({
   deliveryId: 'dlv_0TvKq1aBcDeFgHiJkLmNoPabcdefghij',
   attempt: 1,
+  attemptsBefore: 0,
   startedAt: new Date(),
   event,
   payload,

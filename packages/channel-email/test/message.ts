@@ -31,6 +31,7 @@ export function message(
   return {
     deliveryId: 'dlv_0TvKq1aBcDeFgHiJkLmNoPabcdefghij',
     attempt: 1,
+    attemptsBefore: 0,
     startedAt: new Date('2026-11-23T10:00:05Z'),
     event: sent,
     payload: JSON.parse(sent.payload),

@@ -29,6 +29,7 @@ export function message(
   return {
     deliveryId: 'dlv_0TvKq1aBcDeFgHiJkLmNoPabcdefghij',
     attempt: 1,
+    attemptsBefore: 0,
     startedAt: new Date(),
     event: sent,
     payload: JSON.parse(sent.payload),

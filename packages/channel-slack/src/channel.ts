@@ -48,18 +48,16 @@ export function slackChannel(options: SlackChannelOptions = {}): Channel<SlackCo
       const body = () => bodyOf(message);
       if (webhook_url) return webhooks.post({ url: webhook_url, body, signal }, webhookVerdict);
       const token = bot_token ?? '';
-      const id = clientMessageId(message);
-      const verdict = await methods.post(
+      return methods.post(
         {
           url: methodUrl,
-          body: () => ({ ...body(), client_msg_id: id }),
+          body: () => ({ ...body(), client_msg_id: clientMessageId(message) }),
           headers: { authorization: `Bearer ${token}` },
           secrets: token.split('-').filter(({ length }) => length >= 16),
           signal,
         },
         methodVerdict,
       );
-      return verdict.outcome === 'failed' ? { ...verdict, memo: id } : verdict;
     },
   };
 }

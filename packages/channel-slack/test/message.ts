@@ -25,6 +25,7 @@ export function message(
   return {
     deliveryId: 'dlv_0TvKq1aBcDeFgHiJkLmNoPabcdefghij',
     attempt: 1,
+    attemptsBefore: 0,
     startedAt: new Date('2026-11-23T10:00:01Z'),
     event,
     payload,

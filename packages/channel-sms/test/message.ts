@@ -26,6 +26,7 @@ export function message(configs: SmsConfigs, of: Partial<Message<SmsConfigs>> = 
   return {
     deliveryId: 'dlv_0TvKq1aBcDeFgHiJkLmNoPabcdefghij',
     attempt: 1,
+    attemptsBefore: 0,
     startedAt: new Date(),
     event: sent,
     payload: JSON.parse(sent.payload),

@@ -24,6 +24,7 @@ const message = (
 ): Message<TeamsConfigs> => ({
   deliveryId: 'dlv_0TvKq1aBcDeFgHiJkLmNoPabcdefghij',
   attempt: 1,
+  attemptsBefore: 0,
   startedAt: new Date(),
   event,
   payload,

@@ -8,6 +8,8 @@ import type { Verdict } from './verdict.js';
 export interface Message<Configs = unknown> {
   readonly deliveryId: string;
   readonly attempt: number;
+  /** How many attempts lie before the last retry that the application asked for. */
+  readonly attemptsBefore: number;
   /** When this attempt began; a fresh one for each. */
   readonly startedAt: Date;
   readonly event: Event;
@@ -18,7 +20,7 @@ export interface Message<Configs = unknown> {
   readonly configs: Configs;
   /** The webhook's signing keys that hold now, newest first. */
   readonly secrets: readonly Secret[];
-  /** What an earlier attempt left for this one: the `memo` of the last verdict that had one. */
+  /** What the attempts before left for this one: the `memo` of the last verdict that had one. */
   readonly memo?: string;
   /** Of a digest, all its events, first to last; `event` and `payload` are the first one's. */
   readonly digest?: readonly DigestedEvent[];

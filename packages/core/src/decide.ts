@@ -75,20 +75,21 @@ export function retryPolicy(options: RetryOptions = {}): RetryPolicy {
   return { scheduleMs, jitter };
 }
 
+interface Unfinished {
+  /** For the next attempt, also one that somebody asks for when it is dead. Left out: what was there stays. */
+  readonly memo?: string;
+}
+
 /**
  * What becomes of a delivery. `pending` waits `delayMs` by the storage's clock; where it `yields`, those behind it
- * with its ordering key may go ahead from now on. `released` is due at once, and its attempt is not counted: nobody
- * but us ended it.
+ * with its ordering key may go ahead from now on. `released` waits as long, by default for no time, and its attempt is not
+ * counted: nothing has failed. What is `delivered` has no memo any more.
  */
 export type Next =
-  | { readonly status: 'delivered' | 'dead' | 'cancelled' | 'released' }
-  | {
-      readonly status: 'pending';
-      readonly delayMs: number;
-      readonly yields?: boolean;
-      /** For the next attempt. */
-      readonly memo?: string;
-    };
+  | { readonly status: 'delivered' | 'cancelled' }
+  | ({ readonly status: 'dead' } & Unfinished)
+  | ({ readonly status: 'released'; readonly delayMs?: number } & Unfinished)
+  | ({ readonly status: 'pending'; readonly delayMs: number; readonly yields?: boolean } & Unfinished);
 
 /**
  * Decides, and does nothing else. `tries` counts the attempts of the present schedule, this one included; `random`

@@ -81,15 +81,14 @@ export function deliverer(options: DelivererOptions): Deliverer {
     return attempt - attemptsBefore > retry.scheduleMs.length + 1 ? { status: 'dead' } : undefined;
   }
 
-  function nextOf({ attempt, attemptsBefore, event, memo: before }: Claim, verdict: Verdict): Next {
+  function nextOf({ attempt, attemptsBefore, event }: Claim, verdict: Verdict): Next {
     const tries = attempt - attemptsBefore;
     const next = decide(verdict, tries, retry, random());
-    if (next.status !== 'pending') return next;
-    const memo = (verdict.outcome === 'failed' ? verdict.memo : undefined) ?? before;
+    const isBehind = next.status === 'pending' && event.orderingKey !== null;
     return {
       ...next,
-      ...(event.orderingKey !== null && { yields: yieldsAfter(tries, next.delayMs, retry, ordering) }),
-      ...(memo !== undefined && { memo }),
+      ...(isBehind && { yields: yieldsAfter(tries, next.delayMs, retry, ordering) }),
+      ...memoOf(verdict),
     };
   }
 
@@ -165,6 +164,10 @@ export function deliverer(options: DelivererOptions): Deliverer {
     release: (claim) => ({ claim, landed: record(claim, { next: { status: 'released' } }), end: () => {} }),
   };
 }
+
+/** What is left for the next attempt, also for one that somebody asks for when it is dead. */
+const memoOf = (verdict: Verdict): { readonly memo?: string } =>
+  'memo' in verdict && verdict.memo !== undefined ? { memo: verdict.memo } : {};
 
 /** Of a digest, each of its deliveries is spoken of by itself. */
 function factsOf(

@@ -46,7 +46,7 @@ export interface DeliveryLog {
   attempts(tenantId: string, deliveryId: string): Promise<readonly Attempt[]>;
   /**
    * `pending`: due at once, with a new schedule; for any delivery that is not `sending` and whose webhook exists.
-   * It yields: what is behind it with its ordering key does not wait for it again.
+   * It keeps its memo, and it yields: what is behind it with its ordering key does not wait for it again.
    * `cancelled`: for one that is not finished; its token ends. Resolves to the ids that moved. One of a digest leaves
    * it; without its first, the others gather anew.
    */

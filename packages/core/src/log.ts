@@ -52,7 +52,10 @@ export interface Deliveries {
   stats(options?: StatsOptions): Promise<Stats>;
   /** Every attempt, first to last. */
   attempts(deliveryId: string, options?: TenantOption): Promise<readonly Attempt[]>;
-  /** Starts again: due at once, with a whole retry schedule. `conflict` while it is being sent, or its webhook is gone. */
+  /**
+   * Starts again: due at once, with a whole retry schedule. Of several recipients it goes to those who do not have it yet, or,
+   * where it is delivered, to all again. `conflict` while it is being sent, or its webhook is gone.
+   */
   retry(deliveryId: string, options?: TenantOption): Promise<Delivery>;
   /** Ends it. `conflict` where it is final already. A request that is under way may still arrive. */
   cancel(deliveryId: string, options?: TenantOption): Promise<Delivery>;

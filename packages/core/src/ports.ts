@@ -131,7 +131,7 @@ export interface Claim {
   readonly webhook: Pick<WebhookRecord, 'id' | 'tenantId' | 'name' | 'secrets' | 'channels'>;
   /** As it is now; undefined where the webhook has dropped it since. */
   readonly binding: ChannelBinding | undefined;
-  /** What the attempt before this one left for it. */
+  /** What the attempts before this one left for it. */
   readonly memo?: string;
   /** Of a digest, all its events in the order of publication, `event` being the first. */
   readonly digest?: readonly Event[];

@@ -30,6 +30,7 @@ export type BoundClaim = Claim & { readonly binding: ChannelBinding };
 export class ClaimedMessage implements Message {
   readonly deliveryId: string;
   readonly attempt: number;
+  readonly attemptsBefore: number;
   readonly startedAt: Date;
   readonly event: Event;
   readonly webhook: Message['webhook'];
@@ -42,13 +43,14 @@ export class ClaimedMessage implements Message {
 
   /** Throws `secret_unreadable`. */
   constructor(
-    { deliveryId, attempt, event, webhook, binding, memo, digest }: BoundClaim,
+    { deliveryId, attempt, attemptsBefore, event, webhook, binding, memo, digest }: BoundClaim,
     startedAt: Date,
     secrets: WebhookSecrets,
   ) {
     const { id, tenantId, name } = webhook;
     this.deliveryId = deliveryId;
     this.attempt = attempt;
+    this.attemptsBefore = attemptsBefore;
     this.startedAt = startedAt;
     this.event = event;
     this.webhook = { id, tenantId, name };

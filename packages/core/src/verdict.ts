@@ -20,7 +20,8 @@ interface Later {
   /**
    * What the next attempt of the same delivery gets as its message's `memo`, 16 Ki characters at most: which of several
    * recipients have it, say. An attempt that leaves none leaves that of the one before; so does one whose memo is longer,
-   * and that is announced as an error. It may be lost where a worker dies, and a retry that the application asks for begins without.
+   * and that is announced as an error. It may be lost where a worker dies. A retry that the application asks for has it, too,
+   * but for one of what was delivered, which is to go to all again.
    */
   readonly memo?: string;
 }

@@ -18,9 +18,9 @@ import {
 import type { Page } from './page.js';
 import type { WebhookChange, WebhookRecord, WebhookStore } from './ports.js';
 import { reencrypt } from './reencrypt.js';
+import { cut } from './said.js';
 import { type SampleOptions, type Samples, samples } from './sample.js';
 import { createSecret, parseSecret, type SecretKind } from './secrets.js';
-import { cut } from './said.js';
 import { type WebhookListOptions, webhookFilter } from './webhook-list.js';
 
 export interface RotateOptions extends TenantOption {

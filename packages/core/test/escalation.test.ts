@@ -182,6 +182,25 @@ describe('what an attempt leaves for the next', () => {
     expect(seen).toEqual([undefined, 'a', 'a', 'a', 'b']);
   });
 
+  test('is there for a retry that is asked for, but for one of what was delivered', async () => {
+    const { channel, seen } = memoOf(['a', 'b', 'ok', 'ok']);
+    const posthorn = testDispatcher({ channels: [channel], retry: { schedule: ['1m'], jitter: 0 } });
+    await posthorn.webhooks.create({
+      name: 'w',
+      eventTypes: ['*'],
+      channels: [{ channel: 'list', configs: {} }],
+    });
+    await posthorn.dispatch('a.b', 1);
+    await posthorn.advance('1h');
+    const { id, status } = (await posthorn.deliveries.list()).items[0]!;
+    expect(status).toBe('dead');
+    for (const _ of ['of what is dead', 'of what is delivered']) {
+      await posthorn.deliveries.retry(id);
+      await posthorn.drain();
+    }
+    expect(seen).toEqual([undefined, 'a', 'b', undefined]);
+  });
+
   test('is refused where it is longer than 16 Ki characters, or no text; its verdict holds', async () => {
     for (const memo of ['x'.repeat(16 * 1024 + 1), 7 as unknown as string]) {
       const { channel, seen } = memoOf(['a', memo, 'ok']);

@@ -87,12 +87,24 @@ export function deliveryQueue(
     chains.push(delivery);
   }
 
+  /** Gives the delivery back, due later. */
+  function wait(delivery: DeliveryEntry, delayMs: number, yields = false): void {
+    halt(delivery);
+    putOff(delivery, now() + delayMs);
+    for (const each of together(delivery)) {
+      each.status = 'pending';
+      each.at = delivery.at;
+    }
+    if (yields) chains.enter(delivery, true);
+    chains.release(delivery);
+  }
+
   function finish(delivery: DeliveryEntry, status: 'delivered' | 'dead' | 'cancelled'): void {
     halt(delivery);
     delivery.status = status;
     delivery.at = now();
     delivery.digest = undefined;
-    delivery.memo = undefined;
+    if (status === 'delivered') delivery.memo = undefined;
     journal.finished(delivery, true);
     chains.leave(delivery);
   }
@@ -125,20 +137,12 @@ export function deliveryQueue(
         if (begun) enter(begun);
       }
     }
-    if (next.status === 'released') {
-      for (const each of all) each.attempts--;
-      makeDue(delivery);
-    } else if (next.status === 'pending') {
-      halt(delivery);
-      delivery.memo = next.memo;
-      putOff(delivery, now() + next.delayMs);
-      for (const each of all) {
-        each.status = 'pending';
-        each.at = delivery.at;
-      }
-      if (next.yields) chains.enter(delivery, true);
-      chains.release(delivery);
-    } else for (const each of all) finish(each, next.status);
+    if ('memo' in next) delivery.memo = next.memo ?? delivery.memo;
+    if (next.status === 'released') for (const each of all) each.attempts--;
+    if (next.status === 'pending') wait(delivery, next.delayMs, next.yields);
+    else if (next.status !== 'released') for (const each of all) finish(each, next.status);
+    else if (next.delayMs) wait(delivery, next.delayMs);
+    else makeDue(delivery);
     return true;
   }
 
@@ -181,7 +185,6 @@ export function deliveryQueue(
       // Whoever asks for one of a digest gets that one.
       if (!delivery.digest || leaderOf(delivery.digest) !== delivery) digests.remove(delivery, now());
       for (const each of together(delivery)) each.attemptsBefore = each.attempts;
-      delivery.memo = undefined;
       chains.enter(delivery, true);
       makeDue(delivery);
     },

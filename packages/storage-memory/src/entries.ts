@@ -95,7 +95,7 @@ export class DeliveryEntry {
   previousInLane: DeliveryEntry | undefined = undefined;
   nextInLane: DeliveryEntry | undefined = undefined;
   log: readonly AttemptEntry[] | undefined = undefined;
-  /** What the last attempt left for the next. */
+  /** What the attempts until now left for the next. */
   memo: string | undefined = undefined;
   /** Whether it was made for a digest, and the one that it is sent in. */
   readonly isGathered: boolean;

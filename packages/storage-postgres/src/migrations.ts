@@ -307,4 +307,13 @@ create index replays_finished on :"schema".replays (finished_at) where finished_
 alter table :"schema".webhooks add column disabled_reason text;
 `,
   },
+  {
+    number: 9,
+    name: 'memo',
+    text: String.raw`-- What the attempts of a delivery left for the next one, also when it has ended without being delivered: who asks for a
+-- retry then reaches those that it has not reached.
+
+alter table :"schema".deliveries add column memo text;
+`,
+  },
 ];

@@ -14,7 +14,7 @@ export function statusSetter(db: Database): DeliveryLog['setStatus'] {
       ) e
     ), waiting as (
       -- One that gathers or follows goes by itself; a digest's first one takes the others along.
-      update $.queue q set is_ready = true, is_held = false, yields = true, due_at = $now, memo = null,
+      update $.queue q set is_ready = true, is_held = false, yields = true, due_at = $now,
         gathers_until = null, digest_id = case when q.digest_id = q.event_id then q.digest_id end,
         attempts_before = q.attempts
       from mine m
@@ -34,9 +34,9 @@ export function statusSetter(db: Database): DeliveryLog['setStatus'] {
       from finished where attempt_id is not null
     ), queued as (
       insert into $.queue (event_id, binding_id, tenant_id, webhook_id, channel, due_at, lease, position, attempts,
-        attempts_before, is_ready, is_held, yields, ordering_key)
+        attempts_before, is_ready, is_held, yields, ordering_key, memo)
       select event_id, binding_id, $1::text, webhook_id, channel, $now, null,
-        position, attempts, attempts, true, false, true, ordering_key
+        position, attempts, attempts, true, false, true, ordering_key, memo
       from finished
     )
     select event_id, binding_id, ordering_key from waiting
@@ -59,8 +59,8 @@ export function statusSetter(db: Database): DeliveryLog['setStatus'] {
         and not exists (select from given g where g.event = q.event_id and g.binding = q.binding_id)
     ), kept as (
       insert into $.deliveries (event_id, binding_id, webhook_id, channel, status, attempts, attempts_before,
-        finished_at, position)
-      select event_id, binding_id, webhook_id, channel, 'cancelled', attempts, attempts_before, $now, position
+        finished_at, position, memo)
+      select event_id, binding_id, webhook_id, channel, 'cancelled', attempts, attempts_before, $now, position, memo
       from ended
     )
     select event_id, binding_id, ordering_key from ended`,

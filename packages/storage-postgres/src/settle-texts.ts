@@ -51,7 +51,8 @@ const begun = `
 export const endText = (isAll: boolean): string => `
   with ended as (
     delete from $.queue q using ${given} where ${isHeld}
-    returning g.*, ${kept('q')}
+    returning g.n, g.event, g.binding, ${prefixed('g')}, ${kept('q')},
+      case when g.status <> 'delivered' then coalesce(g.memo, q.memo) end as memo
   )${
     isAll
       ? `, followed as (
@@ -59,16 +60,16 @@ export const endText = (isAll: boolean): string => `
     where q.binding_id = e.binding and q.digest_id = e.event and q.event_id <> e.event
     returning q.event_id, e.binding, ${prefixed('e')}, ${kept('q')}
   ), written as (
-    select event, binding, ${result}, ${kept('ended')} from ended
-    union all select event_id, binding, ${result}, ${kept('followed')} from followed
+    select event, binding, ${result}, ${kept('ended')}, memo from ended
+    union all select event_id, binding, ${result}, ${kept('followed')}, null from followed
   ), ${begun}`
       : ''
   }, recorded as (
     -- Where what was begun twice in one instant ends twice, it has ended.
     insert into $.deliveries (event_id, binding_id, webhook_id, channel, status, attempts, attempts_before,
-      finished_at, position, attempt_id, started_at, duration_ms, outcome, kind, message, http_status, response)
+      finished_at, position, attempt_id, started_at, duration_ms, outcome, kind, message, http_status, response, memo)
     select event, binding, webhook_id, channel, status, attempts, attempts_before, $now, position, id,
-      to_timestamp(at / 1000), took, nullif(outcome, status), kind, message, http, response
+      to_timestamp(at / 1000), took, nullif(outcome, status), kind, message, http, response, memo
     from ${isAll ? 'written' : 'ended'}
     on conflict do nothing
   )
@@ -79,7 +80,7 @@ export const putBackText = (isAll: boolean): string => `
   with again as (
     update $.queue q set lease = null, is_ready = g.delay <= 0, due_at = $now + g.delay * interval '1 millisecond',
       yields = q.yields or g.yields, attempts = q.attempts - case when g.status = 'released' then 1 else 0 end,
-      memo = case when g.status = 'released' then q.memo else g.memo end
+      memo = coalesce(g.memo, q.memo)
     from ${given} where ${isHeld}
     returning g.*, q.due_at, ${kept('q')}
   )${

@@ -133,7 +133,7 @@ function rowOf({ claim, next, attempt, begin }: Settlement, n: number, lease: nu
     ...placeOf(claim),
     lease,
     status,
-    delay: status === 'pending' ? next.delayMs : 0,
+    delay: 'delayMs' in next ? (next.delayMs ?? 0) : 0,
     yields: status === 'pending' && next.yields === true,
     id: attempt?.id,
     number: attempt?.number,
@@ -144,7 +144,7 @@ function rowOf({ claim, next, attempt, begin }: Settlement, n: number, lease: nu
     message: attempt && (storable(attempt.message) ?? undefined),
     http: attempt?.status ?? undefined,
     response: attempt && (storable(attempt.response) ?? undefined),
-    memo: status === 'pending' ? (storable(next.memo ?? null) ?? undefined) : undefined,
+    memo: 'memo' in next ? (storable(next.memo ?? null) ?? undefined) : undefined,
     begin: begin && begin.length > 0 ? begin : undefined,
   };
 }

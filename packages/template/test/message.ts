@@ -17,6 +17,7 @@ export const event: Event = {
 export const messageOf = (payload: unknown): Message => ({
   deliveryId: 'dlv_0TvKq1aBcDeFgHiJkLmNoPabcdefghij',
   attempt: 2,
+  attemptsBefore: 0,
   startedAt: new Date(),
   event: { ...event, payload: JSON.stringify(payload) },
   payload,

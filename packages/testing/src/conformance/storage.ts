@@ -14,6 +14,7 @@ import { leaseRules } from './storage/lease.js';
 import { listRules } from './storage/list.js';
 import { logRules } from './storage/log.js';
 import { matchingRules } from './storage/matching.js';
+import { memosRules } from './storage/memos.js';
 import { orderRules } from './storage/order.js';
 import { orderingRules } from './storage/ordering.js';
 import { pauseRules } from './storage/pause.js';
@@ -51,6 +52,7 @@ export const storageRules: readonly StorageRule[] = [
   ...leaseRules,
   ...handOffRules,
   ...settleRules,
+  ...memosRules,
   ...escalationRules,
   ...digestRules,
   ...pauseRules,

@@ -31,6 +31,7 @@ export function newMessage(configs: unknown, payload = '{"orderId":"o1"}'): Mess
   return {
     deliveryId: deliveryId(event.id, ids.binding()),
     attempt: 1,
+    attemptsBefore: 0,
     startedAt: new Date(),
     event,
     payload: JSON.parse(payload),

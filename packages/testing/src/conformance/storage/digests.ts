@@ -155,6 +155,22 @@ export const digestRules: readonly StorageRule[] = topic<StorageUnderTest>('dige
     assert.equal(released.attempt, 2);
   },
 
+  'one that is released with a delay has the same events then, and counts for none': async (under) => {
+    const { storage, advance } = under;
+    await gathering(storage);
+    const { events, claimed } = await digestOf(under, 3);
+    await settleAll(storage, [release(claimed, hourMs)]);
+    same(
+      (await deliveriesOf(storage)).map(({ status, attempts }) => [status, attempts]),
+      [1, 2, 3].map(() => ['pending', 0]),
+    );
+    same(await claimAll(storage), []);
+    await advance(2 * hourMs);
+    const again = one(await claimAll(storage));
+    same(idsIn(again), idsOf(events));
+    assert.equal(again.attempt, 1);
+  },
+
   'when it is delivered each of its deliveries is, with the attempt on record': async (under) => {
     const { storage } = under;
     await gathering(storage);

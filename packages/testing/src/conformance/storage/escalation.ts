@@ -4,8 +4,6 @@ import { same } from '../assertions.js';
 import { topic } from '../rule.js';
 import type { StorageRule, StorageUnderTest } from './harness.js';
 import {
-  acme,
-  attemptOf,
   claim,
   claimAll,
   deliveriesOf,
@@ -150,50 +148,5 @@ export const escalationRules: readonly StorageRule[] = topic<StorageUnderTest>('
       result(claims.find(({ event }) => event.id === events[2]!.id)!, 'delivered'),
     ]);
     assert.deepEqual(new Set(eventIdsOf(await claimAll(storage))), new Set([events[0]!.id, events[1]!.id]));
-  },
-
-  'what the last attempt left for the next comes with the next claim, and with that one only': async (
-    under,
-  ) => {
-    const { storage, advance } = under;
-    await storage.webhooks.create(newWebhook());
-    await publish(storage, newEvent());
-    const memo = '{"done":["a@example.com"],"note":"Grüße 📯"}';
-    const pending = { status: 'pending', delayMs: hourMs } as const;
-    const first = one(await claim(storage));
-    assert.equal(first.memo, undefined);
-    await settleAll(storage, [result(first, { ...pending, memo })]);
-    await advance(2 * hourMs);
-    const second = one(await claim(storage));
-    assert.equal(second.memo, memo);
-    await settleAll(storage, [result(second, pending)]);
-    await advance(2 * hourMs);
-    assert.equal(one(await claim(storage)).memo, undefined);
-  },
-
-  'a memo outlives the worker that got it, and a release; a retry that is asked for begins without': async (
-    under,
-  ) => {
-    const { storage, advance } = under;
-    await storage.webhooks.create(newWebhook());
-    await publish(storage, newEvent());
-    const pending = { status: 'pending', delayMs: hourMs, memo: 'm' } as const;
-    const waiting = one(await claim(storage));
-    await settleAll(storage, [result(waiting, pending)]);
-    await storage.log.setStatus(acme, [waiting.deliveryId], 'pending');
-    const anew = one(await claim(storage));
-    assert.equal(anew.memo, undefined);
-    await settleAll(storage, [result(anew, pending)]);
-    await advance(2 * hourMs);
-    await claim(storage, { leaseMs: hourMs });
-    await advance(2 * hourMs);
-    const abandoned = one(await claim(storage));
-    assert.equal(abandoned.memo, 'm');
-    await settleAll(storage, [{ claim: abandoned, next: { status: 'released' } }]);
-    const released = one(await claim(storage));
-    assert.equal(released.memo, 'm');
-    await settleAll(storage, [{ claim: released, next: { status: 'dead' }, attempt: attemptOf(released) }]);
-    same(await storage.log.setStatus(acme, [released.deliveryId], 'pending'), [released.deliveryId]);
-    assert.equal(one(await claim(storage)).memo, undefined);
   },
 });

@@ -68,6 +68,15 @@ export const orderingRules: readonly StorageRule[] = topic<StorageUnderTest>('or
     await goInOrder(under.storage, events);
   },
 
+  'those behind one that is released with a delay wait for it': async (under) => {
+    const { storage, advance } = under;
+    const events = await chain(under, 2);
+    await settleAll(storage, [release(await claimOf(storage, events[0]), hourMs)]);
+    same(await claim(storage), []);
+    await advance(2 * hourMs);
+    await goInOrder(storage, events);
+  },
+
   'those of one call go in the order of the call, before those of a later one': async ({ storage }) => {
     await storage.webhooks.create(newWebhook());
     const events = keyed(6);

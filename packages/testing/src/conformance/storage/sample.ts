@@ -167,9 +167,9 @@ export function result(claimed: Claim, next: Next | 'delivered' | 'dead' | 'canc
   return { claim: claimed, next: typeof next === 'string' ? { status: next } : next, attempt };
 }
 
-/** A settlement of what was not sent. */
-export function release(claimed: Claim): Settlement {
-  return { claim: claimed, next: { status: 'released' } };
+/** A settlement of what was not sent, or may not be counted. */
+export function release(claimed: Claim, delayMs?: number): Settlement {
+  return { claim: claimed, next: { status: 'released', ...(delayMs !== undefined && { delayMs }) } };
 }
 
 /** Settles what must still hold. */

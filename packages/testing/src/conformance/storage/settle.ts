@@ -121,6 +121,23 @@ export const settleRules: readonly StorageRule[] = topic<StorageUnderTest>('sett
     assert.equal((await deliveryOf(storage, deliveryId)).attempts, 1);
   },
 
+  'released with a delay is due then, and its attempt is not counted': async (under) => {
+    const { storage, advance } = under;
+    const { deliveryId } = await oneDelivery(storage);
+    const first = one(await claim(storage));
+    const before = await deliveryOf(storage, deliveryId);
+    same(await storage.deliveries.settle([release(first, hourMs)]), [true]);
+    const after = await deliveryOf(storage, deliveryId);
+    same(after, { ...before, status: 'pending', attempts: 0, dueAt: after.dueAt });
+    const wait = after.dueAt ? after.dueAt.getTime() - after.createdAt.getTime() : Number.NaN;
+    ok(wait >= hourMs && wait < hourMs + minuteMs, `due after ${wait} ms`);
+    await advance(hourMs - minuteMs);
+    same(await claim(storage), []);
+    await refuses(under, first);
+    await advance(minuteMs);
+    assert.equal(one(await claim(storage)).attempt, 1);
+  },
+
   'the token of what was released, retried or finished is void': async (under) => {
     await under.storage.webhooks.create(newWebhook());
     await publish(under.storage, ...newEvents(5));
