@@ -10,7 +10,7 @@ const readingOrder = `
   failures models verdict channel function-channel configs decide escalation digest catalog replay-port lifecycle page
   api-key-port log-port ports storage-port webhook-secrets options bindings said send sample reencrypt webhook-list webhooks
   near-miss next-step missed scan explain time-range selection stats log
-  short-memory api-keys replays gather publish deliver pace slots heartbeat worker hints retention replayer
+  short-memory api-keys replays gather publish pace patience deliver slots heartbeat worker hints retention replayer
   dispatcher index
 `
   .trim()

@@ -55,7 +55,8 @@ export interface Channel<Configs = unknown> {
   readonly secretPaths?: readonly SecretPath[];
   /**
    * Tries once, and says how it went. `signal` aborts at the deadline, when the lease is lost, and at the end of a
-   * stop's grace time; whatever is said after that is not heard. What it throws counts as `failed`.
+   * stop's grace time. What is said after that is not heard; but after a grace time for a quarter of a second, where it is
+   * `delivered`, or leaves a memo. What it throws counts as `failed`.
    */
   send(message: Message<Configs>, signal: AbortSignal): Promise<Verdict>;
   /**

@@ -94,16 +94,19 @@ export type Next =
 /**
  * Decides, and does nothing else. `tries` counts the attempts of the present schedule, this one included; `random`
  * is an even number from 0 to 1. A receiver's Retry-After counts between the wait the schedule has anyway and
- * twice that, or an hour where that is more: it can ask for patience, not for oblivion.
+ * twice that, or an hour where that is more: it can ask for patience, not for oblivion. It is made longer by up to
+ * `jitter` of itself, so that what it was said to does not come back all at once. What is `busy` counts as `failed` here.
  */
 export function decide(verdict: Verdict, tries: number, policy: RetryPolicy, random: number): Next {
   if (verdict.outcome === 'delivered') return { status: 'delivered' };
   const waitMs = policy.scheduleMs[tries - 1];
-  if (verdict.outcome !== 'failed' || waitMs === undefined) return { status: 'dead' };
+  const isOver = verdict.outcome === 'rejected' || verdict.outcome === 'gone';
+  if (isOver || waitMs === undefined) return { status: 'dead' };
   const { retryAfterMs } = verdict;
   if (retryAfterMs !== undefined && !Number.isNaN(retryAfterMs)) {
     const longest = Math.max(2 * waitMs, hourMs);
-    return { status: 'pending', delayMs: Math.round(Math.min(Math.max(retryAfterMs, waitMs), longest)) };
+    const asked = Math.min(Math.max(retryAfterMs, waitMs), longest);
+    return { status: 'pending', delayMs: Math.round(asked * (1 + policy.jitter * random)) };
   }
   return { status: 'pending', delayMs: Math.round(waitMs * (1 + policy.jitter * (2 * random - 1))) };
 }

@@ -3,17 +3,19 @@ import { decide, type Next, type OrderingPolicy, type RetryPolicy, yieldsAfter }
 import type { PosthornError } from './errors.js';
 import { escalationsOf } from './escalation.js';
 import { gather } from './gather.js';
-import { deliveryId, type Ids } from './ids.js';
+import { deliveryId, firstEventId, type Ids } from './ids.js';
 import type { Announcer, DeliveryFacts } from './lifecycle.js';
 import type { Attempt, Event } from './models.js';
+import { Patience } from './patience.js';
 import type { Claim, DeliveryStore, Settlement } from './ports.js';
 import { attemptRecord, type BoundClaim, type Sending, type SendOptions, send } from './send.js';
-import { failed, type Verdict } from './verdict.js';
+import { type Busy, failed, type Verdict } from './verdict.js';
 
 export interface DelivererOptions extends SendOptions {
   readonly deliveries: Pick<DeliveryStore, 'settle'>;
   readonly retry: RetryPolicy;
   readonly ordering: OrderingPolicy;
+  readonly leaseMs: number;
   readonly ids: Ids;
   readonly now: () => number;
   readonly random: () => number;
@@ -29,7 +31,10 @@ export interface Flight {
   readonly claim: Claim;
   /** Resolves when its result is written, or nobody can write it any more. Never rejects. */
   readonly landed: Promise<void>;
-  /** Ends the attempt now: `released` gives the delivery back uncounted, `lost` leaves it to whoever has it now. */
+  /**
+   * Ends the attempt: `released` gives the delivery back uncounted, unless its channel says in a moment that it is
+   * delivered; `lost` leaves it to whoever has it now.
+   */
   end(why: 'released' | 'lost'): void;
 }
 
@@ -48,6 +53,10 @@ interface Result {
   readonly gone?: string;
 }
 
+/** So long a receiver may say that it is busy: after that it is as good as down. */
+const maxBusyMs = 86_400_000;
+/** How long a channel may take to say how it went when a stop's grace time is over. */
+const momentMs = 250;
 const maxSettlements = 500;
 /** A result is worth many tries: 16 seconds of them, about as long as its lease may have left. */
 const writeRetries = { retries: 8, minTimeout: 100, maxTimeout: 5_000 };
@@ -55,6 +64,7 @@ const writeRetries = { retries: 8, minTimeout: 100, maxTimeout: 5_000 };
 export function deliverer(options: DelivererOptions): Deliverer {
   const { deliveries, retry, ordering, ids, now, random } = options;
   const { announcer, onRetry, disable } = options;
+  const patience = new Patience(now, random);
 
   // Patient, so that the results of one turn of the event loop are one write.
   const settle = gather(
@@ -109,7 +119,7 @@ export function deliverer(options: DelivererOptions): Deliverer {
       const [isHeld] = await settle([
         { claim, next, ...(attempt && { attempt }), ...(begin.length > 0 && { begin }) },
       ]);
-      if (isHeld && next.status === 'pending') onRetry(next.delayMs);
+      if (isHeld && 'delayMs' in next && next.delayMs !== undefined) onRetry(next.delayMs);
       if (isHeld && begin.length > 0) onRetry(0);
       announce(claim, isHeld ? next : { status: 'lost' }, attempt);
       // Where the webhook reaches others, it goes on for them.
@@ -125,8 +135,28 @@ export function deliverer(options: DelivererOptions): Deliverer {
       const facts = () => factsOf(claim, event, attempt);
       if (next.status === 'pending') {
         announcer.announce('delivery:failed', () => ({ ...facts(), retryInMs: next.delayMs }));
+      } else if (next.status === 'released' && next.delayMs !== undefined) {
+        const retryInMs = next.delayMs;
+        announcer.announce('delivery:postponed', () => ({ ...facts(), retryInMs }));
       } else announcer.announce(`delivery:${next.status}`, facts);
     }
+  }
+
+  /** What the verdict means for the delivery and its log. `startedAt` is the attempt's. */
+  function resultOf(claim: BoundClaim, said: Verdict, startedAt: Date, durationMs: number): Result {
+    const sentAt = startedAt.getTime();
+    if (said.outcome === 'delivered') patience.delivered(claim, sentAt);
+    if (said.outcome === 'busy') {
+      const delayMs = patience.busy(claim, said.retryAfterMs, sentAt);
+      const isOld = claim.event.id < firstEventId(now() - maxBusyMs);
+      if (!isOld) return { next: { status: 'released', delayMs, ...memoOf(said) } };
+    }
+    const verdict = said.outcome === 'busy' ? asFailed(said) : said;
+    return {
+      next: nextOf(claim, verdict),
+      attempt: attemptRecord(ids.attempt(), claim, startedAt, verdict, durationMs),
+      ...(verdict.outcome === 'gone' && { gone: verdict.message }),
+    };
   }
 
   return {
@@ -137,18 +167,19 @@ export function deliverer(options: DelivererOptions): Deliverer {
       async function fly(): Promise<void> {
         const next = unsendable(claim);
         if (next) return record(claim, { next });
+        const bound = claim as BoundClaim;
+        const delayMs = patience.waitOf(bound);
+        if (delayMs > 0) return record(claim, { next: { status: 'released', delayMs } });
         const startedAt = new Date(now());
         const begin = performance.now();
-        sending = send(claim as BoundClaim, startedAt, options);
+        sending = send(bound, startedAt, options);
         const verdict = await sending.verdict;
         if (ended === 'lost') return announce(claim, { status: 'lost' }, undefined);
-        if (ended === 'released') return record(claim, { next: { status: 'released' } });
+        if (ended === 'released' && verdict.outcome !== 'delivered') {
+          return record(claim, { next: { status: 'released', ...memoOf(verdict) } });
+        }
         const durationMs = Math.round(performance.now() - begin);
-        return record(claim, {
-          next: nextOf(claim, verdict),
-          attempt: attemptRecord(ids.attempt(), claim, startedAt, verdict, durationMs),
-          ...(verdict.outcome === 'gone' && { gone: verdict.message }),
-        });
+        return record(claim, resultOf(bound, verdict, startedAt, durationMs));
       }
 
       return {
@@ -156,7 +187,9 @@ export function deliverer(options: DelivererOptions): Deliverer {
         landed: fly().catch((error) => announcer.announce('error', () => error)),
         end(why) {
           ended ??= why;
-          sending?.end(failed('channel_error', why));
+          // Who has it by now is worth knowing; a lease that is lost is another's already.
+          const moment = why === 'lost' ? 0 : Math.min(momentMs, options.leaseMs / 2);
+          sending?.end(failed('channel_error', why), moment);
         },
       };
     },
@@ -164,6 +197,12 @@ export function deliverer(options: DelivererOptions): Deliverer {
     release: (claim) => ({ claim, landed: record(claim, { next: { status: 'released' } }), end: () => {} }),
   };
 }
+
+const asFailed = (said: Busy): Exclude<Verdict, Busy> => ({
+  ...said,
+  outcome: 'failed',
+  kind: 'http_status',
+});
 
 /** What is left for the next attempt, also for one that somebody asks for when it is dead. */
 const memoOf = (verdict: Verdict): { readonly memo?: string } =>

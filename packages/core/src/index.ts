@@ -81,6 +81,6 @@ export type { SelectionOptions } from './selection.js';
 export type { Stats, StatsBucket, StatsOptions } from './stats.js';
 export type { TimeRange } from './time-range.js';
 export type { EncryptionKey, EncryptionOptions } from './vault.js';
-export { delivered, failed, gone, type Report, rejected, type Verdict } from './verdict.js';
+export { type Busy, busy, delivered, failed, gone, type Report, rejected, type Verdict } from './verdict.js';
 export type { WebhookListOptions } from './webhook-list.js';
 export type { RotateOptions, Webhooks } from './webhooks.js';

@@ -30,6 +30,8 @@ export interface Lifecycle {
   'delivery:dead': (facts: DeliveryFacts) => void;
   /** By `deliveries.cancel`, or because its webhook no longer has the channel binding. */
   'delivery:cancelled': (facts: DeliveryFacts) => void;
+  /** Its receiver is busy: it was given back, and is due again after `retryInMs`. Nothing has failed, or is counted. */
+  'delivery:postponed': (facts: DeliveryFacts & { readonly retryInMs: number }) => void;
   /** Given back by a stopping worker; another starts it at once. */
   'delivery:released': (facts: DeliveryFacts) => void;
   /** The lease was gone before the result was written: another worker has it, or it was cancelled meanwhile. */

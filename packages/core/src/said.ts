@@ -45,8 +45,9 @@ function checked(verdict: Verdict): Verdict {
   const said = (verdict ?? {}) as unknown as Readonly<Record<string, unknown>>;
   const { outcome, kind, message, retryAfterMs, status, response } = said;
   const isSound =
-    (outcome === 'delivered' || (outcomes.has(outcome) && kinds.has(kind) && typeof message === 'string')) &&
-    (retryAfterMs === undefined || typeof retryAfterMs === 'number') &&
+    (outcome === 'delivered' ||
+      (typeof message === 'string' && (outcome === 'busy' || (outcomes.has(outcome) && kinds.has(kind))))) &&
+    (typeof retryAfterMs === 'number' || (retryAfterMs === undefined && outcome !== 'busy')) &&
     (status === undefined || (Number.isInteger(status) && Number(status) >= 0 && Number(status) <= 999)) &&
     (response === undefined || typeof response === 'string');
   if (!isSound) return failed('channel_error', `it returned ${kindOf(verdict)} that is no verdict`);

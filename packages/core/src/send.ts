@@ -9,7 +9,7 @@ import type { Attempt, ChannelBinding, Event } from './models.js';
 import type { Claim } from './ports.js';
 import { minSecretLength, redact } from './redact.js';
 import { cut, saidBy, thrown } from './said.js';
-import { failed, type Verdict } from './verdict.js';
+import { type Busy, failed, type Verdict } from './verdict.js';
 import type { WebhookSecrets } from './webhook-secrets.js';
 
 /** How much of an error's message is kept. */
@@ -83,8 +83,8 @@ export class ClaimedMessage implements Message {
 export interface Sending {
   /** What the channel said, or what became of it. Never rejects. */
   readonly verdict: Promise<Verdict>;
-  /** Ends it now, whatever the channel does, with a verdict of our own. */
-  end(verdict: Verdict): void;
+  /** Aborts it. Unless the channel says within `momentMs` how it went, by default no time, the verdict is ours. */
+  end(verdict: Verdict, momentMs?: number): void;
 }
 
 /** Signals that were let go of, not aborted, and not listened to. */
@@ -126,7 +126,7 @@ export function send(
     return notSent(failed('channel_error', 'its deadlineMs is no time that one can wait'));
   }
   const controller = (channel.letsGoOfSignal && spareControllers.pop()) || new AbortController();
-  let end!: (verdict: Verdict) => void;
+  let end!: Sending['end'];
   const verdict = new Promise<Verdict>((resolve) => {
     let isOver = false;
     const settle = (value: Verdict) => {
@@ -134,12 +134,14 @@ export function send(
       clearTimeout(timer);
       resolve(value);
     };
-    end = (ours) => {
+    end = (ours, momentMs = 0) => {
       if (isOver) return;
-      settle(ours);
+      clearTimeout(timer);
+      if (momentMs > 0) timer = setTimeout(() => settle(ours), momentMs);
+      else settle(ours);
       controller.abort();
     };
-    const timer = setTimeout(() => end(failed('timeout', `no result within ${deadlineMs} ms`)), deadlineMs);
+    let timer = setTimeout(() => end(failed('timeout', `no result within ${deadlineMs} ms`)), deadlineMs);
     void saidBy(channel, message, controller.signal, announcer).then((theirs) => {
       settle(withoutSecrets(theirs, () => secretsOf(message, channel, secrets)));
       if (channel.letsGoOfSignal) giveBack(controller);
@@ -175,7 +177,7 @@ export function attemptRecord(
   id: string,
   { deliveryId, attempt }: Claim,
   startedAt: Date,
-  verdict: Verdict,
+  verdict: Exclude<Verdict, Busy>,
   durationMs: number,
 ): Attempt {
   const isDelivered = verdict.outcome === 'delivered';

@@ -27,17 +27,36 @@ interface Later {
 }
 
 /**
+ * The receiver is up, and asks to be left alone for `retryAfterMs`: nothing has failed, and nothing is counted. The engine
+ * waits a little longer than that, an hour at most, and sends to that channel one after the other, at the pace at which
+ * they are taken. It counts as `failed` where the event is a day old.
+ */
+export interface Busy extends Report, Pick<Later, 'memo'> {
+  readonly outcome: 'busy';
+  readonly retryAfterMs: number;
+  /** For people; never a secret. */
+  readonly message: string;
+}
+
+/**
  * What a channel says of one attempt: it arrived; it failed and may be tried again (after `retryAfterMs`, if the
- * receiver asked for that); the receiver will never take it; or the receiver is gone for good, so that the webhook
+ * receiver asked for that); it is the receiver's limit, and no failure (`busy`); the receiver will never take it; or the receiver is gone for good, so that the webhook
  * is paused if this is its only channel. A verdict is a value. A channel that throws has `failed`.
  */
 export type Verdict =
   | (Report & { readonly outcome: 'delivered' })
   | (Failure & { readonly outcome: 'failed' } & Later)
+  | Busy
   | (Failure & { readonly outcome: 'rejected' })
   | (Failure & { readonly outcome: 'gone' });
 
-const outcomes = ['delivered', 'failed', 'rejected', 'gone'] as const satisfies readonly Verdict['outcome'][];
+const outcomes = [
+  'delivered',
+  'failed',
+  'busy',
+  'rejected',
+  'gone',
+] as const satisfies readonly Verdict['outcome'][];
 
 /** Whether `said` is meant as a verdict: an object with one of the outcomes. What else it holds may still be unsound. */
 export const isVerdict = (said: unknown): said is Verdict =>
@@ -51,6 +70,12 @@ export const failed = (kind: FailureKind, message: string, report: Report & Late
   message,
   ...report,
 });
+
+export const busy = (
+  retryAfterMs: number,
+  message: string,
+  report: Report & Pick<Later, 'memo'> = {},
+): Verdict => ({ outcome: 'busy', retryAfterMs, message, ...report });
 
 export const rejected = (kind: FailureKind, message: string, report: Report = {}): Verdict => ({
   outcome: 'rejected',

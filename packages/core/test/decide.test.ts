@@ -60,7 +60,15 @@ describe('Retry-After', () => {
     ['negative', 2, -5_000, 30_000],
     ['no number', 2, Number.NaN, 30_000],
   ])('%s is clamped', (_, tries, retryAfterMs, delayMs) => {
-    expect(decide(failure(retryAfterMs), tries, policy, 0.5)).toEqual({ status: 'pending', delayMs });
+    expect(decide(failure(retryAfterMs), tries, policy, Number.isNaN(retryAfterMs) ? 0.5 : 0)).toEqual({
+      status: 'pending',
+      delayMs,
+    });
+  });
+
+  test('is spread upwards over 20 %, and never sooner', () => {
+    const delays = [0, 0.5, 1].map((random) => decide(failure(60_000), 1, policy, random));
+    expect(delays).toEqual([60_000, 66_000, 72_000].map((delayMs) => ({ status: 'pending', delayMs })));
   });
 
   test('never makes a delay that is no number, in the past, or beyond the limits', () => {
@@ -73,7 +81,7 @@ describe('Retry-After', () => {
           const next = decide(failure(ms), tries, policy, random);
           const wait = policy.scheduleMs[tries - 1]!;
           if (next.status !== 'pending') return false;
-          return next.delayMs >= Math.round(wait * 0.8) && next.delayMs <= Math.max(2 * wait, hour);
+          return next.delayMs >= Math.round(wait * 0.8) && next.delayMs <= 1.2 * Math.max(2 * wait, hour);
         },
       ),
     );

@@ -112,7 +112,7 @@ describe('retries', () => {
     await dispatcher.dispatch('a', 1);
     await dispatcher.advance(119_000);
     expect(channel.deliveries).toHaveLength(0);
-    await dispatcher.advance(1_000);
+    await dispatcher.advance(1_000 + 24_000);
     expect(channel.deliveries).toHaveLength(1);
   });
 
@@ -544,6 +544,59 @@ describe('stopping', () => {
     await dispatcher.drain();
     await dispatcher.stop();
     expect(await statuses(dispatcher)).toEqual(['delivered']);
+  });
+
+  test('hears from what it ends who has it already, and leaves that to the next attempt', async () => {
+    const storage = memoryStorage();
+    const asked: string[] = [];
+    const memos: unknown[] = [];
+    /** Three take it, the last one takes its time: until it is told to end. */
+    const channel: Channel = {
+      type: 'webhook',
+      config: z.unknown(),
+      async send({ memo }, signal) {
+        memos.push(memo);
+        for (const name of ['a', 'b', 'c'].filter((one) => !memo?.includes(one))) asked.push(name);
+        asked.push('d');
+        if (memo) return delivered();
+        await until(() => signal.aborted);
+        return failed('timeout', 'ended', { memo: 'a b c' });
+      },
+    };
+    const dispatcher = createDispatcher({ storage, channels: [channel] });
+    await dispatcher.webhooks.create(toAll);
+    dispatcher.start();
+    await dispatcher.dispatch('a', 1);
+    await until(() => asked.length === 4);
+    await dispatcher.stop({ grace: 10 });
+    expect((await dispatcher.deliveries.list()).items).toMatchObject([{ status: 'pending', attempts: 0 }]);
+    await dispatcher.drain();
+    expect(memos).toEqual([undefined, 'a b c']);
+    expect(asked).toEqual(['a', 'b', 'c', 'd', 'd']);
+    expect(await statuses(dispatcher)).toEqual(['delivered']);
+  });
+
+  test('takes note of what is delivered in the moment after the grace time', async () => {
+    const { dispatcher, sends } = await started();
+    await dispatcher.dispatch('a', 1);
+    await until(() => sends.length === 1);
+    sends[0]!.signal.addEventListener('abort', () => sends[0]!.answer(delivered()));
+    await dispatcher.stop({ grace: 0 });
+    expect((await dispatcher.deliveries.list()).items).toMatchObject([{ status: 'delivered', attempts: 1 }]);
+  });
+
+  test.each([
+    ['failed', failed('reset', 'aborted')],
+    ['rejected', rejected('http_status', 'aborted')],
+    ['gone', gone('http_status', 'aborted')],
+  ])('does not count what else it says then: %s', async (_, verdict) => {
+    const { dispatcher, sends, webhook } = await started();
+    await dispatcher.dispatch('a', 1);
+    await until(() => sends.length === 1);
+    sends[0]!.signal.addEventListener('abort', () => sends[0]!.answer(verdict));
+    await dispatcher.stop({ grace: 0 });
+    expect((await dispatcher.deliveries.list()).items).toMatchObject([{ status: 'pending', attempts: 0 }]);
+    expect(await dispatcher.webhooks.get(webhook.id)).toMatchObject({ isActive: true });
   });
 
   test('gives back what was claimed but never started', async () => {

@@ -29,7 +29,7 @@ export type MemoRule = Rule<MemoUnderTest>;
 /** What the engine hands over for the attempt after `verdict`. */
 const after = (message: Message, verdict: Verdict): Message => {
   const { memo: _, ...same } = message;
-  const memo = verdict.outcome === 'failed' ? verdict.memo : undefined;
+  const memo = 'memo' in verdict ? verdict.memo : undefined;
   return { ...same, attempt: message.attempt + 1, ...(memo !== undefined && { memo }) };
 };
 

@@ -1,0 +1,152 @@
+import { busy, delivered, failed, type Message, type Verdict } from '@posthorn/core';
+import { recordingChannel, testDispatcher } from '@posthorn/testing';
+import { describe, expect, test } from 'vitest';
+
+/** Takes so many in so long, and says of more how long to wait. */
+function limited(now: () => number, most: number, windowMs: number) {
+  let takenAt: number[] = [];
+  return (): Verdict => {
+    takenAt = takenAt.filter((at) => at > now() - windowMs);
+    if (takenAt.length >= most) return busy(takenAt[0]! + windowMs - now(), 'too many');
+    takenAt.push(now());
+    return delivered();
+  };
+}
+
+/** A webhook to Slack that tells people by text where Slack fails, and to an address of its own. */
+async function engine(retry: readonly '1m'[] = ['1m', '1m']) {
+  const [slack, sms, webhook] = ['slack', 'sms', 'webhook'].map((type) => recordingChannel(type)) as [
+    ReturnType<typeof recordingChannel>,
+    ReturnType<typeof recordingChannel>,
+    ReturnType<typeof recordingChannel>,
+  ];
+  const posthorn = testDispatcher({ channels: [slack, sms, webhook], retry: { schedule: retry, jitter: 0 } });
+  await posthorn.webhooks.create({
+    name: 'on call',
+    eventTypes: ['*'],
+    channels: [
+      { channel: 'slack', configs: {} },
+      { channel: 'sms', configs: {}, onlyAfter: { channel: 'slack', failedAttempts: 1 } },
+      { channel: 'webhook', configs: {} },
+    ],
+  });
+  const begin = posthorn.clock.now();
+  const secondsOf = (messages: readonly { readonly message: Message }[]) =>
+    messages.map(({ message }) => (message.startedAt.getTime() - begin) / 1_000);
+  return { posthorn, slack, sms, webhook, secondsOf };
+}
+
+const hour = 3_600_000;
+
+describe('a receiver that is busy', () => {
+  test.each([
+    ['one a second', 1, 1_000, 60],
+    ['five in two seconds', 5, 2_000, 24],
+    ['four a second', 4, 1_000, 15],
+    ['one in ten seconds', 1, 10_000, 600],
+    ['a hundred a second', 100, 1_000, 1],
+  ])(
+    'and takes %s gets a burst of 60 at about that pace, with few requests in vain',
+    async (_, most, ms, ideal) => {
+      const { posthorn, slack, sms, webhook, secondsOf } = await engine();
+      slack.answerWith(limited(posthorn.clock.now, most, ms));
+      for (let i = 0; i < 60; i++) await posthorn.dispatch('disk.full', i);
+      await posthorn.advance('2h');
+      expect(slack.deliveries).toHaveLength(60);
+      expect(sms.attempts).toEqual([]);
+      expect(slack.attempts.length).toBeLessThanOrEqual(120);
+      expect(Math.max(...secondsOf(slack.deliveries))).toBeLessThanOrEqual(2 * ideal + 10);
+      expect(Math.max(...secondsOf(webhook.deliveries)), 'others do not wait').toBe(0);
+      const { items } = await posthorn.deliveries.list({ limit: 1_000 });
+      expect(new Set(items.map(({ status, attempts }) => `${status} ${attempts}`))).toEqual(
+        new Set(['delivered 1']),
+      );
+    },
+  );
+
+  test('has one told of that is postponed, and no failure; nothing is on record', async () => {
+    const { posthorn, slack } = await engine();
+    const told: unknown[] = [];
+    for (const name of ['failed', 'dead', 'released'] as const) {
+      posthorn.on(`delivery:${name}`, () => void told.push(name));
+    }
+    posthorn.on('delivery:postponed', ({ channel, attempt, retryInMs }) => {
+      told.push([channel, attempt, retryInMs >= 30_000 && retryInMs <= 37_500]);
+    });
+    slack.failNext(1, busy(30_000, 'too many', { status: 429 }));
+    await posthorn.dispatch('disk.full', 1);
+    await posthorn.drain();
+    expect(told).toEqual([['slack', null, true]]);
+    const [waiting] = (await posthorn.deliveries.list({ status: ['pending'] })).items;
+    expect(waiting).toMatchObject({ channel: 'slack', attempts: 0 });
+    expect(await posthorn.deliveries.attempts(waiting!.id)).toEqual([]);
+    await posthorn.advance('1m');
+    expect(slack.deliveries).toHaveLength(1);
+    expect(slack.attempts.map(({ message }) => message.attempt)).toEqual([1, 1]);
+  });
+
+  test('is asked again within an hour, however long it wants', async () => {
+    for (const ms of [0, Number.NaN, -1, 30 * hour, Number.POSITIVE_INFINITY]) {
+      const { posthorn, slack } = await engine();
+      slack.failNext(1, busy(ms, 'too many'));
+      await posthorn.dispatch('disk.full', 1);
+      await posthorn.advance(hour);
+      expect(slack.deliveries, `asked for ${ms}`).toHaveLength(1);
+    }
+  });
+
+  test('for longer than a day has failed from then on', async () => {
+    const { posthorn, slack, sms, secondsOf } = await engine();
+    slack.answerWith(() => busy(hour, 'too many', { status: 429 }));
+    await posthorn.dispatch('disk.full', 1);
+    await posthorn.advance('3d');
+    expect(Math.min(...secondsOf(sms.deliveries))).toBeGreaterThanOrEqual(86_400);
+    const dead = (await posthorn.deliveries.list({ status: ['dead'] })).items[0]!;
+    expect(dead).toMatchObject({ channel: 'slack', attempts: 3 });
+    expect(await posthorn.deliveries.attempts(dead.id)).toMatchObject(
+      Array(3).fill({ outcome: 'failed', kind: 'http_status', message: 'too many', status: 429 }),
+    );
+  });
+
+  test('leaves a memo for the attempt after the wait', async () => {
+    const { posthorn, slack } = await engine();
+    slack.failNext(1, busy(1_000, 'too many', { memo: 'a b' }));
+    await posthorn.dispatch('disk.full', 1);
+    await posthorn.advance('1m');
+    expect(slack.attempts.map(({ message }) => message.memo)).toEqual([undefined, 'a b']);
+  });
+
+  test('is not asked while it wants to be left alone, also for what comes meanwhile', async () => {
+    const { posthorn, slack, secondsOf } = await engine();
+    slack.failNext(1, busy(60_000, 'too many'));
+    await posthorn.dispatch('disk.full', 1);
+    for (let i = 0; i < 10; i++) {
+      await posthorn.advance('5s');
+      await posthorn.dispatch('disk.full', i);
+    }
+    await posthorn.advance('1h');
+    const [first, second] = secondsOf(slack.attempts) as [number, number];
+    expect([first, second >= 60 && second <= 75]).toEqual([0, true]);
+    expect(slack.deliveries).toHaveLength(11);
+  });
+
+  test('is sent to as ever when it was not busy for a minute', async () => {
+    const { posthorn, slack, secondsOf } = await engine();
+    slack.failNext(1, busy(1_000, 'too many'));
+    await posthorn.dispatch('disk.full', 0);
+    await posthorn.advance('5m');
+    for (let i = 0; i < 20; i++) await posthorn.dispatch('disk.full', i);
+    await posthorn.drain();
+    expect(secondsOf(slack.deliveries).filter((second) => second === 300)).toHaveLength(20);
+  });
+
+  test('that says so without saying how long has said nothing', async () => {
+    const { posthorn, slack } = await engine();
+    slack.failNext(1, { outcome: 'busy', message: 'too many' } as never);
+    await posthorn.dispatch('disk.full', 1);
+    await posthorn.drain();
+    const [delivery] = (await posthorn.deliveries.list({ status: ['pending'] })).items;
+    const [attempt] = await posthorn.deliveries.attempts(delivery!.id);
+    expect(attempt).toMatchObject(failed('channel_error', 'it returned an object that is no verdict'));
+  });
+});
