@@ -1,14 +1,20 @@
 import {
+  busy,
   type Channel,
   checkedText,
   configsSchema,
-  failed,
   gone,
   type Message,
   PosthornError,
   rejected,
 } from '@posthorn/core';
-import { type JsonServiceOptions, jsonService, type ReadAnswer, verdictOf } from '@posthorn/outbound';
+import {
+  type JsonServiceOptions,
+  jsonService,
+  type ReadAnswer,
+  retryAfterMs,
+  verdictOf,
+} from '@posthorn/outbound';
 import { contextOf, cutText, parseTemplate, templateField } from '@posthorn/template';
 import { z } from 'zod';
 import { defaultEmbed } from './embed.js';
@@ -94,14 +100,19 @@ function contentOf(template: string, message: Message): string {
 /** Unknown webhook, invalid webhook token. Source: Discord, "Opcodes and Status Codes". */
 const goneCodes: ReadonlySet<unknown> = new Set([10015, 50027]);
 
+/** Where a 429 does not say how long. */
+const usualWaitMs = 1_000;
+
 const discordVerdict: ReadAnswer = (answer, { code, retry_after }) => {
   const { status, body: response } = answer;
   const report = { status, response };
   if (goneCodes.has(code)) return gone('http_status', `Discord answered ${status}: no such webhook`, report);
   if (status === 400 || status === 413) return rejected('http_status', `Discord answered ${status}`, report);
-  if (status === 429 && typeof retry_after === 'number' && retry_after >= 0) {
-    const retryAfterMs = Math.ceil(retry_after * 1_000);
-    return failed('http_status', 'Discord answered 429: too many messages', { ...report, retryAfterMs });
+  if (status === 429) {
+    const isTold = typeof retry_after === 'number' && retry_after >= 0;
+    const headerMs = retryAfterMs(answer.headers['retry-after']) ?? usualWaitMs;
+    const waitMs = isTold ? Math.ceil(retry_after * 1_000) : headerMs;
+    return busy(waitMs, 'Discord answered 429: too many messages', report);
   }
   return verdictOf(answer);
 };

@@ -158,13 +158,13 @@ describe('an answer', () => {
     const discord = await testDiscord({ limitRate: true, now: clock.now });
     for (let i = 0; i < 5; i++) expect(await discord.send()).toMatchObject({ outcome: 'delivered' });
     clock.advance(755);
-    expect(await discord.send()).toMatchObject({ outcome: 'failed', status: 429, retryAfterMs: 1_245 });
+    expect(await discord.send()).toMatchObject({ outcome: 'busy', status: 429, retryAfterMs: 1_245 });
   });
 
   test('of too many messages that says it in a header alone is heard, too', async () => {
     const discord = await testDiscord();
     discord.answerNext({ status: 429, headers: { 'retry-after': '7' }, body: 'slow down' });
-    expect(await discord.send()).toMatchObject({ outcome: 'failed', retryAfterMs: 7_000 });
+    expect(await discord.send()).toMatchObject({ outcome: 'busy', retryAfterMs: 7_000 });
   });
 });
 

@@ -1,4 +1,4 @@
-import { delivered, failed, gone, rejected, type Verdict } from '@posthorn/core';
+import { busy, delivered, failed, gone, rejected, type Verdict } from '@posthorn/core';
 import { type OutboundAnswer, type ReadAnswer, retryAfterMs, verdictOf } from '@posthorn/outbound';
 
 /*
@@ -55,6 +55,10 @@ const goneForGood: Readonly<Record<string, string>> = {
   account_inactive: 'the bot or its workspace was deleted',
 };
 
+/** Too many messages: a second between two of a channel, mostly, and more where it says so. */
+const busyWords: ReadonlySet<string> = new Set(['rate_limited', 'ratelimited']);
+const usualWaitMs = 1_000;
+
 /** By its status, where an incoming webhook says nothing that is documented. */
 const goneStatuses: ReadonlySet<number> = new Set([403, 404, 410]);
 const neverStatuses: ReadonlySet<number> = new Set([400, 413]);
@@ -65,6 +69,7 @@ export const webhookVerdict: ReadAnswer = (answer) => {
   const error = /^[a-z_]{1,80}$/.exec(body.trim())?.[0];
   const known = error === undefined || status < 400 ? undefined : verdictOfError(error, answer);
   if (known) return known;
+  if (status === 429) return busyVerdict(answer);
   const report = { status, response: body };
   if (goneStatuses.has(status)) return gone('http_status', `Slack answered ${status}`, report);
   if (neverStatuses.has(status)) return rejected('http_status', `Slack answered ${status}`, report);
@@ -73,22 +78,28 @@ export const webhookVerdict: ReadAnswer = (answer) => {
 
 /** A method of the Web API answers 200, whatever it has to say, in JSON: `ok`, and `error` where that is false. */
 export const methodVerdict: ReadAnswer = (answer, { ok, error }) => {
-  const { status, headers, body, bodyTruncated } = answer;
+  const { status, body, bodyTruncated } = answer;
   const report = { status, response: body };
   // Of an answer that repeats a long message only the beginning was kept.
   const isTaken = bodyTruncated ? /^\s*\{\s*"ok"\s*:\s*true\b/.test(body) : ok === true;
   if (isTaken && status < 300) return delivered(report);
   if (ok === false && typeof error === 'string' && /^[\w.:-]{1,80}$/.test(error)) {
-    const waitMs = retryAfterMs(headers['retry-after']);
-    const later = { ...report, ...(waitMs !== undefined && { retryAfterMs: waitMs }) };
-    return verdictOfError(error, answer) ?? failed('http_status', `Slack answered ${error}`, later);
+    return verdictOfError(error, answer) ?? failed('http_status', `Slack answered ${error}`, report);
   }
+  if (status === 429) return busyVerdict(answer);
   return status >= 200 && status < 300
     ? failed('protocol', 'the answer is none of the Web API', report)
     : verdictOf(answer);
 };
 
-function verdictOfError(error: string, { status, body }: OutboundAnswer): Verdict | undefined {
+function busyVerdict({ status, headers, body: response }: OutboundAnswer): Verdict {
+  const waitMs = retryAfterMs(headers['retry-after']) ?? usualWaitMs;
+  return busy(waitMs, `Slack answered ${status}: too many messages`, { status, response });
+}
+
+function verdictOfError(error: string, answer: OutboundAnswer): Verdict | undefined {
+  const { status, body } = answer;
+  if (busyWords.has(error)) return busyVerdict(answer);
   const report = { status, response: body };
   const tell = (why: string): string => `Slack answered ${error}: ${why}`;
   if (Object.hasOwn(neverAgain, error)) return rejected('http_status', tell(neverAgain[error]!), report);

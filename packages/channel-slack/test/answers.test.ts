@@ -19,7 +19,6 @@ describe('an incoming webhook that says', () => {
     ['no_team', 404, 'gone'],
     ['channel_not_found', 404, 'gone'],
     ['channel_is_archived', 410, 'gone'],
-    ['rate_limited', 429, 'failed'],
     ['rollup_error', 500, 'failed'],
     ['some_news', 500, 'failed'],
   ])('%s with %i: %s', async (error, status, outcome) => {
@@ -85,8 +84,6 @@ describe('chat.postMessage that says', () => {
     'fatal_error',
     'service_unavailable',
     'request_timeout',
-    'ratelimited',
-    'rate_limited',
     'message_limit_exceeded',
     'team_added_to_org',
     'org_login_required',
@@ -137,11 +134,23 @@ describe('a channel that takes one message a second', () => {
     expect(await slack.send(message(slack[door]))).toMatchObject({ outcome: 'delivered' });
     const another = message(slack[door], undefined, { deliveryId: 'dlv_another' });
     expect(await slack.send(another)).toMatchObject({
-      outcome: 'failed',
-      kind: 'http_status',
+      outcome: 'busy',
+      message: 'Slack answered 429: too many messages',
       status: 429,
       retryAfterMs: 1_000,
     });
     expect(slack.messages).toHaveLength(1);
+  });
+
+  test.each([
+    ['webhook', { status: 429, body: 'rate_limited' }, 1_000],
+    ['webhook', { status: 429, headers: { 'retry-after': '30' }, body: '' }, 30_000],
+    ['bot', { status: 200, body: '{"ok":false,"error":"ratelimited"}' }, 1_000],
+    ['bot', { status: 200, body: '{"ok":false,"error":"rate_limited"}' }, 1_000],
+    ['bot', { status: 429, headers: { 'retry-after': '30' }, body: '<h1>slow down</h1>' }, 30_000],
+  ] as const)('is known to be busy by the %s: %j', async (door, answer, retryAfterMs) => {
+    const slack = await testSlack();
+    slack.answerNext(answer);
+    expect(await slack.send(message(slack[door]))).toMatchObject({ outcome: 'busy', retryAfterMs });
   });
 });

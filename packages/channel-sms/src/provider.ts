@@ -13,8 +13,8 @@ export interface Sms {
 
 /**
  * What became of one text, as a verdict: `delivered` once the service has taken it, `failed` where it may be tried
- * again, `rejected` where this number will never get it. `failed` with `retryAfterMs` says that the service as a whole
- * wants to be left alone: the numbers not yet tried wait for the next attempt. A reference of the service for people to
+ * again, `rejected` where this number will never get it. `busy` says that the service takes no more for now, `failed` with
+ * `retryAfterMs` that it is out of order for so long: the numbers not yet tried wait for the next attempt. A reference of the service for people to
  * find the text by belongs in `response`.
  */
 export type SmsResult = Exclude<Verdict, { readonly outcome: 'gone' }>;

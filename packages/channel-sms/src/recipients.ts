@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import { delivered, failed, type Message, rejected, type Verdict } from '@posthorn/core';
+import { type Busy, busy, delivered, failed, type Message, rejected, type Verdict } from '@posthorn/core';
 import { z } from 'zod';
 import type { SmsConfigs } from './configs.js';
 import { shortened, withoutNumbers } from './phone-numbers.js';
@@ -23,7 +23,7 @@ export interface Recipients {
   readonly open: readonly string[];
   /**
    * What `results` mean for the delivery. While a number has failed for now, all of it has failed, and the memo keeps the
-   * others from another try. When none has, it is delivered if any number has the text, and rejected if none has; who
+   * others from another try. Where it has only to wait as the service is busy, so has the delivery. When none has, it is delivered if any number has the text, and rejected if none has; who
    * was refused is named in the report by the last two digits.
    */
   verdictOf(results: ReadonlyMap<string, SmsResult>): Verdict;
@@ -45,12 +45,14 @@ export function recipientsOf({ deliveryId, memo, configs }: Message<SmsConfigs>)
     verdictOf(results) {
       const settled: Settled = new Map();
       const waiting: Failed[] = [];
+      const postponed: Busy[] = [];
       const refused: Rejected[] = [];
       const lines: string[] = [];
       for (const number of numbers) {
         const key = keyOf(number);
         const result = results.get(number);
         if (result?.outcome === 'failed') waiting.push(result);
+        if (result?.outcome === 'busy') postponed.push(result);
         if (result?.outcome === 'rejected') refused.push(result);
         if (result?.outcome === 'delivered') settled.set(key, null);
         if (result?.outcome === 'rejected') settled.set(key, readable(result.message));
@@ -58,20 +60,24 @@ export function recipientsOf({ deliveryId, memo, configs }: Message<SmsConfigs>)
         const said = result ? readable(described(result)) : describedBefore(before.get(key));
         lines.push(`${shortened(number)} ${said}`);
       }
-      const first = waiting[0] ?? refused[0];
+      const first = waiting[0] ?? postponed[0] ?? refused[0];
       const said = lines.join('; ');
       const status = first?.status ?? [...results.values()][0]?.status;
       const report = { response: lines.join('\n'), ...(status !== undefined && { status }) };
+      const waits = [...waiting, ...postponed].flatMap(({ retryAfterMs }) => retryAfterMs ?? []);
+      const left = {
+        ...report,
+        ...(settled.size > 0 && { memo: JSON.stringify(Object.fromEntries(settled)) }),
+      };
       if (waiting.length > 0) {
-        const waits = waiting.flatMap(({ retryAfterMs }) => retryAfterMs ?? []);
-        return failed(first!.kind, said, {
-          ...report,
+        return failed(waiting[0]!.kind, said, {
+          ...left,
           ...(waits.length > 0 && { retryAfterMs: Math.max(...waits) }),
-          ...(settled.size > 0 && { memo: JSON.stringify(Object.fromEntries(settled)) }),
         });
       }
+      if (postponed.length > 0) return busy(Math.max(...waits), said, left);
       if ([...settled.values()].includes(null)) return delivered(report);
-      return rejected(first?.kind ?? 'http_status', said, report);
+      return rejected(refused[0]?.kind ?? 'http_status', said, report);
     },
   };
 }
@@ -79,7 +85,8 @@ export function recipientsOf({ deliveryId, memo, configs }: Message<SmsConfigs>)
 function described(result: SmsResult): string {
   const answer = result.response ? `: ${result.response}` : '';
   if (result.outcome === 'delivered') return `was sent${answer}`;
-  return `${result.outcome === 'rejected' ? 'was refused' : 'failed'}: ${result.message}${answer}`;
+  const how = { rejected: 'was refused', failed: 'failed', busy: 'has to wait' }[result.outcome];
+  return `${how}: ${result.message}${answer}`;
 }
 
 const describedBefore = (reason: string | null | undefined): string =>

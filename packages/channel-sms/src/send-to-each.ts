@@ -19,9 +19,11 @@ export async function sendToEach(
   const timer = setTimeout(end, timeoutMs);
   signal.addEventListener('abort', end, { once: true });
   if (signal.aborted) end();
-  const results = new Map(texts.map(({ to }) => [to, failure('timeout', 'not tried in this attempt')]));
+  const notTried = failure('timeout', 'not tried in this attempt');
+  const results = new Map(texts.map(({ to }) => [to, notTried]));
   const waiting = texts.values();
   let isToRest = false;
+  let busy: SmsResult | undefined;
 
   async function sendSome(): Promise<void> {
     for (const sms of waiting) {
@@ -29,7 +31,8 @@ export async function sendToEach(
       results.set(sms.to, failure('timeout', `no answer within ${timeoutMs} ms`));
       const result = await resultOf(provider, sms, ending.signal);
       results.set(sms.to, result);
-      isToRest ||= result.outcome === 'failed' && result.retryAfterMs !== undefined;
+      if (result.outcome === 'busy') busy = result;
+      isToRest ||= busy !== undefined || (result.outcome === 'failed' && result.retryAfterMs !== undefined);
     }
   }
 
@@ -39,8 +42,8 @@ export async function sendToEach(
   await Promise.race([Promise.all(Array.from({ length: atOnce }, sendSome)), over]);
   clearTimeout(timer);
   signal.removeEventListener('abort', end);
-  // A copy: what is said from now on is not heard.
-  return new Map(results);
+  // A copy: what is said from now on is not heard. Who was not tried because the service is busy has not failed.
+  return new Map([...results].map(([to, result]) => [to, result === notTried ? (busy ?? notTried) : result]));
 }
 
 /** What the provider says of one text, whatever that is, as a result that may be stored. Never rejects. */
@@ -62,13 +65,16 @@ function checked(given: unknown): SmsResult {
     ...(isStatus(said.status) && { status: said.status }),
   };
   if (outcome === 'delivered') return { outcome, ...report };
+  const isWait = typeof retryAfterMs === 'number' && retryAfterMs >= 0;
+  if (outcome === 'busy' && typeof message === 'string' && isWait) {
+    return { outcome, message, retryAfterMs, ...report };
+  }
   if ((outcome !== 'failed' && outcome !== 'rejected') || typeof message !== 'string') {
     return failure('channel_error', `the provider returned ${kindOf(given)} that is no result`);
   }
   const kind = failureKindSchema.safeParse(said.kind).data ?? 'channel_error';
   const why = { kind, message, ...report };
   if (outcome === 'rejected') return { outcome, ...why };
-  const isWait = typeof retryAfterMs === 'number' && retryAfterMs >= 0;
   return { outcome, ...why, ...(isWait && { retryAfterMs }) };
 }
 

@@ -7,12 +7,15 @@ export interface TwilioMeaning {
   readonly message: string;
   /** Whether the service as a whole wants to be left alone. */
   readonly isWait?: boolean;
+  /** Whether that is because it was sent too much. */
+  readonly isBusy?: boolean;
 }
 
 const invalid = (message: string): TwilioMeaning => ({ outcome: 'rejected', kind: 'config', message });
 const refused = (message: string): TwilioMeaning => ({ outcome: 'rejected', kind: 'http_status', message });
 const later = (message: string): TwilioMeaning => ({ outcome: 'failed', kind: 'http_status', message });
 const wait = (message: string): TwilioMeaning => ({ ...later(message), isWait: true });
+const busy = (message: string): TwilioMeaning => ({ ...wait(message), isBusy: true });
 const ours = (message: string): TwilioMeaning => ({ outcome: 'failed', kind: 'channel_error', message });
 
 /**
@@ -25,7 +28,7 @@ const meanings: ReadonlyMap<number, TwilioMeaning> = new Map([
   [20005, ours('the account is not active')],
   [20008, ours('test credentials may not do this')],
   [20404, ours('there is no such account or messaging service')],
-  [20429, wait('too many requests at once')],
+  [20429, busy('too many requests at once')],
   [20500, later('internal error')],
   [20503, later('out of service')],
   [21211, invalid('is no valid phone number')],
@@ -42,7 +45,7 @@ const meanings: ReadonlyMap<number, TwilioMeaning> = new Map([
   [21606, ours('`from` cannot send texts to there, or is not of this account')],
   [21608, ours('a trial account may text verified numbers only')],
   [21610, refused('has opted out')],
-  [21611, wait('the queue of this sender is full')],
+  [21611, busy('the queue of this sender is full')],
   [21612, refused('cannot be reached from this sender')],
   [21614, invalid('cannot receive texts')],
   [21617, invalid('the text is longer than 1,600 characters')],
@@ -55,7 +58,7 @@ const meanings: ReadonlyMap<number, TwilioMeaning> = new Map([
   [21704, ours('the messaging service has no sender')],
   [21705, ours('the messaging service is invalid')],
   [21730, wait('under maintenance')],
-  [30001, wait('the queue is full')],
+  [30001, busy('the queue is full')],
   [30002, ours('the account is suspended')],
   [30003, later('cannot be reached now')],
   [30004, refused('is blocked')],
@@ -69,7 +72,7 @@ const meanings: ReadonlyMap<number, TwilioMeaning> = new Map([
 export function meaningOf(code: number | undefined, status: number): TwilioMeaning {
   const known = code === undefined ? undefined : meanings.get(code);
   if (known) return known;
-  if (status === 429) return wait('too many requests');
+  if (status === 429) return busy('too many requests');
   if (status === 401 || status === 403 || status === 404) return ours('the request is refused');
   return later('the text was not taken');
 }

@@ -91,10 +91,12 @@ function resultOf({ status, headers, body }: OutboundAnswer): SmsResult {
   if (status === 201 && code === undefined) {
     return { outcome: 'delivered', status, ...(isSid('(?:SM|MM)', sid) && { response: sid }) };
   }
-  const { outcome, kind, message, isWait } = meaningOf(code, status);
+  const { outcome, kind, message, isWait, isBusy } = meaningOf(code, status);
   const said = `Twilio ${code ?? `answered ${status}`}: ${message}`;
   if (outcome === 'rejected') return { outcome, kind, message: said, status };
-  const waitMs = retryAfterMs(headers['retry-after']) ?? (isWait ? defaultWaitMs : undefined);
+  const askedMs = retryAfterMs(headers['retry-after']);
+  if (isBusy) return { outcome: 'busy', retryAfterMs: askedMs ?? defaultWaitMs, message: said, status };
+  const waitMs = askedMs ?? (isWait ? defaultWaitMs : undefined);
   return { outcome, kind, message: said, status, ...(waitMs !== undefined && { retryAfterMs: waitMs }) };
 }
 

@@ -132,6 +132,34 @@ describe('several numbers', () => {
     );
   });
 
+  test('a service that takes no more for now is no failure: who has it is known, the others wait', async () => {
+    const tooMuch: SmsResult = { outcome: 'busy', retryAfterMs: 2_000, message: 'too much', status: 429 };
+    const many = Array.from({ length: 50 }, (_, i) => `+49151${10_000_000 + i}`);
+    const given = provider({ [many[2]!]: tooMuch, [many[1]!]: optedOut });
+    const verdict = await channelOf(given).send(message({ phone_numbers: many }), signal);
+    expect(given.tried.length).toBeLessThan(12);
+    expect(verdict).toMatchObject({ outcome: 'busy', retryAfterMs: 2_000, status: 429 });
+    expect(verdict).toMatchObject({
+      message: expect.stringMatching(
+        /00 was sent: SM1; …01 was refused: has opted out; …02 has to wait: too much/,
+      ),
+    });
+    given.answers[many[2]!] = sent;
+    const triedFirst = given.tried.splice(0);
+    const next = await channelOf(given).send(message({ phone_numbers: many }, memoOf(verdict)), signal);
+    expect(next.outcome).toBe('delivered');
+    expect([...triedFirst, ...given.tried].filter((to) => to !== many[2]).toSorted()).toEqual(
+      many.filter((to) => to !== many[2]).toSorted(),
+    );
+  });
+
+  test('while one has failed for another reason, it has failed', async () => {
+    const tooMuch: SmsResult = { outcome: 'busy', retryAfterMs: 2_000, message: 'too much' };
+    const given = provider({ [one]: down, [two]: tooMuch });
+    const verdict = await channelOf(given).send(message({ phone_numbers: numbers }), signal);
+    expect(verdict).toMatchObject({ outcome: 'failed', kind: 'http_status', retryAfterMs: 2_000 });
+  });
+
   test('one whose number was added since is tried, and one that was taken out is forgotten', async () => {
     const given = provider({ [two]: down });
     const channel = channelOf(given);

@@ -137,10 +137,6 @@ describe("Twilio's answers", () => {
   });
 
   test.each<[TwilioTrouble & object, number | undefined]>([
-    [{ code: 20429, retryAfterSeconds: 7 }, 7_000],
-    [{ code: 20429 }, 1_000],
-    [{ code: 21611 }, 1_000],
-    [{ code: 30001 }, 1_000],
     [{ code: 21730 }, 1_000],
     [{ code: 20500 }, undefined],
     [{ code: 20503, retryAfterSeconds: 30 }, 30_000],
@@ -154,6 +150,17 @@ describe("Twilio's answers", () => {
     expect('retryAfterMs' in result ? result.retryAfterMs : undefined).toBe(retryAfterMs);
   });
 
+  test.each([
+    [{ code: 20429, retryAfterSeconds: 7 }, 7_000],
+    [{ code: 20429 }, 1_000],
+    [{ code: 21611 }, 1_000],
+    [{ code: 30001 }, 1_000],
+  ])('%j is busy for %s ms', async (trouble, retryAfterMs) => {
+    const { service, send } = await through();
+    service.trouble(trouble);
+    expect(await send()).toMatchObject({ outcome: 'busy', retryAfterMs });
+  });
+
   test('more requests at once than the account may have are told to wait', async () => {
     const service = await standIn({ concurrency: 1 });
     const { url, accountSid, authToken, from } = service;
@@ -164,7 +171,11 @@ describe("Twilio's answers", () => {
     const first = provider.send(sms, controller.signal);
     await until(() => service.requests.length === 1);
     service.trouble();
-    expect(await provider.send(sms, signal)).toMatchObject({ status: 429, retryAfterMs: 1_000 });
+    expect(await provider.send(sms, signal)).toMatchObject({
+      outcome: 'busy',
+      status: 429,
+      retryAfterMs: 1_000,
+    });
     controller.abort();
     expect(await first).toMatchObject({ outcome: 'failed', kind: 'timeout' });
   });

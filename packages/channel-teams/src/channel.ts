@@ -1,4 +1,5 @@
 import {
+  busy,
   type Channel,
   checkedText,
   configsSchema,
@@ -8,7 +9,13 @@ import {
   PosthornError,
   rejected,
 } from '@posthorn/core';
-import { type JsonServiceOptions, jsonService, type ReadAnswer, verdictOf } from '@posthorn/outbound';
+import {
+  type JsonServiceOptions,
+  jsonService,
+  type ReadAnswer,
+  retryAfterMs,
+  verdictOf,
+} from '@posthorn/outbound';
 import { contextOf, parseJsonText } from '@posthorn/template';
 import { defaultCard } from './card.js';
 
@@ -73,11 +80,18 @@ function bodyOf(message: Message<TeamsConfigs>): unknown {
   );
 }
 
+/** Where a 429 does not say how long. */
+const usualWaitMs = 1_000;
+
 /** Its codes are those of Azure Logic Apps. A workflow that is turned off may be turned on again. */
 const teamsVerdict: ReadAnswer = (answer, { error }) => {
   const { status, body: response } = answer;
   const { code } = Object(error) as { readonly code?: unknown };
   const report = { status, response };
+  if (status === 429) {
+    const waitMs = retryAfterMs(answer.headers['retry-after']) ?? usualWaitMs;
+    return busy(waitMs, 'Teams answered 429: too many messages', report);
+  }
   if (code === 'WorkflowNotFound') return gone('http_status', 'there is no such workflow', report);
   if (code === 'WorkflowTriggerIsNotEnabled')
     return failed('http_status', 'the workflow is turned off', report);

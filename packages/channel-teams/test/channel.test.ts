@@ -198,7 +198,7 @@ describe('an answer', () => {
   test('of too many requests says how long to wait', async () => {
     const teams = await testTeams({ limitRate: true, now: () => 0 });
     for (let i = 0; i < 4; i++) expect(await teams.send()).toMatchObject({ outcome: 'delivered' });
-    expect(await teams.send()).toMatchObject({ outcome: 'failed', status: 429, retryAfterMs: 1_000 });
+    expect(await teams.send()).toMatchObject({ outcome: 'busy', status: 429, retryAfterMs: 1_000 });
   });
 
   test('repeats neither the address nor its signature', async () => {
