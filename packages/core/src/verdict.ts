@@ -40,8 +40,8 @@ export interface Busy extends Report, Pick<Later, 'memo'> {
 
 /**
  * What a channel says of one attempt: it arrived; it failed and may be tried again (after `retryAfterMs`, if the
- * receiver asked for that); it is the receiver's limit, and no failure (`busy`); the receiver will never take it; or the receiver is gone for good, so that the webhook
- * is paused if this is its only channel. A verdict is a value. A channel that throws has `failed`.
+ * receiver asked for that); it met the receiver's limit, which is no failure (`busy`); the receiver will never take it; or
+ * the receiver is gone for good, so that the webhook is paused if this is its only channel. A verdict is a value. A channel that throws has `failed`.
  */
 export type Verdict =
   | (Report & { readonly outcome: 'delivered' })
