@@ -41,20 +41,14 @@ export async function answer(response: Response, incoming: Asking, outgoing: Nod
   for (const cookie of response.headers.getSetCookie()) outgoing.appendHeader('set-cookie', cookie);
   if (isUnread) outgoing.setHeader('connection', 'close');
 
-  const body = knownBody(response) as string | undefined;
-  if (body !== undefined && !isUnread) {
-    outgoing.end(body);
+  const whole = response.body ? (knownBody(response) as string | undefined) : '';
+  if (whole !== undefined && !isUnread) {
+    outgoing.end(whole);
     return;
   }
-  const isRead = body === undefined ? await stream(response.body, outgoing) : send(body, outgoing);
+  const isRead = await stream(response.body, outgoing);
   if (isUnread && isRead) await linger(incoming, outgoing);
   outgoing.end();
-}
-
-function send(body: string, outgoing: NodeResponse): true {
-  outgoing.setHeader('content-length', String(Buffer.byteLength(body)));
-  outgoing.write(body);
-  return true;
 }
 
 /** Whether the client has stayed to the end. */
