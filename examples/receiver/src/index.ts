@@ -1,0 +1,2 @@
+export { customer } from './customer.js';
+export { type ReceivedEvent, type ReceiverOptions, receiver } from './receiver.js';
