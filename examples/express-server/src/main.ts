@@ -1,0 +1,15 @@
+import { httpChannel } from '@posthorn/channel-http';
+import pg from 'pg';
+import { shop } from './shop.js';
+
+const pool = new pg.Pool({ connectionString: process.env.DATABASE_URL });
+const { app, posthorn } = await shop(pool, [httpChannel()]);
+posthorn.on('error', (error) => console.error(error));
+posthorn.start();
+const server = app.listen(Number(process.env.PORT ?? 3000));
+process.once('SIGTERM', () => {
+  server.close(async () => {
+    await posthorn.stop(); // lets what is under way finish, gives back the rest
+    await pool.end();
+  });
+});
