@@ -8,8 +8,11 @@ import { install, requireNode, root, tool } from './install.mjs';
 // Where set, `test` also writes Vitest's JSON report to this file.
 const results = process.env.POSTHORN_TEST_RESULTS && resolve(root, process.env.POSTHORN_TEST_RESULTS);
 
+// `start --api` serves the management API, `start` alone shows deliveries.
+const isApi = process.argv.includes('--api');
+
 const tasks = {
-  start: () => typescript('examples/quickstart/src/main.ts'),
+  start: () => typescript(`examples/quickstart/src/${isApi ? 'api' : 'main'}.ts`),
   test: () => [
     tool('vitest'),
     'run',
