@@ -1,5 +1,5 @@
 import { type DigestedEvent, type Message, PosthornError } from '@posthorn/core';
-import { contextOf, parseTemplate } from '@posthorn/template';
+import { contextOf, countOf, parseTemplate } from '@posthorn/template';
 import type { SmsConfigs } from './configs.js';
 import { cutToSegments } from './segments.js';
 
@@ -16,7 +16,7 @@ export function textOf(message: Message<SmsConfigs>, maxSegments: number): strin
 /** Characters of GSM-7 only, as far as names allow: a single `×` would halve the room for all the others. */
 function ownText({ event, webhook, digest }: Message<SmsConfigs>): string {
   const at = `${event.occurredAt.toISOString().slice(0, 16).replace('T', ' ')} UTC`;
-  if (digest) return `${digest.length} events: ${counted(digest)}\n${webhook.name}, since ${at}`;
+  if (digest) return `${countOf(digest)}: ${counted(digest)}\n${webhook.name}, since ${at}`;
   const subject = event.subject ? [`${event.subject.type} ${event.subject.id}`] : [];
   return [event.type, ...subject, `${webhook.name}, ${at}`].join('\n');
 }

@@ -15,6 +15,11 @@ describe('without a template', () => {
     expect(own({ event: { ...event, subject: null } })).toBe('order.created\nOrders, 2026-11-23 10:00 UTC');
   });
 
+  test('a digest is counted, be it of one', () => {
+    const of = (count: number) => own({ digest: Array(count).fill({ event, payload: {} }) }).split('\n')[0];
+    expect([of(1), of(2)]).toEqual(['1 event: order.created', '2 events: order.created x2']);
+  });
+
   test('its own words leave it in GSM-7, digests too', () => {
     const digest = [1, 2].map(() => ({ event, payload: {} }));
     for (const text of [own(), own({ digest })]) expect(segmentsOf(text).encoding).toBe('GSM-7');

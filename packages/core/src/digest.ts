@@ -18,6 +18,19 @@ export function checkDigests(
   if (issues.length > 0) throw invalidWebhook(issues);
 }
 
+interface Claimed {
+  readonly event: Event;
+  readonly binding: ChannelBinding;
+  readonly digest?: readonly Event[];
+}
+
+/**
+ * The events that go as a digest: those that were gathered, or the one that goes alone to a binding that wants digests,
+ * so that whoever gets arrays gets nothing else. Undefined where the event goes by itself.
+ */
+export const digestOf = ({ event, binding, digest }: Claimed): readonly Event[] | undefined =>
+  digest ?? (binding.digest && [event]);
+
 /** The events of a digest as a channel gets them. */
 export const digested = (events: readonly Event[]): readonly DigestedEvent[] =>
   events.map((event) => ({ event, payload: JSON.parse(event.payload) }));

@@ -1,7 +1,7 @@
 import { getEventListeners } from 'node:events';
 import { inspect } from 'node:util';
 import type { Channel, DigestedEvent, Message } from './channel.js';
-import { digested } from './digest.js';
+import { digested, digestOf } from './digest.js';
 import { maxTimerMs } from './duration.js';
 import type { Announcer } from './lifecycle.js';
 import type { Secret } from './mask.js';
@@ -42,12 +42,10 @@ export class ClaimedMessage implements Message {
   #payload: { readonly parsed: unknown } | undefined;
 
   /** Throws `secret_unreadable`. */
-  constructor(
-    { deliveryId, attempt, attemptsBefore, event, webhook, binding, memo, digest }: BoundClaim,
-    startedAt: Date,
-    secrets: WebhookSecrets,
-  ) {
+  constructor(claim: BoundClaim, startedAt: Date, secrets: WebhookSecrets) {
+    const { deliveryId, attempt, attemptsBefore, event, webhook, binding, memo } = claim;
     const { id, tenantId, name } = webhook;
+    const digest = digestOf(claim);
     this.deliveryId = deliveryId;
     this.attempt = attempt;
     this.attemptsBefore = attemptsBefore;
@@ -106,7 +104,7 @@ export function send(
 ): Sending {
   const channel = channels.get(claim.binding.channel);
   if (!channel) return notSent(failed('config', 'no channel of this type is registered in this process'));
-  if (claim.digest && !channel.takesDigests) {
+  if (digestOf(claim) && !channel.takesDigests) {
     return notSent(failed('config', 'the channel of this type does not write digests'));
   }
   let message: Message;
