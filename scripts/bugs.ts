@@ -158,13 +158,17 @@ export const bugs: readonly Bug[] = [
     'a lease never ends': ['putOff(delivery, time + leaseMs);', 'delivery.at = time + leaseMs;'],
     'an attempt is not counted': ['each.attempts++;', ''],
     'of a digest one attempt is counted': ['each.attempts++;', 'if (each === delivery) each.attempts++;'],
+    'the deliveries of a digest are put off by themselves': [
+      "for (const each of together(delivery)) {\n      each.status = 'pending';",
+      "for (const each of [delivery]) {\n      each.status = 'pending';",
+    ],
     'of a digest one is delivered': [
-      'for (const each of all) finish(each, next.status);',
-      'finish(delivery, next.status);',
+      'for (const each of deliveriesOf(delivery)) {\n      each.memo',
+      'for (const each of deliveriesOf(delivery).slice(0, 1)) {\n      each.memo',
     ],
     'of a digest one has the attempt on record': [
       'if (attempt) journal.attempted(each, attemptEntry(attempt));',
-      'if (attempt && each === delivery) journal.attempted(each, attemptEntry(attempt));',
+      'if (attempt && each === deliveriesOf(delivery)[0]) journal.attempted(each, attemptEntry(attempt));',
     ],
     'a result begins nothing': ['if (begun) enter(begun);', ''],
     'a memo is forgotten': ['delivery.memo = next.memo ?? delivery.memo;', ''],
@@ -177,13 +181,24 @@ export const bugs: readonly Bug[] = [
     'a memo does not outlive what is dead': ["if (status === 'delivered') delivery.memo", 'delivery.memo'],
     'a retry that is asked for has no memo': [
       'each.attemptsBefore = each.attempts;\n',
-      'each.attemptsBefore = each.attempts;\n      delivery.memo = undefined;\n',
+      'each.attemptsBefore = each.attempts;\n      asked.memo = undefined;\n',
     ],
     'a release does not wait': ['else if (next.delayMs) wait(delivery, next.delayMs);\n', ''],
+    'of a digest that waits one is asked for': [
+      'delivery.digest?.lead ?? delivery',
+      '(digests.remove(delivery), delivery)',
+    ],
+    'a digest that all have left keeps its token': ['if (digest?.entries.size === 0) halt(digest.lead);', ''],
+    'who is cancelled takes the others along': [
+      'if (digest?.entries.size === 0) halt(digest.lead);',
+      'if (digest) halt(digest.lead);',
+    ],
+    'what was in a digest has no memo of it': ['each.memo = delivery.memo;', ''],
+    'what leaves a digest has no memo of it': ['if (digest) delivery.memo = digest.lead.memo;', ''],
     'what gathers is due at once': ['if (delivery.isGathered) {', 'if (false) {'],
     'what is cancelled stays in its digest': [
-      "digests.remove(delivery, now());\n      finish(delivery, 'cancelled');",
-      "finish(delivery, 'cancelled');",
+      'const { digest } = delivery;\n      digests.remove(delivery);',
+      'const { digest } = delivery;',
     ],
     'a token is not fresh': ['const token = String(++tokens);', 'const token = delivery.id;'],
     'the webhook limit is ignored': [
@@ -225,7 +240,7 @@ export const bugs: readonly Bug[] = [
       'else makeDue(delivery);',
       'else {\n      makeDue(delivery);\n      leased.set(claim.token, delivery);\n    }',
     ],
-    'a released attempt counts': ['for (const each of all) each.attempts--;', ''],
+    'a released attempt counts': ['for (const each of together(delivery)) each.attempts--;', ''],
     'a released attempt counts twice': ['each.attempts--;', 'each.attempts++;'],
     'a retry does not wait': ['putOff(delivery, now() + delayMs);', 'putOff(delivery, now());'],
     'a failed attempt is not recorded': [
@@ -248,9 +263,8 @@ export const bugs: readonly Bug[] = [
     'results stand in another order': ['settlements.map(settleOne)', 'settlements.map(settleOne).reverse()'],
     'attemptsBefore is not set': ['each.attemptsBefore = each.attempts;', ''],
     'a cancelled delivery keeps its token': [
-      "cancel(delivery) {\n      digests.remove(delivery, now());\n      finish(delivery, 'cancelled');",
-      `cancel(delivery) {
-      digests.remove(delivery, now());
+      "halt(digest.lead);\n      finish(delivery, 'cancelled');",
+      `halt(digest.lead);
       const { token } = delivery;
       finish(delivery, 'cancelled');
       if (token !== undefined) leased.set(token, delivery);`,
@@ -340,12 +354,13 @@ export const bugs: readonly Bug[] = [
   }),
 
   ...bugsIn('digests.ts', {
-    'a window is over at once': ['isAgain ? now : now + windowMs', 'now'],
+    'a window is over at once': ['now + windowMs', 'now'],
     'enough is never enough': ['if (others.size >= maxEvents) this.form(entry);', ''],
     'a digest has no end': ['.slice(0, limitsOf(entry).maxEvents)', ''],
-    'those without a first are forgotten': [
-      'for (const member of digest.entries) this.gather(member, now, true);',
-      '',
+    'a digest goes by the name of its first': ['digestId(event.id, bindingId)', 'first!.id'],
+    'a digest goes by the name of whoever is first': [
+      'lead.digest = {',
+      'Object.defineProperty(lead, "id", { get: () => [...entries][0]!.id });\n  lead.digest = {',
     ],
     'one that gathers cannot leave': ['if (this.gathers(entry)) this.#leave(entry);', ''],
   }),

@@ -22,7 +22,7 @@ const graceMs = 250;
 /**
  * The `webhook` channel: an HTTP request with the event as its body, signed by Standard Webhooks 1.0.0 with every
  * secret of the webhook. `webhook-id` is the event's id and stays over retries; `webhook-timestamp` is of the
- * attempt. Nothing is sent unsigned. A digest is one request, with the id of its first event. Throws `invalid_option`.
+ * attempt. Nothing is sent unsigned. A digest is one request, with its own name as the id. Throws `invalid_option`.
  */
 export function httpChannel(options: HttpChannelOptions = {}): Channel<HttpConfigs> {
   const { writer, userAgent, outbound, tls } = settingsOf(options);
@@ -62,7 +62,9 @@ export function httpChannel(options: HttpChannelOptions = {}): Channel<HttpConfi
     deadlineMs: (configs) => timeoutMs(configs) + graceMs,
 
     async send(message, signal) {
-      const { event, configs, secrets } = message;
+      const { event, digest, deliveryId, configs, secrets } = message;
+      // The first event may leave its digest, and go by itself.
+      const id = digest ? deliveryId : event.id;
       if (secrets.length === 0) return failed('config', 'the webhook has no signing secret');
       try {
         const prepared = prepare(configs);
@@ -79,11 +81,11 @@ export function httpChannel(options: HttpChannelOptions = {}): Channel<HttpConfi
             'content-type',
             contentType,
             'webhook-id',
-            event.id,
+            id,
             'webhook-timestamp',
             String(timestamp),
             'webhook-signature',
-            signatureOf(secrets, event.id, timestamp, body),
+            signatureOf(secrets, id, timestamp, body),
           ],
           body,
           timeoutMs: timeoutMs(configs),

@@ -319,7 +319,7 @@ describe('a digest', () => {
     const [first, other, { body, headers }] = received as [Received, Received, Received];
     expect(body).toBe(`[${first.body},${other.body}]`);
     expect(headers['content-type']).toBe(type);
-    expect(headers['webhook-id']).toBe(event.id);
+    expect(headers['webhook-id']).toBe(message({ url }).deliveryId);
     expect(Object.keys(headers).filter((name) => name.startsWith('ce-'))).toEqual([]);
     expect(() => new Webhook(secret).verify(body, headers)).not.toThrow();
   });
@@ -346,7 +346,7 @@ describe('a digest', () => {
     });
     expect(received[0]!.headers).toMatchObject({
       'content-type': 'application/json',
-      'webhook-id': event.id,
+      'webhook-id': message(configs).deliveryId,
     });
     expect(received[0]!.headers).not.toHaveProperty('ce-id');
   });
@@ -493,7 +493,16 @@ describe('in an engine', () => {
     expect(received).toHaveLength(1);
     const bodies = JSON.parse(received[0]!.body) as { event_id: string }[];
     expect(bodies.map(({ event_id }) => event_id)).toEqual(ids);
-    expect(received[0]!.headers['webhook-id']).toBe(ids[0]);
+    const { items } = await dispatcher.deliveries.list();
+    expect(received[0]!.headers['webhook-id']).toMatch(/^dig_/);
+    // Asked for again, each is an array of its own, and drops no other as a duplicate.
+    for (const { id } of items) await dispatcher.deliveries.retry(id);
+    await dispatcher.drain();
+    const again = received.slice(1).map(({ body }) => JSON.parse(body) as { event_id: string }[]);
+    expect(again.map((bodies) => bodies.map(({ event_id }) => event_id)).sort()).toEqual(
+      ids.map((id) => [id]),
+    );
+    expect(new Set(received.map(({ headers }) => headers['webhook-id'])).size).toBe(4);
   });
 
   test('a webhook whose configs are refused is not saved, and the field is named', async () => {

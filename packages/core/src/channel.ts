@@ -6,6 +6,7 @@ import type { Verdict } from './verdict.js';
 
 /** What a channel gets to send. */
 export interface Message<Configs = unknown> {
+  /** The same at every try, and no other message's. Of a digest that gathered, the digest's own name, `dig_…`. */
   readonly deliveryId: string;
   readonly attempt: number;
   /** How many attempts lie before the last retry that the application asked for. */
@@ -22,7 +23,7 @@ export interface Message<Configs = unknown> {
   readonly secrets: readonly Secret[];
   /** What the attempts before left for this one: the `memo` of the last verdict that had one. */
   readonly memo?: string;
-  /** Of a digest, all its events, first to last; `event` and `payload` are the first one's. */
+  /** Of a digest, all its events, one or more, first to last; `event` and `payload` are the first one's. */
   readonly digest?: readonly DigestedEvent[];
 }
 

@@ -210,17 +210,19 @@ const memoOf = (verdict: Verdict): { readonly memo?: string } =>
 
 /** Of a digest, each of its deliveries is spoken of by itself. */
 function factsOf(
-  { deliveryId: id, webhook, binding, ...claim }: Claim,
+  { deliveryId: name, webhook, binding, digest }: Claim,
   event: Event,
   attempt: Attempt | undefined,
 ): DeliveryFacts {
+  // The webhook may have dropped the binding, whose id every name ends with.
+  const id = digest ? deliveryId(event.id, `ch_${name.slice(-10)}`) : name;
   return {
-    deliveryId: event === claim.event || !binding ? id : deliveryId(event.id, binding.id),
+    deliveryId: id,
     tenantId: event.tenantId,
     eventId: event.id,
     eventType: event.type,
     webhookId: webhook.id,
     channel: binding?.channel ?? null,
-    attempt: attempt ?? null,
+    attempt: attempt ? { ...attempt, deliveryId: id } : null,
   };
 }

@@ -118,6 +118,14 @@ export function deliveryId(eventId: string, bindingId: string): string {
   return `dlv_${eventId.slice(4)}${bindingId.slice(3)}`;
 }
 
+/**
+ * The name of the digest that gathered for a channel binding, from the first event that it was formed with. A delivery
+ * is in one such digest at most, so no other has its name; and no delivery has, as its first may leave it.
+ */
+export function digestId(firstEventId: string, bindingId: string): string {
+  return `dig_${firstEventId.slice(4)}${bindingId.slice(3)}`;
+}
+
 /** The event and the binding that a delivery id names, or `undefined` where `id` is no delivery id. */
 export function parseDeliveryId(id: string): { eventId: string; bindingId: string } | undefined {
   // Not every caller is held to types.

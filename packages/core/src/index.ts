@@ -52,7 +52,15 @@ export {
   functionChannel,
   type NoConfigs,
 } from './function-channel.js';
-export { createIds, deliveryId, firstEventId, type Ids, type IdsOptions, parseDeliveryId } from './ids.js';
+export {
+  createIds,
+  deliveryId,
+  digestId,
+  firstEventId,
+  type Ids,
+  type IdsOptions,
+  parseDeliveryId,
+} from './ids.js';
 export type { DeliveryFacts, Lifecycle } from './lifecycle.js';
 export type {
   Deliveries,

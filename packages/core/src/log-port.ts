@@ -46,9 +46,10 @@ export interface DeliveryLog {
   attempts(tenantId: string, deliveryId: string): Promise<readonly Attempt[]>;
   /**
    * `pending`: due at once, with a new schedule; for any delivery that is not `sending` and whose webhook exists.
-   * It keeps its memo, and it yields: what is behind it with its ordering key does not wait for it again.
-   * `cancelled`: for one that is not finished; its token ends. Resolves to the ids that moved. One of a digest leaves
-   * it; without its first, the others gather anew.
+   * It keeps its memo, or its digest's, and it yields: what is behind it with its ordering key does not wait for it again.
+   * Of a digest that waits, all of it; one that gathers, or was in one that is finished, goes alone.
+   * `cancelled`: for one that is not finished; its token ends, or it leaves its digest, whose token stays good while
+   * others are in it. Resolves to the ids that moved.
    */
   setStatus(
     tenantId: string,

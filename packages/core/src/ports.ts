@@ -117,10 +117,10 @@ export interface ClaimOptions {
   readonly inFlight: ReadonlyMap<string, number>;
 }
 
-/** One delivery, leased, and all that is needed to send it. */
+/** One delivery, leased, and all that is needed to send it. A digest goes by its name, which {@link digestId} makes. */
 export interface Claim {
   readonly deliveryId: string;
-  /** Good until the delivery is claimed again, settled, cancelled or deleted. */
+  /** Good until the delivery is claimed again, settled, cancelled or deleted; of a digest, until all of it is. */
   readonly token: string;
   /** The number of this attempt, 1 for the first; it counts from the moment of the claim, so that a crash counts. */
   readonly attempt: number;
@@ -133,7 +133,7 @@ export interface Claim {
   readonly binding: ChannelBinding | undefined;
   /** What the attempts before this one left for it. */
   readonly memo?: string;
-  /** Of a digest, all its events in the order of publication, `event` being the first. */
+  /** Of a digest that gathered, all its events in the order of publication, `event` being the first. */
   readonly digest?: readonly Event[];
 }
 
@@ -169,7 +169,7 @@ export interface DeliveryStore<Tx = never> {
    *
    * Deliveries of a binding with `digest` gather until the first of them is as old as its window, or there are
    * `maxEvents`. Then the earliest, as many as that, are one digest, in one claim, and stay together: a later claim has
-   * the same ones. The claim's `deliveryId` is the first one's.
+   * the same ones. Name, memo and lease are the digest's: whichever is cancelled leaves it, and the others go on.
    */
   claim(options: ClaimOptions): Promise<readonly Claim[]>;
   /** Extends the leases that still hold, to `leaseMs` from now; resolves to those. */

@@ -1,4 +1,4 @@
-import { createDispatcher, type Lifecycle } from '@posthorn/core';
+import { createDispatcher, failed, type Lifecycle } from '@posthorn/core';
 import { memoryStorage } from '@posthorn/storage-memory';
 import { recordingChannel, testDispatcher } from '@posthorn/testing';
 import { describe, expect, test } from 'vitest';
@@ -86,6 +86,37 @@ describe('a channel that wants digests', () => {
     expect(sentAfter).toEqual([(afterMinutes + 10) * 60_000]);
   });
 
+  test('goes on without its first where that is cancelled, under the same name and with its memo', async () => {
+    const { posthorn, email, payloads } = await everyTenMinutes();
+    email.failNext(1, failed('http_status', 'later', { memo: 'm' }));
+    for (const payload of [1, 2, 3]) await posthorn.dispatch('order.created', payload);
+    await posthorn.advance('10m');
+    const { items } = await posthorn.deliveries.list();
+    await posthorn.deliveries.cancel(items.at(-1)!.id);
+    await posthorn.advance('1m');
+    expect(payloads()).toEqual([[2, 3]]);
+    const [before, after] = email.attempts.map(({ message }) => message);
+    expect([after!.deliveryId, after!.memo, after!.payload]).toEqual([before!.deliveryId, 'm', 2]);
+  });
+
+  test('gets what is asked for again as a digest, too, by itself', async () => {
+    const { posthorn, email, payloads } = await everyTenMinutes();
+    for (const payload of [1, 2]) await posthorn.dispatch('order.created', payload);
+    await posthorn.advance('10m');
+    const { items } = await posthorn.deliveries.list();
+    for (const { id } of items) await posthorn.deliveries.retry(id);
+    await posthorn.advance(0);
+    expect(payloads()).toEqual([[1, 2], [2], [1]]);
+    const names = email.deliveries.map(({ message }) => message.deliveryId);
+    expect(names).toEqual([expect.stringMatching(/^dig_/), ...items.map(({ id }) => id)]);
+  });
+
+  test('gets a test as a digest, too', async () => {
+    const { posthorn, webhook, payloads } = await everyTenMinutes();
+    await posthorn.webhooks.test(webhook.id, { payload: 1 });
+    expect(payloads()).toEqual([[1]]);
+  });
+
   test('is told of delivery by delivery', async () => {
     const { posthorn } = await everyTenMinutes();
     const told: Parameters<Lifecycle['delivery:delivered']>[0][] = [];
@@ -96,7 +127,9 @@ describe('a channel that wants digests', () => {
     const { items } = await posthorn.deliveries.list();
     expect(told.map(({ eventType }) => eventType)).toEqual(['order.created', 'order.shipped']);
     expect(new Set(told.map(({ deliveryId }) => deliveryId))).toEqual(new Set(items.map(({ id }) => id)));
-    for (const { id } of items) expect(await posthorn.deliveries.attempts(id)).toHaveLength(1);
+    for (const { deliveryId, attempt } of told) {
+      expect(await posthorn.deliveries.attempts(deliveryId)).toEqual([attempt]);
+    }
   });
 
   test('keeps what it reads: a webhook can be saved as it was read', async () => {

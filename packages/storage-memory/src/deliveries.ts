@@ -1,7 +1,7 @@
 import type { Claim, ClaimOptions, DeliveryStore, Event, Settlement } from '@posthorn/core';
 import { Alarms } from './alarms.js';
 import { Chains } from './chains.js';
-import { Digests, leaderOf } from './digests.js';
+import { Digests } from './digests.js';
 import { attemptEntry, type DeliveryEntry, type EventEntry, type WebhookEntry } from './entries.js';
 import type { Journal } from './journal.js';
 import { Lanes } from './lanes.js';
@@ -24,7 +24,7 @@ export interface Queue extends DeliveryStore {
  * that is being sent has an alarm for the end of its lease, and a token by which it is found; when its lease is over
  * it goes to the lane, and its token holds until somebody claims it. So each unfinished one is in one of the two, and
  * what came due stays due, even where the clock goes back. One that gathers has an alarm for the end of its window; of
- * a digest only the first goes this way, and the others share what becomes of it.
+ * a digest the entry that leads it goes this way, and its deliveries share what becomes of that.
  */
 export function deliveryQueue(
   journal: Journal,
@@ -35,12 +35,16 @@ export function deliveryQueue(
   const chains = new Chains(lanes);
   const alarms = new Alarms();
   const leased = new Map<string, DeliveryEntry>();
-  const digests = new Digests(alarms, (digest) => chains.push(leaderOf(digest)));
+  const digests = new Digests(alarms, ({ lead }) => chains.push(lead));
   let tokens = 0;
 
-  /** The delivery with those that are sent with it. */
-  const together = (delivery: DeliveryEntry): readonly DeliveryEntry[] =>
-    delivery.digest ? [...delivery.digest.entries] : [delivery];
+  /** The deliveries that an entry of the queue stands for: all of its digest, or itself. */
+  const deliveriesOf = (entry: DeliveryEntry): readonly DeliveryEntry[] =>
+    entry.isLead ? [...entry.digest!.entries] : [entry];
+
+  /** Those, and what leads them. */
+  const together = (entry: DeliveryEntry): readonly DeliveryEntry[] =>
+    entry.isLead ? [entry, ...entry.digest!.entries] : [entry];
 
   function enter(delivery: DeliveryEntry): void {
     if (delivery.isGathered) {
@@ -109,6 +113,15 @@ export function deliveryQueue(
     chains.leave(delivery);
   }
 
+  /** Ends it, or all of its digest, whose memo each of them keeps. */
+  function end(delivery: DeliveryEntry, status: 'delivered' | 'dead' | 'cancelled'): void {
+    halt(delivery);
+    for (const each of deliveriesOf(delivery)) {
+      each.memo = delivery.memo;
+      finish(each, status);
+    }
+  }
+
   function claimDue({ limit, leaseMs, webhookLimit, inFlight }: ClaimOptions): Claim[] {
     const time = wake();
     const room = (webhook: WebhookEntry): number => webhookLimit - (inFlight.get(webhook.record.id) ?? 0);
@@ -129,8 +142,7 @@ export function deliveryQueue(
   function settleOne({ claim, next, attempt, begin = [] }: Settlement): boolean {
     const delivery = leased.get(claim.token);
     if (!delivery || delivery.id !== claim.deliveryId) return false;
-    const all = together(delivery);
-    for (const each of all) {
+    for (const each of deliveriesOf(delivery)) {
       if (attempt) journal.attempted(each, attemptEntry(attempt));
       for (const bindingId of begin) {
         const begun = journal.begin(each.event, each.webhook, bindingId);
@@ -138,9 +150,9 @@ export function deliveryQueue(
       }
     }
     if ('memo' in next) delivery.memo = next.memo ?? delivery.memo;
-    if (next.status === 'released') for (const each of all) each.attempts--;
+    if (next.status === 'released') for (const each of together(delivery)) each.attempts--;
     if (next.status === 'pending') wait(delivery, next.delayMs, next.yields);
-    else if (next.status !== 'released') for (const each of all) finish(each, next.status);
+    else if (next.status !== 'released') end(delivery, next.status);
     else if (next.delayMs) wait(delivery, next.delayMs);
     else makeDue(delivery);
     return true;
@@ -182,14 +194,17 @@ export function deliveryQueue(
     },
 
     restart(delivery) {
-      // Whoever asks for one of a digest gets that one.
-      if (!delivery.digest || leaderOf(delivery.digest) !== delivery) digests.remove(delivery, now());
-      for (const each of together(delivery)) each.attemptsBefore = each.attempts;
-      chains.enter(delivery, true);
-      makeDue(delivery);
+      if (!delivery.digest) digests.remove(delivery);
+      const asked = delivery.digest?.lead ?? delivery;
+      for (const each of together(asked)) each.attemptsBefore = each.attempts;
+      chains.enter(asked, true);
+      makeDue(asked);
     },
     cancel(delivery) {
-      digests.remove(delivery, now());
+      const { digest } = delivery;
+      digests.remove(delivery);
+      if (digest) delivery.memo = digest.lead.memo;
+      if (digest?.entries.size === 0) halt(digest.lead);
       finish(delivery, 'cancelled');
     },
     refresh: (webhook) => lanes.refresh(webhook),
@@ -199,16 +214,17 @@ export function deliveryQueue(
 function claimOf(delivery: DeliveryEntry, token: string): Claim {
   const { event, webhook, bindingId, memo, digest } = delivery;
   const { id, tenantId, name, secrets, channels } = webhook.record;
+  const events = digest && [...digest.entries].map((each) => eventOf(each.event));
   return {
     deliveryId: delivery.id,
     token,
     attempt: delivery.attempts,
     attemptsBefore: delivery.attemptsBefore,
-    event: eventOf(event),
+    event: events?.[0] ?? eventOf(event),
     webhook: { id, tenantId, name, secrets: copiedSecrets(secrets), channels },
     binding: channels.find((binding) => binding.id === bindingId),
     ...(memo !== undefined && { memo }),
-    ...(digest && { digest: [...digest.entries].map((each) => eventOf(each.event)) }),
+    ...(events && { digest: events }),
   };
 }
 

@@ -1,9 +1,15 @@
-import type { ChannelBinding } from '@posthorn/core';
+import { type ChannelBinding, digestId } from '@posthorn/core';
 import type { Alarms } from './alarms.js';
-import type { DeliveryEntry } from './entries.js';
+import { DeliveryEntry } from './entries.js';
 
-/** Deliveries that are sent as one message, the earliest first: it leads, and stands for all of them in the queue. */
+/**
+ * Deliveries that are sent as one message. In the queue `lead` stands for them: it is in no journal, waits, is leased and
+ * has the memo, whichever of them leave.
+ */
 export interface Digest {
+  readonly name: string;
+  readonly lead: DeliveryEntry;
+  /** In the order of publication. */
   readonly entries: Set<DeliveryEntry>;
 }
 
@@ -17,10 +23,13 @@ function limitsOf({ webhook, bindingId }: DeliveryEntry): { windowMs: number; ma
   return { windowMs: Number(window), maxEvents };
 }
 
-export const leaderOf = ({ entries }: Digest): DeliveryEntry => {
+function digestOf(entries: Set<DeliveryEntry>): Digest {
   const [first] = entries;
-  return first!;
-};
+  const { event, webhook, bindingId, channel, at } = first!;
+  const lead = new DeliveryEntry(event, webhook, { id: bindingId, channel }, at, true);
+  lead.digest = { name: digestId(event.id, bindingId), lead, entries };
+  return lead.digest;
+}
 
 /**
  * The deliveries that gather, by binding, in the order of publication. Each has an alarm for the end of its own window;
@@ -37,12 +46,12 @@ export class Digests {
     this.#onFormed = onFormed;
   }
 
-  /** Gathers the delivery, until its window is over; again for one that has lost its digest, which has waited enough. */
-  gather(entry: DeliveryEntry, now: number, isAgain = false): void {
+  /** Gathers the delivery, until its window is over. */
+  gather(entry: DeliveryEntry, now: number): void {
     const { windowMs, maxEvents } = limitsOf(entry);
     const others = this.#gathering.get(entry.bindingId) ?? new Set();
     this.#gathering.set(entry.bindingId, others.add(entry));
-    this.#alarms.set(entry, isAgain ? now : now + windowMs);
+    this.#alarms.set(entry, now + windowMs);
     if (others.size >= maxEvents) this.form(entry);
   }
 
@@ -53,9 +62,8 @@ export class Digests {
   /** The window of this one is over, or there are enough: the earliest of its binding are a digest from now on. */
   form(entry: DeliveryEntry): void {
     const gathering = this.#gathering.get(entry.bindingId)!;
-    const entries = new Set([...gathering].slice(0, limitsOf(entry).maxEvents));
-    const digest: Digest = { entries };
-    for (const member of entries) {
+    const digest = digestOf(new Set([...gathering].slice(0, limitsOf(entry).maxEvents)));
+    for (const member of digest.entries) {
       this.#leave(member);
       member.digest = digest;
     }
@@ -64,20 +72,11 @@ export class Digests {
     this.#onFormed(digest);
   }
 
-  /** Takes the delivery out of what it gathers in or belongs to. Those that it led gather anew. */
-  remove(entry: DeliveryEntry, now: number): void {
+  /** Takes the delivery out of what it gathers in or belongs to. */
+  remove(entry: DeliveryEntry): void {
     if (this.gathers(entry)) this.#leave(entry);
-    const { digest } = entry;
-    if (!digest) return;
-    const isLeader = leaderOf(digest) === entry;
-    digest.entries.delete(entry);
+    entry.digest?.entries.delete(entry);
     entry.digest = undefined;
-    if (!isLeader) return;
-    for (const member of digest.entries) {
-      member.digest = undefined;
-      member.status = 'pending';
-    }
-    for (const member of digest.entries) this.gather(member, now, true);
   }
 
   #leave(entry: DeliveryEntry): void {

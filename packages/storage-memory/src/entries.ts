@@ -97,21 +97,32 @@ export class DeliveryEntry {
   log: readonly AttemptEntry[] | undefined = undefined;
   /** What the attempts until now left for the next. */
   memo: string | undefined = undefined;
-  /** Whether it was made for a digest, and the one that it is sent in. */
+  /** Whether it was made for a digest, and the one that it is sent in, or leads. */
   readonly isGathered: boolean;
   digest: Digest | undefined = undefined;
 
-  constructor(event: EventEntry, webhook: WebhookEntry, binding: ChannelBinding, at: number) {
+  constructor(
+    event: EventEntry,
+    webhook: WebhookEntry,
+    binding: Pick<ChannelBinding, 'id' | 'channel' | 'digest'>,
+    at: number,
+    isGathered = binding.digest !== undefined,
+  ) {
     this.event = event;
     this.webhook = webhook;
     this.bindingId = binding.id;
     this.channel = binding.channel;
-    this.isGathered = binding.digest !== undefined;
+    this.isGathered = isGathered;
     this.at = at;
   }
 
   get id(): string {
-    return deliveryId(this.event.id, this.bindingId);
+    return this.isLead ? this.digest!.name : deliveryId(this.event.id, this.bindingId);
+  }
+
+  /** Whether it stands for a digest, and is no delivery itself. */
+  get isLead(): boolean {
+    return this.digest?.lead === this;
   }
 
   get isFinished(): boolean {

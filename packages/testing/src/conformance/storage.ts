@@ -4,6 +4,7 @@ import { claimRules } from './storage/claim.js';
 import { copiesRules } from './storage/copies.js';
 import { currentRules } from './storage/current.js';
 import { deletionRules } from './storage/deletion.js';
+import { digestMemberRules } from './storage/digest-members.js';
 import { digestRules } from './storage/digests.js';
 import { escalationRules } from './storage/escalation.js';
 import { handOffRules } from './storage/hand-off.js';
@@ -55,6 +56,7 @@ export const storageRules: readonly StorageRule[] = [
   ...memosRules,
   ...escalationRules,
   ...digestRules,
+  ...digestMemberRules,
   ...pauseRules,
   ...deletionRules,
   ...logRules,
