@@ -1,4 +1,4 @@
-import { few } from './database.js';
+import { few, isOfRow } from './database.js';
 import { eventColumns } from './event-rows.js';
 import { mayGo } from './ordering.js';
 import { stampOf } from './webhook-cache.js';
@@ -12,10 +12,6 @@ const maxLanes = 5_000;
 export const maxAlarms = 1_000;
 /** At most so many of one lane a claim. */
 export const maxShare = 1_000;
-
-/** That `q` is the row that `row` names: one of those that were picked, which are few whatever the planner expects. */
-const isOfRow = (row: string): string =>
-  `${few(`length(${row}.event_id)`)} and q.event_id = ${row}.event_id and q.binding_id = ${row}.binding_id`;
 
 /** Sees what is due at `$1` or later; walks through the lanes behind the one of tenant `$2` and webhook `$3`. */
 export const lookText = `
@@ -48,6 +44,8 @@ export const lookText = `
     select tenant_id, webhook_id from ready union select tenant_id, webhook_id from woken
   )
   select (extract(epoch from $now) * 1000)::bigint::text as now, (select count(*)::integer from due) as alarms,
+    (select count(*)::integer from (
+      select from $.queue q where q.digest_id = '' and q.look_at <= $now order by q.look_at limit 1) g) as gathered,
     (select json_build_array(tenant_id, webhook_id)::text from ready where n = ${maxLanes}) as last,
     (select coalesce(json_agg(json_build_array(l.tenant_id, l.webhook_id, w.is_active)), '[]')::text
       from lanes l left join lateral (
@@ -79,9 +77,9 @@ export const takeText = (isSlow: boolean): string => `
     from picked p
     where ${isOfRow('p')} and (p.ordering_key is null or p.position = (
       select min(o.position) from picked o where o.binding_id = p.binding_id and o.ordering_key = p.ordering_key))
-    returning q.event_id, q.binding_id, q.webhook_id, q.attempts, q.attempts_before, q.memo, q.digest_id
+    returning q.event_id, q.binding_id, q.webhook_id, q.attempts, q.attempts_before, q.memo
   )
-  select c.event_id, c.binding_id, c.webhook_id, c.attempts, c.attempts_before, c.memo, c.digest_id, w.stamp,
+  select c.event_id, c.binding_id, c.webhook_id, c.attempts, c.attempts_before, c.memo, w.stamp,
     ${eventColumns}${
       isSlow
         ? `, (select json_object_agg(t.webhook, t.ms)::text from (

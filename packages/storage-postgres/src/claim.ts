@@ -1,7 +1,7 @@
-import { type Claim, type ClaimOptions, deliveryId } from '@posthorn/core';
+import { type Claim, type ClaimOptions, deliveryId, digestId } from '@posthorn/core';
 import { lookText, maxAlarms, maxShare, takeText } from './claim-texts.js';
 import type { Database, Statement } from './database.js';
-import { type Digests, digestName } from './digests.js';
+import { type Digests, isDigest } from './digests.js';
 import { eventOf } from './event-rows.js';
 import { type Lane, Lanes, type Share } from './lanes.js';
 import { newLease, type Release, releaser, tokenOf } from './leases.js';
@@ -82,7 +82,6 @@ export class Claimer {
 
   /** Wakes what is due, and learns of the lanes that hold something. */
   async #lookRound(): Promise<void> {
-    this.expect(await this.#digests.form());
     const begin = performance.now();
     const isComplete =
       this.#seenUntil === undefined ||
@@ -90,9 +89,11 @@ export class Claimer {
       begin - this.#completeAt > slowShare * this.#completeMs;
     const since = isComplete ? 0 : this.#seenUntil! - latelyMs;
     let alarms: number;
+    let gathered: number;
     do {
       const [row] = await this.#db.run(this.#look, [since, ...(isComplete ? this.#walkedTo : first)]);
       alarms = Number(row!.alarms);
+      gathered = Number(row!.gathered);
       if (isComplete) this.#walkedTo = row!.last === null ? first : JSON.parse(row!.last);
       this.#seenUntil = Number(row!.now);
       for (const [tenantId, webhookId, isActive] of JSON.parse(row!.lanes)) {
@@ -100,11 +101,13 @@ export class Claimer {
         else if (isActive === null) await this.#cancelWaiting(webhookId);
       }
     } while (alarms === maxAlarms && this.#lanes.isEmpty);
+    const end = performance.now();
+    if (gathered > 0) this.expect(await this.#digests.form());
     this.#lookedAt = performance.now();
     this.#lookedWith = this.#db.clockOffset;
     if (!isComplete) return;
     this.#completeAt = begin;
-    this.#completeMs = this.#lookedAt - begin;
+    this.#completeMs = end - begin;
     // What was committed late lies before those times.
     this.#taken.clear();
     this.#isTakingSlow = false;
@@ -152,37 +155,40 @@ export class Claimer {
   }
 
   async #claimsOf(rows: Answer['rows'], lease: number): Promise<readonly Claim[]> {
-    const whole = rows.filter(({ id }) => id !== null);
-    // A manual retry and retention met: there is nothing left to send.
-    const broken = rows.filter(({ id }) => id === null);
-    if (broken.length > 0) {
-      const gone = broken.map(({ event_id }) => ({ event: event_id, lease }));
-      await this.#db.run(this.#drop, [JSON.stringify(gone)]);
-    }
     const versions = new Map<string, WebhookVersion>();
-    for (const { webhook_id: id, stamp } of whole) {
+    for (const { webhook_id: id, stamp } of rows) {
       if (stamp !== null) versions.set(id, { id, stamp });
     }
     const webhooks = await this.#webhooks.read([...versions.values()]);
-    const led = whole
-      .filter(({ digest_id }) => digest_id !== null)
-      .map(({ event_id: eventId, binding_id: bindingId }) => ({ eventId, bindingId }));
-    const followers = await this.#digests.follow(led, lease);
-    return whole.map((row) => {
-      const id = deliveryId(row.event_id, row.binding_id);
-      const token = tokenOf(lease, id);
+    const digests = rows
+      .filter(({ event_id }) => isDigest(event_id))
+      .map(({ event_id: id, binding_id: bindingId }) => ({ id, bindingId }));
+    const gathered = await this.#digests.follow(digests, lease);
+    const gone: { event: string; lease: number }[] = [];
+    const claims = rows.flatMap((row): Claim[] => {
+      const digest = gathered.get(row.event_id);
+      const event = digest?.[0] ?? (row.id === null ? undefined : eventOf(row));
+      if (!event) {
+        gone.push({ event: row.event_id, lease });
+        return [];
+      }
+      const id = (digest ? digestId : deliveryId)(row.event_id, row.binding_id);
       const memo = restored(row.memo);
-      const name = digestName({ eventId: row.event_id, bindingId: row.binding_id });
-      return {
-        deliveryId: id,
-        token,
-        attempt: Number(row.attempts),
-        attemptsBefore: Number(row.attempts_before),
-        event: eventOf(row),
-        ...webhooks.parts(row.webhook_id, row.tenant_id, row.binding_id),
-        ...(memo !== null && { memo }),
-        ...(row.digest_id !== null && { digest: [eventOf(row), ...(followers.get(name) ?? [])] }),
-      };
+      return [
+        {
+          deliveryId: id,
+          token: tokenOf(lease, id),
+          attempt: Number(row.attempts),
+          attemptsBefore: Number(row.attempts_before),
+          event,
+          ...webhooks.parts(row.webhook_id, event.tenantId, row.binding_id),
+          ...(memo !== null && { memo }),
+          ...(digest && { digest }),
+        },
+      ];
     });
+    // A manual retry and retention met, or all of a digest was cancelled: there is nothing left to send.
+    if (gone.length > 0) await this.#db.run(this.#drop, [JSON.stringify(gone)]);
+    return claims;
   }
 }

@@ -27,6 +27,10 @@ export interface Statement {
  */
 export const few = (number: string): string => `${number} between 0 and 1000000`;
 
+/** That `q` is the row of the queue that `row` names: one of those that were picked, which are few whatever the planner expects. */
+export const isOfRow = (row: string): string =>
+  `${few(`length(${row}.event_id)`)} and q.event_id = ${row}.event_id and q.binding_id = ${row}.binding_id`;
+
 const maxConflicts = 20;
 const maxLost = 2;
 

@@ -1,140 +1,145 @@
-import { type Database, few, type Statement } from './database.js';
+import { type Database, few, isOfRow, type Statement } from './database.js';
 import { eventColumns, eventOf } from './event-rows.js';
 import type { Lane } from './lanes.js';
 
 /*
- * Deliveries that gather lie in the queue and are nobody's: no alarm wakes them, no lane holds them. When the window of
- * one is over, the earliest of its binding become a digest, in one statement: the first is led into its lane, the others
- * follow it by its name. Whoever leads the first has them all, and who comes too late finds no first to lead.
+ * Deliveries that gather lie in the queue and are nobody's: no alarm wakes them, no lane holds them. Somebody looks at
+ * them when there is one more, and when the window of one is over. Where there are enough, or they have waited enough,
+ * they become a digest: a row of its own in the queue, due at once, whose name they have from then on. It is that row
+ * which is claimed, waits and has the memo; who finds it has all of them, and whoever of them is cancelled just is gone.
  */
 
 /** The place of a delivery among those that it gathers with: by the time, and in one statement by what is added. */
 export const gatheredAt = '(extract(epoch from $now) * 1000000)::bigint * 4096';
 
-/** It looks at so many deliveries at a time, and so many times: one look forms as many digests as one process can send. */
+/** It looks at so many deliveries at a time, and forms so many digests of a binding, and that so many times. */
 const maxDue = 1_000;
+const maxDigests = 20;
 const maxRounds = 20;
 
-/** A delivery that leads a digest, and has just been claimed. */
-export interface Led {
-  readonly eventId: string;
+/** The digest of a first event, as it stands in the queue; and whether a row of the queue is one. */
+const queueId = (eventId: string): string => `'dig_' || substr(${eventId}, 5)`;
+export const isDigest = (eventId: string): boolean => eventId.startsWith('dig_');
+export const isDelivery = (row: string): string => `not starts_with(${row}.event_id, 'dig_')`;
+
+/** A digest that has just been claimed. */
+export interface ClaimedDigest {
+  /** As it stands in the queue. */
+  readonly id: string;
   readonly bindingId: string;
 }
 
 type GatheredEvent = ReturnType<typeof eventOf>;
 
-/** The name by which the events of a digest are found. */
-export const digestName = ({ eventId, bindingId }: Led): string => `${eventId} ${bindingId}`;
-
 export class Digests {
   readonly #db: Database;
   readonly #form: Statement;
-  readonly #ripen: Statement;
   readonly #follow: Statement;
 
   constructor(db: Database) {
     this.#db = db;
-    this.#form = db.statement(`
-      with due as materialized (
-        select q.event_id, q.binding_id, q.webhook_id,
-          coalesce((select w.is_active from $.webhooks w where w.id = q.webhook_id), false) as is_active
-        from $.queue q where q.digest_id = '' and q.gathers_until <= $now
-        order by q.gathers_until limit ${maxDue}
-      ), ripe as materialized (
-        select distinct binding_id, webhook_id from due where is_active
-      ), paused as (
-        -- Out of the way of others; it is due at once when its webhook is active again.
-        update $.queue q set gathers_until = $now + interval '1 minute' from due d
-        where not d.is_active and ${few('length(d.event_id)')}
-          and q.event_id = d.event_id and q.binding_id = d.binding_id and q.digest_id = ''
-      ), mine as materialized (
-        -- One at a time forms digests of a webhook; whoever comes meanwhile leaves it to the other.
-        select r.binding_id, least(1000, coalesce((
-          select (c -> 'digest' ->> 'maxEvents')::integer from json_array_elements(w.channels::json) c
-          where c ->> 'id' = r.binding_id), 1000)) as most
-        from ripe r cross join lateral (
-          select channels from $.webhooks where id = r.webhook_id for update skip locked
-        ) w
-      ), led as (
-        update $.queue q set digest_id = q.event_id, gathers_until = null, is_ready = true, due_at = $now
-        from mine m
-        where q.binding_id = m.binding_id and q.digest_id = '' and q.event_id = (
-          select f.event_id from $.queue f where f.binding_id = m.binding_id and f.digest_id = ''
-          order by f.position, f.event_id limit 1)
-        returning q.event_id, q.binding_id, q.tenant_id, q.webhook_id, m.most
-      ), following as materialized (
-        select l.event_id as leader, l.binding_id, f.event_id from led l cross join lateral (
-          select f.event_id from $.queue f
-          where f.binding_id = l.binding_id and f.digest_id = '' and f.event_id <> l.event_id
-          order by f.position, f.event_id limit l.most - 1
-        ) f
-      ), followed as (
-        update $.queue q set digest_id = f.leader from following f
-        where q.event_id = f.event_id and q.binding_id = f.binding_id and q.digest_id = ''
-      )
-      select coalesce(json_agg(json_build_array(tenant_id, webhook_id)), '[]')::text as lanes,
-        (select count(*)::integer from due) as due from led`);
-    this.#ripen = db.statement(`
-      update $.queue q set gathers_until = $now
-      from json_to_recordset($1::json) as g(n integer, binding text, webhook text)
-      where ${few('g.n')} and q.binding_id = g.binding and q.digest_id = '' and q.gathers_until > $now
-        and q.event_id = (select f.event_id from $.queue f where f.binding_id = g.binding and f.digest_id = ''
-          order by f.position, f.event_id limit 1)
-        and (
-          select count(*) from (
-            select from $.queue f where f.binding_id = g.binding and f.digest_id = '' limit 1000) f
-        ) >= (
-          select (c -> 'digest' ->> 'maxEvents')::integer
-          from $.webhooks w cross join json_array_elements(w.channels::json) c
-          where w.id = g.webhook and c ->> 'id' = g.binding)`);
+    this.#form = db.statement(formText);
     this.#follow = db.statement(
       `with following as (
         update $.queue q set lease = $2::bigint, attempts = q.attempts + 1
-        from json_to_recordset($1::json) as g(n integer, event text, binding text)
-        where ${few('g.n')} and q.binding_id = g.binding and q.digest_id = g.event and q.event_id <> g.event
-        returning q.event_id, q.binding_id, q.digest_id, q.position
+        from json_to_recordset($1::json) as g(n integer, digest text, binding text)
+        where ${few('g.n')} and q.binding_id = g.binding and q.digest_id = g.digest
+        returning q.event_id, q.digest_id, q.position
       )
-      select f.digest_id, f.binding_id, ${eventColumns}
+      select f.digest_id, ${eventColumns}
       from following f cross join lateral (select * from $.events where id = f.event_id offset 0) e
       order by f.position, f.event_id`,
       { isRepeatable: false },
     );
   }
 
-  /** Makes digests of what is ripe, and tells the lanes that their first ones stand in. */
+  /** Makes digests of what is to go, and tells the lanes that they stand in. */
   async form(): Promise<readonly Lane[]> {
     const lanes: Lane[] = [];
     for (let rounds = 0; rounds < maxRounds; rounds++) {
       const [row] = await this.#db.run(this.#form, []);
       const formed: [string, string][] = JSON.parse(row!.lanes);
       lanes.push(...formed.map(([tenantId, webhookId]) => ({ tenantId, webhookId })));
-      // What is due and was not formed here is another's, who is about to.
+      // What is to go and was not formed here is another's, who is about to.
       if (Number(row!.due) === 0 || (formed.length === 0 && Number(row!.due) < maxDue)) break;
     }
     return lanes;
   }
 
-  /** Ends the windows of bindings that have gathered enough. A hint, and no more: they end by themselves. */
-  async ripen(
-    bindings: readonly { readonly webhookId: string; readonly bindingId: string }[],
-  ): Promise<void> {
-    if (bindings.length === 0) return;
-    const webhookOf = new Map(bindings.map(({ webhookId, bindingId }) => [bindingId, webhookId]));
-    const given = [...webhookOf].map(([binding, webhook], n) => ({ n, binding, webhook }));
-    await this.#db.run(this.#ripen, [JSON.stringify(given)]).catch(() => {});
-  }
-
-  /** Puts those that follow under the leases of their first ones: their events, by the digest's name. */
-  async follow(led: readonly Led[], lease: number): Promise<ReadonlyMap<string, readonly GatheredEvent[]>> {
-    if (led.length === 0) return new Map();
-    const given = led.map(({ eventId, bindingId }, n) => ({ n, event: eventId, binding: bindingId }));
+  /** Puts their deliveries under the lease of these digests: the events of each, by its id. */
+  async follow(
+    digests: readonly ClaimedDigest[],
+    lease: number,
+  ): Promise<ReadonlyMap<string, readonly GatheredEvent[]>> {
+    if (digests.length === 0) return new Map();
+    const given = digests.map(({ id, bindingId }, n) => ({ n, digest: id, binding: bindingId }));
     const events = new Map<string, GatheredEvent[]>();
     for (const row of await this.#db.run(this.#follow, [JSON.stringify(given), lease])) {
-      const name = digestName({ eventId: row.digest_id, bindingId: row.binding_id });
-      const known = events.get(name);
+      const known = events.get(row.digest_id);
       if (known) known.push(eventOf(row));
-      else events.set(name, [eventOf(row)]);
+      else events.set(row.digest_id, [eventOf(row)]);
     }
     return events;
   }
 }
+
+const formText = `
+  with due as materialized (
+    select q.event_id, q.binding_id, q.webhook_id, q.gathers_until,
+      coalesce((select w.is_active from $.webhooks w where w.id = q.webhook_id), false) as is_active
+    from $.queue q where q.digest_id = '' and q.look_at <= $now
+    order by q.look_at limit ${maxDue}
+  ), paused as (
+    -- Out of the way of others; it is looked at when its webhook is active again.
+    update $.queue q set look_at = $now + interval '1 minute' from due d
+    where not d.is_active and ${isOfRow('d')}
+  ), mine as materialized (
+    -- One at a time forms digests of a webhook; whoever comes meanwhile leaves it to the other.
+    select b.binding_id, b.webhook_id, b.is_over, least(1000, coalesce((
+      select (c -> 'digest' ->> 'maxEvents')::integer from json_array_elements(w.channels::json) c
+      where c ->> 'id' = b.binding_id), 1000)) as most
+    from (
+      select binding_id, webhook_id, bool_or(gathers_until <= $now) as is_over from due where is_active
+      group by binding_id, webhook_id
+    ) b cross join lateral (
+      select channels from $.webhooks where id = b.webhook_id for update skip locked
+    ) w
+  ), ripe as materialized (
+    select m.* from mine m where m.is_over or (
+      select count(*) from (
+        select from $.queue f where f.binding_id = m.binding_id and f.digest_id = ''
+        order by f.position limit m.most) f) = m.most
+  ), gathered as materialized (
+    -- As they are now, and not as the statement saw them: another may just have formed some, or one be cancelled.
+    select r.most, g.*, (row_number() over of_binding - 1) / r.most as part
+    from ripe r cross join lateral (
+      select f.event_id, f.binding_id, f.tenant_id, f.webhook_id, f.channel, f.position, f.gathers_until from $.queue f
+      where f.binding_id = r.binding_id and f.digest_id = ''
+      order by f.position, f.event_id limit ${maxDigests} * r.most for update skip locked
+    ) g
+    window of_binding as (partition by g.binding_id order by g.position, g.event_id)
+  ), parts as materialized (
+    select binding_id, part, tenant_id, webhook_id, channel,
+      ${queueId('(array_agg(event_id order by position, event_id))[1]')} as id
+    from gathered group by binding_id, part, tenant_id, webhook_id, channel, most
+    having count(*) = most or bool_or(gathers_until <= $now)
+  ), formed as (
+    insert into $.queue (event_id, binding_id, tenant_id, webhook_id, channel, due_at, attempts, attempts_before,
+      is_ready, is_held, yields)
+    select id, binding_id, tenant_id, webhook_id, channel, $now, 0, 0, true, false, false from parts
+  ), looked as (
+    -- Those that go, which are locked, and those that have been counted and wait on, for whom it is only the next look.
+    update $.queue q set digest_id = coalesce(l.id, q.digest_id), look_at = case when l.id is null then q.gathers_until end,
+      gathers_until = case when l.id is null then q.gathers_until else $now end
+    from (
+      select g.event_id, g.binding_id, p.id from gathered g join parts p using (binding_id, part)
+      union all
+      select d.event_id, d.binding_id, null from due d join mine m using (binding_id)
+      where d.gathers_until > $now and not exists (
+        select from gathered g join parts p using (binding_id, part)
+        where g.event_id = d.event_id and g.binding_id = d.binding_id)
+    ) l
+    where ${isOfRow('l')}
+  )
+  select coalesce(json_agg(json_build_array(tenant_id, webhook_id)), '[]')::text as lanes,
+    (select count(*)::integer from due) as due from parts`;

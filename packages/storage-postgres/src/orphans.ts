@@ -1,4 +1,5 @@
 import type { Database } from './database.js';
+import { isDelivery } from './digests.js';
 
 /** So many at a time, that nobody waits for it. */
 const batch = 5_000;
@@ -20,7 +21,7 @@ export function cancelWaiting(db: Database): (webhookId: string) => Promise<void
       insert into $.deliveries (event_id, binding_id, webhook_id, channel, status, attempts, attempts_before,
         finished_at, position)
       select event_id, binding_id, webhook_id, channel, 'cancelled', attempts, attempts_before, $now, position
-      from ended
+      from ended where ${isDelivery('ended')}
       on conflict do nothing
     )
     select count(*)::integer as count from ended`);

@@ -9,7 +9,6 @@ import {
 } from '@posthorn/core';
 import { batchOf, resultOf } from './batch.js';
 import { type Database, few, type Statement } from './database.js';
-import type { Digests } from './digests.js';
 import type { Lane } from './lanes.js';
 import { newLease, type Release, releaser, tokenOf } from './leases.js';
 import { advanceChains } from './ordering.js';
@@ -37,7 +36,6 @@ type Result = { readonly published: readonly Published[]; readonly claims: reado
 export class Publisher {
   readonly #db: Database;
   readonly #webhooks: WebhookCache;
-  readonly #digests: Digests;
   readonly #onWaiting: (lanes: Iterable<Lane>) => void;
   readonly #statements = new Map<string, Statement>();
   readonly #withoutRemembered: WithoutRemembered;
@@ -47,15 +45,9 @@ export class Publisher {
   readonly #release: Release;
 
   /** `onWaiting` is called with the lanes of what is stored and not leased. */
-  constructor(
-    db: Database,
-    webhooks: WebhookCache,
-    digests: Digests,
-    onWaiting: (lanes: Iterable<Lane>) => void,
-  ) {
+  constructor(db: Database, webhooks: WebhookCache, onWaiting: (lanes: Iterable<Lane>) => void) {
     this.#db = db;
     this.#webhooks = webhooks;
-    this.#digests = digests;
     this.#onWaiting = onWaiting;
     this.#withoutRemembered = withoutRemembered(db);
     this.#earlier = db.statement(`
@@ -155,8 +147,6 @@ export class Publisher {
     if (tx) return [];
     // What is stored is published, whatever fails from here on: what is held has its alarm, and goes a little later.
     if (isOrdered) await advanceChains(this.#db, chainsOfAnswer(answer, events)).catch(() => {});
-    const gathering = answer.targets.filter(([, , , , gathers]) => gathers);
-    await this.#digests.ripen(gathering.map(([, webhookId, , bindingId]) => ({ webhookId, bindingId })));
     const lanes = lanesOf(answer, sorts);
     if (answer.placed > answer.leased) this.#onWaiting(lanes);
     if (!claimFor) return [];

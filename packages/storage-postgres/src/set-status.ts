@@ -13,14 +13,26 @@ export function statusSetter(db: Database): DeliveryLog['setStatus'] {
         select ordering_key from $.events where id = g.event and tenant_id = $1::text offset 0
       ) e
     ), waiting as (
-      -- One that gathers or follows goes by itself; a digest's first one takes the others along.
+      -- One that gathers goes alone.
       update $.queue q set is_ready = true, is_held = false, yields = true, due_at = $now,
-        gathers_until = null, digest_id = case when q.digest_id = q.event_id then q.digest_id end,
-        attempts_before = q.attempts
+        digest_id = null, gathers_until = null, look_at = null, attempts_before = q.attempts
       from mine m
-      where q.event_id = m.event and q.binding_id = m.binding and q.lease is null
+      where q.event_id = m.event and q.binding_id = m.binding and q.lease is null and coalesce(q.digest_id, '') = ''
         and exists (select from $.webhooks w where w.id = q.webhook_id)
       returning q.event_id, q.binding_id, q.ordering_key
+    ), digests as (
+      update $.queue q set is_ready = true, due_at = $now, attempts_before = q.attempts
+      from (
+        select distinct o.binding_id, o.digest_id
+        from mine m join $.queue o on o.event_id = m.event and o.binding_id = m.binding where o.digest_id <> ''
+      ) d
+      where q.event_id = d.digest_id and q.binding_id = d.binding_id and q.lease is null
+        and exists (select from $.webhooks w where w.id = q.webhook_id)
+      returning q.event_id, q.binding_id
+    ), together as (
+      update $.queue q set gathers_until = $now, attempts_before = q.attempts from digests d
+      where q.binding_id = d.binding_id and q.digest_id = d.event_id
+      returning q.event_id, q.binding_id
     ), finished as (
       delete from $.deliveries d using mine m
       where d.event_id = m.event and d.binding_id = m.binding
@@ -40,6 +52,7 @@ export function statusSetter(db: Database): DeliveryLog['setStatus'] {
       from finished
     )
     select event_id, binding_id, ordering_key from waiting
+    union all select event_id, binding_id, null from together
     union all select event_id, binding_id, ordering_key from finished`,
     { isRepeatable: false },
   );
@@ -51,17 +64,18 @@ export function statusSetter(db: Database): DeliveryLog['setStatus'] {
       delete from $.queue q using given g
       where q.event_id = g.event and q.binding_id = g.binding and q.tenant_id = $1::text
       returning q.*
-    ), left_alone as (
-      -- Those whose first one it was gather anew.
-      update $.queue q set digest_id = '', gathers_until = $now, lease = null
-      from ended e
-      where e.digest_id = e.event_id and q.binding_id = e.binding_id and q.digest_id = e.event_id
-        and not exists (select from given g where g.event = q.event_id and g.binding = q.binding_id)
+    ), emptied as (
+      -- Where the last ones of a digest go in the same instant, whoever claims it finds it empty.
+      delete from $.queue q using (select distinct binding_id, digest_id from ended where digest_id <> '') e
+      where q.event_id = e.digest_id and q.binding_id = e.binding_id and not exists (
+        select from $.queue o where o.binding_id = e.binding_id and o.digest_id = e.digest_id
+          and not exists (select from given g where g.event = o.event_id and g.binding = o.binding_id))
     ), kept as (
       insert into $.deliveries (event_id, binding_id, webhook_id, channel, status, attempts, attempts_before,
         finished_at, position, memo)
-      select event_id, binding_id, webhook_id, channel, 'cancelled', attempts, attempts_before, $now, position, memo
-      from ended
+      select event_id, binding_id, webhook_id, channel, 'cancelled', attempts, attempts_before, $now, position,
+        coalesce(memo, (select o.memo from $.queue o where o.event_id = e.digest_id and o.binding_id = e.binding_id))
+      from ended e
     )
     select event_id, binding_id, ordering_key from ended`,
     { isRepeatable: false },

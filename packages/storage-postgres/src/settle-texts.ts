@@ -14,8 +14,8 @@ const given = `json_to_recordset($1::json) as g(
 
 export const isHeld: string = `${few('g.n')} and q.event_id = g.event and q.binding_id = g.binding and q.lease = g.lease`;
 
-/** What `written` names besides: those that follow in the same digest, and what begins with its result. */
-const result = `status, id, number, at, took, outcome, kind, message, http, response, begin`;
+/** What a result says, of each delivery in a digest alike. */
+const result = `n, status, id, number, at, took, outcome, kind, message, http, response, begin`;
 
 /** Of a row `q`: what is kept of a delivery. */
 const kept = (q: string): string =>
@@ -28,14 +28,14 @@ const kept = (q: string): string =>
 const begun = `
   begun as (
     insert into $.queue (event_id, binding_id, tenant_id, webhook_id, channel, due_at, position, attempts,
-      attempts_before, is_ready, is_held, yields, ordering_key, digest_id, gathers_until)
+      attempts_before, is_ready, is_held, yields, ordering_key, digest_id, gathers_until, look_at)
     select w.event, b.id, w.tenant_id, w.webhook_id, b.channel,
       case when b.gathers then 'infinity' else $now end,
       case when b.gathers then ${gatheredAt}
         when e.ordering_key is not null then nextval('$.queue_position') end,
       0, 0, not b.gathers and e.ordering_key is null, not b.gathers and e.ordering_key is not null, false,
       case when not b.gathers then e.ordering_key end, case when b.gathers then '' end,
-      case when b.gathers then $now + b.waits * interval '1 millisecond' end
+      case when b.gathers then $now + b.waits * interval '1 millisecond' end, case when b.gathers then $now end
     from written w cross join lateral (
       select c ->> 'id' as id, c ->> 'channel' as channel, (c -> 'digest' ->> 'window')::float8 as waits,
         c -> 'digest' is not null as gathers
@@ -47,21 +47,21 @@ const begun = `
     on conflict (event_id, binding_id) do nothing
   )`;
 
-/** Ends deliveries; `isAll`: with those that follow them in a digest, and beginning others. */
+/** Ends deliveries; `isAll`: also digests with what is in them, and beginning others. */
 export const endText = (isAll: boolean): string => `
   with ended as (
     delete from $.queue q using ${given} where ${isHeld}
-    returning g.n, g.event, g.binding, ${prefixed('g')}, ${kept('q')},
+    returning g.event, g.binding, ${prefixed('g')}, ${kept('q')},
       case when g.status <> 'delivered' then coalesce(g.memo, q.memo) end as memo
   )${
     isAll
       ? `, followed as (
     delete from $.queue q using ended e
-    where q.binding_id = e.binding and q.digest_id = e.event and q.event_id <> e.event
-    returning q.event_id, e.binding, ${prefixed('e')}, ${kept('q')}
+    where q.binding_id = e.binding and q.digest_id = e.event
+    returning q.event_id, e.binding, ${prefixed('e')}, ${kept('q')}, e.memo
   ), written as (
-    select event, binding, ${result}, ${kept('ended')}, memo from ended
-    union all select event_id, binding, ${result}, ${kept('followed')}, null from followed
+    select event, binding, ${result}, ${kept('ended')}, memo from ended where not starts_with(event, 'dig_')
+    union all select event_id, binding, ${result}, ${kept('followed')}, memo from followed
   ), ${begun}`
       : ''
   }, recorded as (
@@ -73,7 +73,7 @@ export const endText = (isAll: boolean): string => `
     from ${isAll ? 'written' : 'ended'}
     on conflict do nothing
   )
-  select coalesce(json_agg(n), '[]')::text as written from ended`;
+  select coalesce(json_agg(${isAll ? 'distinct n' : 'n'}), '[]')::text as written from ${isAll ? 'written' : 'ended'}`;
 
 /** Puts deliveries back, due later or at once; `isAll` as for those that end. */
 export const putBackText = (isAll: boolean): string => `
@@ -89,10 +89,10 @@ export const putBackText = (isAll: boolean): string => `
     update $.queue q set lease = null, gathers_until = a.due_at,
       attempts = q.attempts - case when a.status = 'released' then 1 else 0 end
     from again a
-    where q.binding_id = a.binding and q.digest_id = a.event and q.event_id <> a.event
+    where q.binding_id = a.binding and q.digest_id = a.event
     returning q.event_id, a.binding, ${prefixed('a')}, ${kept('q')}
   ), written as (
-    select event, binding, ${result}, ${kept('again')} from again
+    select event, binding, ${result}, ${kept('again')} from again where not starts_with(event, 'dig_')
     union all select event_id, binding, ${result}, ${kept('followed')} from followed
   ), ${begun}`
       : ''
@@ -102,7 +102,7 @@ export const putBackText = (isAll: boolean): string => `
     select event, binding, id, number, to_timestamp(at / 1000), took, outcome, kind, message, http, response
     from ${isAll ? 'written' : 'again'} where id is not null
   )
-  select coalesce(json_agg(n), '[]')::text as written from again`;
+  select coalesce(json_agg(${isAll ? 'distinct n' : 'n'}), '[]')::text as written from ${isAll ? 'written' : 'again'}`;
 
 function prefixed(row: string): string {
   return result

@@ -1,12 +1,15 @@
 import type { Claim, Settlement } from '@posthorn/core';
 import type { Database, Statement } from './database.js';
+import { isDigest } from './digests.js';
 import { leaseOf } from './leases.js';
 import { advanceChains, type Chain, chainsOf } from './ordering.js';
 import { endText, isHeld, putBackText } from './settle-texts.js';
 import { storable } from './texts.js';
 
 const bindingOf = (deliveryId: string): string => `ch_${deliveryId.slice(-10)}`;
-const eventOfDelivery = (deliveryId: string): string => `evt_${deliveryId.slice(4, -10)}`;
+/** Its event, or the digest, as it stands in the queue. */
+const eventOfDelivery = (deliveryId: string): string =>
+  isDigest(deliveryId) ? deliveryId.slice(0, -10) : `evt_${deliveryId.slice(4, -10)}`;
 
 export class Settler {
   readonly #db: Database;
@@ -59,14 +62,14 @@ export class Settler {
     });
     const groups = new Map<Statement, SettledRow[]>();
     for (const row of given) {
-      const statement = this.#statementFor(row, settlements[row.n]!);
+      const statement = this.#statementFor(row);
       const group = groups.get(statement);
       if (group) group.push(row);
       else groups.set(statement, [row]);
     }
     const written = await allOf([...groups].map(([statement, rows]) => this.#write(statement, rows)));
     for (const n of written.flat()) results[n] = true;
-    await this.#findRecorded(given, results);
+    await this.#findRecorded(given, settlements, results);
     await advanceChains(
       this.#db,
       chainsOf(settlements.flatMap((one, n) => (results[n] ? chainOf(one) : []))),
@@ -75,8 +78,8 @@ export class Settler {
   }
 
   /** Most results are of one delivery and begin nothing: they are spared the looking for more. */
-  #statementFor({ status, begin }: SettledRow, { claim }: Settlement): Statement {
-    const isAlone = claim.digest === undefined && begin === undefined;
+  #statementFor({ event, status, begin }: SettledRow): Statement {
+    const isAlone = !isDigest(event) && begin === undefined;
     if (status === 'pending' || status === 'released') return isAlone ? this.#putBack : this.#putBackAll;
     return isAlone ? this.#end : this.#endAll;
   }
@@ -89,10 +92,17 @@ export class Settler {
   }
 
   /** What an earlier try wrote, whose answer was lost: its attempt is on record. */
-  async #findRecorded(given: readonly SettledRow[], results: boolean[]): Promise<void> {
+  async #findRecorded(
+    given: readonly SettledRow[],
+    settlements: readonly Settlement[],
+    results: boolean[],
+  ): Promise<void> {
     const open = given.filter(({ n, id }) => !results[n] && id !== undefined);
     if (open.length === 0) return;
-    const asked = open.map(({ n, event, binding, id }) => ({ n, event, binding, id }));
+    const asked = open.flatMap(({ n, binding, id }) => {
+      const { event, digest = [event] } = settlements[n]!.claim;
+      return digest.map(({ id: eventId }) => ({ n, event: eventId, binding, id }));
+    });
     for (const { n } of await this.#db.run(this.#recorded, [JSON.stringify(asked)]))
       results[Number(n)] = true;
   }

@@ -51,7 +51,7 @@ export function postgresStorage(pool: Pool, options: PostgresStorageOptions = {}
   const webhooks = new WebhookCache(db);
   const digests = new Digests(db);
   const claimer = new Claimer(db, webhooks, digests);
-  const publisher = new Publisher(db, webhooks, digests, (lanes) => claimer.expect(lanes));
+  const publisher = new Publisher(db, webhooks, (lanes) => claimer.expect(lanes));
   const settler = new Settler(db);
   return {
     gathersDigests: true,

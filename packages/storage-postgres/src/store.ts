@@ -22,8 +22,8 @@ export interface Shape {
 export interface StoreAnswer {
   /** Which events were stored before; null where none was. */
   readonly earlier: readonly number[] | null;
-  /** Sort of event, webhook, its stamp, binding, and whether that gathers. */
-  readonly targets: readonly (readonly [number, string, string, string, boolean])[];
+  /** Sort of event, webhook, its stamp, and binding. */
+  readonly targets: readonly (readonly [number, string, string, string])[];
   /** How many deliveries there are, and how many of them are leased. */
   readonly placed: number;
   readonly leased: number;
@@ -116,7 +116,7 @@ export function storeText({ hasClaims, isKeyed, isOrdered, isInTransaction }: Sh
       from fresh f join targets t using (sort)${hasClaims ? ' join rooms r using (webhook_id)' : ''}
     ), queued as (
       insert into $.queue (event_id, binding_id, tenant_id, webhook_id, channel, due_at, lease, position,
-        attempts, attempts_before, is_ready, is_held, yields, ordering_key, digest_id, gathers_until)
+        attempts, attempts_before, is_ready, is_held, yields, ordering_key, digest_id, gathers_until, look_at)
       select p.id, p.binding_id, p.tenant, p.webhook_id, p.channel,
         case ${hasClaims ? `when p.is_leased then $now + $5::float8 * interval '1 millisecond'` : ''}
           when p.is_held then $now + ${heldFor} when p.gather_ms is not null then 'infinity' else $now end,
@@ -126,14 +126,13 @@ export function storeText({ hasClaims, isKeyed, isOrdered, isInTransaction }: Sh
         } end,
         case when p.is_leased then 1 else 0 end, 0, not (p.is_leased or p.is_held or p.gather_ms is not null),
         p.is_held, false, p.ordering, case when p.gather_ms is not null then '' end,
-        $now + p.gather_ms * interval '1 millisecond'
+        $now + p.gather_ms * interval '1 millisecond', case when p.gather_ms is not null then $now end
       from placed p${isOrdered ? ' order by p.n, p.t' : ''}
     )
     select json_build_object(
       'earlier', case when (select count(*) from fresh) < (select count(*) from given)
         then (select json_agg(n) from given where n <> all (array(select n from fresh))) end,
-      'targets', (select coalesce(json_agg(json_build_array(sort, webhook_id, stamp, binding_id, gather_ms is not null)
-          order by t), '[]')
+      'targets', (select coalesce(json_agg(json_build_array(sort, webhook_id, stamp, binding_id) order by t), '[]')
         from targets),
       'placed', p.placed, 'leased', p.leased,
       'waiting', case when p.leased between 1 and p.placed - 1

@@ -56,9 +56,9 @@ export function webhookStore(db: Database): WebhookStore<Transaction> {
       where id = $1::text and tenant_id = $2::text and version = $3::integer
       returning *
     ), ${subscribe}, ripened as (
-      -- What waited because it was paused.
-      update $.queue q set gathers_until = $now from changed c
-      where $9::boolean and q.digest_id = '' and q.gathers_until between $now and $now + interval '1 minute'
+      -- What was left for later because it was paused.
+      update $.queue q set look_at = $now from changed c
+      where $9::boolean and q.digest_id = '' and q.look_at <> q.gathers_until
         and q.binding_id in (select b ->> 'id' from json_array_elements(c.channels::json) b)
     )
     select ${recordColumns} from changed w`,

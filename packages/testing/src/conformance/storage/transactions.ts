@@ -11,6 +11,8 @@ import {
   eventIdsOf,
   eventsOf,
   hourMs,
+  idsOf,
+  newBinding,
   newEvent,
   newEvents,
   newWebhook,
@@ -100,6 +102,28 @@ export const transactionsRules: readonly StorageRule[] = topic<StorageUnderTest>
       assert.deepEqual([claimed?.event.id, others], [id, []]);
       await settleAll(storage, [result(claimed!, 'delivered')]);
     }
+  },
+
+  'what gathers goes as soon as there are enough, in whichever transactions they came': async (under) => {
+    const { storage, advance } = under;
+    // Not every storage gathers.
+    if (!storage.gathersDigests) return;
+    const digest = { window: hourMs as never, maxEvents: 2 };
+    await storage.webhooks.create(newWebhook({ channels: [newBinding({ digest })] }));
+    const events = newEvents(3);
+    for (const event of events) {
+      const { tx, commit } = await begin(under);
+      await storage.deliveries.publish([event], { tx });
+      same(await claimAll(storage), []);
+      await commit();
+      if (event === events[1]) break;
+      same(await claimAll(storage), []);
+    }
+    const [full, ...others] = await claimAll(storage);
+    assert.deepEqual([idsOf(full?.digest ?? []), others], [idsOf(events.slice(0, 2)), []]);
+    await settleAll(storage, [result(full!, 'delivered')]);
+    await advance(2 * hourMs);
+    same(await claimAll(storage), []);
   },
 
   'one that was under way before an earlier one was committed goes on when its lease is over, and then that':
