@@ -500,7 +500,7 @@ describe('in an engine', () => {
     await dispatcher.drain();
     const again = received.slice(1).map(({ body }) => JSON.parse(body) as { event_id: string }[]);
     expect(again.map((bodies) => bodies.map(({ event_id }) => event_id)).sort()).toEqual(
-      ids.map((id) => [id]),
+      ids.map((id) => [id]).sort(),
     );
     expect(new Set(received.map(({ headers }) => headers['webhook-id'])).size).toBe(4);
   });
