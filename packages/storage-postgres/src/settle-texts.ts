@@ -23,7 +23,8 @@ const kept = (q: string): string =>
 
 /**
  * Begins deliveries to bindings that have waited for this one, of the webhook as it is now. Where there is one already,
- * nothing changes. Those that gather, do; one with an ordering key is let into its lane by the next look.
+ * nothing changes: it is seen in one of the two tables, though it may just be leaving the first. Those that gather, do;
+ * one with an ordering key is let into its lane by the next look.
  */
 const begun = `
   begun as (
@@ -43,6 +44,7 @@ const begun = `
       where h.id = w.webhook_id and c ->> 'id' in (select json_array_elements_text(w.begin))
     ) b cross join lateral (select ordering_key from $.events where id = w.event offset 0) e
     where w.begin is not null
+      and not exists (select from $.queue o where o.event_id = w.event and o.binding_id = b.id)
       and not exists (select from $.deliveries d where d.event_id = w.event and d.binding_id = b.id)
     on conflict (event_id, binding_id) do nothing
   )`;

@@ -129,6 +129,39 @@ describe.skipIf(!hasPostgres())('what others do with the rows meanwhile', () => 
     expect(await behind(text, () => storage.deliveries.renew([other!], 60_000))).toEqual([]);
   });
 
+  test('what begins with a result begins once, though it ends meanwhile', async () => {
+    await drained();
+    const [first, second] = [ids.binding(), ids.binding()];
+    const onlyAfter = { channel: first, failedAttempts: 1 };
+    await storage.webhooks.create({
+      id: ids.webhook(),
+      tenantId: 'escalating',
+      name: 'w',
+      eventTypes: ['order.created'],
+      channels: [
+        { id: first, channel: 'test', configs: {} },
+        { id: second, channel: 'test', configs: {}, onlyAfter },
+      ],
+      isActive: true,
+      secrets: [],
+    });
+    const escalated = event({ tenantId: 'escalating' });
+    const published = await storage.deliveries.publish([escalated], { claimFor: claimOptions });
+    const failure = { ...settled(published.claims[0]!, { status: 'pending', delayMs: 0 }), begin: [second] };
+    await storage.deliveries.settle([failure]);
+    const both = await storage.deliveries.claim(claimOptions);
+    const again = both.find(({ binding }) => binding?.id === first)!;
+    const text = `select from posthorn.queue where binding_id = '${first}' for update;
+      with ended as (delete from posthorn.queue where binding_id = '${second}' returning *)
+      insert into posthorn.deliveries (event_id, binding_id, webhook_id, channel, status, attempts, attempts_before, finished_at)
+      select event_id, binding_id, webhook_id, channel, 'delivered', 1, 0, now() from ended`;
+    const next = { ...settled(again, { status: 'pending', delayMs: 3_600_000 }), begin: [second] };
+    expect(await behind(text, () => storage.deliveries.settle([next]))).toEqual([true]);
+    const { items } = await storage.log.deliveries('escalating', { limit: 10 });
+    const of = (id: string) => items.filter(({ bindingId }) => bindingId === id).map(({ status }) => status);
+    expect([of(first), of(second)]).toEqual([['pending'], ['delivered']]);
+  });
+
   test('renewals and results at once lose no lease, and never lock each other out', async () => {
     codes.length = 0;
     for (let round = 0; round < 15; round++) {
