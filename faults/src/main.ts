@@ -1,6 +1,7 @@
 import { startPostgres } from '../../scripts/postgres.mjs';
 import { type Finding, Rig } from './rig.js';
 import type { Scenario } from './scenario.js';
+import { digests } from './scenarios/digests.js';
 import { keyChange } from './scenarios/keys.js';
 import { abandoned, killed, matrix, replayed } from './scenarios/kills.js';
 import { fullMemory, migrations, noTransactions, pruning, smallPool, soak } from './scenarios/loads.js';
@@ -29,7 +30,7 @@ const scenarios: readonly Scenario[] = [
     migrations,
     soak,
   ],
-  ...[slowLoris, gluttons, blackHole, badTls, keyChange, inOrder, replayed],
+  ...[slowLoris, gluttons, blackHole, badTls, keyChange, inOrder, replayed, digests],
   ...matrix,
 ];
 /** What is left out of the short form: it takes long, or the tests of the packages hold it too. */

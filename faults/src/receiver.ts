@@ -5,7 +5,7 @@ import type { AddressInfo } from 'node:net';
 
 /*
  * The receiver, a process of its own: it writes down what it got, safely, before it answers. `receiver <file>`. Told
- * `{ status, delayMs, failShare }` by its parent, it answers so from then on.
+ * `{ status, delayMs, failShare }` by its parent, it answers so from then on; what comes to `/down` it always refuses.
  */
 
 const file = openSync(process.argv[2]!, 'a');
@@ -36,10 +36,13 @@ const server = createServer(async (request, response) => {
     return;
   }
   const { status, delayMs, failShare } = behaviour;
-  const isRefused = status !== 200 || Math.random() < failShare;
-  const sha = createHash('sha256').update(Buffer.concat(chunks)).digest('hex').slice(0, 16);
+  const isRefused = status !== 200 || request.url === '/down' || Math.random() < failShare;
+  const body = Buffer.concat(chunks);
+  const sha = createHash('sha256').update(body).digest('hex').slice(0, 16);
+  const content: unknown = JSON.parse(body.toString());
+  const events = Array.isArray(content) ? content.map(({ event_id }) => event_id) : undefined;
   const id = request.headers['webhook-id'];
-  const arrival = { id, path: request.url, at: startedAt, sha, ok: !isRefused };
+  const arrival = { id, path: request.url, at: startedAt, sha, ok: !isRefused, events };
   await record(`${JSON.stringify(arrival)}\n`);
   if (delayMs > 0) await new Promise((resolve) => setTimeout(resolve, delayMs));
   response.writeHead(isRefused ? (status === 200 ? 500 : status) : 200).end();

@@ -15,6 +15,8 @@ export interface Arrival {
   readonly sha: string;
   /** Whether it was accepted. */
   readonly ok: boolean;
+  /** Of a digest, the ids of its events. */
+  readonly events?: readonly string[];
 }
 
 export interface Ledger {

@@ -1,0 +1,63 @@
+import { createDispatcher, delivered, failed } from '@posthorn/core';
+import { recordingChannel, until } from '@posthorn/testing';
+import { beforeAll, describe, expect, test } from 'vitest';
+import { postgresStorage } from '../src/index.js';
+import { hasPostgres, openDatabase, type TestDatabase } from './database.js';
+
+describe.skipIf(!hasPostgres())('digests of two processes', () => {
+  let database: TestDatabase;
+  beforeAll(async () => {
+    database = await openDatabase();
+    await postgresStorage(database.pool).migrate();
+  });
+
+  test('have each event once, and the same ones at every try, whoever makes it and fails at it', async () => {
+    const channel = recordingChannel();
+    channel.answerWith(() => (channel.attempts.length % 3 === 2 ? failed('http_status', 'no') : delivered()));
+    const dispatchers = [database.pool, database.newPool()].map((pool) =>
+      createDispatcher({
+        storage: postgresStorage(pool),
+        channels: [channel],
+        retry: { schedule: Array(20).fill('50ms') },
+        pollInterval: '50ms',
+      }),
+    );
+    const [first, second] = dispatchers as [(typeof dispatchers)[0], (typeof dispatchers)[0]];
+    await first.webhooks.create({
+      name: 'w',
+      eventTypes: ['*'],
+      channels: [{ channel: 'webhook', configs: {}, digest: { window: '1s', maxEvents: 7 } }],
+    });
+    for (const dispatcher of dispatchers) dispatcher.start();
+    const numbers = Array.from({ length: 300 }, (_, n) => n);
+    await Promise.all(
+      numbers.map(async (n) => {
+        const dispatcher = n % 2 === 0 ? first : second;
+        if (n % 3 > 0) return dispatcher.dispatch('order.created', n);
+        const tx = await database.pool.connect();
+        await tx.query('begin');
+        await dispatcher.dispatch('order.created', n, { tx });
+        await tx.query('commit');
+        return tx.release();
+      }),
+    );
+    const payloadsOf = ({ message }: (typeof channel.attempts)[0]) =>
+      message.digest!.map(({ payload }) => payload as number);
+    await until(() => channel.deliveries.flatMap(payloadsOf).length >= numbers.length, { timeoutMs: 30_000 });
+    for (const dispatcher of dispatchers) await dispatcher.stop();
+
+    const all = channel.deliveries.flatMap(payloadsOf);
+    expect(all.sort((a, b) => a - b)).toEqual(numbers);
+    expect(channel.attempts.length).toBeGreaterThan(channel.deliveries.length);
+    const known = new Map<string, readonly number[]>();
+    for (const attempt of channel.attempts) {
+      const payloads = payloadsOf(attempt);
+      expect(payloads.length).toBeLessThanOrEqual(7);
+      expect(known.get(attempt.message.deliveryId) ?? payloads).toEqual(payloads);
+      known.set(attempt.message.deliveryId, payloads);
+    }
+    const { items } = await first.deliveries.list({ limit: 1_000 });
+    expect(items.map(({ status }) => status)).toEqual(numbers.map(() => 'delivered'));
+    expect((await database.pool.query('select from posthorn.queue')).rowCount).toBe(0);
+  }, 60_000);
+});
