@@ -15,7 +15,7 @@ import { faultAt, parseFault, renderFault } from './fault.js';
 import { registerFilters } from './filters.js';
 import { maxDepth, maxMemory, maxParts, maxSource, renderMs } from './limits.js';
 import { OwnContext } from './own-context.js';
-import { escapes, type Place } from './place.js';
+import type { Place } from './place.js';
 import { Shown } from './shown.js';
 import { registerTags } from './tags.js';
 
@@ -46,7 +46,7 @@ function engineFor(place: Place, isJsonText: boolean): Liquid {
     locale: 'en-US',
     timezoneOffset: 0,
   });
-  registerTags(engine, escapes[place]);
+  registerTags(engine);
   registerFilters(engine, place, isJsonText);
   engines.set(key, engine);
   return engine;

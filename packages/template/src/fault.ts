@@ -11,6 +11,12 @@ export function faultAt(line: number, column: number, reason: string): PosthornE
   return new PosthornError('invalid_template', message, { issues: [{ path: [], message }] });
 }
 
+/** Line and column of the character at an index of a text, counted from 1. */
+export function placeIn(text: string, at: number): [line: number, column: number] {
+  const before = text.slice(0, at).split('\n');
+  return [before.length, before.at(-1)!.length + 1];
+}
+
 const name = '(["\']?)([\\w-]{1,40})\\1';
 
 const tooDeep = 'is nested too deep';
@@ -54,11 +60,13 @@ function reasonOf(message: string): string | undefined {
   return undefined;
 }
 
+export const tooMuch = `renders to more than ${maxOutput / 1024} KiB`;
+
 const renderReasons: readonly (readonly [RegExp, string])[] = [
   [/^template render limit exceeded/, `takes longer than ${renderMs} ms`],
   [/^memory alloc limit exceeded/, 'needs too much memory'],
   [/^a backslash before a placeholder/, 'a backslash must not stand before a placeholder'],
-  [/^output limit exceeded/, `renders to more than ${maxOutput / 1024} KiB`],
+  [/^output limit exceeded/, tooMuch],
 ];
 
 /** The error of a template that cannot be rendered, at `token` where no place is known. */

@@ -1,6 +1,7 @@
 import { type Context, filters, type Liquid, toValue } from 'liquidjs';
 import { maxMemory } from './limits.js';
-import { escapes, type Place } from './place.js';
+import { marked } from './marks.js';
+import { linkAddress, type Place } from './place.js';
 import { AsJson, Rendered } from './shown.js';
 
 type Filter = (this: { readonly context: Context }, ...values: unknown[]) => unknown;
@@ -55,7 +56,7 @@ const paidFor = (filter: Filter): Filter =>
 function sizeOf(value: unknown, upTo: number = maxMemory): number {
   if (typeof value === 'string') return value.length;
   if (typeof value !== 'object' || value === null) return 1;
-  if (value instanceof Rendered) return value.valueOf().length;
+  if (value instanceof Rendered) return value.text.length;
   let size = 1;
   for (const [key, item] of Array.isArray(value) ? value.entries() : Object.entries(value)) {
     if (size > upTo) break;
@@ -64,21 +65,15 @@ function sizeOf(value: unknown, upTo: number = maxMemory): number {
   return size;
 }
 
-/** In HTML text, a line break is an element; the rest is escaped before it is put in. */
+/** In HTML text, a line break is an element; the lines are values. */
 const lineBreaks: Filter = (value) =>
   value instanceof Rendered
     ? value
-    : new Rendered(escapes.html(String(toValue(value) ?? '')).replace(/\r?\n/g, '<br />\n'));
+    : new Rendered(
+        String(toValue(value) ?? '')
+          .split(/\r?\n/)
+          .map(marked)
+          .join('<br />\n'),
+      );
 
-/** An address that a link may lead to, with nothing in it that ends one; of any other scheme, nothing. */
-const link: Filter = (value) => {
-  const text = String(toValue(value) ?? '');
-  if (!URL.canParse(text)) return '';
-  const { protocol, href } = new URL(text);
-  return protocol === 'https:' || protocol === 'http:'
-    ? href.replace(/[<>|"'`\\]/g, encodeURIComponentStrictly)
-    : '';
-};
-
-const encodeURIComponentStrictly = (character: string): string =>
-  `%${character.charCodeAt(0).toString(16).toUpperCase()}`;
+const link: Filter = (value) => linkAddress(String(toValue(value) ?? ''));

@@ -3,26 +3,43 @@ import { Output, toValue } from 'liquidjs';
 import { beginRendering, type Compiled, compile, type Rendering, tooManyParts } from './compile.js';
 import type { TemplateContext } from './context.js';
 import { renderFault } from './fault.js';
+import { type PlaceOf, placedDocument } from './json-place.js';
 import { maxDepth, maxParts, maxSource } from './limits.js';
-import { type Escape, escapes } from './place.js';
+import { marked } from './marks.js';
 import { checkOutput, Rendered, Shown, textEmitter } from './shown.js';
+
+/** Stands in a {@link JsonTemplate.shape} for a value that is not known before the template is rendered. */
+export const anyValue: unique symbol = Symbol('any value');
 
 /** A JSON document with templates in it, parsed. */
 export interface JsonTemplate {
+  /**
+   * What it renders to as far as the template says: {@link anyValue} where a value comes in, and for all of it where tags
+   * decide; a text with placeholders or tags in it as it is written.
+   */
+  readonly shape: unknown;
   /** A value with a JSON form, of about 256 KiB at most. Throws `invalid_template`, as `Template.render` does. */
   render(context: TemplateContext): unknown;
 }
 
-/** Renders one part of the document. */
-type Node = (rendering: Rendering, spend: (characters: number) => void) => unknown;
+/** One part of the document. */
+interface Node {
+  readonly shape: unknown;
+  /** With its values marked. */
+  render(rendering: Rendering, spend: (characters: number) => void): unknown;
+}
 
 /**
  * A JSON document whose strings, but not its keys, are templates. One that is nothing but a placeholder keeps the type
- * of its value; what is undefined is an empty text. Values are put into the document, never joined with it as text; with
- * the place `mrkdwn` the texts in them are escaped. Throws `invalid_template`; its issues say at which path each of them
- * is, and where in the template there.
+ * of its value; what is undefined is an empty text. Values are put into the document, never joined with it as text; the
+ * texts in them are escaped for `place`, or for the place that `placeOf` says. Throws `invalid_template`; its issues say
+ * at which path each of them is, and where in the template there.
  */
-export function parseJsonTemplate(document: unknown, place: 'plain' | 'mrkdwn' = 'plain'): JsonTemplate {
+export function parseJsonTemplate(
+  document: unknown,
+  place: 'plain' | 'mrkdwn' = 'plain',
+  placeOf: PlaceOf = () => place,
+): JsonTemplate {
   const issues: Issue[] = [];
   let length = 0;
   let parts = 0;
@@ -30,16 +47,16 @@ export function parseJsonTemplate(document: unknown, place: 'plain' | 'mrkdwn' =
   function nodeOf(value: unknown, path: readonly (string | number)[]): Node {
     const refuse = (message: string): Node => {
       issues.push({ path, message });
-      return () => undefined;
+      return constant(undefined);
     };
     if (path.length > maxDepth) return refuse(`must be at most ${maxDepth} levels deep`);
     if (typeof value === 'string') {
       length += value.length;
-      if (length > maxSource) return () => undefined;
+      if (length > maxSource) return constant(undefined);
       try {
         const compiled = compile(value, place);
         parts += compiled.parts;
-        return named(leafOf(compiled, escapes[place]), path);
+        return named(leafOf(value, compiled), path);
       } catch (error) {
         return refuse((error as Error).message);
       }
@@ -51,7 +68,10 @@ export function parseJsonTemplate(document: unknown, place: 'plain' | 'mrkdwn' =
         if (length > maxSource) break;
         items.push(nodeOf(item, [...path, at]));
       }
-      return (...rendering) => items.map((item) => item(...rendering));
+      return {
+        shape: items.map(({ shape }) => shape),
+        render: (...rendering) => items.map((item) => item.render(...rendering)),
+      };
     }
     if (typeof value === 'object' && value !== null && isPlain(value)) {
       const fields: [string, Node][] = [];
@@ -61,9 +81,13 @@ export function parseJsonTemplate(document: unknown, place: 'plain' | 'mrkdwn' =
         fields.push([key, nodeOf(item, [...path, key])]);
       }
       // By entries, as a key may be called __proto__.
-      return (...rendering) => Object.fromEntries(fields.map(([key, item]) => [key, item(...rendering)]));
+      return {
+        shape: Object.fromEntries(fields.map(([key, { shape }]) => [key, shape])),
+        render: (...rendering) =>
+          Object.fromEntries(fields.map(([key, item]) => [key, item.render(...rendering)])),
+      };
     }
-    if (value === null || typeof value === 'boolean' || Number.isFinite(value)) return () => value;
+    if (value === null || typeof value === 'boolean' || Number.isFinite(value)) return constant(value);
     return refuse(`must be JSON, not ${kindOf(value)}`);
   }
 
@@ -75,16 +99,24 @@ export function parseJsonTemplate(document: unknown, place: 'plain' | 'mrkdwn' =
   }
   if (issues.length > 0) throw new PosthornError('invalid_template', describeIssues(issues), { issues });
   return {
+    shape: root.shape,
     render(context) {
-      let spent = 0;
-      const spend = (characters: number): void => {
-        spent += characters;
-        checkOutput(spent);
-      };
-      return root(beginRendering(context), spend);
+      const rendered = root.render(beginRendering(context), spending());
+      return placedDocument(rendered, placeOf, spending());
     },
   };
 }
+
+/** Adds up what a rendering has written, and throws where it is too much. */
+export function spending(from = 0): (characters: number) => void {
+  let spent = from;
+  return (characters) => {
+    spent += characters;
+    checkOutput(spent);
+  };
+}
+
+const constant = (value: unknown): Node => ({ shape: value, render: () => value });
 
 const isPlain = (value: object): boolean => {
   const prototype = Object.getPrototypeOf(value);
@@ -92,56 +124,65 @@ const isPlain = (value: object): boolean => {
 };
 
 /** The same node, whose errors say where in the document it is. */
-const named =
-  (node: Node, path: Issue['path']): Node =>
-  (...rendering) => {
+const named = ({ shape, render }: Node, path: Issue['path']): Node => ({
+  shape,
+  render(...rendering) {
     try {
-      return node(...rendering);
+      return render(...rendering);
     } catch (error) {
       const issues = [{ path, message: renderFault(error).message }];
       throw new PosthornError('invalid_template', describeIssues(issues), { issues });
     }
-  };
+  },
+});
 
-function leafOf(compiled: Compiled, escaping: Escape): Node {
+function leafOf(source: string, compiled: Compiled): Node {
   const [only, ...others] = compiled.templates;
   if (only instanceof Output && others.length === 0) {
-    return (rendering, spend) => {
-      let value: unknown;
-      const write = (chunk: unknown): void => {
-        value = chunk instanceof Shown ? chunk.value : chunk;
-      };
-      rendering(compiled, { buffer: '', write });
-      return jsonValue(value, escaping, spend);
+    return {
+      shape: anyValue,
+      render(rendering, spend) {
+        let value: unknown;
+        const write = (chunk: unknown): void => {
+          value = chunk instanceof Shown ? chunk.value : chunk;
+        };
+        rendering(compiled, { buffer: '', write });
+        return jsonValue(value, spend);
+      },
     };
   }
-  return (rendering, spend) => {
-    const emitter = textEmitter(escaping);
-    rendering(compiled, emitter);
-    spend(emitter.buffer.length + 2);
-    return emitter.buffer;
+  return {
+    shape: source,
+    render(rendering, spend) {
+      const emitter = textEmitter();
+      rendering(compiled, emitter);
+      spend(emitter.buffer.length + 2);
+      return emitter.buffer;
+    },
   };
 }
 
-/** A copy of `value` as JSON has it, texts escaped, undefined an empty one. `spend` is told of each character as it comes. */
-export function jsonValue(value: unknown, escaping: Escape, spend: (characters: number) => void): unknown {
-  const isEscaped = value instanceof Rendered;
+/** A copy of `value` as JSON has it, texts marked, undefined an empty one. `spend` is told of each character as it comes. */
+export function jsonValue(value: unknown, spend: (characters: number) => void): unknown {
+  if (value instanceof Rendered) {
+    spend(value.text.length + 2);
+    return value.text;
+  }
   const plain = toValue(value === undefined ? '' : value);
   if (typeof plain === 'string') {
-    const text = isEscaped ? plain : escaping(plain);
-    spend(text.length + 2);
-    return text;
+    spend(plain.length + 2);
+    return marked(plain);
   }
   if (typeof plain !== 'object' || plain === null) {
     spend(5);
     return typeof plain === 'number' && !Number.isFinite(plain) ? null : plain;
   }
   spend(2);
-  if (Array.isArray(plain)) return plain.map((item) => jsonValue(item, escaping, spend));
+  if (Array.isArray(plain)) return plain.map((item) => jsonValue(item, spend));
   return Object.fromEntries(
     Object.entries(plain).map(([key, item]) => {
       spend(key.length + 4);
-      return [key, jsonValue(item, escaping, spend)];
+      return [key, jsonValue(item, spend)];
     }),
   );
 }

@@ -1,50 +1,85 @@
+import { PosthornError } from '@posthorn/core';
 import { type Emitter, Output, TypeGuards } from 'liquidjs';
 import { beginRendering, type Compiled, compile } from './compile.js';
-import { faultAt, renderFault } from './fault.js';
-import { type JsonTemplate, jsonValue, parseJsonTemplate } from './json-template.js';
+import { faultAt, placeIn, renderFault } from './fault.js';
+import { jsonFaultAt } from './json-fault.js';
+import { type PlaceOf, placedDocument } from './json-place.js';
+import { anyValue, type JsonTemplate, jsonValue, parseJsonTemplate, spending } from './json-template.js';
 import { maxDepth } from './limits.js';
-import { escapes, jsonContent } from './place.js';
-import { AsJson, checkOutput, escapedText, Shown } from './shown.js';
+import { marked, unmarked } from './marks.js';
+import { jsonContent } from './place.js';
+import { AsJson, checkOutput, markedText, Shown } from './shown.js';
 
 /**
  * A JSON template as text. Text that is JSON by itself is a document for {@link parseJsonTemplate}. Any other is one
  * template that renders to JSON, such as a loop around values: a value within quotes becomes content of that string, one
  * outside of quotes becomes a whole JSON value, so that none can end what it stands in. Throws `invalid_template`.
  */
-export function parseJsonText(source: string, place: 'plain' | 'mrkdwn' = 'plain'): JsonTemplate {
+export function parseJsonText(
+  source: string,
+  place: 'plain' | 'mrkdwn' = 'plain',
+  placeOf: PlaceOf = () => place,
+): JsonTemplate {
   const document = parsedJson(source);
-  if (document) return parseJsonTemplate(document.value, place);
+  if (document) return parseJsonTemplate(document.value, place, placeOf);
   const compiled = compile(source, place, true);
-  checkShape(compiled, place);
   return {
+    shape: shapeOf(compiled, source),
     render(context) {
-      const writer = jsonWriter(place);
+      const writer = jsonWriter();
       beginRendering(context)(compiled, writer);
-      const rendered = writer.depth() > maxDepth ? undefined : parsedJson(writer.buffer);
-      if (!rendered) throw faultAt(1, 1, 'what it renders to is not JSON');
-      return rendered.value;
+      if (writer.depth() > maxDepth) throw notJson('it is nested too deep');
+      const rendered = parsedJson(writer.buffer);
+      if (rendered) return placedDocument(rendered.value, placeOf, spending());
+      const text = unmarked(writer.buffer);
+      const [line, column] = placeIn(text, jsonFaultAt(text) ?? 0);
+      throw notJson(`see its line ${line}, column ${column}`);
     },
   };
 }
 
-/** Without tags, values are all that differs from message to message: a text that is no JSON now never will be. */
-function checkShape({ templates }: Compiled, place: 'plain' | 'mrkdwn'): void {
-  const writer = jsonWriter(place);
+/** Of what a template renders to, which has places of its own. */
+const notJson = (reason: string): PosthornError => {
+  const message = `what it renders to is not JSON: ${reason}`;
+  return new PosthornError('invalid_template', message, { issues: [{ path: [], message }] });
+};
+
+/** What an empty value is where it is a whole one, be it with quotes around it or without. */
+const emptyValue = marked('');
+
+/**
+ * Without tags, values are all that differs from message to message: a text that is no JSON now never will be. Throws
+ * `invalid_template`, naming where in the source it stops being JSON.
+ */
+function shapeOf({ templates }: Compiled, source: string): unknown {
+  const writer = jsonWriter();
+  /** Where in what was written each piece begins, and where in the source it stands. */
+  const pieces: { readonly from: number; readonly at: number; readonly isText: boolean }[] = [];
   for (const template of templates) {
     const { token } = template;
-    if (!(template instanceof Output || TypeGuards.isHTMLToken(token))) return;
+    const isText = TypeGuards.isHTMLToken(token);
+    if (!isText && !(template instanceof Output)) return anyValue;
+    pieces.push({ from: writer.buffer.length, at: token.begin + (isText ? token.trimLeft : 0), isText });
     try {
-      writer.write(TypeGuards.isHTMLToken(token) ? token.getContent() : new Shown(''));
+      writer.write(isText ? token.getContent() : new Shown(''));
     } catch (error) {
       throw renderFault(error, token);
     }
   }
-  if (!parsedJson(writer.buffer)) throw faultAt(1, 1, 'must be JSON around its placeholders');
+  const parsed = parsedJson(writer.buffer, (_, value) => (value === emptyValue ? anyValue : value));
+  if (parsed) return parsed.value;
+  const fault = jsonFaultAt(writer.buffer) ?? 0;
+  const piece = pieces.findLast(({ from }) => from <= fault);
+  const at = piece ? piece.at + (piece.isText ? fault - piece.from : 0) : 0;
+  throw faultAt(...placeIn(source, at), 'must be JSON around its placeholders');
 }
 
-function parsedJson(text: string): { readonly value: unknown } | undefined {
+function parsedJson(
+  text: string,
+  read?: (key: string, value: unknown) => unknown,
+): { readonly value: unknown } | undefined {
   try {
-    return { value: JSON.parse(text) };
+    return { value: JSON.parse(text, read) };
   } catch {
     return undefined;
   }
@@ -56,8 +91,7 @@ interface JsonWriter extends Emitter {
 }
 
 /** Knows of each value whether it comes within a JSON string, from the text of the template before it. */
-function jsonWriter(place: 'plain' | 'mrkdwn'): JsonWriter {
-  const escaping = escapes[place];
+function jsonWriter(): JsonWriter {
   let isInString = false;
   let isAfterBackslash = false;
   let depth = 0;
@@ -83,15 +117,10 @@ function jsonWriter(place: 'plain' | 'mrkdwn'): JsonWriter {
       } else if (isAfterBackslash) {
         throw new Error('a backslash before a placeholder');
       } else if (isInString) {
-        writer.buffer += jsonContent(escapedText(chunk, escaping));
+        writer.buffer += jsonContent(markedText(chunk));
       } else {
         const value = chunk.value instanceof AsJson ? chunk.value.value : chunk.value;
-        let length = writer.buffer.length;
-        const spend = (characters: number): void => {
-          length += characters;
-          checkOutput(length);
-        };
-        writer.buffer += JSON.stringify(jsonValue(value, escaping, spend));
+        writer.buffer += JSON.stringify(jsonValue(value, spending(writer.buffer.length)));
       }
       checkOutput(writer.buffer.length);
     },

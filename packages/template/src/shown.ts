@@ -1,8 +1,8 @@
 import { Drop, type Emitter, toValue } from 'liquidjs';
 import { maxOutput } from './limits.js';
-import type { Escape } from './place.js';
+import { marked, unmarked } from './marks.js';
 
-/** The value of a placeholder on its way out: whoever writes it knows the place, and escapes for it. */
+/** The value of a placeholder on its way out: whoever writes it knows whether text is wanted, and marks it there. */
 export class Shown {
   readonly value: unknown;
 
@@ -11,17 +11,17 @@ export class Shown {
   }
 }
 
-/** Text that was escaped for its place already, such as what `capture` kept. Filters see ordinary text, to be escaped. */
+/** Rendered text, such as what `capture` kept, in which values are marked. Filters see ordinary text, a value as a whole. */
 export class Rendered extends Drop {
-  readonly #text: string;
+  readonly text: string;
 
   constructor(text: string) {
     super();
-    this.#text = text;
+    this.text = text;
   }
 
   override valueOf(): string {
-    return this.#text;
+    return unmarked(this.text);
   }
 }
 
@@ -48,21 +48,21 @@ function textOf(value: unknown): string {
   return typeof plain === 'object' ? (JSON.stringify(plain) ?? '') : String(plain);
 }
 
-/** A shown value as text, escaped once. */
-export const escapedText = ({ value }: Shown, escaping: Escape): string =>
-  value instanceof Rendered ? value.valueOf() : escaping(textOf(value));
+/** A shown value as text, marked. */
+export const markedText = ({ value }: Shown): string =>
+  value instanceof Rendered ? value.text : marked(textOf(value));
 
 /** Throws where there is more than may be rendered. liquidjs says where. */
 export function checkOutput(length: number): void {
   if (length > maxOutput) throw new Error('output limit exceeded');
 }
 
-/** Joins what a template writes, each value escaped. */
-export function textEmitter(escaping: Escape): Emitter {
+/** Joins what a template writes, values marked. */
+export function textEmitter(): Emitter {
   const emitter = {
     buffer: '',
     write(chunk: unknown) {
-      emitter.buffer += chunk instanceof Shown ? escapedText(chunk, escaping) : String(chunk);
+      emitter.buffer += chunk instanceof Shown ? markedText(chunk) : String(chunk);
       checkOutput(emitter.buffer.length);
     },
   };

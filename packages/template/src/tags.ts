@@ -10,18 +10,17 @@ import {
   tags,
   type Value,
 } from 'liquidjs';
-import type { Escape } from './place.js';
 import { Rendered, Shown, textEmitter } from './shown.js';
 
 /** They read files, or wait for somebody who does. */
 const reading = ['include', 'render', 'layout', 'block'];
 
 /** Makes an engine's tags ours: none reads a file, and all that is shown is escaped, once. */
-export function registerTags(engine: Liquid, escaping: Escape): void {
+export function registerTags(engine: Liquid): void {
   for (const name of Object.keys(tags)) {
     if (reading.includes(name)) engine.registerTag(name, RefusedTag);
   }
-  engine.registerTag('capture', captureTag(escaping));
+  engine.registerTag('capture', KeepingTag);
   engine.registerTag('echo', ShowingTag);
 }
 
@@ -35,14 +34,13 @@ class RefusedTag extends Tag {
 }
 
 /** liquidjs keeps what was captured as text that anything may come of, and would escape it a second time. */
-const captureTag = (escaping: Escape): typeof CaptureTag =>
-  class extends CaptureTag {
-    override *render(context: Context): Generator<unknown, void, string> {
-      const text = yield this.liquid.renderer.renderTemplates(this.templates, context, textEmitter(escaping));
-      context.memoryLimit.use(text.length);
-      Reflect.set(context.bottom(), this.variable, new Rendered(text));
-    }
-  };
+class KeepingTag extends CaptureTag {
+  override *render(context: Context): Generator<unknown, void, string> {
+    const text = yield this.liquid.renderer.renderTemplates(this.templates, context, textEmitter());
+    context.memoryLimit.use(text.length);
+    Reflect.set(context.bottom(), this.variable, new Rendered(text));
+  }
+}
 
 /** liquidjs forgets here what a value is, before it is escaped. */
 class ShowingTag extends EchoTag {

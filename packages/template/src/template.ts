@@ -1,8 +1,9 @@
 import { beginRendering, compile } from './compile.js';
 import type { TemplateContext } from './context.js';
-import { faultAt } from './fault.js';
+import { faultAt, tooMuch } from './fault.js';
 import { maxOutput } from './limits.js';
-import { escapes, oneLine, type Place } from './place.js';
+import { placed } from './marks.js';
+import { oneLine, type Place } from './place.js';
 import { textEmitter } from './shown.js';
 
 /** A text with placeholders, parsed. */
@@ -19,12 +20,11 @@ export function parseTemplate(source: string, place: Place): Template {
   const compiled = compile(source, place);
   return {
     render(context) {
-      const emitter = textEmitter(escapes[place]);
+      const emitter = textEmitter();
       beginRendering(context)(compiled, emitter);
-      if (Buffer.byteLength(emitter.buffer) > maxOutput) {
-        throw faultAt(1, 1, `renders to more than ${maxOutput / 1024} KiB`);
-      }
-      return place === 'header' ? oneLine(emitter.buffer) : emitter.buffer;
+      const text = placed(emitter.buffer, place);
+      if (Buffer.byteLength(text) > maxOutput) throw faultAt(1, 1, tooMuch);
+      return place === 'header' ? oneLine(text) : text;
     },
   };
 }

@@ -1,6 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { parseJsonTemplate, parseJsonText } from '../src/index.js';
+import { anyValue, type PlaceOf, parseJsonTemplate, parseJsonText } from '../src/index.js';
+import { jsonFaultAt } from '../src/json-fault.js';
 import { speakingOf } from './message.js';
 
 const payload = { n: 3, text: 'a"b', list: [1, { deep: '<x>' }], on: false, nothing: null };
@@ -89,6 +90,104 @@ describe('a document that is none is refused, each leaf by its path', () => {
   });
 });
 
+describe('the shape of a JSON template', () => {
+  test.each<[string, unknown]>([
+    ['["x", 1, null, {"type": "a"}]', ['x', 1, null, { type: 'a' }]],
+    ['"{{ event_id }}"', anyValue],
+    ['{{ event_id }}', anyValue],
+    ['["{{ event_id }}", {event_id}]', [anyValue, anyValue]],
+    ['[{"type": "{event_type}", "a": ["{{ event_id }}"]}]', [{ type: anyValue, a: [anyValue] }]],
+    ['[{"type": {{ event_type }}, "a": null}]', [{ type: anyValue, a: null }]],
+    ['[{% for event in events %}{% endfor %}]', anyValue],
+  ])('%s', (source, shape) => {
+    expect(parseJsonText(source).shape).toEqual(shape);
+  });
+
+  test('keeps texts that are put together', () => {
+    expect(parseJsonText('["a {{ event_id }}", "{% if a %}{% endif %}"]').shape).toEqual([
+      'a {{ event_id }}',
+      '{% if a %}{% endif %}',
+    ]);
+    expect(parseJsonText('["a {{ event_id }}", {{ event_id }}]').shape).toEqual([
+      expect.stringMatching(/^a /),
+      anyValue,
+    ]);
+  });
+});
+
+describe('where each text of a document lands', () => {
+  const placeOf: PlaceOf = (path, type) =>
+    path.at(-1) === 'url' ? 'address' : type === 'md' ? 'markdown' : type === 'text' ? 'plain' : 'mrkdwn';
+  const parts = `
+    {"text": "<b> {{ metadata.text }}", "type": "md"},
+    {"type": "text", "text": "{{ metadata.text }}", "more": ["{{ metadata.text }}", {"a": "{{ metadata.text }}"}]},
+    {"url": "{{ metadata.text }}"}`;
+  const expected = [
+    { text: '<b> \\[\\<\\&', type: 'md' },
+    { type: 'text', text: '[<&', more: ['[<&', { a: '[&lt;&amp;' }] },
+    { url: '' },
+  ];
+
+  test.each([`[${parts}]`, `{% if true %}[${parts}]{% endif %}`, `[${parts},{"n":{{ metadata.n }}}]`])(
+    'is by what it stands in: %#',
+    (source) => {
+      const rendered = parseJsonText(source, 'mrkdwn', placeOf).render(speakingOf({ text: '[<&', n: 1 }));
+      expect((rendered as unknown[]).slice(0, 3)).toEqual(expected);
+    },
+  );
+
+  test('is so in objects of the event, too, whatever their type says', () => {
+    const rendered = (source: string) =>
+      parseJsonText(source, 'mrkdwn', placeOf).render(speakingOf({ a: { type: 'md', text: '[<' } }));
+    const escaped = { type: 'md', text: '\\[\\<' };
+    expect(rendered('["{{ metadata.a }}"]')).toEqual([escaped]);
+    expect(rendered('[{{ metadata.a }}, {{ metadata.a.type | json }}]')).toEqual([escaped, 'md']);
+  });
+});
+
+test('a text is JSON for jsonFaultAt where it is for JSON.parse, and not before the place that it names', () => {
+  const piece = fc.constantFrom(
+    ...'{}[],:"\\ \n\t\0'.split(''),
+    '"a"',
+    '""',
+    '"\\u00e9"',
+    '"\\x"',
+    '1',
+    '-',
+    '0',
+    '.5',
+    'e3',
+    'E-1',
+    'true',
+    'null',
+    'nul',
+    '\u00a0',
+    'ü',
+  );
+  const text = fc.oneof(
+    fc.array(piece, { maxLength: 12 }).map((pieces) => pieces.join('')),
+    fc.json(),
+    fc.tuple(fc.json(), fc.nat(), piece).map(([json, at, odd]) => {
+      const index = at % (json.length + 1);
+      return json.slice(0, index) + odd + json.slice(index);
+    }),
+  );
+  fc.assert(
+    fc.property(text, (json) => {
+      let isJson = true;
+      try {
+        JSON.parse(json);
+      } catch {
+        isJson = false;
+      }
+      const at = jsonFaultAt(json);
+      expect(at === undefined).toBe(isJson);
+      if (at !== undefined) expect(at).toBeLessThanOrEqual(json.length);
+    }),
+    { numRuns: 2_000 },
+  );
+});
+
 describe('what a JSON template renders to is bounded', () => {
   test.each<[string, unknown]>([
     ['the payload in each of many leaves', Array(900).fill('{{ metadata }}')],
@@ -160,8 +259,18 @@ describe('a JSON text', () => {
   });
 
   test.each<[string, string]>([
-    ['{"a": {{ metadata.n }}', 'line 1, column 1: must be JSON around its placeholders'],
+    ['{"a": {{ metadata.n }}', 'line 1, column 7: must be JSON around its placeholders'],
     ['no JSON', 'line 1, column 1: must be JSON around its placeholders'],
+    ['', 'line 1, column 1: must be JSON around its placeholders'],
+    ['[\n  {"a": 1}\n  {"b": 2}\n]', 'line 3, column 3: must be JSON around its placeholders'],
+    [
+      '[\n  "{{ event_id }}",\n  {event_id},\n  {"b": 2,}]',
+      'line 4, column 11: must be JSON around its placeholders',
+    ],
+    ['[{{ event_id }}\n {{ event_id }}]', 'line 2, column 2: must be JSON around its placeholders'],
+    ['["{{ event_id }}\n"]', 'line 1, column 17: must be JSON around its placeholders'],
+    ['["{{ event_id }}]', 'line 1, column 2: must be JSON around its placeholders'],
+    ['{{ event_id }} {{- event_id -}} \n  x', 'line 1, column 16: must be JSON around its placeholders'],
     ['{"a": "\\{{ metadata.n }}"}', 'line 1, column 9: a backslash must not stand before a placeholder'],
     ['[{% if a %}]', 'line 1, column 2: the tag is not closed'],
   ])('%s is refused when it is parsed', (source, message) => {
@@ -173,7 +282,7 @@ describe('a JSON text', () => {
   test.each<[string, string]>([
     [
       '[{% for i in metadata.list %}{{ i }},{% endfor %}]',
-      'line 1, column 1: what it renders to is not JSON',
+      'what it renders to is not JSON: see its line 1, column 19',
     ],
     [
       '{% if true %}["\\{{ metadata.n }}"]{% endif %}',
@@ -181,7 +290,7 @@ describe('a JSON text', () => {
     ],
     [
       `{% if true %}${'['.repeat(100)}${']'.repeat(100)}{% endif %}`,
-      'line 1, column 1: what it renders to is not JSON',
+      'what it renders to is not JSON: it is nested too deep',
     ],
   ])('%s fails when it is rendered', (source, message) => {
     expect(() => filledText(source)).toThrow(message);

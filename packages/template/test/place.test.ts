@@ -36,6 +36,123 @@ describe('mrkdwn', () => {
   });
 });
 
+describe('in mrkdwn, where a link leads', () => {
+  test.each<[string, string, string]>([
+    ['a value right after < is an address', '<{{ metadata.text }}|open>', 'https://a.example/|<b>?q=1&r=2 3'],
+    ['so it is in single braces', '<{metadata.text}|open>', 'https://a.example/|<b>?q=1&r=2 3'],
+    [
+      'and where it was captured',
+      '{% capture a %}{{ metadata.text }}{% endcapture %}<{{ a }}|open>',
+      'https://a.example/|<b>?q=1&r=2 3',
+    ],
+    ['or linked before', '<{{ metadata.text | link }}|open>', 'https://a.example/|<b>?q=1&r=2 3'],
+  ])('%s', (_, source, text) => {
+    expect(shown(text, 'mrkdwn', source)).toBe('<https://a.example/%7C%3Cb%3E?q=1&amp;r=2%203|open>');
+  });
+
+  test.each([
+    '!channel',
+    '!here',
+    '@U123',
+    '#C123',
+    'javascript:alert(1)',
+    ' !channel',
+    'mailto:a@b.example',
+  ])('T1, T2: %s calls nobody, and leads nowhere', (text) => {
+    expect(shown(text, 'mrkdwn', '<{{ metadata.text }}|open>')).toBe('<|open>');
+    expect(shown(text, 'mrkdwn', '<{% if true %}{{ metadata.text }}{% endif %}>')).toBe('<>');
+    expect(shown(text, 'mrkdwn', '<{{ metadata.none }}{{ metadata.text }}>')).toBe('<>');
+  });
+
+  test('after its beginning, a value cannot end the link or name it', () => {
+    const source = '<https://a.example/{{ metadata.text }}|{{ metadata.text }}> {{ metadata.text }}';
+    expect(shown('a b|<c>', 'mrkdwn', source)).toBe(
+      '<https://a.example/a%20b%7C%3Cc%3E|a b|&lt;c&gt;> a b|&lt;c&gt;',
+    );
+    expect(shown('https://a.example', 'mrkdwn', '<{{ metadata.text }}{{ metadata.text }}>')).toBe(
+      '<https://a.example/https://a.example>',
+    );
+  });
+
+  test('a < that begins no link changes nothing', () => {
+    expect(shown('a b', 'mrkdwn', '1 < {{ metadata.text }}, <!here> {{ metadata.text }}')).toBe(
+      '1 < a b, <!here> a b',
+    );
+  });
+});
+
+describe('in HTML, a value within CSS', () => {
+  const evil = 'url(https://evil.example)} @import "x"; position:fixed;/*</style>';
+  const left = 'urlhttpsevil.example import x positionfixedstyle';
+
+  test.each([
+    ['<p style="', '">'],
+    ["<p title='>' STYLE = 'color: red; background: ", "'>"],
+    ['<p title="{{ metadata.none }}" style="', '">'],
+    ['<p title="a"style=', '>'],
+    ['<style>a { color: red } b { background: ', ' }</style>'],
+    ['<style media="all">{% if true %}', '{% endif %}</style>'],
+    ['<p style="background: url({{ metadata.none }}', ')">'],
+  ])('brings nothing but letters, digits and a few signs: %s', (before, after) => {
+    expect(shown(evil, 'html', `${before}{{ metadata.text }}${after}`)).toContain(left);
+    expect(
+      shown(evil, 'html', `{% capture a %}{{ metadata.text }}{% endcapture %}${before}{{ a }}${after}`),
+    ).toContain(left);
+  });
+
+  test('keeps a colour and a length', () => {
+    const source = '<p style="color: {{ metadata.text }}; width: {{ metadata.text }}px">';
+    expect(shown('#ff0000', 'html', source)).toBe('<p style="color: #ff0000; width: #ff0000px">');
+    expect(shown('-1.5', 'html', source)).toBe('<p style="color: -1.5; width: -1.5px">');
+  });
+
+  test.each([
+    ['<p style="color: red">', '</p>'],
+    ["<p style='color: red' title='", "'>"],
+    ['<style>a { color: red }</style>', ''],
+    ['<p style=color:red title="', '">'],
+    ['my style = ', ''],
+  ])('is text again behind it: %s', (before, after) => {
+    expect(shown('a(b)', 'html', `${before}{{ metadata.text }}${after}`)).toBe(
+      before.endsWith('style = ') ? 'my style = ab' : `${before}a(b)${after}`,
+    );
+  });
+});
+
+test('in Markdown, a value begins no heading, list, rule or table', () => {
+  for (const text of [
+    '# T',
+    '\n# T',
+    'a\n===',
+    'a\n---',
+    '- a',
+    '1. a',
+    '\n 2. a',
+    '1) a',
+    '> a',
+    '|a|',
+    '<b>',
+    '&lt;',
+  ]) {
+    expect(shown(text, 'markdown').replace(/\\[!-/:-@[-`{-~]/g, '')).not.toMatch(/[#=\->|<&)]|^\s*\d+[.)]/m);
+  }
+});
+
+test('an address', () => {
+  const link = '{{ metadata.text }}';
+  expect(shown('https://a.example/?a=1&b=<2>', 'address', link)).toBe('https://a.example/?a=1&b=%3C2%3E');
+  expect(shown('javascript:alert(1)', 'address', link)).toBe('');
+  expect(shown('a b', 'address', `slack://x?${link}`)).toBe('slack://x?a%20b');
+});
+
+test('a value may hold what stands between values while they are rendered', () => {
+  const text = '\ufdd0a\ufdd1\ufdd2\ufdd20<';
+  for (const source of ['{{ metadata.text }}', '{% capture a %}{{ metadata.text }}{% endcapture %}{{ a }}']) {
+    expect(shown(text, 'plain', source)).toBe(text);
+    expect(shown(text, 'html', `\ufdd0${source}\ufdd1`)).toBe(`\ufdd0${text.replace('<', '&lt;')}\ufdd1`);
+  }
+});
+
 test('T18: in HTML, markup is text, and a link leads to http and https only', () => {
   expect(shown('<img src=x onerror=alert(1)>', 'html')).toBe('&lt;img src=x onerror=alert(1)&gt;');
   expect(shown(`" onmouseover='x`, 'html', '<a title="{{ metadata.text }}">')).toBe(
@@ -80,9 +197,9 @@ describe('values are escaped once, however they are shown', () => {
     expect(shown('<&>', 'html', source)).toBe('&lt;&amp;&gt;');
   });
 
-  test('what a filter makes of captured text is escaped again, never less', () => {
+  test('what a filter makes of captured text is a value, as a whole', () => {
     const source = '{% capture a %}{{ metadata.text }}{% endcapture %}{{ a | append: "" }} {{ a | size }}';
-    expect(shown('<', 'mrkdwn', source)).toBe('&amp;lt; 4');
+    expect(shown('<', 'mrkdwn', source)).toBe('&lt; 1');
   });
 
   test.each<Place>(['html', 'mrkdwn', 'json'])('the filter raw is refused in %s', (place) => {
