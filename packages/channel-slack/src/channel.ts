@@ -27,7 +27,7 @@ export function slackChannel(options: SlackChannelOptions = {}): Channel<SlackCo
     throw new PosthornError('invalid_option', 'apiUrl must be an URL without a slash at its end');
   }
   const { outbound } = webhooks;
-  const methods = jsonService('slackChannel', [new URL(methodUrl).hostname], { outbound });
+  const methods = jsonService('slackChannel', [], { outbound, hosts: [new URL(methodUrl).hostname] });
 
   return {
     type: 'slack',

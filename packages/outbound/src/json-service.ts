@@ -13,7 +13,7 @@ export interface JsonServiceOptions {
   readonly outbound?: Outbound | OutboundOptions;
   /**
    * Hosts that may be posted to besides the service's own: a proxy for it, say, or a stand-in for tests. Written as in
-   * `policy.allowHosts`; where they lead is for the client to judge. Default: none.
+   * `policy.allowHosts`, and at any port; where they lead is for the client to judge. Default: none.
    */
   readonly hosts?: readonly string[];
 }
@@ -35,8 +35,9 @@ export interface JsonService {
   /** The client it posts with. */
   readonly outbound: Outbound;
   /**
-   * Judges an address when a webhook is saved: it must be one of the service's hosts, or of `options.hosts`, and one that
-   * the client may reach. A name that leads nowhere yet is let pass. Rejects as `Outbound.checkUrl` does.
+   * Judges an address when a webhook is saved: it must be one of the service's hosts, at the default port, or of
+   * `options.hosts`, and one that the client may reach. A name that leads nowhere yet is let pass. Rejects as
+   * `Outbound.checkUrl` does.
    */
   checkUrl(url: string): Promise<void>;
   /**
@@ -61,11 +62,18 @@ export function jsonService(
   hosts: readonly string[],
   options: JsonServiceOptions,
 ): JsonService {
-  const { outbound, isAllowed } = settingsOf(factory, hosts, options);
+  const { outbound, isOwn, isAllowed } = settingsOf(factory, hosts, options);
 
   function checkHost(url: string): void {
-    const host = URL.canParse(url) ? new URL(url).hostname.replace(/^\[|\]$/g, '') : undefined;
-    if (host === undefined || isAllowed(host)) return;
+    if (!URL.canParse(url)) return;
+    const { hostname, port } = new URL(url);
+    const host = hostname.replace(/^\[|\]$/g, '');
+    if (isAllowed(host)) return;
+    if (isOwn(host)) {
+      // Of `http:` it is the scheme that is wrong, which the client says.
+      if (port === '' || port === '443') return;
+      throw refusedUrl('url_port', 'must be without a port: the service has none but the default one');
+    }
     const message = `must be an address of ${hosts.join(' or ')}; the host application allows others with hosts`;
     throw refusedUrl('address_forbidden', message);
   }
@@ -134,14 +142,18 @@ function settingsOf(factory: string, own: readonly string[], options: JsonServic
     throw invalid(`outbound must be an Outbound or its options, not ${kindOf(outbound)}`);
   }
   if (!Array.isArray(hosts)) throw invalid(`hosts must be an array, not ${kindOf(hosts)}`);
-  const patterns = [...own, ...hosts].map((host) => {
-    const pattern = hostPattern(host);
-    if (pattern) return pattern;
-    throw invalid('hosts must hold names like chat.example.com, addresses, or *.example.com for all below');
-  });
+  const isIn = (names: readonly string[]) => {
+    const patterns = names.map((name) => {
+      const pattern = hostPattern(name);
+      if (pattern) return pattern;
+      throw invalid('hosts must hold names like chat.example.com, addresses, or *.example.com for all below');
+    });
+    return (host: string) => patterns.some((matches) => matches(host));
+  };
   return {
     outbound: 'request' in outbound ? outbound : createOutbound(outbound),
-    isAllowed: (host: string) => patterns.some((matches) => matches(host)),
+    isOwn: isIn(own),
+    isAllowed: isIn(hosts),
   };
 }
 

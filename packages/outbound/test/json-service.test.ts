@@ -42,6 +42,8 @@ describe('an address', () => {
     ['with a password', 'https://a:b@chat.example.com/hook', 'url_credentials'],
     ['of plain HTTP', 'http://chat.example.com/hook', 'url_scheme'],
     ['of an allowed host that is not public', 'https://127.0.0.1/hook', 'address_forbidden'],
+    ['with a port of its own', 'https://chat.example.com:444/hook', 'url_port'],
+    ['with a port of its own, below', 'https://a.chat.example.net:8443/hook', 'url_port'],
     ['that is none', 'chat.example.com/hook', 'url_invalid'],
     ['with a line break', 'https://chat.example.com/\nhook', 'url_invalid'],
   ])('%s is refused', async (_, url, code) => {
