@@ -1,5 +1,5 @@
 import { kindOf, type Message, PosthornError } from '@posthorn/core';
-import { contextOf, parseJsonText } from '@posthorn/template';
+import { anyValue, contextOf, cutText, type PlaceOf, parseJsonText } from '@posthorn/template';
 import { limits } from './limits.js';
 import { cutMarkup } from './markup.js';
 
@@ -21,12 +21,53 @@ type Fields = Readonly<Record<string, unknown>>;
 /** Shown where a template leaves a text empty, which Slack refuses. */
 const nothing = '-';
 
+const isAddress = (field: unknown): boolean =>
+  typeof field === 'string' && (field === 'url' || field.endsWith('_url'));
+
+/** Of rich text and of tables: their texts are shown as they are. */
+const literal: ReadonlySet<unknown> = new Set(['text', 'link', 'raw_text']);
+
+/** Where the texts of a block land. Source: Slack, "Block Kit reference". */
+const placeOf: PlaceOf = (path, type) => {
+  const field = path.at(-1);
+  if (isAddress(field)) return 'address';
+  if (field === 'text' && type === 'markdown') return 'markdown';
+  // What a button is worth goes back to the application.
+  return field === 'value' || (field === 'text' && literal.has(type)) ? 'plain' : 'mrkdwn';
+};
+
+/**
+ * Judges a template when it is saved: what it renders to is an array of blocks, as far as it says. Throws
+ * `invalid_template`, with the place of a block that is none.
+ */
+export function checkBlocksTemplate(source: string): void {
+  const { shape } = parseJsonText(source, 'mrkdwn', placeOf);
+  const isObject = shape === anyValue && /^\s*\{(?![{%])/.test(source);
+  if (isObject || (shape !== anyValue && !Array.isArray(shape))) {
+    throw new PosthornError(
+      'invalid_template',
+      'must be a JSON array: the blocks alone, without an object around them',
+    );
+  }
+  const message = 'must be a block: an object with a type';
+  const issues = (Array.isArray(shape) ? shape : []).flatMap((block: unknown, i) =>
+    block === anyValue || hasType(block) ? [] : [{ path: [i], message }],
+  );
+  if (issues.length > 0)
+    throw new PosthornError('invalid_template', `blocks_template ${message}`, { issues });
+}
+
+const hasType = (block: unknown): boolean => {
+  const { type } = Object(block) as Fields;
+  return type === anyValue || (typeof type === 'string' && type !== '');
+};
+
 /**
  * The blocks of a template, cut to Slack's limits. Throws `invalid_template` where it cannot be rendered, or what it
  * renders to are no blocks.
  */
 export function renderedBlocks(source: string, message: Message): readonly Block[] {
-  const rendered = parseJsonText(source, 'mrkdwn').render(contextOf(message));
+  const rendered = parseJsonText(source, 'mrkdwn', placeOf).render(contextOf(message));
   if (!Array.isArray(rendered)) throw refused('', `must be an array of blocks, not ${kindOf(rendered)}`);
   const blocks = rendered.map((block, i) => fitBlock(block, String(i)));
   if (blocks.length <= limits.blocks) return blocks;
@@ -36,7 +77,7 @@ export function renderedBlocks(source: string, message: Message): readonly Block
 }
 
 function fitBlock(given: unknown, at: string): Block {
-  const block = withAddresses(objectAt(given, at)) as Fields;
+  const block = withoutEmptyAddresses(objectAt(given, at)) as Fields;
   const { type, text, fields, elements, alt_text, title } = block;
   if (typeof type !== 'string' || type === '') throw refused(at, 'must have a type');
   if (type === 'header') return { ...block, type, text: fitText(text, `${at}.text`, limits.header) };
@@ -59,6 +100,9 @@ function fitBlock(given: unknown, at: string): Block {
       ...(typeof alt_text === 'string' && { alt_text: cutMarkup(alt_text || nothing, limits.imageText) }),
       ...(has(title) && { title: fitText(title, `${at}.title`, limits.imageText) }),
     };
+  }
+  if (type === 'markdown' && typeof text === 'string') {
+    return { ...block, type, text: cutText(text.trim() === '' ? nothing : text, limits.markdown) };
   }
   // Slack judges what else there is.
   return { ...block, type };
@@ -84,14 +128,15 @@ function fitText(given: unknown, at: string, maxLength: number): Fields {
   return { ...object, text: cutMarkup(String(text).trim() === '' ? nothing : String(text), maxLength) };
 }
 
-const isAddress = (key: string): boolean => key === 'url' || key.endsWith('_url');
-
-/** A copy in which addresses, which are no mrkdwn, are not escaped. */
-function withAddresses(value: unknown, key = ''): unknown {
-  if (typeof value === 'string') return isAddress(key) ? value.replaceAll('&amp;', '&') : value;
-  if (Array.isArray(value)) return value.map((item) => withAddresses(item));
+/** A copy without the addresses that have nothing left of them: a button that leads nowhere does not keep the rest from people. */
+function withoutEmptyAddresses(value: unknown): unknown {
+  if (Array.isArray(value)) return value.map(withoutEmptyAddresses);
   if (typeof value !== 'object' || value === null) return value;
-  return Object.fromEntries(Object.entries(value).map(([name, item]) => [name, withAddresses(item, name)]));
+  return Object.fromEntries(
+    Object.entries(value).flatMap(([name, item]) =>
+      isAddress(name) && item === '' ? [] : [[name, withoutEmptyAddresses(item)]],
+    ),
+  );
 }
 
 function objectAt(value: unknown, at: string): Fields {

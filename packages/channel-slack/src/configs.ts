@@ -1,7 +1,7 @@
 import { type Channel, checkedText, configsSchema, PosthornError } from '@posthorn/core';
 import type { JsonService } from '@posthorn/outbound';
-import { parseJsonText } from '@posthorn/template';
 import { z } from 'zod';
+import { checkBlocksTemplate } from './blocks.js';
 
 /** The configs of a `slack` channel, named as on the wire: of an incoming webhook, or of a bot. Optional fields may be null. */
 export interface SlackConfigs {
@@ -57,23 +57,12 @@ export function slackConfigs(webhooks: Pick<JsonService, 'checkUrl'>): Channel<S
     username: text(80, line, 'must be a name on one line').nullish(),
     icon_emoji: text(120, /^:[^\s:]+:(:skin-tone-[2-6]:)?$/, 'must be an emoji like :tada:').nullish(),
     icon_url: text(2048, /^https?:\/\/[^\s\p{Cc}]+$/u, 'must be an address of http or https').nullish(),
-    blocks_template: checkedText(checkBlocks).nullish(),
+    blocks_template: checkedText(checkBlocksTemplate).nullish(),
     bot_token: text(512, /^xox[\x21-\x7e]{5,}$/, "must be a bot's token, like xoxb-…").nullish(),
     channel_id: text(32, /^[A-Z][A-Z0-9]{2,}$/, 'must be the id of a conversation, like C024BE91L').nullish(),
     workspace_id: text(32, /^[TE][A-Z0-9]{2,}$/, 'must be the id of a workspace, like T024BE7LD').nullish(),
   });
   return fields.superRefine(checkForm);
-}
-
-/** What is JSON by itself is seen to be an array at once; what renders to it, when it is rendered. */
-function checkBlocks(source: string): void {
-  parseJsonText(source, 'mrkdwn');
-  if (/^\s*\{(?![{%])/.test(source)) {
-    throw new PosthornError(
-      'invalid_template',
-      'must be a JSON array: the blocks alone, without an object around them',
-    );
-  }
 }
 
 /** Of Slack's own hosts; what else the application allows has paths of its own. */

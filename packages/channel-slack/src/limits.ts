@@ -10,4 +10,5 @@ export const limits = {
   contextText: 3_000,
   contextElements: 10,
   imageText: 2_000,
+  markdown: 12_000,
 } as const;

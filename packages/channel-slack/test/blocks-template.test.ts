@@ -56,6 +56,73 @@ test('an address in a block is an address, and no mrkdwn', async () => {
   expect(JSON.stringify(sent!.body.blocks).match(/a=1&b=2/g)).toHaveLength(2);
 });
 
+describe('each text is escaped for what it stands in', () => {
+  const nasty = '[Reset](https://evil.example) <!channel> & *a*';
+
+  test('Markdown in a block of Markdown, cut at 12,000 characters', async () => {
+    const template = [{ type: 'markdown', text: '# {{ metadata.text }}' }];
+    const { sent } = await posted(template, { text: nasty });
+    const [{ text }] = sent!.body.blocks as [{ text: string }];
+    expect(text.replace(/\\[^\w\s]/g, '')).toBe('# Resethttps//evil.example channel  a');
+    const long = await posted(template, { text: 'x'.repeat(20_000) });
+    expect(long.verdict.outcome).toBe('delivered');
+    expect(long.sent!.body.blocks).toMatchObject([{ text: `# ${'x'.repeat(11_997)}…` }]);
+    expect(
+      (await posted([{ type: 'markdown', text: '{{ metadata.none }}' }])).sent!.body.blocks,
+    ).toMatchObject([{ text: '-' }]);
+  });
+
+  test('nothing in rich text, and in what a button is worth', async () => {
+    const value = '{{ metadata.text }}';
+    const blocks = (text: string) => [
+      {
+        type: 'rich_text',
+        elements: [
+          {
+            type: 'rich_text_section',
+            elements: [
+              { type: 'text', text },
+              { type: 'link', url: 'https://a.example', text },
+            ],
+          },
+        ],
+      },
+      {
+        type: 'actions',
+        elements: [{ type: 'button', text: { type: 'plain_text', text: 'Go' }, value: text }],
+      },
+    ];
+    expect((await posted(blocks(value), { text: nasty })).sent!.body.blocks).toEqual(blocks(nasty));
+  });
+});
+
+describe('an address in a block', () => {
+  const button = (url: string | undefined) => ({
+    type: 'actions',
+    elements: [
+      { type: 'button', text: { type: 'plain_text', text: 'Go' }, ...(url !== undefined && { url }) },
+    ],
+  });
+  test.each<[string, string, string | undefined]>([
+    ['{{ metadata.url }}', 'https://a.example/?a=1&b=<2>|c d', 'https://a.example/?a=1&b=%3C2%3E%7Cc%20d'],
+    ['{{ metadata.url }}', 'javascript:alert(1)', undefined],
+    ['{{ metadata.url }}', '!channel', undefined],
+    ['https://a.example/?q={{ metadata.url }}', 'a b|<c>', 'https://a.example/?q=a%20b%7C%3Cc%3E'],
+    ['slack://open?team={{ metadata.url }}', 'T1', 'slack://open?team=T1'],
+  ])('%s with %s', async (template, url, expected) => {
+    expect((await posted([button(template)], { url })).sent!.body.blocks).toEqual([button(expected)]);
+  });
+});
+
+test("a link whose address is the event's leads to http and https only, and calls nobody", async () => {
+  const template = [section('<{{ metadata.x }}|open>')];
+  expect((await posted(template, { x: '!channel' })).sent).toMatchObject({ mentions: [], links: [] });
+  expect((await posted(template, { x: 'https://a.example/|<!here>' })).sent).toMatchObject({
+    mentions: [],
+    links: [{ url: 'https://a.example/%7C%3C!here%3E', label: 'open' }],
+  });
+});
+
 test('a digest is there for it, event by event', async () => {
   const template =
     '[{% for event in events %}{"type":"section","text":{"type":"mrkdwn","text":"{{ event.subject.id }}"}}{% unless forloop.last %},{% endunless %}{% endfor %}]';

@@ -108,6 +108,7 @@ describe('an incoming webhook is one of Slack', () => {
     ['http://hooks.slack.com/services/T0/B0/x', expect.stringMatching(/^must begin with https:/)],
     ['https://a:b@hooks.slack.com/services/T0/B0/x', 'must not hold a user name or password'],
     ['https://hooks.slack.com:22/services/T0/B0/x', expect.stringMatching(/port/)],
+    ['https://hooks.slack.com:444/services/T0/B0/x', expect.stringMatching(/^must be without a port/)],
     ['https://hooks.slack.com/workflows/T0/A0/1/x', expect.stringMatching(/not one of a workflow$/)],
     ['https://hooks.slack.com/', expect.stringMatching(/^must be an incoming webhook/)],
   ])('and not %s', async (webhook_url, issue) => {
@@ -116,7 +117,7 @@ describe('an incoming webhook is one of Slack', () => {
 
   test('unless the application allows other hosts, which the client still judges', async () => {
     const options = { hosts: ['slack-proxy.example', '127.0.0.1'] };
-    const proxied = { webhook_url: 'https://slack-proxy.example/anything' };
+    const proxied = { webhook_url: 'https://slack-proxy.example:8443/anything' };
     expect(await judge(proxied, slackChannel(options))).toEqual(proxied);
     const own = { webhook_url: 'https://127.0.0.1/services/T0/B0/x' };
     expect(await judge(own, slackChannel(options))).toEqual({
@@ -134,6 +135,21 @@ describe('a template of blocks is judged when it is saved', () => {
     ['[{% for x in metadata %}', { blocks_template: expect.stringMatching(/^line 1, column \d+: /) }],
     ['{"blocks":[]}', { blocks_template: expect.stringMatching(/^must be a JSON array/) }],
     [' { "type": "section" }', { blocks_template: expect.stringMatching(/^must be a JSON array/) }],
+    ...['"hello"', '5', 'null', '"a {{ event_type }}"'].map((template): [string, Record<string, unknown>] => [
+      template,
+      { blocks_template: expect.stringMatching(/^must be a JSON array/) },
+    ]),
+    ['["x"]', { 'blocks_template.0': 'must be a block: an object with a type' }],
+    [
+      '[{"type":"divider"}, null, {{ event_id }}, {"text":"{{ event_id }}"}, {"type":5}, {"type":""}]',
+      Object.fromEntries(
+        [1, 3, 4, 5].map((i) => [`blocks_template.${i}`, 'must be a block: an object with a type']),
+      ),
+    ],
+    [
+      '[\n{"type":"divider"}\n{"type":"divider"}]',
+      { blocks_template: 'line 3, column 1: must be JSON around its placeholders' },
+    ],
     [`["${'x'.repeat(100_000)}"]`, { blocks_template: expect.stringMatching(/KiB/) }],
   ])('%.60s is refused', async (blocks_template, issues) => {
     expect(await judge({ webhook_url, blocks_template })).toEqual(issues);
@@ -142,6 +158,9 @@ describe('a template of blocks is judged when it is saved', () => {
   test.each([
     blocks_template,
     '[{% for field in metadata %}{"type":"divider"}{% unless forloop.last %},{% endunless %}{% endfor %}]',
+    '{{ metadata.blocks }}',
+    '"{{ metadata.blocks }}"',
+    '[{{ metadata.block }}, "{{ metadata.block }}", {"type": {{ metadata.type }}}, {"type": "{{ metadata.type }}"}]',
     '{% if subject %}[]{% else %}[{"type":"divider"}]{% endif %}',
   ])('%.60s is taken', async (blocks_template) => {
     expect(await judge({ webhook_url, blocks_template })).toEqual({ webhook_url, blocks_template });

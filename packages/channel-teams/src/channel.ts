@@ -16,7 +16,7 @@ import {
   retryAfterMs,
   verdictOf,
 } from '@posthorn/outbound';
-import { contextOf, parseJsonText } from '@posthorn/template';
+import { anyValue, contextOf, type PlaceOf, parseJsonText } from '@posthorn/template';
 import { defaultCard } from './card.js';
 
 /** The configs of a `teams` channel. Optional fields may be null. */
@@ -44,7 +44,7 @@ export function teamsChannel(options: TeamsChannelOptions = {}): Channel<TeamsCo
     takesDigests: true,
     config: configsSchema('teams', {
       workflow_url: checkedText(teams.checkUrl),
-      card_template: checkedText((source) => parseJsonText(source)).nullish(),
+      card_template: checkedText(checkCard).nullish(),
     }),
 
     async preview(message) {
@@ -58,17 +58,32 @@ export function teamsChannel(options: TeamsChannelOptions = {}): Channel<TeamsCo
   };
 }
 
+/** In a TextBlock and in a FactSet Teams reads Markdown. Source: Microsoft, "Text features in Adaptive Cards". */
+const placeOf: PlaceOf = (path, type) => {
+  const field = path.at(-1);
+  if (type === 'TextBlock' && field === 'text') return 'markdown';
+  if (path.at(-3) === 'facts' && (field === 'title' || field === 'value')) return 'markdown';
+  return field === 'url' ? 'address' : 'plain';
+};
+
+const noCard = 'must render to an object of the type AdaptiveCard';
+
+/** Judges a template when it is saved, as far as it says what it renders to. Throws `invalid_template`. */
+function checkCard(source: string): void {
+  const { shape } = parseJsonText(source, 'plain', placeOf);
+  const { type } = Object(shape) as { readonly type?: unknown };
+  if (shape === anyValue || type === anyValue || type === 'AdaptiveCard') return;
+  throw new PosthornError('invalid_template', noCard, { issues: [{ path: [], message: noCard }] });
+}
+
 /** Throws `invalid_template`. */
 function bodyOf(message: Message<TeamsConfigs>): unknown {
   const { card_template } = message.configs;
   const content = card_template
-    ? parseJsonText(card_template).render(contextOf(message))
+    ? parseJsonText(card_template, 'plain', placeOf).render(contextOf(message))
     : defaultCard(message);
   if (Object(content).type !== 'AdaptiveCard') {
-    throw new PosthornError(
-      'invalid_template',
-      'card_template must render to an object of the type AdaptiveCard',
-    );
+    throw new PosthornError('invalid_template', `card_template ${noCard}`);
   }
   const contentType = 'application/vnd.microsoft.card.adaptive';
   const body = { type: 'message', attachments: [{ contentType, contentUrl: null, content }] };

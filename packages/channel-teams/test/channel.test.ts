@@ -105,6 +105,32 @@ test('a template makes a card of its own, with values in their places', async ()
   expect(teams.messages[0]!.card).toMatchObject({ body: [{ text: 'Order o1' }], actions: [{ url }] });
 });
 
+test('in a template a value is text where Teams reads Markdown, and as it is where it does not', async () => {
+  const teams = await testTeams();
+  const fact = { title: '{{ metadata.x }}', value: '{{ metadata.x }}' };
+  const template = {
+    type: 'AdaptiveCard',
+    version: '1.4',
+    body: [
+      { type: 'TextBlock', text: '**{{ metadata.x }}**' },
+      { type: 'FactSet', facts: [fact] },
+      { type: 'RichTextBlock', inlines: [{ type: 'TextRun', text: '{{ metadata.x }}' }, '{{ metadata.x }}'] },
+    ],
+    actions: [{ type: 'Action.OpenUrl', title: '{{ metadata.x }}', url: '{{ metadata.link }}' }],
+  };
+  const x = '[pay](https://evil.example) *now*';
+  await teams.send({ x, link: 'javascript:alert(1)' }, {}, JSON.stringify(template));
+  const escaped = '\\[pay\\]\\(https\\://evil.example\\) \\*now\\*';
+  expect(teams.messages[0]!.card).toMatchObject({
+    body: [
+      { text: `**${escaped}**` },
+      { facts: [{ title: escaped, value: escaped }] },
+      { inlines: [{ text: x }, x] },
+    ],
+    actions: [{ title: x, url: '' }],
+  });
+});
+
 describe('28 KB are kept', () => {
   test.each<[string, unknown, Partial<Message>?]>([
     ['a field of 50,000 characters', { long: '世'.repeat(50_000) }],
@@ -222,6 +248,9 @@ describe('configs', () => {
     },
     { workflow_url, card_template: null },
     { workflow_url, card_template: '{"type":"AdaptiveCard","body":[]}' },
+    { workflow_url, card_template: '{{ metadata.card }}' },
+    { workflow_url, card_template: '{"type":"{{ metadata.type }}"}' },
+    { workflow_url, card_template: '{% if true %}[]{% endif %}' },
   ])('%j are taken', async (configs) => {
     expect(await channel.config['~standard'].validate(configs)).toEqual({ value: configs });
   });
@@ -235,6 +264,18 @@ describe('configs', () => {
     ],
     [{ workflow_url: workflow_url.replace('https', 'http') }, ['workflow_url'], /^must begin with https:/],
     [{ workflow_url, card_template: '{"a":"{{ b "}' }, ['card_template', 'a'], /^line 1, column 1: /],
+    ...['[1]', '{"type":"X"}', '{}', '"AdaptiveCard"', 'null', '{"body":"{{ event_type }}"}'].map(
+      (card_template): [unknown, string[], string] => [
+        { workflow_url, card_template },
+        ['card_template'],
+        'must render to an object of the type AdaptiveCard',
+      ],
+    ),
+    [
+      { workflow_url, card_template: '{\n"type":"AdaptiveCard"\n"body":[]}' },
+      ['card_template'],
+      'line 3, column 1: must be JSON around its placeholders',
+    ],
     [{ workflow_url, card: '{}' }, ['card'], 'is no field of a teams channel'],
   ])('%j are refused at %j', async (configs, path, problem) => {
     const { issues = [] } = await channel.config['~standard'].validate(configs);
