@@ -99,13 +99,15 @@ const failure = (kind: FailureKind, message: string, isFinal = false): Failure =
 /** The server answered: who has to do something about it goes by the command that it answered. */
 function withAnswer({ code, command }: Answer, status: number): Failure {
   // A changed password is ours to repair, and nobody's mail may be lost until it is.
-  if (code === 'EAUTH') return failure('config', `the mail server refused our login with ${status}`);
+  if (code === 'EAUTH') return failure('credentials', `the mail server refused our login with ${status}`);
   if (code === 'ETLS') return failure('tls', `the mail server refused STARTTLS with ${status}`);
   if (command === 'MAIL FROM') {
     // 552: the message is larger than it takes (RFC 1870 §6.1).
-    return status === 552
-      ? failure('http_status', 'the message is too large for the mail server', true)
-      : failure('config', `the mail server refused our sender with ${status}`);
+    if (status === 552) return failure('http_status', 'the message is too large for the mail server', true);
+    return failure(
+      isForGood(status) ? 'credentials' : 'http_status',
+      `the mail server refused our sender with ${status}`,
+    );
   }
   if (code === 'EMESSAGE' || code === 'EENVELOPE') {
     return failure('http_status', `the mail server refused the message with ${status}`, isForGood(status));
@@ -141,7 +143,7 @@ function withoutAnswer(answer: Answer, error: unknown): Failure {
     case 'EAUTH':
     case 'ENOAUTH':
     case 'EOAUTH2':
-      return failure('config', said('logging in to the mail server is not possible'));
+      return failure('credentials', said('logging in to the mail server is not possible'));
     case 'ECONFIG':
       return failure('config', String(Object(error).message));
     case 'EMESSAGE':

@@ -14,8 +14,8 @@ export interface HttpSmsProviderOptions {
 
 /**
  * Posts each text as JSON, `{ to, text, event_id, delivery_id }`: the last two and `to` are the same at every attempt. Any
- * 2xx says that the text was taken, 422 that this number will never get it; anything else has failed and is tried again,
- * on 429 and 503 when `Retry-After` says. Throws `invalid_option`, `invalid_header`.
+ * 2xx says that the text was taken, 422 that this number will never get it, 401 and 403 that our credentials are refused;
+ * anything else has failed and is tried again, on 429 and 503 when `Retry-After` says. Throws `invalid_option`, `invalid_header`.
  */
 export function httpSmsProvider(options: HttpSmsProviderOptions): SmsProvider {
   checkNames('httpSmsProvider', options, ['url'], ['headers', 'outbound']);
@@ -35,6 +35,9 @@ export function httpSmsProvider(options: HttpSmsProviderOptions): SmsProvider {
         const verdict = verdictOf(result, (answer) => redact(answer, secrets));
         if (verdict.outcome === 'failed' && verdict.status === 422) {
           return { ...verdict, outcome: 'rejected' };
+        }
+        if (verdict.outcome === 'failed' && (verdict.status === 401 || verdict.status === 403)) {
+          return { ...verdict, kind: 'credentials' };
         }
         // What is gone for good is the gateway: the application's to mend, and nothing about this number.
         return verdict.outcome === 'gone' ? { ...verdict, outcome: 'failed' } : verdict;

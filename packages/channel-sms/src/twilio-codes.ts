@@ -17,6 +17,7 @@ const later = (message: string): TwilioMeaning => ({ outcome: 'failed', kind: 'h
 const wait = (message: string): TwilioMeaning => ({ ...later(message), isWait: true });
 const busy = (message: string): TwilioMeaning => ({ ...wait(message), isBusy: true });
 const ours = (message: string): TwilioMeaning => ({ outcome: 'failed', kind: 'channel_error', message });
+const login = (message: string): TwilioMeaning => ({ outcome: 'failed', kind: 'credentials', message });
 
 /**
  * Twilio's error codes that can come when a text is created, by https://www.twilio.com/docs/api/errors. Those of 30000 and
@@ -24,9 +25,9 @@ const ours = (message: string): TwilioMeaning => ({ outcome: 'failed', kind: 'ch
  * that is not here goes by its HTTP status.
  */
 const meanings: ReadonlyMap<number, TwilioMeaning> = new Map([
-  [20003, ours('the credentials are refused')],
-  [20005, ours('the account is not active')],
-  [20008, ours('test credentials may not do this')],
+  [20003, login('the credentials are refused')],
+  [20005, login('the account is not active')],
+  [20008, login('test credentials may not do this')],
   [20404, ours('there is no such account or messaging service')],
   [20429, busy('too many requests at once')],
   [20500, later('internal error')],
@@ -73,6 +74,7 @@ export function meaningOf(code: number | undefined, status: number): TwilioMeani
   const known = code === undefined ? undefined : meanings.get(code);
   if (known) return known;
   if (status === 429) return busy('too many requests');
-  if (status === 401 || status === 403 || status === 404) return ours('the request is refused');
+  if (status === 401 || status === 403) return login('the request is refused');
+  if (status === 404) return ours('the request is refused');
   return later('the text was not taken');
 }

@@ -61,7 +61,7 @@ describe('an HTTP provider', () => {
     });
   });
 
-  test.each([301, 400, 401, 404, 410, 429, 500, 503])('%i has failed', async (status) => {
+  test.each([301, 400, 404, 410, 429, 500, 503])('%i has failed', async (status) => {
     const { provider } = await answering(status);
     expect(await provider.send(sms, signal)).toEqual({
       outcome: 'failed',
@@ -69,6 +69,15 @@ describe('an HTTP provider', () => {
       message: expect.stringMatching(`^answered ${status}`),
       status,
       response: '',
+    });
+  });
+
+  test.each([401, 403])('%i says that our credentials are refused', async (status) => {
+    const { provider } = await answering(status);
+    expect(await provider.send(sms, signal)).toMatchObject({
+      outcome: 'failed',
+      kind: 'credentials',
+      status,
     });
   });
 

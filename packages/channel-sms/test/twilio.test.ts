@@ -123,7 +123,7 @@ describe("Twilio's answers", () => {
   );
 
   test.each([
-    ...[20003, 20005, 20008, 20404, 21212, 21267, 21408, 21601, 21603, 21606, 21608, 21659, 21660, 21661],
+    ...[20404, 21212, 21267, 21408, 21601, 21603, 21606, 21608, 21659, 21660, 21661],
     ...[21701, 21703, 21704, 21705, 30002, 30034],
   ])('%i is for the application to mend: failed, and ours', async (code) => {
     const { service, send } = await through();
@@ -135,6 +135,15 @@ describe("Twilio's answers", () => {
       status: expect.any(Number),
     });
   });
+
+  test.each([20003, 20005, 20008])(
+    '%i says that our credentials are refused: failed, and ours',
+    async (code) => {
+      const { service, send } = await through();
+      service.failNumber(number, code);
+      expect(await send()).toMatchObject({ outcome: 'failed', kind: 'credentials' });
+    },
+  );
 
   test.each<[TwilioTrouble & object, number | undefined]>([
     [{ code: 21730 }, 1_000],
@@ -219,7 +228,7 @@ describe("Twilio's answers", () => {
       outbound: loopback(),
     });
     const result = await smsChannel({ provider }).send(message(toOne), signal);
-    expect(result).toMatchObject({ outcome: 'failed', kind: 'channel_error', status: 401 });
+    expect(result).toMatchObject({ outcome: 'failed', kind: 'credentials', status: 401 });
     expect(service.messages).toEqual([]);
     expect(JSON.stringify(result)).not.toContain('canary-token');
   });

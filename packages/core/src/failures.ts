@@ -27,6 +27,8 @@ const faults = {
   address_forbidden: 'configuration',
   /** The webhook as it is cannot be sent: a header, a template, a secret. */
   config: 'configuration',
+  /** The application's own credentials were refused: a login, a key of a provider, a sender that is not ours to use. */
+  credentials: 'ours',
   /** The application's own forward proxy opened no connection. */
   proxy: 'ours',
   /** The channel threw. */

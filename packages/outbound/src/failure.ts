@@ -1,7 +1,9 @@
 import type { FailureKind } from '@posthorn/core';
 
 /** Why there is no answer: core's words, and `aborted` where the caller ended it. */
-export type OutboundFailureKind = Exclude<FailureKind, 'http_status' | 'channel_error'> | 'aborted';
+export type OutboundFailureKind =
+  | Exclude<FailureKind, 'http_status' | 'credentials' | 'channel_error'>
+  | 'aborted';
 
 /** No complete response headers came. */
 export interface OutboundFailure {
