@@ -42,7 +42,7 @@ export function verdictOf(before: Recipients, outcome: Outcome, readable: (text:
     return failed('http_status', `${count(later)} are to be tried again`, {
       ...statusOf(later),
       response: record(...[...later, ...final].map(said)),
-      ...memoOf({ done, refused }),
+      ...memoOf({ deliveryId: before.deliveryId, done, refused }),
     });
   }
   if (done.length === 0) {

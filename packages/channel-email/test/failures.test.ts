@@ -4,7 +4,7 @@ import { freePort } from '@posthorn/testing/hostile-receiver';
 import { smtpStandIn } from '@posthorn/testing/smtp-stand-in';
 import { expect, onTestFinished, test } from 'vitest';
 import { emailChannel } from '../src/index.js';
-import { message, setup } from './message.js';
+import { memoThat, message, setup } from './message.js';
 
 const from = 'events@acme.example';
 const signal = () => new AbortController().signal;
@@ -25,8 +25,8 @@ test.each(['connect', 'auth', 'mail', 'rcpt', 'data', 'answer'] as const)(
 test.each([
   ['connect', 421, 'http_status', 'failed'],
   ['connect', 554, 'http_status', 'failed'],
-  ['mail', 451, 'config', 'failed'],
-  ['mail', 550, 'config', 'failed'],
+  ['mail', 451, 'http_status', 'failed'],
+  ['mail', 550, 'credentials', 'failed'],
   ['mail', 552, 'http_status', 'rejected'],
   ['answer', 421, 'http_status', 'failed'],
   ['answer', 451, 'http_status', 'failed'],
@@ -54,7 +54,7 @@ test('a login that is refused is ours to repair: it has failed and is tried agai
   const verdict = await send(message());
   expect(verdict).toMatchObject({
     outcome: 'failed',
-    kind: 'config',
+    kind: 'credentials',
     status: 535,
     response: expect.stringContaining('not *** nor ***'),
   });
@@ -104,7 +104,7 @@ test('a certificate that nobody vouches for is of TLS, with STARTTLS and without
 
 test('a server that never answers is left when the time is over, and what was known is kept', async () => {
   const { server, send } = await setup({ timeoutMs: 300 });
-  const memo = JSON.stringify({ done: ['ada@example.com'], refused: [] });
+  const memo = memoThat({ done: ['ada@example.com'] });
   const two = { to_addresses: ['ada@example.com', 'grace@example.com'] };
   for (const stage of ['connect', 'mail', 'rcpt', 'answer'] as const) {
     server.fail(stage, 'hang');
@@ -159,7 +159,7 @@ test('whom a transport names as rejected without saying why is tried again', asy
     kind: 'http_status',
     message: '1 of 2 recipients are to be tried again',
     response: 'grace@example.com: refused without a reason',
-    memo: JSON.stringify({ done: ['ada@example.com'], refused: [] }),
+    memo: memoThat({ done: ['ada@example.com'] }),
   });
 });
 

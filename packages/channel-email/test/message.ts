@@ -1,4 +1,4 @@
-import type { Event, Message, Verdict } from '@posthorn/core';
+import { type Event, type Message, recipientsMemo, type Verdict } from '@posthorn/core';
 import { type SmtpStandIn, type SmtpStandInOptions, smtpStandIn } from '@posthorn/testing/smtp-stand-in';
 import { onTestFinished } from 'vitest';
 import {
@@ -40,6 +40,21 @@ export function message(
     secrets: [],
     ...of,
   };
+}
+
+/** The memo of a verdict that has failed. */
+export function memoOf(verdict: Verdict): string {
+  if (verdict.outcome !== 'failed') throw new Error(`it is ${verdict.outcome}`);
+  return verdict.memo ?? '';
+}
+
+/** The memo that an attempt leaves for the message above. */
+export function memoThat({ done = [], refused = [] }: { done?: string[]; refused?: string[] }): string {
+  const settled = new Map<string, string | null>([
+    ...refused.map((address) => [address, ''] as const),
+    ...done.map((address) => [address, null] as const),
+  ]);
+  return recipientsMemo(message(), settled).memo ?? '';
 }
 
 export interface Setup {

@@ -1,18 +1,11 @@
-import type { Verdict } from '@posthorn/core';
 import { expect, test } from 'vitest';
-import { message, setup } from './message.js';
+import { memoOf, memoThat, message, setup } from './message.js';
 
 const three = {
   to_addresses: ['ada@example.com'],
   cc_addresses: ['grace@example.com'],
   bcc_addresses: ['alan@example.com'],
 };
-
-/** The memo of a verdict that has failed. */
-function memoOf(verdict: Verdict): string {
-  if (verdict.outcome !== 'failed') throw new Error(`it is ${verdict.outcome}`);
-  return verdict.memo ?? '';
-}
 
 test('one message goes to all; To and Cc are shown, Bcc is not', async () => {
   const { server, send } = await setup();
@@ -67,7 +60,8 @@ test('who was refused for good is not asked again; it is delivered, and says who
   server.fail('rcpt', { code: 450, text: '4.2.0 Busy' }, { address: 'alan@example.com', times: 1 });
   const first = await send(message(three));
   expect(first).toMatchObject({ outcome: 'failed', status: 450 });
-  expect(JSON.parse(memoOf(first))).toEqual({ done: ['grace@example.com'], refused: ['ada@example.com'] });
+  expect(memoOf(first)).toBe(memoThat({ done: ['grace@example.com'], refused: ['ada@example.com'] }));
+  expect(memoOf(first)).not.toContain('@');
   server.recover();
   const second = await send(message(three, { attempt: 2, memo: memoOf(first) }));
   expect(second).toMatchObject({
@@ -87,7 +81,7 @@ test('is rejected where everybody is refused for good, then or now', async () =>
     status: 550,
     response: expect.stringContaining('alan@example.com: 550 5.1.1 No such user'),
   });
-  const memo = JSON.stringify({ done: [], refused: ['ada@example.com', 'grace@example.com'] });
+  const memo = memoThat({ refused: ['ada@example.com', 'grace@example.com'] });
   expect(await send(message(three, { attempt: 2, memo }))).toMatchObject({ outcome: 'rejected' });
   expect(server.messages).toEqual([]);
 });
@@ -100,7 +94,7 @@ test('552 for a recipient means too many at once: it is tried again (RFC 5321 §
 
 test('an attempt that fails as a whole remembers who had it before', async () => {
   const { server, send } = await setup();
-  const memo = JSON.stringify({ done: ['ada@example.com'], refused: [] });
+  const memo = memoThat({ done: ['ada@example.com'] });
   for (const stage of ['connect', 'mail', 'rcpt', 'data', 'answer'] as const) {
     server.fail(stage, 'drop');
     const verdict = await send(message(three, { attempt: 2, memo }));
@@ -116,7 +110,7 @@ test('an attempt that fails as a whole remembers who had it before', async () =>
 
 test('a memo that cannot be read, or of other recipients, is none', async () => {
   const { server, send } = await setup();
-  for (const memo of ['', 'null', '{"done":1}', '{"done":["eve@example.com"],"refused":[]}', '[]']) {
+  for (const memo of ['', 'null', '{"done":1}', memoThat({ done: ['eve@example.com'] }), '[]']) {
     expect(await send(message(three, { memo })), memo).toMatchObject({ outcome: 'delivered' });
   }
   expect(server.messages.map(({ to }) => to.length)).toEqual([3, 3, 3, 3, 3]);
@@ -124,7 +118,7 @@ test('a memo that cannot be read, or of other recipients, is none', async () => 
 
 test('nobody is asked where nobody is left', async () => {
   const { server, send } = await setup();
-  const memo = JSON.stringify({ done: ['ada@example.com'], refused: [] });
+  const memo = memoThat({ done: ['ada@example.com'] });
   expect(await send(message({}, { memo }))).toMatchObject({ outcome: 'delivered' });
   expect(server.connections()).toBe(0);
 });
@@ -134,7 +128,7 @@ test('a refused address with a domain of another script is known again', async (
   server.fail('rcpt', { code: 450, text: 'Busy' }, { address: 'grace@bücher.example', times: 1 });
   const configs = { to_addresses: ['ada@example.com', 'grace@BÜCHER.example'] };
   const first = await send(message(configs));
-  expect(JSON.parse(memoOf(first))).toEqual({ done: ['ada@example.com'], refused: [] });
+  expect(memoOf(first)).toBe(memoThat({ done: ['ada@example.com'] }));
   expect(await send(message(configs, { attempt: 2, memo: memoOf(first) }))).toMatchObject({
     outcome: 'delivered',
   });

@@ -5,7 +5,7 @@ import { phoneNumber } from './phone-numbers.js';
 
 /** The configs of an `sms` channel, named as on the wire. Optional fields may be null. */
 export interface SmsConfigs {
-  /** Whom to text: E.164 (`+` and 7 to 15 digits, the first not 0), 1 to 50 of them, none twice. */
+  /** Whom to text: E.164 (`+` and 7 to 15 digits, the first not 0), 1 to 50 of them; one that is there twice is texted once. */
   readonly phone_numbers: readonly string[];
   /** What to text, in the language of `@posthorn/template`. Default: the event's type and subject. */
   readonly message_template?: string | null | undefined;
@@ -23,12 +23,6 @@ export const smsConfigs: Channel<SmsConfigs>['config'] = configsSchema('sms', {
       { error: 'must be an array of phone numbers' },
     )
     .min(1, { error: 'must hold at least one phone number' })
-    .max(maxNumbers, { error: `must hold at most ${maxNumbers} phone numbers` })
-    .superRefine((numbers, context) => {
-      for (const [i, number] of numbers.entries()) {
-        if (numbers.indexOf(number) === i) continue;
-        context.addIssue({ code: 'custom', path: [i], message: 'must not be there twice' });
-      }
-    }),
+    .max(maxNumbers, { error: `must hold at most ${maxNumbers} phone numbers` }),
   message_template: templateField('plain').nullish(),
 });

@@ -1,6 +1,7 @@
 import type { Verdict } from '@posthorn/core';
 import { until } from '@posthorn/testing';
 import { describe, expect, test } from 'vitest';
+import { smsConfigs } from '../src/configs.js';
 import {
   type SmsChannelOptions,
   type SmsProvider,
@@ -182,7 +183,7 @@ describe('several numbers', () => {
   test('a memo of 50 refusals is short enough to be kept, and holds no number', async () => {
     const many = Array.from({ length: 50 }, (_, i) => `+49151${10_000_000 + i}`);
     const answers = Object.fromEntries(
-      many.map((to) => [to, { ...optedOut, message: `${to} ${'x'.repeat(5_000)}` }]),
+      many.map((to) => [to, { ...optedOut, message: `${to} ${'"\\\0\n'.repeat(2_000)}` }]),
     );
     const given = provider({ ...answers, [many[0]!]: down });
     const verdict = await channelOf(given).send(message({ phone_numbers: many }), signal);
@@ -190,6 +191,18 @@ describe('several numbers', () => {
     expect(memo!.length).toBeLessThanOrEqual(16 * 1024);
     expect(verdict.response!.length).toBeLessThanOrEqual(16 * 1024);
     for (const to of many) expect(JSON.stringify(verdict)).not.toContain(to.slice(1));
+    // Nobody of them is texted again.
+    given.tried.length = 0;
+    await channelOf(given).send(message({ phone_numbers: many }, memoOf(verdict)), signal);
+    expect(given.tried).toEqual([many[0]]);
+  });
+
+  test('a number that stands there twice is texted once', async () => {
+    const given = provider();
+    const configs = { phone_numbers: [one, two, one] };
+    expect(await smsConfigs['~standard'].validate(configs)).toEqual({ value: configs });
+    expect(await channelOf(given).send(message(configs), signal)).toMatchObject({ outcome: 'delivered' });
+    expect(given.tried).toEqual([one, two]);
   });
 });
 

@@ -79,6 +79,7 @@ export type { DispatcherOptions } from './options.js';
 export type { Page, PageQuery } from './page.js';
 export { isDeeperThan, type RawJson, rawJson } from './payload.js';
 export type * from './ports.js';
+export { recipientsMemo, type SettledRecipients, settledRecipients } from './recipients-memo.js';
 export { redact } from './redact.js';
 export type * from './replay-port.js';
 export type { ReplayFilter, ReplayOptions, Replays } from './replays.js';
