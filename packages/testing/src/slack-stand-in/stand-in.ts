@@ -100,7 +100,8 @@ function messageFault(body: Readonly<Record<string, unknown>>): Refusal | undefi
 
 /**
  * Slack on 127.0.0.1, so far as its documentation goes: an incoming webhook and `chat.postMessage`, for JSON. It holds
- * messages to the rules of bodies, tokens, texts and blocks, and tells whom and what they would call and link.
+ * messages to the rules of bodies, tokens, texts and blocks, and tells whom and what they would call and link. A
+ * `client_msg_id`, of which the errors speak and the arguments do not, changes nothing: what comes twice is posted twice.
  */
 export async function slackStandIn(options: SlackStandInOptions = {}): Promise<SlackStandIn> {
   const { limitRate = false, now = Date.now } = options;
@@ -108,7 +109,6 @@ export async function slackStandIn(options: SlackStandInOptions = {}): Promise<S
   const botToken = ['xoxb', '1111111111', '2222222222', 'standInStandInStandInSta'].join('-');
   const hook = '/services/T0STANDIN/B0STANDIN/standInStandInStandInSta';
   const messages: SlackStandInMessage[] = [];
-  const sentBefore = new Map<unknown, string>();
   let lastAt = Number.NEGATIVE_INFINITY;
   let isArchived = false;
   let isRevoked = false;
@@ -166,17 +166,13 @@ export async function slackStandIn(options: SlackStandInOptions = {}): Promise<S
     if (typeof body !== 'object' || body === null || Array.isArray(body)) {
       return refuseCall({ error: 'json_not_object' });
     }
-    const { channel, client_msg_id } = body as Record<string, unknown>;
+    const { channel } = body as Record<string, unknown>;
     if (channel !== channelId) return refuseCall({ error: 'channel_not_found' });
     if (isArchived) return refuseCall({ error: 'is_archived' });
-    // The errors about duplicates say that it finds the message that was posted under this id before.
-    const earlier = client_msg_id === undefined ? undefined : sentBefore.get(client_msg_id);
-    if (earlier !== undefined) return jsonAnswer(200, { ok: true, channel, ts: earlier });
     const taken = take(body as Record<string, unknown>);
     if ('error' in taken) {
       return refuseCall(taken.error === 'rate_limited' ? { ...taken, error: 'ratelimited' } : taken);
     }
-    if (client_msg_id !== undefined) sentBefore.set(client_msg_id, taken.ts);
     return jsonAnswer(200, { ok: true, channel, ts: taken.ts, message: { type: 'message', ...taken.body } });
   }
 
