@@ -35,8 +35,10 @@ const message = (
   configs,
 });
 
+/** The stand-in takes five messages in two seconds, as Discord does, and a second goes by before each attempt. */
 async function testDiscord(options?: DiscordStandInOptions) {
-  const discord = await discordStandIn(options);
+  const clock = virtualClock();
+  const discord = await discordStandIn({ limitRate: true, now: clock.now, ...options });
   const outbound = createOutbound(discord.channelOptions.outbound);
   onTestFinished(async () => {
     await outbound.close();
@@ -47,12 +49,14 @@ async function testDiscord(options?: DiscordStandInOptions) {
   return {
     ...discord,
     channel,
-    send: (
+    send(
       payload: unknown = {},
       of: Partial<Message> = {},
       configs: Partial<DiscordConfigs> = {},
-    ): Promise<Verdict> =>
-      channel.send(message({ webhook_url: discord.webhookUrl, ...configs }, payload, of), signal),
+    ): Promise<Verdict> {
+      clock.advance(1_000);
+      return channel.send(message({ webhook_url: discord.webhookUrl, ...configs }, payload, of), signal);
+    },
   };
 }
 
@@ -231,5 +235,5 @@ test('a preview shows the very message that is sent', async () => {
 test('an option that there is not is refused', () => {
   const make = () => discordChannel({ host: 'x' } as DiscordChannelOptions);
   expect(make).toThrow(PosthornError);
-  expect(make).toThrow('discordChannel has no option called host');
+  expect(make).toThrow('no option is called host in discordChannel');
 });

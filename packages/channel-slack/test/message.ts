@@ -1,5 +1,6 @@
 import { type DigestedEvent, type Event, type Message, Secret, type Verdict } from '@posthorn/core';
 import { createOutbound } from '@posthorn/outbound';
+import { virtualClock } from '@posthorn/testing';
 import { type SlackStandIn, type SlackStandInOptions, slackStandIn } from '@posthorn/testing/slack-stand-in';
 import { onTestFinished } from 'vitest';
 import { type SlackConfigs, slackChannel } from '../src/index.js';
@@ -51,9 +52,13 @@ export interface TestSlack extends SlackStandIn {
   send(message: Message<SlackConfigs>, signal?: AbortSignal): Promise<Verdict>;
 }
 
-/** A stand-in with a channel that leads to it; until the test is over. */
+/**
+ * A stand-in with a channel that leads to it; until the test is over. It takes one message a second, as Slack does, and a
+ * second goes by before each attempt.
+ */
 export async function testSlack(options?: SlackStandInOptions): Promise<TestSlack> {
-  const slack = await slackStandIn(options);
+  const clock = virtualClock();
+  const slack = await slackStandIn({ limitRate: true, now: clock.now, ...options });
   const outbound = createOutbound(slack.channelOptions.outbound);
   onTestFinished(async () => {
     await outbound.close();
@@ -64,6 +69,9 @@ export async function testSlack(options?: SlackStandInOptions): Promise<TestSlac
     ...slack,
     webhook: { webhook_url: slack.webhookUrl },
     bot: { bot_token: slack.botToken, channel_id: slack.channelId },
-    send: (message, signal = new AbortController().signal) => channel.send(message, signal),
+    send(message, signal = new AbortController().signal) {
+      clock.advance(1_000);
+      return channel.send(message, signal);
+    },
   };
 }

@@ -1,5 +1,6 @@
 import { type Event, type Message, PosthornError, type Verdict } from '@posthorn/core';
 import { createOutbound } from '@posthorn/outbound';
+import { virtualClock } from '@posthorn/testing';
 import { type TeamsStandInOptions, teamsStandIn } from '@posthorn/testing/teams-stand-in';
 import fc from 'fast-check';
 import { describe, expect, onTestFinished, test } from 'vitest';
@@ -34,8 +35,10 @@ const message = (
   configs,
 });
 
+/** The stand-in takes four messages a second, as the connector does, and a second goes by before each attempt. */
 async function testTeams(options?: TeamsStandInOptions) {
-  const teams = await teamsStandIn(options);
+  const clock = virtualClock();
+  const teams = await teamsStandIn({ limitRate: true, now: clock.now, ...options });
   const outbound = createOutbound(teams.channelOptions.outbound);
   onTestFinished(async () => {
     await outbound.close();
@@ -46,8 +49,10 @@ async function testTeams(options?: TeamsStandInOptions) {
   return {
     ...teams,
     channel,
-    send: (payload: unknown = {}, of: Partial<Message> = {}, card_template?: string): Promise<Verdict> =>
-      channel.send(message({ workflow_url: teams.workflowUrl, card_template }, payload, of), signal),
+    send(payload: unknown = {}, of: Partial<Message> = {}, card_template?: string): Promise<Verdict> {
+      clock.advance(1_000);
+      return channel.send(message({ workflow_url: teams.workflowUrl, card_template }, payload, of), signal);
+    },
   };
 }
 
@@ -296,5 +301,5 @@ test('a preview shows the very message that is sent', async () => {
 test('an option that there is not is refused', () => {
   const make = () => teamsChannel({ host: 'x' } as TeamsChannelOptions);
   expect(make).toThrow(PosthornError);
-  expect(make).toThrow('teamsChannel has no option called host');
+  expect(make).toThrow('no option is called host in teamsChannel');
 });
