@@ -1,7 +1,8 @@
-import type { Channel } from '@posthorn/core';
+import { type Channel, checkedText, configsSchema } from '@posthorn/core';
+import { templateField } from '@posthorn/template';
 import { z } from 'zod';
 import { parseAddress } from './address.js';
-import { templateFaults } from './templates.js';
+import { contentTypeOf, parseBody } from './templates.js';
 
 export type EmailContentType = 'plain_text' | 'html' | 'markdown' | 'json';
 
@@ -23,7 +24,6 @@ export interface EmailConfigs {
 
 const maxRecipients = 50;
 
-const noField = 'is no field of an email channel';
 const isRequired = 'is required: a list of addresses';
 
 const address = z.string({ error: 'must be a string' }).superRefine((text, context) => {
@@ -35,49 +35,31 @@ const addresses = z
   .array(address, { error: 'must be a list of addresses' })
   .max(maxRecipients, { error: `must hold at most ${maxRecipients} addresses` });
 
-const template = z.string({ error: 'must be a string' }).nullish();
-
-const fields = z
-  .object(
-    {
-      to_addresses: addresses.nullish(),
-      recipients: addresses.nullish(),
-      cc_addresses: addresses.nullish(),
-      bcc_addresses: addresses.nullish(),
-      subject_template: template,
-      body_template: template,
-      content_type: z
-        .enum(['plain_text', 'html', 'markdown', 'json'], {
-          error: 'must be plain_text, html, markdown or json',
-        })
-        .nullish(),
-    },
-    { error: 'must be an object' },
-  )
-  .catchall(z.custom(() => false, { error: noField }))
-  .transform(({ recipients, ...configs }, context): EmailConfigs => {
-    const { to_addresses: to = null, cc_addresses: cc, bcc_addresses: bcc } = configs;
-    const refuse = (field: string, message: string) =>
-      context.addIssue({ code: 'custom', path: [field], message });
-    if (to && recipients) refuse('recipients', 'is another name for to_addresses: say one of them');
-    const all = to ?? recipients ?? [];
-    if (all.length === 0) refuse('to_addresses', isRequired);
-    if (all.length + (cc?.length ?? 0) + (bcc?.length ?? 0) > maxRecipients) {
-      refuse('to_addresses', `must hold at most ${maxRecipients} addresses, those of cc and bcc counted in`);
-    }
-    for (const { field, message } of templateFaults(configs)) refuse(field, message);
-    return { ...configs, to_addresses: all };
-  });
-
 /** The schema that judges configs when a webhook is saved; every issue names its field. */
-export const emailConfigs: Channel<EmailConfigs>['config'] = z
-  .unknown()
-  .superRefine(refuseProto)
-  .pipe(fields);
-
-/** JSON.parse makes a field of this name, and zod passes over it. */
-function refuseProto(configs: unknown, context: z.RefinementCtx): void {
-  if (typeof configs === 'object' && configs !== null && Object.hasOwn(configs, '__proto__')) {
-    context.addIssue({ code: 'custom', path: ['__proto__'], message: noField });
+export const emailConfigs: Channel<EmailConfigs>['config'] = configsSchema('email', {
+  to_addresses: addresses.nullish(),
+  recipients: addresses.nullish(),
+  cc_addresses: addresses.nullish(),
+  bcc_addresses: addresses.nullish(),
+  subject_template: templateField('header').nullish(),
+  body_template: z.string({ error: 'must be a string' }).nullish(),
+  content_type: z
+    .enum(['plain_text', 'html', 'markdown', 'json'], {
+      error: 'must be plain_text, html, markdown or json',
+    })
+    .nullish(),
+}).transform(async ({ recipients, ...configs }, context): Promise<EmailConfigs> => {
+  const { to_addresses: to = null, cc_addresses: cc, bcc_addresses: bcc, body_template: body } = configs;
+  const refuse = (path: PropertyKey[], message: string) =>
+    context.addIssue({ code: 'custom', path, message });
+  if (to && recipients) refuse(['recipients'], 'is another name for to_addresses: say one of them');
+  const all = to ?? recipients ?? [];
+  if (all.length === 0) refuse(['to_addresses'], isRequired);
+  if (all.length + (cc?.length ?? 0) + (bcc?.length ?? 0) > maxRecipients) {
+    refuse(['to_addresses'], `must hold at most ${maxRecipients} addresses, those of cc and bcc counted in`);
   }
-}
+  const ofBody = checkedText((source) => parseBody(source, contentTypeOf(configs))).nullish();
+  const { error } = await ofBody.safeParseAsync(body);
+  for (const { path, message } of error?.issues ?? []) refuse(['body_template', ...path], message);
+  return { ...configs, to_addresses: all };
+});

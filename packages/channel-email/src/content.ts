@@ -1,10 +1,9 @@
 import { type Message, PosthornError } from '@posthorn/core';
-import { contextOf } from '@posthorn/template';
+import { contextOf, cutText, type TemplateContext, visibleLine, visibleText } from '@posthorn/template';
 import type { EmailConfigs } from './configs.js';
 import type { EmailContent } from './default-content.js';
 import { htmlText, mailHtml, markdownHtml } from './html.js';
 import { contentTypeOf, renderBody, renderSubject } from './templates.js';
-import { cut, visibleLine, visibleText } from './visible-text.js';
 
 /** As much of a subject as anybody shows; longer lines are mostly mistakes. */
 const maxSubject = 200;
@@ -17,13 +16,13 @@ export async function contentOf(
   const { configs } = message;
   const context = contextOf(message);
   const subject = visibleLine(renderSubject(configs, context) ?? '');
-  const body = renderedContent(configs, renderBody(configs, context)) ?? payloadContent(message);
+  const body = renderedContent(configs, context) ?? payloadContent(message);
   // Asked for what is missing only: an application may look things up for it. A mail without a subject looks like spam.
   const standard = subject !== '' && body ? undefined : await defaultContent(message);
   const { html, text } = body ?? standard!;
   const isPlain = contentTypeOf(configs) === 'plain_text';
   return {
-    subject: cut(subject === '' ? visibleLine(standard!.subject) : subject, maxSubject),
+    subject: cutText(subject === '' ? visibleLine(standard!.subject) : subject, maxSubject),
     ...(html !== undefined && !isPlain && { html }),
     text,
   };
@@ -32,15 +31,19 @@ export async function contentOf(
 type Body = Pick<EmailContent, 'html' | 'text'>;
 
 /** HTML and plain text from the one source that a template rendered. */
-function renderedContent(configs: EmailConfigs, rendered: string | undefined): Body | undefined {
+function renderedContent(configs: EmailConfigs, context: TemplateContext): Body | undefined {
+  const rendered = renderBody(configs, context);
   if (rendered === undefined) return undefined;
   const source = visibleText(rendered);
   switch (contentTypeOf(configs)) {
     case 'plain_text':
     case 'json':
       return { text: source };
-    case 'markdown':
-      return { html: nestable(() => markdownHtml(source)), text: source };
+    case 'markdown': {
+      // What values say is text, and in the plain text without the backslashes that keep it so.
+      const escaped = visibleText(renderBody(configs, context, 'markdown') ?? '');
+      return { html: nestable(() => markdownHtml(escaped)), text: source };
+    }
     case 'html': {
       const html = nestable(() => mailHtml(source));
       return { html, text: nestable(() => htmlText(html)) };

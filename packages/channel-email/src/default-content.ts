@@ -1,6 +1,6 @@
 import type { DigestedEvent, Message } from '@posthorn/core';
-import { escapeHtml, htmlDocument } from './html.js';
-import { cut, visibleLine, visibleText } from './visible-text.js';
+import { countOf, cutText, escapeFor, summaryOf, visibleLine } from '@posthorn/template';
+import { htmlDocument } from './html.js';
 
 /** What stands in a mail. Without `html` it is plain text alone. */
 export interface EmailContent {
@@ -21,44 +21,39 @@ interface Card {
 const maxFields = (events: number): number => (events === 1 ? 20 : events <= 20 ? 5 : 0);
 const maxName = 80;
 const maxValue = 500;
-/** Of a list or an object: JSON is no reading for people, and a wall of it hides the fields beside it. */
-const maxJson = 200;
 
 /** The mail of a webhook without templates: type, subject, time and payload of each event, in HTML and in plain text. */
 export function defaultContent(message: Message): EmailContent {
   const { digest, webhook } = message;
   const events = digest ?? [message];
   const cards = events.map((event) => cardOf(event, maxFields(events.length)));
-  const title = digest ? `${events.length} ${events.length === 1 ? 'event' : 'events'}` : titleOf(message);
+  const title = digest ? countOf(digest) : titleOf(message);
   const footer = `Sent for the webhook ${visibleLine(webhook.name)} (${webhook.id})`;
   return { subject: title, html: htmlOf(title, cards, footer), text: textOf(title, cards, footer) };
 }
 
-function titleOf({ event: { type, subject } }: Message): string {
-  return subject === null ? type : visibleLine(`${type}: ${subject.type} ${subject.id}`);
+function titleOf(message: Message): string {
+  const { title, subject } = summaryOf(message, 0);
+  return subject === null ? title : `${title}: ${subject}`;
 }
 
-function cardOf({ event, payload }: DigestedEvent, count: number): Card {
-  const { type, subject, occurredAt } = event;
-  const at = `${occurredAt.toISOString().slice(0, 19).replace('T', ' ')} UTC`;
-  const isList = typeof payload === 'object' && payload !== null;
-  const entries = isList ? Object.entries(payload) : [['payload', payload] as const];
-  const fields = entries
-    .slice(0, count)
-    .map(
-      ([name, value]) => [cut(visibleLine(name), maxName), cut(visibleText(shown(value)), maxValue)] as const,
-    );
-  const more = entries.length - fields.length;
+function cardOf(one: DigestedEvent, count: number): Card {
+  const { title, subject, fields, moreFields } = summaryOf(one, count);
+  const at = `${one.event.occurredAt.toISOString().slice(0, 19).replace('T', ' ')} UTC`;
   return {
-    type,
-    facts: subject === null ? at : `${visibleLine(`${subject.type} ${subject.id}`)} · ${at}`,
-    fields: more > 0 && count > 0 ? [...fields, ['…', `${more} more`]] : fields,
+    type: title,
+    facts: subject === null ? at : `${subject} · ${at}`,
+    fields: [
+      ...fields.map(
+        ({ name, value }) => [cutText(name, maxName), cutText(withHost(value), maxValue)] as const,
+      ),
+      ...(moreFields > 0 && count > 0 ? [['…', `${moreFields} more`] as const] : []),
+    ],
   };
 }
 
 /** Of an address of the web, the host in ASCII, so that look-alike letters stand out; behind a user name, once more. */
-function shown(value: unknown): string {
-  if (typeof value !== 'string') return cut(JSON.stringify(value), maxJson);
+function withHost(value: string): string {
   if (!/^https?:\/\/\S+$/i.test(value) || !URL.canParse(value)) return value;
   const { href, host, username, password } = new URL(value);
   return username === '' && password === '' ? href : `${href} (${host})`;
@@ -97,7 +92,7 @@ ${heading}${cards.map(cardHtml).join('\n')}
 <tr><td class="weak" style="${font}font-size:12px;color:#6b7280;padding:4px;">${isolated(footer)}</td></tr>
 </table></td></tr></table>`;
   return htmlDocument(
-    `<title>${escapeHtml(title)}</title><style>${dark}</style>`,
+    `<title>${escapeFor('html', title)}</title><style>${dark}</style>`,
     body,
     'class="page" style="margin:0;padding:0;background:#f3f4f6;"',
   );
@@ -118,11 +113,11 @@ function cardHtml({ type, facts, fields }: Card): string {
 }
 
 /** Text of another direction stays within its own place. */
-const isolated = (text: string): string => `<bdi>${escapeHtml(text)}</bdi>`;
+const isolated = (text: string): string => `<bdi>${escapeFor('html', text)}</bdi>`;
 
 /** An address of the web is a link with itself as its text; what was cut, or has more to it, is none. */
 function valueHtml(value: string): string {
   if (!/^https?:\/\/[^\s…]+$/.test(value)) return isolated(value).replaceAll('\n', '<br>');
-  const href = escapeHtml(value);
+  const href = escapeFor('html', value);
   return `<a class="link" href="${href}" style="color:#1d4ed8;"><bdi>${href}</bdi></a>`;
 }

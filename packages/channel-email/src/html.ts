@@ -1,9 +1,9 @@
+import { escapeFor, visibleText } from '@posthorn/template';
 import { fromHtml } from 'hast-util-from-html';
 import { defaultSchema, type Schema, sanitize } from 'hast-util-sanitize';
 import { toHtml } from 'hast-util-to-html';
 import { convert } from 'html-to-text';
 import markdownIt from 'markdown-it';
-import { visibleText } from './visible-text.js';
 
 /**
  * What may stand in a mail: tables with the attributes that mail clients still need, styles, images and links of the web.
@@ -97,8 +97,8 @@ const markdown = markdownIt({ html: false, linkify: false });
 // An image would tell its sender who reads the mail, and when: it becomes a link.
 markdown.renderer.rules.image = (tokens, at) => {
   const token = tokens[at]!;
-  const href = escapeHtml(String(token.attrGet('src') ?? ''));
-  return `<a href="${href}">${escapeHtml(token.content)}</a>`;
+  const href = escapeFor('html', String(token.attrGet('src') ?? ''));
+  return `<a href="${href}">${escapeFor('html', token.content)}</a>`;
 };
 
 /** Markdown as HTML for a mail; each link shows where it leads. */
@@ -146,9 +146,4 @@ export function htmlText(html: string): string {
       })),
     ],
   });
-}
-
-/** `text` as content of an element, or of an attribute in double quotes. */
-export function escapeHtml(text: string): string {
-  return text.replace(/[&<>"']/g, (character) => `&#${character.charCodeAt(0)};`);
 }

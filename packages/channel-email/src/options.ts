@@ -1,4 +1,4 @@
-import { kindOf, type Message, PosthornError } from '@posthorn/core';
+import { kindOf, type Message, optionsOf, PosthornError } from '@posthorn/core';
 import { parseAddress } from './address.js';
 import type { EmailConfigs } from './configs.js';
 import { defaultContent, type EmailContent } from './default-content.js';
@@ -40,16 +40,14 @@ export interface Settings {
   readonly defaultContent: NonNullable<EmailChannelOptions['defaultContent']>;
 }
 
-const names = ['transport', 'from', 'allowPlaintext', 'timeoutMs', 'listUnsubscribe', 'defaultContent'];
+const names = [
+  ...(['transport', 'from', 'allowPlaintext', 'timeoutMs', 'listUnsubscribe', 'defaultContent'] as const),
+];
 const maxTimeoutMs = 600_000;
 
 /** Throws `invalid_option`, naming the option. */
-export function settingsOf(options: EmailChannelOptions): Settings {
-  if (typeof options !== 'object' || options === null) {
-    throw invalid(`emailChannel takes an object of options, not ${kindOf(options)}`);
-  }
-  const unknown = Object.keys(options).find((name) => !names.includes(name));
-  if (unknown !== undefined) throw invalid(`no option is called ${unknown}; there is ${names.join(', ')}`);
+export function settingsOf(given: EmailChannelOptions): Settings {
+  const options = optionsOf(given, names, 'emailChannel') as EmailChannelOptions;
   const { allowPlaintext = false, timeoutMs = 60_000, listUnsubscribe = () => undefined } = options;
   if (typeof allowPlaintext !== 'boolean') throw invalid('allowPlaintext must be true or false');
   if (!(Number.isInteger(timeoutMs) && timeoutMs > 0 && timeoutMs <= maxTimeoutMs)) {

@@ -1,4 +1,3 @@
-import { isPosthornError } from '@posthorn/core';
 import {
   type JsonTemplate,
   type Place,
@@ -11,7 +10,7 @@ import type { EmailConfigs, EmailContentType } from './configs.js';
 
 type Templates = Pick<EmailConfigs, 'subject_template' | 'body_template' | 'content_type'>;
 
-/** Markdown escapes HTML when it is rendered, its values with it. */
+/** Of Markdown as people read it who see the plain text. */
 const places: Readonly<Record<Exclude<EmailContentType, 'json'>, Place>> = {
   plain_text: 'plain',
   html: 'html',
@@ -28,44 +27,19 @@ export function renderSubject(
   return source == null ? undefined : parseTemplate(source, 'header').render(context);
 }
 
-/** The body as the template renders it, in its own language. Throws `invalid_template`. */
+/** The body as the template renders it, in its own language, its values escaped for `place`. Throws `invalid_template`. */
 export function renderBody(
   { body_template: source, ...configs }: Templates,
   context: TemplateContext,
+  place?: Place,
 ): string | undefined {
   if (source == null) return undefined;
-  const rendered = parseBody(source, contentTypeOf(configs)).render(context);
+  const rendered = parseBody(source, contentTypeOf(configs), place).render(context);
   return typeof rendered === 'string' && contentTypeOf(configs) !== 'json'
     ? rendered
     : JSON.stringify(rendered, null, 2);
 }
 
-const parseBody = (source: string, type: EmailContentType): Template | JsonTemplate =>
-  type === 'json' ? parseJsonText(source) : parseTemplate(source, places[type]);
-
-/** What is wrong with templates that are to be saved: the field, and the line and column. */
-export function templateFaults({ subject_template: subject, body_template: body, ...configs }: Templates): {
-  readonly field: string;
-  readonly message: string;
-}[] {
-  const faultOf = (field: string, parse: () => unknown) => {
-    try {
-      parse();
-      return [];
-    } catch (error) {
-      if (!isPosthornError(error)) throw error;
-      const [issue] = error.issues;
-      return [
-        {
-          field,
-          message:
-            issue && issue.path.length > 0 ? `${issue.path.join('.')}: ${issue.message}` : error.message,
-        },
-      ];
-    }
-  };
-  return [
-    ...(subject == null ? [] : faultOf('subject_template', () => parseTemplate(subject, 'header'))),
-    ...(body == null ? [] : faultOf('body_template', () => parseBody(body, contentTypeOf(configs)))),
-  ];
-}
+/** Reads a body in the language that `type` names. Throws `invalid_template`. */
+export const parseBody = (source: string, type: EmailContentType, place?: Place): Template | JsonTemplate =>
+  type === 'json' ? parseJsonText(source) : parseTemplate(source, place ?? places[type]);

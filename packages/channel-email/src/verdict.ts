@@ -1,7 +1,7 @@
 import { delivered, failed, rejected, type Verdict } from '@posthorn/core';
+import { cutText } from '@posthorn/template';
 import type { Outcome, Refusal } from './outcome.js';
 import { memoOf, type Recipients } from './recipients.js';
-import { cut } from './visible-text.js';
 
 /** How much of an answer is kept. */
 const maxResponse = 16 * 1024;
@@ -15,7 +15,7 @@ export function verdictOf(before: Recipients, outcome: Outcome, readable: (text:
   const { all, left } = before;
   const count = (some: readonly unknown[]) => `${some.length} of ${all.length} recipients`;
   const record = (...lines: readonly string[]) =>
-    cut(readable(lines.filter((line) => line !== '').join('\n')), maxResponse);
+    cutText(readable(lines.filter((line) => line !== '').join('\n')), maxResponse);
   const refusedForGood = (addresses: readonly string[]) =>
     addresses.length === 0 ? '' : `${count(addresses)} were refused for good: ${addresses.join(', ')}`;
 

@@ -103,6 +103,6 @@ test('a template that cannot be parsed is refused with its line and column, in t
   }
   const json = { ...valid, content_type: 'json', body_template: '{"a":{"b":"{{ event.type"}}' };
   expect((await validate(json)).refusals).toEqual([
-    { path: 'body_template', message: expect.stringContaining('line 1, column ') },
+    { path: 'body_template.a.b', message: expect.stringContaining('line 1, column ') },
   ]);
 });

@@ -108,6 +108,28 @@ test('T18: HTML in data is text, in the default mail and in templates', async ()
   expect(html).toContain('title="&#x22;><img src=x onerror=alert(1)> &#x26; &#x22;quoted&#x22;">x</p>');
 });
 
+test('a value in Markdown is text: no heading, no link, no list, and as it is in plain text', async () => {
+  const x = '\n# TITLE\n[Reset](https://evil.example)\n\n1. a\n- b\nc\n===\n<https://evil.example> **d**';
+  const { html, text } = await arrived(
+    { content_type: 'markdown', body_template: '## {{ event.type }}\n\n{{ event.payload.x }} **end**' },
+    { event: withPayload({ x }) },
+  );
+  expect(html).toContain('<h2>order.created</h2>');
+  expect(html.match(/<(?:h1|a|ol|li|ul|hr)\b/g)).toBeNull();
+  expect(html.match(/<strong>/g)).toHaveLength(1);
+  expect(html).toContain('[Reset](https://evil.example)');
+  expect(text.trim()).toBe(`## order.created\n\n${x} **end**`);
+});
+
+test('a value within CSS brings no address, no import and no position', async () => {
+  const x = 'red;position:fixed;background:url(https://evil.example)}@import "https://evil.example";';
+  const body_template =
+    '<style>p { color: {{ event.payload.x }} }</style><p style="color: {{ event.payload.x }}">a</p>';
+  const { html } = await arrived({ body_template }, { event: withPayload({ x }) });
+  expect(html).not.toMatch(/evil\.example\)|@import|position:|url\(/);
+  expect(html.match(/redpositionfixed/g)).toHaveLength(2);
+});
+
 test.each([
   'javascript:alert(1)',
   'JaVaScRiPt:alert(1)',

@@ -4,7 +4,7 @@ import { type EmailChannelOptions, emailChannel } from '../src/index.js';
 const valid = { transport: 'smtps://mail.example', from: 'events@acme.example' };
 
 test.each([
-  [{ ...valid, form: 'x' }, 'no option is called form; there is transport, from'],
+  [{ ...valid, form: 'x' }, 'no option is called form in emailChannel; there is transport, from'],
   [{ from: valid.from }, 'transport must be an URL, SMTP settings or a nodemailer transport, not undefined'],
   [{ ...valid, transport: 'https://mail.example' }, 'transport must be an URL of smtp: or smtps:'],
   [{ ...valid, transport: 'smtp://' }, 'transport must be an URL of smtp: or smtps:'],
@@ -23,7 +23,7 @@ test.each([
   [{ ...valid, timeoutMs: 1e9 }, 'timeoutMs must be a whole number'],
   [{ ...valid, listUnsubscribe: 'https://x' }, 'listUnsubscribe must be a function, not a string'],
   [{ ...valid, defaultContent: {} }, 'defaultContent must be a function, not an object'],
-  [null, 'emailChannel takes an object of options, not null'],
+  [null, 'options of emailChannel must be an object, not null'],
 ])('refuses %j', (options, message) => {
   const make = () => emailChannel(options as unknown as EmailChannelOptions);
   expect(make).toThrow(

@@ -168,9 +168,9 @@ describe('a template of blocks is judged when it is saved', () => {
 });
 
 test.each<[unknown, string | RegExp]>([
-  [null, 'slackChannel takes an object of options, not null'],
-  ['text', 'slackChannel takes an object of options, not a string'],
-  [{ apiURL: 'https://slack.com/api' }, 'slackChannel has no option called apiURL'],
+  [null, 'options of slackChannel must be an object, not null'],
+  ['text', 'options of slackChannel must be an object, not a string'],
+  [{ apiURL: 'https://slack.com/api' }, 'no option is called apiURL in slackChannel'],
   [{ apiUrl: 5 }, /^apiUrl must be an URL/],
   [{ apiUrl: 'slack.com/api' }, /^apiUrl must be an URL/],
   [{ apiUrl: 'https://slack.com/api/' }, /^apiUrl must be an URL without a slash at its end/],

@@ -1,6 +1,6 @@
-import { type Channel, failed, isPosthornError } from '@posthorn/core';
+import { type Channel, failed, isPosthornError, optionsOf } from '@posthorn/core';
 import { type SmsConfigs, smsConfigs } from './configs.js';
-import { checkNames, checkNumber, invalid } from './options.js';
+import { checkNumber, invalid } from './options.js';
 import type { SmsProvider } from './provider.js';
 import { recipientsOf } from './recipients.js';
 import { segmentsOf } from './segments.js';
@@ -24,8 +24,8 @@ const graceMs = 250;
  * are not texted again when others are retried. Throws `invalid_option`.
  */
 export function smsChannel(options: SmsChannelOptions): Channel<SmsConfigs> {
-  checkNames('smsChannel', options, ['provider'], ['maxSegments', 'timeoutMs']);
-  const { provider, maxSegments = 3, timeoutMs = 10_000 } = options;
+  const known = ['provider', 'maxSegments', 'timeoutMs'] as const;
+  const { provider, maxSegments = 3, timeoutMs = 10_000 } = optionsOf(options, known, 'smsChannel');
   if (typeof provider?.send !== 'function') throw invalid('provider must have a function send');
   checkNumber('maxSegments', maxSegments, 1, 10);
   checkNumber('timeoutMs', timeoutMs, 100, 60_000);

@@ -1,6 +1,6 @@
-import { isPosthornError, redact } from '@posthorn/core';
-import { checkHeaders, type Outbound, type OutboundOptions, verdictOf } from '@posthorn/outbound';
-import { checkNames, invalid, outboundOf } from './options.js';
+import { isPosthornError, optionsOf, redact } from '@posthorn/core';
+import { checkHeaders, type Outbound, type OutboundOptions, outboundOf, verdictOf } from '@posthorn/outbound';
+import { invalid } from './options.js';
 import type { SmsProvider } from './provider.js';
 
 export interface HttpSmsProviderOptions {
@@ -18,11 +18,11 @@ export interface HttpSmsProviderOptions {
  * anything else has failed and is tried again, on 429 and 503 when `Retry-After` says. Throws `invalid_option`, `invalid_header`.
  */
 export function httpSmsProvider(options: HttpSmsProviderOptions): SmsProvider {
-  checkNames('httpSmsProvider', options, ['url'], ['headers', 'outbound']);
-  const { url } = options;
+  const given = optionsOf(options, ['url', 'headers', 'outbound'], 'httpSmsProvider');
+  const { url } = given;
   if (typeof url !== 'string' || !URL.canParse(url)) throw invalid('url must be a full URL');
-  const own = checkHeaders(options.headers ?? {});
-  const outbound = outboundOf(options.outbound);
+  const own = checkHeaders(given.headers ?? {});
+  const outbound = outboundOf(given.outbound);
   const headers = { ...own, 'content-type': 'application/json', accept: 'application/json' };
   // A credential is as good without the scheme in front of it.
   const secrets = Object.values(own).flatMap((value) => [value, ...value.split(' ').slice(1)]);

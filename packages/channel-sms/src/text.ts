@@ -1,5 +1,5 @@
 import { type DigestedEvent, type Message, PosthornError } from '@posthorn/core';
-import { contextOf, countOf, parseTemplate } from '@posthorn/template';
+import { contextOf, countOf, parseTemplate, turning } from '@posthorn/template';
 import type { SmsConfigs } from './configs.js';
 import { cutToSegments } from './segments.js';
 
@@ -33,7 +33,8 @@ function plain(text: string): string {
   return text
     .replace(/\r\n?|[\u0085\u2028\u2029]/g, '\n')
     .replaceAll('\t', ' ')
-    .replace(/[^\P{Cc}\n]|[\u202a-\u202e\u2066-\u2069]/gu, '')
+    .replace(/[^\P{Cc}\n]/gu, '')
+    .replace(turning, '')
     .replace(/\p{Cs}/gu, '\ufffd')
     .trim();
 }

@@ -1,6 +1,12 @@
-import { isPosthornError } from '@posthorn/core';
-import { type Outbound, type OutboundAnswer, type OutboundOptions, retryAfterMs } from '@posthorn/outbound';
-import { checkNames, invalid, outboundOf } from './options.js';
+import { isPosthornError, optionsOf } from '@posthorn/core';
+import {
+  type Outbound,
+  type OutboundAnswer,
+  type OutboundOptions,
+  outboundOf,
+  retryAfterMs,
+} from '@posthorn/outbound';
+import { invalid } from './options.js';
 import { phoneNumber } from './phone-numbers.js';
 import type { SmsProvider, SmsResult } from './provider.js';
 import { meaningOf } from './twilio-codes.js';
@@ -25,8 +31,8 @@ export interface TwilioOptions {
   readonly outbound?: Outbound | OutboundOptions;
 }
 
-const optional = [
-  ...(['authToken', 'apiKey', 'apiKeySecret', 'messagingServiceSid', 'from'] as const),
+const known = [
+  ...(['accountSid', 'authToken', 'apiKey', 'apiKeySecret', 'messagingServiceSid', 'from'] as const),
   ...(['statusCallback', 'baseUrl', 'outbound'] as const),
 ];
 
@@ -38,8 +44,8 @@ const defaultWaitMs = 1_000;
  * becomes of it later goes to `statusCallback`. Twilio knows no idempotency key, so a text whose answer was lost comes
  * twice. Throws `invalid_option`, which never quotes a credential.
  */
-export function twilio(options: TwilioOptions): SmsProvider {
-  checkNames('twilio', options, ['accountSid'], optional);
+export function twilio(given: TwilioOptions): SmsProvider {
+  const options = optionsOf(given, known, 'twilio') as TwilioOptions;
   const { accountSid, messagingServiceSid, from, statusCallback } = options;
   checkSid('accountSid', 'AC', accountSid);
   if ((messagingServiceSid === undefined) === (from === undefined)) {

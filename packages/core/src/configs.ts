@@ -9,7 +9,7 @@ export function configsSchema<Shape extends z.ZodRawShape>(
   channel: string,
   shape: Shape,
 ): z.ZodType<z.output<z.ZodObject<Shape>>> {
-  const noField = `is no field of a ${channel} channel`;
+  const noField = `is no field of ${/^[aeiou]/.test(channel) ? 'an' : 'a'} ${channel} channel`;
   const fields = z
     .object(shape, { error: 'must be an object' })
     .catchall(z.custom<never>(() => false, { error: noField }));

@@ -17,6 +17,7 @@ export {
   createOutbound,
   type Outbound,
   type OutboundRequest,
+  outboundOf,
 } from './outbound.js';
 export type { OutboundPolicy } from './policy.js';
 export { retryAfterMs } from './retry-after.js';

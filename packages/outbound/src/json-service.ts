@@ -1,9 +1,9 @@
-import { isPosthornError, kindOf, PosthornError, redact, type Verdict } from '@posthorn/core';
+import { isPosthornError, kindOf, optionsOf, PosthornError, redact, type Verdict } from '@posthorn/core';
 import type { OutboundAnswer } from './exchange.js';
 import { failure } from './failure.js';
 import { hostPattern } from './hosts.js';
 import type { OutboundOptions } from './options.js';
-import { createOutbound, type Outbound } from './outbound.js';
+import { type Outbound, outboundOf } from './outbound.js';
 import { refusedUrl } from './url.js';
 import { verdictOf } from './verdict.js';
 
@@ -132,15 +132,7 @@ function secretsOf(url: string): readonly string[] {
 }
 
 function settingsOf(factory: string, own: readonly string[], options: JsonServiceOptions) {
-  if (typeof options !== 'object' || options === null) {
-    throw invalid(`${factory} takes an object of options, not ${kindOf(options)}`);
-  }
-  const { outbound = {}, hosts = [], ...strangers } = options;
-  const [stranger] = Object.keys(strangers);
-  if (stranger !== undefined) throw invalid(`${factory} has no option called ${stranger}`);
-  if (typeof outbound !== 'object' || outbound === null) {
-    throw invalid(`outbound must be an Outbound or its options, not ${kindOf(outbound)}`);
-  }
+  const { outbound, hosts = [] } = optionsOf(options, ['outbound', 'hosts'], factory);
   if (!Array.isArray(hosts)) throw invalid(`hosts must be an array, not ${kindOf(hosts)}`);
   const isIn = (names: readonly string[]) => {
     const patterns = names.map((name) => {
@@ -151,7 +143,7 @@ function settingsOf(factory: string, own: readonly string[], options: JsonServic
     return (host: string) => patterns.some((matches) => matches(host));
   };
   return {
-    outbound: 'request' in outbound ? outbound : createOutbound(outbound),
+    outbound: outboundOf(outbound),
     isOwn: isIn(own),
     isAllowed: isIn(hosts),
   };

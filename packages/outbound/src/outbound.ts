@@ -144,6 +144,14 @@ export async function checkUrl(url: string, options: CheckUrlOptions = {}): Prom
   return createGuard({ ...settings, trust: trustOf({}, []).context }).resolve(url);
 }
 
+/** The client that an option `outbound` is, or one made of it. Throws `invalid_option`. */
+export function outboundOf(outbound: Outbound | OutboundOptions = {}): Outbound {
+  if (typeof outbound !== 'object' || outbound === null) {
+    throw invalid(`outbound must be an Outbound or its options, not ${kindOf(outbound)}`);
+  }
+  return 'request' in outbound ? outbound : createOutbound(outbound);
+}
+
 const fields: ReadonlySet<string> = new Set([
   'url',
   'method',

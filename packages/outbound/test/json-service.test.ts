@@ -115,9 +115,9 @@ describe('a post', () => {
 
 describe('options', () => {
   test.each([
-    [null, 'chatChannel takes an object of options, not null'],
-    ['text', 'chatChannel takes an object of options, not a string'],
-    [{ host: 'x' }, 'chatChannel has no option called host'],
+    [null, 'options of chatChannel must be an object, not null'],
+    ['text', 'options of chatChannel must be an object, not a string'],
+    [{ host: 'x' }, 'no option is called host in chatChannel'],
     [{ hosts: 'a.example' }, 'hosts must be an array, not a string'],
     [{ hosts: ['https://a.example'] }, /^hosts must hold names like/],
     [{ outbound: 5 }, 'outbound must be an Outbound or its options, not a number'],

@@ -6,3 +6,4 @@ export { parseJsonText } from './json-text.js';
 export { escapeFor, type Place } from './place.js';
 export { countOf, cutText, type EventSummary, fitting, summaryOf } from './summary.js';
 export { parseTemplate, type Template } from './template.js';
+export { turning, visibleLine, visibleText } from './visible-text.js';

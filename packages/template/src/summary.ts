@@ -1,4 +1,5 @@
 import type { DigestedEvent } from '@posthorn/core';
+import { visibleLine, visibleText } from './visible-text.js';
 
 /** What a message without a template says of an event, as plain text: to be escaped for the place it goes to. */
 export interface EventSummary {
@@ -25,10 +26,10 @@ export function summaryOf({ event, payload }: DigestedEvent, maxFields: number):
   const fields = isList ? Object.entries(payload) : [['payload', payload] as const];
   return {
     title: type,
-    subject: subject && oneLineOf(`${subject.type} ${subject.id}`),
+    subject: subject && visibleLine(`${subject.type} ${subject.id}`),
     fields: fields.slice(0, maxFields).map(([name, value]) => ({
-      name: cutText(oneLineOf(name).trim(), maxNameLength) || '""',
-      value: cutText(visible(shown(value)), maxValueLength),
+      name: cutText(visibleLine(name), maxNameLength) || '""',
+      value: cutText(visibleText(shown(value)), maxValueLength),
     })),
     moreFields: Math.max(fields.length - maxFields, 0),
   };
@@ -37,17 +38,6 @@ export function summaryOf({ event, payload }: DigestedEvent, maxFields: number):
 /** An empty text, or one of spaces, is shown in its quotes. */
 const shown = (value: unknown): string =>
   typeof value === 'string' && value.trim() !== '' ? value : cutText(JSON.stringify(value), maxJsonLength);
-
-/** They turn the text around them: embeddings, overrides and isolates (Unicode UAX #9 §2). */
-const turning = /[\u202a-\u202e\u2066-\u2069]/g;
-
-/** Controls say nothing to people, half a character is none, and what turns text is shown as JSON writes it. */
-const visible = (text: string): string =>
-  text
-    .replace(/[\p{Cs}\p{Cc}]/gu, (one) => (one === '\n' || one === '\t' ? one : '\ufffd'))
-    .replace(turning, (one) => `\\u${one.charCodeAt(0).toString(16)}`);
-
-const oneLineOf = (text: string): string => visible(text).replace(/\s+/gu, ' ');
 
 /** What stands where a text was cut. */
 const mark = '…';

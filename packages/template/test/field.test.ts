@@ -4,19 +4,23 @@ import { templateField } from '../src/index.js';
 
 const configs = z.strictObject({ text: templateField('mrkdwn').nullish() });
 
-test('a field of configs takes a template, and null', () => {
-  for (const text of ['{{ event_type }}', '', null]) expect(configs.parse({ text })).toEqual({ text });
+test('a field of configs takes a template, and null', async () => {
+  for (const text of ['{{ event_type }}', '', null]) {
+    expect(await configs.parseAsync({ text })).toEqual({ text });
+  }
 });
 
-test('a field that is no template says at which line and column', () => {
-  expect(configs.safeParse({ text: 'a\n{{ b' }).error?.issues).toMatchObject([
+test('a field that is no template says at which line and column', async () => {
+  expect((await configs.safeParseAsync({ text: 'a\n{{ b' })).error?.issues).toMatchObject([
     { path: ['text'], message: 'line 2, column 1: {{ is not closed' },
   ]);
-  expect(configs.safeParse({ text: '{{ a | raw }}' }).error?.issues).toMatchObject([{ path: ['text'] }]);
+  expect((await configs.safeParseAsync({ text: '{{ a | raw }}' })).error?.issues).toMatchObject([
+    { path: ['text'] },
+  ]);
 });
 
-test('a field that is no text says so', () => {
-  expect(configs.safeParse({ text: 5 }).error?.issues).toMatchObject([
+test('a field that is no text says so', async () => {
+  expect((await configs.safeParseAsync({ text: 5 })).error?.issues).toMatchObject([
     { path: ['text'], message: 'must be a string' },
   ]);
 });

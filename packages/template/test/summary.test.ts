@@ -61,7 +61,7 @@ describe('the summary of an event', () => {
   test('shows controls, half characters and what turns text', () => {
     const payload = { 'a\nb': 'x\u0000\ud800y\n\tz \u202egnp.exe' };
     expect(summaryOf({ event, payload }, 1).fields).toEqual([
-      { name: 'a b', value: 'x\ufffd\ufffdy\n\tz \\u202egnp.exe' },
+      { name: 'a b', value: 'x\\u0000\ufffdy\n\tz \\u202egnp.exe' },
     ]);
   });
 

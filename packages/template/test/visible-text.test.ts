@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
-import { cut, visibleLine, visibleText } from '../src/visible-text.js';
+import { cutText, visibleLine, visibleText } from '../src/index.js';
 
 const anything = fc.oneof(fc.string({ unit: 'binary' }), fc.string({ unit: 'grapheme' }));
 
@@ -32,5 +32,5 @@ test('a visible line is one line', () => {
 });
 
 test('what is cut keeps whole characters, and says that it was cut', () => {
-  expect([cut('abc', 3), cut('abcd', 3), cut('a😀b', 3)]).toEqual(['abc', 'ab…', 'a…']);
+  expect([cutText('abc', 3), cutText('abcd', 3), cutText('a😀b', 3)]).toEqual(['abc', 'ab…', 'a…']);
 });
