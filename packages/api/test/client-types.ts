@@ -797,6 +797,7 @@ export interface components {
             | 'too_large'
             | 'address_forbidden'
             | 'config'
+            | 'credentials'
             | 'proxy'
             | 'channel_error'
           )
@@ -927,6 +928,7 @@ export interface components {
             | 'too_large'
             | 'address_forbidden'
             | 'config'
+            | 'credentials'
             | 'proxy'
             | 'channel_error'
           )
