@@ -7,6 +7,7 @@ import { checkEscalations } from './escalation.js';
 import type { Ids } from './ids.js';
 import type { ChannelBinding } from './models.js';
 import { isTooDeep } from './secret-paths.js';
+import type { IdentifiedBinding } from './webhook-secrets.js';
 
 /**
  * The bindings with their configs as their channels have them, and as JSON keeps them. `canGather` says whether the
@@ -58,37 +59,54 @@ export type GivenBinding = Omit<ChannelBinding, 'id'> & { readonly id?: string |
 
 /**
  * Gives each binding the id under which it is known, or a new one. One that comes without an id is the present one whose
- * configs look the same to a reader, as `masked` shows them; what is left goes by its place among its channel's. Throws
- * `invalid_webhook` for an id that is none of the webhook's.
+ * configs look the same to a reader, as `masked` shows them; else the only one of its channel that is left; else it goes
+ * by its place, and is unsure. Throws `invalid_webhook` for an id that is none of the webhook's.
  */
 export function identified(
   bindings: readonly GivenBinding[],
   present: readonly ChannelBinding[],
   ids: Ids,
   masked: (channel: string, configs: unknown) => unknown,
-): ChannelBinding[] {
+): IdentifiedBinding[] {
   // What nests too deep cannot be masked, and is refused later.
   const seen = ({ channel, configs }: GivenBinding): unknown =>
     isTooDeep(configs) ? configs : masked(channel, configs);
   const free = new Map(present.map((binding) => [binding.id, { ...binding, seen: seen(binding) }]));
-  for (const [i, { id }] of bindings.entries()) {
-    if (id !== undefined && !free.delete(id)) {
+  const known = new Map<GivenBinding, { readonly id: string; readonly isUnsure?: boolean }>();
+  for (const [i, binding] of bindings.entries()) {
+    const { id } = binding;
+    if (id === undefined) continue;
+    if (!free.delete(id)) {
       throw invalidWebhook([{ path: ['channels', i, 'id'], message: 'must be one of the webhook, once' }]);
     }
+    known.set(binding, { id });
   }
-  function take(channel: string, fits: (seen: unknown) => boolean): string | undefined {
-    const found = [...free.values()].find((one) => one.channel === channel && fits(one.seen));
-    if (found) free.delete(found.id);
-    return found?.id;
+  const unknown = () => bindings.filter((binding) => !known.has(binding));
+
+  /** Each of `given` is one of `those`, in their order; where there are not as many, who knows which. */
+  function pair(given: readonly GivenBinding[], those: readonly ChannelBinding[], isUnsure: boolean): void {
+    for (const [i, binding] of given.entries()) {
+      const one = those[i];
+      if (!one) return;
+      free.delete(one.id);
+      known.set(binding, isUnsure ? { id: one.id, isUnsure } : { id: one.id });
+    }
   }
+
   // First all that look the same: by its place alone one would get the secrets of another, and send them elsewhere.
-  const known = bindings.map((binding) => {
-    if (binding.id !== undefined) return binding.id;
+  for (const binding of unknown()) {
+    if (known.has(binding)) continue;
     const own = seen(binding);
-    return take(binding.channel, (other) => isDeepStrictEqual(other, own));
-  });
-  return bindings.map(({ id: _, ...binding }, i) => ({
-    id: known[i] ?? take(binding.channel, () => true) ?? ids.binding(),
-    ...binding,
-  }));
+    const isAlike = (channel: string, looks: unknown): boolean =>
+      channel === binding.channel && isDeepStrictEqual(looks, own);
+    const given = unknown().filter((other) => isAlike(other.channel, seen(other)));
+    const those = [...free.values()].filter((other) => isAlike(other.channel, other.seen));
+    pair(given, those, given.length !== those.length);
+  }
+  for (const channel of new Set(unknown().map((binding) => binding.channel))) {
+    const given = unknown().filter((binding) => binding.channel === channel);
+    const those = [...free.values()].filter((binding) => binding.channel === channel);
+    pair(given, those, given.length > 1 || those.length > 1);
+  }
+  return bindings.map((binding) => ({ ...binding, ...(known.get(binding) ?? { id: ids.binding() }) }));
 }

@@ -29,6 +29,12 @@ interface OpenedSecret {
   readonly expiresAt: Date | null;
 }
 
+/** A binding that has its id. */
+export interface IdentifiedBinding extends ChannelBinding {
+  /** Nobody can say that it is the one of this id: what is masked in it may be another's. */
+  readonly isUnsure?: boolean;
+}
+
 export interface WebhookSecrets {
   /** Whether they are sealed at rest. */
   readonly areSealed: boolean;
@@ -49,10 +55,10 @@ export interface WebhookSecrets {
   textsIn(channel: string, configs: unknown): readonly string[];
   /** Configs with nothing secret in them. */
   maskConfigs(channel: string, configs: unknown): unknown;
-  /** Puts what is stored in the place of each mask. Throws `invalid_webhook` where nothing is. */
+  /** Puts what is stored in the place of each mask. Throws `invalid_webhook` where nothing is, or who knows what. */
   unmask(
     owner: Owner,
-    bindings: readonly ChannelBinding[],
+    bindings: readonly IdentifiedBinding[],
     present: readonly ChannelBinding[],
   ): ChannelBinding[];
   /**
@@ -165,8 +171,8 @@ export function webhookSecrets(vault: Vault, channels: ReadonlyMap<string, Chann
         const message = `must not nest deeper than ${maxConfigDepth} levels`;
         throw invalidWebhook([{ path: ['channels', i, 'configs'], message }]);
       }
-      const whole = bindings.map((binding, i) => {
-        const stored = storedFor(binding, present);
+      const whole = bindings.map(({ isUnsure, ...binding }, i) => {
+        const stored = isUnsure ? new Map<string, string>() : storedFor(binding, present);
         const configs = mapSecrets(binding.configs, pathsOf(binding.channel), (text, at) => {
           const path = ['channels', i, 'configs', ...at];
           if (looksSealed(text)) issues.push({ path, message: 'must not begin like an encrypted value' });
@@ -175,7 +181,7 @@ export function webhookSecrets(vault: Vault, channels: ReadonlyMap<string, Chann
           if (kept === undefined) {
             issues.push({
               path,
-              message: `must be the value itself: ${mask} stands for a stored one, and there is none`,
+              message: `must be the value itself: ${mask} stands for a stored one, and ${isUnsure ? 'which of several is not said' : 'there is none'}`,
             });
             return text;
           }

@@ -293,6 +293,43 @@ describe('the mask, sent back', () => {
       });
     });
 
+    const edited = (name: string) => ({
+      channel: 'web',
+      configs: { url: `https://${name}?v=2`, headers: masked },
+    });
+    test.each<[string, readonly ReturnType<typeof web>[], number]>([
+      ['one was removed and the other edited', [edited('b')], 0],
+      ['both were edited', [edited('a'), edited('b')], 0],
+      ['both were edited, and change places', [edited('b'), edited('a')], 0],
+      ['there is a new one, and one was edited', [web('c'), edited('b')], 1],
+    ])(
+      'where nobody can say which is which, a mask is refused and nothing is written: %s',
+      async (_, channels, at) => {
+        await expect(sentBack(channels)).rejects.toMatchObject({
+          code: 'invalid_webhook',
+          issues: expect.arrayContaining([
+            {
+              path: ['channels', at, 'configs', 'headers', 'authorization'],
+              message: expect.stringContaining('which of several'),
+            },
+          ]),
+        });
+      },
+    );
+
+    test('two that look the same to a reader: which of them was removed cannot be told', async () => {
+      const alike = () => [web('a', bearer('1')), web('a', bearer('2'))];
+      const { webhooks } = application();
+      const created = await webhooks.create({ ...input, channels: alike() });
+      const update = (channels: readonly object[]) =>
+        webhooks.update(created.id, { channels: channels as never });
+      await expect(update([web('a', masked)])).rejects.toMatchObject({ code: 'invalid_webhook' });
+      expect(await update([web('a', masked), web('a', masked)])).toEqual(created);
+      expect((await update([{ ...web('a', masked), id: created.channels[1]!.id }])).channels).toEqual([
+        created.channels[1],
+      ]);
+    });
+
     test('configs that go round in a circle are refused, as ever', async () => {
       const { webhooks } = application();
       const created = await webhooks.create(input);
