@@ -1,4 +1,4 @@
-import { type Scope, scopes } from '@posthorn/core';
+import { type ApiKey, type Scope, scopes, tenantIdSchema } from '@posthorn/core';
 import { refuse } from './refusal.js';
 import type { AnyDispatcher } from './route.js';
 
@@ -9,6 +9,8 @@ export interface Caller {
   readonly scopes: readonly Scope[];
   /** The API key it calls with, where it does with one. */
   readonly keyId?: string;
+  /** What that key is; left out where the application authenticates. */
+  readonly apiKey?: ApiKey;
 }
 
 /**
@@ -35,8 +37,9 @@ export async function callerOf(
       headers,
     );
   }
+  if (request.bodyUsed) throw new TypeError('auth must leave the body of the request alone');
   // A caller without a tenant would be one who sees everything, or whatever a storage makes of undefined.
-  if (typeof caller?.tenantId !== 'string' || caller.tenantId === '' || !areScopes(caller.scopes)) {
+  if (!tenantIdSchema.safeParse(caller?.tenantId).success || !areScopes(caller.scopes)) {
     throw new TypeError('auth must resolve to { tenantId, scopes } or null');
   }
   return caller;
@@ -49,5 +52,5 @@ async function byApiKey(request: Request, dispatcher: AnyDispatcher): Promise<Ca
   const [, key] = /^bearer ([!-~]{1,200})$/i.exec(request.headers.get('authorization') ?? '') ?? [];
   if (key === undefined) return null;
   const apiKey = await dispatcher.apiKeys.verify(key);
-  return apiKey ? { tenantId: apiKey.tenantId, scopes: apiKey.scopes, keyId: apiKey.id } : null;
+  return apiKey ? { tenantId: apiKey.tenantId, scopes: apiKey.scopes, keyId: apiKey.id, apiKey } : null;
 }

@@ -10,12 +10,11 @@ export function checked<Schema extends z.ZodType>(
   value: unknown,
   place: 'body' | 'query',
 ): z.output<Schema> {
+  const polluting = fieldProto(value, []);
+  if (polluting)
+    throw invalid([{ loc: [place, ...polluting], msg: 'no such field', type: 'extra_forbidden' }]);
   const result = schema.safeParse(value, { reportInput: true });
-  if (result.success) {
-    // JSON.parse makes a field of this name, and zod passes over it.
-    if (!Object.hasOwn(Object(value), '__proto__')) return result.data;
-    throw invalid([{ loc: [place, '__proto__'], msg: 'no such field', type: 'extra_forbidden' }]);
-  }
+  if (result.success) return result.data;
   throw invalid(result.error.issues.flatMap((issue) => detailsOf(issue, place)).slice(0, maxDetails));
 }
 
@@ -27,4 +26,22 @@ function detailsOf(issue: z.core.$ZodIssue, place: string): Detail[] {
   const isMissing = issue.code === 'invalid_type' && issue.input === undefined;
   if (isMissing) return [{ loc, msg: 'is required', type: 'missing' }];
   return [{ loc, msg: issue.message, type: issue.code === 'custom' ? 'value_error' : issue.code }];
+}
+
+/** What an application dispatches, it may name as it likes. */
+const free: ReadonlySet<unknown> = new Set(['metadata', 'cache_scope']);
+
+/** Where a field is called `__proto__`: JSON.parse makes one, and zod passes over it. */
+function fieldProto(
+  value: unknown,
+  path: readonly (string | number)[],
+): readonly (string | number)[] | undefined {
+  if (typeof value !== 'object' || value === null) return undefined;
+  if (Object.hasOwn(value, '__proto__')) return [...path, '__proto__'];
+  for (const [key, inner] of Object.entries(value)) {
+    if (path.length === 0 && free.has(key)) continue;
+    const found = fieldProto(inner, [...path, Array.isArray(value) ? Number(key) : key]);
+    if (found) return found;
+  }
+  return undefined;
 }

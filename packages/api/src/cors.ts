@@ -14,7 +14,7 @@ export interface CrossOrigin {
 /** Credentials are a header that scripts set, never a cookie: no answer allows a browser to send its own. */
 export function crossOrigin(options: CorsOptions | undefined): CrossOrigin {
   if (options === undefined) return { preflight: () => undefined, headers: () => ({}) };
-  const { origins } = options;
+  const { origins } = options ?? {};
   if (!Array.isArray(origins) || !origins.every(isOrigin)) {
     throw new PosthornError('invalid_option', 'cors.origins must be origins, like https://app.example.com');
   }

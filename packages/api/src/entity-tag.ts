@@ -2,31 +2,29 @@ import { isPosthornError, type Webhook } from '@posthorn/core';
 import { refuse } from './refusal.js';
 
 /*
- * Optimistic concurrency as HTTP has it (RFC 9110, 8.8.3 and 13.1.1): a webhook's version is its entity tag.
+ * Optimistic concurrency as HTTP has it (RFC 9110, 8.8.3 and 13.1.1). A webhook's version is its entity tag, with the
+ * time it was made: one that was deleted and made again is another.
  */
 
-export const entityTag = (version: number): string => `"${version}"`;
+type Tagged = Pick<Webhook, 'version' | 'createdAt'>;
+
+export const entityTag = ({ version, createdAt }: Tagged): string =>
+  `"${version}-${createdAt.getTime().toString(36)}"`;
 
 /**
  * The version that a change is to be made to, from `If-Match`; undefined where any will do. Refuses (412) where none of
- * the tags can be the present one.
+ * its tags is that of the present one, `not_found` where there is none. A weak tag matches nothing.
  */
 export async function versionIn(
   headers: Headers,
-  present: () => Promise<Webhook>,
+  present: () => Promise<Tagged>,
 ): Promise<number | undefined> {
   const given = headers.get('if-match');
   if (given === null) return undefined;
+  const webhook = await present();
   const tags = given.split(',').map((tag) => tag.trim());
-  if (tags.length === 1 && tags[0] !== '*') {
-    const version = /^"([1-9]\d{0,9})"$/.exec(tags[0]!)?.[1];
-    // A weak tag, or one that was never given out, matches nothing.
-    if (version === undefined) throw changed();
-    return Number(version);
-  }
-  const { version } = await present();
-  if (tags[0] !== '*' && !tags.includes(entityTag(version))) throw changed();
-  return version;
+  if (tags.includes(entityTag(webhook)) || given.trim() === '*') return webhook.version;
+  throw changed();
 }
 
 /** What `change` answers; 412 where it finds another version than `If-Match` names. */

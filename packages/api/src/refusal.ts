@@ -57,62 +57,71 @@ export const invalid = (detail: readonly Detail[]): Refusal =>
 /** How long a client should wait where the storage has no room. */
 const roomAfterSeconds = '5';
 
-const statuses: Partial<Record<ErrorCode, ErrorStatus>> = {
+/** What a client is told of what the engine says: a status, where in the request it stands, or nothing: it is ours. */
+const answers: Readonly<Record<ErrorCode, ErrorStatus | readonly string[] | 'ours'>> = {
+  invalid_option: [],
+  invalid_webhook: ['body'],
+  invalid_event_type: ['body', 'event_type'],
+  invalid_pattern: ['body', 'event_type'],
+  unknown_event_type: ['body', 'event_type'],
+  invalid_payload: ['body', 'metadata'],
+  payload_too_large: 413,
+  payload_too_deep: 400,
+  invalid_secret: ['body', 'secret'],
+  too_many_secrets: 409,
+  secret_unreadable: 'ours',
   not_found: 404,
   conflict: 409,
   idempotency_conflict: 409,
-  too_many_secrets: 409,
-  payload_too_large: 413,
-  payload_too_deep: 400,
   storage_full: 429,
-  invalid_option: 400,
+  storage_failed: 'ours',
+  listener_failed: 'ours',
+  memo_refused: 'ours',
+  // A webhook's address, headers and templates are said to be wrong as `invalid_webhook`, with their place.
+  url_invalid: 'ours',
+  url_scheme: 'ours',
+  url_credentials: 'ours',
+  url_port: 'ours',
+  url_unresolvable: 'ours',
+  address_forbidden: 'ours',
+  invalid_header: 'ours',
+  invalid_template: 'ours',
 };
 
-/** Where in a request stands what the engine refuses. */
-const places: Partial<Record<ErrorCode, readonly string[]>> = {
-  invalid_webhook: ['body'],
-  invalid_event_type: ['body', 'event_type'],
-  unknown_event_type: ['body', 'event_type'],
-  invalid_payload: ['body', 'metadata'],
-  invalid_secret: ['body', 'secret'],
-};
-
-/** What the engine says of a request; undefined where the client has nothing to do with it. */
-export function refusalOf(error: unknown): Refusal | undefined {
+/** What the engine says of a request to `route`; undefined where the client has nothing to do with it. */
+export function refusalOf(error: unknown, route: { readonly body?: unknown } | null): Refusal | undefined {
   if (error instanceof Refusal) return error;
   if (!isPosthornError(error)) return undefined;
-  const place = places[error.code];
-  if (place) return invalid(detailsOf(error, place));
-  const status = statuses[error.code];
-  if (status === undefined) return undefined;
-  return refuse(status, error.message, {}, status === 429 ? { 'retry-after': roomAfterSeconds } : {});
+  const answer = answers[error.code];
+  if (answer === undefined || answer === 'ours') return undefined;
+  if (typeof answer !== 'number') {
+    const place = error.code === 'invalid_option' ? [route?.body ? 'body' : 'query'] : answer;
+    return invalid(detailsOf(error, place));
+  }
+  return refuse(answer, error.message, {}, answer === 429 ? { 'retry-after': roomAfterSeconds } : {});
 }
 
 function detailsOf({ issues, message, code }: PosthornError, place: readonly string[]): Detail[] {
   if (issues.length === 0) return [{ loc: place, msg: message, type: 'value_error' }];
   return issues.map((issue) => ({
-    loc: [...place, ...(code === 'invalid_webhook' ? onTheWire(issue.path) : issue.path)],
+    loc: [...place, ...(code === 'invalid_payload' ? issue.path : onTheWire(issue.path))],
     msg: issue.message,
     type: 'value_error',
   }));
 }
 
-const wireNames: Readonly<Record<string, string>> = {
-  __proto__: null as never,
-  id: 'webhook_id',
-  name: 'webhook_name',
-  eventTypes: 'event_types',
-  isActive: 'is_active',
-  onlyAfter: 'only_after',
-  failedAttempts: 'failed_attempts',
-  maxEvents: 'max_events',
-};
+/** What has quite another name on the wire. */
+const wireNames: ReadonlyMap<unknown, string> = new Map([
+  ['id', 'webhook_id'],
+  ['name', 'webhook_name'],
+]);
 
 /** Fields have other names on the wire; but those of configs, which are the channel's own, have the same. */
 function onTheWire(path: readonly (string | number)[]): (string | number)[] {
   const configsAt = path.indexOf('configs');
   return path.map((key, at) => {
-    const isOurs = typeof key === 'string' && (configsAt < 0 || at < configsAt) && (key !== 'id' || at === 0);
-    return isOurs ? (wireNames[key] ?? key) : key;
+    if (typeof key !== 'string' || (configsAt >= 0 && at > configsAt)) return key;
+    const renamed = at === 0 ? wireNames.get(key) : undefined;
+    return renamed ?? key.replace(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`);
   });
 }

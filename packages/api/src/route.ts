@@ -23,11 +23,12 @@ export interface Call<Query = unknown, Body = unknown> {
   readonly headers: Headers;
 }
 
-/** What a route answers: a value that becomes JSON, or JSON text as it is. */
+/** What a route answers: a value that becomes JSON, or JSON text as it is, or in pieces. */
 export interface Answer {
   readonly status: number;
   readonly body?: unknown;
-  readonly text?: string | ReadableStream<Uint8Array>;
+  readonly text?: string;
+  readonly pieces?: AsyncGenerator<string>;
   readonly headers?: Readonly<Record<string, string>>;
 }
 

@@ -13,7 +13,8 @@ interface Node {
   parameter?: { readonly name: string; readonly node: Node };
 }
 
-const maxSegmentLength = 1000;
+/** Room for the longest name, of 200 characters, each of which may be written in twelve. */
+const maxSegmentLength = 2_400;
 const node = (): Node => ({ routes: new Map(), next: new Map() });
 
 /** Finds the routes of a path below the base path; what is written goes before what is a parameter. */
@@ -33,24 +34,33 @@ export function router(routes: readonly Route[]): (path: string) => Found | unde
     }
     at.routes.set(route.method, route);
   }
+  fillUp(root);
 
   return (path) => {
     const params: Record<string, string> = Object.create(null);
     let at = root;
     // One slash at the end changes nothing.
     for (const segment of path.replace(/\/$/, '').split('/').slice(1)) {
-      const known = at.next.get(segment);
-      if (known) {
-        at = known;
-        continue;
-      }
       const text = decoded(segment);
-      if (!at.parameter || text === undefined) return undefined;
-      params[at.parameter.name] = text;
-      at = at.parameter.node;
+      if (text === undefined) return undefined;
+      if (at.parameter) params[at.parameter.name] = text;
+      const next = at.next.get(segment) ?? at.parameter?.node;
+      if (!next) return undefined;
+      at = next;
     }
     return at.routes.size > 0 ? { routes: at.routes, params } : undefined;
   };
+}
+
+/** Where a word stands for itself, but takes no such method, it is a parameter: a webhook may be called `list`. */
+function fillUp({ next, parameter }: Node): void {
+  for (const child of next.values()) {
+    for (const [method, route] of parameter?.node.routes ?? []) {
+      if (!child.routes.has(method)) child.routes.set(method, route);
+    }
+    fillUp(child);
+  }
+  if (parameter) fillUp(parameter.node);
 }
 
 /** Undefined for a segment that can name nothing: empty, too long, badly encoded, with control characters. */

@@ -2,8 +2,10 @@ import { createDispatcher, type Scope } from '@posthorn/core';
 import { memoryStorage } from '@posthorn/storage-memory';
 import { describe, expect, test } from 'vitest';
 import { createApi } from '../src/index.js';
-import { routes } from '../src/routes/routes.js';
+import { routesOf } from '../src/routes/routes.js';
 import { apiOf, base, engine, keyOf, recorded } from './api.js';
+
+const routes = routesOf(engine(), { basePath: '/v1/organizations', maxWebhooks: 10_000 });
 
 const unauthorized = {
   success: false,

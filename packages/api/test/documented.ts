@@ -4,16 +4,18 @@ import { expect } from 'vitest';
 import { eventTypesOf } from '../src/event-types.js';
 import { openApiDocument } from '../src/openapi.js';
 import type { AnyDispatcher } from '../src/route.js';
-import { routes } from '../src/routes/routes.js';
-import { serviceRoutes } from '../src/routes/service.js';
+import { routesOf } from '../src/routes/routes.js';
 
 // biome-ignore lint/suspicious/noExplicitAny: tests look into it.
 type Json = Record<string, any>;
 
 /** The document of an API over this engine. */
 export async function documentOf(dispatcher: AnyDispatcher, basePath = '/v1/organizations'): Promise<Json> {
-  const all = [...routes, ...serviceRoutes(dispatcher, basePath, routes)];
-  return openApiDocument({ routes: all, basePath, eventTypes: await eventTypesOf(dispatcher.catalog) });
+  return openApiDocument({
+    routes: routesOf(dispatcher, { basePath, maxWebhooks: 10_000 }),
+    basePath,
+    eventTypes: await eventTypesOf(dispatcher.catalog),
+  });
 }
 
 type Check = (method: string, target: string, response: Response, body: unknown) => void;
@@ -52,8 +54,12 @@ async function checkOf(dispatcher: AnyDispatcher): Promise<Check> {
     const { status } = response;
     const pathname = target.split('?')[0]!;
     const fitting = paths.filter(({ form }) => form.test(pathname));
-    const path = (fitting.find(({ path }) => path === pathname.replace(/\/$/, '')) ?? fitting[0])?.path;
-    const operation = path && document.paths[path][(method === 'HEAD' ? 'GET' : method).toLowerCase()];
+    const verb = (method === 'HEAD' ? 'GET' : method).toLowerCase();
+    // A word that stands for itself goes before a parameter, where it takes the method.
+    const path = fitting
+      .sort((a, b) => a.path.length - b.path.length)
+      .find(({ path }) => document.paths[path][verb])?.path;
+    const operation = path && document.paths[path][verb];
     // What is at no path, or takes no such method, is answered all the same.
     const answer = operation
       ? operation.responses[status]

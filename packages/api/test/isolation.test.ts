@@ -1,7 +1,9 @@
 import { describe, expect, test } from 'vitest';
 import type { AnyDispatcher } from '../src/route.js';
-import { routes } from '../src/routes/routes.js';
+import { routesOf } from '../src/routes/routes.js';
 import { apiOf, engine, recorded } from './api.js';
+
+const routes = routesOf(engine(), { basePath: '/v1/organizations', maxWebhooks: 10_000 });
 
 /** A tenant that has one of everything, and a dead delivery. */
 async function victim(dispatcher: AnyDispatcher) {

@@ -27,6 +27,8 @@ export interface ReplayOptions extends ReplayFilter {
 
 /** Starts many deliveries again, as `deliveries.retry` does one. Another tenant's replay is `not_found`. */
 export interface Replays {
+  /** Whether the storage keeps any; where not, each call rejects with `invalid_option`. */
+  readonly areKept: boolean;
   /**
    * Stores a replay; started processes carry it out, newest deliveries first, whichever of them there are. It rejects
    * with `invalid_option`, also where the storage keeps no replays, and `not_found` for a webhook that is not there.
@@ -112,6 +114,8 @@ export function managedReplays({ storage, ids, now, wake }: ReplaysOptions): Rep
   }
 
   return {
+    areKept: storage.replays !== undefined,
+
     async create(options) {
       const given = optionsOf(options, optionFields, 'replays.create');
       const { perSecond, ...filter } = parse(optionsSchema, given, 'invalid_option', 'replay');

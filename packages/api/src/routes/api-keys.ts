@@ -42,7 +42,8 @@ export const apiKeyRoutes: readonly Route[] = [
     path: '/api-keys',
     id: 'createApiKey',
     summary: 'Create an API key',
-    description: 'The key is in this answer and in no other. It can have scopes that these credentials have.',
+    description:
+      'The key is in this answer and in no other. It can have the scopes that these credentials have, and lives no longer.',
     scopes: ['keys:write'],
     body: z
       .strictObject({
@@ -67,12 +68,18 @@ export const apiKeyRoutes: readonly Route[] = [
           missing_scopes: beyond,
         });
       }
+      const { mode = 'live', expiresAt = null } = caller.apiKey ?? {};
+      const until = body.expires_at == null ? expiresAt : new Date(body.expires_at);
+      if (expiresAt !== null && until! > expiresAt) {
+        throw refuse(403, 'a key cannot make one that lives longer than it does');
+      }
+      if (mode === 'test' && body.mode === 'live') throw refuse(403, 'a test key makes test keys');
       const { apiKey, key } = await dispatcher.apiKeys.create({
         tenantId,
         name: body.name,
         scopes: body.scopes,
-        ...(body.mode != null && { mode: body.mode }),
-        ...(body.expires_at != null && { expiresAt: new Date(body.expires_at) }),
+        mode: body.mode ?? mode,
+        expiresAt: until,
       });
       return { status: 201, body: { ...apiKeyOf(apiKey), key } };
     },
@@ -99,7 +106,8 @@ export const apiKeyRoutes: readonly Route[] = [
     path: '/api-keys/{key_id}',
     id: 'revokeApiKey',
     summary: 'Revoke an API key',
-    description: 'It opens nothing any more, in any process, within a second.',
+    description:
+      'It opens nothing any more, in any process, within a second. Any key of the tenant can be revoked.',
     scopes: ['keys:write'],
     success: { status: 204, description: 'It is revoked' },
     errors: [404],

@@ -1,4 +1,6 @@
-import type { Route } from '../route.js';
+import type { Settings } from '../options.js';
+import { webhookQuota } from '../quota.js';
+import type { AnyDispatcher, Route } from '../route.js';
 import { apiKeyRoutes } from './api-keys.js';
 import { deliveryRoutes } from './deliveries.js';
 import { eventRoutes } from './events.js';
@@ -6,16 +8,24 @@ import { insightRoutes } from './insight.js';
 import { replayRoutes } from './replays.js';
 import { sampleRoutes } from './samples.js';
 import { secretRoutes } from './secrets.js';
+import { serviceRoutes } from './service.js';
 import { webhookRoutes } from './webhooks.js';
 
 /** Every call of the API: the one table that answers, documents and tests are made from. */
-export const routes: readonly Route[] = [
-  ...webhookRoutes,
-  ...secretRoutes,
-  ...sampleRoutes,
-  ...eventRoutes,
-  ...deliveryRoutes,
-  ...insightRoutes,
-  ...replayRoutes,
-  ...apiKeyRoutes,
-];
+export function routesOf(
+  dispatcher: AnyDispatcher,
+  { basePath, maxWebhooks }: Pick<Settings, 'basePath' | 'maxWebhooks'>,
+): readonly Route[] {
+  const routes = [
+    ...webhookRoutes(webhookQuota(maxWebhooks)),
+    ...secretRoutes,
+    ...sampleRoutes,
+    ...eventRoutes,
+    ...deliveryRoutes,
+    ...insightRoutes,
+    // A storage need not keep these.
+    ...(dispatcher.replays.areKept ? replayRoutes : []),
+    ...(dispatcher.apiKeys.areKept ? apiKeyRoutes : []),
+  ];
+  return [...routes, ...serviceRoutes(dispatcher, basePath, routes)];
+}

@@ -9,6 +9,7 @@ import {
   creationOf,
   replacementOf,
   webhookCreateSchema,
+  webhookName,
   webhookOf,
   webhookReplaceSchema,
   webhookSchema,
@@ -24,21 +25,22 @@ const ifMatch = {
 
 /** The one of this id, or else the newest of this name: `not_found` as the engine says it. */
 async function byIdOrName(dispatcher: AnyDispatcher, tenantId: string, wanted: string): Promise<Webhook> {
-  const isId = webhookIdSchema.safeParse(wanted).success;
   try {
     return await dispatcher.webhooks.get(wanted, { tenantId });
   } catch (error) {
     if (!isPosthornError(error) || error.code !== 'not_found') throw error;
-    const { items } = await dispatcher.webhooks.list({ tenantId, name: wanted, limit: 1 });
-    if (items[0]) return items[0];
-    throw isId ? error : refuse(404, 'no webhook has this id or name');
+    const canBeName = webhookName.safeParse(wanted).success;
+    const named =
+      canBeName && (await dispatcher.webhooks.list({ tenantId, name: wanted, limit: 1 })).items[0];
+    if (named) return named;
+    throw refuse(404, 'no webhook has this id or name');
   }
 }
 
 const answerOf = (status: number, webhook: Webhook): Answer => ({
   status,
   body: webhookOf(webhook),
-  headers: { etag: entityTag(webhook.version) },
+  headers: { etag: entityTag(webhook) },
 });
 
 /** The JSON array of all webhooks, a page at a time: a tenant may have more than anybody wants in memory at once. */
@@ -55,27 +57,15 @@ async function* arrayOf(dispatcher: AnyDispatcher, tenantId: string): AsyncGener
   yield separator === '[' ? '[]' : ']';
 }
 
-const utf8 = new TextEncoder();
-
-/** The first piece is made before anything is answered, so that what fails at once has its status. */
-async function streamOf(pieces: AsyncGenerator<string>): Promise<string | ReadableStream<Uint8Array>> {
-  const first = String((await pieces.next()).value);
-  const second = await pieces.next();
-  const rest = [first + String(second.value ?? '')];
-  if (second.done || second.value === ']') return rest[0]!;
-  return new ReadableStream({
-    async pull(controller) {
-      const { done, value } = rest.length > 0 ? { done: false, value: rest.shift() } : await pieces.next();
-      if (done) controller.close();
-      else controller.enqueue(utf8.encode(value));
-    },
-    async cancel() {
-      await pieces.return(undefined);
-    },
-  });
+/** What is gone is as it was asked for, whatever it was before. */
+function ofWhatIsGone(error: unknown): undefined {
+  if (!isPosthornError(error) || error.code !== 'not_found') throw error;
 }
 
-export const webhookRoutes: readonly Route[] = [
+/** `makeRoom` refuses where a tenant may have no more. */
+export const webhookRoutes = (
+  makeRoom: (dispatcher: AnyDispatcher, tenantId: string) => Promise<void>,
+): readonly Route[] => [
   route({
     method: 'POST',
     path: '/webhooks',
@@ -85,8 +75,10 @@ export const webhookRoutes: readonly Route[] = [
     body: webhookCreateSchema,
     success: { status: 201, description: 'The webhook', schema: webhookSchema, headers: tagHeader },
     errors: [409],
-    handle: async ({ dispatcher, tenantId, body }) =>
-      answerOf(201, await dispatcher.webhooks.create(creationOf(body, tenantId))),
+    async handle({ dispatcher, tenantId, body }) {
+      await makeRoom(dispatcher, tenantId);
+      return answerOf(201, await dispatcher.webhooks.create(creationOf(body, tenantId)));
+    },
   }),
 
   route({
@@ -96,10 +88,7 @@ export const webhookRoutes: readonly Route[] = [
     summary: 'Read all webhooks, newest first',
     scopes: ['webhooks:read'],
     success: { status: 200, description: 'All webhooks', schema: z.array(webhookSchema) },
-    handle: async ({ dispatcher, tenantId }) => ({
-      status: 200,
-      text: await streamOf(arrayOf(dispatcher, tenantId)),
-    }),
+    handle: async ({ dispatcher, tenantId }) => ({ status: 200, pieces: arrayOf(dispatcher, tenantId) }),
   }),
 
   route({
@@ -131,7 +120,12 @@ export const webhookRoutes: readonly Route[] = [
         throw invalid([{ loc: ['query', 'offset'], msg: 'goes with no cursor', type: 'value_error' }]);
       }
       const { event_type, is_active } = body ?? {};
-      const { scope, ...asked } = askedPage('webhooks', tenantId, { ...rest, event_type, is_active });
+      const { scope, ...asked } = askedPage('webhooks', tenantId, {
+        ...rest,
+        // Null says as much as nothing.
+        event_type: event_type ?? null,
+        is_active: is_active ?? null,
+      });
       const page = await dispatcher.webhooks.list({
         tenantId,
         ...asked,
@@ -202,8 +196,10 @@ export const webhookRoutes: readonly Route[] = [
     handle: ({ dispatcher, tenantId, params, headers }) =>
       checkIfMatch(headers, async () => {
         const webhookId = params.webhook_id!;
+        // A name is none that could be gone already.
+        if (!webhookIdSchema.safeParse(webhookId).success) throw refuse(404, 'no webhook has this id');
         const present = () => dispatcher.webhooks.get(webhookId, { tenantId });
-        const version = await versionIn(headers, present);
+        const version = await versionIn(headers, present).catch(ofWhatIsGone);
         const options = { tenantId, ...(version !== undefined && { version }) };
         const isDeleted = await dispatcher.webhooks.delete(webhookId, options);
         // What was one's own is gone; of another's nothing is said but that there is none.
