@@ -63,26 +63,29 @@ async function printedBy(script: string, wanted: RegExp, env: NodeJS.ProcessEnv)
   }
 }
 
-test.skipIf(!hasTools)("the README's transcript prints what it says, against npm start -- --api (skipped without bash and curl)", async () => {
-  const { server, exported } = await started();
-  const env = { ...process.env, ...exported };
-  const steps = transcript();
-  expect(steps.length).toBeGreaterThan(6);
-  const settings: string[] = [];
-  for (const { command: asPrinted, printed } of steps) {
-    const command = asPrinted.replaceAll('127.0.0.1:4100', new URL(exported.API).host);
-    if (printed === '') {
-      settings.push(command);
-      continue;
+test.skipIf(!hasTools)(
+  "the README's transcript prints what it says, against npm start -- --api (skipped without bash and curl)",
+  async () => {
+    const { server, exported } = await started();
+    const env = { ...process.env, ...exported };
+    const steps = transcript();
+    expect(steps.length).toBeGreaterThan(6);
+    const settings: string[] = [];
+    for (const { command: asPrinted, printed } of steps) {
+      const command = asPrinted.replaceAll('127.0.0.1:4100', new URL(exported.API).host);
+      if (printed === '') {
+        settings.push(command);
+        continue;
+      }
+      const wanted = form(printed);
+      const [, name] = /^(\w+)=\$\(/.exec(command) ?? [];
+      const answer = await printedBy([...settings, command].join('\n'), wanted, env);
+      expect(answer, command).toMatch(wanted);
+      // What a command keeps for later ones is its answer, and is not asked for twice.
+      if (name) settings.push(`${name}=${answer}`);
     }
-    const wanted = form(printed);
-    const [, name] = /^(\w+)=\$\(/.exec(command) ?? [];
-    const answer = await printedBy([...settings, command].join('\n'), wanted, env);
-    expect(answer, command).toMatch(wanted);
-    // What a command keeps for later ones is its answer, and is not asked for twice.
-    if (name) settings.push(`${name}=${answer}`);
-  }
-  const isOver = once(server, 'exit');
-  server.kill('SIGTERM');
-  expect(await isOver).toEqual([0, null]);
-});
+    const isOver = once(server, 'exit');
+    server.kill('SIGTERM');
+    expect(await isOver).toEqual([0, null]);
+  },
+);

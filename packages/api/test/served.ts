@@ -5,7 +5,7 @@ import { text } from 'node:stream/consumers';
 import { onTestFinished } from 'vitest';
 
 /** Where a server of a test listens; it ends with the test, with all its connections. */
-export async function listening(server: Server): Promise<string> {
+async function listening(server: Server): Promise<string> {
   server.listen(0, '127.0.0.1');
   onTestFinished(() => {
     server.closeAllConnections();
