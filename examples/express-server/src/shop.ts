@@ -1,7 +1,7 @@
 import { createApi, toNode } from '@posthorn/api';
 import { createDispatcher } from '@posthorn/core';
 import { postgresStorage } from '@posthorn/storage-postgres';
-import express from 'express';
+import express, { type Express } from 'express';
 import type pg from 'pg';
 
 type Channels = Parameters<typeof createDispatcher>[0]['channels'];
@@ -13,7 +13,7 @@ export async function shop(pool: pg.Pool, channels: Channels) {
   await pool.query('create table if not exists orders (id text primary key, customer text, total numeric)');
   const posthorn = createDispatcher({ storage, channels });
 
-  const app = express();
+  const app: Express = express();
   // Before express.json(): what customers dispatch themselves is then delivered byte for byte.
   app.use('/v1/organizations', toNode(createApi(posthorn)));
   app.use(express.json());
