@@ -3,7 +3,7 @@ import { kindOf, PosthornError } from '@posthorn/core';
 import { type Caller, callerOf } from './authenticate.js';
 import { readBody } from './body.js';
 import { checked } from './checked.js';
-import { knowBody } from './known-body.js';
+import { isDirect, knowBody, markDirect } from './known-body.js';
 import { type Answered, type ApiOptions, settingsOf, warn } from './options.js';
 import { readQuery } from './query.js';
 import { invalid, refusalOf, refuse } from './refusal.js';
@@ -81,7 +81,7 @@ export function createApi(dispatcher: AnyDispatcher, options: ApiOptions = {}): 
     return { query, body, bodyText };
   }
 
-  return async (request) => {
+  return markDirect(async (request: Request) => {
     const startedAt = performance.now();
     const preflight = cors.preflight(request);
     if (preflight) return preflight;
@@ -111,7 +111,7 @@ export function createApi(dispatcher: AnyDispatcher, options: ApiOptions = {}): 
     const response = await responseTo();
     tell(() => onAnswer(answered(response.status)));
     return response;
-  };
+  });
 }
 
 const nobody: Caller = { tenantId: '', scopes: [] };
@@ -181,7 +181,7 @@ async function responseOf(
   const isHead = request.method === 'HEAD';
   const whole = pieces ? await streamOf(pieces, isHead, onBroken) : text;
   const sent = isHead ? null : whole;
-  const response = new Response(sent, {
+  const response = new Response(isDirect(request) && typeof sent === 'string' ? null : sent, {
     status,
     headers: {
       ...(whole !== null && { 'content-type': 'application/json' }),

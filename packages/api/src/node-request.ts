@@ -1,5 +1,5 @@
 import type { Readable } from 'node:stream';
-import { knowBody } from './known-body.js';
+import { knowBody, markDirect } from './known-body.js';
 import { refuse } from './refusal.js';
 
 /** What is needed of a request of node:http or node:http2, and what frameworks leave on one. */
@@ -29,22 +29,23 @@ const forbidden = new Set(['TRACE', 'TRACK', 'CONNECT']);
 
 /**
  * The web-standard form of a request. Refuses what has none: a method (405), a path or a header (400), a body that
- * somebody read and did not leave (500). Rejects where the client goes away before its body is there.
+ * somebody read and did not leave (500). Rejects where the client goes away before its body is there. To a direct handler
+ * the body goes without a stream.
  */
-export async function webRequest(incoming: NodeRequest): Promise<Request> {
+export async function webRequest(incoming: NodeRequest, toDirect: boolean): Promise<Request> {
   const { method = 'GET' } = incoming;
   if (forbidden.has(method.toUpperCase())) throw refuse(405, `no path takes ${method}`);
   const url = urlOf(incoming);
   const headers = headersOf(incoming);
-  if (withoutBody.has(method) || hasNoBody(incoming, headers)) return new Request(url, { method, headers });
+  const bare = () => {
+    const request = new Request(url, { method, headers });
+    return toDirect ? markDirect(request) : request;
+  };
+  if (withoutBody.has(method) || hasNoBody(incoming, headers)) return bare();
   const body = isUnread(incoming) ? await unreadBody(incoming, headers) : leftBody(incoming, headers);
-  const request = new Request(url, {
-    method,
-    headers,
-    body: body as RequestBody,
-    duplex: 'half',
-  } as RequestInit);
-  return typeof body === 'string' || body instanceof Uint8Array ? knowBody(request, body) : request;
+  const isKnown = typeof body === 'string' || body instanceof Uint8Array;
+  if (isKnown && toDirect) return knowBody(bare(), body);
+  return new Request(url, { method, headers, body: body as RequestBody, duplex: 'half' } as RequestInit);
 }
 
 function urlOf({ originalUrl, url = '/' }: NodeRequest): string {

@@ -41,18 +41,22 @@ export async function answer(response: Response, incoming: Asking, outgoing: Nod
   for (const cookie of response.headers.getSetCookie()) outgoing.appendHeader('set-cookie', cookie);
   if (isUnread) outgoing.setHeader('connection', 'close');
 
-  const whole = response.body ? (knownBody(response) as string | undefined) : '';
+  const known = knownBody(response) as string | undefined;
+  const whole = known ?? (response.body ? undefined : '');
   if (whole !== undefined && !isUnread) {
     outgoing.end(whole);
     return;
   }
-  const isRead = await stream(response.body, outgoing);
+  const isRead = await stream(known === undefined ? response.body : [known], outgoing);
   if (isUnread && isRead) await linger(incoming, outgoing);
   outgoing.end();
 }
 
 /** Whether the client has stayed to the end. */
-async function stream(body: ReadableStream<Uint8Array> | null, outgoing: NodeResponse): Promise<boolean> {
+async function stream(
+  body: AsyncIterable<Uint8Array> | readonly string[] | null,
+  outgoing: NodeResponse,
+): Promise<boolean> {
   let isGone = false;
   let goOn = () => {};
   outgoing.on('drain', () => goOn());

@@ -1,5 +1,5 @@
 import type { Handler } from './api.js';
-import { knowBody } from './known-body.js';
+import { isDirect, knowBody } from './known-body.js';
 import { type NodeRequest, webRequest } from './node-request.js';
 import { answer, type NodeResponse } from './node-response.js';
 import { Refusal, refuse } from './refusal.js';
@@ -16,7 +16,7 @@ export function toNode(handler: Handler): NodeHandler {
   return async (incoming, outgoing) => {
     let request: Request | undefined;
     try {
-      request = await webRequest(incoming);
+      request = await webRequest(incoming, isDirect(handler));
       await answer(await handler(request), incoming, outgoing);
     } catch (error) {
       // A client that went away amid its body is no news, and nobody is left to be answered.
