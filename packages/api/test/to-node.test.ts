@@ -42,7 +42,7 @@ describe.each<[string, (api: Handler) => Handler]>([
       headers,
       body: JSON.stringify(recorded('Ünï ✓')),
     });
-    expect([created.status, created.headers.get('etag')]).toEqual([201, '"1"']);
+    expect([created.status, created.headers.get('etag')]).toEqual([201, expect.stringMatching(/^"1-\w+"$/)]);
     const webhook = (await created.json()) as { webhook_id: string; webhook_name: string };
     expect(webhook.webhook_name).toBe('Ünï ✓');
 
