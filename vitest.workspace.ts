@@ -15,7 +15,7 @@ const project = (name: string, root: string): TestProjectConfiguration => ({
 });
 
 /** Projects that talk to a Postgres server: it is started when one of them runs. */
-const needPostgres = new Set(['storage-postgres', 'postgres-fleet', 'express-server']);
+const needPostgres = new Set(['api', 'storage-postgres', 'postgres-fleet', 'express-server']);
 
 const folders = (parent: string): string[] => readdirSync(new URL(`./${parent}`, import.meta.url));
 

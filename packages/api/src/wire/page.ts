@@ -3,7 +3,7 @@ import { z } from 'zod';
 import { unwrapCursor, wrapCursor } from '../cursor.js';
 import { wholeNumber } from '../query.js';
 
-export const paginationSchema = z
+const paginationSchema = z
   .object({
     total: z.int().nullable(),
     page: z.int().nullable(),
