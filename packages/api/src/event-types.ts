@@ -1,5 +1,6 @@
 import type { EventCatalog } from '@posthorn/core';
 import { exampleOf } from './example.js';
+import { within } from './within.js';
 
 /** A type of the application's catalog, with what is known of its payload. */
 export interface EventType {
@@ -12,6 +13,9 @@ export interface EventType {
 }
 
 type Schema = EventCatalog[string];
+
+/** How long a catalog's validator may take for an example. */
+const validForMs = 1_000;
 
 /** As Standard JSON Schema has it: an addition to Standard Schema that many of its makers have. */
 interface SaysJsonSchema {
@@ -37,20 +41,26 @@ async function eventTypeOf(eventType: string, standard: Schema): Promise<EventTy
 function jsonSchemaOf(schema: Schema): Record<string, unknown> | null {
   try {
     const { jsonSchema } = schema['~standard'] as SaysJsonSchema;
-    const { $schema: _, ...said } = jsonSchema?.input({ target: 'draft-2020-12' }) ?? {};
-    return jsonSchema ? said : null;
+    if (!jsonSchema) return null;
+    // Through JSON, so that what goes out later is sure to be some: a bigint is none, nor is a circle.
+    const said = JSON.parse(JSON.stringify(jsonSchema.input({ target: 'draft-2020-12' })));
+    const { $schema: _, ...rest } = said;
+    return rest;
   } catch {
     // There are schemas without a JSON form: of a Date, a transform, a class.
     return null;
   }
 }
 
-/** What is made from a schema need not keep all its rules: it is shown only if the catalog takes it. */
+/**
+ * What is made from a schema need not keep all its rules: it is shown only if the catalog takes it, and says so soon,
+ * for a validator may ask anybody.
+ */
 async function validExample(schema: Record<string, unknown>, standard: Schema): Promise<unknown> {
-  const example = exampleOf(schema);
   try {
-    const result = await standard['~standard'].validate(example);
-    return result.issues ? undefined : example;
+    const example = exampleOf(schema);
+    const result = await within(validForMs, standard['~standard'].validate(example), null);
+    return result === null || result.issues ? undefined : example;
   } catch {
     return undefined;
   }

@@ -1,6 +1,10 @@
 type Schema = Readonly<Record<string, unknown>>;
 
 const maxDepth = 8;
+/** An example is for people to read. */
+const maxValues = 200;
+const maxCharacters = 1_000;
+
 const formats: Readonly<Record<string, string>> = {
   __proto__: null as never,
   'date-time': '2026-01-31T12:00:00Z',
@@ -12,42 +16,62 @@ const formats: Readonly<Record<string, string>> = {
   ipv4: '192.0.2.1',
 };
 
-/** A value that a JSON Schema (draft 2020-12) describes: its own example, or a plain one. It may not keep every rule. */
-export function exampleOf(schema: Schema, root: Schema = schema, depth = 0): unknown {
-  if (depth > maxDepth) return null;
-  const { examples, $ref, type, properties } = schema;
-  if (Array.isArray(examples) && examples.length > 0) return examples[0];
-  for (const given of ['default', 'const'] as const) if (given in schema) return schema[given];
-  const below = (inner: unknown): unknown => exampleOf(inner as Schema, root, depth + 1);
-  if (typeof $ref === 'string') return below(resolved($ref, root));
-  for (const choice of ['enum', 'anyOf', 'oneOf'] as const) {
-    const [first] = Array.isArray(schema[choice]) ? (schema[choice] as unknown[]) : [];
-    if (first !== undefined) return choice === 'enum' ? first : below(first);
-  }
-  if (Array.isArray(schema.allOf)) return Object.assign({}, ...schema.allOf.map(below));
-  switch (Array.isArray(type) ? type[0] : type) {
-    case 'object': {
-      const required = new Set(Array.isArray(schema.required) ? schema.required : []);
-      return Object.fromEntries(
-        Object.entries((properties ?? {}) as Schema)
-          .filter(([name]) => required.has(name))
-          .map(([name, inner]) => [name, below(inner)]),
-      );
+/**
+ * A value that a JSON Schema (draft 2020-12) describes: its own example, or a plain one. It may not keep every rule.
+ * Throws a RangeError where it would be large.
+ */
+export function exampleOf(root: unknown): unknown {
+  let count = 0;
+
+  function made(schema: unknown, depth: number): unknown {
+    count += 1;
+    if (count > maxValues) throw new RangeError(`an example of more than ${maxValues} values`);
+    // `true` is any value.
+    if (depth > maxDepth || !isObject(schema)) return null;
+    const { examples, $ref, type, properties } = schema;
+    if (Array.isArray(examples) && examples.length > 0) return examples[0];
+    for (const given of ['default', 'const']) if (Object.hasOwn(schema, given)) return schema[given];
+    const below = (inner: unknown): unknown => made(inner, depth + 1);
+    if (typeof $ref === 'string') return below(resolved($ref, root));
+    if (Array.isArray(schema.enum) && schema.enum.length > 0) return schema.enum[0];
+    for (const choices of [schema.anyOf, schema.oneOf]) {
+      if (Array.isArray(choices) && choices.length > 0) return below(choices[0]);
     }
-    case 'array':
-      return Array.from({ length: Number(schema.minItems ?? (schema.items ? 1 : 0)) }, () =>
-        below(schema.items ?? {}),
-      );
-    case 'string':
-      return formats[String(schema.format)] ?? 'text'.padEnd(Number(schema.minLength ?? 0), '.');
-    case 'integer':
-    case 'number':
-      return numberOf(schema);
-    case 'boolean':
-      return true;
-    default:
-      return null;
+    if (Array.isArray(schema.allOf)) return Object.assign({}, ...schema.allOf.map(below));
+    switch (Array.isArray(type) ? type[0] : type) {
+      case 'object': {
+        const required = new Set(Array.isArray(schema.required) ? schema.required : []);
+        return Object.fromEntries(
+          Object.entries(isObject(properties) ? properties : {})
+            .filter(([name]) => required.has(name))
+            .map(([name, inner]) => [name, below(inner)]),
+        );
+      }
+      case 'array': {
+        const length = Number(schema.minItems ?? (schema.items ? 1 : 0));
+        if (length > maxValues) throw new RangeError(`an example of ${length} items`);
+        return Array.from({ length }, () => below(schema.items));
+      }
+      case 'string':
+        return formats[String(schema.format)] ?? textOf(schema);
+      case 'integer':
+      case 'number':
+        return numberOf(schema);
+      case 'boolean':
+        return true;
+      default:
+        return null;
+    }
   }
+
+  return made(root, 0);
+}
+
+const isObject = (value: unknown): value is Schema => typeof value === 'object' && value !== null;
+
+function textOf({ minLength = 0 }: Schema): string {
+  if (Number(minLength) > maxCharacters) throw new RangeError(`an example of ${minLength} characters`);
+  return 'text'.padEnd(Number(minLength), '.');
 }
 
 function numberOf({ minimum, exclusiveMinimum, maximum }: Schema): number {
@@ -56,7 +80,11 @@ function numberOf({ minimum, exclusiveMinimum, maximum }: Schema): number {
   return typeof maximum === 'number' && maximum < 42 ? maximum : 42;
 }
 
-function resolved(ref: string, root: Schema): Schema {
-  const path = ref.replace(/^#\/?/, '').split('/').filter(Boolean);
-  return (path.reduce<unknown>((at, key) => (at as Schema | undefined)?.[key], root) ?? {}) as Schema;
+/** What a reference within the schema leads to; undefined where to nothing, or out of it. */
+function resolved(ref: string, root: unknown): unknown {
+  if (!ref.startsWith('#')) return undefined;
+  const keys = decodeURIComponent(ref).split('/').slice(1);
+  return keys
+    .map((key) => key.replaceAll('~1', '/').replaceAll('~0', '~'))
+    .reduce<unknown>((at, key) => (isObject(at) && Object.hasOwn(at, key) ? at[key] : undefined), root);
 }

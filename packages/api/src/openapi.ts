@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import type { EventType } from './event-types.js';
 import { type ErrorStatus, errorTypes } from './refusal.js';
+import { relocated } from './relocated.js';
 import type { Route } from './route.js';
 import { receivedSchema } from './wire/received.js';
 
@@ -102,7 +103,7 @@ export function openApiDocument({ routes, basePath, eventTypes }: DocumentOption
   const webhooks = Object.fromEntries(
     (eventTypes.length > 0 ? eventTypes : [anyEvent]).map((type) => [
       type.eventType,
-      receivedOf(type, schemaOf),
+      receivedOf(type, schemaOf, schemas),
     ]),
   );
   return {
@@ -129,7 +130,7 @@ export function openApiDocument({ routes, basePath, eventTypes }: DocumentOption
 const anyEvent: EventType = {
   eventType: 'event',
   description: 'Any event',
-  schema: {},
+  schema: null,
   example: { order_id: 'o1' },
 };
 
@@ -180,9 +181,14 @@ const headersOf = (headers: Readonly<Record<string, string>>): Json =>
 function receivedOf(
   { eventType, description, schema, example }: EventType,
   schemaOf: (schema: z.ZodType, io: 'output') => Json,
+  components: Json,
 ): Json {
+  // None of ours has a dot in its name.
+  const name = `Payload.${eventType}`;
+  const $ref = `#/components/schemas/${name}`;
+  if (schema) components[name] = relocated(schema, $ref);
   const envelope = {
-    allOf: [schemaOf(receivedSchema, 'output'), { properties: { metadata: schema ?? {} } }],
+    allOf: [schemaOf(receivedSchema, 'output'), { properties: { metadata: schema ? { $ref } : {} } }],
   };
   return {
     post: {

@@ -43,12 +43,15 @@ describe('the document', () => {
 
   test('describes what receivers get of each event of the catalog, with an example that the catalog takes', async () => {
     const dispatcher = createDispatcher({ storage: memoryStorage(), channels: [], events });
-    const { webhooks } = await documentOf(dispatcher);
+    const { webhooks, components } = await documentOf(dispatcher);
     expect(Object.keys(webhooks)).toEqual(['order.placed', 'order.shipped']);
     const { summary, requestBody } = webhooks['order.placed'].post;
     const { schema, example } = requestBody.content['application/json'];
     expect(summary).toBe('Somebody has bought something');
-    expect(schema.allOf[1].properties.metadata.properties.total).toMatchObject({
+    expect(schema.allOf[1].properties.metadata).toEqual({
+      $ref: '#/components/schemas/Payload.order.placed',
+    });
+    expect(components.schemas['Payload.order.placed'].properties.total).toMatchObject({
       type: 'number',
       minimum: 0,
     });

@@ -1,0 +1,39 @@
+type Schema = Readonly<Record<string, unknown>>;
+
+/** Keywords that hold values rather than schemas: what looks like a reference in them is none. */
+const holdsValues = new Set(['const', 'default', 'enum', 'examples']);
+/** Keywords that hold schemas by names, which are no keywords. */
+const holdsNamed = new Set(['$defs', 'definitions', 'dependentSchemas', 'patternProperties', 'properties']);
+
+/**
+ * A JSON Schema as it reads at `place` of another document, a JSON Pointer like `#/components/schemas/Order`: its
+ * references to itself, `#` and `#/…`, lead there. Its own `$id` goes, or they would lead to that.
+ */
+export function relocated({ $id, ...schema }: Schema, place: string): Schema {
+  const isPointer = (ref: string) => ref === '#' || ref.startsWith('#/');
+
+  function located(ref: string): string {
+    const inside = typeof $id === 'string' && ref.startsWith(`${$id}#`) ? ref.slice($id.length) : ref;
+    return isPointer(inside) ? place + inside.slice(1) : ref;
+  }
+
+  function schemaOf(at: unknown): unknown {
+    if (Array.isArray(at)) return at.map(schemaOf);
+    if (typeof at !== 'object' || at === null) return at;
+    return Object.fromEntries(
+      Object.entries(at)
+        // No keyword of JSON Schema, but readers stumble over it: zod leaves it where a schema has a name.
+        .filter(([keyword, value]) => !(keyword === 'id' && typeof value === 'string'))
+        .map(([keyword, value]) => [keyword, kept(keyword, value)]),
+    );
+  }
+
+  function kept(keyword: string, value: unknown): unknown {
+    if (keyword === '$ref' && typeof value === 'string') return located(value);
+    if (holdsValues.has(keyword)) return value;
+    if (!holdsNamed.has(keyword) || typeof value !== 'object' || value === null) return schemaOf(value);
+    return Object.fromEntries(Object.entries(value).map(([name, inner]) => [name, schemaOf(inner)]));
+  }
+
+  return schemaOf(schema) as Schema;
+}
