@@ -3,6 +3,7 @@ import { eventTypesOf } from '../event-types.js';
 import { openApiDocument } from '../openapi.js';
 import { refuse } from '../refusal.js';
 import { type AnyDispatcher, type Route, route } from '../route.js';
+import { within } from '../within.js';
 
 const eventTypeSchema = z
   .object({
@@ -16,19 +17,42 @@ const eventTypeSchema = z
 /** Long enough that probes cost nothing, and short enough for them to notice. */
 const healthForMs = 1_000;
 
-/** Asks the storage for nothing in particular, at most once a second. */
+/** How long the storage may take to answer. */
+const healthWithinMs = 2_000;
+
+/** Asks the storage for nothing in particular, at most once a second, and not again while it has not answered. */
 function healthOf(dispatcher: AnyDispatcher): () => Promise<boolean> {
   let at = Number.NEGATIVE_INFINITY;
+  let isAsking = false;
   let isWell: Promise<boolean> = Promise.resolve(true);
   return () => {
-    if (performance.now() - at >= healthForMs) {
+    if (!isAsking && performance.now() - at >= healthForMs) {
       at = performance.now();
-      isWell = dispatcher.events.list({ limit: 1 }).then(
-        () => true,
-        () => false,
-      );
+      isAsking = true;
+      const answer = dispatcher.events
+        .list({ limit: 1 })
+        .then(
+          () => true,
+          () => false,
+        )
+        .finally(() => {
+          isAsking = false;
+        });
+      isWell = within(healthWithinMs, answer, false);
     }
     return isWell;
+  };
+}
+
+/** What `make` makes, the first time; where that failed it is made anew. */
+function once<Value>(make: () => Promise<Value>): () => Promise<Value> {
+  let made: Promise<Value> | undefined;
+  return () => {
+    made ??= make().catch((error) => {
+      made = undefined;
+      throw error;
+    });
+    return made;
   };
 }
 
@@ -39,8 +63,11 @@ export function serviceRoutes(
   routes: readonly Route[],
 ): readonly Route[] {
   const isWell = healthOf(dispatcher);
-  let eventTypes: ReturnType<typeof eventTypesOf> | undefined;
-  const typesOnce = () => (eventTypes ??= eventTypesOf(dispatcher.catalog));
+  const eventTypes = once(() => eventTypesOf(dispatcher.catalog));
+  const documentText = once(async () => {
+    const all = [...routes, ...service];
+    return JSON.stringify(openApiDocument({ routes: all, basePath, eventTypes: await eventTypes() }));
+  });
 
   const service: readonly Route[] = [
     route({
@@ -55,7 +82,7 @@ export function serviceRoutes(
         schema: z.object({ results: z.array(eventTypeSchema) }),
       },
       async handle() {
-        const results = (await typesOnce()).map(({ eventType, ...rest }) => ({
+        const results = (await eventTypes()).map(({ eventType, ...rest }) => ({
           event_type: eventType,
           ...rest,
         }));
@@ -84,13 +111,7 @@ export function serviceRoutes(
       summary: 'Read this document',
       scopes: [],
       success: { status: 200, description: 'OpenAPI 3.1', schema: z.record(z.string(), z.unknown()) },
-      async handle() {
-        const all = [...routes, ...service];
-        return {
-          status: 200,
-          body: openApiDocument({ routes: all, basePath, eventTypes: await typesOnce() }),
-        };
-      },
+      handle: async () => ({ status: 200, text: await documentText() }),
     }),
   ];
   return service;
