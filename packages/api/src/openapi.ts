@@ -1,8 +1,9 @@
 import { z } from 'zod';
 import type { EventType } from './event-types.js';
+import { jsonSchema } from './json-schema.js';
 import { type ErrorStatus, errorTypes } from './refusal.js';
 import { relocated } from './relocated.js';
-import type { Route } from './route.js';
+import type { Route, Success } from './route.js';
 import { receivedSchema } from './wire/received.js';
 
 type Json = Record<string, unknown>;
@@ -52,7 +53,7 @@ export function openApiDocument({ routes, basePath, eventTypes }: DocumentOption
   const invalidRef = schemaOf(validationErrorSchema, 'output');
 
   function operationOf(route: Route): Json {
-    const { id, summary, description, path, scopes, body, success } = route;
+    const { id, summary, description, path, scopes, body, success, alsoAnswers } = route;
     const tag = path.split('/')[1]!;
     const isOpen = scopes === 'open';
     const needs =
@@ -71,15 +72,18 @@ export function openApiDocument({ routes, basePath, eventTypes }: DocumentOption
         },
       }),
       responses: {
-        [success.status]: {
-          description: success.description,
-          ...(success.headers && { headers: headersOf(success.headers) }),
-          ...(success.schema && {
-            content: { 'application/json': { schema: schemaOf(success.schema, 'output') } },
-          }),
-        },
+        [success.status]: successOf(success),
+        ...(alsoAnswers && { [alsoAnswers.status]: successOf(alsoAnswers) }),
         ...Object.fromEntries(errorsOf(route).map((status) => [status, errorOf(status)])),
       },
+    };
+  }
+
+  function successOf({ description, headers, schema }: Success): Json {
+    return {
+      description,
+      ...(headers && { headers: headersOf(headers) }),
+      ...(schema && { content: { 'application/json': { schema: schemaOf(schema, 'output') } } }),
     };
   }
 
@@ -225,26 +229,4 @@ function receivedOf(
       },
     },
   };
-}
-
-/** A schema in the document; those with a name of their own become components, and are referred to. */
-function jsonSchema(schema: z.ZodType, io: 'input' | 'output', components: Json): Json {
-  const { $schema, $defs, ...json } = z.toJSONSchema(schema, {
-    io,
-    unrepresentable: 'any',
-    override({ zodSchema, jsonSchema }) {
-      const meta = z.globalRegistry.get(zodSchema as unknown as z.ZodType);
-      const said = meta?.query as Json | undefined;
-      if (said) {
-        for (const key of Object.keys(jsonSchema)) if (key !== 'description') delete jsonSchema[key as never];
-        Object.assign(jsonSchema, said);
-      }
-      delete (jsonSchema as Json).id;
-    },
-  }) as Json;
-  const located = JSON.parse(
-    JSON.stringify({ json, $defs: $defs ?? {} }).replaceAll('"#/$defs/', '"#/components/schemas/'),
-  );
-  Object.assign(components, located.$defs);
-  return located.json;
 }

@@ -32,6 +32,15 @@ export interface Answer {
   readonly headers?: Readonly<Record<string, string>>;
 }
 
+/** What a route answers where all went well, as its documentation has it. */
+export interface Success {
+  readonly status: number;
+  readonly description: string;
+  /** Left out: no body. */
+  readonly schema?: z.ZodType;
+  readonly headers?: Readonly<Record<string, string>>;
+}
+
 /** One call of the API, and all that its documentation says of it. */
 export interface Route<Query extends z.ZodType = z.ZodType, Body extends z.ZodType = z.ZodType> {
   readonly method: Method;
@@ -48,13 +57,9 @@ export interface Route<Query extends z.ZodType = z.ZodType, Body extends z.ZodTy
   /** Left out: no body. One that takes undefined may be left out by clients. */
   readonly body?: Body;
   readonly requestHeaders?: Readonly<Record<string, string>>;
-  readonly success: {
-    readonly status: number;
-    readonly description: string;
-    /** Left out: no body. */
-    readonly schema?: z.ZodType;
-    readonly headers?: Readonly<Record<string, string>>;
-  };
+  readonly success: Success;
+  /** Another success, of another status. */
+  readonly alsoAnswers?: Success;
   /** Besides those that any route may answer. */
   readonly errors?: readonly (ErrorStatus | 422)[];
   /** Counts against the limit of calls that make the engine send something. */

@@ -233,14 +233,20 @@ describe('replays', () => {
     receiver.failNext(3);
     for (let i = 0; i < 3; i++) await send(i);
     const dry = await call('POST', '/replay', { body: { dry_run: true } });
-    expect([dry.status, dry.body]).toEqual([202, { dry_run: true, matching: 3 }]);
+    expect([dry.status, dry.body]).toEqual([200, { dry_run: true, matching: 3 }]);
     expect((await call('GET', '/deliveries?undelivered=true')).body.results).toHaveLength(3);
     const { status, body } = await call('POST', '/replay', {
-      body: { event_type: 'order.placed', per_second: 10_000 },
+      body: { event_type: 'order.placed', from: '2020-01-31T13:00:00+01:00', per_second: 10_000 },
     });
     expect([status, body.status]).toEqual([202, 'running']);
     expect(body).toMatchObject({
-      filter: { status: ['dead'], event_type: 'order.placed', webhook_id: null },
+      filter: {
+        status: ['dead'],
+        event_type: 'order.placed',
+        webhook_id: null,
+        from: '2020-01-31T12:00:00.000Z',
+        to: expect.any(String),
+      },
       per_second: 10_000,
     });
     await dispatcher.drain();

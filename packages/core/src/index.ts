@@ -60,6 +60,7 @@ export {
   firstEventId,
   type Ids,
   type IdsOptions,
+  madeAt,
   parseDeliveryId,
 } from './ids.js';
 export type { DeliveryFacts, Lifecycle } from './lifecycle.js';

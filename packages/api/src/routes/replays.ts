@@ -1,8 +1,11 @@
-import { eventSchema, type Replay, webhookIdSchema } from '@posthorn/core';
+import { madeAt, type Replay, webhookIdSchema } from '@posthorn/core';
 import { z } from 'zod';
 import { type Route, route } from '../route.js';
+import { oneOf, wholeFrom } from '../wire/choice.js';
+import { instantText } from '../wire/instant.js';
+import { eventTypeText } from '../wire/text.js';
 
-const statusSchema = z.enum(['dead', 'cancelled', 'delivered']);
+const statusSchema = oneOf(['dead', 'cancelled', 'delivered']);
 
 const replaySchema = z
   .object({
@@ -12,6 +15,8 @@ const replaySchema = z
       status: z.array(statusSchema),
       event_type: z.string().nullable(),
       webhook_id: z.string().nullable(),
+      from: z.iso.datetime().nullable(),
+      to: z.iso.datetime(),
     }),
     per_second: z.int(),
     replayed: z.int().meta({ description: 'How many deliveries were started again so far' }),
@@ -27,9 +32,9 @@ const dryRunSchema = z
   })
   .meta({ id: 'DryRun' });
 
-const instant = z.iso
-  .datetime({ offset: true, error: 'must be an ISO 8601 instant' })
-  .transform((text) => new Date(text));
+const instant = instantText.transform((text) => new Date(text));
+/** A replay knows its stretch of time by the ids of events. */
+const madeInstant = (eventId: string): string => new Date(madeAt(eventId)).toISOString();
 
 function replayOf(replay: Replay): z.output<typeof replaySchema> {
   const { selection } = replay;
@@ -40,6 +45,8 @@ function replayOf(replay: Replay): z.output<typeof replaySchema> {
       status: selection.status as z.output<typeof statusSchema>[],
       event_type: selection.eventType ?? null,
       webhook_id: selection.webhookId ?? null,
+      from: selection.fromEventId === undefined ? null : madeInstant(selection.fromEventId),
+      to: madeInstant(selection.beforeEventId),
     },
     per_second: replay.perSecond,
     replayed: replay.replayed,
@@ -61,21 +68,22 @@ export const replayRoutes: readonly Route[] = [
     scopes: ['deliveries:write'],
     body: z
       .strictObject({
-        status: z.array(statusSchema).min(1).nullish().meta({ description: 'Default `["dead"]`' }),
-        event_type: eventSchema.shape.type.nullish(),
+        status: z
+          .array(statusSchema)
+          .min(1, { error: 'must hold at least one status' })
+          .nullish()
+          .meta({ description: 'Default `["dead"]`' }),
+        event_type: eventTypeText.nullish(),
         webhook_id: webhookIdSchema.nullish(),
         from: instant.nullish().meta({ description: 'Of events dispatched at this instant or later' }),
         to: instant.nullish().meta({ description: 'Of events dispatched before it; default now' }),
-        per_second: z.int().min(1).max(10_000).nullish().meta({ description: 'At most; default 100' }),
+        per_second: wholeFrom(1, 10_000).nullish().meta({ description: 'At most; default 100' }),
         dry_run: z.boolean().nullish(),
       })
       .optional()
       .meta({ id: 'ReplayInput' }),
-    success: {
-      status: 202,
-      description: 'The replay, which is under way; or, of a dry run, how many there are',
-      schema: z.union([replaySchema, dryRunSchema]),
-    },
+    success: { status: 202, description: 'The replay, which is under way', schema: replaySchema },
+    alsoAnswers: { status: 200, description: 'Of a dry run, how many there are', schema: dryRunSchema },
     errors: [404],
     async handle({ dispatcher, tenantId, body }) {
       const { status, event_type, webhook_id, from, to, per_second, dry_run } = body ?? {};
@@ -88,7 +96,7 @@ export const replayRoutes: readonly Route[] = [
         ...(to != null && { to }),
       };
       if (dry_run) {
-        return { status: 202, body: { dry_run: true, matching: await dispatcher.replays.count(filter) } };
+        return { status: 200, body: { dry_run: true, matching: await dispatcher.replays.count(filter) } };
       }
       const options = { ...filter, ...(per_second != null && { perSecond: per_second }) };
       return { status: 202, body: replayOf(await dispatcher.replays.create(options)) };
