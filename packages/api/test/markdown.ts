@@ -64,7 +64,7 @@ function errorTable(document: Json): string[] {
 function section({ method, path, operation }: { method: string; path: string; operation: Json }): string[] {
   const { summary, description, parameters, requestBody, responses } = operation;
   const asked = parameters.filter((one: Json) => one.in !== 'path');
-  const [success] = Object.entries(responses as Json);
+  const successes = Object.entries(responses as Json).filter(([status]) => Number(status) < 400);
   return [
     '',
     `### \`${method} ${path}\``,
@@ -78,14 +78,16 @@ function section({ method, path, operation }: { method: string; path: string; op
             asked.map((one: Json) => [
               `\`${one.name}\``,
               one.in,
-              [typeOf(one.schema), one.description].filter(Boolean).join(': '),
+              [typeOf(one.schema), saidOf({ ...one.schema, description: one.description })]
+                .filter(Boolean)
+                .join(': '),
             ]),
           ),
           '',
         ]
       : []),
     ...(requestBody ? [`Takes ${typeOf(requestBody.content['application/json'].schema)}.`] : []),
-    answerOf(success!),
+    successes.map(answerOf).join(' '),
   ];
 }
 
@@ -103,24 +105,31 @@ function fieldTable({ properties = {}, required = [] }: Json): string[] {
     Object.entries(properties as Json).map(([name, schema]) => [
       `\`${name}\`${required.includes(name) ? '' : '?'}`,
       typeOf(schema),
-      [schema.description ?? '', limitsOf(schema)].filter(Boolean).join('; '),
+      saidOf(schema),
     ]),
   );
 }
 
+const saidOf = (schema: Json): string =>
+  [schema.description, limitsOf(schema), schema.default === undefined ? '' : `default ${schema.default}`]
+    .filter(Boolean)
+    .join('; ');
+
 function limitsOf({ minLength, maxLength, minItems, maxItems, minimum, maximum }: Json): string {
-  const isSafe = (n: unknown) => typeof n === 'number' && Math.abs(n) < Number.MAX_SAFE_INTEGER;
   return [
-    [minLength, 'at least', 'characters'],
-    [maxLength, 'at most', 'characters'],
-    [minItems, 'at least', 'items'],
-    [maxItems, 'at most', 'items'],
-    [minimum, 'from', ''],
-    [maximum, 'to', ''],
+    rangeOf(minLength, maxLength, ' characters'),
+    rangeOf(minItems, maxItems, ' items'),
+    rangeOf(minimum, maximum, ''),
   ]
-    .filter(([limit]) => isSafe(limit))
-    .map(([limit, word, unit]) => `${word} ${limit} ${unit}`.trim())
+    .filter(Boolean)
     .join(', ');
+}
+
+function rangeOf(min: unknown, max: unknown, unit: string): string {
+  const isSafe = (n: unknown) => typeof n === 'number' && Math.abs(n) < Number.MAX_SAFE_INTEGER;
+  if (isSafe(min) && isSafe(max)) return `${min} to ${max}${unit}`;
+  if (isSafe(max)) return `at most ${max}${unit}`;
+  return isSafe(min) ? `at least ${min}${unit}` : '';
 }
 
 /** A schema in a word or two, with links to those that have a name. */

@@ -1,11 +1,12 @@
-import { eventSchema, failureKindSchema, outcomeSchema, rawJson, type Sample } from '@posthorn/core';
+import { failureKindSchema, outcomeSchema, rawJson, type Sample } from '@posthorn/core';
 import { z } from 'zod';
 import { memberText } from '../member-text.js';
 import { type Call, type Route, route } from '../route.js';
+import { eventTypeText } from '../wire/text.js';
 
 const sampleSchema = z
   .strictObject({
-    event_type: eventSchema.shape.type.nullish().meta({ description: 'Default `webhook.test`' }),
+    event_type: eventTypeText.nullish().meta({ description: 'Default `webhook.test`' }),
     metadata: z.unknown().optional().meta({ description: 'The payload; default `{"test": true}`' }),
   })
   .optional()

@@ -1,10 +1,42 @@
 import { z } from 'zod';
 import { type Route, route } from '../route.js';
+import { oneOf, wholeFrom } from '../wire/choice.js';
 
 const secretSchema = z
   .object({ secret: z.string().meta({ description: '`whsec_…` or `whsk_…`: give it to whoever verifies' }) })
   .meta({ id: 'Secret' });
 const aDay = 24 * 3600;
+
+/** What the engine takes: 24 to 64 bytes after `whsec_`, 64 after `whsk_`, in base64 that has but one form. */
+const letter = '[A-Za-z0-9+/]';
+const oneByte = `${letter}[AQgw]==`;
+const twoBytes = `${letter}{2}[AEIMQUYcgkosw048]=`;
+const hmac = `whsec_((${letter}{4}){8,20}(${oneByte}|${twoBytes})?|(${letter}{4}){21}(${oneByte})?)`;
+const secretPattern = `^(${hmac}|whsk_(${letter}{4}){21}${oneByte})$`;
+
+const rotationSchema = z
+  .strictObject({
+    secret: z
+      .string()
+      .max(200, { error: 'must have at most 200 characters' })
+      .meta({ pattern: secretPattern })
+      .nullish()
+      .meta({ description: 'The new one; made where it is left out' }),
+    kind: oneOf(['v1', 'v1a'])
+      .nullish()
+      .meta({ description: '`v1` (HMAC, default) or `v1a` (ed25519); where `secret` is sent, that of it' }),
+    overlap: wholeFrom(0, 365 * aDay)
+      .nullish()
+      .meta({ description: 'For how many seconds the present one goes on signing; default a day' }),
+  })
+  .refine(({ secret, kind }) => secret == null || kind == null || kind === kindIn(secret), {
+    path: ['kind'],
+    error: 'must be the kind of the secret, or left out',
+  })
+  .optional()
+  .meta({ id: 'Rotation' });
+
+const kindIn = (secret: string) => (secret.startsWith('whsk_') ? 'v1a' : 'v1');
 
 /** The two calls that show a secret. */
 export const secretRoutes: readonly Route[] = [
@@ -30,22 +62,7 @@ export const secretRoutes: readonly Route[] = [
     description:
       'The present one signs beside it until the overlap is over, so that receivers can change over.',
     scopes: ['webhooks:write', 'secrets:read'],
-    body: z
-      .strictObject({
-        secret: z.string().max(200).nullish().meta({ description: 'The new one; made where it is left out' }),
-        kind: z
-          .enum(['v1', 'v1a'])
-          .nullish()
-          .meta({ description: '`v1` (HMAC, default) or `v1a` (ed25519)' }),
-        overlap: z
-          .int()
-          .min(0)
-          .max(365 * aDay)
-          .nullish()
-          .meta({ description: 'For how many seconds the present one goes on signing; default a day' }),
-      })
-      .optional()
-      .meta({ id: 'Rotation' }),
+    body: rotationSchema,
     success: { status: 200, description: 'The new secret', schema: secretSchema },
     errors: [404, 409],
     async handle({ dispatcher, tenantId, params, body }) {

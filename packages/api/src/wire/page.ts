@@ -22,7 +22,7 @@ export const pageSchema = <Item extends z.ZodType>(item: Item) =>
 
 /** The query parameters of every list. */
 export const pageQuery = {
-  limit: wholeNumber(1, 1000).default(50).meta({ description: 'How many at most, 1 to 1000; default 50' }),
+  limit: wholeNumber(1, 1000).default(50).meta({ description: 'How many at most' }),
   cursor: z.string().optional().meta({ description: 'The `next_cursor` of the page before' }),
 };
 

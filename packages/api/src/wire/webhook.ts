@@ -9,26 +9,35 @@ import {
   webhookInputSchema,
 } from '@posthorn/core';
 import { z } from 'zod';
+import { wholeFrom } from './choice.js';
+import { nameText, patternText, plainText } from './text.js';
 
 /*
  * A webhook as it is on the wire: snake_case, instants in ISO 8601. What a field may be is written once, in core.
  */
 
-const { name, eventTypes, channels } = webhookInputSchema.shape;
+const { channels } = webhookInputSchema.shape;
 const binding = channels.element.shape;
 const onlyAfter = binding.onlyAfter.unwrap().shape;
 
-export const webhookName: z.ZodType<string, string> = name.meta({
+export const webhookName: z.ZodType<string, string> = nameText.meta({
   description: 'For people; need not be unique',
   examples: ['Orders for Acme'],
 });
 
 const ignored = z.unknown().optional().meta({ description: 'Accepted, and ignored' });
 
-const seconds = z
-  .number()
-  .positive()
-  .max(7 * 24 * 3600);
+const windowError = { error: 'must be a time from a second to 7 days: seconds, or text like `10m`' };
+const window = z.union(
+  [
+    z
+      .number()
+      .min(1)
+      .max(7 * 24 * 3600),
+    z.string().regex(/^\d{1,9}(\.\d{1,3})?(ms|s|m|h|d)$/),
+  ],
+  windowError,
+);
 
 /** One of each channel that the contract names; a test creates them all. */
 const channelExamples = [
@@ -74,37 +83,53 @@ const channelExamples = [
   },
 ];
 
+const channelFields = {
+  channel: plainText(binding.channel, 64).meta({ examples: ['webhook', 'slack', 'email', 'sms'] }),
+  configs: z.record(z.string(), z.unknown()).meta({
+    description: 'What the channel needs; unknown fields are refused. `***` keeps a stored secret',
+    examples: [{ url: 'https://example.com/hooks' }],
+  }),
+  only_after: z
+    .strictObject({ channel: plainText(onlyAfter.channel, 64), failed_attempts: wholeFrom(1, 100) })
+    .nullish()
+    .meta({ description: 'Begins only where that channel has failed so many times, or for good' }),
+  digest: z
+    .strictObject({
+      window: window.meta({ description: 'Seconds, or text like `10m`; from a second to 7 days' }),
+      max_events: wholeFrom(2, 1_000).nullish().meta({ description: 'Default 100' }),
+    })
+    .nullish()
+    .meta({ description: 'Gathers events for so long, and sends them as one message' }),
+};
 const channelInputSchema = z
+  .strictObject(channelFields)
+  .meta({ id: 'ChannelInput', examples: channelExamples });
+const channelReplacementSchema = z
   .strictObject({
     id: bindingIdSchema.nullish().meta({
       description: 'Which of the webhook’s channels this is, as deliveries name it; without it, by its place',
     }),
-    channel: binding.channel.meta({ examples: ['webhook', 'slack', 'email', 'sms'] }),
-    configs: z.record(z.string(), z.unknown()).meta({
-      description: 'What the channel needs; unknown fields are refused. `***` keeps a stored secret',
-      examples: [{ url: 'https://example.com/hooks' }],
-    }),
-    only_after: z
-      .strictObject({ channel: onlyAfter.channel, failed_attempts: onlyAfter.failedAttempts })
-      .nullish()
-      .meta({ description: 'Begins only where that channel has failed so many times, or for good' }),
-    digest: z
-      .strictObject({
-        window: z.union([seconds, z.string().max(20)]).meta({ description: 'Seconds, or text like `10m`' }),
-        max_events: z.int().min(2).max(1_000).nullish(),
-      })
-      .nullish()
-      .meta({ description: 'Gathers events for so long, and sends them as one message' }),
+    ...channelFields,
   })
-  .meta({ id: 'ChannelInput', examples: channelExamples });
+  .meta({ id: 'ChannelReplacement' });
+
+const channelsOf = <Channel extends z.ZodType>(channel: Channel) =>
+  z
+    .array(channel)
+    .min(1, { error: 'must hold at least one channel' })
+    .max(50, { error: 'must hold at most 50 channels' })
+    .meta({ description: 'An event goes to all of them' });
 
 const fields = {
   webhook_name: webhookName,
-  event_types: eventTypes.meta({
-    description: 'Event types, or patterns: `order.*` covers `order.placed`, `*` everything',
-    examples: [['order.*']],
-  }),
-  channels: z.array(channelInputSchema).min(1).max(50).meta({ description: 'An event goes to all of them' }),
+  event_types: z
+    .array(patternText)
+    .min(1, { error: 'must hold at least one event type or pattern' })
+    .max(1_000, { error: 'must hold at most 1000 event types' })
+    .meta({
+      description: 'Event types, or patterns: `order.*` covers `order.placed`, `*` everything',
+      examples: [['order.*']],
+    }),
   is_active: z.boolean().nullish().meta({ description: 'Default true; false pauses' }),
   internal_id: ignored,
   created_at: ignored,
@@ -112,12 +137,17 @@ const fields = {
 };
 
 export const webhookCreateSchema = z
-  .strictObject({ webhook_id: webhookIdSchema.nullish(), ...fields })
+  .strictObject({
+    webhook_id: webhookIdSchema.nullish(),
+    ...fields,
+    channels: channelsOf(channelInputSchema),
+  })
   .meta({ id: 'WebhookInput' });
 export const webhookReplaceSchema = z
   .strictObject({
     webhook_id: webhookIdSchema.nullish().meta({ description: 'Where it is sent, that of the path' }),
     ...fields,
+    channels: channelsOf(channelReplacementSchema),
   })
   .meta({ id: 'WebhookReplacement' });
 
