@@ -75,6 +75,21 @@ describe('the document', () => {
     expect((await (await apiOf()).call('GET', '/event-types')).body.results).toEqual([]);
   });
 
+  test('says which statuses a list of deliveries may be asked for', async () => {
+    const { paths } = await documentOf(engine(), '');
+    const { schema } = paths['/deliveries'].get.parameters.find(
+      (one: { name: string }) => one.name === 'status',
+    );
+    const form = new RegExp(schema.pattern, 'u');
+    const asked = ['dead', 'pending,sending', '', 'gone', 'dead,', 'dead, dead'];
+    const { call } = await apiOf();
+    for (const status of asked) {
+      const answer = await call('GET', `/deliveries?status=${encodeURIComponent(status)}`);
+      expect(answer.status, status).toBe(form.test(status) ? 200 : 422);
+    }
+    expect(asked.filter((status) => form.test(status))).toEqual(['dead', 'pending,sending']);
+  });
+
   test('each answer of it has a schema or is empty, and each error an example', async () => {
     const { paths } = await documentOf(engine());
     for (const [path, methods] of Object.entries(paths as Record<string, Record<string, never>>)) {

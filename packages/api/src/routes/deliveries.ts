@@ -1,28 +1,27 @@
-import {
-  type Delivery,
-  deliveryStatusSchema,
-  eventIdSchema,
-  eventSchema,
-  webhookIdSchema,
-} from '@posthorn/core';
+import { type Delivery, deliveryStatusSchema, eventIdSchema, webhookIdSchema } from '@posthorn/core';
 import { z } from 'zod';
 import { flag, range } from '../query.js';
 import { invalid } from '../refusal.js';
 import { type Answer, type Call, type Route, route } from '../route.js';
 import { attemptOf, deliveryOf, deliverySchema, deliveryWithAttemptsSchema } from '../wire/delivery.js';
 import { askedPage, pageQuery, pageSchema, paginationOf } from '../wire/page.js';
+import { eventTypeText } from '../wire/text.js';
 
+const status = `(${deliveryStatusSchema.options.join('|')})`;
 const statuses = z
   .string()
   .transform((text) => text.split(','))
   .pipe(z.array(deliveryStatusSchema).min(1))
-  .meta({ description: 'One status, or several joined by commas' });
+  .meta({
+    description: 'One status, or several joined by commas',
+    pattern: `^${status}(,${status})*$`,
+  });
 
 const filters = {
   ...pageQuery,
   status: statuses.optional(),
   undelivered: flag.optional().meta({ description: 'Those that ended without success: dead and cancelled' }),
-  event_type: eventSchema.shape.type.optional(),
+  event_type: eventTypeText.optional(),
   event_id: eventIdSchema.optional(),
   ...range,
 };

@@ -1,5 +1,4 @@
 import {
-  eventSchema as coreEventSchema,
   type DeliveryCounts,
   deliveryStatusSchema,
   type ExplainedDelivery,
@@ -12,6 +11,7 @@ import { range, wholeNumber } from '../query.js';
 import { type Route, route } from '../route.js';
 import { attemptOf, deliveryOf, deliveryWithAttemptsSchema } from '../wire/delivery.js';
 import { eventSchema, eventText } from '../wire/event.js';
+import { eventTypeText } from '../wire/text.js';
 
 /*
  * What has happened, for people who ask why: of one event, and of many.
@@ -133,9 +133,9 @@ export const insightRoutes: readonly Route[] = [
       ...range,
       buckets: wholeNumber(1, 500)
         .optional()
-        .meta({ description: 'Into how many stretches the time is divided, 1 to 500; default 24' }),
+        .meta({ description: 'Into how many stretches the time is divided; default 24' }),
       webhook_id: webhookIdSchema.optional(),
-      event_type: coreEventSchema.shape.type.optional(),
+      event_type: eventTypeText.optional(),
     }),
     success: { status: 200, description: 'The counts', schema: statsSchema },
     errors: [400],
