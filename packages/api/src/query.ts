@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { checked } from './checked.js';
 import { invalid } from './refusal.js';
+import { instantText } from './wire/instant.js';
 
 /*
  * Query parameters are text: what they say is read by these.
@@ -12,7 +13,9 @@ export const wholeNumber = (min: number, max: number): z.ZodType<number, string>
     .string()
     .regex(/^\d{1,15}$/, { error: `must be a whole number from ${min} to ${max}` })
     .transform(Number)
-    .pipe(z.int().min(min).max(max))
+    .refine((value) => value >= min && value <= max, {
+      error: `must be a whole number from ${min} to ${max}`,
+    })
     .meta({ query: { type: 'integer', minimum: min, maximum: max } });
 
 /** `true` or `false`, in any case, or `1` or `0`. */
@@ -22,9 +25,7 @@ export const flag: z.ZodType<boolean, string> = z
   .transform((text) => /^(?:true|1)$/i.test(text))
   .meta({ query: { type: 'boolean' } });
 
-/** An instant: ISO 8601 with its zone. */
-export const instant: z.ZodType<Date, string> = z.iso
-  .datetime({ offset: true, error: 'must be an ISO 8601 instant, like 2026-01-31T12:00:00Z' })
+const instant: z.ZodType<Date, string> = instantText
   .transform((text) => new Date(text))
   .meta({ query: { type: 'string', format: 'date-time' } });
 

@@ -1,12 +1,14 @@
 import { afterEach, expect, test, vi } from 'vitest';
 import type { AnyDispatcher, Route } from '../src/route.js';
-import { routes } from '../src/routes/routes.js';
+import { routesOf } from '../src/routes/routes.js';
 import { serviceRoutes } from '../src/routes/service.js';
 import { engine } from './api.js';
 
 afterEach(() => {
   vi.useRealTimers();
 });
+
+const routes = routesOf(engine(), { basePath: '', maxWebhooks: 1 });
 
 /** Calls one of the routes that need nothing of a request. */
 const answerOf = (service: readonly Route[], path: string) =>

@@ -2,8 +2,9 @@ import { type ApiKey, scopes } from '@posthorn/core';
 import { z } from 'zod';
 import { refuse } from '../refusal.js';
 import { type Route, route } from '../route.js';
+import { instantText } from '../wire/instant.js';
 import { askedPage, pageQuery, pageSchema, paginationOf } from '../wire/page.js';
-import { webhookName } from '../wire/webhook.js';
+import { nameText } from '../wire/text.js';
 
 const apiKeySchema = z
   .object({
@@ -47,14 +48,13 @@ export const apiKeyRoutes: readonly Route[] = [
     scopes: ['keys:write'],
     body: z
       .strictObject({
-        name: webhookName,
+        name: nameText,
         mode: z.enum(['live', 'test']).nullish().meta({ description: 'Default `live`' }),
         scopes: z
           .array(z.enum(scopes))
           .min(1)
           .refine((given) => new Set(given).size === given.length, { error: 'must hold each scope once' }),
-        expires_at: z.iso
-          .datetime({ offset: true, error: 'must be an ISO 8601 instant' })
+        expires_at: instantText
           .refine((text) => Date.parse(text) > Date.now(), { error: 'must lie in the future' })
           .nullish(),
       })
