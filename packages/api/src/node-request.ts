@@ -84,7 +84,7 @@ async function unreadBody(
 ): Promise<Uint8Array | AsyncIterable<Uint8Array>> {
   const length = Number(headers.get('content-length') ?? Number.NaN);
   if (length <= smallBytes) return allOf(incoming);
-  // Whoever stops reading refuses the body, and still answers: the connection must outlive that.
+  // Whoever stops reading refuses the body, and still answers: for a moment the rest is taken after that.
   return { [Symbol.asyncIterator]: () => incoming.iterator({ destroyOnReturn: false }) };
 }
 
