@@ -6,6 +6,7 @@ import { invalid, refuse } from '../refusal.js';
 import { type Route, route } from '../route.js';
 import { eventInputSchema, eventSchema, eventText } from '../wire/event.js';
 import { askedPage, pageQuery, pageSchema, paginationOf } from '../wire/page.js';
+import { eventTypeText } from '../wire/text.js';
 
 /** The header's value; refuses (400) what no key can be. */
 function idempotencyKeyIn(headers: Headers): string | undefined {
@@ -60,7 +61,7 @@ export const eventRoutes: readonly Route[] = [
     id: 'listEvents',
     summary: 'List events, newest first',
     scopes: ['deliveries:read'],
-    query: z.strictObject({ ...pageQuery, event_type: coreEventSchema.shape.type.optional(), ...range }),
+    query: z.strictObject({ ...pageQuery, event_type: eventTypeText.optional(), ...range }),
     success: { status: 200, description: 'A page of events', schema: pageSchema(eventSchema) },
     errors: [400],
     async handle({ dispatcher, tenantId, query }) {

@@ -5,6 +5,7 @@ import { flag, wholeNumber } from '../query.js';
 import { invalid, refuse } from '../refusal.js';
 import { type Answer, type AnyDispatcher, type Route, route } from '../route.js';
 import { askedPage, numbered, pageSchema, paginationOf } from '../wire/page.js';
+import { patternText } from '../wire/text.js';
 import {
   creationOf,
   replacementOf,
@@ -106,7 +107,7 @@ export const webhookRoutes = (
     }),
     body: z
       .strictObject({
-        event_type: z.string().nullish().meta({
+        event_type: patternText.nullish().meta({
           description: 'Those that an event of this type goes to; of a pattern, those that hold it',
         }),
         is_active: z.boolean().nullish(),
