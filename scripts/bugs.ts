@@ -357,6 +357,10 @@ export const bugs: readonly Bug[] = [
     'a window is over at once': ['now + windowMs', 'now'],
     'enough is never enough': ['if (others.size >= maxEvents) this.form(entry);', ''],
     'a digest has no end': ['.slice(0, limitsOf(entry).maxEvents)', ''],
+    'a limit that is lowered is found by chance': [
+      'if (gathering.size < limitsOf(first!).maxEvents) break;',
+      'break;',
+    ],
     'a digest goes by the name of its first': ['digestId(event.id, bindingId)', 'first!.id'],
     'a digest goes by the name of whoever is first': [
       'lead.digest = {',

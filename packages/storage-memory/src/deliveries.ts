@@ -15,7 +15,7 @@ export interface Queue extends DeliveryStore {
   restart(delivery: DeliveryEntry): void;
   /** Ends a delivery that is not finished. */
   cancel(delivery: DeliveryEntry): void;
-  /** The webhook was paused or made active. */
+  /** The webhook was paused or made active, or has other bindings. */
   refresh(webhook: WebhookEntry): void;
 }
 
@@ -207,7 +207,10 @@ export function deliveryQueue(
       if (digest?.entries.size === 0) halt(digest.lead);
       finish(delivery, 'cancelled');
     },
-    refresh: (webhook) => lanes.refresh(webhook),
+    refresh(webhook) {
+      digests.refresh(webhook);
+      lanes.refresh(webhook);
+    },
   };
 }
 

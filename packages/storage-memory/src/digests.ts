@@ -1,6 +1,6 @@
 import { type ChannelBinding, digestId } from '@posthorn/core';
 import type { Alarms } from './alarms.js';
-import { DeliveryEntry } from './entries.js';
+import { DeliveryEntry, type WebhookEntry } from './entries.js';
 
 /**
  * Deliveries that are sent as one message. In the queue `lead` stands for them: it is in no journal, waits, is leased and
@@ -70,6 +70,17 @@ export class Digests {
     // Its alarm has rung, and it was not among the earliest.
     if (this.gathers(entry)) this.#alarms.set(entry, entry.at);
     this.#onFormed(digest);
+  }
+
+  /** Looks once more whether there are enough: the limits of the webhook's bindings may have changed. */
+  refresh({ record }: WebhookEntry): void {
+    for (const { id } of record.channels) {
+      for (let gathering = this.#gathering.get(id); gathering; gathering = this.#gathering.get(id)) {
+        const [first] = gathering;
+        if (gathering.size < limitsOf(first!).maxEvents) break;
+        this.form(first!);
+      }
+    }
   }
 
   /** Takes the delivery out of what it gathers in or belongs to. */

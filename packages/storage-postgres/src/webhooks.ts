@@ -56,9 +56,9 @@ export function webhookStore(db: Database): WebhookStore<Transaction> {
       where id = $1::text and tenant_id = $2::text and version = $3::integer
       returning *
     ), ${subscribe}, ripened as (
-      -- What was left for later because it was paused.
+      -- What was left for later because it was paused, or is enough now.
       update $.queue q set look_at = $now from changed c
-      where $9::boolean and q.digest_id = '' and q.look_at <> q.gathers_until
+      where ($9::boolean or $6::text is not null) and q.digest_id = ''
         and q.binding_id in (select b ->> 'id' from json_array_elements(c.channels::json) b)
     )
     select ${recordColumns} from changed w`,

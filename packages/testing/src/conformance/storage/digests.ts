@@ -155,6 +155,17 @@ export const digestRules: readonly StorageRule[] = topic<StorageUnderTest>('dige
     assert.deepEqual(sorted([...idsIn(full), ...idsIn(rest)]), idsOf(events));
   },
 
+  'a limit that is lowered is one for what has gathered, too': async ({ storage }) => {
+    const binding = newBinding({ digest: { window: windowMs, maxEvents: 100 } });
+    const webhook = await storage.webhooks.create(newWebhook({ channels: [binding] }));
+    const events = newEvents(5);
+    await publish(storage, ...events);
+    same(await claim(storage), []);
+    const channels = [{ ...binding, digest: { window: windowMs, maxEvents: 2 } }];
+    await storage.webhooks.update(acme, webhook.id, webhook.version, { channels });
+    same((await claimAll(storage)).map(idsIn), [idsOf(events.slice(0, 2)), idsOf(events.slice(2, 4))]);
+  },
+
   'what has gathered is divided by the limit that holds when it goes': async ({ storage, advance }) => {
     const binding = newBinding({ digest: { window: windowMs, maxEvents: 100 } });
     const webhook = await storage.webhooks.create(newWebhook({ channels: [binding] }));
