@@ -1,4 +1,4 @@
-import { eventSchema as coreEventSchema, type EventDetails, rawJson } from '@posthorn/core';
+import { type EventDetails, rawJson } from '@posthorn/core';
 import { z } from 'zod';
 import { memberText } from '../member-text.js';
 import { range } from '../query.js';
