@@ -91,7 +91,7 @@ describe('a body of the form that the document has is not refused for its form',
         fc.pre(name !== 'Rotation' || body.secret == null || body.kind == null);
         fc.pre(!String(body.secret).startsWith('whsk_'));
         // And what the present time has to do with it.
-        fc.pre(body.from == null || body.from < (body.to ?? '2026'));
+        fc.pre(body.from == null || (body.from < '2026' && body.from < (body.to ?? '2026')));
         const { status, text } = await api.call('POST', path, { body });
         expect(status, text).not.toBe(422);
       }),
