@@ -3,7 +3,7 @@ import { z } from 'zod';
 import { refuse } from '../refusal.js';
 import { type Route, route } from '../route.js';
 import { instantText } from '../wire/instant.js';
-import { askedPage, pageQuery, pageSchema, paginationOf } from '../wire/page.js';
+import { askedPage, pageAnswer, pageQuery, pageSchema } from '../wire/page.js';
 import { nameText } from '../wire/text.js';
 
 const apiKeySchema = z
@@ -96,8 +96,7 @@ export const apiKeyRoutes: readonly Route[] = [
     async handle({ dispatcher, tenantId, query }) {
       const { scope, ...page } = askedPage('api-keys', tenantId, query);
       const found = await dispatcher.apiKeys.list({ tenantId, ...page });
-      const pagination = paginationOf(found, { limit: query.limit, scope });
-      return { status: 200, body: { results: found.items.map(apiKeyOf), pagination, total: null } };
+      return pageAnswer(found, { limit: query.limit, scope }, apiKeyOf);
     },
   }),
 

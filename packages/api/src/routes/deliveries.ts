@@ -4,7 +4,7 @@ import { flag, range } from '../query.js';
 import { invalid } from '../refusal.js';
 import { type Answer, type Call, type Route, route } from '../route.js';
 import { attemptOf, deliveryOf, deliverySchema, deliveryWithAttemptsSchema } from '../wire/delivery.js';
-import { askedPage, pageQuery, pageSchema, paginationOf } from '../wire/page.js';
+import { askedPage, pageAnswer, pageQuery, pageSchema } from '../wire/page.js';
 import { eventTypeText } from '../wire/text.js';
 
 const status = `(${deliveryStatusSchema.options.join('|')})`;
@@ -50,8 +50,7 @@ async function list(
   const found = undelivered
     ? await deliveries.listUndelivered(options)
     : await deliveries.list({ ...options, ...(status && { status }) });
-  const pagination = paginationOf(found, { limit: query.limit, scope });
-  return { status: 200, body: { results: found.items.map(deliveryOf), pagination, total: null } };
+  return pageAnswer(found, { limit: query.limit, scope }, deliveryOf);
 }
 
 const moved = async (delivery: Promise<Delivery>): Promise<Answer> => ({

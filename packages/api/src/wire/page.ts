@@ -66,3 +66,13 @@ export function numbered(pagination: Pagination, offset: number, total: number |
     previous_page: page > 1 ? page - 1 : null,
   };
 }
+
+/** The answer of a list by cursor: what was found, each as `itemOf` writes it. */
+export function pageAnswer<Found, Item>(
+  found: Page<Found>,
+  asked: { readonly limit: number; readonly scope: readonly unknown[] },
+  itemOf: (found: Found) => Item,
+): { readonly status: number; readonly body: unknown } {
+  const pagination = paginationOf(found, asked);
+  return { status: 200, body: { results: found.items.map(itemOf), pagination, total: null } };
+}
