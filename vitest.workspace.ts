@@ -1,34 +1,43 @@
-import { readdirSync } from 'node:fs';
 import { defaultServerConditions } from 'vite';
 import { defineConfig, type TestProjectConfiguration, type ViteUserConfig } from 'vitest/config';
 
-/** A folder with tests of its own; they run against the sources, without a build. */
-const project = (name: string, root: string): TestProjectConfiguration => ({
+/** Tests that run together, against the sources, without a build; within one project each source is loaded once. */
+const project = (
+  name: string,
+  tests: string,
+  { exclude = [], ...more }: { exclude?: string[]; isolate?: boolean; globalSetup?: string[] } = {},
+): TestProjectConfiguration => ({
   extends: true,
   test: {
     name,
-    root,
-    include: ['test/**/*.test.ts'],
-    exclude: ['**/node_modules/**'],
-    ...(needPostgres.has(name) && { globalSetup: [`${import.meta.dirname}/test/postgres.setup.ts`] }),
+    root: import.meta.dirname,
+    include: [tests],
+    exclude: ['**/node_modules/**', ...exclude],
+    // Loading all anew for each file would take as long as the tests do.
+    isolate: false,
+    ...more,
   },
 });
 
-/** Projects that talk to a Postgres server: it is started when one of them runs. */
-const needPostgres = new Set(['api', 'storage-postgres', 'postgres-fleet', 'express-server']);
-
-const folders = (parent: string): string[] => readdirSync(new URL(`./${parent}`, import.meta.url));
+/** Some put something else in the place of a module, or want all memory for themselves. */
+const alone = 'packages/{outbound/test/**/*,storage-postgres/test/pglite}.test.ts';
+const onPostgres =
+  '{packages/{api,storage-postgres},examples/{postgres-fleet,express-server}}/test/**/*.test.ts';
 
 const config: ViteUserConfig = defineConfig({
   ssr: { resolve: { conditions: ['@posthorn/source', ...defaultServerConditions] } },
   test: {
     projects: [
-      ...folders('packages').map((name) => project(name, `packages/${name}`)),
-      ...folders('examples').map((name) => project(name, `examples/${name}`)),
-      project('fuzz', 'fuzz'),
+      project('alone', alone, { isolate: true }),
+      // A server is started when they run.
+      project('postgres', onPostgres, { exclude: [alone], globalSetup: ['test/postgres.setup.ts'] }),
+      project('packages', '{packages,examples}/*/test/**/*.test.ts', { exclude: [alone, onPostgres] }),
+      project('fuzz', 'fuzz/test/*.test.ts'),
       // The repository's own rules, its packed packages, its examples and its docs.
-      project('repository', '.'),
+      project('repository', 'test/*.test.ts'),
     ],
+    // One for each core: Vitest's own default leaves one core idle, and there may be only two.
+    maxWorkers: '100%',
     // Some tests build packages or run whole programs, on machines that may be busy.
     testTimeout: 60_000,
     coverage: { provider: 'v8', include: ['packages/*/src/**/*.ts'] },

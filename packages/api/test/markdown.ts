@@ -14,7 +14,7 @@ export function markdownOf(document: Json): string {
   return `${[
     '# The management API',
     '',
-    '<!-- Made from the OpenAPI document: `npx vitest run --project api test/documents -u` writes it anew. -->',
+    '<!-- Made from the OpenAPI document: `npx vitest run packages/api/test/documents -u` writes it anew. -->',
     '',
     `${document.info.description}`,
     'Mount it with [`@posthorn/api`](../packages/api/README.md); `GET /openapi.json` is all of this for programs.',
