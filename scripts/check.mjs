@@ -19,6 +19,7 @@ const count = { passed: 0, failed: 0 };
 await step('lint', () => [[tool('@biomejs/biome', 'biome'), 'ci', '--colors=off', '.']]);
 await step('types', () => [[tool('typescript', 'tsc'), '--noEmit']]);
 await tests();
+await step('bugs', () => [['--conditions=@posthorn/source', '--import', 'tsx', 'scripts/plant-bugs.ts']]);
 await step('unused', () => [[tool('knip')]]);
 await step('build', () => [['scripts/build.mjs']]);
 await step('pack', () => [['scripts/pack.mjs', folder]]);

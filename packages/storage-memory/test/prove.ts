@@ -4,7 +4,7 @@ import type { memoryStorage } from '../src/index.js';
 
 /*
  * Run by scripts/plant-bugs.ts. Takes entry files, each that of a copy of this package's sources, and prints for each
- * a line of JSON: the rules that it breaks.
+ * a line of JSON: the first rule that it breaks, or null.
  */
 
 const ruleLimitMs = 3_000;
@@ -24,15 +24,18 @@ async function holds(run: () => Promise<void>): Promise<boolean> {
   return Promise.race([proof, late]).finally(() => clearTimeout(timer));
 }
 
-for (const file of process.argv.slice(2)) {
-  const copy = (await import(pathToFileURL(file).href)) as { memoryStorage: typeof memoryStorage };
-  const broken: string[] = [];
+async function firstBroken(createStorage: typeof memoryStorage): Promise<string | null> {
   for (const { topic, title, run } of storageRules) {
     if (topic === 'transactions') continue;
     const clock = virtualClock();
-    const storage = copy.memoryStorage({ now: clock.now });
+    const storage = createStorage({ now: clock.now });
     const advance = async (ms: number): Promise<void> => clock.advance(ms);
-    if (!(await holds(() => run({ storage, advance })))) broken.push(`${topic}: ${title}`);
+    if (!(await holds(() => run({ storage, advance })))) return `${topic}: ${title}`;
   }
-  console.log(JSON.stringify(broken));
+  return null;
+}
+
+for (const file of process.argv.slice(2)) {
+  const copy = (await import(pathToFileURL(file).href)) as { memoryStorage: typeof memoryStorage };
+  console.log(JSON.stringify(await firstBroken(copy.memoryStorage)));
 }
