@@ -55,19 +55,24 @@ function fuzz<T>(title: string, inputs: fc.Arbitrary<T>, rule: (input: T) => unk
   );
 }
 
-/** What `parse` makes of its input: undefined where it refuses it. Slow is what is slow three times: once is chance. */
+/**
+ * What `parse` makes of its input: undefined where it refuses it. Slow is what is slow five times, by the clock and by its CPU
+ * time: other processes may have the cores meanwhile, and the first time compiles.
+ */
 async function parsed<T>(parse: () => T | Promise<T>): Promise<T | undefined> {
   let value: T | undefined;
   let fastest = Number.POSITIVE_INFINITY;
-  for (let tries = 0; tries < 3 && fastest > maxMs; tries++) {
+  for (let tries = 0; tries < 5 && fastest > maxMs; tries++) {
     const begin = performance.now();
+    const cpu = process.cpuUsage();
     try {
       value = await parse();
     } catch (error) {
       if (!isPosthornError(error)) throw error;
       value = undefined;
     }
-    fastest = Math.min(fastest, performance.now() - begin);
+    const { user, system } = process.cpuUsage(cpu);
+    fastest = Math.min(fastest, performance.now() - begin, (user + system) / 1_000);
   }
   expect(fastest).toBeLessThanOrEqual(maxMs);
   return value;
@@ -528,10 +533,10 @@ fuzz(
     ),
     fc.nat(200).map((at) => (sealed: string) => sealed.slice(0, at)),
     text.map((end) => () => `enc:v1:one:${end}`),
-    fc.tuple(anything, fc.base64String()).map(
+    fc.tuple(text, fc.base64String()).map(
       ([id, end]) =>
         () =>
-          `enc:v1:${String(id)}:${end}`,
+          `enc:v1:${id}:${end}`,
     ),
     text.map((clear) => () => clear),
   ),
