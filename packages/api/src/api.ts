@@ -3,7 +3,7 @@ import { kindOf, PosthornError } from '@posthorn/core';
 import { type Caller, callerOf } from './authenticate.js';
 import { readBody } from './body.js';
 import { checked } from './checked.js';
-import { isDirect, knowBody, markDirect } from './known-body.js';
+import { type Asked, type Handler, handlerOf, type Reply } from './exchange.js';
 import { type Answered, type ApiOptions, settingsOf, warn } from './options.js';
 import { readQuery } from './query.js';
 import { invalid, refusalOf, refuse } from './refusal.js';
@@ -11,9 +11,6 @@ import type { Answer, AnyDispatcher, Call, Method, Route } from './route.js';
 import { type Found, router } from './router.js';
 import { routesOf } from './routes/routes.js';
 import { streamOf } from './stream.js';
-
-/** A request comes in, an answer goes out: what Hono, Next, Bun and Deno call a handler, and `toNode` mounts elsewhere. */
-export type Handler = (request: Request) => Promise<Response>;
 
 /** What is learned of a request on its way. */
 interface Trace {
@@ -37,19 +34,19 @@ export function createApi(dispatcher: AnyDispatcher, options: ApiOptions = {}): 
   const find = router(routesOf(dispatcher, settings));
 
   /** Who asks for what, in the order in which it may be told: nobody learns what there is before they are known. */
-  async function answerTo(request: Request, trace: Trace): Promise<Answer> {
-    const { pathname, searchParams } = new URL(request.url);
+  async function answerTo(asked: Asked, trace: Trace): Promise<Answer> {
+    const { pathname, searchParams } = asked.url();
     if (pathname !== basePath && !pathname.startsWith(`${basePath}/`)) throw noSuchPath();
     const found = find(pathname.slice(basePath.length));
-    const route = found && routeOf(found, request.method);
+    const route = found && routeOf(found, asked.method);
     trace.route = route ?? null;
-    const caller = route?.scopes === 'open' ? nobody : await knownCaller(request, trace);
+    const caller = route?.scopes === 'open' ? nobody : await knownCaller(asked, trace);
     if (!found) throw noSuchPath();
     if (!route) throw notAllowed(found);
     checkScopes(route, caller);
     if (route.isSending) testLimit(caller.tenantId);
-    const { query, body, bodyText } = await askedFor(route, request, searchParams);
-    const { headers } = request;
+    const { query, body, bodyText } = await askedFor(route, asked, searchParams);
+    const { headers } = asked;
     const { tenantId } = caller;
     return route.handle({
       dispatcher,
@@ -63,8 +60,8 @@ export function createApi(dispatcher: AnyDispatcher, options: ApiOptions = {}): 
     });
   }
 
-  async function knownCaller(request: Request, trace: Trace): Promise<Caller> {
-    const caller = await callerOf(request, dispatcher, auth);
+  async function knownCaller(asked: Asked, trace: Trace): Promise<Caller> {
+    const caller = await callerOf(asked, dispatcher, auth);
     trace.caller = caller;
     limit(JSON.stringify([caller.tenantId, caller.keyId]));
     return caller;
@@ -72,25 +69,25 @@ export function createApi(dispatcher: AnyDispatcher, options: ApiOptions = {}): 
 
   async function askedFor(
     route: Route,
-    request: Request,
+    asked: Asked,
     params: URLSearchParams,
   ): Promise<Pick<Call, 'query' | 'body' | 'bodyText'>> {
     const query = route.query ? readQuery(route.query, params) : readNoQuery(params);
-    const { text: bodyText, value } = await readBody(request, settings.maxBodyBytes);
+    const { text: bodyText, value } = await readBody(asked, settings.maxBodyBytes);
     const body = route.body ? checked(route.body, value, 'body') : readNoBody(value);
     return { query, body, bodyText };
   }
 
-  return markDirect(async (request: Request) => {
+  return handlerOf(async (asked) => {
     const startedAt = performance.now();
-    const preflight = cors.preflight(request);
+    const preflight = cors.preflight(asked);
     if (preflight) return preflight;
     const requestId = randomUUID();
-    const headers = { 'x-request-id': requestId, ...cors.headers(request) };
+    const headers = { 'x-request-id': requestId, ...cors.headers(asked) };
     const trace: Trace = { route: null, caller: null };
     const answered = (status: number): Answered => ({
       requestId,
-      method: request.method,
+      method: asked.method,
       route: trace.route?.path ?? null,
       status,
       durationMs: performance.now() - startedAt,
@@ -98,19 +95,19 @@ export function createApi(dispatcher: AnyDispatcher, options: ApiOptions = {}): 
     });
     const failed = (error: unknown, status: number) => tell(() => onError(error, answered(status)));
 
-    async function responseTo(): Promise<Response> {
+    async function replyTo(): Promise<Reply> {
       try {
-        const answer = await answerTo(request, trace);
-        return await responseOf(answer, request, headers, (error) => failed(error, answer.status));
+        const answer = await answerTo(asked, trace);
+        return await replyOf(answer, asked, headers, (error) => failed(error, answer.status));
       } catch (error) {
         const refusal = refusalOf(error, trace.route);
         if (!refusal) failed(error, 500);
-        return responseOf(refusal ?? internal(requestId), request, headers, warn);
+        return replyOf(refusal ?? internal(requestId), asked, headers, warn);
       }
     }
-    const response = await responseTo();
-    tell(() => onAnswer(answered(response.status)));
-    return response;
+    const reply = await replyTo();
+    tell(() => onAnswer(answered(reply.status)));
+    return reply;
   });
 }
 
@@ -171,25 +168,24 @@ function tell(listener: () => unknown): void {
   }
 }
 
-async function responseOf(
-  answer: Answer,
-  request: Request,
+async function replyOf(
+  { status, body, text, pieces, headers: own }: Answer,
+  { method }: Asked,
   headers: Readonly<Record<string, string>>,
   onBroken: (error: unknown) => void,
-): Promise<Response> {
-  const { status, body, pieces, text = body === undefined ? null : JSON.stringify(body) } = answer;
-  const isHead = request.method === 'HEAD';
-  const whole = pieces ? await streamOf(pieces, isHead, onBroken) : text;
-  const sent = isHead ? null : whole;
-  const response = new Response(isDirect(request) && typeof sent === 'string' ? null : sent, {
+): Promise<Reply> {
+  const isHead = method === 'HEAD';
+  const whole = text ?? (body === undefined ? null : JSON.stringify(body));
+  const content = pieces ? await streamOf(pieces, isHead, onBroken) : whole;
+  return {
     status,
     headers: {
-      ...(whole !== null && { 'content-type': 'application/json' }),
+      ...(content !== null && { 'content-type': 'application/json' }),
       'cache-control': 'no-store',
       'x-content-type-options': 'nosniff',
       ...headers,
-      ...answer.headers,
+      ...own,
     },
-  });
-  return typeof sent === 'string' ? knowBody(response, sent) : response;
+    content: isHead ? null : content,
+  };
 }

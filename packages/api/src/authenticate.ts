@@ -1,4 +1,5 @@
 import { type ApiKey, type Scope, scopes, tenantIdSchema } from '@posthorn/core';
+import type { Asked } from './exchange.js';
 import { refuse } from './refusal.js';
 import type { AnyDispatcher } from './route.js';
 
@@ -23,11 +24,11 @@ const known: ReadonlySet<unknown> = new Set(scopes);
 
 /** Who calls. Refuses (401) where the credentials are missing, malformed, unknown, revoked or expired: all alike. */
 export async function callerOf(
-  request: Request,
+  asked: Asked,
   dispatcher: AnyDispatcher,
   auth: Authenticate | undefined,
 ): Promise<Caller> {
-  const caller = auth ? await auth(request) : await byApiKey(request, dispatcher);
+  const caller = auth ? await byApplication(asked, auth) : await byApiKey(asked, dispatcher);
   if (caller === null) {
     const headers = { 'www-authenticate': 'Bearer' };
     throw refuse(
@@ -37,7 +38,6 @@ export async function callerOf(
       headers,
     );
   }
-  if (request.bodyUsed) throw new TypeError('auth must leave the body of the request alone');
   // A caller without a tenant would be one who sees everything, or whatever a storage makes of undefined.
   if (!tenantIdSchema.safeParse(caller?.tenantId).success || !areScopes(caller.scopes)) {
     throw new TypeError('auth must resolve to { tenantId, scopes } or null');
@@ -48,8 +48,15 @@ export async function callerOf(
 const areScopes = (given: unknown): boolean =>
   Array.isArray(given) && given.every((scope) => known.has(scope));
 
-async function byApiKey(request: Request, dispatcher: AnyDispatcher): Promise<Caller | null> {
-  const [, key] = /^bearer ([!-~]{1,200})$/i.exec(request.headers.get('authorization') ?? '') ?? [];
+async function byApplication(asked: Asked, auth: Authenticate): Promise<Caller | null> {
+  const request = asked.request();
+  const caller = await auth(request);
+  if (request.bodyUsed) throw new TypeError('auth must leave the body of the request alone');
+  return caller;
+}
+
+async function byApiKey({ headers }: Asked, dispatcher: AnyDispatcher): Promise<Caller | null> {
+  const [, key] = /^bearer ([!-~]{1,200})$/i.exec(headers.get('authorization') ?? '') ?? [];
   if (key === undefined) return null;
   const apiKey = await dispatcher.apiKeys.verify(key);
   return apiKey ? { tenantId: apiKey.tenantId, scopes: apiKey.scopes, keyId: apiKey.id, apiKey } : null;

@@ -1,5 +1,5 @@
 import { isDeeperThan } from '@posthorn/core';
-import { knownBody } from './known-body.js';
+import type { Asked } from './exchange.js';
 import { Refusal, refuse } from './refusal.js';
 
 /** A request's body: the JSON text as it came, and what it says. Both undefined where there is none. */
@@ -16,14 +16,15 @@ const utf8 = new TextDecoder('utf-8', { fatal: true });
  * Reads a body of JSON, and no more of it than `maxBytes`. Refuses another type (415), a larger one (413), and what is not
  * UTF-8, not JSON or nests too deep (400).
  */
-export async function readBody(request: Request, maxBytes: number): Promise<Body> {
-  const bytes = await bytesOf(request, maxBytes);
+export async function readBody(asked: Asked, maxBytes: number): Promise<Body> {
+  const { headers } = asked;
+  const bytes = await bytesOf(asked, maxBytes);
   if (bytes.length === 0) return { text: undefined, value: undefined };
-  const type = request.headers.get('content-type') ?? '';
+  const type = headers.get('content-type') ?? '';
   if (!/^application\/json\s*(?:;\s*charset="?utf-8"?\s*)?$/i.test(type)) {
     throw refuse(415, 'the body must be of the type application/json, in UTF-8');
   }
-  if (/[^\s]/.test(request.headers.get('content-encoding')?.replace(/^identity$/i, '') ?? '')) {
+  if (/[^\s]/.test(headers.get('content-encoding')?.replace(/^identity$/i, '') ?? '')) {
     throw refuse(415, 'the body must not be encoded: no content-encoding is read');
   }
   const text = textOf(bytes);
@@ -44,20 +45,22 @@ function textOf(bytes: Uint8Array): string {
   }
 }
 
-async function bytesOf(request: Request, maxBytes: number): Promise<Uint8Array> {
+const nothing = new Uint8Array();
+
+async function bytesOf(asked: Asked, maxBytes: number): Promise<Uint8Array> {
   const tooLarge = () => refuse(413, `the body must have at most ${maxBytes} bytes`);
-  if (Number(request.headers.get('content-length')) > maxBytes) throw tooLarge();
-  const known = knownBody(request);
-  if (known !== undefined) {
-    const bytes = typeof known === 'string' ? Buffer.from(known) : known;
+  if (Number(asked.headers.get('content-length')) > maxBytes) throw tooLarge();
+  const content = asked.content();
+  if (content === null) return nothing;
+  if (typeof content === 'string' || content instanceof Uint8Array) {
+    const bytes = typeof content === 'string' ? Buffer.from(content) : content;
     if (bytes.length > maxBytes) throw tooLarge();
     return bytes;
   }
-  if (!request.body) return new Uint8Array();
   const chunks: Uint8Array[] = [];
   let length = 0;
   try {
-    for await (const chunk of request.body) {
+    for await (const chunk of content) {
       length += chunk.length;
       if (length > maxBytes) throw tooLarge();
       chunks.push(chunk);

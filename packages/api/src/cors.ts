@@ -1,5 +1,7 @@
 import { PosthornError } from '@posthorn/core';
 
+import type { Asked, Reply } from './exchange.js';
+
 export interface CorsOptions {
   /** The origins whose pages may call, like `https://app.example.com`. There is no way to say "all". */
   readonly origins: readonly string[];
@@ -7,8 +9,8 @@ export interface CorsOptions {
 
 export interface CrossOrigin {
   /** The answer to a browser that asks before it calls; undefined for what is no such question of a known origin. */
-  preflight(request: Request): Response | undefined;
-  headers(request: Request): Readonly<Record<string, string>>;
+  preflight(asked: Asked): Reply | undefined;
+  headers(asked: Asked): Readonly<Record<string, string>>;
 }
 
 /** Credentials are a header that scripts set, never a cookie: no answer allows a browser to send its own. */
@@ -20,8 +22,8 @@ export function crossOrigin(options: CorsOptions | undefined): CrossOrigin {
   }
   const known = new Set<string>(origins);
 
-  function headers(request: Request): Readonly<Record<string, string>> {
-    const origin = request.headers.get('origin');
+  function headers(asked: Asked): Readonly<Record<string, string>> {
+    const origin = asked.headers.get('origin');
     return origin !== null && known.has(origin)
       ? {
           'access-control-allow-origin': origin,
@@ -33,18 +35,19 @@ export function crossOrigin(options: CorsOptions | undefined): CrossOrigin {
 
   return {
     headers,
-    preflight(request) {
-      const isAsking = request.method === 'OPTIONS' && request.headers.has('access-control-request-method');
-      if (!isAsking || !known.has(request.headers.get('origin') ?? '')) return undefined;
-      return new Response(null, {
+    preflight(asked) {
+      const isAsking = asked.method === 'OPTIONS' && asked.headers.has('access-control-request-method');
+      if (!isAsking || !known.has(asked.headers.get('origin') ?? '')) return undefined;
+      return {
         status: 204,
+        content: null,
         headers: {
-          ...headers(request),
+          ...headers(asked),
           'access-control-allow-methods': 'GET, POST, PUT, DELETE',
           'access-control-allow-headers': 'authorization, content-type, idempotency-key, if-match',
           'access-control-max-age': '600',
         },
-      });
+      };
     },
   };
 }

@@ -1,4 +1,5 @@
 import { isPosthornError, type Webhook } from '@posthorn/core';
+import type { HeaderReader } from './exchange.js';
 import { refuse } from './refusal.js';
 
 /*
@@ -16,7 +17,7 @@ export const entityTag = ({ version, createdAt }: Tagged): string =>
  * its tags is that of the present one, `not_found` where there is none. A weak tag matches nothing.
  */
 export async function versionIn(
-  headers: Headers,
+  headers: HeaderReader,
   present: () => Promise<Tagged>,
 ): Promise<number | undefined> {
   const given = headers.get('if-match');
@@ -28,7 +29,10 @@ export async function versionIn(
 }
 
 /** What `change` answers; 412 where it finds another version than `If-Match` names. */
-export async function checkIfMatch<Result>(headers: Headers, change: () => Promise<Result>): Promise<Result> {
+export async function checkIfMatch<Result>(
+  headers: HeaderReader,
+  change: () => Promise<Result>,
+): Promise<Result> {
   try {
     return await change();
   } catch (error) {

@@ -1,6 +1,6 @@
 import type { Readable } from 'node:stream';
-import { knowBody, markDirect } from './known-body.js';
-import { refuse } from './refusal.js';
+import type { Asked, Content, HeaderReader } from './exchange.js';
+import { Refusal, refuse } from './refusal.js';
 
 /** What is needed of a request of node:http or node:http2, and what frameworks leave on one. */
 export interface NodeRequest extends Readable {
@@ -19,79 +19,112 @@ export interface NodeRequest extends Readable {
   readonly body?: unknown;
 }
 
-type RequestBody = NonNullable<RequestInit['body']>;
+/** A request of Node, asked for; its web-standard form has the body that it is given. */
+export interface NodeAsked extends Asked {
+  request(content?: Content | null): Request;
+}
 
-/** Bodies up to this length are read before the handler is called: most are, and streams are slow. */
+/** Bodies up to this length are read as a whole: most are, and streams are slow. */
 const smallBytes = 65_536;
 const withoutBody = new Set(['GET', 'HEAD']);
 /** `Request` does not take these (Fetch, 2.2.1), and no call uses them. */
 const forbidden = new Set(['TRACE', 'TRACK', 'CONNECT']);
 
-/**
- * The web-standard form of a request. Refuses what has none: a method (405), a path or a header (400), a body that
- * somebody read and did not leave (500). Rejects where the client goes away before its body is there. To a direct handler
- * the body goes without a stream.
- */
-export async function webRequest(incoming: NodeRequest, toDirect: boolean): Promise<Request> {
+export async function askedOf(incoming: NodeRequest): Promise<NodeAsked> {
   const { method = 'GET' } = incoming;
-  if (forbidden.has(method.toUpperCase())) throw refuse(405, `no path takes ${method}`);
-  const url = urlOf(incoming);
-  const headers = headersOf(incoming);
-  const bare = () => {
-    const request = new Request(url, { method, headers });
-    return toDirect ? markDirect(request) : request;
+  const headers = new NodeHeaders(incoming);
+  const isBare = withoutBody.has(method) || hasNoBody(incoming, headers);
+  const content = isBare ? null : await contentOf(incoming, headers);
+  return {
+    method,
+    headers,
+    url: () => urlOf(incoming),
+
+    content() {
+      if (content instanceof Refusal) throw content;
+      return content;
+    },
+
+    request(content = null) {
+      if (forbidden.has(method.toUpperCase())) throw refuse(405, `no path takes ${method}`);
+      const init = { method, headers: headers.forWeb(), body: content, duplex: 'half' };
+      return new Request(urlOf(incoming), init as RequestInit);
+    },
   };
-  if (withoutBody.has(method) || hasNoBody(incoming, headers)) return bare();
-  const body = isUnread(incoming) ? await unreadBody(incoming, headers) : leftBody(incoming, headers);
-  const isKnown = typeof body === 'string' || body instanceof Uint8Array;
-  if (isKnown && toDirect) return knowBody(bare(), body);
-  return new Request(url, { method, headers, body: body as RequestBody, duplex: 'half' } as RequestInit);
 }
 
-function urlOf({ originalUrl, url = '/' }: NodeRequest): string {
+function urlOf({ originalUrl, url = '/' }: NodeRequest): URL {
   const target = typeof originalUrl === 'string' ? originalUrl : url;
   // Of `GET http://other.example/x HTTP/1.1` the path counts; //other.example/x is a path, and no host.
   const path = target.replace(/^[a-z][a-z\d+.-]*:\/\/[^/?#]*(?=\/)/i, '');
-  const whole = `http://localhost${path}`;
-  if (path.startsWith('/') && URL.canParse(whole)) return whole;
+  try {
+    if (path.startsWith('/')) return new URL(`http://localhost${path}`);
+  } catch {
+    // Refused below.
+  }
   throw refuse(400, 'the path cannot be read');
 }
 
 /** Each as it came: of two that must be one, node:http would show the first, and hide that there are two. */
-function headersOf({ rawHeaders }: NodeRequest): Headers {
-  const headers = new Headers();
-  try {
+class NodeHeaders implements HeaderReader {
+  readonly #values = new Map<string, string>();
+
+  constructor({ rawHeaders }: NodeRequest) {
     for (let i = 0; i < rawHeaders.length; i += 2) {
+      const name = rawHeaders[i]!.toLowerCase();
       // HTTP/2 has its own, like :path.
-      if (!rawHeaders[i]!.startsWith(':')) headers.append(rawHeaders[i]!, rawHeaders[i + 1]!);
+      if (name.startsWith(':')) continue;
+      const before = this.#values.get(name);
+      const value = rawHeaders[i + 1]!;
+      this.#values.set(name, before === undefined ? value : `${before}${joint(name)}${value}`);
     }
-  } catch {
-    throw refuse(400, 'a header cannot be read');
   }
-  return headers;
+
+  get(name: Lowercase<string>): string | null {
+    return this.#values.get(name) ?? null;
+  }
+
+  has(name: Lowercase<string>): boolean {
+    return this.#values.has(name);
+  }
+
+  delete(name: Lowercase<string>): void {
+    this.#values.delete(name);
+  }
+
+  forWeb(): Headers {
+    try {
+      return new Headers([...this.#values]);
+    } catch {
+      throw refuse(400, 'a header cannot be read');
+    }
+  }
 }
 
+/** Cookies are no list (RFC 6265, 5.4; RFC 9113, 8.2.3). */
+const joint = (name: string): string => (name === 'cookie' ? '; ' : ', ');
+
 /** In HTTP/2 a body needs no header to announce it. */
-const hasNoBody = ({ httpVersionMajor }: NodeRequest, headers: Headers): boolean =>
+const hasNoBody = ({ httpVersionMajor }: NodeRequest, headers: HeaderReader): boolean =>
   httpVersionMajor < 2 && !headers.has('transfer-encoding') && !(Number(headers.get('content-length')) > 0);
 
-/** Parsers leave `body` behind even where they have not touched a request: what they have read of it counts. */
-const isUnread = ({ readableDidRead, destroyed }: NodeRequest): boolean => !readableDidRead && !destroyed;
-
-async function unreadBody(
+/** A small body as a whole: answered before all of it has come, its client could not use the connection again. */
+function contentOf(
   incoming: NodeRequest,
-  headers: Headers,
-): Promise<Uint8Array | AsyncIterable<Uint8Array>> {
+  headers: NodeHeaders,
+): Content | Refusal | Promise<Content | Refusal> {
+  // Parsers leave `body` behind even where they have not touched a request: what they have read of it counts.
+  if (incoming.readableDidRead || incoming.destroyed) return leftBody(incoming, headers);
   const length = Number(headers.get('content-length') ?? Number.NaN);
   if (length <= smallBytes) return allOf(incoming);
   // Whoever stops reading refuses the body, and still answers: for a moment the rest is taken after that.
   return { [Symbol.asyncIterator]: () => incoming.iterator({ destroyOnReturn: false }) };
 }
 
-function allOf(incoming: NodeRequest): Promise<Uint8Array> {
-  return new Promise((resolve, reject) => {
+function allOf(incoming: NodeRequest): Promise<Uint8Array | Refusal> {
+  return new Promise((resolve) => {
     const chunks: Uint8Array[] = [];
-    const isGone = () => reject(new Error('the client went away before its body was there'));
+    const isGone = () => resolve(refuse(400, 'the body broke off'));
     incoming
       .on('data', (chunk: Uint8Array) => chunks.push(chunk))
       .on('end', () => resolve(chunks.length === 1 ? chunks[0]! : Buffer.concat(chunks)))
@@ -100,10 +133,10 @@ function allOf(incoming: NodeRequest): Promise<Uint8Array> {
   });
 }
 
-function leftBody({ rawBody, body }: NodeRequest, headers: Headers): string | Uint8Array {
+function leftBody({ rawBody, body }: NodeRequest, headers: NodeHeaders): string | Uint8Array | Refusal {
   const left = rawBody ?? body;
   if (left === undefined) {
-    throw refuse(500, 'the body was read before and is nowhere: mount the API before what reads it');
+    return refuse(500, 'the body was read before and is nowhere: mount the API before what reads it');
   }
   // It may have come compressed, and was read; its length is another now.
   headers.delete('content-encoding');

@@ -1,5 +1,5 @@
 import type { Readable } from 'node:stream';
-import { knownBody } from './known-body.js';
+import type { Reply } from './exchange.js';
 
 /** What is needed of a response of node:http or node:http2. */
 export interface NodeResponse {
@@ -27,34 +27,37 @@ const lingerBytes = 1_048_576;
 const lingerMs = 1_000;
 
 /**
- * Answers `incoming` with `response`, as fast as the client reads and no faster. A connection on which a body is still
+ * Answers `incoming` with `reply`, as fast as the client reads and no faster. A connection on which a body is still
  * coming is closed after it: that body is not read to its end. Rejects where the answer fails halfway.
  */
-export async function answer(response: Response, incoming: Asking, outgoing: NodeResponse): Promise<void> {
+export async function answer(
+  { status, headers, content }: Reply,
+  incoming: Asking,
+  outgoing: NodeResponse,
+): Promise<void> {
+  const isWhole = typeof content === 'string' || content === null;
   // Somebody has answered, or nobody is there any more.
-  if (outgoing.headersSent || outgoing.destroyed) return response.body?.cancel();
+  if (outgoing.headersSent || outgoing.destroyed) return isWhole ? undefined : content.cancel();
   const isUnread = incoming.httpVersionMajor < 2 && !incoming.complete;
-  outgoing.statusCode = response.status;
-  for (const [name, value] of response.headers) {
-    if (name !== 'set-cookie') outgoing.setHeader(name, value);
+  outgoing.statusCode = status;
+  for (const [name, value] of headers instanceof Headers ? headers : Object.entries(headers)) {
+    if (name === 'set-cookie') outgoing.appendHeader(name, value);
+    else outgoing.setHeader(name, value);
   }
-  for (const cookie of response.headers.getSetCookie()) outgoing.appendHeader('set-cookie', cookie);
   if (isUnread) outgoing.setHeader('connection', 'close');
 
-  const known = knownBody(response) as string | undefined;
-  const whole = known ?? (response.body ? undefined : '');
-  if (whole !== undefined && !isUnread) {
-    outgoing.end(whole);
+  if (isWhole && !isUnread) {
+    outgoing.end(content ?? '');
     return;
   }
-  const isRead = await stream(known === undefined ? response.body : [known], outgoing);
+  const isRead = await stream(isWhole ? [content ?? ''] : content, outgoing);
   if (isUnread && isRead) await linger(incoming, outgoing);
   outgoing.end();
 }
 
 /** Whether the client has stayed to the end. */
 async function stream(
-  body: AsyncIterable<Uint8Array> | readonly string[] | null,
+  content: AsyncIterable<Uint8Array> | readonly string[],
   outgoing: NodeResponse,
 ): Promise<boolean> {
   let isGone = false;
@@ -65,7 +68,7 @@ async function stream(
     goOn();
   });
   outgoing.flushHeaders?.();
-  for await (const chunk of body ?? []) {
+  for await (const chunk of content) {
     // Leaving the loop cancels the body.
     if (isGone) return false;
     const room = new Promise<void>((resolve) => {

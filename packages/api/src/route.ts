@@ -1,6 +1,7 @@
 import type { Dispatcher, Scope } from '@posthorn/core';
 import type { z } from 'zod';
 import type { Caller } from './authenticate.js';
+import type { HeaderReader } from './exchange.js';
 import type { ErrorStatus } from './refusal.js';
 
 /** The engine behind the API. Its catalog's types do not matter here: what comes in is checked. */
@@ -20,7 +21,7 @@ export interface Call<Query = unknown, Body = unknown> {
   readonly body: Body;
   /** The body as it came. */
   readonly bodyText: string | undefined;
-  readonly headers: Headers;
+  readonly headers: HeaderReader;
 }
 
 /** What a route answers: a value that becomes JSON, or JSON text as it is, or in pieces. */

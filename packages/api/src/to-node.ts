@@ -1,6 +1,5 @@
-import type { Handler } from './api.js';
-import { isDirect, knowBody } from './known-body.js';
-import { type NodeRequest, webRequest } from './node-request.js';
+import { type Exchange, exchangeOf, type Handler } from './exchange.js';
+import { askedOf, type NodeAsked, type NodeRequest } from './node-request.js';
 import { answer, type NodeResponse } from './node-response.js';
 import { Refusal, refuse } from './refusal.js';
 
@@ -13,18 +12,21 @@ export type NodeHandler = (request: NodeRequest, response: NodeResponse) => Prom
  * lost: mount the API before the parser to keep it. Never rejects: a handler that does is a 500, and a warning of the process.
  */
 export function toNode(handler: Handler): NodeHandler {
+  const exchange: (asked: NodeAsked) => ReturnType<Exchange> = exchangeOf(handler) ?? byRequest(handler);
   return async (incoming, outgoing) => {
-    let request: Request | undefined;
     try {
-      request = await webRequest(incoming, isDirect(handler));
-      await answer(await handler(request), incoming, outgoing);
+      await answer(await exchange(await askedOf(incoming)), incoming, outgoing);
     } catch (error) {
-      // A client that went away amid its body is no news, and nobody is left to be answered.
-      if (!request && !(error instanceof Refusal)) outgoing.destroy();
-      else await fail(error, incoming, outgoing);
+      await fail(error, incoming, outgoing);
     }
   };
 }
+
+/** A handler of the application's own, which may have the API in it. */
+const byRequest = (handler: Handler) => async (asked: NodeAsked) => {
+  const response = await handler(asked.request(asked.content()));
+  return { status: response.status, headers: response.headers, content: response.body };
+};
 
 async function fail(error: unknown, incoming: NodeRequest, outgoing: NodeResponse): Promise<void> {
   if (!(error instanceof Refusal)) process.emitWarning(error instanceof Error ? error : String(error));
@@ -35,6 +37,5 @@ async function fail(error: unknown, incoming: NodeRequest, outgoing: NodeRespons
   }
   const { status, body } = error instanceof Refusal ? error : refuse(500, 'something failed on our side');
   const headers = { 'content-type': 'application/json', 'cache-control': 'no-store' };
-  const text = JSON.stringify(body);
-  await answer(knowBody(new Response(text, { status, headers }), text), incoming, outgoing);
+  await answer({ status, headers, content: JSON.stringify(body) }, incoming, outgoing);
 }

@@ -1,5 +1,6 @@
 import { type EventDetails, rawJson } from '@posthorn/core';
 import { z } from 'zod';
+import type { HeaderReader } from '../exchange.js';
 import { memberText } from '../member-text.js';
 import { range } from '../query.js';
 import { invalid, refuse } from '../refusal.js';
@@ -9,7 +10,7 @@ import { askedPage, pageQuery, pageSchema, paginationOf } from '../wire/page.js'
 import { eventTypeText } from '../wire/text.js';
 
 /** The header's value; refuses (400) what no key can be. */
-function idempotencyKeyIn(headers: Headers): string | undefined {
+function idempotencyKeyIn(headers: HeaderReader): string | undefined {
   const key = headers.get('idempotency-key');
   if (key === null || /^[\x20-\x7e]{1,255}$/.test(key)) return key ?? undefined;
   throw refuse(400, 'Idempotency-Key must have 1 to 255 printable ASCII characters');
