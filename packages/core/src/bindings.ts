@@ -1,4 +1,5 @@
 import { isDeepStrictEqual } from 'node:util';
+import type { z } from 'zod';
 import { validate } from './catalog.js';
 import type { Channel } from './channel.js';
 import { checkDigests } from './digest.js';
@@ -30,7 +31,7 @@ export async function bindingsIn(
         return binding;
       }
       const result = await validate(
-        channel.config,
+        askedOnce(channel.config),
         binding.configs,
         'invalid_webhook',
         `channels.${i}.configs`,
@@ -44,6 +45,22 @@ export async function bindingsIn(
   );
   if (issues.length > 0) throw invalidWebhook(issues);
   return checked;
+}
+
+type ConfigSchema = Channel['config'];
+
+/**
+ * Zod tries what may be asynchronous as if it were not, and then once more: every address would be looked up twice. Its
+ * own method asks once.
+ */
+function askedOnce(schema: ConfigSchema): ConfigSchema {
+  const { safeParseAsync } = schema as Partial<z.ZodType>;
+  if (schema['~standard'].vendor !== 'zod' || typeof safeParseAsync !== 'function') return schema;
+  const validate = async (value: unknown) => {
+    const { data, error } = await safeParseAsync(value);
+    return error ? { issues: error.issues } : { value: data };
+  };
+  return { '~standard': { ...schema['~standard'], validate } };
 }
 
 function asJson(value: unknown, i: number): unknown {
@@ -81,7 +98,8 @@ export function identified(
     }
     known.set(binding, { id });
   }
-  const unknown = () => bindings.filter((binding) => !known.has(binding));
+  /** Those that may be one of the present ones, of which some are left. */
+  const unknown = () => (free.size === 0 ? [] : bindings.filter((binding) => !known.has(binding)));
 
   /** Each of `given` is one of `those`, in their order; where there are not as many, who knows which. */
   function pair(given: readonly GivenBinding[], those: readonly ChannelBinding[], isUnsure: boolean): void {

@@ -49,6 +49,22 @@ describe('creating', () => {
     expect(await webhooks.list()).toEqual({ items: [webhook], nextCursor: null });
   });
 
+  test('asks a channel once what it says to its configs, also where that takes time', async () => {
+    let asked = 0;
+    const slow: Channel = {
+      ...strict,
+      config: z.object({
+        url: z.string().refine(async () => {
+          asked++;
+          return true;
+        }),
+      }),
+    };
+    const { webhooks } = testDispatcher({ channels: [slow] });
+    await webhooks.create(input);
+    expect(asked).toBe(1);
+  });
+
   test('takes an id of the right form, once', async () => {
     const { webhooks } = application();
     expect(await webhooks.create({ ...input, id: 'wh_0123456789' })).toMatchObject({ id: 'wh_0123456789' });
