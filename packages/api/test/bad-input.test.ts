@@ -102,6 +102,21 @@ describe('3.3: payload and publish input', () => {
     expect((await call('POST', '/events', { raw: event('1'), headers })).status).toBe(415);
   });
 
+  test.each(['evt_1.2', 'evt 1', 'evt_1\r\nx: y', 'e'.repeat(300), 'evt_😀'])(
+    'P18: %j is no id that an event may come with: none may, and each gets one of its own',
+    async (event_id) => {
+      const { call, dispatcher } = await apiOf();
+      for (const name of ['event_id', 'id']) {
+        const raw = event('1', `,"${name}":${JSON.stringify(event_id)}`);
+        const { status, body } = await call('POST', '/events', { raw });
+        expect([status, body.detail[0].loc]).toEqual([422, ['body', name]]);
+      }
+      expect((await dispatcher.events.list({ tenantId: 'acme' })).items).toEqual([]);
+      const { body } = await call('POST', '/events', { raw: event('1') });
+      expect(body.event_id).toMatch(/^evt_[0-9A-Za-z]{22}$/);
+    },
+  );
+
   test.each(['x'.repeat(256), 'ключ', 'a\tb', ''])('P19: the idempotency key %j is a 400', async (key) => {
     const { call, dispatcher } = await apiOf();
     const headers = { 'idempotency-key': key.replace(/[^\0-\xff]/g, '\xe9') };
@@ -504,6 +519,21 @@ describe('3.7: event patterns', () => {
     await call('POST', '/webhooks', { body: recorded('x', [pattern]) });
     const { body } = await call('POST', '/events', { body: { event_type: type, metadata: 1 } });
     expect(body.deliveries).toBe(deliveries);
+  });
+
+  test.each([
+    ['E12', 'data.__proto__.x == 1'],
+    ['E12', { $where: 'true' }],
+    ['E12', '?(@.constructor)'],
+    ['E13', { in: Array.from({ length: 10_000 }, (_, i) => `${i}`) }],
+  ])('%s: events are chosen by their types alone: the filter %j is no field', async (_, filter) => {
+    const { call, dispatcher } = await apiOf();
+    const { status, body } = await call('POST', '/webhooks', { body: { ...recorded(), filter } });
+    expect([status, body.detail]).toEqual([
+      422,
+      [{ loc: ['body', 'filter'], msg: 'no such field', type: 'extra_forbidden' }],
+    ]);
+    expect((await dispatcher.webhooks.list({ tenantId: 'acme' })).items).toEqual([]);
   });
 
   test('E14: a name that no catalog holds is taken where there is none', async () => {

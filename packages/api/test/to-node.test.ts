@@ -215,7 +215,7 @@ describe('headers and methods, as a socket brings them', () => {
     }
   });
 
-  test('headers of 100 kB never reach it', async () => {
+  test('A29: headers of 100 kB never reach it', async () => {
     const { api } = await apiWithKey();
     const { origin } = await served(toNode(api));
     expect(
@@ -279,7 +279,7 @@ describe('a client that goes away', () => {
     expect(heard).toEqual([]);
   });
 
-  test('never sends the rest, and is shown out when the server says so', async () => {
+  test('A29: never sends the rest, and is shown out when the server says so', async () => {
     const { api, key } = await apiWithKey();
     const { origin } = await served(toNode(api), {
       requestTimeout: 100,

@@ -48,7 +48,7 @@ describe('the payload is kept as given', () => {
     },
   );
 
-  test('bytes are UTF-8, or refused', async () => {
+  test('P14: bytes are UTF-8, or refused', async () => {
     const { sent } = await application();
     expect(await sent(rawJson(Buffer.from('{"é":1}')))).toBe('{"é":1}');
     expect(() => rawJson(Buffer.from([0x22, 0xff, 0x22]))).toThrow(refused('invalid_payload'));
@@ -56,7 +56,7 @@ describe('the payload is kept as given', () => {
     expect(() => rawJson(7 as never)).toThrow(refused('invalid_payload'));
   });
 
-  test('a value is read once, when it is dispatched', async () => {
+  test('P12: a value is read once, when it is dispatched', async () => {
     const { dispatcher, channel } = await application();
     let reads = 0;
     const payload = {
@@ -72,7 +72,7 @@ describe('the payload is kept as given', () => {
   });
 });
 
-describe('what is no payload is refused, and nothing is stored', () => {
+describe('P11: what is no payload is refused, and nothing is stored', () => {
   const circle: Record<string, unknown> = {};
   circle.self = circle;
   const throwing = {
