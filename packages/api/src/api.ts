@@ -35,7 +35,8 @@ export function createApi(dispatcher: AnyDispatcher, options: ApiOptions = {}): 
 
   /** Who asks for what, in the order in which it may be told: nobody learns what there is before they are known. */
   async function answerTo(asked: Asked, trace: Trace): Promise<Answer> {
-    const { pathname, searchParams } = asked.url();
+    const url = asked.url();
+    const { pathname } = url;
     if (pathname !== basePath && !pathname.startsWith(`${basePath}/`)) throw noSuchPath();
     const found = find(pathname.slice(basePath.length));
     const route = found && routeOf(found, asked.method);
@@ -45,7 +46,7 @@ export function createApi(dispatcher: AnyDispatcher, options: ApiOptions = {}): 
     if (!route) throw notAllowed(found);
     checkScopes(route, caller);
     if (route.isSending) testLimit(caller.tenantId);
-    const { query, body, bodyText } = await askedFor(route, asked, searchParams);
+    const { query, body, bodyText } = await askedFor(route, asked, url);
     const { headers } = asked;
     const { tenantId } = caller;
     return route.handle({
@@ -70,9 +71,9 @@ export function createApi(dispatcher: AnyDispatcher, options: ApiOptions = {}): 
   async function askedFor(
     route: Route,
     asked: Asked,
-    params: URLSearchParams,
+    url: URL,
   ): Promise<Pick<Call, 'query' | 'body' | 'bodyText'>> {
-    const query = route.query ? readQuery(route.query, params) : readNoQuery(params);
+    const query = route.query ? readQuery(route.query, url.searchParams) : readNoQuery(url);
     const { text: bodyText, value } = await readBody(asked, settings.maxBodyBytes);
     const body = route.body ? checked(route.body, value, 'body') : readNoBody(value);
     return { query, body, bodyText };
@@ -130,8 +131,9 @@ function checkScopes({ scopes }: Route, caller: Caller): void {
   }
 }
 
-function readNoQuery(params: URLSearchParams): undefined {
-  const [name] = params.keys();
+function readNoQuery(url: URL): undefined {
+  if (url.search === '') return;
+  const [name] = url.searchParams.keys();
   if (name !== undefined)
     throw invalid([{ loc: ['query', name], msg: 'no such field', type: 'extra_forbidden' }]);
 }

@@ -38,10 +38,6 @@ export async function callerOf(
       headers,
     );
   }
-  // A caller without a tenant would be one who sees everything, or whatever a storage makes of undefined.
-  if (!tenantIdSchema.safeParse(caller?.tenantId).success || !areScopes(caller.scopes)) {
-    throw new TypeError('auth must resolve to { tenantId, scopes } or null');
-  }
   return caller;
 }
 
@@ -52,6 +48,9 @@ async function byApplication(asked: Asked, auth: Authenticate): Promise<Caller |
   const request = asked.request();
   const caller = await auth(request);
   if (request.bodyUsed) throw new TypeError('auth must leave the body of the request alone');
+  // A caller without a tenant would be one who sees everything, or whatever a storage makes of undefined.
+  const isCaller = tenantIdSchema.safeParse(caller?.tenantId).success && areScopes(caller?.scopes);
+  if (caller !== null && !isCaller) throw new TypeError('auth must resolve to { tenantId, scopes } or null');
   return caller;
 }
 

@@ -1,5 +1,5 @@
 import { isDeeperThan } from '@posthorn/core';
-import type { Asked } from './exchange.js';
+import { type Asked, type Content, withoutBody } from './exchange.js';
 import { Refusal, refuse } from './refusal.js';
 
 /** A request's body: the JSON text as it came, and what it says. Both undefined where there is none. */
@@ -18,8 +18,8 @@ const utf8 = new TextDecoder('utf-8', { fatal: true });
  */
 export async function readBody(asked: Asked, maxBytes: number): Promise<Body> {
   const { headers } = asked;
-  const bytes = await bytesOf(asked, maxBytes);
-  if (bytes.length === 0) return { text: undefined, value: undefined };
+  const bytes = withoutBody.has(asked.method) ? undefined : await bytesOf(asked, maxBytes);
+  if (!bytes?.length) return { text: undefined, value: undefined };
   const type = headers.get('content-type') ?? '';
   if (!/^application\/json\s*(?:;\s*charset="?utf-8"?\s*)?$/i.test(type)) {
     throw refuse(415, 'the body must be of the type application/json, in UTF-8');
@@ -45,22 +45,13 @@ function textOf(bytes: Uint8Array): string {
   }
 }
 
-const nothing = new Uint8Array();
-
 async function bytesOf(asked: Asked, maxBytes: number): Promise<Uint8Array> {
   const tooLarge = () => refuse(413, `the body must have at most ${maxBytes} bytes`);
   if (Number(asked.headers.get('content-length')) > maxBytes) throw tooLarge();
-  const content = asked.content();
-  if (content === null) return nothing;
-  if (typeof content === 'string' || content instanceof Uint8Array) {
-    const bytes = typeof content === 'string' ? Buffer.from(content) : content;
-    if (bytes.length > maxBytes) throw tooLarge();
-    return bytes;
-  }
   const chunks: Uint8Array[] = [];
   let length = 0;
   try {
-    for await (const chunk of content) {
+    for await (const chunk of chunksOf(await asked.content())) {
       length += chunk.length;
       if (length > maxBytes) throw tooLarge();
       chunks.push(chunk);
@@ -70,4 +61,10 @@ async function bytesOf(asked: Asked, maxBytes: number): Promise<Uint8Array> {
     throw error instanceof Refusal ? error : refuse(400, 'the body broke off');
   }
   return chunks.length === 1 ? chunks[0]! : Buffer.concat(chunks);
+}
+
+function chunksOf(content: Content | null): Iterable<Uint8Array> | AsyncIterable<Uint8Array> {
+  if (content === null) return [];
+  if (typeof content === 'string') return [Buffer.from(content)];
+  return content instanceof Uint8Array ? [content] : content;
 }

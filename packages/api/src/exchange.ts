@@ -21,7 +21,7 @@ export interface Asked {
   /** Refuses (400) a path that cannot be read. */
   url(): URL;
   /** The body, null where there is none. Refuses one that broke off (400) or that others keep (500). */
-  content(): Content | null;
+  content(): Content | null | Promise<Content | null>;
   /** Its web-standard form, for functions of the application; refuses what has none (400, 405). Its body is not for them. */
   request(): Request;
 }
@@ -33,6 +33,11 @@ export interface Reply {
 }
 
 export type Exchange = (asked: Asked) => Promise<Reply>;
+
+/** Bodies up to this length are read as a whole: most are, and streams are slow. */
+export const smallBytes = 65_536;
+/** Methods of requests that have no body. */
+export const withoutBody: ReadonlySet<string> = new Set(['GET', 'HEAD']);
 
 const exchanges = new WeakMap<Handler, Exchange>();
 
@@ -47,11 +52,18 @@ export function handlerOf(exchange: Exchange): Handler {
       method,
       headers,
       url: () => new URL(request.url),
-      content: () => request.body,
+      content: () => contentOf(request),
       request: () => request,
     });
     return new Response(content, init);
   };
   exchanges.set(handler, exchange);
   return handler;
+}
+
+/** Frameworks make a stream of it when it is asked for, and not before. */
+async function contentOf(request: Request): Promise<Content | null> {
+  if (withoutBody.has(request.method)) return null;
+  const length = Number(request.headers.get('content-length') ?? Number.NaN);
+  return length <= smallBytes ? new Uint8Array(await request.arrayBuffer()) : request.body;
 }

@@ -1,5 +1,5 @@
 import type { Readable } from 'node:stream';
-import type { Asked, Content, HeaderReader } from './exchange.js';
+import { type Asked, type Content, type HeaderReader, smallBytes, withoutBody } from './exchange.js';
 import { Refusal, refuse } from './refusal.js';
 
 /** What is needed of a request of node:http or node:http2, and what frameworks leave on one. */
@@ -21,12 +21,10 @@ export interface NodeRequest extends Readable {
 
 /** A request of Node, asked for; its web-standard form has the body that it is given. */
 export interface NodeAsked extends Asked {
+  content(): Content | null;
   request(content?: Content | null): Request;
 }
 
-/** Bodies up to this length are read as a whole: most are, and streams are slow. */
-const smallBytes = 65_536;
-const withoutBody = new Set(['GET', 'HEAD']);
 /** `Request` does not take these (Fetch, 2.2.1), and no call uses them. */
 const forbidden = new Set(['TRACE', 'TRACK', 'CONNECT']);
 
@@ -67,42 +65,48 @@ function urlOf({ originalUrl, url = '/' }: NodeRequest): URL {
 
 /** Each as it came: of two that must be one, node:http would show the first, and hide that there are two. */
 class NodeHeaders implements HeaderReader {
-  readonly #values = new Map<string, string>();
+  readonly #raw: readonly string[];
+  readonly #gone = new Set<string>();
 
   constructor({ rawHeaders }: NodeRequest) {
-    for (let i = 0; i < rawHeaders.length; i += 2) {
-      const name = rawHeaders[i]!.toLowerCase();
-      // HTTP/2 has its own, like :path.
-      if (name.startsWith(':')) continue;
-      const before = this.#values.get(name);
-      const value = rawHeaders[i + 1]!;
-      this.#values.set(name, before === undefined ? value : `${before}${joint(name)}${value}`);
-    }
+    this.#raw = rawHeaders;
   }
 
   get(name: Lowercase<string>): string | null {
-    return this.#values.get(name) ?? null;
+    if (this.#gone.has(name)) return null;
+    let found: string | null = null;
+    for (let i = 0; i < this.#raw.length; i += 2) {
+      const other = this.#raw[i]!;
+      if (other.length !== name.length || other.toLowerCase() !== name) continue;
+      const value = this.#raw[i + 1]!;
+      found = found === null ? value : `${found}, ${value}`;
+    }
+    return found;
   }
 
   has(name: Lowercase<string>): boolean {
-    return this.#values.has(name);
+    return this.get(name) !== null;
   }
 
   delete(name: Lowercase<string>): void {
-    this.#values.delete(name);
+    this.#gone.add(name);
   }
 
   forWeb(): Headers {
+    const headers = new Headers();
     try {
-      return new Headers([...this.#values]);
+      for (let i = 0; i < this.#raw.length; i += 2) {
+        const name = this.#raw[i]!;
+        // HTTP/2 has its own, like :path.
+        const isOurs = !name.startsWith(':') && !this.#gone.has(name.toLowerCase());
+        if (isOurs) headers.append(name, this.#raw[i + 1]!);
+      }
     } catch {
       throw refuse(400, 'a header cannot be read');
     }
+    return headers;
   }
 }
-
-/** Cookies are no list (RFC 6265, 5.4; RFC 9113, 8.2.3). */
-const joint = (name: string): string => (name === 'cookie' ? '; ' : ', ');
 
 /** In HTTP/2 a body needs no header to announce it. */
 const hasNoBody = ({ httpVersionMajor }: NodeRequest, headers: HeaderReader): boolean =>
@@ -124,7 +128,8 @@ function contentOf(
 function allOf(incoming: NodeRequest): Promise<Uint8Array | Refusal> {
   return new Promise((resolve) => {
     const chunks: Uint8Array[] = [];
-    const isGone = () => resolve(refuse(400, 'the body broke off'));
+    // Every request closes in the end: this one may be read by then.
+    const isGone = () => incoming.readableEnded || resolve(refuse(400, 'the body broke off'));
     incoming
       .on('data', (chunk: Uint8Array) => chunks.push(chunk))
       .on('end', () => resolve(chunks.length === 1 ? chunks[0]! : Buffer.concat(chunks)))

@@ -8,6 +8,7 @@ export interface NodeResponse {
   readonly destroyed: boolean;
   setHeader(name: string, value: string): unknown;
   appendHeader(name: string, value: string): unknown;
+  writeHead(status: number, headers: Readonly<Record<string, string | number>>): unknown;
   readonly flushHeaders?: () => void;
   write(chunk: string | Uint8Array): boolean;
   end(chunk: string): unknown;
@@ -39,6 +40,11 @@ export async function answer(
   // Somebody has answered, or nobody is there any more.
   if (outgoing.headersSent || outgoing.destroyed) return isWhole ? undefined : content.cancel();
   const isUnread = incoming.httpVersionMajor < 2 && !incoming.complete;
+  if (typeof content === 'string' && !isUnread && !(headers instanceof Headers)) {
+    outgoing.writeHead(status, { ...headers, 'content-length': Buffer.byteLength(content) });
+    outgoing.end(content);
+    return;
+  }
   outgoing.statusCode = status;
   for (const [name, value] of headers instanceof Headers ? headers : Object.entries(headers)) {
     if (name === 'set-cookie') outgoing.appendHeader(name, value);

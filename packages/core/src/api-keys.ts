@@ -1,4 +1,4 @@
-import { createHash, randomBytes, timingSafeEqual } from 'node:crypto';
+import { hash, randomBytes, timingSafeEqual } from 'node:crypto';
 import { z } from 'zod';
 import { type ApiKey, type ApiKeyRecord, type ApiKeyStore, scopes } from './api-key-port.js';
 import { optionsOf, parse } from './door.js';
@@ -160,7 +160,7 @@ export function apiKeysIn(given: ApiKeyStore | undefined, now: () => number, ann
   };
 }
 
-const hashOf = (key: string): string => createHash('sha256').update(key).digest('base64url');
+const hashOf = (key: string): string => hash('sha256', key, 'base64url');
 
 const hashBytes = 32;
 /** What an unknown key is compared with, so that it takes as long as a known one. */
