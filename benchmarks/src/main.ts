@@ -8,7 +8,7 @@ import { connections } from './senders.js';
 /*
  * The engine against bare undici, each in a process of its own, in turn, against one receiver in a third process.
  * `npm run bench -- 30000 5` sends 30,000 requests in each of 5 rounds; `npm run bench -- postgres` is about Postgres,
- * `npm run bench -- guard` about the address guard.
+ * `npm run bench -- guard` about the address guard, `npm run bench -- api` about the management API.
  * Ratios within one run are what counts.
  */
 
@@ -23,6 +23,12 @@ if (process.argv[2] === 'guard') {
   build();
   const { benchGuard } = await import('./guard.js');
   await benchGuard(process.argv.slice(3));
+  process.exit();
+}
+if (process.argv[2] === 'api') {
+  build();
+  const { benchApi } = await import('./api/main.js');
+  await benchApi(process.argv.slice(3));
   process.exit();
 }
 

@@ -1,0 +1,194 @@
+import { type ChildProcess, fork } from 'node:child_process';
+import { once } from 'node:events';
+import { cpus, loadavg } from 'node:os';
+import { type Dispatcher, Pool } from 'undici';
+import { startPostgres } from '../../../scripts/postgres.mjs';
+import { type Framework, frameworks } from './servers.js';
+
+/*
+ * What the management API costs beyond a bare handler of the same framework that does the same call of the storage.
+ * Both are in one process, and are asked in turn; CPU time is that process's. Then 10,000 webhooks, page by page.
+ */
+
+interface Place {
+  readonly ports: { readonly bare: number; readonly api: number };
+  readonly key: string;
+  readonly webhookId: string;
+}
+
+const connections = 10;
+const few = 1_000;
+const many = 10_000;
+const path = '/v1/organizations/webhooks';
+const created = {
+  webhook_name: 'Orders',
+  event_types: ['order.*', 'user.created'],
+  channels: [{ channel: 'webhook', configs: { url: 'https://example.com/hooks' } }],
+};
+
+/** `npm run bench -- api [requests a round] [rounds]`. */
+export async function benchApi([countText = '4000', roundsText = '7']: readonly string[]): Promise<void> {
+  const [count, rounds] = [Number(countText), Number(roundsText)];
+  console.log(
+    `${count} requests a round, ${rounds} rounds, ${connections} connections, ${few} webhooks; ${cpus().length} cores, load ${load()}`,
+  );
+  for (const framework of Object.keys(frameworks) as Framework[]) {
+    await withServers(framework, '', few, (servers) =>
+      servers.compare(`${framework}, memory`, count, rounds),
+    );
+  }
+  await withServers('node:http', '', many, (servers) => servers.turnPages('memory'));
+  const postgres = await startPostgres({ durable: true });
+  try {
+    await withServers('node:http', postgres.url, few, (servers) =>
+      servers.compare('node:http, Postgres', count, rounds),
+    );
+    await withServers('node:http', postgres.url, many, (servers) => servers.turnPages('Postgres'));
+  } finally {
+    await postgres.stop();
+  }
+  console.log(`load at the end ${load()}`);
+}
+
+async function withServers(
+  framework: Framework,
+  postgres: string,
+  webhooks: number,
+  use: (servers: Servers) => Promise<void>,
+): Promise<void> {
+  const args = [framework, postgres, String(webhooks)];
+  const child = fork(new URL('./process.ts', import.meta.url), args, {
+    execArgv: ['--import', 'tsx', '--expose-gc'],
+  });
+  try {
+    await use(new Servers(child, (await heard(child)) as Place));
+  } finally {
+    child.kill();
+  }
+}
+
+/** The next message of `child`; rejects where it ends instead. */
+async function heard(child: ChildProcess): Promise<unknown> {
+  const ended = new AbortController();
+  const end = once(child, 'exit', { signal: ended.signal }).then(([code]) => {
+    throw new Error(`the servers ended with ${code}`);
+  });
+  try {
+    return await Promise.race([once(child, 'message').then(([message]) => message), end]);
+  } finally {
+    end.catch(() => {});
+    ended.abort();
+  }
+}
+
+class Servers {
+  readonly #child: ChildProcess;
+  readonly #place: Place;
+
+  constructor(child: ChildProcess, place: Place) {
+    this.#child = child;
+    this.#place = place;
+  }
+
+  /** List, get and create: how much longer the API takes, and how much more of the CPU. */
+  async compare(title: string, count: number, rounds: number): Promise<void> {
+    const calls: Record<string, Dispatcher.RequestOptions> = {
+      list: { method: 'POST', path: `${path}/list`, body: '{}' },
+      get: { method: 'GET', path: `${path}/${this.#place.webhookId}` },
+      create: { method: 'POST', path, body: JSON.stringify(created) },
+    };
+    const table: Record<string, Record<string, string>> = {};
+    for (const [name, call] of Object.entries(calls)) {
+      const pairs: { bare: Figures; api: Figures }[] = [];
+      // The first is for warming up.
+      for (let round = 0; round <= rounds; round++) {
+        const bare = await this.#measure('bare', call, count);
+        const api = await this.#measure('api', call, count);
+        if (round > 0) pairs.push({ bare, api });
+      }
+      const of = (figure: keyof Figures) => median(pairs.map(({ bare, api }) => api[figure] / bare[figure]));
+      const micros = (side: 'bare' | 'api') => median(pairs.map((pair) => pair[side].cpuMicros)).toFixed(0);
+      table[name] = {
+        'time, of bare': of('ms').toFixed(2),
+        'CPU, of bare': of('cpuMicros').toFixed(2),
+        'bare, CPU µs': micros('bare'),
+        'API, CPU µs': micros('api'),
+        'API, calls a second': (count / (median(pairs.map(({ api }) => api.ms)) / 1_000)).toFixed(0),
+      };
+    }
+    console.log(title);
+    console.table(table);
+  }
+
+  /** All webhooks by cursor, 100 a page, three times over: time and heap of the first pages and of the last. */
+  async turnPages(title: string): Promise<void> {
+    const pool = this.#pool('api', 1);
+    const pages = many / 100;
+    const times = Array.from({ length: pages }, (): number[] => []);
+    const heaps: number[] = [];
+    for (let turn = 0; turn < 4; turn++) {
+      let cursor: string | null = null;
+      for (let page = 0; page < pages; page++) {
+        const query: string = cursor === null ? '' : `&cursor=${cursor}`;
+        const begin = performance.now();
+        const { body } = await pool.request(
+          this.#asked({ method: 'POST', path: `${path}/list?limit=100${query}`, body: '{}' }),
+        );
+        const answer = (await body.json()) as { pagination: { next_cursor: string | null } };
+        // The first turn is for warming up.
+        if (turn > 0) times[page]!.push(performance.now() - begin);
+        cursor = answer.pagination.next_cursor;
+        if (turn > 0 && page % 25 === 0) heaps.push((await this.#used('heapBytes')) / 2 ** 20);
+      }
+      if (cursor !== null) throw new Error('there are more pages than webhooks');
+    }
+    await pool.close();
+    const tenth = (from: number) => median(times.slice(from, from + pages / 10).flat()).toFixed(2);
+    const tenths = Array.from({ length: 10 }, (_, at) => tenth((at * pages) / 10));
+    console.log(`${title}: ${pages} pages of 100; ms a page, by tenths: ${tenths.join(' ')}`);
+    console.log(`  heap after collection, MiB: ${heaps.map((heap) => heap.toFixed(1)).join(' ')}`);
+  }
+
+  async #measure(side: 'bare' | 'api', call: Dispatcher.RequestOptions, count: number): Promise<Figures> {
+    const pool = this.#pool(side, connections);
+    let left = count;
+    const before = await this.#used('cpuMicros');
+    const begin = performance.now();
+    const ask = async (): Promise<void> => {
+      while (left-- > 0) {
+        const { statusCode, body } = await pool.request(this.#asked(call));
+        await body.dump();
+        if (statusCode > 201) throw new Error(`${side} answered ${statusCode}`);
+      }
+    };
+    await Promise.all(Array.from({ length: connections }, ask));
+    const ms = performance.now() - begin;
+    const cpuMicros = ((await this.#used('cpuMicros')) - before) / count;
+    await pool.close();
+    return { ms, cpuMicros };
+  }
+
+  #pool(side: 'bare' | 'api', connections: number): Pool {
+    return new Pool(`http://127.0.0.1:${this.#place.ports[side]}`, { connections });
+  }
+
+  #asked(call: Dispatcher.RequestOptions): Dispatcher.RequestOptions {
+    const type = call.body ? { 'content-type': 'application/json' } : {};
+    return { ...call, headers: { authorization: `Bearer ${this.#place.key}`, ...type } };
+  }
+
+  #used(what: 'cpuMicros' | 'heapBytes'): Promise<number> {
+    const answer = heard(this.#child);
+    this.#child.send(what);
+    return answer as Promise<number>;
+  }
+}
+
+interface Figures {
+  readonly ms: number;
+  readonly cpuMicros: number;
+}
+
+const median = (values: readonly number[]): number =>
+  [...values].sort((one, other) => one - other)[Math.floor(values.length / 2)]!;
+const load = (): string => loadavg()[0]!.toFixed(1);

@@ -1,0 +1,95 @@
+import { once } from 'node:events';
+import type { Server } from 'node:http';
+import type { AddressInfo, LookupFunction } from 'node:net';
+import { createApi } from '@posthorn/api';
+import { httpChannel } from '@posthorn/channel-http';
+import { createDispatcher, createIds, type NewWebhook } from '@posthorn/core';
+import { memoryStorage } from '@posthorn/storage-memory';
+import { postgresStorage } from '@posthorn/storage-postgres';
+import pg from 'pg';
+import { type Bare, type Framework, frameworks } from './servers.js';
+
+/*
+ * `process <framework> <url of Postgres, or ''> <webhooks>`: two servers over one storage that holds so many webhooks.
+ * Sends the parent where they are, and what this process has used whenever it is asked.
+ */
+
+process.once('disconnect', () => process.exit());
+
+const [, , framework = '', url = '', countText = ''] = process.argv;
+const tenantId = `tenant-${countText}`;
+const ids = createIds();
+
+async function onPostgres() {
+  const storage = postgresStorage(new pg.Pool({ connectionString: url, max: 10 }));
+  await storage.migrate();
+  return storage;
+}
+const storage = url === '' ? memoryStorage() : await onPostgres();
+
+const webhook = (
+  name: string,
+  eventTypes: string[],
+  configs: NewWebhook['channels'][0]['configs'],
+): NewWebhook => ({
+  id: ids.webhook(),
+  tenantId,
+  name,
+  eventTypes,
+  channels: [{ id: ids.binding(), channel: 'webhook', configs }],
+  isActive: true,
+  secrets: [{ key: 'whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw', expiresAt: null }],
+});
+const configs = { url: 'https://example.com/hooks', method: 'POST', headers: {}, timeout: 10 };
+const made = [];
+for (let i = 0; i < Number(countText); i++) {
+  made.push(storage.webhooks.create(webhook(`Orders ${i}`, ['order.*', 'user.created'], configs)));
+  if (i % 100 === 0) await Promise.all(made);
+}
+await Promise.all(made);
+
+/** A name is asked for at every save; how long that takes is the network's. */
+const lookup: LookupFunction = (_hostname, _options, callback) =>
+  setImmediate(callback, null, [{ address: '93.184.215.14', family: 4 }]);
+const dispatcher = createDispatcher({
+  storage,
+  channels: [httpChannel({ outbound: { policy: { lookup } } })],
+});
+const { key } = await dispatcher.apiKeys.create({
+  tenantId,
+  name: 'benchmark',
+  scopes: ['webhooks:read', 'webhooks:write'],
+});
+
+const bare: Bare = async ({ id, body }) => {
+  if (id !== undefined) return storage.webhooks.get(tenantId, id);
+  if (body === undefined) return storage.webhooks.list(tenantId, { limit: 100 });
+  return storage.webhooks.create(webhook(body.webhook_name, body.event_types, configs));
+};
+// Calls without end, of a tenant without end: the limits are not what is measured.
+const api = createApi(dispatcher, { rateLimit: false, maxWebhooks: 1_000_000_000 });
+const pair = await frameworks[framework as Framework](bare, api);
+
+async function portOf(server: Server): Promise<number> {
+  if (!server.listening) {
+    server.listen(0, '127.0.0.1');
+    await once(server, 'listening');
+  }
+  return (server.address() as AddressInfo).port;
+}
+
+process.on('message', (what: 'cpuMicros' | 'heapBytes') => {
+  if (what === 'cpuMicros') {
+    const { user, system } = process.cpuUsage();
+    process.send!(user + system);
+  } else {
+    globalThis.gc?.();
+    process.send!(process.memoryUsage().heapUsed);
+  }
+});
+const { items } = await storage.webhooks.list(tenantId, { limit: 1 });
+process.send!({
+  ports: { bare: await portOf(pair.bare), api: await portOf(pair.api) },
+  key,
+  webhookId: items[0]!.id,
+});
