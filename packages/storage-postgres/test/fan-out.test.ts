@@ -1,0 +1,53 @@
+import { monitorEventLoopDelay } from 'node:perf_hooks';
+import { createDispatcher } from '@posthorn/core';
+import { recordingChannel } from '@posthorn/testing';
+import { beforeAll, describe, expect, test } from 'vitest';
+import { postgresStorage } from '../src/index.js';
+import { hasPostgres, openDatabase, type TestDatabase } from './database.js';
+
+const many = 10_000;
+
+describe.skipIf(!hasPostgres())('P21: one event to ten thousand webhooks', () => {
+  let database: TestDatabase;
+  beforeAll(async () => {
+    database = await openDatabase();
+  });
+
+  test('is one statement, and holds the event loop up for less than 50 ms', async () => {
+    const { pool } = database;
+    const statements: string[] = [];
+    const watched = {
+      query(text: string, values?: unknown[]) {
+        statements.push(text);
+        return pool.query(text, values);
+      },
+    };
+    const storage = postgresStorage(watched);
+    await storage.migrate();
+    const dispatcher = createDispatcher({ storage, channels: [recordingChannel()] });
+    const channels = [{ channel: 'webhook', configs: {} }];
+    await dispatcher.webhooks.create({ name: 'w', eventTypes: ['order.*'], channels });
+    await pool.query(
+      `with copies as (
+        insert into posthorn.webhooks (id, tenant_id, name, event_types, channels, binding_ids, binding_channels,
+          secrets, is_active, version, created_at, updated_at)
+        select 'wh_' || lpad(n::text, 10, '0'), tenant_id, name, event_types,
+          replace(channels, binding_ids[1], 'ch_' || lpad(n::text, 10, '0')), array['ch_' || lpad(n::text, 10, '0')],
+          binding_channels, secrets, is_active, version, created_at, updated_at
+        from posthorn.webhooks, generate_series(2, $1::integer) n
+        returning id, tenant_id
+      )
+      insert into posthorn.subscriptions (tenant_id, pattern, webhook_id) select tenant_id, 'order.*', id from copies`,
+      [many],
+    );
+    statements.length = 0;
+    const delay = monitorEventLoopDelay({ resolution: 1 });
+    delay.enable();
+    const { deliveries } = await dispatcher.dispatch('order.placed', { id: 1 });
+    delay.disable();
+    expect(deliveries).toBe(many);
+    expect(statements).toHaveLength(1);
+    expect(delay.max / 1e6).toBeLessThan(50);
+    expect((await pool.query('select from posthorn.queue')).rowCount).toBe(many);
+  });
+});
