@@ -6,12 +6,17 @@ import { startPostgres } from '../../../scripts/postgres.mjs';
 import { type Framework, frameworks } from './servers.js';
 
 /*
- * What the management API costs beyond a bare handler of the same framework that does the same call of the storage.
- * Both are in one process, and are asked in turn; CPU time is that process's. Then 10,000 webhooks, page by page.
+ * What the management API costs beyond a handler by hand in the same framework that does the same call of the storage, or
+ * of the engine. All are in one process, and are asked in turn; CPU time is that process's. Then 10,000 webhooks, page by
+ * page.
  */
 
+/** What answers: by hand a call of the storage, by hand one of the engine, which checks and masks, and the API. */
+const sides = ['storage', 'engine', 'api'] as const;
+type Side = (typeof sides)[number];
+
 interface Place {
-  readonly ports: { readonly bare: number; readonly api: number };
+  readonly ports: Readonly<Record<Side, number>>;
   readonly key: string;
   readonly webhookId: string;
 }
@@ -99,21 +104,21 @@ class Servers {
     };
     const table: Record<string, Record<string, string>> = {};
     for (const [name, call] of Object.entries(calls)) {
-      const pairs: { bare: Figures; api: Figures }[] = [];
+      const figures: Record<Side, Figures>[] = [];
       // The first is for warming up.
       for (let round = 0; round <= rounds; round++) {
-        const bare = await this.#measure('bare', call, count);
-        const api = await this.#measure('api', call, count);
-        if (round > 0) pairs.push({ bare, api });
+        const now = {} as Record<Side, Figures>;
+        for (const side of sides) now[side] = await this.#measure(side, call, count);
+        if (round > 0) figures.push(now);
       }
-      const of = (figure: keyof Figures) => median(pairs.map(({ bare, api }) => api[figure] / bare[figure]));
-      const micros = (side: 'bare' | 'api') => median(pairs.map((pair) => pair[side].cpuMicros)).toFixed(0);
+      const ratio = (figure: keyof Figures, to: Side) =>
+        median(figures.map(({ api, [to]: other }) => api[figure] / other[figure])).toFixed(2);
+      const micros = (side: Side) => median(figures.map((now) => now[side].cpuMicros)).toFixed(0);
       table[name] = {
-        'time, of bare': of('ms').toFixed(2),
-        'CPU, of bare': of('cpuMicros').toFixed(2),
-        'bare, CPU µs': micros('bare'),
-        'API, CPU µs': micros('api'),
-        'API, calls a second': (count / (median(pairs.map(({ api }) => api.ms)) / 1_000)).toFixed(0),
+        'time, of storage': ratio('ms', 'storage'),
+        'CPU, of storage': ratio('cpuMicros', 'storage'),
+        'CPU, of engine': ratio('cpuMicros', 'engine'),
+        ...Object.fromEntries(sides.map((side) => [`${side}, µs`, micros(side)])),
       };
     }
     console.log(title);
@@ -149,7 +154,7 @@ class Servers {
     console.log(`  heap after collection, MiB: ${heaps.map((heap) => heap.toFixed(1)).join(' ')}`);
   }
 
-  async #measure(side: 'bare' | 'api', call: Dispatcher.RequestOptions, count: number): Promise<Figures> {
+  async #measure(side: Side, call: Dispatcher.RequestOptions, count: number): Promise<Figures> {
     const pool = this.#pool(side, connections);
     let left = count;
     const before = await this.#used('cpuMicros');
@@ -168,7 +173,7 @@ class Servers {
     return { ms, cpuMicros };
   }
 
-  #pool(side: 'bare' | 'api', connections: number): Pool {
+  #pool(side: Side, connections: number): Pool {
     return new Pool(`http://127.0.0.1:${this.#place.ports[side]}`, { connections });
   }
 

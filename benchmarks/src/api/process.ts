@@ -7,10 +7,11 @@ import { createDispatcher, createIds, type NewWebhook } from '@posthorn/core';
 import { memoryStorage } from '@posthorn/storage-memory';
 import { postgresStorage } from '@posthorn/storage-postgres';
 import pg from 'pg';
-import { type Bare, type Framework, frameworks } from './servers.js';
+import { type ByHand, type Framework, frameworks } from './servers.js';
 
 /*
- * `process <framework> <url of Postgres, or ''> <webhooks>`: two servers over one storage that holds so many webhooks.
+ * `process <framework> <url of Postgres, or ''> <webhooks>`: servers over one storage that holds so many webhooks: two by
+ * hand, which call the storage and the engine, and the API.
  * Sends the parent where they are, and what this process has used whenever it is asked.
  */
 
@@ -61,16 +62,23 @@ const { key } = await dispatcher.apiKeys.create({
   scopes: ['webhooks:read', 'webhooks:write'],
 });
 
-const bare: Bare = async ({ id, body }) => {
+const byStorage: ByHand = async ({ id, body }) => {
   if (id !== undefined) return storage.webhooks.get(tenantId, id);
   if (body === undefined) return storage.webhooks.list(tenantId, { limit: 100 });
   return storage.webhooks.create(webhook(body.webhook_name, body.event_types, configs));
 };
+const byEngine: ByHand = async ({ id, body }) => {
+  if (id !== undefined) return dispatcher.webhooks.get(id, { tenantId });
+  if (body === undefined) return dispatcher.webhooks.list({ tenantId, limit: 100 });
+  const { webhook_name: name, event_types: eventTypes, channels } = body;
+  return dispatcher.webhooks.create({ tenantId, name, eventTypes, channels });
+};
 // Calls without end, of a tenant without end: the limits are not what is measured.
 const api = createApi(dispatcher, { rateLimit: false, maxWebhooks: 1_000_000_000 });
-const pair = await frameworks[framework as Framework](bare, api);
+const { byHand, mounted } = frameworks[framework as Framework];
 
-async function portOf(server: Server): Promise<number> {
+async function portOf(starting: Server | Promise<Server>): Promise<number> {
+  const server = await starting;
   if (!server.listening) {
     server.listen(0, '127.0.0.1');
     await once(server, 'listening');
@@ -89,7 +97,11 @@ process.on('message', (what: 'cpuMicros' | 'heapBytes') => {
 });
 const { items } = await storage.webhooks.list(tenantId, { limit: 1 });
 process.send!({
-  ports: { bare: await portOf(pair.bare), api: await portOf(pair.api) },
+  ports: {
+    storage: await portOf(byHand(byStorage)),
+    engine: await portOf(byHand(byEngine)),
+    api: await portOf(mounted(api)),
+  },
   key,
   webhookId: items[0]!.id,
 });

@@ -6,90 +6,104 @@ import { fastify } from 'fastify';
 import { Hono } from 'hono';
 
 /*
- * Each framework twice: with the API mounted as its example mounts it, and bare, as few lines as do the same call.
+ * Each framework, by hand in as few lines as it takes, and with the API mounted as its example mounts it.
  */
 
-/** What a bare handler does of one request: `id` for one webhook, `body` for one that is new, neither for a list. */
-export type Bare = (asked: { readonly id?: string; readonly body?: Created }) => Promise<unknown>;
+/** What is done by hand for one request: `id` for one webhook, `body` for one that is new, neither for a list. */
+export type ByHand = (asked: { readonly id?: string; readonly body?: Created }) => Promise<unknown>;
 interface Created {
   readonly webhook_name: string;
   readonly event_types: string[];
-  readonly channels: [];
+  readonly channels: { readonly channel: string; readonly configs: unknown }[];
 }
 
-interface Pair {
-  readonly bare: Server;
-  readonly api: Server;
+interface Servers {
+  byHand(call: ByHand): Server | Promise<Server>;
+  mounted(api: Handler): Server | Promise<Server>;
 }
 
 const root = '/v1/organizations';
 const webhooks = `${root}/webhooks`;
 
-function nodeHttp(bare: Bare, api: Handler): Pair {
-  const bodyOf = async (request: IncomingMessage) => {
-    let text = '';
-    for await (const chunk of request.setEncoding('utf8')) text += chunk;
-    return JSON.parse(text);
-  };
-  const askedBy = async (request: IncomingMessage): Promise<Parameters<Bare>[0]> => {
-    if (request.method === 'GET') return { id: request.url!.slice(webhooks.length + 1) };
-    const body = await bodyOf(request);
-    return request.url === webhooks ? { body } : {};
-  };
-  const listener: RequestListener = async (request, response) => {
-    const answer = JSON.stringify(await bare(await askedBy(request)));
-    response.writeHead(200, { 'content-type': 'application/json' }).end(answer);
-  };
-  return { bare: createServer(listener), api: createServer(toNode(api)) };
+async function bodyOf(request: IncomingMessage) {
+  let text = '';
+  for await (const chunk of request.setEncoding('utf8')) text += chunk;
+  return JSON.parse(text);
 }
 
-function ofExpress(bare: Bare, api: Handler): Pair {
-  const app = express();
-  app.use(express.json());
-  app.get(`${webhooks}/:id`, async (request, response) => {
-    response.json(await bare({ id: request.params.id }));
-  });
-  app.post(`${webhooks}/list`, async (_request, response) => {
-    response.json(await bare({}));
-  });
-  app.post(webhooks, async (request, response) => {
-    response.json(await bare({ body: request.body }));
-  });
-  const mounted = express();
-  mounted.use(root, toNode(api));
-  return { bare: createServer(app), api: createServer(mounted) };
+async function askedBy(request: IncomingMessage): Promise<Parameters<ByHand>[0]> {
+  if (request.method === 'GET') return { id: request.url!.slice(webhooks.length + 1) };
+  const body = await bodyOf(request);
+  return request.url === webhooks ? { body } : {};
 }
 
-async function ofFastify(bare: Bare, api: Handler): Promise<Pair> {
-  const app = fastify();
-  app.get<{ Params: { id: string } }>(`${webhooks}/:id`, ({ params }) => bare({ id: params.id }));
-  app.post(`${webhooks}/list`, () => bare({}));
-  app.post<{ Body: Created }>(webhooks, ({ body }) => bare({ body }));
-  const mounted = fastify();
-  const handler = toNode(api);
-  mounted.removeAllContentTypeParsers();
-  mounted.addContentTypeParser('*', (_request, _payload, done) => done(null));
-  mounted.all(`${root}/*`, (request, reply) => {
-    reply.hijack();
-    return handler(request.raw, reply.raw);
-  });
-  await Promise.all([app.ready(), mounted.ready()]);
-  return { bare: app.server, api: mounted.server };
-}
+const ofNode: Servers = {
+  byHand(call) {
+    const listener: RequestListener = async (request, response) => {
+      const answer = JSON.stringify(await call(await askedBy(request)));
+      response.writeHead(200, { 'content-type': 'application/json' }).end(answer);
+    };
+    return createServer(listener);
+  },
+  mounted: (api) => createServer(toNode(api)),
+};
 
-function ofHono(bare: Bare, api: Handler): Pair {
-  const app = new Hono();
-  app.get(`${webhooks}/:id`, async (c) => c.json(await bare({ id: c.req.param('id') })));
-  app.post(`${webhooks}/list`, async (c) => {
-    await c.req.json();
-    return c.json(await bare({}));
-  });
-  app.post(webhooks, async (c) => c.json(await bare({ body: await c.req.json() })));
-  const mounted = new Hono();
-  mounted.all(`${root}/*`, (c) => api(c.req.raw));
-  const served = ({ fetch }: Hono) => serve({ fetch, port: 0, hostname: '127.0.0.1' }) as Server;
-  return { bare: served(app), api: served(mounted) };
-}
+const ofExpress: Servers = {
+  byHand(call) {
+    const app = express();
+    app.use(express.json());
+    app.get(`${webhooks}/:id`, async (request, response) => {
+      response.json(await call({ id: request.params.id }));
+    });
+    app.post(`${webhooks}/list`, async (_request, response) => {
+      response.json(await call({}));
+    });
+    app.post(webhooks, async (request, response) => {
+      response.json(await call({ body: request.body }));
+    });
+    return createServer(app);
+  },
+  mounted: (api) => createServer(express().use(root, toNode(api))),
+};
 
-export const frameworks = { 'node:http': nodeHttp, express: ofExpress, fastify: ofFastify, hono: ofHono };
+const ofFastify: Servers = {
+  async byHand(call) {
+    const app = fastify();
+    app.get<{ Params: { id: string } }>(`${webhooks}/:id`, ({ params }) => call({ id: params.id }));
+    app.post(`${webhooks}/list`, () => call({}));
+    app.post<{ Body: Created }>(webhooks, ({ body }) => call({ body }));
+    await app.ready();
+    return app.server;
+  },
+  async mounted(api) {
+    const app = fastify();
+    const handler = toNode(api);
+    app.removeAllContentTypeParsers();
+    app.addContentTypeParser('*', (_request, _payload, done) => done(null));
+    app.all(`${root}/*`, (request, reply) => {
+      reply.hijack();
+      return handler(request.raw, reply.raw);
+    });
+    await app.ready();
+    return app.server;
+  },
+};
+
+const served = ({ fetch }: Hono): Server => serve({ fetch, port: 0, hostname: '127.0.0.1' }) as Server;
+
+const ofHono: Servers = {
+  byHand(call) {
+    const app = new Hono();
+    app.get(`${webhooks}/:id`, async (c) => c.json(await call({ id: c.req.param('id') })));
+    app.post(`${webhooks}/list`, async (c) => {
+      await c.req.json();
+      return c.json(await call({}));
+    });
+    app.post(webhooks, async (c) => c.json(await call({ body: await c.req.json() })));
+    return served(app);
+  },
+  mounted: (api) => served(new Hono().all(`${root}/*`, (c) => api(c.req.raw))),
+};
+
+export const frameworks = { 'node:http': ofNode, express: ofExpress, fastify: ofFastify, hono: ofHono };
 export type Framework = keyof typeof frameworks;
