@@ -1,3 +1,4 @@
+import { inWords } from '@posthorn/core';
 import type { z } from 'zod';
 import { type Detail, invalid } from './refusal.js';
 
@@ -13,7 +14,7 @@ export function checked<Schema extends z.ZodType>(
   const polluting = fieldProto(value, []);
   if (polluting)
     throw invalid([{ loc: [place, ...polluting], msg: 'no such field', type: 'extra_forbidden' }]);
-  const result = schema.safeParse(value, { reportInput: true });
+  const result = schema.safeParse(value, { reportInput: true, error: inWords });
   if (result.success) return result.data;
   throw invalid(result.error.issues.flatMap((issue) => detailsOf(issue, place)).slice(0, maxDetails));
 }

@@ -536,6 +536,30 @@ describe('3.7: event patterns', () => {
     expect((await dispatcher.webhooks.list({ tenantId: 'acme' })).items).toEqual([]);
   });
 
+  test.each<[string, string, object?]>([
+    ['GET', '/deliveries?status=gone'],
+    ['POST', '/api-keys', { name: 'k', mode: 'prod', scopes: ['webhooks:red'] }],
+    ['POST', '/api-keys', { name: 'k', scopes: [] }],
+    ['POST', '/replay', { status: ['lost'] }],
+    ['POST', '/replay', { status: [] }],
+    ['POST', '/replay', { status: 'dead', per_second: 'fast' }],
+    ['POST', '/webhooks/list?limit=0&offset=x', { is_active: 'yes', event_type: 7 }],
+    ['POST', '/events', { event_type: 7, metadata: 1, subject: 'o1', cache_scope: [] }],
+    ['POST', '/webhooks', { webhook_name: 7, event_types: 'order.*', channels: 'slack', is_active: 1 }],
+    [
+      'POST',
+      '/webhooks',
+      { ...recorded(), channels: [{ channel: 7, configs: 7, digest: 7, only_after: 7 }] },
+    ],
+    ['POST', '/webhooks', { ...recorded(), channels: [] }],
+    ['POST', '/webhooks', [1]],
+  ])('%s %s with what is none of its choices says which there are, %j', async (method, path, body) => {
+    const { call } = await apiOf();
+    const answered = await call(method, path, { body });
+    expect(answered.status).toBe(422);
+    for (const { msg } of answered.body.detail) expect(msg).toMatch(/^(must|is required|no such|goes)/);
+  });
+
   test('E14: a name that no catalog holds is taken where there is none', async () => {
     const { call } = await apiOf();
     expect((await call('POST', '/webhooks', { body: recorded('x', ['never.heard']) })).status).toBe(201);

@@ -5,7 +5,14 @@ import { optionsOf, parse } from './door.js';
 import { PosthornError } from './errors.js';
 import { secretLetters } from './ids.js';
 import type { Announcer } from './lifecycle.js';
-import { apiKeyIdSchema, defaultTenant, nameSchema, type TenantOption, tenantIdSchema } from './models.js';
+import {
+  apiKeyIdSchema,
+  defaultTenant,
+  nameSchema,
+  oneOf,
+  type TenantOption,
+  tenantIdSchema,
+} from './models.js';
 import { type Page, type PageQuery, pageQuery } from './page.js';
 import { ShortMemory } from './short-memory.js';
 
@@ -28,9 +35,9 @@ const inputSchema = (now: () => number) =>
   z.strictObject({
     tenantId: tenantIdSchema.default(defaultTenant),
     name: nameSchema,
-    mode: z.enum(['live', 'test']).default('live'),
+    mode: oneOf(['live', 'test']).default('live'),
     scopes: z
-      .array(z.enum(scopes))
+      .array(oneOf(scopes))
       .min(1, { error: 'must hold at least one scope' })
       .refine((given) => new Set(given).size === given.length, { error: 'must hold each scope once' })
       .readonly(),

@@ -5,6 +5,31 @@ import { describeIssues, kindOf, PosthornError } from './errors.js';
  * What comes in from the application is checked here, once: from then on types are true.
  */
 
+const names: Readonly<Record<string, string>> = {
+  array: 'an array',
+  boolean: 'true or false',
+  date: 'a Date',
+  int: 'a whole number',
+  object: 'an object',
+  record: 'an object',
+};
+
+/** What zod says in its own words where a schema has none, in ours: what would be right, and what kind of value came. */
+export const inWords: z.core.$ZodErrorMap = (issue) => {
+  switch (issue.code) {
+    case 'invalid_type':
+      return `must be ${names[issue.expected] ?? `a ${issue.expected}`}, not ${Number.isNaN(issue.input) ? 'NaN' : kindOf(issue.input)}`;
+    case 'invalid_value':
+      return `must be ${issue.values.length > 1 ? 'one of ' : ''}${issue.values.map(String).join(', ')}`;
+    case 'too_small':
+      return `must ${issue.origin === 'array' ? 'hold' : 'be'} at least ${issue.minimum}`;
+    case 'too_big':
+      return `must ${issue.origin === 'array' ? 'hold' : 'be'} at most ${issue.maximum}`;
+    default:
+      return undefined;
+  }
+};
+
 /** `value` as `schema` has it, or a {@link PosthornError} that names each wrong field of `what`. */
 export function parse<T>(
   schema: z.ZodType<T>,
@@ -12,7 +37,7 @@ export function parse<T>(
   code: 'invalid_webhook' | 'invalid_option',
   what: string,
 ): T {
-  const result = schema.safeParse(value);
+  const result = schema.safeParse(value, { error: inWords });
   if (result.success) return result.data;
   const issues = result.error.issues.flatMap((issue) => {
     const path = issue.path.map((key) => (typeof key === 'symbol' ? String(key) : key));

@@ -19,6 +19,12 @@ export interface TenantOption {
   readonly tenantId?: string;
 }
 
+/** One of these texts; what is none of them is told which there are. */
+export const oneOf = <const Values extends readonly [string, ...string[]]>(
+  values: Values,
+): z.ZodEnum<{ [Value in Values[number]]: Value }> =>
+  z.enum(values, { error: `must be one of ${values.join(', ')}` });
+
 const id = (prefix: string, length: number): z.ZodString =>
   z.string().regex(new RegExp(`^${prefix}_[0-9A-Za-z]{${length}}$`), {
     error: `must be ${prefix}_ and ${length} letters or digits`,
@@ -184,7 +190,7 @@ export type EventDetails = z.input<typeof eventDetailsSchema>;
  * Where a delivery stands. `pending` waits for its due time, `sending` is leased to a worker; the rest are final
  * until someone asks for a retry: `dead` after a refusal or the last attempt, `cancelled` by the application.
  */
-export const deliveryStatusSchema = z.enum(['pending', 'sending', 'delivered', 'dead', 'cancelled']);
+export const deliveryStatusSchema = oneOf(['pending', 'sending', 'delivered', 'dead', 'cancelled']);
 export type DeliveryStatus = z.infer<typeof deliveryStatusSchema>;
 
 export const deliverySchema = z.strictObject({

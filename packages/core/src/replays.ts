@@ -2,7 +2,14 @@ import { z } from 'zod';
 import { optionsOf, parse } from './door.js';
 import { PosthornError } from './errors.js';
 import { firstEventId, type Ids } from './ids.js';
-import { defaultTenant, eventSchema, type TenantOption, tenantIdSchema, webhookIdSchema } from './models.js';
+import {
+  defaultTenant,
+  eventSchema,
+  oneOf,
+  type TenantOption,
+  tenantIdSchema,
+  webhookIdSchema,
+} from './models.js';
 import type { Storage } from './ports.js';
 import type { Replay, ReplaySelection, ReplayStore } from './replay-port.js';
 
@@ -49,7 +56,7 @@ const instant = z.date().min(new Date(0));
 const filterShape = {
   tenantId: tenantIdSchema.default(defaultTenant),
   status: z
-    .array(z.enum(['dead', 'cancelled', 'delivered']))
+    .array(oneOf(['dead', 'cancelled', 'delivered']))
     .min(1)
     .transform((status) => [...new Set(status)])
     .default(['dead']),

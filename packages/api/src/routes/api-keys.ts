@@ -1,4 +1,4 @@
-import { type ApiKey, scopes } from '@posthorn/core';
+import { type ApiKey, oneOf, scopes } from '@posthorn/core';
 import { z } from 'zod';
 import { refuse } from '../refusal.js';
 import { type Route, route } from '../route.js';
@@ -49,10 +49,10 @@ export const apiKeyRoutes: readonly Route[] = [
     body: z
       .strictObject({
         name: nameText,
-        mode: z.enum(['live', 'test']).nullish().meta({ description: 'Default `live`' }),
+        mode: oneOf(['live', 'test']).nullish().meta({ description: 'Default `live`' }),
         scopes: z
-          .array(z.enum(scopes))
-          .min(1)
+          .array(oneOf(scopes))
+          .min(1, { error: 'must hold at least one scope' })
           .refine((given) => new Set(given).size === given.length, { error: 'must hold each scope once' }),
         expires_at: instantText
           .refine((text) => Date.parse(text) > Date.now(), { error: 'must lie in the future' })

@@ -1,9 +1,9 @@
-import { madeAt, type Replay, webhookIdSchema } from '@posthorn/core';
+import { madeAt, oneOf, type Replay, webhookIdSchema } from '@posthorn/core';
 import { z } from 'zod';
 import { type Route, route } from '../route.js';
-import { oneOf, wholeFrom } from '../wire/choice.js';
 import { instantText } from '../wire/instant.js';
 import { eventTypeText } from '../wire/text.js';
+import { wholeFrom } from '../wire/whole-number.js';
 
 const statusSchema = oneOf(['dead', 'cancelled', 'delivered']);
 

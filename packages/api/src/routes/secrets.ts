@@ -1,6 +1,7 @@
+import { oneOf } from '@posthorn/core';
 import { z } from 'zod';
 import { type Route, route } from '../route.js';
-import { oneOf, wholeFrom } from '../wire/choice.js';
+import { wholeFrom } from '../wire/whole-number.js';
 
 const secretSchema = z
   .object({ secret: z.string().meta({ description: '`whsec_…` or `whsk_…`: give it to whoever verifies' }) })

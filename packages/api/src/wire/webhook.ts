@@ -9,8 +9,9 @@ import {
   webhookInputSchema,
 } from '@posthorn/core';
 import { z } from 'zod';
-import { wholeFrom } from './choice.js';
+
 import { nameText, patternText, plainText } from './text.js';
+import { wholeFrom } from './whole-number.js';
 
 /*
  * A webhook as it is on the wire: snake_case, instants in ISO 8601. What a field may be is written once, in core.
@@ -32,9 +33,9 @@ const window = z.union(
   [
     z
       .number()
-      .min(1)
-      .max(7 * 24 * 3600),
-    z.string().regex(/^\d{1,9}(\.\d{1,3})?(ms|s|m|h|d)$/),
+      .min(1, windowError)
+      .max(7 * 24 * 3600, windowError),
+    z.string().regex(/^\d{1,9}(\.\d{1,3})?(ms|s|m|h|d)$/, windowError),
   ],
   windowError,
 );
