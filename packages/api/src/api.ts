@@ -62,7 +62,7 @@ export function createApi(dispatcher: AnyDispatcher, options: ApiOptions = {}): 
   }
 
   async function knownCaller(asked: Asked, trace: Trace): Promise<Caller> {
-    const caller = await callerOf(asked, dispatcher, auth);
+    const caller = await callerOf(asked, dispatcher.apiKeys, auth);
     trace.caller = caller;
     limit(JSON.stringify([caller.tenantId, caller.keyId]));
     return caller;

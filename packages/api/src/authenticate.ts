@@ -1,7 +1,6 @@
-import { type ApiKey, type Scope, scopes, tenantIdSchema } from '@posthorn/core';
+import { type ApiKey, type ApiKeys, type Scope, scopes, tenantIdSchema } from '@posthorn/core';
 import type { Asked } from './exchange.js';
 import { refuse } from './refusal.js';
-import type { AnyDispatcher } from './route.js';
 
 /** Who calls, and what for. */
 export interface Caller {
@@ -25,10 +24,10 @@ const known: ReadonlySet<unknown> = new Set(scopes);
 /** Who calls. Refuses (401) where the credentials are missing, malformed, unknown, revoked or expired: all alike. */
 export async function callerOf(
   asked: Asked,
-  dispatcher: AnyDispatcher,
+  apiKeys: ApiKeys,
   auth: Authenticate | undefined,
 ): Promise<Caller> {
-  const caller = auth ? await byApplication(asked, auth) : await byApiKey(asked, dispatcher);
+  const caller = auth ? await byApplication(asked, auth) : await byApiKey(asked, apiKeys);
   if (caller === null) {
     const headers = { 'www-authenticate': 'Bearer' };
     throw refuse(
@@ -54,9 +53,9 @@ async function byApplication(asked: Asked, auth: Authenticate): Promise<Caller |
   return caller;
 }
 
-async function byApiKey({ headers }: Asked, dispatcher: AnyDispatcher): Promise<Caller | null> {
+async function byApiKey({ headers }: Asked, apiKeys: ApiKeys): Promise<Caller | null> {
   const [, key] = /^bearer ([!-~]{1,200})$/i.exec(headers.get('authorization') ?? '') ?? [];
   if (key === undefined) return null;
-  const apiKey = await dispatcher.apiKeys.verify(key);
+  const apiKey = await apiKeys.verify(key);
   return apiKey ? { tenantId: apiKey.tenantId, scopes: apiKey.scopes, keyId: apiKey.id, apiKey } : null;
 }
