@@ -118,7 +118,8 @@ function contentOf(
   headers: NodeHeaders,
 ): Content | Refusal | Promise<Content | Refusal> {
   // Parsers leave `body` behind even where they have not touched a request: what they have read of it counts.
-  if (incoming.readableDidRead || incoming.destroyed) return leftBody(incoming, headers);
+  if (incoming.readableDidRead) return leftBody(incoming, headers);
+  if (incoming.destroyed) return refuse(400, 'the body broke off');
   const length = Number(headers.get('content-length') ?? Number.NaN);
   if (length <= smallBytes) return allOf(incoming);
   // Whoever stops reading refuses the body, and still answers: for a moment the rest is taken after that.

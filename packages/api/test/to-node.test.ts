@@ -5,7 +5,7 @@ import type { AddressInfo } from 'node:net';
 import { text } from 'node:stream/consumers';
 import { gzipSync } from 'node:zlib';
 import { until } from '@posthorn/testing';
-import { describe, expect, onTestFinished, test } from 'vitest';
+import { describe, expect, onTestFinished, test, vi } from 'vitest';
 import { type Answered, createApi, type Handler, toNode } from '../src/index.js';
 import { engine, keyOf, recorded } from './api.js';
 import { raw, served, socketTo } from './served.js';
@@ -249,6 +249,32 @@ describe('a client that goes away', () => {
     expect(answers.filter(({ status }) => status >= 500)).toEqual([]);
     expect(heard).toEqual([]);
     expect((await dispatcher.events.list({ tenantId: 'acme' })).items).toEqual([]);
+  });
+
+  test.each([
+    ['nothing', undefined],
+    ['an empty body, as parsers do that have read none', {}],
+  ])('before anybody has read its body has sent none, where others leave %s', async (_, body) => {
+    const answers: number[] = [];
+    const errors: unknown[] = [];
+    const { api, key, dispatcher } = await apiWithKey({
+      onAnswer: ({ status }) => answers.push(status),
+      onError: (error) => errors.push(error),
+    });
+    const mounted = toNode(api);
+    const { origin } = await served((request, response) => {
+      request.once('close', () => void mounted(Object.assign(request, { body }), response));
+    });
+    const replay = vi.spyOn(dispatcher.replays, 'create');
+    const socket = await socketTo(origin);
+    const filter = '{"event_type":"order.placed"}';
+    socket.write(
+      `POST /v1/organizations/replay HTTP/1.1\r\nhost: a\r\nauthorization: Bearer ${key}\r\ncontent-type: application/json\r\ncontent-length: ${filter.length}\r\n\r\n${filter}`,
+      () => socket.destroy(),
+    );
+    await until(() => answers.length > 0);
+    expect([answers, errors]).toEqual([[400], []]);
+    expect(replay).not.toHaveBeenCalled();
   });
 
   test('amid an answer, or reads none of it, has no more of it made than there is room for', async () => {
