@@ -102,7 +102,7 @@ export function createApi(dispatcher: AnyDispatcher, options: ApiOptions = {}): 
         return await replyOf(answer, asked, headers, (error) => failed(error, answer.status));
       } catch (error) {
         const refusal = refusalOf(error, trace.route);
-        if (!refusal) failed(error, 500);
+        if (!refusal || refusal.status === 500) failed(error, 500);
         return replyOf(refusal ?? internal(requestId), asked, headers, warn);
       }
     }

@@ -1,3 +1,5 @@
+import { refuse } from './refusal.js';
+
 /*
  * A request and its reply, whatever carries them. The objects of the Fetch standard cost more than most calls of the API
  * do: where a server of Node is on the other side, there are none.
@@ -39,6 +41,10 @@ export const smallBytes = 65_536;
 /** Methods of requests that have no body. */
 export const withoutBody: ReadonlySet<string> = new Set(['GET', 'HEAD']);
 
+/** The application's mistake: what is left of the body could be taken for a call without one. */
+export const readBefore = () =>
+  refuse(500, 'the body was read before and is nowhere: mount the API before what reads it');
+
 const exchanges = new WeakMap<Handler, Exchange>();
 
 /** What is behind a handler that `handlerOf` has made. */
@@ -64,6 +70,7 @@ export function handlerOf(exchange: Exchange): Handler {
 /** Frameworks make a stream of it when it is asked for, and not before. */
 async function contentOf(request: Request): Promise<Content | null> {
   if (withoutBody.has(request.method)) return null;
+  if (request.bodyUsed) throw readBefore();
   const length = Number(request.headers.get('content-length') ?? Number.NaN);
   return length <= smallBytes ? new Uint8Array(await request.arrayBuffer()) : request.body;
 }

@@ -1,5 +1,12 @@
 import type { Readable } from 'node:stream';
-import { type Asked, type Content, type HeaderReader, smallBytes, withoutBody } from './exchange.js';
+import {
+  type Asked,
+  type Content,
+  type HeaderReader,
+  readBefore,
+  smallBytes,
+  withoutBody,
+} from './exchange.js';
 import { Refusal, refuse } from './refusal.js';
 
 /** What is needed of a request of node:http or node:http2, and what frameworks leave on one. */
@@ -141,9 +148,7 @@ function allOf(incoming: NodeRequest): Promise<Uint8Array | Refusal> {
 
 function leftBody({ rawBody, body }: NodeRequest, headers: NodeHeaders): string | Uint8Array | Refusal {
   const left = rawBody ?? body;
-  if (left === undefined) {
-    return refuse(500, 'the body was read before and is nowhere: mount the API before what reads it');
-  }
+  if (left === undefined) return readBefore();
   // It may have come compressed, and was read; its length is another now.
   headers.delete('content-encoding');
   headers.delete('content-length');

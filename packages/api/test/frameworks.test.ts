@@ -5,7 +5,7 @@ import { bodyParser } from '@koa/bodyparser';
 import express from 'express';
 import { fastify } from 'fastify';
 import Koa from 'koa';
-import { describe, expect, onTestFinished, test } from 'vitest';
+import { describe, expect, onTestFinished, test, vi } from 'vitest';
 import { type ApiOptions, createApi, type NodeHandler, toNode } from '../src/index.js';
 import { engine, keyOf, recorded } from './api.js';
 import { raw, served } from './served.js';
@@ -212,11 +212,13 @@ describe('Koa', () => {
   });
 
   test('says what is wrong where a parser has read the body and keeps it to itself', async () => {
-    const { api, key } = await mounted();
+    const onError = vi.fn();
+    const { api, key } = await mounted({ onError });
     const origin = await listen(new Koa().use(bodyParser()).use(mount(api)));
     const headers = { authorization: `Bearer ${key}`, 'content-type': 'application/json' };
     const response = await fetch(`${origin}${basePath}/webhooks`, { method: 'POST', headers, body: '{}' });
     expect(response.status).toBe(500);
     expect(await response.text()).toContain('mount the API before what reads it');
+    expect(onError).toHaveBeenCalledOnce();
   });
 });

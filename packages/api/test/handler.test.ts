@@ -292,6 +292,24 @@ test('an authentication that reads the body is a mistake of the application’s,
   expect(errors).toEqual([new TypeError('auth must leave the body of the request alone')]);
 });
 
+test('a body that the application has read itself is its mistake, too, and it hears of that', async () => {
+  const onError = vi.fn();
+  const { handler, key } = await apiOf(engine(), { onError });
+  const headers = { authorization: `Bearer ${key}`, 'content-type': 'application/json' };
+  for (const length of [undefined, '2']) {
+    const request = new Request(`${base}/replay`, {
+      method: 'POST',
+      headers: { ...headers, ...(length !== undefined && { 'content-length': length }) },
+      body: '{}',
+    });
+    await request.text();
+    const response = await handler(request);
+    expect(response.status).toBe(500);
+    expect(await response.text()).toContain('mount the API before what reads it');
+    expect(onError).toHaveBeenLastCalledWith(expect.any(Error), expect.objectContaining({ status: 500 }));
+  }
+});
+
 test('a limit counts each key of each tenant apart', async () => {
   const { handler } = await apiOf(engine(), {
     auth: (request) => ({
