@@ -50,13 +50,24 @@ export async function askedOf(incoming: NodeRequest): Promise<NodeAsked> {
       return content;
     },
 
-    request(content = null) {
+    request(given = isBare ? null : untouchable()) {
       if (forbidden.has(method.toUpperCase())) throw refuse(405, `no path takes ${method}`);
-      const init = { method, headers: headers.forWeb(), body: content, duplex: 'half' };
+      const init = { method, headers: headers.forWeb(), body: given, duplex: 'half' };
       return new Request(urlOf(incoming), init as RequestInit);
     },
   };
 }
+
+/** An empty body would be taken for what came: signatures of requests are made of it. */
+const untouchable = () =>
+  new ReadableStream<Uint8Array>(
+    {
+      pull(controller) {
+        controller.error(new TypeError('auth must leave the body of the request alone'));
+      },
+    },
+    { highWaterMark: 0 },
+  );
 
 function urlOf({ originalUrl, url = '/' }: NodeRequest): URL {
   const target = typeof originalUrl === 'string' ? originalUrl : url;

@@ -90,6 +90,28 @@ describe.each<[string, (api: Handler) => Handler]>([
   );
 });
 
+describe('what the application must leave to the API', () => {
+  test.each<[string, (request: Request) => Promise<unknown>]>([
+    ['reads', (request) => request.text()],
+    ['reads a copy of', (request) => request.clone().text()],
+  ])('an authentication that %s the body is told so, and sees no empty one', async (_, read) => {
+    const onError = vi.fn();
+    const { api } = await apiWithKey({
+      async auth(request) {
+        await read(request);
+        return { tenantId: 'acme', scopes: ['webhooks:read'] };
+      },
+      onError,
+    });
+    const { origin } = await served(toNode(api));
+    expect((await fetch(origin + path)).status).toBe(200);
+    const listed = await fetch(`${origin}${path}/list`, { method: 'POST', headers: json, body: '{}' });
+    expect(listed.status).toBe(500);
+    const mistake = new TypeError('auth must leave the body of the request alone');
+    expect(onError).toHaveBeenCalledExactlyOnceWith(mistake, expect.anything());
+  });
+});
+
 describe('a body that nobody wants', () => {
   test('is not read to its end: the answer comes, then the connection is closed', async () => {
     const { api, key } = await apiWithKey();
