@@ -138,6 +138,10 @@ function contentOf(
   // Parsers leave `body` behind even where they have not touched a request: what they have read of it counts.
   if (incoming.readableDidRead) return leftBody(incoming, headers);
   if (incoming.destroyed) return refuse(400, 'the body broke off');
+  // What is not UTF-8 is lost in it.
+  if (incoming.readableEncoding) {
+    return refuse(500, 'the body is read as text: mount the API before what calls setEncoding');
+  }
   const length = Number(headers.get('content-length') ?? Number.NaN);
   if (length <= smallBytes) return allOf(incoming);
   // Whoever stops reading refuses the body, and still answers: for a moment the rest is taken after that.

@@ -110,6 +110,19 @@ describe('what the application must leave to the API', () => {
     const mistake = new TypeError('auth must leave the body of the request alone');
     expect(onError).toHaveBeenCalledExactlyOnceWith(mistake, expect.anything());
   });
+
+  test('a body that becomes text is refused, however it comes', async () => {
+    const { api, key } = await apiWithKey({ onError: () => {} });
+    const { origin, server } = await served((request, response) => {
+      void toNode(api)(request.setEncoding('utf8'), response);
+    });
+    const socket = await socketTo(origin);
+    const head = `POST ${path}/list HTTP/1.1\r\nhost: a\r\nauthorization: Bearer ${key}\r\nconnection: close\r\n`;
+    socket.write(`${head}content-type: application/json\r\ncontent-length: 2\r\n\r\n{`);
+    await once(server, 'request');
+    socket.write('}');
+    expect(await text(socket)).toMatch(/ 500 .*setEncoding/s);
+  });
 });
 
 describe('a body that nobody wants', () => {
