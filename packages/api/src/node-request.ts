@@ -18,6 +18,8 @@ export interface NodeRequest extends Readable {
   readonly rawHeaders: readonly string[];
   /** Whether all of it has come. */
   readonly complete: boolean;
+  /** Whether its client has left. In HTTP/2 what nobody has read by then reads as a body that is empty. */
+  readonly aborted?: boolean | undefined;
   /** The whole path, where a framework has cut off what it was mounted under. */
   readonly originalUrl?: unknown;
   /** What was read of the body already. */
@@ -137,7 +139,7 @@ function contentOf(
 ): Content | Refusal | Promise<Content | Refusal> {
   // Parsers leave `body` behind even where they have not touched a request: what they have read of it counts.
   if (incoming.readableDidRead) return leftBody(incoming, headers);
-  if (incoming.destroyed) return refuse(400, 'the body broke off');
+  if (incoming.destroyed || incoming.aborted) return refuse(400, 'the body broke off');
   // What is not UTF-8 is lost in it.
   if (incoming.readableEncoding) {
     return refuse(500, 'the body is read as text: mount the API before what calls setEncoding');

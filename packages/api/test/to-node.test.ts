@@ -488,3 +488,27 @@ test('HTTP/2 is answered as HTTP/1 is, a body that is too large included', async
   expect((await call('POST', path, ' '.repeat(1_000_000))).status).toBe(413);
   expect((await call('GET', path)).status).toBe(200);
 });
+
+test('a client of HTTP/2 that goes away before anybody has read its body has sent none', async () => {
+  const answers: number[] = [];
+  const { api, key, dispatcher } = await apiWithKey({ onAnswer: ({ status }) => answers.push(status) });
+  const replay = vi.spyOn(dispatcher.replays, 'create');
+  const mounted = toNode(api);
+  const server = createHttp2Server({}, (request, response) => {
+    request.once('aborted', () => void mounted(request, response));
+    client.destroy();
+  }).listen(0, '127.0.0.1');
+  onTestFinished(() => void server.close());
+  await once(server, 'listening');
+  const client = connectHttp2(`http://127.0.0.1:${(server.address() as AddressInfo).port}`);
+  const stream = client.request({
+    ':method': 'POST',
+    ':path': '/v1/organizations/replay',
+    authorization: `Bearer ${key}`,
+    ...json,
+  });
+  stream.on('error', () => {}).end('{"event_type":"order.placed"}');
+  await until(() => answers.length > 0);
+  expect(answers).toEqual([400]);
+  expect(replay).not.toHaveBeenCalled();
+});
