@@ -44,6 +44,8 @@ describe.skipIf(!hasPostgres())('P21: one event to ten thousand webhooks', () =>
     const delay = monitorEventLoopDelay({ resolution: 1 });
     delay.enable();
     const { deliveries } = await dispatcher.dispatch('order.placed', { id: 1 });
+    // What holds it up last is told in its next turn.
+    for (let turns = 0; turns < 2; turns++) await new Promise((turn) => setImmediate(turn));
     delay.disable();
     expect(deliveries).toBe(many);
     expect(statements).toHaveLength(1);
