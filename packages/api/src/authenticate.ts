@@ -1,4 +1,11 @@
-import { type ApiKey, type ApiKeys, type Scope, scopes, tenantIdSchema } from '@posthorn/core';
+import {
+  type ApiKey,
+  type ApiKeys,
+  isPosthornError,
+  type Scope,
+  scopes,
+  tenantIdSchema,
+} from '@posthorn/core';
 import type { Asked } from './exchange.js';
 import { refuse } from './refusal.js';
 
@@ -45,12 +52,21 @@ const areScopes = (given: unknown): boolean =>
 
 async function byApplication(asked: Asked, auth: Authenticate): Promise<Caller | null> {
   const request = asked.request();
-  const caller = await auth(request);
+  const caller = await callerBy(auth, request);
   if (request.bodyUsed) throw new TypeError('auth must leave the body of the request alone');
   // A caller without a tenant would be one who sees everything, or whatever a storage makes of undefined.
   const isCaller = tenantIdSchema.safeParse(caller?.tenantId).success && areScopes(caller?.scopes);
   if (caller !== null && !isCaller) throw new TypeError('auth must resolve to { tenantId, scopes } or null');
   return caller;
+}
+
+/** What `auth` fails with is the application's: also where the engine has said it, of something else than this call. */
+async function callerBy(auth: Authenticate, request: Request): Promise<Caller | null> {
+  try {
+    return await auth(request);
+  } catch (cause) {
+    throw isPosthornError(cause) ? new Error('auth failed', { cause }) : cause;
+  }
 }
 
 async function byApiKey({ headers }: Asked, apiKeys: ApiKeys): Promise<Caller | null> {

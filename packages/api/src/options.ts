@@ -18,7 +18,7 @@ export interface ApiOptions {
   readonly testRateLimit?: RateLimitOptions | false;
   /** Which pages of other origins may call it. Default: none. */
   readonly cors?: CorsOptions;
-  /** Hears of every answer as it begins: a log, an audit trail, a metric. What it throws or rejects with is a warning of the process. */
+  /** Hears of every answer as it begins, but of none to a browser's preflight: a log, an audit trail, a metric. What it throws or rejects with is a warning of the process. */
   readonly onAnswer?: (answered: Answered) => unknown;
   /** Hears why an answer is a 500, or broke off. Default: a warning of the process. */
   readonly onError?: (error: unknown, answered: Answered) => unknown;

@@ -310,6 +310,20 @@ test('a body that the application has read itself is its mistake, too, and it he
   }
 });
 
+test('what the engine tells an authentication is no answer to the client', async () => {
+  const dispatcher = engine();
+  const onError = vi.fn();
+  const { call } = await apiOf(dispatcher, {
+    auth: async () => {
+      await dispatcher.webhooks.get('wh_0000000000', { tenantId: 'sessions' });
+      return null;
+    },
+    onError,
+  });
+  expect((await call('GET', '/webhooks')).status).toBe(500);
+  expect(onError.mock.calls[0]![0]).toMatchObject({ cause: { code: 'not_found' } });
+});
+
 test('a limit counts each key of each tenant apart', async () => {
   const { handler } = await apiOf(engine(), {
     auth: (request) => ({

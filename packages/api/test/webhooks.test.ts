@@ -336,3 +336,27 @@ describe('secrets', () => {
     expect((await call('POST', `${path}/rotate-secret`, { body: { overlap: -1 } })).status).toBe(422);
   });
 });
+
+test('10,000 webhooks come page by page, each once, the last page as soon as the first', async () => {
+  const { call, dispatcher } = await apiOf();
+  const many = 10_000;
+  const { channels } = recorded();
+  for (let i = 0; i < many; i++) {
+    await dispatcher.webhooks.create({ tenantId: 'acme', name: `w${i}`, eventTypes: ['a'], channels });
+  }
+  const seen = new Set<string>();
+  const times: number[] = [];
+  let next: string | null = null;
+  do {
+    const cursor: string = next === null ? '' : `&cursor=${next}`;
+    const before = process.cpuUsage();
+    const { body } = await call('POST', `/webhooks/list?limit=100${cursor}`);
+    const { user, system } = process.cpuUsage(before);
+    times.push(user + system);
+    for (const { webhook_id } of body.results) seen.add(webhook_id);
+    next = body.pagination.next_cursor;
+  } while (next !== null);
+  expect([seen.size, times.length]).toEqual([many, 100]);
+  const fastest = (from: number, to: number) => Math.min(...times.slice(from, to));
+  expect(fastest(90, 100)).toBeLessThan(fastest(0, 10) * 3);
+});

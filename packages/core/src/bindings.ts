@@ -54,10 +54,10 @@ type ConfigSchema = Channel['config'];
  * own method asks once.
  */
 function askedOnce(schema: ConfigSchema): ConfigSchema {
-  const { safeParseAsync } = schema as Partial<z.ZodType>;
-  if (schema['~standard'].vendor !== 'zod' || typeof safeParseAsync !== 'function') return schema;
+  const asked = schema as Partial<z.ZodType>;
+  if (schema['~standard'].vendor !== 'zod' || !asked.safeParseAsync) return schema;
   const validate = async (value: unknown) => {
-    const { data, error } = await safeParseAsync(value);
+    const { data, error } = await asked.safeParseAsync!(value);
     return error ? { issues: error.issues } : { value: data };
   };
   return { '~standard': { ...schema['~standard'], validate } };
