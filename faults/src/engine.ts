@@ -11,6 +11,8 @@ export interface EngineSettings {
   readonly deadlineMs?: number;
   readonly concurrency?: number;
   readonly poolMax?: number;
+  /** Of a worker: it starts when it is told to. */
+  readonly waits?: boolean;
   /** Listens and notifies; through another address where hints take another way. */
   readonly hints?: boolean;
   readonly hintUrl?: string;

@@ -1,6 +1,9 @@
 import { type EngineSettings, engine } from './engine.js';
 
-/* A worker, a process of its own: `worker <settings>`. Told `stop`, it stops with the grace that it is told. */
+/*
+ * A worker, a process of its own: `worker <settings>`. It starts by itself, or where it `waits` when it is told `start`;
+ * told `stop`, it stops with the grace that it is told.
+ */
 
 const settings: EngineSettings = JSON.parse(process.argv[2]!);
 const { dispatcher, pool, statements } = await engine(settings);
@@ -11,9 +14,10 @@ dispatcher
   .on('delivery:released', () => count.released++)
   .on('delivery:lost', () => count.lost++)
   .on('error', () => count.errors++);
-dispatcher.start();
+if (!settings.waits) dispatcher.start();
 
-process.on('message', async (message: { stop?: number; ask?: true; health?: true }) => {
+process.on('message', async (message: { start?: true; stop?: number; ask?: true; health?: true }) => {
+  if (message.start) dispatcher.start();
   if (message.ask) process.send?.({ count, statements: statements() });
   if (message.health) {
     const begin = performance.now();
