@@ -56,8 +56,8 @@ function fuzz<T>(title: string, inputs: fc.Arbitrary<T>, rule: (input: T) => unk
 }
 
 /**
- * What `parse` makes of its input: undefined where it refuses it. Slow is what is slow five times, by the clock and by its CPU
- * time: other processes may have the cores meanwhile, and the first time compiles.
+ * What `parse` makes of its input: undefined where it refuses it. Slow is what is slow five times, by the clock and by
+ * its CPU time: other processes may have the cores meanwhile, and the first time compiles.
  */
 async function parsed<T>(parse: () => T | Promise<T>): Promise<T | undefined> {
   let value: T | undefined;

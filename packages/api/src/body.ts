@@ -1,5 +1,5 @@
 import { isDeeperThan } from '@posthorn/core';
-import { type Asked, type Content, withoutBody } from './exchange.js';
+import { type Asked, brokeOff, type Content, withoutBody } from './exchange.js';
 import { Refusal, refuse } from './refusal.js';
 
 /** A request's body: the JSON text as it came, and what it says. Both undefined where there is none. */
@@ -57,8 +57,7 @@ async function bytesOf(asked: Asked, maxBytes: number): Promise<Uint8Array> {
       chunks.push(chunk);
     }
   } catch (error) {
-    // That a client goes away amid its body is no failure of ours.
-    throw error instanceof Refusal ? error : refuse(400, 'the body broke off');
+    throw error instanceof Refusal ? error : brokeOff();
   }
   return chunks.length === 1 ? chunks[0]! : Buffer.concat(chunks);
 }

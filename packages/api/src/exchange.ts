@@ -45,6 +45,9 @@ export const withoutBody: ReadonlySet<string> = new Set(['GET', 'HEAD']);
 export const readBefore = () =>
   refuse(500, 'the body was read before and is nowhere: mount the API before what reads it');
 
+/** The client's affair, which has left, and no failure of ours. */
+export const brokeOff = () => refuse(400, 'the body broke off');
+
 const exchanges = new WeakMap<Handler, Exchange>();
 
 /** What is behind a handler that `handlerOf` has made. */
@@ -69,7 +72,6 @@ export function handlerOf(exchange: Exchange): Handler {
 
 /** Frameworks make a stream of it when it is asked for, and not before. */
 async function contentOf(request: Request): Promise<Content | null> {
-  if (withoutBody.has(request.method)) return null;
   if (request.bodyUsed) throw readBefore();
   const length = Number(request.headers.get('content-length') ?? Number.NaN);
   return length <= smallBytes ? new Uint8Array(await request.arrayBuffer()) : request.body;

@@ -1,6 +1,7 @@
 import type { Readable } from 'node:stream';
 import {
   type Asked,
+  brokeOff,
   type Content,
   type HeaderReader,
   readBefore,
@@ -139,7 +140,7 @@ function contentOf(
 ): Content | Refusal | Promise<Content | Refusal> {
   // Parsers leave `body` behind even where they have not touched a request: what they have read of it counts.
   if (incoming.readableDidRead) return leftBody(incoming, headers);
-  if (incoming.destroyed || incoming.aborted) return refuse(400, 'the body broke off');
+  if (incoming.destroyed || incoming.aborted) return brokeOff();
   // What is not UTF-8 is lost in it.
   if (incoming.readableEncoding) {
     return refuse(500, 'the body is read as text: mount the API before what calls setEncoding');
@@ -154,7 +155,7 @@ function allOf(incoming: NodeRequest): Promise<Uint8Array | Refusal> {
   return new Promise((resolve) => {
     const chunks: Uint8Array[] = [];
     // Every request closes in the end: this one may be read by then.
-    const isGone = () => incoming.readableEnded || resolve(refuse(400, 'the body broke off'));
+    const isGone = () => incoming.readableEnded || resolve(brokeOff());
     incoming
       .on('data', (chunk: Uint8Array) => chunks.push(chunk))
       .on('end', () => resolve(chunks.length === 1 ? chunks[0]! : Buffer.concat(chunks)))
