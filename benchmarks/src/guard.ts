@@ -2,9 +2,10 @@ import { fork } from 'node:child_process';
 import { once } from 'node:events';
 import { readFileSync } from 'node:fs';
 import { connect, type LookupFunction } from 'node:net';
-import { cpus, loadavg } from 'node:os';
+import { cpus } from 'node:os';
 import { createOutbound, guardedDispatcher } from '@posthorn/outbound';
 import { Agent, type Dispatcher } from 'undici';
+import { load, median } from './figures.js';
 
 /*
  * What the address guard costs: requests over undici's Agent, bare and guarded, in turn, to a receiver in another
@@ -41,9 +42,6 @@ const socketsTo = (port: number): number => {
     .filter((line) => line.includes(remote)).length;
 };
 
-const median = (values: readonly number[]): number =>
-  [...values].sort((one, other) => one - other)[Math.floor(values.length / 2)]!;
-
 /** `npm run bench -- guard [requests] [rounds]`. */
 export async function benchGuard([countText = '20000', roundsText = '7']: readonly string[]): Promise<void> {
   const [count, rounds] = [Number(countText), Number(roundsText)];
@@ -51,7 +49,7 @@ export async function benchGuard([countText = '20000', roundsText = '7']: readon
   const [port] = (await once(receiver, 'message')) as [number];
   const origin = `http://receiver.example:${port}`;
   console.log(
-    `${count} requests of 1 KB, ${rounds} rounds, ${connections} connections; ${cpus().length} cores, load ${loadavg()[0]!.toFixed(1)}`,
+    `${count} requests of 1 KB, ${rounds} rounds, ${connections} connections; ${cpus().length} cores, load ${load()}`,
   );
 
   const bare = new Agent({ connections, connect: { lookup } });

@@ -1,7 +1,8 @@
 import { execFileSync, fork } from 'node:child_process';
 import { once } from 'node:events';
-import { cpus, loadavg } from 'node:os';
+import { cpus } from 'node:os';
 import { fileURLToPath } from 'node:url';
+import { load, median } from './figures.js';
 import type { Figures } from './measure.js';
 import { connections } from './senders.js';
 
@@ -58,13 +59,6 @@ async function measure<Result>(what: string, requests: number): Promise<Result> 
   await once(child, 'exit');
   return result;
 }
-
-const median = (values: readonly number[]): number =>
-  [...values].sort((a, b) => a - b)[Math.floor(values.length / 2)]!;
-const load = () =>
-  loadavg()
-    .map((value) => value.toFixed(1))
-    .join(' ');
 
 console.log(
   `${count} requests of 1 KB a round, ${rounds} rounds, ${connections} connections; ${cpus().length} cores, load ${load()}`,

@@ -1,8 +1,9 @@
 import { type ChildProcess, fork } from 'node:child_process';
 import { once } from 'node:events';
-import { cpus, loadavg } from 'node:os';
+import { cpus } from 'node:os';
 import { type Dispatcher, Pool } from 'undici';
 import { startPostgres } from '../../../scripts/postgres.mjs';
+import { load, median } from '../figures.js';
 import { type Framework, frameworks } from './servers.js';
 
 /*
@@ -193,7 +194,3 @@ interface Figures {
   readonly ms: number;
   readonly cpuMicros: number;
 }
-
-const median = (values: readonly number[]): number =>
-  [...values].sort((one, other) => one - other)[Math.floor(values.length / 2)]!;
-const load = (): string => loadavg()[0]!.toFixed(1);

@@ -1,10 +1,11 @@
 import { type ChildProcess, fork, spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
-import { cpus, loadavg, tmpdir } from 'node:os';
+import { cpus, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import pg from 'pg';
 import { type PostgresServer, startPostgres } from '../../../scripts/postgres.mjs';
+import { load, median } from '../figures.js';
 import type { Place } from './competitor.js';
 import { fanOut } from './fan-out.js';
 import type { CompetitorName } from './measure.js';
@@ -25,14 +26,8 @@ interface Run {
 }
 
 const all: readonly CompetitorName[] = ['loop', 'posthorn', 'bullmq', 'pgBoss10', 'pgBoss12', 'graphile'];
-const median = (values: readonly number[]): number =>
-  [...values].sort((a, b) => a - b)[Math.floor(values.length / 2)] ?? Number.NaN;
 const quantile = (values: readonly number[], part: number): number =>
   [...values].sort((a, b) => a - b)[Math.floor(values.length * part)] ?? Number.NaN;
-const load = (): string =>
-  loadavg()
-    .map((value) => value.toFixed(1))
-    .join(' ');
 
 export async function benchPostgres(args: readonly string[]): Promise<void> {
   const option = (name: string, fallback: number): number => {
