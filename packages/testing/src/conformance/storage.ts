@@ -4,7 +4,9 @@ import { claimRules } from './storage/claim.js';
 import { copiesRules } from './storage/copies.js';
 import { currentRules } from './storage/current.js';
 import { deletionRules } from './storage/deletion.js';
+import { digestChangeRules } from './storage/digest-changes.js';
 import { digestMemberRules } from './storage/digest-members.js';
+import { digestResultRules } from './storage/digest-results.js';
 import { digestRules } from './storage/digests.js';
 import { escalationRules } from './storage/escalation.js';
 import { handOffRules } from './storage/hand-off.js';
@@ -56,7 +58,9 @@ export const storageRules: readonly StorageRule[] = [
   ...memosRules,
   ...escalationRules,
   ...digestRules,
+  ...digestResultRules,
   ...digestMemberRules,
+  ...digestChangeRules,
   ...pauseRules,
   ...deletionRules,
   ...logRules,

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import type { NewEvent, Storage } from '@posthorn/core';
 import { same } from '../assertions.js';
 import { topic } from '../rule.js';
-import { digestOf, gathering, idsIn, statusesOf, windowMs } from './digests.js';
+import { digestOf, gathering, idsIn, statusesOf, windowMs } from './digest-sample.js';
 import type { StorageRule, StorageUnderTest } from './harness.js';
 import {
   acme,
