@@ -70,6 +70,7 @@ const answers: Readonly<Record<ErrorCode, ErrorStatus | readonly string[] | 'our
   invalid_secret: ['body', 'secret'],
   too_many_secrets: 409,
   secret_unreadable: 'ours',
+  webhook_unreadable: 'ours',
   not_found: 404,
   conflict: 409,
   idempotency_conflict: 409,

@@ -86,8 +86,8 @@ export function deliverer(options: DelivererOptions): Deliverer {
   }
 
   /** A claim that must not be sent: its binding is gone, or workers died at it as often as it may be tried. */
-  function unsendable({ attempt, attemptsBefore, binding }: Claim): Next | undefined {
-    if (!binding) return { status: 'cancelled' };
+  function unsendable({ attempt, attemptsBefore, binding, unreadable }: Claim): Next | undefined {
+    if (!binding && unreadable === undefined) return { status: 'cancelled' };
     return attempt - attemptsBefore > retry.scheduleMs.length + 1 ? { status: 'dead' } : undefined;
   }
 
@@ -159,6 +159,14 @@ export function deliverer(options: DelivererOptions): Deliverer {
     };
   }
 
+  function damaged(claim: Claim, why: string): Result {
+    const verdict = { outcome: 'failed', kind: 'config', message: why } as const;
+    return {
+      next: nextOf(claim, verdict),
+      attempt: attemptRecord(ids.attempt(), claim, new Date(now()), verdict, 0),
+    };
+  }
+
   return {
     deliver(claim) {
       let sending: Sending | undefined;
@@ -167,6 +175,8 @@ export function deliverer(options: DelivererOptions): Deliverer {
       async function fly(): Promise<void> {
         const next = unsendable(claim);
         if (next) return record(claim, { next });
+        // Tried again as the schedule says: somebody may repair it.
+        if (claim.unreadable !== undefined) return record(claim, damaged(claim, claim.unreadable));
         const bound = claim as BoundClaim;
         const delayMs = patience.waitOf(bound);
         if (delayMs > 0) return record(claim, { next: { status: 'released', delayMs } });

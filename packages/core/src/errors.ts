@@ -10,6 +10,7 @@
  * - `payload_too_large`, `payload_too_deep`: the payload is over the dispatcher's limits.
  * - `invalid_secret`: a signing secret is malformed, too short or too long; `too_many_secrets`: ten old ones live.
  * - `secret_unreadable`: a stored secret was encrypted by a key the dispatcher does not have, or is damaged.
+ * - `webhook_unreadable`: what is stored of a webhook is damaged; `issues` says where. Others are not touched by it.
  * - `not_found`: no such webhook, event or delivery for this tenant.
  * - `conflict`: the id is taken, the row changed meanwhile, or its state does not allow the call.
  * - `idempotency_conflict`: the key was used before, with another event.
@@ -35,6 +36,7 @@ export const errorCodes = [
   'invalid_secret',
   'too_many_secrets',
   'secret_unreadable',
+  'webhook_unreadable',
   'not_found',
   'conflict',
   'idempotency_conflict',

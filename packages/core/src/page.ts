@@ -9,6 +9,8 @@ export interface Page<T> {
   readonly nextCursor: string | null;
   /** How many there are on all pages, where it was asked for. */
   readonly total?: number;
+  /** Ids of webhooks that belong on this page, and cannot be read because what is stored of them is damaged. */
+  readonly unreadable?: readonly string[];
 }
 
 export interface PageQuery {

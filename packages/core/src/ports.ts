@@ -61,9 +61,11 @@ export interface WebhookFilter extends PageQuery {
 export interface WebhookStore<Tx = never> {
   /** Rejects with `conflict` where the id is taken, by whichever tenant. */
   create(webhook: NewWebhook, options?: { readonly tx?: Tx }): Promise<WebhookRecord>;
+  /** Rejects with `webhook_unreadable` where what is stored of it is damaged. */
   get(tenantId: string, webhookId: string): Promise<WebhookRecord | undefined>;
   /** Whether a webhook has this id, whichever tenant's it is: all that is ever told of another's. */
   isTaken(webhookId: string): Promise<boolean>;
+  /** A damaged webhook is among the page's `unreadable`, and hides no other. */
   list(tenantId: string, filter: WebhookFilter): Promise<Page<WebhookRecord>>;
   /**
    * Webhooks of all tenants, in any order that a cursor can go on in; one that is there from the first page to the last
@@ -131,6 +133,11 @@ export interface Claim {
   readonly webhook: Pick<WebhookRecord, 'id' | 'tenantId' | 'name' | 'secrets' | 'channels'>;
   /** As it is now; undefined where the webhook has dropped it since. */
   readonly binding: ChannelBinding | undefined;
+  /**
+   * Why the webhook cannot be read, where what is stored of it is damaged: nothing of it is in the claim then, and the
+   * attempt fails as `config`. Other webhooks' deliveries are claimed as ever.
+   */
+  readonly unreadable?: string;
   /** What the attempts before this one left for it. */
   readonly memo?: string;
   /** Of a digest that gathered, all its events in the order of publication, `event` being the first. */

@@ -9,7 +9,7 @@ const maxNamed = 1_000;
 
 /**
  * Seals all that is not sealed by the first key, webhook by webhook; resolves to how many were written. What no key
- * opens is passed over, and makes it reject in the end.
+ * opens, or is damaged, is passed over, and makes it reject in the end.
  */
 export async function reencrypt(store: Store, secrets: WebhookSecrets): Promise<number> {
   if (!secrets.areSealed) throw new PosthornError('invalid_option', 'reencrypt needs encryption.keys');
@@ -22,18 +22,25 @@ export async function reencrypt(store: Store, secrets: WebhookSecrets): Promise<
       try {
         if (await reseal(store, secrets, tenantId, id)) written++;
       } catch (error) {
-        if (!isPosthornError(error) || error.code !== 'secret_unreadable') throw error;
+        if (!isPosthornError(error) || !isUnreadable(error)) throw error;
         unreadable++;
         if (issues.length < maxNamed) issues.push({ path: [tenantId, id], message: error.message });
       }
+    }
+    for (const id of page.unreadable ?? []) {
+      unreadable++;
+      if (issues.length < maxNamed) issues.push({ path: [id], message: 'what is stored of it is damaged' });
     }
     if (page.nextCursor === null) break;
     cursor = page.nextCursor;
   }
   if (unreadable === 0) return written;
-  const told = `${written} webhooks were encrypted anew, ${unreadable} cannot be: no key opens what they hold`;
+  const told = `${written} webhooks were encrypted anew, ${unreadable} cannot be: no key opens what they hold, or it is damaged`;
   throw new PosthornError('secret_unreadable', told, { issues });
 }
+
+const isUnreadable = ({ code }: PosthornError): boolean =>
+  code === 'secret_unreadable' || code === 'webhook_unreadable';
 
 /** Whether there was anything to seal; reads again where somebody else was faster. */
 async function reseal(

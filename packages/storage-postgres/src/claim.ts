@@ -8,7 +8,7 @@ import { newLease, type Release, releaser, tokenOf } from './leases.js';
 import { cancelWaiting } from './orphans.js';
 import type { Answer } from './queryable.js';
 import { restored } from './texts.js';
-import type { WebhookCache, WebhookVersion } from './webhook-cache.js';
+import type { SeenWebhook, WebhookCache } from './webhook-cache.js';
 
 /** A look round is worth so long; after that another may find lanes that are not known. */
 const lookEveryMs = 100;
@@ -157,11 +157,9 @@ export class Claimer {
   }
 
   async #claimsOf(rows: Answer['rows'], lease: number): Promise<readonly Claim[]> {
-    const versions = new Map<string, WebhookVersion>();
-    for (const { webhook_id: id, stamp } of rows) {
-      if (stamp !== null) versions.set(id, { id, stamp });
-    }
-    const webhooks = await this.#webhooks.read([...versions.values()]);
+    const seen = new Map<string, SeenWebhook>();
+    for (const { webhook_id: id, stamp } of rows) seen.set(id, { id, stamp });
+    const webhooks = await this.#webhooks.read([...seen.values()]);
     const digests = rows
       .filter(({ event_id }) => isDigest(event_id))
       .map(({ event_id: id, binding_id: bindingId }) => ({ id, bindingId }));

@@ -12,6 +12,12 @@ export function storable(text: string | null): string | null {
   return mark + JSON.stringify(text);
 }
 
+/** A text behind the mark that is no JSON was not written here, and stays as it is: nothing else fails for it. */
 export function restored(text: string | null): string | null {
-  return text?.startsWith(mark) ? JSON.parse(text.slice(1)) : text;
+  if (!text?.startsWith(mark)) return text;
+  try {
+    return JSON.parse(text.slice(1));
+  } catch {
+    return text;
+  }
 }

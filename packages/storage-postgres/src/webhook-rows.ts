@@ -1,4 +1,10 @@
-import type { SigningSecret, WebhookRecord } from '@posthorn/core';
+import {
+  type ChannelBinding,
+  isPosthornError,
+  PosthornError,
+  type SigningSecret,
+  type WebhookRecord,
+} from '@posthorn/core';
 import { restored } from './texts.js';
 import { dateOf, msOf } from './values.js';
 
@@ -9,31 +15,83 @@ export const recordColumns = `w.id, w.tenant_id as tenant, w.position::text as p
   ${msOf('w.created_at')} as created, ${msOf('w.updated_at')} as updated`;
 
 // biome-ignore lint/suspicious/noExplicitAny: a row as the client read it.
-export function recordOf(row: Record<string, any>): WebhookRecord {
+type Row = Record<string, any>;
+
+/** Throws `webhook_unreadable`, naming the webhook and the column, where the row is damaged. */
+export function recordOf(row: Row): WebhookRecord {
   return {
     id: row.id,
     tenantId: row.tenant,
     name: row.name,
     eventTypes: JSON.parse(row.types),
-    channels: JSON.parse(row.channels),
+    channels: columnOf(row, 'channels', bindingsIn),
     isActive: Number(row.active) === 1,
     disabledReason: restored(row.disabled),
     version: Number(row.version),
     createdAt: dateOf(row.created),
     updatedAt: dateOf(row.updated),
-    secrets: secretsOf(row.secrets),
+    secrets: columnOf(row, 'secrets', secretsIn),
   };
 }
+
+/** The records of rows, and the ids of those that are damaged, where any is. */
+export function recordsOf(rows: readonly Row[]): { items: WebhookRecord[]; unreadable?: string[] } {
+  const unreadable: string[] = [];
+  const items = rows.flatMap((row) => {
+    try {
+      return [recordOf(row)];
+    } catch (error) {
+      if (!isPosthornError(error)) throw error;
+      unreadable.push(row.id);
+      return [];
+    }
+  });
+  return { items, ...(unreadable.length > 0 && { unreadable }) };
+}
+
+function columnOf<Value>(row: Row, column: string, read: (value: unknown) => Value | undefined): Value {
+  let value: Value | undefined;
+  try {
+    value = read(JSON.parse(row[column]));
+  } catch {
+    // JSON.parse quotes what it was given, which may be secret: the error below says all that may be said.
+  }
+  if (value !== undefined) return value;
+  const message = `column ${column} does not hold what this version writes there`;
+  throw new PosthornError(
+    'webhook_unreadable',
+    `webhook ${row.id} cannot be read: ${message}; repair its row, or delete the webhook`,
+    { issues: [{ path: [row.id, column], message }] },
+  );
+}
+
+const isObject = (value: unknown): value is Record<string, unknown> =>
+  typeof value === 'object' && value !== null && !Array.isArray(value);
+
+/** What a version to come adds to a binding is left in it. */
+const isBinding = (value: unknown): value is ChannelBinding =>
+  isObject(value) &&
+  typeof value.id === 'string' &&
+  typeof value.channel === 'string' &&
+  (value.onlyAfter === undefined || isObject(value.onlyAfter)) &&
+  (value.digest === undefined || isObject(value.digest));
+
+const bindingsIn = (value: unknown): ChannelBinding[] | undefined =>
+  Array.isArray(value) && value.every(isBinding) ? value : undefined;
 
 /** Secrets as JSON; instants in milliseconds since 1970. */
 export const secretsText = (secrets: readonly SigningSecret[]): string =>
   JSON.stringify(secrets.map(({ key, expiresAt }) => ({ key, expiresAt: expiresAt && expiresAt.getTime() })));
 
-const secretsOf = (text: string): SigningSecret[] =>
-  (JSON.parse(text) as { key: string; expiresAt: number | null }[]).map(({ key, expiresAt }) => ({
-    key,
-    expiresAt: expiresAt === null ? null : new Date(expiresAt),
-  }));
+const isSecret = (value: unknown): value is { key: string; expiresAt: number | null } =>
+  isObject(value) &&
+  typeof value.key === 'string' &&
+  (value.expiresAt === null || Number.isFinite(value.expiresAt));
+
+const secretsIn = (value: unknown): SigningSecret[] | undefined =>
+  Array.isArray(value) && value.every(isSecret)
+    ? value.map(({ key, expiresAt }) => ({ key, expiresAt: expiresAt === null ? null : new Date(expiresAt) }))
+    : undefined;
 
 /** Shared where there is no date in them that could be changed: that is before the first rotation. */
 export function copiedSecrets(secrets: readonly SigningSecret[]): readonly SigningSecret[] {

@@ -11,7 +11,7 @@ import { positionOf } from './pages.js';
 import { type Parameters, parameters } from './parameters.js';
 import type { Transaction } from './queryable.js';
 import { storable } from './texts.js';
-import { recordColumns, recordOf, secretsText } from './webhook-rows.js';
+import { recordColumns, recordOf, recordsOf, secretsText } from './webhook-rows.js';
 
 export function webhookStore(db: Database): WebhookStore<Transaction> {
   // What `changed` holds is subscribed to, and nothing else is.
@@ -121,7 +121,7 @@ export function webhookStore(db: Database): WebhookStore<Transaction> {
       const [rows, counted] = await Promise.all([db.run(db.statement(text), values), total]);
       const shown = rows.slice(0, limit);
       return {
-        items: shown.map(recordOf),
+        ...recordsOf(shown),
         nextCursor: rows.length > limit ? shown.at(-1)!.position : null,
         ...(counted && { total: Number(counted[0]!.count) }),
       };
@@ -129,8 +129,8 @@ export function webhookStore(db: Database): WebhookStore<Transaction> {
 
     async all({ limit, cursor }) {
       const rows = await db.run(all, [cursor ?? null, limit + 1]);
-      const items = rows.slice(0, limit).map(recordOf);
-      return { items, nextCursor: rows.length > limit ? items.at(-1)!.id : null };
+      const shown = rows.slice(0, limit);
+      return { ...recordsOf(shown), nextCursor: rows.length > limit ? shown.at(-1)!.id : null };
     },
 
     async update(tenantId, webhookId, version, change, { isUpkeep = false } = {}) {

@@ -1,0 +1,149 @@
+import { createDispatcher, type PosthornError } from '@posthorn/core';
+import { recordingChannel, until } from '@posthorn/testing';
+import { beforeAll, describe, expect, test } from 'vitest';
+import { postgresStorage } from '../src/index.js';
+import { restored, storable } from '../src/texts.js';
+import { hasPostgres, openDatabase, type TestDatabase } from './database.js';
+
+const secret = 'c2VjcmV0LXRoYXQtbm9ib2R5LW1heS1zZWU=';
+
+describe.skipIf(!hasPostgres())('A webhook whose row is damaged', () => {
+  let database: TestDatabase;
+  beforeAll(async () => {
+    database = await openDatabase();
+    await postgresStorage(database.pool).migrate();
+  });
+
+  const damages: [what: string, column: string, text: string][] = [
+    ['channels that are no JSON', 'channels', `{${secret}`],
+    ['channels of another form', 'channels', '{"v2":[]}'],
+    ['a channel without its id', 'channels', '[{"channel":"recording"}]'],
+    ['secrets that are no JSON', 'secrets', `?${secret}`],
+    ['secrets of another form', 'secrets', '{"v":2}'],
+    ['a secret without its key', 'secrets', '[{"expiresAt":null}]'],
+  ];
+
+  test.each(damages)(
+    'by %s fails alone, is named, and goes on when it is repaired',
+    async (what, column, text) => {
+      const tenantId = what;
+      const channel = recordingChannel();
+      // One process has read it before, the other has not.
+      const publisher = createDispatcher({ storage: postgresStorage(database.pool), channels: [channel] });
+      const worker = createDispatcher({
+        storage: postgresStorage(database.pool),
+        channels: [channel],
+        retry: { schedule: ['50ms'], jitter: 0 },
+        pollInterval: '20ms',
+      });
+      const [bad, good] = await Promise.all(
+        ['bad', 'good'].map((name) =>
+          publisher.webhooks.create({
+            tenantId,
+            name,
+            eventTypes: ['*'],
+            channels: [{ channel: channel.type, configs: {} }],
+          }),
+        ),
+      );
+      const write = (value: string) =>
+        database.pool.query(
+          `update posthorn.webhooks set ${column} = $1, version = version + 1 where id = $2`,
+          [value, bad!.id],
+        );
+      const { rows } = await database.pool.query(
+        `select ${column} as value from posthorn.webhooks where id = $1`,
+        [bad!.id],
+      );
+      await write(text);
+
+      const errors: unknown[] = [];
+      worker.on('error', (error) => errors.push(error));
+      const events = await publisher.dispatchMany(
+        Array.from({ length: 5 }, (_, i) => ({ type: 'a.b', payload: i, tenantId })),
+      );
+      expect(events.every(({ deliveries }) => deliveries === 2)).toBe(true);
+      worker.start();
+      const sentTo = (id: string) =>
+        channel.deliveries.filter(({ message }) => message.webhook.id === id).length;
+      await until(() => sentTo(good!.id) === 5);
+      const undelivered = () => worker.deliveries.listUndelivered({ tenantId });
+      await until(async () => (await undelivered()).items.length === 5);
+      expect(sentTo(bad!.id)).toBe(0);
+      expect(errors).toEqual([]);
+      for (const { id, webhookId, status } of (await undelivered()).items) {
+        expect([webhookId, status]).toEqual([bad!.id, 'dead']);
+        const attempts = await worker.deliveries.attempts(id, { tenantId });
+        expect(attempts).toHaveLength(2);
+        expect(attempts[1]).toMatchObject({ outcome: 'failed', kind: 'config' });
+        expect(attempts[1]!.message).toContain(column);
+        expect(attempts[1]!.message).not.toContain(secret);
+      }
+
+      const page = await worker.webhooks.list({ tenantId });
+      expect(page.items.map(({ id }) => id)).toEqual([good!.id]);
+      expect(page.unreadable).toEqual([bad!.id]);
+      const error: PosthornError = await worker.webhooks.get(bad!.id, { tenantId }).catch((thrown) => thrown);
+      expect(error).toMatchObject({ code: 'webhook_unreadable', issues: [{ path: [bad!.id, column] }] });
+      expect(JSON.stringify([error.message, error.issues, String(error.cause)])).not.toContain(secret);
+
+      await write(rows[0].value);
+      expect((await worker.webhooks.get(bad!.id, { tenantId })).name).toBe('bad');
+      for (const { id } of (await undelivered()).items) await worker.deliveries.retry(id, { tenantId });
+      await until(() => sentTo(bad!.id) === 5);
+      await worker.stop();
+    },
+  );
+
+  test('keeps its place in lists: the pages go on behind it', async () => {
+    const tenantId = 'pages';
+    const storage = postgresStorage(database.pool);
+    const channel = recordingChannel();
+    const { webhooks } = createDispatcher({ storage, channels: [channel] });
+    const made: string[] = [];
+    for (let n = 0; n < 5; n++) {
+      const channels = [{ channel: channel.type, configs: {} }];
+      made.unshift((await webhooks.create({ tenantId, name: `${n}`, eventTypes: ['*'], channels })).id);
+    }
+    await database.pool.query(`update posthorn.webhooks set channels = '?' where id = any ($1)`, [
+      [made[1], made[4]],
+    ]);
+    const seen: string[] = [];
+    const damaged: string[] = [];
+    for (let cursor: string | null | undefined; cursor !== null; ) {
+      const page = await webhooks.list({ tenantId, limit: 2, ...(cursor && { cursor }) });
+      seen.push(...page.items.map(({ id }) => id));
+      damaged.push(...(page.unreadable ?? []));
+      cursor = page.nextCursor;
+    }
+    expect(seen).toEqual([made[0], made[2], made[3]]);
+    expect(damaged).toEqual([made[1], made[4]]);
+    expect((await storage.webhooks.all({ limit: 1_000 })).unreadable).toEqual(
+      expect.arrayContaining(damaged),
+    );
+    expect(await webhooks.delete(made[1]!, { tenantId })).toBe(true);
+  });
+
+  test('is counted by reencrypt among those that could not be encrypted anew', async () => {
+    await postgresStorage(database.pool, { schema: 'sealed' }).migrate();
+    const channel = recordingChannel();
+    const { webhooks } = createDispatcher({
+      storage: postgresStorage(database.pool, { schema: 'sealed' }),
+      channels: [channel],
+      encryption: { keys: [{ id: 'one', key: Buffer.alloc(32, 1).toString('base64') }] },
+    });
+    const channels = [{ channel: channel.type, configs: {} }];
+    const { id } = await webhooks.create({ name: 'w', eventTypes: ['*'], channels });
+    await database.pool.query(`update sealed.webhooks set secrets = '?'`);
+    await expect(webhooks.reencrypt()).rejects.toMatchObject({
+      code: 'secret_unreadable',
+      issues: [{ path: [id] }],
+    });
+  });
+});
+
+test('A text behind the mark that is no JSON is read as it is, and fails nothing else', () => {
+  for (const text of ['\u0001{oops', '\u0001']) expect(restored(text)).toBe(text);
+  for (const text of ['\u0001{oops', 'a\0b', '\ud800', 'plain', ''])
+    expect(restored(storable(text))).toBe(text);
+});
