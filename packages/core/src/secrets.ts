@@ -40,15 +40,14 @@ export function parseSecret(secret: unknown): ParsedSecret {
   return { kind: prefix === 'whsec' ? 'v1' : 'v1a', bytes };
 }
 
-/** The public key that belongs to the seed in the first 32 bytes. */
+/** What stands before the seed in a private key of PKCS #8 (RFC 8410 §7). */
+const beforeSeed = Buffer.from('302e020100300506032b657004220420', 'hex');
+
+/** The public key that belongs to the seed in the first 32 bytes; the other half is not shown to the runtime. */
 function publicKey(bytes: Buffer): Buffer {
-  const jwk = {
-    kty: 'OKP',
-    crv: 'Ed25519',
-    d: bytes.toString('base64url', 0, 32),
-    x: bytes.toString('base64url', 32),
-  };
-  const { x } = createPublicKey(createPrivateKey({ key: jwk, format: 'jwk' })).export({ format: 'jwk' });
+  const key = Buffer.concat([beforeSeed, bytes.subarray(0, 32)]);
+  const privateKey = createPrivateKey({ key, format: 'der', type: 'pkcs8' });
+  const { x } = createPublicKey(privateKey).export({ format: 'jwk' });
   return Buffer.from(x!, 'base64url');
 }
 

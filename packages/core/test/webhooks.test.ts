@@ -384,6 +384,14 @@ describe('secrets', () => {
     expect(parseSecret(createSecret('v1a'))).toMatchObject({ kind: 'v1a' });
     expect(() => parseSecret(undefined)).toThrow(expect.objectContaining({ code: 'invalid_secret' }));
   });
+
+  test('with a seed and the public key of another are refused, whatever the runtime would make of them', () => {
+    const [one, two] = [createSecret('v1a'), createSecret('v1a')].map((secret) => parseSecret(secret).bytes);
+    const mixed = Buffer.concat([one!.subarray(0, 32), two!.subarray(32)]);
+    expect(() => parseSecret(`whsk_${mixed.toString('base64')}`)).toThrow(
+      expect.objectContaining({ code: 'invalid_secret' }),
+    );
+  });
 });
 
 describe('a test send', () => {
