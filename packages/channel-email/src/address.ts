@@ -1,4 +1,4 @@
-import { domainToASCII } from 'node:url';
+import { domainInAscii } from '@posthorn/core';
 
 /** An address as it goes over the wire, its domain in ASCII and lower case; or what is wrong with the text. */
 export type ParsedAddress =
@@ -15,7 +15,7 @@ const maxLocal = 64;
  */
 const local = /^[A-Za-z0-9!#$&'*+/=?^_`{|}~-]+(?:\.[A-Za-z0-9!#$&'*+/=?^_`{|}~-]+)*$/;
 
-/** Letters, marks and digits of any script, dots and hyphens: `domainToASCII` reads far more than that. */
+/** Letters, marks and digits of any script, dots and hyphens: domains of URLs are far more than that. */
 const domainText = /^[\p{L}\p{M}\p{N}.-]+$/u;
 
 /** Two labels or more (RFC 1123 §2.1), the last one not of digits: an IP address is no mail domain. */
@@ -32,7 +32,7 @@ export function parseAddress(text: string): ParsedAddress {
     return { fault: 'must be one mailbox like name@example.com, without display name, quotes or comments' };
   }
   if (name.length > maxLocal) return { fault: `must have at most ${maxLocal} characters before the @` };
-  const ascii = domainToASCII(domain);
+  const ascii = domainInAscii(domain) ?? '';
   if (!domainAscii.test(ascii)) return { fault: 'must end with a domain like example.com' };
   const address = `${name}@${ascii}`;
   return address.length > maxAddress

@@ -74,6 +74,8 @@ const refused: Record<string, readonly string[]> = {
     'ada@example.com:25',
     'ada@example.com#x',
     'ada@xn--a.example',
+    'ada@xn--a-.example',
+    'ada@groẞ.example',
     'ada@example.com\u202e',
     'ad\u200ba@example.com',
     'ada＠example.com',

@@ -33,6 +33,7 @@ export {
   type StopOptions,
   type TxOption,
 } from './dispatcher.js';
+export { domainInAscii } from './domain.js';
 export { inWords, optionsOf } from './door.js';
 export { type Duration, toMs } from './duration.js';
 export {

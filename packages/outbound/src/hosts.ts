@@ -1,5 +1,5 @@
 import { isIP } from 'node:net';
-import { domainToASCII } from 'node:url';
+import { domainInAscii } from '@posthorn/core';
 
 /*
  * Host names and ports that are refused before anybody is asked where they lead. A host is what `new URL(…).hostname`
@@ -49,7 +49,7 @@ export function hostPattern(pattern: unknown): ((host: string) => boolean) | und
     const address = hostOf(isIP(name) === 6 ? `[${name}]` : name);
     return below || address === undefined ? undefined : (host) => host === address;
   }
-  const host = domainToASCII(name);
+  const host = domainInAscii(name) ?? '';
   if (!/^[a-z0-9_-]+(\.[a-z0-9_-]+)*$/.test(host) || isIP(host) !== 0) return undefined;
   // A dot at the end of the host makes no other host of it.
   const matches = (other: string): boolean => (below ? other.endsWith(`.${host}`) : other === host);

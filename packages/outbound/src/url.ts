@@ -1,4 +1,4 @@
-import { type ErrorCode, PosthornError } from '@posthorn/core';
+import { domainInAscii, type ErrorCode, PosthornError } from '@posthorn/core';
 
 const maxUrlLength = 2048;
 const tooLong = `must have at most ${maxUrlLength} characters`;
@@ -35,6 +35,11 @@ export function parseUrl(url: string, { allowHttp }: { readonly allowHttp: boole
   if (host === undefined) throw invalid('must name a host after //');
   // Looked for in the text: an empty user name leaves no trace in the parsed URL.
   if (host.includes('@')) throw refusedUrl('url_credentials', 'must not hold a user name or password');
+  if (domainInAscii(host.replace(/:\d*$/, '')) === undefined) {
+    throw invalid(
+      'must name a host that is the same to all who read it, without ẞ or an xn-- that stands for nothing',
+    );
+  }
   return parsed;
 }
 
