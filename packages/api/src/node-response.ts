@@ -6,6 +6,8 @@ export interface NodeResponse {
   statusCode: number;
   readonly headersSent: boolean;
   readonly destroyed: boolean;
+  /** That of HTTP/2: some versions of Node throw where headers are written to one that is gone. */
+  readonly stream?: { readonly closed: boolean };
   setHeader(name: string, value: string): unknown;
   appendHeader(name: string, value: string): unknown;
   writeHead(status: number, headers: Readonly<Record<string, string | number>>): unknown;
@@ -38,7 +40,8 @@ export async function answer(
 ): Promise<void> {
   const isWhole = typeof content === 'string' || content === null;
   // Somebody has answered, or nobody is there any more.
-  if (outgoing.headersSent || outgoing.destroyed) return isWhole ? undefined : content.cancel();
+  if (outgoing.headersSent || outgoing.destroyed || outgoing.stream?.closed)
+    return isWhole ? undefined : content.cancel();
   const isUnread = incoming.httpVersionMajor < 2 && !incoming.complete;
   if (typeof content === 'string' && !isUnread && !(headers instanceof Headers)) {
     outgoing.writeHead(status, { ...headers, 'content-length': Buffer.byteLength(content) });
