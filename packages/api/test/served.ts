@@ -1,7 +1,6 @@
 import { once } from 'node:events';
 import { createServer, type RequestListener, type Server, type ServerOptions } from 'node:http';
 import { type AddressInfo, connect, type Socket } from 'node:net';
-import { text } from 'node:stream/consumers';
 import { onTestFinished } from 'vitest';
 
 /** Where a server of a test listens; it ends with the test, with all its connections. */
@@ -38,11 +37,19 @@ export interface RawAnswer {
   readonly body: string;
 }
 
-/** What is answered to these lines of a request and this body; the request asks for the connection to be closed. */
+/**
+ * What is answered to these lines of a request and this body; the request asks for the connection to be closed. A server
+ * that answers before it has read all may reset the connection after that: what came before counts.
+ */
 export async function raw(origin: string, lines: readonly string[], body = ''): Promise<RawAnswer> {
   const socket = await socketTo(origin);
+  let answer = '';
+  socket.setEncoding('utf8').on('data', (text) => {
+    answer += text;
+  });
   socket.write([...lines, 'host: api.test', 'connection: close', '', body].join('\r\n'));
-  const answer = await text(socket);
+  // `once` of node:events would reject at a reset.
+  await new Promise((resolve) => socket.once('close', resolve));
   const [head = '', ...rest] = answer.split('\r\n\r\n');
   return { status: Number(head.split(' ')[1]), head: head.toLowerCase(), body: rest.join('\r\n\r\n') };
 }

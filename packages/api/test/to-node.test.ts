@@ -252,11 +252,18 @@ describe('headers and methods, as a socket brings them', () => {
 
   test('A29: headers of 100 kB never reach it', async () => {
     const { api } = await apiWithKey();
-    const { origin } = await served(toNode(api));
-    expect(
-      (await raw(origin, [`GET ${path} HTTP/1.1`, `authorization: Bearer ${'x'.repeat(100_000)}`])).status,
-    ).toBe(431);
-    expect((await raw(origin, [`GET ${path} HTTP/1.1`])).status).toBe(401);
+    const asked: unknown[] = [];
+    const mounted = toNode(api);
+    const { origin } = await served((request, response) => {
+      asked.push(request.headers.authorization);
+      return mounted(request, response);
+    });
+    const statusFor = async (key: string) =>
+      (await raw(origin, [`GET ${path} HTTP/1.1`, `authorization: Bearer ${key}`])).status;
+    // Node's 431 may not be heard by who is still writing, but it is no other answer.
+    expect([431, Number.NaN]).toContain(await statusFor('x'.repeat(100_000)));
+    expect(await statusFor('unknown')).toBe(401);
+    expect(asked).toEqual(['Bearer unknown']);
   });
 });
 
