@@ -46,12 +46,13 @@ export function mapStorage(now: () => number = Date.now): Storage {
   const events = new Map<string, { event: Event; publishedAt: number; published: Published }>();
   const rows = new Map<string, Row>();
   const keys = new Map<string, { fingerprint: string | undefined; published: Published; at: number }>();
-  /** When each id came, also of what is gone since: a page goes on where the last one ended. */
+  /** In which order webhooks were created, and deliveries begun. */
   const order = new Map<string, number>();
   /** When each tenant and each webhook had its last turn. */
   const served = new Map<string, number>();
   let turns = 0;
   let tokens = 0;
+  let places = 0;
 
   const write = (row: Row): Row => {
     rows.set(row.id, row);
@@ -102,7 +103,6 @@ export function mapStorage(now: () => number = Date.now): Storage {
     );
     const published = { eventId: event.id, deliveries: bindings.length };
     events.set(event.id, { event: structuredClone(event), publishedAt: now(), published });
-    order.set(event.id, order.size);
     for (const { webhookId, binding } of bindings) begin(event.id, webhookId, binding);
     if (idempotencyKey)
       keys.set(`${event.tenantId}\n${idempotencyKey}`, { fingerprint, published, at: now() });
@@ -111,10 +111,10 @@ export function mapStorage(now: () => number = Date.now): Storage {
 
   /** Adds a delivery of the event, if there is none yet. */
   function begin(eventId: string, webhookId: string, binding: ChannelBinding): void {
-    const { event } = events.get(eventId)!;
+    const { event, publishedAt } = events.get(eventId)!;
     const id = deliveryId(eventId, binding.id);
     if (rows.has(id)) return;
-    order.set(id, order.size);
+    order.set(id, ++places);
     write({
       id,
       tenantId: event.tenantId,
@@ -127,7 +127,7 @@ export function mapStorage(now: () => number = Date.now): Storage {
       begun: 0,
       attemptsBefore: 0,
       dueAt: new Date(now()),
-      createdAt: new Date(now()),
+      createdAt: new Date(publishedAt),
       finishedAt: null,
       event,
       attempts: [],
@@ -245,22 +245,28 @@ export function mapStorage(now: () => number = Date.now): Storage {
         isWithin(row.eventId, selection),
     );
 
-  /** Newest first. */
+  /** The latest first, by a place that stays when what has it is gone: the next page goes on behind that. */
   function pageOf<Item extends { readonly id: string }>(
     items: readonly Item[],
     { limit, cursor, offset = 0, withTotal }: WebhookFilter,
+    placeOf: (item: Item) => string,
   ): Page<Item> {
-    const orderOf = ({ id }: { readonly id: string }): number => order.get(id)!;
-    const end = cursor === undefined ? Number.POSITIVE_INFINITY : Number(cursor);
-    if (Number.isNaN(end)) throw new PosthornError('invalid_option', 'no page came with this cursor');
-    const rest = items.filter((item) => orderOf(item) < end).sort((a, b) => orderOf(b) - orderOf(a));
+    if (cursor !== undefined && !/^[0-9A-Za-z_]{15,64}$/.test(cursor)) {
+      throw new PosthornError('invalid_option', 'cursor must be one that a page came with');
+    }
+    const rest = items
+      .filter((item) => cursor === undefined || placeOf(item) < cursor)
+      .sort((a, b) => (placeOf(a) < placeOf(b) ? 1 : -1));
     const page = rest.slice(offset, offset + limit);
     return {
       items: structuredClone(page),
-      nextCursor: rest.length > offset + limit ? String(orderOf(page.at(-1)!)) : null,
+      nextCursor: rest.length > offset + limit ? placeOf(page.at(-1)!) : null,
       ...(withTotal && { total: items.length }),
     };
   }
+  const byAge = ({ id }: { readonly id: string }): string => String(order.get(id)).padStart(15, '0');
+  /** An event's id begins with the time it was made, and a delivery's is made of that. */
+  const byId = ({ id }: { readonly id: string }): string => id;
 
   return {
     losesEverythingOnExit: true,
@@ -268,7 +274,7 @@ export function mapStorage(now: () => number = Date.now): Storage {
       async create(webhook: NewWebhook) {
         if (webhooks.has(webhook.id)) throw new PosthornError('conflict', 'the webhook id is taken');
         const at = new Date(now());
-        order.set(webhook.id, order.size);
+        order.set(webhook.id, ++places);
         const added = { disabledReason: null, version: 1, createdAt: at, updatedAt: at };
         webhooks.set(webhook.id, structuredClone({ ...webhook, ...added }));
         return structuredClone(webhooks.get(webhook.id)!);
@@ -281,9 +287,9 @@ export function mapStorage(now: () => number = Date.now): Storage {
           (filter.name ?? name) === name &&
           (filter.isActive ?? isActive) === isActive &&
           (!filter.keys || eventTypes.some((pattern) => filter.keys!.includes(pattern)));
-        return pageOf([...webhooks.values()].filter(fits), filter);
+        return pageOf([...webhooks.values()].filter(fits), filter, byAge);
       },
-      all: async (query) => pageOf([...webhooks.values()], query),
+      all: async (query) => pageOf([...webhooks.values()], query, byAge),
       async update(tenantId, id, version, change, { isUpkeep = false } = {}) {
         const webhook = ofTenant(tenantId, id);
         if (webhook?.version !== version) return undefined;
@@ -334,11 +340,11 @@ export function mapStorage(now: () => number = Date.now): Storage {
           (id ?? event.id) === event.id &&
           (type ?? event.type) === event.type &&
           isWithin(event.id, query);
-        return pageOf(all.filter(fits), query);
+        return pageOf(all.filter(fits), query, byId);
       },
       async deliveries(tenantId, { id, ...filter }) {
         const found = selected(tenantId, filter).filter((row) => (id ?? row.id) === row.id);
-        return pageOf(found.map(shown), filter);
+        return pageOf(found.map(shown), filter, byId);
       },
       async counts(tenantId, selection, bounds) {
         const none = { pending: 0, sending: 0, delivered: 0, dead: 0, cancelled: 0 };

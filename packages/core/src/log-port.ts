@@ -57,7 +57,7 @@ export interface DeliveryLog {
     status: 'pending' | 'cancelled',
   ): Promise<readonly string[]>;
   /**
-   * Forgets at most `limit` events of all tenants, by their ids the oldest first, that were published `olderThanMs` ago
+   * Forgets at most `limit` events of all tenants, the oldest first, that were published `olderThanMs` ago
    * or earlier and have nothing unfinished, with their deliveries and attempts. Resolves to how many.
    */
   prune(options: { readonly olderThanMs: number; readonly limit: number }): Promise<number>;

@@ -208,6 +208,7 @@ export const deliverySchema = z.strictObject({
   attemptsBefore: z.int().min(0),
   /** When the next attempt may begin; null unless `pending`. */
   dueAt: z.date().nullable(),
+  /** When its event was published, also of one that began after another had failed. */
   createdAt: z.date(),
   /** When it became final; null while it is not. */
   finishedAt: z.date().nullable(),

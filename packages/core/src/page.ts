@@ -16,6 +16,7 @@ export interface Page<T> {
 export interface PageQuery {
   /** At most so many items, 1 or more. */
   readonly limit: number;
+  /** Goes on behind the page that came with it; rejects with `invalid_option` where no page came with it. */
   readonly cursor?: string;
 }
 

@@ -43,7 +43,7 @@ export class EventEntry {
   readonly subject: { readonly type: string; readonly id: string } | null;
   readonly cacheScope: string | null;
   readonly orderingKey: string | null;
-  /** Newer events have a higher one; the numbers up to the next event's are its deliveries'. */
+  /** In the order of publication. */
   readonly order: number;
   readonly publishedAt: number;
   deliveries: readonly DeliveryEntry[] = none;

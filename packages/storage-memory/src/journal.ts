@@ -3,8 +3,6 @@ import { costOf } from './capacity.js';
 import { type AttemptEntry, DeliveryEntry, EventEntry, type WebhookEntry } from './entries.js';
 
 const day = 86_400_000;
-/** As many as a webhook may have: each of its deliveries has an order of its own, also those that begin later. */
-const maxBindings = 50;
 
 interface Remembered {
   readonly fingerprint: string | undefined;
@@ -77,7 +75,6 @@ export class Journal {
     // A copy is as long as it needs to be; an array that grew has places to spare.
     entry.deliveries = deliveries.slice();
     entry.published = deliveries.length;
-    this.#order += maxBindings * webhooks.length;
     this.#grow(entry, costOf.event(event) + deliveries.length * costOf.delivery);
     this.#sort(entry);
     if (event.idempotencyKey !== undefined) this.#remember(event, entry);

@@ -9,7 +9,7 @@ import {
 import { eventOf, type Queue } from './deliveries.js';
 import type { AttemptEntry, DeliveryEntry, EventEntry, WebhookEntry } from './entries.js';
 import type { Journal } from './journal.js';
-import { pageOf } from './page.js';
+import { byId, pageOf } from './page.js';
 
 export function deliveryLog(
   journal: Journal,
@@ -19,7 +19,7 @@ export function deliveryLog(
 ): DeliveryLog {
   const { events } = journal;
 
-  /** Newest first; all of them, or the one of this id. */
+  /** By their ids, the latest first; all of them, or the one of this id. */
   function eventsIn(
     tenantId: string,
     { fromEventId: from, beforeEventId: before }: EventRange,
@@ -27,12 +27,14 @@ export function deliveryLog(
   ): EventEntry[] {
     const one = id === undefined ? undefined : events.get(id);
     const some = id === undefined ? [...events.values()].reverse() : one ? [one] : [];
-    return some.filter(
-      (event) =>
-        event.tenantId === tenantId &&
-        (from === undefined || event.id >= from) &&
-        (before === undefined || event.id < before),
-    );
+    return some
+      .filter(
+        (event) =>
+          event.tenantId === tenantId &&
+          (from === undefined || event.id >= from) &&
+          (before === undefined || event.id < before),
+      )
+      .sort(latestFirst);
   }
 
   function find(tenantId: string, deliveryId: string): DeliveryEntry | undefined {
@@ -48,7 +50,7 @@ export function deliveryLog(
       return pageOf(
         eventsIn(tenantId, filter, filter.id).filter((event) => (type ?? event.type) === event.type),
         filter,
-        (event) => event.order,
+        byId(/^evt_[0-9A-Za-z]{1,64}$/),
         eventOf,
       );
     },
@@ -57,9 +59,9 @@ export function deliveryLog(
       const { id } = filter;
       const eventId = id === undefined ? filter.eventId : (parseDeliveryId(id)?.eventId ?? '');
       const all = eventsIn(tenantId, filter, eventId)
-        .flatMap((event) => event.deliveries.toReversed())
+        .flatMap((event) => event.deliveries.toSorted(latestFirst))
         .filter((delivery) => (id ?? delivery.id) === delivery.id && isSelected(delivery, filter));
-      return pageOf(all, filter, orderOf, deliveryOf);
+      return pageOf(all, filter, byId(/^dlv_[0-9A-Za-z]{1,64}$/), deliveryOf);
     },
 
     async counts(tenantId, selection, bounds) {
@@ -124,8 +126,9 @@ function isSelected(
   );
 }
 
-const orderOf = ({ event, bindingId }: DeliveryEntry): number =>
-  event.order + 1 + event.deliveries.findIndex((delivery) => delivery.bindingId === bindingId);
+/** Events, or what was made for one: the ids of a later event sort after those of an earlier one. */
+const latestFirst = (a: { readonly id: string }, b: { readonly id: string }): number =>
+  a.id < b.id ? 1 : -1;
 
 function deliveryOf(delivery: DeliveryEntry): Delivery {
   const { id, event, webhook, bindingId, channel, status, attempts, attemptsBefore, at } = delivery;

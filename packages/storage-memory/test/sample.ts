@@ -8,7 +8,9 @@ import {
 } from '@posthorn/core';
 import type { MemoryStorage } from '../src/index.js';
 
-const ids = createIds();
+/** Each id has a millisecond of its own, so that ids sort as they were made. */
+let time = Date.now();
+const ids = createIds({ now: () => ++time });
 
 export const tenantId = 't';
 

@@ -24,6 +24,7 @@ import {
   one,
   pagesOf,
   rejectsWith,
+  strangeCursors,
 } from './sample.js';
 
 function newApiKey(overrides: Partial<NewApiKey> = {}): NewApiKey {
@@ -210,6 +211,13 @@ export const apiKeyRules: readonly StorageRule[] = keyRules({
     for (const tenantId of oddTenants) created.push(await apiKeys.create(newApiKey({ tenantId })));
     for (const [i, tenantId] of oddTenants.entries()) {
       same(await listOf(apiKeys, tenantId), [created[i]], `the keys of ${tenantId}`);
+    }
+  },
+
+  'a cursor that no page came with is refused': async ({ apiKeys }) => {
+    for (let i = 0; i < 3; i++) await apiKeys.create(newApiKey());
+    for (const cursor of strangeCursors) {
+      await rejectsWith('invalid_option', apiKeys.list(acme, { limit: 1, cursor }), cursor);
     }
   },
 

@@ -107,6 +107,15 @@ export const claimRules: readonly StorageRule[] = topic<StorageUnderTest>('claim
     assert.equal(of(quiet), 1);
   },
 
+  'less than nothing in flight is more room than the limit, for that webhook alone': async ({ storage }) => {
+    const probed = await storage.webhooks.create(newWebhook({ eventTypes: ['order.*'] }));
+    const other = await storage.webhooks.create(newWebhook({ eventTypes: ['order.*'] }));
+    await publish(storage, ...newEvents(20));
+    const claims = await claim(storage, { webhookLimit: 2, inFlight: new Map([[probed.id, -3]]) });
+    const of = ({ id }: { id: string }): number => claims.filter(({ webhook }) => webhook.id === id).length;
+    assert.deepEqual([of(probed), of(other)], [5, 2]);
+  },
+
   'what the caller has in flight counts towards the webhook limit': async ({ storage }) => {
     const { id } = await storage.webhooks.create(newWebhook());
     await publish(storage, ...newEvents(20));

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import type { ChannelBinding, Claim, Settlement } from '@posthorn/core';
-import { same } from '../assertions.js';
+import { ok, same } from '../assertions.js';
 import { topic } from '../rule.js';
 import type { StorageRule, StorageUnderTest } from './harness.js';
 import {
@@ -11,6 +11,7 @@ import {
   eventIdsOf,
   eventsOf,
   hourMs,
+  minuteMs,
   newBinding,
   newEvent,
   newWebhook,
@@ -63,6 +64,19 @@ export const escalationRules: readonly StorageRule[] = topic<StorageUnderTest>('
       'delivered',
       'pending',
     ]);
+  },
+
+  'what begins later was created when its event was published, and is due when it begins': async (under) => {
+    const { storage, advance } = under;
+    const [, second] = await escalating(under);
+    await publish(storage, newEvent());
+    const { createdAt } = one(await deliveriesOf(storage));
+    await advance(hourMs);
+    await settleAll(storage, [failing(one(await claim(storage)), second)]);
+    const begun = (await deliveriesOf(storage)).find(({ bindingId }) => bindingId === second.id);
+    same(begun?.createdAt, createdAt);
+    const after = begun?.dueAt ? begun.dueAt.getTime() - createdAt.getTime() : Number.NaN;
+    ok(after >= hourMs && after < hourMs + minuteMs, `due ${after} ms after the publication`);
   },
 
   'the last failure begins another binding, too': async (under) => {

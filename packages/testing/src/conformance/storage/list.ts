@@ -3,7 +3,17 @@ import type { WebhookFilter, WebhookRecord } from '@posthorn/core';
 import { same } from '../assertions.js';
 import { topic } from '../rule.js';
 import type { StorageRule, StorageUnderTest } from './harness.js';
-import { acme, globex, idsOf, minuteMs, newWebhook, nextCursorOf, pagesOf } from './sample.js';
+import {
+  acme,
+  globex,
+  idsOf,
+  minuteMs,
+  newWebhook,
+  nextCursorOf,
+  pagesOf,
+  rejectsWith,
+  strangeCursors,
+} from './sample.js';
 
 /** Webhooks of one after the other minute, newest first as a list has them. */
 async function createMany(
@@ -68,6 +78,33 @@ export const listRules: readonly StorageRule[] = topic<StorageUnderTest>('list',
     const second = await storage.webhooks.list(acme, { limit: 2, cursor: nextCursorOf(first) });
     assert.deepEqual(idsOf(second.items), idsOf(created.slice(2)));
     assert.equal(second.nextCursor, null);
+  },
+
+  'an id that is freed and taken again between two pages moves no other, and is the newest': async (
+    under,
+  ) => {
+    const { storage } = under;
+    const created = await createMany(under, [{}, {}, {}, {}, {}]);
+    for (const i of [1, 0, 4]) {
+      const first = await storage.webhooks.list(acme, { limit: 2 });
+      const shown = idsOf(first.items);
+      const { id } = created[i]!;
+      await storage.webhooks.delete(acme, id);
+      created.splice(i, 1);
+      created.unshift(await storage.webhooks.create(newWebhook({ id })));
+      const rest = await storage.webhooks.list(acme, { limit: 10, cursor: nextCursorOf(first) });
+      const expected = idsOf(created).filter((one) => one !== id && !shown.includes(one));
+      assert.deepEqual(idsOf(rest.items), expected, `number ${i} was freed and taken again`);
+      assert.equal(rest.nextCursor, null);
+      assert.deepEqual(idsOf((await pagesBy(under, {}, 2)).flat()), idsOf(created));
+    }
+  },
+
+  'a cursor that no page came with is refused': async ({ storage }) => {
+    for (let i = 0; i < 3; i++) await storage.webhooks.create(newWebhook());
+    for (const cursor of strangeCursors) {
+      await rejectsWith('invalid_option', storage.webhooks.list(acme, { limit: 1, cursor }), cursor);
+    }
   },
 
   'isActive filters': async (under) => {

@@ -22,8 +22,10 @@ import {
   oneDelivery,
   pagesOf,
   publish,
+  rejectsWith,
   result,
   sorted,
+  strangeCursors,
 } from './sample.js';
 
 type By<Filter> = Omit<Filter, 'limit' | 'cursor'>;
@@ -74,6 +76,58 @@ export const logRules: readonly StorageRule[] = topic<StorageUnderTest>('log', {
       (await deliveriesOf(storage)).map(({ eventId }) => eventId),
       ids,
     );
+  },
+
+  "events and deliveries come by the event's id, the latest first, in whatever order they were stored":
+    async (under) => {
+      const { storage } = under;
+      await storage.webhooks.create(newWebhook({ channels: [newBinding(), newBinding()] }));
+      const events = newEvents(9);
+      for (const i of [4, 0, 8]) await publish(storage, events[i]!);
+      await publish(storage, ...[7, 2, 5].map((i) => events[i]!));
+      await publish(storage, ...[6, 3, 1].map((i) => events[i]!));
+      const ids = idsOf(events).toReversed();
+      const ofDeliveries = ids.flatMap((id) => [id, id]);
+      for (const limit of [1, 2, 5, 100]) {
+        const listed = await pagesOf((page) => storage.log.events(acme, page), limit);
+        assert.deepEqual(idsOf(listed.flat()), ids, `events in pages of ${limit}`);
+        const deliveries = (await pagesOf((page) => storage.log.deliveries(acme, page), limit)).flat();
+        assert.deepEqual(
+          deliveries.map(({ eventId }) => eventId),
+          ofDeliveries,
+          `deliveries in pages of ${limit}`,
+        );
+        assert.equal(new Set(idsOf(deliveries)).size, 18);
+      }
+    },
+
+  'what is stored between two pages, with an id of before, is on a later page or on none': async (under) => {
+    const { storage } = under;
+    await storage.webhooks.create(newWebhook());
+    const events = newEvents(5);
+    const [late, ...stored] = [events[1]!, events[0]!, ...events.slice(2)];
+    await publish(storage, ...stored);
+    const ofEvents = await storage.log.events(acme, { limit: 2 });
+    const ofDeliveries = await storage.log.deliveries(acme, { limit: 2 });
+    await publish(storage, late!);
+    const expected = [events[2]!.id, events[1]!.id, events[0]!.id];
+    const restOfEvents = await storage.log.events(acme, { limit: 9, cursor: nextCursorOf(ofEvents) });
+    assert.deepEqual(idsOf(restOfEvents.items), expected);
+    const cursor = nextCursorOf(ofDeliveries);
+    const restOfDeliveries = await storage.log.deliveries(acme, { limit: 9, cursor });
+    assert.deepEqual(
+      restOfDeliveries.items.map(({ eventId }) => eventId),
+      expected,
+    );
+  },
+
+  'a cursor that no page came with is refused': async ({ storage }) => {
+    await storage.webhooks.create(newWebhook());
+    await publish(storage, ...newEvents(3));
+    for (const cursor of strangeCursors) {
+      await rejectsWith('invalid_option', storage.log.events(acme, { limit: 1, cursor }), cursor);
+      await rejectsWith('invalid_option', storage.log.deliveries(acme, { limit: 1, cursor }), cursor);
+    }
   },
 
   'pages hold everything once, and the last one has no cursor even if it is full': async ({ storage }) => {

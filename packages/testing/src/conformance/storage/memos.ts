@@ -10,6 +10,7 @@ import {
   hourMs,
   newEvent,
   newWebhook,
+  oddTexts,
   one,
   publish,
   result,
@@ -80,6 +81,14 @@ export const memosRules: readonly StorageRule[] = topic<StorageUnderTest>('memos
   'one outlives cancelling, by the application or because its binding is gone': async (under) => {
     for (const cancelled of [{ status: 'cancelled' }, 'cancelled by hand'] as const) {
       assert.equal(await memoAfter(under, { ...dueAtOnce, memo }, cancelled, 'asked for'), memo);
+    }
+  },
+
+  'one comes back letter by letter, with what a database cannot keep as text': async (under) => {
+    for (const text of oddTexts) {
+      assert.equal(await memoAfter(under, { ...dueAtOnce, memo: text }), text);
+      assert.equal(await memoAfter(under, { status: 'released', memo: text }), text);
+      assert.equal(await memoAfter(under, { status: 'dead', memo: text }, 'asked for'), text);
     }
   },
 

@@ -34,6 +34,36 @@ export const hourMs = 60 * minuteMs;
 export const acme = 'acme';
 export const globex = 'globex';
 
+/** What a database may have no letters for, or take for something else: NULs, half surrogates, marks, what looks like JSON. */
+export const oddTexts: readonly string[] = [
+  'a\u0000b\u0000',
+  '\ud800',
+  'half \udcaf of one, and a whole 📯',
+  '\u0001',
+  '\u0001"a"',
+  '\ufffd\ufeff',
+  '"\\u0000"',
+  "o'1 %_\\ \r\n\t",
+];
+
+/** What no page comes with, whatever a storage's cursors are. */
+export const strangeCursors: readonly string[] = [
+  '',
+  ' ',
+  '-1',
+  '1.5',
+  '1e3',
+  'null',
+  '[]',
+  'next',
+  '\u0000',
+  '\ud800',
+  '📯',
+  '__proto__',
+  "' or ''='",
+  '9'.repeat(400),
+];
+
 /** Each id has a millisecond of its own, so that ids sort as they were made. */
 let time = Date.now() - 365 * 24 * hourMs;
 const ids = createIds({ now: () => ++time });
@@ -245,11 +275,13 @@ export const idsOf = (list: readonly { readonly id: string }[]): string[] => lis
 /** The ids of claimed events, in the order of the claims. */
 export const eventIdsOf = (claims: readonly Claim[]): string[] => claims.map(({ event }) => event.id);
 
-/** Passes where `promise` rejects with a PosthornError of this code. */
-export async function rejectsWith(code: ErrorCode, promise: Promise<unknown>): Promise<void> {
-  await assert.rejects(promise, (error: unknown) => {
-    ok(isPosthornError(error), `must reject with a PosthornError, not ${String(error)}`);
-    assert.equal(error.code, code);
-    return true;
-  });
+/** Passes where `promise` rejects with a PosthornError of this code; `what` was given stands in the message. */
+export async function rejectsWith(code: ErrorCode, promise: Promise<unknown>, what = ''): Promise<void> {
+  const given = what && ` of ${JSON.stringify(what)}`;
+  const error = await promise.then(
+    () => assert.fail(`must reject with ${code}${given}, and resolves`),
+    (reason: unknown) => reason,
+  );
+  ok(isPosthornError(error), `must reject with a PosthornError${given}, not ${String(error)}`);
+  assert.equal(error.code, code);
 }

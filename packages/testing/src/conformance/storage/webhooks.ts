@@ -11,6 +11,7 @@ import {
   newBinding,
   newWebhook,
   newWebhookId,
+  oddTexts,
   rejectsWith,
 } from './sample.js';
 
@@ -126,6 +127,18 @@ export const webhookRules: readonly StorageRule[] = topic<StorageUnderTest>('web
       reasons.push(listed?.disabledReason);
     }
     same(reasons, [disabledReason, disabledReason, null]);
+  },
+
+  'why the engine paused a webhook comes back letter by letter, on every way out': async ({ storage }) => {
+    const { id } = await storage.webhooks.create(newWebhook());
+    for (const [i, disabledReason] of oddTexts.entries()) {
+      const updated = await storage.webhooks.update(acme, id, i + 1, { disabledReason });
+      assert.equal(updated?.disabledReason, disabledReason);
+      const listed = (await storage.webhooks.list(acme, { limit: 1 })).items;
+      for (const read of [await storage.webhooks.get(acme, id), ...listed, ...(await walkAll(storage))]) {
+        assert.equal(read?.disabledReason, disabledReason);
+      }
+    }
   },
 
   'update writes several fields at once': async ({ storage }) => {
