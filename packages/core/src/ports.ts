@@ -59,13 +59,16 @@ export interface WebhookFilter extends PageQuery {
 }
 
 export interface WebhookStore<Tx = never> {
-  /** Rejects with `conflict` where the id is taken, by whichever tenant. */
+  /**
+   * Rejects with `conflict` where the id is taken, by whichever tenant. One that a deletion freed can be had again, and
+   * brings nothing back: no delivery, no setting, no place in a list.
+   */
   create(webhook: NewWebhook, options?: { readonly tx?: Tx }): Promise<WebhookRecord>;
   /** Rejects with `webhook_unreadable` where what is stored of it is damaged. */
   get(tenantId: string, webhookId: string): Promise<WebhookRecord | undefined>;
   /** Whether a webhook has this id, whichever tenant's it is: all that is ever told of another's. */
   isTaken(webhookId: string): Promise<boolean>;
-  /** A damaged webhook is among the page's `unreadable`, and hides no other. */
+  /** The one that was created last comes first. A damaged one is among the page's `unreadable`, and hides no other. */
   list(tenantId: string, filter: WebhookFilter): Promise<Page<WebhookRecord>>;
   /**
    * Webhooks of all tenants, in any order that a cursor can go on in; one that is there from the first page to the last
@@ -179,7 +182,10 @@ export interface DeliveryStore<Tx = never> {
    * the same ones. Name, memo and lease are the digest's: whichever is cancelled leaves it, and the others go on.
    */
   claim(options: ClaimOptions): Promise<readonly Claim[]>;
-  /** Extends the leases that still hold, to `leaseMs` from now; resolves to those. */
+  /**
+   * Moves the end of each lease whose token still holds to `leaseMs` from now; resolves to those claims. A token holds
+   * until the delivery is claimed again, settled, cancelled or deleted, also where the lease was over in between.
+   */
   renew(claims: readonly Claim[], leaseMs: number): Promise<readonly Claim[]>;
   /**
    * Writes each result whose token still holds: appends the attempt, moves the delivery on, and begins others where the

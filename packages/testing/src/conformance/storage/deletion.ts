@@ -73,6 +73,41 @@ export const deletionRules: readonly StorageRule[] = topic<StorageUnderTest>('de
     same(await storage.log.attempts(acme, claimed.deliveryId), [attempt]);
   },
 
+  'an id that was freed and is taken again brings nothing back': async (under) => {
+    const { storage, advance } = under;
+    const old = await storage.webhooks.create(newWebhook({ name: 'Old', eventTypes: ['*'] }));
+    await publish(storage, ...newEvents(4));
+    const [sending, waiting, delivered] = await claimAll(storage);
+    await settleAll(storage, [
+      result(waiting!, { status: 'pending', delayMs: hourMs, memo: 'old' }),
+      result(delivered!, 'delivered'),
+    ]);
+    await publish(storage, newEvent());
+    const reason = { isActive: false, disabledReason: 'answered 410' };
+    await storage.webhooks.update(acme, old.id, 1, reason);
+    await storage.webhooks.delete(acme, old.id);
+    const before = await deliveriesOf(storage);
+    await advance(minuteMs);
+    // With the very bindings, too: only the deliveries of events from now on are its own.
+    const given = newWebhook({ id: old.id, name: 'New', channels: old.channels });
+    const taken = await storage.webhooks.create(given);
+    const { createdAt } = taken;
+    same(taken, { ...given, disabledReason: null, version: 1, createdAt, updatedAt: createdAt });
+    const later = createdAt.getTime() - old.createdAt.getTime();
+    ok(later >= minuteMs && later < 2 * minuteMs, `created ${later} ms after the one that had the id`);
+    same(await storage.webhooks.get(acme, old.id), taken);
+    await advance(10 * hourMs);
+    same(await claimAll(storage), []);
+    same(await deliveriesOf(storage), before);
+    same(await storage.deliveries.renew([sending!], hourMs), []);
+    same(await storage.deliveries.settle([result(sending!, 'delivered')]), [false]);
+    const [unmatched, matched] = [newEvent({ type: 'invoice.paid' }), newEvent()];
+    await publish(storage, unmatched, matched);
+    const claimed = one(await claimAll(storage));
+    assert.deepEqual([claimed.event.id, claimed.webhook.name, claimed.attempt], [matched.id, 'New', 1]);
+    assert.equal(claimed.memo, undefined);
+  },
+
   'delete leaves the deliveries of other webhooks alone': async ({ storage }) => {
     const gone = await storage.webhooks.create(newWebhook());
     const kept = await storage.webhooks.create(newWebhook());

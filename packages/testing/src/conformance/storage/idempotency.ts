@@ -4,8 +4,10 @@ import { same } from '../assertions.js';
 import { topic } from '../rule.js';
 import type { StorageRule, StorageUnderTest } from './harness.js';
 import {
+  acme,
   claimAll,
   deliverAll,
+  eventIdsOf,
   eventsOf,
   globex,
   hourMs,
@@ -16,6 +18,7 @@ import {
   one,
   publish,
   rejectsWith,
+  sorted,
 } from './sample.js';
 
 const keyed = (idempotencyKey = 'order-1', overrides: Partial<NewEvent> = {}): NewEvent =>
@@ -74,6 +77,24 @@ export const idempotencyRules: readonly StorageRule[] = topic<StorageUnderTest>(
     const theirs = keyed('order-1', { tenantId: globex, fingerprint: 'another' });
     same(await publishOne(under, theirs), { eventId: theirs.id, deliveries: 0 });
     same(idsOf(await eventsOf(under.storage, globex)), [theirs.id]);
+  },
+
+  'two tenants may use one key in one call: each has its event, and its result': async ({ storage }) => {
+    for (const tenantId of [acme, globex]) await storage.webhooks.create(newWebhook({ tenantId }));
+    const [ours, theirs] = [keyed(), keyed('order-1', { tenantId: globex })];
+    const first = await storage.deliveries.publish([ours, theirs]);
+    same(first.published, [
+      { eventId: ours.id, deliveries: 1 },
+      { eventId: theirs.id, deliveries: 1 },
+    ]);
+    same(idsOf(await eventsOf(storage, acme)), [ours.id]);
+    same(idsOf(await eventsOf(storage, globex)), [theirs.id]);
+    same(sorted(eventIdsOf(await claimAll(storage))), sorted([ours.id, theirs.id]));
+    // Remembered already, in the other order, and one of them with another fingerprint.
+    const again = [keyed('order-1', { tenantId: globex }), keyed()];
+    same((await storage.deliveries.publish(again)).published, first.published.toReversed());
+    const different = keyed('order-1', { tenantId: globex, fingerprint: 'another' });
+    await rejectsWith('idempotency_conflict', storage.deliveries.publish([keyed(), different]));
   },
 
   'a key is remembered for 24 hours': async (under) => {

@@ -6,8 +6,10 @@ import {
   acme,
   claim,
   claimAll,
+  deliveriesOf,
   deliveryOf,
   hourMs,
+  newBinding,
   newEvent,
   newEvents,
   newWebhook,
@@ -16,6 +18,7 @@ import {
   publish,
   release,
   result,
+  settleAll,
 } from './sample.js';
 
 const pause = ({ storage }: StorageUnderTest, id: string, version = 1): Promise<unknown> =>
@@ -90,6 +93,26 @@ export const pauseRules: readonly StorageRule[] = topic<StorageUnderTest>('pause
     same(await claim(storage), []);
     await resume(under, webhook.id);
     assert.equal((await claimAll(storage)).length, 2);
+  },
+
+  'what begins while its webhook is paused waits, and goes when it is active again': async (under) => {
+    const { storage, advance } = under;
+    const first = newBinding();
+    const second = newBinding({ onlyAfter: { channel: first.id, failedAttempts: 1 } });
+    const webhook = await storage.webhooks.create(newWebhook({ channels: [first, second] }));
+    await publish(storage, newEvent());
+    const claimed = one(await claim(storage));
+    await pause(under, webhook.id);
+    await settleAll(storage, [{ ...result(claimed, 'dead'), begin: [second.id] }]);
+    same(await claim(storage), []);
+    await advance(100 * hourMs);
+    same(await claim(storage), []);
+    const [waiting] = await deliveriesOf(storage, acme, { status: ['pending'] });
+    assert.equal(waiting?.bindingId, second.id);
+    await resume(under, webhook.id);
+    const begun = one(await claim(storage));
+    assert.deepEqual([begun.deliveryId, begun.attempt], [waiting?.id, 1]);
+    await settleAll(storage, [result(begun, 'delivered')]);
   },
 
   'what was abandoned is not taken over while its webhook is paused': async (under) => {

@@ -19,6 +19,7 @@ import {
   oneDelivery,
   publish,
   result,
+  settleAll,
   sorted,
 } from './sample.js';
 
@@ -95,6 +96,32 @@ export const statusRules: readonly StorageRule[] = topic<StorageUnderTest>('setS
     same(await storage.log.setStatus(acme, [deliveryId], 'pending'), [deliveryId]);
     assert.equal(one(await claim(storage)).attempt, 2);
     same(await claim(storage), []);
+  },
+
+  'pending is due from the instant it was asked for, whatever it waited for before': async (under) => {
+    const { storage, advance } = under;
+    const { createdAt } = await storage.webhooks.create(newWebhook());
+    await publish(storage, ...newEvents(4));
+    const [waiting, dead, delivered] = await claimAll(storage);
+    await settleAll(storage, [
+      result(waiting!, { status: 'pending', delayMs: 100 * hourMs }),
+      result(dead!, 'dead'),
+      result(delivered!, 'delivered'),
+    ]);
+    await publish(storage, ...newEvents(1));
+    await advance(hourMs);
+    const before = await deliveriesOf(storage, acme, { status: ['pending', 'dead', 'delivered'] });
+    assert.equal(before.length, 4);
+    await storage.log.setStatus(
+      acme,
+      before.map(({ id }) => id),
+      'pending',
+    );
+    for (const { id, status } of before) {
+      const { dueAt } = await deliveryOf(storage, id);
+      const after = dueAt ? dueAt.getTime() - createdAt.getTime() : Number.NaN;
+      ok(after >= hourMs && after < hourMs + minuteMs, `${status} before, and due after ${after} ms`);
+    }
   },
 
   'pending twice is one delivery still': async ({ storage }) => {
