@@ -85,6 +85,23 @@ export const bugs: readonly Bug[] = [
     'list ignores the name': ['if (name !== undefined && record.name !== name) return false;', ''],
     'a total is of the page': ['total: fitting.length', 'total: page.items.length'],
     'a total comes unasked': ['filter.withTotal ?', 'filter ?'],
+    'half a letter of why a webhook was paused is lost': [
+      '{ ...entry.record, ...change },',
+      '{ ...entry.record, ...change, disabledReason: Buffer.from(change.disabledReason ?? "").toString() || null },',
+    ],
+    'a webhook has a place as high as there are ids': ['++order,', 'ids.size + 1,'],
+    'whoever takes an id again has what the old webhook had': [
+      'hooks.deleted(entry);\n      return true;',
+      `hooks.deleted(entry);
+      const { create, update } = this;
+      this.create = async (webhook, options) => {
+        const created = await create.call(this, webhook, options);
+        if (webhook.id !== webhookId) return created;
+        const { disabledReason } = entry.record;
+        return (await update.call(this, webhook.tenantId, webhookId, 1, { disabledReason })) ?? created;
+      };
+      return true;`,
+    ],
     'list wants every event type among the keys': ['record.eventTypes.some(', 'record.eventTypes.every('],
   }),
 
@@ -92,7 +109,16 @@ export const bugs: readonly Bug[] = [
     'a full last page has a cursor': ['rest.length <= end', 'rest.length < end'],
     'an offset is ignored': ['offset = 0 }', 'offset: _ }'],
     'an offset shortens the page': ['rest.slice(offset, end)', 'rest.slice(offset, limit)'],
-    'a page begins with the end of the last': ['orderOf(entry) < Number', 'orderOf(entry) <= Number'],
+    'a page begins with the end of the last': ['order.of(entry) < last', 'order.of(entry) <= last'],
+    'a cursor that no page gave is the first page': [
+      'if (cursor !== undefined && last === undefined) {',
+      'if (last === null) {',
+    ],
+    'a cursor is whatever a number can be made of': [
+      '(/^\\d{1,15}$/.test(cursor) ? Number(cursor) : undefined)',
+      'Number(cursor)',
+    ],
+    'a cursor of the log is any text': ['(form.test(cursor) ? cursor : undefined)', 'cursor'],
   }),
 
   ...bugsIn('entries.ts', {
@@ -171,6 +197,18 @@ export const bugs: readonly Bug[] = [
       'if (attempt && each === deliveriesOf(delivery)[0]) journal.attempted(each, attemptEntry(attempt));',
     ],
     'a result begins nothing': ['if (begun) enter(begun);', ''],
+    'what begins while its webhook is paused is forgotten': [
+      'if (begun) enter(begun);',
+      'if (begun?.webhook.record.isActive) enter(begun);',
+    ],
+    'a memo loses its NULs': [
+      'delivery.memo = next.memo ?? delivery.memo;',
+      "delivery.memo = next.memo?.replaceAll('\\0', '') ?? delivery.memo;",
+    ],
+    'half a letter of a memo is lost': [
+      'delivery.memo = next.memo ?? delivery.memo;',
+      'delivery.memo = next.memo === undefined ? delivery.memo : Buffer.from(next.memo).toString();',
+    ],
     'a memo is forgotten': ['delivery.memo = next.memo ?? delivery.memo;', ''],
     'an attempt without a memo takes away the one before': [
       "if ('memo' in next) delivery.memo = next.memo ?? delivery.memo;",
@@ -206,6 +244,11 @@ export const bugs: readonly Bug[] = [
       'Number.MAX_SAFE_INTEGER',
     ],
     'what is in flight is ignored': ['webhookLimit - (inFlight.get(webhook.record.id) ?? 0)', 'webhookLimit'],
+    'less than nothing in flight is nothing': [
+      '(inFlight.get(webhook.record.id) ?? 0)',
+      'Math.max(0, inFlight.get(webhook.record.id) ?? 0)',
+    ],
+    'what is asked for again is due when it was, or ended': ['each.at = time;', ''],
     'settle has no fence': [
       'const delivery = leased.get(claim.token);\n    if (!delivery || delivery.id !== claim.deliveryId) return false;',
       `const delivery = ${byId('claim.deliveryId')};\n    if (!delivery) return false;`,
@@ -277,6 +320,10 @@ export const bugs: readonly Bug[] = [
   }),
 
   ...bugsIn('plan.ts', {
+    'a key is one for all tenants of a call': [
+      'keyOf(tenantId, idempotencyKey)',
+      "keyOf('', idempotencyKey)",
+    ],
     'two fingerprints of a call are one': [
       'if (twin.fingerprint !== event.fingerprint) throw conflict(event);',
       '',
@@ -384,6 +431,11 @@ export const bugs: readonly Bug[] = [
       'if (!event) return undefined;',
     ],
     'the log crosses tenants': ['event.tenantId === tenantId &&', ''],
+    'the log is in the order of storing': ['.sort(latestFirst)', ''],
+    'what begins later was created then': [
+      'createdAt: new Date(event.publishedAt)',
+      'createdAt: new Date(event.deliveries.indexOf(delivery) < event.published ? event.publishedAt : at)',
+    ],
     'the log ignores where a range begins': ['from === undefined || event.id >= from', 'true'],
     'a range leaves its first one out': ['event.id >= from', 'event.id > from'],
     'the log ignores where a range ends': ['before === undefined || event.id < before', 'true'],
