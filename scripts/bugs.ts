@@ -109,16 +109,15 @@ export const bugs: readonly Bug[] = [
     'a full last page has a cursor': ['rest.length <= end', 'rest.length < end'],
     'an offset is ignored': ['offset = 0 }', 'offset: _ }'],
     'an offset shortens the page': ['rest.slice(offset, end)', 'rest.slice(offset, limit)'],
-    'a page begins with the end of the last': ['order.of(entry) < last', 'order.of(entry) <= last'],
+    'a page begins with the end of the last': ['placeOf(entry) < cursor', 'placeOf(entry) <= cursor'],
+    'any text is a cursor': [
+      'if (cursor !== undefined && !/^[0-9A-Za-z]{15,30}$/.test(cursor)) {',
+      'if (false) {',
+    ],
     'a cursor that no page gave is the first page': [
-      'if (cursor !== undefined && last === undefined) {',
-      'if (last === null) {',
+      'if (cursor !== undefined && !/^[0-9A-Za-z]{15,30}$/.test(cursor)) {',
+      'if (cursor !== undefined && !/^[0-9A-Za-z]{15,30}$/.test(cursor)) cursor = undefined;\n  if (false) {',
     ],
-    'a cursor is whatever a number can be made of': [
-      '(/^\\d{1,15}$/.test(cursor) ? Number(cursor) : undefined)',
-      'Number(cursor)',
-    ],
-    'a cursor of the log is any text': ['(form.test(cursor) ? cursor : undefined)', 'cursor'],
   }),
 
   ...bugsIn('entries.ts', {

@@ -1,8 +1,9 @@
 import { PosthornError } from './errors.js';
 
 /**
- * Newest first: events and their deliveries by the event's id, which begins with the time it was made. `nextCursor` is
- * null on the last page; a cursor is opaque and good for the same query only.
+ * Newest first: events and their deliveries by the event's id, which begins with the millisecond it was made in (those
+ * of one millisecond in any order that pages can go on in), all else as it was created. `nextCursor` is null on the last
+ * page; a cursor is opaque and good for the same query only.
  */
 export interface Page<T> {
   readonly items: readonly T[];

@@ -1,5 +1,5 @@
 import { type ApiKeyRecord, type ApiKeyStore, PosthornError } from '@posthorn/core';
-import { byNumber, pageOf } from './page.js';
+import { padded, pageOf } from './page.js';
 
 /** A key as it is kept; each change puts another record in its place. */
 interface ApiKeyEntry {
@@ -36,7 +36,7 @@ export function apiKeyTable(now: () => number): ApiKeyStore {
       return pageOf(
         (byTenant.get(tenantId) ?? []).toReversed(),
         query,
-        byNumber(({ order }) => order),
+        ({ order }) => padded(order),
         ({ record }) => structuredClone(record),
       );
     },

@@ -9,7 +9,7 @@ import {
 import { eventOf, type Queue } from './deliveries.js';
 import type { AttemptEntry, DeliveryEntry, EventEntry, WebhookEntry } from './entries.js';
 import type { Journal } from './journal.js';
-import { byId, pageOf } from './page.js';
+import { padded, pageOf } from './page.js';
 
 export function deliveryLog(
   journal: Journal,
@@ -19,7 +19,7 @@ export function deliveryLog(
 ): DeliveryLog {
   const { events } = journal;
 
-  /** By their ids, the latest first; all of them, or the one of this id. */
+  /** By the time in their ids, the latest first; all of them, or the one of this id. */
   function eventsIn(
     tenantId: string,
     { fromEventId: from, beforeEventId: before }: EventRange,
@@ -50,7 +50,7 @@ export function deliveryLog(
       return pageOf(
         eventsIn(tenantId, filter, filter.id).filter((event) => (type ?? event.type) === event.type),
         filter,
-        byId(/^evt_[0-9A-Za-z]{1,64}$/),
+        placeOf,
         eventOf,
       );
     },
@@ -59,9 +59,9 @@ export function deliveryLog(
       const { id } = filter;
       const eventId = id === undefined ? filter.eventId : (parseDeliveryId(id)?.eventId ?? '');
       const all = eventsIn(tenantId, filter, eventId)
-        .flatMap((event) => event.deliveries.toSorted(latestFirst))
+        .flatMap((event) => event.deliveries.toReversed())
         .filter((delivery) => (id ?? delivery.id) === delivery.id && isSelected(delivery, filter));
-      return pageOf(all, filter, byId(/^dlv_[0-9A-Za-z]{1,64}$/), deliveryOf);
+      return pageOf(all, filter, placeOfDelivery, deliveryOf);
     },
 
     async counts(tenantId, selection, bounds) {
@@ -126,9 +126,22 @@ function isSelected(
   );
 }
 
-/** Events, or what was made for one: the ids of a later event sort after those of an earlier one. */
-const latestFirst = (a: { readonly id: string }, b: { readonly id: string }): number =>
-  a.id < b.id ? 1 : -1;
+/** An event's id begins with the millisecond it was made in; within one, events keep the order of publication. */
+const timeOf = ({ id }: EventEntry): string => id.slice(4, 12);
+
+function latestFirst(a: EventEntry, b: EventEntry): number {
+  const [timeA, timeB] = [timeOf(a), timeOf(b)];
+  return timeA === timeB ? b.order - a.order : timeA < timeB ? 1 : -1;
+}
+
+const placeOf = (event: EventEntry): string => timeOf(event) + padded(event.order);
+
+const placeOfDelivery = ({ event, bindingId }: DeliveryEntry): string =>
+  placeOf(event) +
+  padded(
+    event.deliveries.findIndex((delivery) => delivery.bindingId === bindingId),
+    3,
+  );
 
 function deliveryOf(delivery: DeliveryEntry): Delivery {
   const { id, event, webhook, bindingId, channel, status, attempts, attemptsBefore, at } = delivery;

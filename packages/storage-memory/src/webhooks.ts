@@ -7,7 +7,7 @@ import {
 } from '@posthorn/core';
 import { WebhookEntry } from './entries.js';
 import { frozen } from './frozen.js';
-import { byNumber, pageOf } from './page.js';
+import { padded, pageOf } from './page.js';
 import { refuseTransaction } from './transaction.js';
 
 /** The webhooks of one tenant, and which of the active ones hold a pattern. */
@@ -92,7 +92,7 @@ export function webhookTable(hooks: WebhookHooks): WebhookTable {
     async list(tenantId, filter): Promise<Page<WebhookRecord>> {
       const all = [...(tenants.get(tenantId)?.byId.values() ?? [])].reverse();
       const fitting = all.filter(({ record }) => fits(record, filter));
-      const page = pageOf(fitting, filter, byAge, (entry) => handedOut(entry.record));
+      const page = pageOf(fitting, filter, placeOf, (entry) => handedOut(entry.record));
       return filter.withTotal ? { ...page, total: fitting.length } : page;
     },
 
@@ -101,7 +101,7 @@ export function webhookTable(hooks: WebhookHooks): WebhookTable {
       return pageOf(
         all.sort((one, other) => other.order - one.order),
         query,
-        byAge,
+        placeOf,
         (entry) => handedOut(entry.record),
       );
     },
@@ -151,7 +151,7 @@ export function webhookTable(hooks: WebhookHooks): WebhookTable {
   };
 }
 
-const byAge = byNumber<WebhookEntry>(({ order }) => order);
+const placeOf = ({ order }: WebhookEntry): string => padded(order);
 
 function fits(record: WebhookRecord, { isActive, keys, name }: WebhookFilter): boolean {
   if (isActive !== undefined && record.isActive !== isActive) return false;

@@ -8,9 +8,7 @@ import {
 } from '@posthorn/core';
 import type { MemoryStorage } from '../src/index.js';
 
-/** Each id has a millisecond of its own, so that ids sort as they were made. */
-let time = Date.now();
-const ids = createIds({ now: () => ++time });
+const ids = createIds();
 
 export const tenantId = 't';
 
