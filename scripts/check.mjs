@@ -19,6 +19,8 @@ const count = { passed: 0, failed: 0 };
 await step('lint', () => [[tool('@biomejs/biome', 'biome'), 'ci', '--colors=off', '.']]);
 await step('types', () => [[tool('typescript', 'tsc'), '--noEmit']]);
 await tests();
+// What runs on this Node runs on the newest too; the repository's own rules have nothing to do with either.
+await step('newest', () => [['scripts/matrix.mjs', 'newest', '--project=!repository']]);
 await step('bugs', () => [['--conditions=@posthorn/source', '--import', 'tsx', 'scripts/plant-bugs.ts']]);
 await step('unused', () => [[tool('knip')]]);
 await step('build', () => [['scripts/build.mjs']]);

@@ -37,7 +37,12 @@ export function pnpm(args) {
   const installed = spawn('pnpm', ['--version']);
   return installed.status === 0 && installed.stdout.trim().split('.')[0] === major
     ? spawn('pnpm', args)
-    : spawn('npx', ['--yes', `pnpm@${version}`, ...args]);
+    : npx(['--yes', `pnpm@${version}`, ...args]);
+}
+
+/** Runs npx in the root and returns what `spawnSync` returns. */
+export function npx(args) {
+  return spawn('npx', args);
 }
 
 /** Installs what the lock file says, unless `node_modules` already holds it. Ends the process where that fails. */
