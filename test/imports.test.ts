@@ -11,7 +11,7 @@ const readingOrder = `
   lifecycle page api-key-port log-port ports storage-port webhook-secrets options bindings said send sample reencrypt
   webhook-list webhooks
   near-miss next-step missed scan explain time-range selection stats log
-  short-memory api-keys replays gather publish pace patience deliver slots heartbeat worker hints retention replayer
+  short-memory api-keys replays gather gather-keyed publish pace patience deliver slots heartbeat worker hints retention replayer
   dispatcher index
 `
   .trim()

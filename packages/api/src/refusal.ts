@@ -74,6 +74,7 @@ const answers: Readonly<Record<ErrorCode, ErrorStatus | readonly string[] | 'our
   not_found: 404,
   conflict: 409,
   idempotency_conflict: 409,
+  idempotency_key_in_use: 409,
   storage_full: 429,
   storage_failed: 'ours',
   listener_failed: 'ours',

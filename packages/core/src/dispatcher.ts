@@ -56,8 +56,8 @@ export interface Dispatcher<Tx = never, Catalog extends EventCatalog | undefined
    * Stores the event and a delivery for each channel of each webhook that matches; once it resolves, each gets
    * attempts until one succeeds or none is left. The same `idempotencyKey` and event again: the first result.
    * Rejects, with nothing stored, with `invalid_event_type`, `unknown_event_type`, `invalid_payload`,
-   * `payload_too_large`, `payload_too_deep`, `invalid_option`, `idempotency_conflict`, `storage_full` or
-   * `storage_failed` (after which it may have been stored: an `idempotencyKey` makes trying again safe).
+   * `payload_too_large`, `payload_too_deep`, `invalid_option`, `idempotency_conflict`,
+   * `idempotency_key_in_use` (after 30 s), `storage_full` or `storage_failed` (after which it may have been stored: an `idempotencyKey` makes trying again safe).
    */
   dispatch<Type extends EventTypeOf<Catalog>>(
     type: Type,

@@ -14,6 +14,7 @@
  * - `not_found`: no such webhook, event or delivery for this tenant.
  * - `conflict`: the id is taken, the row changed meanwhile, or its state does not allow the call.
  * - `idempotency_conflict`: the key was used before, with another event.
+ * - `idempotency_key_in_use`: a transaction that is still open holds the key; nothing was stored, so try again later.
  * - `storage_full`: the storage holds as much as it may; try again when deliveries have gone out.
  * - `storage_failed`: the storage threw; `cause` says why. Whether a write took effect is unknown.
  * - `memo_refused`: a channel left a memo that is no text of 16 Ki characters at most; only ever announced as `error`.
@@ -40,6 +41,7 @@ export const errorCodes = [
   'not_found',
   'conflict',
   'idempotency_conflict',
+  'idempotency_key_in_use',
   'storage_full',
   'storage_failed',
   'memo_refused',

@@ -1,7 +1,7 @@
 export interface GatherOptions {
   /** How many items a batch of several calls may have. */
   readonly maxItems: number;
-  /** Whether the calls of a failed batch are written one by one, because one of them may be to blame. Default: never. */
+  /** Whether a failed batch is written again in halves, because one of its calls may be to blame. Default: never. */
   readonly isOnesFault?: (error: unknown) => boolean;
   /** Whether the first batch, too, waits until this turn of the event loop is over. Default: it goes at once. */
   readonly isPatient?: boolean;
@@ -53,8 +53,11 @@ export function gather<Item, Result>(
         resolve(results.slice(start, end));
       }
     } catch (error) {
-      if (calls.length > 1 && isOnesFault(error)) for (const call of calls) await writeBatch([call]);
-      else for (const { reject } of calls) reject(error);
+      if (calls.length > 1 && isOnesFault(error)) {
+        const middle = calls.length >> 1;
+        await writeBatch(calls.slice(0, middle));
+        await writeBatch(calls.slice(middle));
+      } else for (const { reject } of calls) reject(error);
     }
   }
 

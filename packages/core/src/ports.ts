@@ -165,11 +165,13 @@ export interface DeliveryStore<Tx = never> {
    * is stored already, or whose key is remembered with the same fingerprint, changes nothing and has the first
    * result. Rejects with `idempotency_conflict` where the fingerprint is another, `storage_full` at the cap.
    * With `claimFor`, and never with `tx`, deliveries may come back already claimed, as `claim` would have done.
-   * With `tx` all of it commits or vanishes with the caller's transaction.
+   * With `tx` all of it commits or vanishes with the caller's transaction. A key that a transaction holds which is still
+   * open is waited for; with `keyWaitMs`, and never with `tx`, no longer than that: then it rejects with
+   * `idempotency_key_in_use`.
    */
   publish(
     events: readonly NewEvent[],
-    options?: { readonly tx?: Tx; readonly claimFor?: ClaimOptions },
+    options?: { readonly tx?: Tx; readonly claimFor?: ClaimOptions; readonly keyWaitMs?: number },
   ): Promise<{ readonly published: readonly Published[]; readonly claims: readonly Claim[] }>;
   /**
    * Leases deliveries that are due, or whose lease is over, of active webhooks: counts the attempt, makes a fresh

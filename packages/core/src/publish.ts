@@ -3,6 +3,7 @@ import { checkPayload, type EventCatalog } from './catalog.js';
 import { parse } from './door.js';
 import { isPosthornError } from './errors.js';
 import { gather } from './gather.js';
+import { gatherKeyed, type KeyedWrite } from './gather-keyed.js';
 import type { Ids } from './ids.js';
 import { matchKeys } from './match.js';
 import { type EventDetails, eventDetailsSchema } from './models.js';
@@ -86,11 +87,15 @@ export function publisher<Tx>(options: PublisherOptions<Tx>): Publisher<Tx> {
     return { ...event, idempotencyKey, fingerprint: fingerprintOf(event, given.occurredAt) };
   }
 
-  async function write(events: readonly NewEvent[]): Promise<readonly Published[]> {
-    const claimFor = worker.reserve();
+  async function write(events: readonly NewEvent[], keyed?: KeyedWrite): Promise<readonly Published[]> {
+    // Room that is kept for what waits for a transaction would be missing elsewhere.
+    const claimFor = keyed?.isHeld ? undefined : worker.reserve();
     let claims: readonly Claim[] = [];
     try {
-      const result = await deliveries.publish(events, claimFor ? { claimFor } : {});
+      const result = await deliveries.publish(events, {
+        ...(claimFor && { claimFor }),
+        ...(keyed && { keyWaitMs: keyed.keyWaitMs }),
+      });
       claims = result.claims;
       const count = result.published.reduce((sum, event) => sum + event.deliveries, 0);
       if (claims.length < count || claims.length === claimFor?.limit) onWaiting();
@@ -100,20 +105,24 @@ export function publisher<Tx>(options: PublisherOptions<Tx>): Publisher<Tx> {
     }
   }
 
-  const gathered = gather(write, { maxItems: maxBatch, isOnesFault: isRefused });
+  const batches = { maxItems: maxBatch, isOnesFault: isRefused };
+  const gathered = gather((events: readonly NewEvent[]) => write(events), batches);
+  const gatheredKeyed = gatherKeyed(write, batches);
 
   return {
     check,
     prepare,
     async publish(events, tx) {
       if (events.length === 0) return [];
-      if (tx === undefined) return gathered(events);
+      if (tx === undefined) return (events.some(isKeyed) ? gatheredKeyed : gathered)(events);
       const { published } = await deliveries.publish(events, { tx });
       onUncommitted();
       return published;
     },
   };
 }
+
+const isKeyed = ({ idempotencyKey }: NewEvent): boolean => idempotencyKey !== undefined;
 
 /** Refused for what one call holds; the others in its batch are not to blame. */
 const isRefused = (error: unknown): boolean => isPosthornError(error) && error.code !== 'storage_failed';

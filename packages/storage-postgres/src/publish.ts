@@ -29,7 +29,10 @@ import { stampOf, type WebhookCache } from './webhook-cache.js';
 export interface PublishOptions {
   readonly tx?: Transaction;
   readonly claimFor?: ClaimOptions;
+  readonly keyWaitMs?: number;
 }
+
+type StoreOptions = { readonly [Name in keyof PublishOptions]-?: PublishOptions[Name] | undefined };
 
 type Result = { readonly published: readonly Published[]; readonly claims: readonly Claim[] };
 
@@ -68,7 +71,10 @@ export class Publisher {
     ].map((text) => db.statement(text));
   }
 
-  async publish(events: readonly NewEvent[], { tx, claimFor }: PublishOptions = {}): Promise<Result> {
+  async publish(
+    events: readonly NewEvent[],
+    { tx, claimFor, keyWaitMs }: PublishOptions = {},
+  ): Promise<Result> {
     if (tx !== undefined && claimFor) {
       throw new PosthornError(
         'invalid_option',
@@ -80,7 +86,7 @@ export class Publisher {
       const results = new Map<NewEvent, Published>();
       const batch = batchOf(events);
       const { fresh, isKeyed } = await this.#withoutRemembered(batch.events, results, tx);
-      const stored = await this.#storeKeyed(fresh, isKeyed, results, { tx, claimFor });
+      const stored = await this.#storeKeyed(fresh, isKeyed, results, { tx, claimFor, keyWaitMs });
       // Another call took one of the keys while this one was under way: it is remembered now.
       if (!stored) continue;
       const published = events.map((event) => resultOf(event, batch, results));
@@ -94,7 +100,7 @@ export class Publisher {
     events: readonly NewEvent[],
     isKeyed: boolean,
     results: Map<NewEvent, Published>,
-    options: { tx: Transaction | undefined; claimFor: ClaimOptions | undefined },
+    options: StoreOptions,
   ): Promise<readonly Claim[] | undefined> {
     if (events.length === 0) return [];
     if (!isKeyed) return this.#store(events, false, results, options);
@@ -109,6 +115,7 @@ export class Publisher {
       if (options.tx) await this.#db.run(rollback, [], options.tx);
       const { code } = ((error as Error).cause ?? {}) as { code?: string };
       if (code === 'PH001') return undefined;
+      if (code === '55P03' && options.keyWaitMs !== undefined) throw keyInUse(error);
       throw error;
     }
   }
@@ -117,7 +124,7 @@ export class Publisher {
     events: readonly NewEvent[],
     isKeyed: boolean,
     results: Map<NewEvent, Published>,
-    { tx, claimFor }: { tx: Transaction | undefined; claimFor: ClaimOptions | undefined },
+    { tx, claimFor, keyWaitMs }: StoreOptions,
   ): Promise<readonly Claim[]> {
     const { rows, sorts, bytes } = encoded(events);
     const isOrdered = events.some(({ orderingKey }) => orderingKey !== null);
@@ -128,9 +135,12 @@ export class Publisher {
       const flying = [...inFlight].map(([webhook, count]) => ({ webhook, count }));
       values.push(lease, leaseMs, limit, webhookLimit, JSON.stringify(flying));
     }
+    const isBrief = isKeyed && tx === undefined && keyWaitMs !== undefined;
+    if (isBrief) values.push(String(keyWaitMs));
     const statement = this.#statement({
       hasClaims: claimFor !== undefined,
       isKeyed,
+      isBrief,
       isOrdered,
       isInTransaction: tx !== undefined,
     });
@@ -209,6 +219,13 @@ export class Publisher {
     return made;
   }
 }
+
+const keyInUse = (cause: unknown): PosthornError =>
+  new PosthornError(
+    'idempotency_key_in_use',
+    'a transaction that is still open holds an idempotency key of this call; nothing was stored: end that transaction, or try again later',
+    { cause },
+  );
 
 const idsText = (events: readonly NewEvent[]): string =>
   JSON.stringify(events.map(({ id }, n) => ({ n, id })));

@@ -14,6 +14,8 @@ import { stampOf, type WebhookVersion } from './webhook-cache.js';
 export interface Shape {
   readonly hasClaims: boolean;
   readonly isKeyed: boolean;
+  /** Whether it waits for keys of open transactions only as long as its last value says, in milliseconds. */
+  readonly isBrief: boolean;
   readonly isOrdered: boolean;
   /** Whether it is part of the caller's transaction, and seen at a time that nobody knows. */
   readonly isInTransaction: boolean;
@@ -35,7 +37,7 @@ export interface StoreAnswer {
  * One statement: matches, stores events and deliveries, leases what the caller has room for. `$1` holds the events,
  * `$2` each pair of tenant and type once with the patterns that cover it, `$3` all payloads in one piece.
  */
-export function storeText({ hasClaims, isKeyed, isOrdered, isInTransaction }: Shape): string {
+export function storeText({ hasClaims, isKeyed, isBrief, isOrdered, isInTransaction }: Shape): string {
   // Nobody lets it in when the caller's transaction commits: so the next look does, whenever that is.
   const heldFor = `interval '${isInTransaction ? 0 : 5} seconds'`;
   return `
@@ -63,11 +65,18 @@ export function storeText({ hasClaims, isKeyed, isOrdered, isInTransaction }: Sh
       -- Were it stored by another call at this instant, the insert would fail, and all of this be tried again.
       select * from given g where (select true from $.events e where e.id = g.id limit 1) is null
     )${
+      isBrief
+        ? `, patience as materialized (
+      -- For this statement alone, and in force before the first key is entered.
+      select set_config('lock_timeout', ${hasClaims ? '$9' : '$4'}::text, true)
+    )`
+        : ''
+    }${
       isKeyed
         ? `, keyed as (
       insert into $.idempotency_keys as k (tenant_id, key, fingerprint, event_id, deliveries, remembered_at)
       select s.tenant, f.key, f.fingerprint, f.id, s.deliveries, $now
-      from fresh f join kinds s using (sort) where f.key is not null
+      from fresh f join kinds s using (sort)${isBrief ? ' cross join patience' : ''} where f.key is not null
       order by s.tenant, f.key
       on conflict (tenant_id, key) do update
         set fingerprint = excluded.fingerprint, event_id = excluded.event_id,

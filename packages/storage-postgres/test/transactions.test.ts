@@ -1,4 +1,4 @@
-import { createDispatcher, createIds } from '@posthorn/core';
+import { createDispatcher, createIds, type NewEvent } from '@posthorn/core';
 import { recordingChannel, until } from '@posthorn/testing';
 import { drizzle } from 'drizzle-orm/node-postgres';
 import knex from 'knex';
@@ -18,6 +18,19 @@ import { hasPostgres, openDatabase, type TestDatabase } from './database.js';
 
 /** Runs `work` in a transaction of the library's, which rolls back where `work` rejects. */
 type Library = (work: (tx: Transaction) => Promise<void>) => Promise<void>;
+
+const newEvent = (): NewEvent => ({
+  id: createIds().event(),
+  tenantId: 'default',
+  type: 'a.b',
+  payload: '{}',
+  occurredAt: new Date(),
+  namespaceId: null,
+  subject: null,
+  cacheScope: null,
+  orderingKey: null,
+  keys: ['a.b'],
+});
 
 const payload = { name: 'Jürgen 📯', note: "it's $1 and ?" };
 
@@ -238,6 +251,76 @@ describe.skipIf(!hasPostgres())('an event dispatched in a transaction of', () =>
       });
     });
     expect((await other)?.eventId).toBe(first);
+  });
+});
+
+describe.skipIf(!hasPostgres())('An idempotency key that an open transaction holds', () => {
+  let database: TestDatabase;
+  beforeAll(async () => {
+    database = await openDatabase();
+    await postgresStorage(database.pool).migrate();
+  });
+
+  /** A transaction that has dispatched with these keys and is still open. */
+  const holding = async (keys: readonly string[]) => {
+    const dispatcher = createDispatcher({
+      storage: postgresStorage(database.pool),
+      channels: [recordingChannel()],
+    });
+    const client = await database.newPool().connect();
+    await client.query('begin');
+    const events = await dispatcher.dispatchMany(
+      keys.map((idempotencyKey) => ({ type: 'a.b', payload: 1, idempotencyKey })),
+      { tx: client },
+    );
+    const end = async (how: 'commit' | 'rollback') => {
+      await client.query(how);
+      client.release();
+    };
+    return { ids: events.map(({ eventId }) => eventId), end };
+  };
+
+  test.each([['commit'], ['rollback']] as const)('is waited for by its own call alone: %s', async (how) => {
+    const held = Array.from({ length: 12 }, (_, n) => `${how} ${n}`);
+    const { ids, end } = await holding(held);
+    // Two connections for twelve that wait, and for all others.
+    const storage = postgresStorage(database.newPool({ max: 2 }));
+    const dispatcher = createDispatcher({ storage, channels: [recordingChannel()] });
+    const isDone = new Set<string>();
+    const waiting = held.map(async (idempotencyKey) => {
+      const { eventId } = await dispatcher.dispatch('a.b', 1, { idempotencyKey });
+      isDone.add(idempotencyKey);
+      return eventId;
+    });
+    for (let round = 0; round < 5; round++) {
+      // In the same breath, with keys and without.
+      const others = Array.from({ length: 20 }, (_, n) =>
+        dispatcher.dispatch('c.d', n, n % 2 ? {} : { idempotencyKey: `${how} other ${round} ${n}` }),
+      );
+      const own = dispatcher.dispatch('a.b', 1, { idempotencyKey: held[0]! });
+      expect(new Set((await Promise.all(others)).map(({ eventId }) => eventId)).size).toBe(20);
+      waiting.push(own.then(({ eventId }) => eventId));
+    }
+    expect([...isDone]).toEqual([]);
+    await end(how);
+    const stored = await Promise.all(waiting);
+    if (how === 'commit') expect(stored.slice(0, 12)).toEqual(ids);
+    else for (const id of ids) expect(stored).not.toContain(id);
+    expect(new Set(stored.slice(0, 12)).size).toBe(12);
+    expect(new Set([stored[0], ...stored.slice(12)]).size).toBe(1);
+  });
+
+  test('leaves no other time limit behind in the session', async () => {
+    const { end } = await holding(['limit']);
+    const pool = database.newPool({ max: 1 });
+    const { deliveries } = postgresStorage(pool);
+    const event = { ...newEvent(), idempotencyKey: 'limit', fingerprint: 'f' };
+    await expect(deliveries.publish([event], { keyWaitMs: 10 })).rejects.toMatchObject({
+      code: 'idempotency_key_in_use',
+    });
+    await deliveries.publish([{ ...event, idempotencyKey: 'free' }], { keyWaitMs: 10 });
+    expect((await pool.query('show lock_timeout')).rows).toEqual([{ lock_timeout: '0' }]);
+    await end('rollback');
   });
 });
 

@@ -17,6 +17,7 @@ import {
   newEvents,
   newWebhook,
   publish,
+  rejectsWith,
   result,
   settleAll,
 } from './sample.js';
@@ -86,6 +87,21 @@ export const transactionsRules: readonly StorageRule[] = topic<StorageUnderTest>
     same(await storage.webhooks.get(acme, webhook.id), webhook);
     assert.equal((await claimAll(storage)).length, 2);
   },
+
+  'a key that an open transaction holds is refused in the time that the caller has for it, and nothing is stored':
+    async (under) => {
+      const { storage } = under;
+      const { tx, commit } = await begin(under);
+      const first = newEvent(keyed);
+      await storage.deliveries.publish([first], { tx });
+      const late = storage.deliveries.publish([newEvent(keyed), newEvent()], { keyWaitMs: 20 });
+      await rejectsWith('idempotency_key_in_use', late);
+      same(await eventsOf(storage), []);
+      await commit();
+      same((await storage.deliveries.publish([newEvent(keyed)], { keyWaitMs: 20 })).published, [
+        { eventId: first.id, deliveries: 0 },
+      ]);
+    },
 
   'what has an ordering key goes once it is committed and what was before it is done': async (under) => {
     const { storage } = under;
