@@ -14,6 +14,7 @@ import type { TemplateContext } from './context.js';
 import { faultAt, parseFault, renderFault } from './fault.js';
 import { registerFilters } from './filters.js';
 import { maxDepth, maxMemory, maxParts, maxSource, renderMs } from './limits.js';
+import { keepLiterals } from './literals.js';
 import { OwnContext } from './own-context.js';
 import type { Place } from './place.js';
 import { Shown } from './shown.js';
@@ -92,7 +93,9 @@ function parse(source: string, engine: Liquid): Compiled {
     checkNesting(tokens);
     const parts = tokens.reduce((sum, token) => sum + partsIn(token), 0);
     if (parts > maxParts) throw faultAt(1, 1, tooManyParts);
-    return { engine, templates: new Parser(engine).parseTokens(tokens), parts };
+    const templates = new Parser(engine).parseTokens(tokens);
+    keepLiterals(templates);
+    return { engine, templates, parts };
   } catch (error) {
     throw isPosthornError(error) ? error : parseFault(error);
   }

@@ -1,4 +1,5 @@
-import type { Event, Message } from '@posthorn/core';
+import type { DigestedEvent, Message } from '@posthorn/core';
+import { exactPayload, readJson } from './exact-json.js';
 
 /** An event as templates see it. */
 export interface EventContext {
@@ -51,7 +52,7 @@ export const contextNames: readonly (keyof TemplateContext)[] = [
 /** What templates may speak of where `message` is sent. */
 export function contextOf(message: Message): TemplateContext {
   const { event, webhook, deliveryId, attempt, digest } = message;
-  const first = eventContext(event, message.payload);
+  const first = eventContext(message);
   return {
     event_id: first.id,
     event_type: first.type,
@@ -59,20 +60,23 @@ export function contextOf(message: Message): TemplateContext {
     namespace_id: first.namespace_id,
     subject: first.subject,
     metadata: first.metadata,
-    ...(event.cacheScope === null ? {} : { cache_scope: JSON.parse(event.cacheScope) }),
+    ...(event.cacheScope === null ? {} : { cache_scope: readJson(event.cacheScope) }),
     event: first,
     webhook: { id: webhook.id, name: webhook.name },
     delivery: { id: deliveryId, attempt },
-    ...(digest && { events: digest.map((one) => eventContext(one.event, one.payload)) }),
+    ...(digest && { events: digest.map(eventContext) }),
   };
 }
 
-const eventContext = (event: Event, payload: unknown): EventContext => ({
-  id: event.id,
-  type: event.type,
-  occurred_at: event.occurredAt.toISOString(),
-  namespace_id: event.namespaceId,
-  subject: event.subject,
-  payload,
-  metadata: payload,
-});
+function eventContext({ event, payload }: DigestedEvent): EventContext {
+  const exact = exactPayload({ event, payload });
+  return {
+    id: event.id,
+    type: event.type,
+    occurred_at: event.occurredAt.toISOString(),
+    namespace_id: event.namespaceId,
+    subject: event.subject,
+    payload: exact,
+    metadata: exact,
+  };
+}

@@ -1,8 +1,13 @@
 import { type Context, filters, type Liquid, toValue } from 'liquidjs';
+import { arrayFilters } from './array-filters.js';
+import { dateFilters } from './date-filters.js';
+import { writeJson } from './exact-json.js';
 import { maxMemory } from './limits.js';
 import { marked } from './marks.js';
+import { numberFilters } from './number-filters.js';
 import { linkAddress, type Place } from './place.js';
 import { AsJson, Rendered } from './shown.js';
+import { WrittenNumber } from './written-number.js';
 
 type Filter = (this: { readonly context: Context }, ...values: unknown[]) => unknown;
 
@@ -16,7 +21,7 @@ const asIs: Filter = (value) => value;
  * value past its escaping.
  */
 export function registerFilters(engine: Liquid, place: Place, isJsonText: boolean): void {
-  const own: Record<string, Filter> = { link };
+  const own: Record<string, Filter> = { link, json };
   if (place === 'html' || place === 'mrkdwn') {
     // It happens anyway, and must not happen twice.
     for (const name of ['escape', 'xml_escape', 'escape_once']) own[name] = asIs;
@@ -24,9 +29,11 @@ export function registerFilters(engine: Liquid, place: Place, isJsonText: boolea
   if (place === 'html') own.newline_to_br = lineBreaks;
   if (isJsonText) {
     own.json = (value) => new AsJson(value);
-    own.jsonify = own.json;
   }
-  for (const [name, filter] of Object.entries({ ...filters, raw: asIs, ...own })) {
+  own.jsonify = own.json!;
+  own.inspect = json;
+  const all = { ...filters, ...numberFilters, ...dateFilters, ...arrayFilters, raw: asIs, ...own };
+  for (const [name, filter] of Object.entries(all)) {
     const handler = (typeof filter === 'function' ? filter : asIs) as Filter;
     engine.registerFilter(name, paidFor(name in own ? handler : onText(handler)));
   }
@@ -55,6 +62,7 @@ const paidFor = (filter: Filter): Filter =>
 /** The characters and items of a value, counted as far as the limit goes. */
 function sizeOf(value: unknown, upTo: number = maxMemory): number {
   if (typeof value === 'string') return value.length;
+  if (value instanceof WrittenNumber) return String(value).length;
   if (typeof value !== 'object' || value === null) return 1;
   if (value instanceof Rendered) return value.text.length;
   let size = 1;
@@ -75,5 +83,8 @@ const lineBreaks: Filter = (value) =>
           .map(marked)
           .join('<br />\n'),
       );
+
+/** At the indent that is asked for. */
+const json: Filter = (value, space) => writeJson(toValue(value), Number(toValue(space)) || 0);
 
 const link: Filter = (value) => linkAddress(String(toValue(value) ?? ''));

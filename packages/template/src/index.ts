@@ -1,4 +1,5 @@
 export { contextOf, type EventContext, type TemplateContext } from './context.js';
+export { writeJson } from './exact-json.js';
 export { templateField } from './field.js';
 export type { PlaceOf } from './json-place.js';
 export { anyValue, type JsonTemplate, parseJsonTemplate } from './json-template.js';

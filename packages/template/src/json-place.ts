@@ -1,5 +1,6 @@
 import { placed, unmarked } from './marks.js';
 import type { Place } from './place.js';
+import { WrittenNumber } from './written-number.js';
 
 /**
  * In which place the texts of a JSON document land: by the way to each, and by the text `type` of the object that it
@@ -19,7 +20,7 @@ export function placedDocument(
       spend(text.length);
       return text;
     }
-    if (typeof value !== 'object' || value === null) return value;
+    if (typeof value !== 'object' || value === null || value instanceof WrittenNumber) return value;
     if (Array.isArray(value)) return value.map((item, at) => shown(item, [...path, at], type));
     const fields = value as Readonly<Record<string, unknown>>;
     const own = Object.hasOwn(fields, 'type') && typeof fields.type === 'string' ? fields.type : undefined;

@@ -7,6 +7,7 @@ import { type PlaceOf, placedDocument } from './json-place.js';
 import { maxDepth, maxParts, maxSource } from './limits.js';
 import { marked } from './marks.js';
 import { checkOutput, Rendered, Shown, textEmitter } from './shown.js';
+import { WrittenNumber } from './written-number.js';
 
 /** Stands in a {@link JsonTemplate.shape} for a value that is not known before the template is rendered. */
 export const anyValue: unique symbol = Symbol('any value');
@@ -18,7 +19,7 @@ export interface JsonTemplate {
    * decide; a text with placeholders or tags in it as it is written.
    */
   readonly shape: unknown;
-  /** A value with a JSON form, of about 256 KiB at most. Throws `invalid_template`, as `Template.render` does. */
+  /** For `writeJson`: a value of about 256 KiB at most. Throws `invalid_template`, as `Template.render` does. */
   render(context: TemplateContext): unknown;
 }
 
@@ -87,7 +88,9 @@ export function parseJsonTemplate(
           Object.fromEntries(fields.map(([key, item]) => [key, item.render(...rendering)])),
       };
     }
-    if (value === null || typeof value === 'boolean' || Number.isFinite(value)) return constant(value);
+    const isWritten = value instanceof WrittenNumber;
+    if (value === null || typeof value === 'boolean' || Number.isFinite(value) || isWritten)
+      return constant(value);
     return refuse(`must be JSON, not ${kindOf(value)}`);
   }
 
@@ -172,6 +175,10 @@ export function jsonValue(value: unknown, spend: (characters: number) => void): 
   if (typeof plain === 'string') {
     spend(plain.length + 2);
     return marked(plain);
+  }
+  if (plain instanceof WrittenNumber) {
+    spend(String(plain).length);
+    return plain;
   }
   if (typeof plain !== 'object' || plain === null) {
     spend(5);

@@ -1,6 +1,7 @@
 import { PosthornError } from '@posthorn/core';
 import { type Emitter, Output, TypeGuards } from 'liquidjs';
 import { beginRendering, type Compiled, compile } from './compile.js';
+import { readJson, writeJson } from './exact-json.js';
 import { faultAt, placeIn, renderFault } from './fault.js';
 import { jsonFaultAt } from './json-fault.js';
 import { type PlaceOf, placedDocument } from './json-place.js';
@@ -79,7 +80,7 @@ function parsedJson(
   read?: (key: string, value: unknown) => unknown,
 ): { readonly value: unknown } | undefined {
   try {
-    return { value: JSON.parse(text, read) };
+    return { value: read ? JSON.parse(text, read) : readJson(text) };
   } catch {
     return undefined;
   }
@@ -120,7 +121,7 @@ function jsonWriter(): JsonWriter {
         writer.buffer += jsonContent(markedText(chunk));
       } else {
         const value = chunk.value instanceof AsJson ? chunk.value.value : chunk.value;
-        writer.buffer += JSON.stringify(jsonValue(value, spending(writer.buffer.length)));
+        writer.buffer += writeJson(jsonValue(value, spending(writer.buffer.length)));
       }
       checkOutput(writer.buffer.length);
     },

@@ -1,5 +1,6 @@
 import { Context, Drop, type Liquid, toValue } from 'liquidjs';
 import { Rendered } from './shown.js';
+import { WrittenNumber } from './written-number.js';
 
 /** What Liquid says of any array, text or object. */
 const special: ReadonlySet<unknown> = new Set(['size', 'first', 'last']);
@@ -24,7 +25,7 @@ export class OwnContext extends Context {
   override readProperty(object: object | null | undefined, key: PropertyKey | Drop): unknown {
     const owner = object instanceof Rendered ? object.valueOf() : object;
     const name: unknown = toValue(key);
-    if (owner === null || owner === undefined) return undefined;
+    if (owner === null || owner === undefined || owner instanceof WrittenNumber) return undefined;
     if (owner instanceof Drop)
       return ofLoops.has(name) ? super.readProperty(owner, name as string) : undefined;
     if ((typeof name !== 'string' && typeof name !== 'number') || name === '__proto__') return undefined;

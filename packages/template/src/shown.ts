@@ -1,6 +1,8 @@
 import { Drop, type Emitter, toValue } from 'liquidjs';
+import { writeJson } from './exact-json.js';
 import { maxOutput } from './limits.js';
 import { marked, unmarked } from './marks.js';
+import { WrittenNumber } from './written-number.js';
 
 /** The value of a placeholder on its way out: whoever writes it knows whether text is wanted, and marks it there. */
 export class Shown {
@@ -35,7 +37,7 @@ export class AsJson extends Drop {
   }
 
   override valueOf(): string {
-    return JSON.stringify(this.value) ?? '';
+    return writeJson(this.value);
   }
 }
 
@@ -45,7 +47,7 @@ function textOf(value: unknown): string {
   if (typeof plain === 'string') return plain;
   if (plain === null || plain === undefined) return '';
   if (Array.isArray(plain)) return plain.map(textOf).join('');
-  return typeof plain === 'object' ? (JSON.stringify(plain) ?? '') : String(plain);
+  return typeof plain === 'object' && !(plain instanceof WrittenNumber) ? writeJson(plain) : String(plain);
 }
 
 /** A shown value as text, marked. */

@@ -1,5 +1,7 @@
 import type { DigestedEvent } from '@posthorn/core';
+import { exactPayload, writeJson } from './exact-json.js';
 import { visibleLine, visibleText } from './visible-text.js';
+import { WrittenNumber } from './written-number.js';
 
 /** What a message without a template says of an event, as plain text: to be escaped for the place it goes to. */
 export interface EventSummary {
@@ -20,9 +22,11 @@ const maxNameLength = 100;
 const maxJsonLength = 200;
 
 /** Summarises an event in at most `maxFields` of its fields: texts as they are, all else as JSON, of which the beginning will do. */
-export function summaryOf({ event, payload }: DigestedEvent, maxFields: number): EventSummary {
-  const { type, subject } = event;
-  const isList = typeof payload === 'object' && payload !== null;
+export function summaryOf(one: DigestedEvent, maxFields: number): EventSummary {
+  const { type, subject } = one.event;
+  // Where nothing of it is shown, it need not be read again.
+  const payload = maxFields === 0 ? one.payload : exactPayload(one);
+  const isList = typeof payload === 'object' && payload !== null && !(payload instanceof WrittenNumber);
   const fields = isList ? Object.entries(payload) : [['payload', payload] as const];
   return {
     title: type,
@@ -37,7 +41,7 @@ export function summaryOf({ event, payload }: DigestedEvent, maxFields: number):
 
 /** An empty text, or one of spaces, is shown in its quotes. */
 const shown = (value: unknown): string =>
-  typeof value === 'string' && value.trim() !== '' ? value : cutText(JSON.stringify(value), maxJsonLength);
+  typeof value === 'string' && value.trim() !== '' ? value : cutText(writeJson(value), maxJsonLength);
 
 /** What stands where a text was cut. */
 const mark = '…';
