@@ -15,7 +15,7 @@ import {
   retryAfterMs,
   verdictOf,
 } from '@posthorn/outbound';
-import { contextOf, cutText, parseTemplate, templateField } from '@posthorn/template';
+import { contextOf, cutText, parseTemplate, templateField, writeJson } from '@posthorn/template';
 import { z } from 'zod';
 import { defaultEmbed } from './embed.js';
 
@@ -60,12 +60,12 @@ export function discordChannel(options: DiscordChannelOptions = {}): Channel<Dis
     }),
 
     async preview(message) {
-      return [{ name: 'body', type: 'application/json', text: JSON.stringify(bodyOf(message), null, 2) }];
+      return [{ name: 'body', type: 'application/json', text: writeJson(bodyOf(message), 2) }];
     },
 
     send(message, signal) {
       const url = waitingFor(message.configs.webhook_url);
-      return discord.post({ url, body: () => bodyOf(message), signal }, discordVerdict);
+      return discord.post({ url, body: () => bodyOf(message), write: writeJson, signal }, discordVerdict);
     },
   };
 }

@@ -237,3 +237,16 @@ test('an option that there is not is refused', () => {
   expect(make).toThrow(PosthornError);
   expect(make).toThrow('no option is called host in discordChannel');
 });
+
+test('numbers are those of the event, as they were written', async () => {
+  const discord = await testDiscord();
+  const payload = '{"account":9007199254740993,"owed":42.00}';
+  const of = { event: { ...event, payload } };
+  await discord.send(JSON.parse(payload), of);
+  await discord.send(JSON.parse(payload), of, {
+    content_template: '{{ metadata.account }} owes {{ metadata.owed }}',
+  });
+  const [embed, text] = discord.requests.map(({ body }) => body.replaceAll('\\', ''));
+  expect(embed).toMatch(/"9007199254740993".*"42.00"/);
+  expect(text).toContain('9007199254740993 owes 42.00');
+});

@@ -5,6 +5,7 @@ import {
   parseTemplate,
   type Template,
   type TemplateContext,
+  writeJson,
 } from '@posthorn/template';
 import type { EmailConfigs, EmailContentType } from './configs.js';
 
@@ -37,7 +38,7 @@ export function renderBody(
   const rendered = parseBody(source, contentTypeOf(configs), place).render(context);
   return typeof rendered === 'string' && contentTypeOf(configs) !== 'json'
     ? rendered
-    : JSON.stringify(rendered, null, 2);
+    : writeJson(rendered, 2);
 }
 
 /** Reads a body in the language that `type` names. Throws `invalid_template`. */

@@ -262,7 +262,7 @@ test('json: the payload as it was dispatched, or what the template makes of it; 
   const body_template =
     '{"title":"{{ event.payload.title }}","total":"{{ event.payload.total }}","all":{{ event.payload | json }}}';
   const { text, html } = await arrived({ content_type: 'json', body_template }, of);
-  expect(JSON.parse(text)).toEqual({ title: payload.title, total: '1.5', all: payload });
+  expect(JSON.parse(text)).toEqual({ title: payload.title, total: '1.50', all: payload });
   expect(html).toBe('');
 });
 
@@ -336,4 +336,16 @@ test('the application may write the default mail itself; its subject is cleaned'
     kind: 'channel_error',
     message: 'no such layout',
   });
+});
+
+test('numbers are those of the event, as they were written, with a template or without', async () => {
+  const { server, send } = await setup();
+  const sent = { ...event, payload: '{"account":9007199254740993,"owed":42.00}' };
+  await send(message({}, { event: sent }));
+  await send(
+    message({ body_template: '{"id":"{{ metadata.account }}"}', content_type: 'json' }, { event: sent }),
+  );
+  const [usual, own] = server.messages.map(({ mail }) => mail.text);
+  expect(usual).toMatch(/account: 9007199254740993\s+owed: 42.00/);
+  expect(own).toContain('"id": 9007199254740993');
 });

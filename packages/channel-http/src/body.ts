@@ -1,5 +1,5 @@
 import { type Event, type Message, PosthornError } from '@posthorn/core';
-import { contextOf, type JsonTemplate } from '@posthorn/template';
+import { contextOf, type JsonTemplate, writeJson } from '@posthorn/template';
 
 /**
  * How an event is written. `default` is Posthorn's own body; `standard-webhooks` is `{type, timestamp, data}`;
@@ -46,7 +46,7 @@ export function bodyOf({ event, digest }: Message, writer: BodyWriter): HttpBody
  * headers. A digest is rendered once, with its `events`. Throws `invalid_template`.
  */
 export function renderedBody(template: JsonTemplate, message: Message, writer: BodyWriter): HttpBody {
-  const text = JSON.stringify(template.render(contextOf(message)));
+  const text = writeJson(template.render(contextOf(message)));
   const bytes = Buffer.byteLength(text);
   if (bytes > maxRenderedBytes) {
     throw new PosthornError(

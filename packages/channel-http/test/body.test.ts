@@ -149,3 +149,15 @@ describe('CloudEvents', () => {
     },
   );
 });
+
+test('in a body of its own template numbers are those of the event, as they were written', async () => {
+  const { url, received: all } = await receiver();
+  const payload_template = {
+    id: '{{ metadata.account }}',
+    note: 'owes {{ metadata.owed }}',
+    of: '{{ metadata }}',
+  };
+  const sent = { ...event, payload: '{"account":9007199254740993,"owed":42.00}' };
+  await sender()(message({ url, payload_template }, { event: sent }));
+  expect(all[0]!.body).toBe(`{"id":9007199254740993,"note":"owes 42.00","of":${sent.payload}}`);
+});

@@ -1,5 +1,5 @@
 import { kindOf, type Message, PosthornError } from '@posthorn/core';
-import { anyValue, contextOf, cutText, type PlaceOf, parseJsonText } from '@posthorn/template';
+import { anyValue, contextOf, cutText, type PlaceOf, parseJsonText, WrittenNumber } from '@posthorn/template';
 import { limits } from './limits.js';
 import { cutMarkup } from './markup.js';
 
@@ -123,7 +123,7 @@ function fitText(given: unknown, at: string, maxLength: number): Fields {
   const { type, text } = object;
   if (type !== 'plain_text' && type !== 'mrkdwn')
     throw refused(at, 'must have the type plain_text or mrkdwn');
-  const isText = typeof text === 'string' || typeof text === 'number' || typeof text === 'boolean';
+  const isText = /^(?:string|number|boolean)$/.test(typeof text) || text instanceof WrittenNumber;
   if (!isText) throw refused(`${at}.text`, `must be a text, not ${kindOf(text)}`);
   return { ...object, text: cutMarkup(String(text).trim() === '' ? nothing : String(text), maxLength) };
 }
@@ -131,7 +131,7 @@ function fitText(given: unknown, at: string, maxLength: number): Fields {
 /** A copy without the addresses that have nothing left of them: a button that leads nowhere does not keep the rest from people. */
 function withoutEmptyAddresses(value: unknown): unknown {
   if (Array.isArray(value)) return value.map(withoutEmptyAddresses);
-  if (typeof value !== 'object' || value === null) return value;
+  if (typeof value !== 'object' || value === null || value instanceof WrittenNumber) return value;
   return Object.fromEntries(
     Object.entries(value).flatMap(([name, item]) =>
       isAddress(name) && item === '' ? [] : [[name, withoutEmptyAddresses(item)]],

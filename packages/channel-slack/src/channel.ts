@@ -1,5 +1,6 @@
 import { type Channel, type Message, PosthornError } from '@posthorn/core';
 import { type JsonServiceOptions, jsonService } from '@posthorn/outbound';
+import { writeJson } from '@posthorn/template';
 import { methodVerdict, webhookVerdict } from './answers.js';
 import { renderedBlocks } from './blocks.js';
 import { clientMessageId } from './client-message-id.js';
@@ -39,19 +40,21 @@ export function slackChannel(options: SlackChannelOptions = {}): Channel<SlackCo
     async preview(message) {
       return [
         { name: 'text', type: 'text/plain', text: fallbackText(message) },
-        { name: 'body', type: 'application/json', text: JSON.stringify(bodyOf(message), null, 2) },
+        { name: 'body', type: 'application/json', text: writeJson(bodyOf(message), 2) },
       ];
     },
 
     async send(message, signal) {
       const { webhook_url, bot_token } = message.configs;
       const body = () => bodyOf(message);
-      if (webhook_url) return webhooks.post({ url: webhook_url, body, signal }, webhookVerdict);
+      const write = writeJson;
+      if (webhook_url) return webhooks.post({ url: webhook_url, body, write, signal }, webhookVerdict);
       const token = bot_token ?? '';
       return methods.post(
         {
           url: methodUrl,
           body: () => ({ ...body(), client_msg_id: clientMessageId(message) }),
+          write,
           headers: { authorization: `Bearer ${token}` },
           secrets: token.split('-').filter(({ length }) => length >= 16),
           signal,

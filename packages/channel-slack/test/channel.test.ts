@@ -3,7 +3,7 @@ import { memoryStorage } from '@posthorn/storage-memory';
 import { until } from '@posthorn/testing';
 import { describe, expect, test } from 'vitest';
 import { type SlackConfigs, slackChannel } from '../src/index.js';
-import { message, type TestSlack, testSlack } from './message.js';
+import { event, message, type TestSlack, testSlack } from './message.js';
 
 describe('a bot', () => {
   test('posts to its channel, with its token', async () => {
@@ -128,4 +128,22 @@ describe('with the engine', () => {
     expect(items).toMatchObject([{ status: 'dead', attempts: 1 }]);
     expect(await dispatcher.webhooks.get(webhook.id)).toMatchObject({ isActive: true });
   });
+});
+
+test('numbers are those of the event, as they were written', async () => {
+  const slack = await testSlack();
+  const payload = '{"account":9007199254740993,"owed":42.00}';
+  const blocks = [
+    { type: 'section', text: { type: 'plain_text', text: '{{ metadata.owed }}' } },
+    { type: 'divider', n: '{{ metadata.account }}' },
+  ];
+  for (const blocks_template of [undefined, JSON.stringify(blocks)]) {
+    const of = { event: { ...event, payload } };
+    expect(
+      await slack.send(message({ ...slack.webhook, blocks_template }, JSON.parse(payload), of)),
+    ).toMatchObject({ outcome: 'delivered' });
+  }
+  const [usual, own] = slack.requests.map(({ body }) => body);
+  expect(usual).toMatch(/9007199254740993".*42.00"/);
+  expect(own).toMatch(/"text":"42.00".*"n":9007199254740993/);
 });

@@ -77,3 +77,11 @@ describe('with a template', () => {
     );
   });
 });
+
+test('numbers are those of the event, as they were written', () => {
+  const sent = { ...event, payload: '{"account":9007199254740993,"owed":42.00}' };
+  const message_template = '{{ metadata.account }} owes {{ metadata.owed }}';
+  expect(textOf(message({ phone_numbers: [], message_template }, { event: sent }), 3)).toBe(
+    '9007199254740993 owes 42.00',
+  );
+});

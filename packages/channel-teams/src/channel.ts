@@ -16,7 +16,7 @@ import {
   retryAfterMs,
   verdictOf,
 } from '@posthorn/outbound';
-import { anyValue, contextOf, type PlaceOf, parseJsonText } from '@posthorn/template';
+import { anyValue, contextOf, type PlaceOf, parseJsonText, writeJson } from '@posthorn/template';
 import { defaultCard } from './card.js';
 
 /** The configs of a `teams` channel. Optional fields may be null. */
@@ -48,12 +48,12 @@ export function teamsChannel(options: TeamsChannelOptions = {}): Channel<TeamsCo
     }),
 
     async preview(message) {
-      return [{ name: 'body', type: 'application/json', text: JSON.stringify(bodyOf(message), null, 2) }];
+      return [{ name: 'body', type: 'application/json', text: writeJson(bodyOf(message), 2) }];
     },
 
     send(message, signal) {
       const url = message.configs.workflow_url;
-      return teams.post({ url, body: () => bodyOf(message), signal }, teamsVerdict);
+      return teams.post({ url, body: () => bodyOf(message), write: writeJson, signal }, teamsVerdict);
     },
   };
 }
@@ -87,7 +87,7 @@ function bodyOf(message: Message<TeamsConfigs>): unknown {
   }
   const contentType = 'application/vnd.microsoft.card.adaptive';
   const body = { type: 'message', attachments: [{ contentType, contentUrl: null, content }] };
-  const bytes = Buffer.byteLength(JSON.stringify(body));
+  const bytes = Buffer.byteLength(writeJson(body));
   if (bytes <= maxBytes) return body;
   throw new PosthornError(
     'invalid_template',

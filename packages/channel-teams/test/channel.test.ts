@@ -303,3 +303,19 @@ test('an option that there is not is refused', () => {
   expect(make).toThrow(PosthornError);
   expect(make).toThrow('no option is called host in teamsChannel');
 });
+
+test('numbers are those of the event, as they were written', async () => {
+  const teams = await testTeams();
+  const payload = '{"account":9007199254740993,"owed":42.00}';
+  const of = { event: { ...event, payload } };
+  const card = {
+    type: 'AdaptiveCard',
+    version: '1.4',
+    body: [{ type: 'Data', id: '{{ metadata.account }}' }],
+  };
+  await teams.send(JSON.parse(payload), of);
+  await teams.send(JSON.parse(payload), of, JSON.stringify(card));
+  const [usual, own] = teams.requests.map(({ body }) => body);
+  expect(usual).toMatch(/"9007199254740993".*"42.00"/);
+  expect(own).toContain('"id":9007199254740993');
+});

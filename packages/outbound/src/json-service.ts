@@ -23,6 +23,8 @@ export interface JsonPost {
   readonly url: string;
   /** Makes what is sent as JSON. A PosthornError that it throws, of a template say, fails the attempt as `config`. */
   readonly body: () => unknown;
+  /** Writes that as JSON. `writeJson` of `@posthorn/template` keeps the numbers of an event. Default `JSON.stringify`. */
+  readonly write?: (body: unknown) => string;
   /** Besides `content-type` and `user-agent`. */
   readonly headers?: Readonly<Record<string, string>>;
   /** What an answer may not repeat, besides the address. */
@@ -91,13 +93,14 @@ export function jsonService(
       }
     },
 
-    async post({ url, body, headers, secrets = [], signal }, read = (answer) => verdictOf(answer)) {
+    async post(request, read = (answer) => verdictOf(answer)) {
+      const { url, body, write = JSON.stringify, headers, secrets = [], signal } = request;
       try {
         checkHost(url);
         const result = await outbound.request({
           url,
           headers: { ...headers, ...ownHeaders },
-          body: JSON.stringify(body()),
+          body: write(body()),
           signal,
         });
         if (!result.ok) return verdictOf(result);

@@ -72,6 +72,13 @@ describe('a post', () => {
     expect(Buffer.from(receiver.requests[0]!, 'latin1').toString()).toMatch(/\r\n\r\n\{"text":"Grüße"\}$/);
   });
 
+  test('is written as its maker says', async () => {
+    const receiver = await answering(() => response(200, '{}'));
+    const write = (body: unknown) => `[${JSON.stringify(body)}]`;
+    await service(local).post({ url: receiver.url, body: () => 42, write, signal });
+    expect(receiver.requests[0]).toMatch(/\r\n\r\n\[42\]$/);
+  });
+
   test('to a host that was stored before the rules is not sent', async () => {
     const receiver = await answering(() => response(200));
     const post = service({ outbound: local.outbound }).post({ url: receiver.url, body: nothing, signal });

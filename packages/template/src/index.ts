@@ -8,3 +8,4 @@ export { escapeFor, type Place } from './place.js';
 export { countOf, cutText, type EventSummary, fitting, summaryOf } from './summary.js';
 export { parseTemplate, type Template } from './template.js';
 export { turning, visibleLine, visibleText } from './visible-text.js';
+export { WrittenNumber } from './written-number.js';
