@@ -75,8 +75,8 @@ export const bugs: readonly Bug[] = [
       'return { ...fields, ...stamps };',
     ],
     'why a webhook was paused is forgotten with the next change': [
-      '{ ...entry.record, ...change },',
-      '{ ...entry.record, disabledReason: null, ...change },',
+      '{ ...former, ...change },',
+      '{ ...former, disabledReason: null, ...change },',
     ],
     'list ignores isActive': [
       'if (isActive !== undefined && record.isActive !== isActive) return false;',
@@ -86,8 +86,8 @@ export const bugs: readonly Bug[] = [
     'a total is of the page': ['total: fitting.length', 'total: page.items.length'],
     'a total comes unasked': ['filter.withTotal ?', 'filter ?'],
     'half a letter of why a webhook was paused is lost': [
-      '{ ...entry.record, ...change },',
-      '{ ...entry.record, ...change, disabledReason: Buffer.from(change.disabledReason ?? "").toString() || null },',
+      '{ ...former, ...change },',
+      '{ ...former, ...change, disabledReason: Buffer.from(change.disabledReason ?? "").toString() || null },',
     ],
     'a webhook has a place as high as there are ids': ['++order,', 'ids.size + 1,'],
     'whoever takes an id again has what the old webhook had': [
@@ -233,6 +233,14 @@ export const bugs: readonly Bug[] = [
     'what was in a digest has no memo of it': ['each.memo = delivery.memo;', ''],
     'what leaves a digest has no memo of it': ['if (digest) delivery.memo = digest.lead.memo;', ''],
     'what gathers is due at once': ['if (delivery.isGathered) {', 'if (false) {'],
+    'of a digest the first alone begins what waits for it': [
+      'for (const bindingId of begin) {',
+      'for (const bindingId of each === deliveriesOf(delivery)[0] ? begin : []) {',
+    ],
+    'what a binding was dropped for gathers on': [
+      '[...former.channels, ...webhook.record.channels]',
+      'webhook.record.channels',
+    ],
     'what is cancelled stays in its digest': [
       'const { digest } = delivery;\n      digests.remove(delivery);',
       'const { digest } = delivery;',
@@ -400,13 +408,19 @@ export const bugs: readonly Bug[] = [
   }),
 
   ...bugsIn('digests.ts', {
-    'a window is over at once': ['now + windowMs', 'now'],
-    'enough is never enough': ['if (others.size >= maxEvents) this.form(entry);', ''],
-    'a digest has no end': ['.slice(0, limitsOf(entry).maxEvents)', ''],
-    'a limit that is lowered is found by chance': [
-      'if (gathering.size < limitsOf(first!).maxEvents) break;',
-      'break;',
+    'a window is over at once': ['now + Number(limitsOf(entry)!.window)', 'now'],
+    'enough is never enough': ['if (gathering.size < limitsOf(first!)!.maxEvents) return;', 'return;'],
+    'a digest has no end': ['.slice(0, limitsOf(entry)!.maxEvents)', ''],
+    'a limit that is lowered is found by chance': ['this.#formFull(bindingId);\n    }\n  }', '}\n  }'],
+    'what gathers keeps the window that it came with': [
+      'if (limits) this.#alarms.set(entry, since + Number(limits.window));',
+      'if (limits) continue;',
     ],
+    'a window that is lengthened stays': [
+      'this.#alarms.set(entry, since + Number(limits.window))',
+      'this.#alarms.set(entry, Math.min(entry.at, since + Number(limits.window)))',
+    ],
+    'what gathers waits on where its binding wants no digests': ['this.#hooks.left(entry);', ''],
     'a digest goes by the name of its first': ['digestId(event.id, bindingId)', 'first!.id'],
     'a digest goes by the name of whoever is first': [
       'lead.digest = {',
@@ -417,7 +431,7 @@ export const bugs: readonly Bug[] = [
 
   ...bugsIn('storage.ts', {
     'a webhook that is active again is forgotten': [
-      'changed: (webhook) => queue.refresh(webhook)',
+      'changed: (webhook, former) => queue.refresh(webhook, former)',
       'changed: () => {}',
     ],
     'delete cancels nothing': ['queue.cancel(delivery);', 'void delivery;'],

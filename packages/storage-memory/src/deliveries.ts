@@ -1,4 +1,4 @@
-import type { Claim, ClaimOptions, DeliveryStore, Event, Settlement } from '@posthorn/core';
+import type { Claim, ClaimOptions, DeliveryStore, Event, Settlement, WebhookRecord } from '@posthorn/core';
 import { Alarms } from './alarms.js';
 import { Chains } from './chains.js';
 import { Digests } from './digests.js';
@@ -15,8 +15,8 @@ export interface Queue extends DeliveryStore {
   restart(delivery: DeliveryEntry): void;
   /** Ends a delivery that is not finished. */
   cancel(delivery: DeliveryEntry): void;
-  /** The webhook was paused or made active, or has other bindings. */
-  refresh(webhook: WebhookEntry): void;
+  /** The webhook was paused or made active, or has other bindings than those of `former`. */
+  refresh(webhook: WebhookEntry, former: WebhookRecord): void;
 }
 
 /**
@@ -35,7 +35,13 @@ export function deliveryQueue(
   const chains = new Chains(lanes);
   const alarms = new Alarms();
   const leased = new Map<string, DeliveryEntry>();
-  const digests = new Digests(alarms, ({ lead }) => chains.push(lead));
+  const digests = new Digests(alarms, {
+    formed: ({ lead }) => chains.push(lead),
+    left(delivery) {
+      delivery.at = now();
+      chains.push(delivery);
+    },
+  });
   let tokens = 0;
 
   /** The deliveries that an entry of the queue stands for: all of its digest, or itself. */
@@ -207,8 +213,9 @@ export function deliveryQueue(
       if (digest?.entries.size === 0) halt(digest.lead);
       finish(delivery, 'cancelled');
     },
-    refresh(webhook) {
-      digests.refresh(webhook);
+    refresh(webhook, former) {
+      const bindings = [...former.channels, ...webhook.record.channels];
+      digests.refresh(new Set(bindings.map(({ id }) => id)));
       lanes.refresh(webhook);
     },
   };

@@ -1,6 +1,6 @@
 import { type ChannelBinding, digestId } from '@posthorn/core';
 import type { Alarms } from './alarms.js';
-import { DeliveryEntry, type WebhookEntry } from './entries.js';
+import { DeliveryEntry } from './entries.js';
 
 /**
  * Deliveries that are sent as one message. In the queue `lead` stands for them: it is in no journal, waits, is leased and
@@ -13,15 +13,9 @@ export interface Digest {
   readonly entries: Set<DeliveryEntry>;
 }
 
-/** What a binding says of its digests. */
-type Limits = NonNullable<ChannelBinding['digest']>;
-
-/** The binding as it is now, or as good as if nothing had ever been said. */
-function limitsOf({ webhook, bindingId }: DeliveryEntry): { windowMs: number; maxEvents: number } {
-  const { window = 0, maxEvents = 1_000 }: Partial<Limits> =
-    webhook.record.channels.find(({ id }) => id === bindingId)?.digest ?? {};
-  return { windowMs: Number(window), maxEvents };
-}
+/** What its binding says of digests now; undefined where it wants none, or is gone. */
+const limitsOf = ({ webhook, bindingId }: DeliveryEntry): ChannelBinding['digest'] =>
+  webhook.record.channels.find(({ id }) => id === bindingId)?.digest;
 
 function digestOf(entries: Set<DeliveryEntry>): Digest {
   const [first] = entries;
@@ -31,28 +25,35 @@ function digestOf(entries: Set<DeliveryEntry>): Digest {
   return lead.digest;
 }
 
+/** Called as soon as something is to go. */
+export interface DigestHooks {
+  /** These deliveries are a digest from now on. */
+  readonly formed: (digest: Digest) => void;
+  /** Its binding wants no digests any more: it goes by itself. */
+  readonly left: (entry: DeliveryEntry) => void;
+}
+
 /**
- * The deliveries that gather, by binding, in the order of publication. Each has an alarm for the end of its own window;
- * that of the first is the one that counts, as it takes the others along.
+ * The deliveries that gather, by binding, each with the instant since when, in the order of publication. Each has an alarm
+ * for the end of its own window; that of the first is the one that counts, as it takes the others along.
  */
 export class Digests {
-  readonly #gathering = new Map<string, Set<DeliveryEntry>>();
+  readonly #gathering = new Map<string, Map<DeliveryEntry, number>>();
   readonly #alarms: Alarms;
-  /** Called with each digest as soon as it is one. */
-  readonly #onFormed: (digest: Digest) => void;
+  readonly #hooks: DigestHooks;
 
-  constructor(alarms: Alarms, onFormed: (digest: Digest) => void) {
+  constructor(alarms: Alarms, hooks: DigestHooks) {
     this.#alarms = alarms;
-    this.#onFormed = onFormed;
+    this.#hooks = hooks;
   }
 
   /** Gathers the delivery, until its window is over. */
   gather(entry: DeliveryEntry, now: number): void {
-    const { windowMs, maxEvents } = limitsOf(entry);
-    const others = this.#gathering.get(entry.bindingId) ?? new Set();
-    this.#gathering.set(entry.bindingId, others.add(entry));
-    this.#alarms.set(entry, now + windowMs);
-    if (others.size >= maxEvents) this.form(entry);
+    const { bindingId } = entry;
+    const gathering = this.#gathering.get(bindingId) ?? new Map();
+    this.#gathering.set(bindingId, gathering.set(entry, now));
+    this.#alarms.set(entry, now + Number(limitsOf(entry)!.window));
+    this.#formFull(bindingId);
   }
 
   gathers(entry: DeliveryEntry): boolean {
@@ -62,24 +63,28 @@ export class Digests {
   /** The window of this one is over, or there are enough: the earliest of its binding are a digest from now on. */
   form(entry: DeliveryEntry): void {
     const gathering = this.#gathering.get(entry.bindingId)!;
-    const digest = digestOf(new Set([...gathering].slice(0, limitsOf(entry).maxEvents)));
+    const digest = digestOf(new Set([...gathering.keys()].slice(0, limitsOf(entry)!.maxEvents)));
     for (const member of digest.entries) {
       this.#leave(member);
       member.digest = digest;
     }
     // Its alarm has rung, and it was not among the earliest.
     if (this.gathers(entry)) this.#alarms.set(entry, entry.at);
-    this.#onFormed(digest);
+    this.#hooks.formed(digest);
   }
 
-  /** Looks once more whether there are enough: the limits of the webhook's bindings may have changed. */
-  refresh({ record }: WebhookEntry): void {
-    for (const { id } of record.channels) {
-      for (let gathering = this.#gathering.get(id); gathering; gathering = this.#gathering.get(id)) {
-        const [first] = gathering;
-        if (gathering.size < limitsOf(first!).maxEvents) break;
-        this.form(first!);
+  /** What gathers for these bindings goes by what its webhook says of them now. */
+  refresh(bindingIds: Iterable<string>): void {
+    for (const bindingId of bindingIds) {
+      for (const [entry, since] of this.#gathering.get(bindingId) ?? []) {
+        const limits = limitsOf(entry);
+        if (limits) this.#alarms.set(entry, since + Number(limits.window));
+        else {
+          this.#leave(entry);
+          this.#hooks.left(entry);
+        }
       }
+      this.#formFull(bindingId);
     }
   }
 
@@ -88,6 +93,18 @@ export class Digests {
     if (this.gathers(entry)) this.#leave(entry);
     entry.digest?.entries.delete(entry);
     entry.digest = undefined;
+  }
+
+  #formFull(bindingId: string): void {
+    for (
+      let gathering = this.#gathering.get(bindingId);
+      gathering;
+      gathering = this.#gathering.get(bindingId)
+    ) {
+      const [first] = gathering.keys();
+      if (gathering.size < limitsOf(first!)!.maxEvents) return;
+      this.form(first!);
+    }
   }
 
   #leave(entry: DeliveryEntry): void {

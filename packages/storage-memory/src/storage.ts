@@ -33,7 +33,7 @@ export function memoryStorage(options: MemoryStorageOptions = {}): MemoryStorage
   const journal = new Journal(maxBytes, now);
   const webhooks = webhookTable({
     now,
-    changed: (webhook) => queue.refresh(webhook),
+    changed: (webhook, former) => queue.refresh(webhook, former),
     deleted(webhook) {
       for (const event of webhook.unfinished > 0 ? journal.events.values() : []) {
         for (const delivery of event.deliveries) {

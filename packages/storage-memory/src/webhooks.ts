@@ -26,7 +26,7 @@ export interface WebhookTable extends WebhookStore {
 
 export interface WebhookHooks {
   readonly now: () => number;
-  readonly changed: (webhook: WebhookEntry) => void;
+  readonly changed: (webhook: WebhookEntry, former: WebhookRecord) => void;
   readonly deleted: (webhook: WebhookEntry) => void;
 }
 
@@ -110,15 +110,16 @@ export function webhookTable(hooks: WebhookHooks): WebhookTable {
       const entry = find(tenantId, webhookId);
       if (!entry || entry.record.version !== version) return undefined;
       const tenant = tenantOf(tenantId);
-      const { createdAt, updatedAt } = entry.record;
+      const former = entry.record;
+      const { createdAt, updatedAt } = former;
       const isSeen = !isUpkeep && Object.keys(change).some((field) => field !== 'secrets');
       removeFromIndex(tenant, entry);
       entry.record = stored(
-        { ...entry.record, ...change },
+        { ...former, ...change },
         { version: version + 1, createdAt, updatedAt: isSeen ? new Date(hooks.now()) : updatedAt },
       );
       addToIndex(tenant, entry);
-      hooks.changed(entry);
+      hooks.changed(entry, former);
       return handedOut(entry.record);
     },
 

@@ -4,13 +4,16 @@ import type { Lane } from './lanes.js';
 
 /*
  * Deliveries that gather lie in the queue and are nobody's: no alarm wakes them, no lane holds them. Somebody looks at
- * them when there is one more, and when the window of one is over. Where there are enough, or they have waited enough,
- * they become a digest: a row of its own in the queue, due at once, whose name they have from then on. It is that row
+ * them when there is one more, when the window of one is over, and when their webhook has changed. Where there are enough,
+ * or they have waited enough by what it says then, they become a digest: a row of its own in the queue, due at once, whose name they have from then on. It is that row
  * which is claimed, waits and has the memo; who finds it has all of them, and whoever of them is cancelled just is gone.
  */
 
 /** The place of a delivery among those that it gathers with: by the time, and in one statement by what is added. */
 export const gatheredAt = '(extract(epoch from $now) * 1000000)::bigint * 4096';
+
+/** Since when `row` gathers, which its place says. */
+const gathersSince = (row: string): string => `to_timestamp(${row}.position / 4096 / 1e6)`;
 
 /** It looks at so many deliveries at a time, and forms so many digests of a binding, and that so many times. */
 const maxDue = 1_000;
@@ -53,7 +56,7 @@ export class Digests {
     );
   }
 
-  /** Makes digests of what is to go, and tells the lanes that they stand in. */
+  /** Makes digests of what is to go, and lets go what is to go alone; tells the lanes that they stand in. */
   async form(): Promise<readonly Lane[]> {
     const lanes: Lane[] = [];
     for (let rounds = 0; rounds < maxRounds; rounds++) {
@@ -85,7 +88,7 @@ export class Digests {
 
 const formText = `
   with due as materialized (
-    select q.event_id, q.binding_id, q.webhook_id, q.gathers_until,
+    select q.event_id, q.binding_id, q.webhook_id, ${gathersSince('q')} as since,
       coalesce((select w.is_active from $.webhooks w where w.id = q.webhook_id), false) as is_active
     from $.queue q where q.digest_id = '' and q.look_at <= $now
     order by q.look_at limit ${maxDue}
@@ -94,26 +97,35 @@ const formText = `
     update $.queue q set look_at = $now + interval '1 minute' from due d
     where not d.is_active and ${isOfRow('d')}
   ), mine as materialized (
-    -- One at a time forms digests of a webhook; whoever comes meanwhile leaves it to the other.
-    select b.binding_id, b.webhook_id, b.is_over, least(1000, coalesce((
-      select (c -> 'digest' ->> 'maxEvents')::integer from json_array_elements(w.channels::json) c
-      where c ->> 'id' = b.binding_id), 1000)) as most
+    -- One at a time forms digests of a webhook; whoever comes meanwhile leaves it to the other. By what its bindings say
+    -- now, whatever they said when an event was published; null for those that want no digests.
+    select b.binding_id, b.since, d.waits, d.most
     from (
-      select binding_id, webhook_id, bool_or(gathers_until <= $now) as is_over from due where is_active
-      group by binding_id, webhook_id
+      select binding_id, webhook_id, min(since) as since from due where is_active group by binding_id, webhook_id
     ) b cross join lateral (
       select channels from $.webhooks where id = b.webhook_id for update skip locked
-    ) w
+    ) w left join lateral (
+      select (c -> 'digest' ->> 'window')::float8 * interval '1 millisecond' as waits,
+        (c -> 'digest' ->> 'maxEvents')::integer as most
+      from json_array_elements(w.channels::json) c where c ->> 'id' = b.binding_id
+    ) d on true
+  ), alone as (
+    -- As those that have waited longest: nothing that is published from now on goes before them.
+    update $.queue q set digest_id = null, gathers_until = null, look_at = null, is_ready = true, due_at = l.since
+    from (select d.event_id, d.binding_id, d.since from due d join mine m using (binding_id) where m.waits is null) l
+    where ${isOfRow('l')} and q.digest_id = ''
+    returning q.tenant_id, q.webhook_id
   ), ripe as materialized (
-    select m.* from mine m where m.is_over or (
+    select m.* from mine m where m.since + m.waits <= $now or (
       select count(*) from (
         select from $.queue f where f.binding_id = m.binding_id and f.digest_id = ''
         order by f.position limit m.most) f) = m.most
   ), gathered as materialized (
     -- As they are now, and not as the statement saw them: another may just have formed some, or one be cancelled.
-    select r.most, g.*, (row_number() over of_binding - 1) / r.most as part
+    select r.most, g.*, g.since + r.waits <= $now as is_over, (row_number() over of_binding - 1) / r.most as part
     from ripe r cross join lateral (
-      select f.event_id, f.binding_id, f.tenant_id, f.webhook_id, f.channel, f.position, f.gathers_until from $.queue f
+      select f.event_id, f.binding_id, f.tenant_id, f.webhook_id, f.channel, f.position, ${gathersSince('f')} as since
+      from $.queue f
       where f.binding_id = r.binding_id and f.digest_id = ''
       order by f.position, f.event_id limit ${maxDigests} * r.most for update skip locked
     ) g
@@ -122,24 +134,24 @@ const formText = `
     select binding_id, part, tenant_id, webhook_id, channel,
       ${queueId('(array_agg(event_id order by position, event_id))[1]')} as id
     from gathered group by binding_id, part, tenant_id, webhook_id, channel, most
-    having count(*) = most or bool_or(gathers_until <= $now)
+    having count(*) = most or bool_or(is_over)
   ), formed as (
     insert into $.queue (event_id, binding_id, tenant_id, webhook_id, channel, due_at, attempts, attempts_before,
       is_ready, is_held, yields)
     select id, binding_id, tenant_id, webhook_id, channel, $now, 0, 0, true, false, false from parts
   ), looked as (
     -- Those that go, which are locked, and those that have been counted and wait on, for whom it is only the next look.
-    update $.queue q set digest_id = coalesce(l.id, q.digest_id), look_at = case when l.id is null then q.gathers_until end,
-      gathers_until = case when l.id is null then q.gathers_until else $now end
+    update $.queue q set digest_id = coalesce(l.id, q.digest_id), gathers_until = coalesce(l.until, $now), look_at = l.until
     from (
-      select g.event_id, g.binding_id, p.id from gathered g join parts p using (binding_id, part)
+      select g.event_id, g.binding_id, p.id, null as until from gathered g join parts p using (binding_id, part)
       union all
-      select d.event_id, d.binding_id, null from due d join mine m using (binding_id)
-      where d.gathers_until > $now and not exists (
+      select d.event_id, d.binding_id, null, d.since + m.waits from due d join mine m using (binding_id)
+      where d.since + m.waits > $now and not exists (
         select from gathered g join parts p using (binding_id, part)
         where g.event_id = d.event_id and g.binding_id = d.binding_id)
     ) l
-    where ${isOfRow('l')}
+    where ${isOfRow('l')} and q.digest_id = ''
   )
   select coalesce(json_agg(json_build_array(tenant_id, webhook_id)), '[]')::text as lanes,
-    (select count(*)::integer from due) as due from parts`;
+    (select count(*)::integer from due) as due
+  from (select tenant_id, webhook_id from parts union select tenant_id, webhook_id from alone) lanes`;

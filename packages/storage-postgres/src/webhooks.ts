@@ -56,10 +56,14 @@ export function webhookStore(db: Database): WebhookStore<Transaction> {
       where id = $1::text and tenant_id = $2::text and version = $3::integer
       returning *
     ), ${subscribe}, ripened as (
-      -- What was left for later because it was paused, or is enough now.
-      update $.queue q set look_at = $now from changed c
-      where ($9::boolean or $6::text is not null) and q.digest_id = ''
-        and q.binding_id in (select b ->> 'id' from json_array_elements(c.channels::json) b)
+      -- What gathers by what its bindings say now, and by what those said that are dropped, which this still sees.
+      update $.queue q set look_at = $now
+      from (
+        select b ->> 'id' as id from changed c cross join json_array_elements(c.channels::json) b
+        union
+        select b ->> 'id' from changed c join $.webhooks w using (id) cross join json_array_elements(w.channels::json) b
+      ) b
+      where ($9::boolean is not null or $6::text is not null) and q.digest_id = '' and q.binding_id = b.id
     )
     select ${recordColumns} from changed w`,
     { isRepeatable: false },

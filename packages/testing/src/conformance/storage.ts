@@ -7,6 +7,7 @@ import { deletionRules } from './storage/deletion.js';
 import { digestChangeRules } from './storage/digest-changes.js';
 import { digestMemberRules } from './storage/digest-members.js';
 import { digestResultRules } from './storage/digest-results.js';
+import { digestWindowRules } from './storage/digest-windows.js';
 import { digestRules } from './storage/digests.js';
 import { escalationRules } from './storage/escalation.js';
 import { handOffRules } from './storage/hand-off.js';
@@ -61,6 +62,7 @@ export const storageRules: readonly StorageRule[] = [
   ...digestResultRules,
   ...digestMemberRules,
   ...digestChangeRules,
+  ...digestWindowRules,
   ...pauseRules,
   ...deletionRules,
   ...logRules,

@@ -141,6 +141,22 @@ export const transactionsRules: readonly StorageRule[] = topic<StorageUnderTest>
     same(await claimAll(storage), []);
   },
 
+  'what gathers goes by what its binding says when it is committed, whatever it said when it was published':
+    async (under) => {
+      const { storage } = under;
+      ok(storage.gathersDigests, 'the storage gathers no digests: skip this rule with that for a reason');
+      const { digest, ...plain } = newBinding({ digest: { window: hourMs as never, maxEvents: 100 } });
+      const { id } = await storage.webhooks.create(newWebhook({ channels: [{ ...plain, digest }] }));
+      const { tx, commit } = await begin(under);
+      const event = newEvent();
+      await storage.deliveries.publish([event], { tx });
+      await storage.webhooks.update(acme, id, 1, { channels: [plain] });
+      same(await claimAll(storage), []);
+      await commit();
+      const [claimed, ...others] = await claimAll(storage);
+      assert.deepEqual([claimed?.event.id, claimed?.digest, others], [event.id, undefined, []]);
+    },
+
   'one that was under way before an earlier one was committed goes on when its lease is over, and then that':
     async (under) => {
       const { storage, advance } = under;
