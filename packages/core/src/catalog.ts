@@ -1,7 +1,7 @@
 import type { StandardSchemaV1 } from '@standard-schema/spec';
-import { describeIssues, invalidWebhook, kindOf, PosthornError } from './errors.js';
+import { describeIssues, invalidWebhook, isPosthornError, kindOf, PosthornError } from './errors.js';
 import { parseEventType } from './match.js';
-import { RawJson } from './payload.js';
+import { isRawJson, parseRawJson, type RawJson } from './raw-json.js';
 
 /** The application's event types, each with a schema of its payload. Zod, Valibot, ArkType: any Standard Schema. */
 export type EventCatalog = Readonly<Record<string, StandardSchemaV1>>;
@@ -47,7 +47,7 @@ export function defineEvents<const Catalog extends EventCatalog>(catalog: Catalo
 export async function checkPayload(catalog: EventCatalog, type: string, payload: unknown): Promise<void> {
   const schema = Object.hasOwn(catalog, type) ? catalog[type] : undefined;
   if (!schema) throw new PosthornError('unknown_event_type', `event type ${type} is not in the catalog`);
-  const value = payload instanceof RawJson ? payload.parsed() : payload;
+  const value = isRawJson(payload) ? parseRawJson(payload) : payload;
   const result = await validate(schema, value, 'invalid_payload', `payload of ${type}`);
   if ('issues' in result) {
     throw new PosthornError(
@@ -80,7 +80,7 @@ export async function validate<Output>(
   try {
     result = await schema['~standard'].validate(value);
   } catch (cause) {
-    if (cause instanceof PosthornError) throw cause;
+    if (isPosthornError(cause)) throw cause;
     throw new PosthornError(code, `${what} cannot be checked: its schema threw`, { cause });
   }
   if (!result.issues) return { value: result.value };

@@ -78,7 +78,7 @@ export function publisher<Tx>(options: PublisherOptions<Tx>): Publisher<Tx> {
       occurredAt: given.occurredAt ?? new Date(now()),
       namespaceId: given.namespaceId,
       subject: given.subject,
-      cacheScope: given.cacheScope && payloadText(given.cacheScope, limits),
+      cacheScope: given.cacheScope && payloadText(given.cacheScope, limits, 'cacheScope'),
       orderingKey: given.orderingKey,
       keys,
     };
@@ -129,7 +129,9 @@ const isRefused = (error: unknown): boolean => isPosthornError(error) && error.c
 
 /** Equal for two events that mean the same. The time counts only where the application gave it. */
 function fingerprintOf(event: NewEvent, occurredAt: Date | undefined): string {
-  const { type, namespaceId, subject, cacheScope, payload } = event;
+  const { type, namespaceId, subject, cacheScope, orderingKey, payload } = event;
   const rest = [type, namespaceId, subject?.type, subject?.id, cacheScope, occurredAt?.toISOString()];
+  // At the end, and only where there is one: keys that an earlier version remembered still fit.
+  if (orderingKey !== null) rest.push(orderingKey);
   return createHash('sha256').update(JSON.stringify(rest)).update(payload).digest('base64url');
 }

@@ -142,6 +142,8 @@ describe('an idempotency key', () => {
     ['subject', ['a', { n: 1 }, { subject: { type: 's', id: '1' } }]],
     ['namespace', ['a', { n: 1 }, { namespaceId: 'ns' }]],
     ['time', ['a', { n: 1 }, { occurredAt: new Date(0) }]],
+    ['ordering key', ['a', { n: 1 }, { orderingKey: 'order 1' }]],
+    ['cache scope', ['a', { n: 1 }, { cacheScope: { keys: ['a'] } }]],
   ])('with another %s is a conflict, and stores nothing', async (_, [type, payload, rest]) => {
     const { dispatcher } = await application();
     await dispatcher.dispatch('a', { n: 1 }, { idempotencyKey: 'k' });

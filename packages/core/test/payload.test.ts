@@ -1,4 +1,5 @@
-import { type ErrorCode, rawJson } from '@posthorn/core';
+import { runInNewContext } from 'node:vm';
+import { type ErrorCode, type PosthornError, rawJson } from '@posthorn/core';
 import { recordingChannel, testDispatcher } from '@posthorn/testing';
 import { describe, expect, test } from 'vitest';
 
@@ -125,5 +126,119 @@ describe('P11: what is no payload is refused, and nothing is stored', () => {
     const begin = performance.now();
     await dispatcher.dispatch('object.created', text);
     expect(performance.now() - begin).toBeLessThan(200);
+  });
+});
+
+describe('what JSON would lose without a word is refused, with its place', () => {
+  class Money {
+    #cents = 100;
+    get cents(): number {
+      return this.#cents;
+    }
+  }
+  const circle: { a: { b: unknown } } = { a: { b: 1 } };
+  circle.a.b = [circle.a];
+  const sparse: number[] = [1];
+  sparse[2] = 3;
+
+  test.each<[string, unknown, (string | number)[]]>([
+    ['a Map', { a: { b: new Map([['k', 1]]) } }, ['a', 'b']],
+    ['a Set', [0, { tags: new Set(['x']) }], [1, 'tags']],
+    ['NaN', { total: Number.NaN }, ['total']],
+    ['Infinity', { items: [{ price: Number.POSITIVE_INFINITY }] }, ['items', 0, 'price']],
+    ['a boxed NaN', { total: Object(Number.NaN) }, ['total']],
+    ['an error', { cause: Object.assign(new Error('no'), { code: 'E' }) }, ['cause']],
+    ['an instance without fields', { price: new Money() }, ['price']],
+    ['a regular expression', { form: /a/ }, ['form']],
+    ['a promise', { later: Promise.resolve(1) }, ['later']],
+    ['bytes that are no Buffer', { bytes: new Uint8Array(2) }, ['bytes']],
+    ['a buffer of bytes', { bytes: new ArrayBuffer(2) }, ['bytes']],
+    ['a BigInt', { deep: [{ n: 1n }] }, ['deep', 0, 'n']],
+    ['a boxed BigInt', { n: Object(1n) }, ['n']],
+    ['a symbol', { s: Symbol('s') }, ['s']],
+    ['a function', { run: () => 1 }, ['run']],
+    ['undefined in an array', { list: [1, undefined] }, ['list', 1]],
+    ['a hole in an array', { list: sparse }, ['list', 1]],
+    ['an invalid Date', { at: new Date(Number.NaN) }, ['at']],
+    ['a circle', circle, ['a', 'b', 0]],
+    ['rawJson within a payload', { n: rawJson('1.10') }, ['n']],
+    ['what a toJSON returns', { a: { toJSON: () => ({ n: Number.NaN }) } }, ['a', 'n']],
+    ['a field of an instance', { a: Object.assign(new Money(), { n: Number.NaN }) }, ['a', 'n']],
+    [
+      'what follows deep nesting',
+      [
+        [[1], [2]],
+        [[3], [Number.NaN]],
+      ],
+      [1, 1, 0],
+    ],
+    ['a Map alone', new Map([['k', 1]]), []],
+    ['NaN alone', Number.NaN, []],
+  ])('%s', async (_, payload, path) => {
+    const { dispatcher } = await application();
+    const error = await dispatcher.dispatch('object.created', payload).catch((thrown: unknown) => thrown);
+    expect(error).toEqual(refused('invalid_payload'));
+    expect((error as PosthornError).issues).toMatchObject([{ path }]);
+    if (path.length > 0) expect((error as PosthornError).message).toContain(`${path.join('.')}: must`);
+    expect((await dispatcher.events.list()).items).toEqual([]);
+  });
+
+  test('and so it is in what receivers may have cached', async () => {
+    const { dispatcher } = await application();
+    const cacheScope = { keys: [new Set(['a'])] };
+    await expect(dispatcher.dispatch('object.created', {}, { cacheScope })).rejects.toMatchObject({
+      code: 'invalid_payload',
+      message: expect.stringContaining('cacheScope is not valid: keys.0: must not be a Set'),
+    });
+  });
+
+  test('more objects than fit are refused before they are all written, though each is the same one', async () => {
+    const { dispatcher } = await application();
+    let doubled: unknown = [];
+    for (let i = 0; i < 60; i++) doubled = [doubled, doubled];
+    await expect(dispatcher.dispatch('a', doubled)).rejects.toEqual(refused('payload_too_large'));
+  });
+});
+
+const circleFree = { a: [1] };
+
+describe('what everybody means by it is written as JSON.stringify writes it', () => {
+  class Order {
+    readonly total = 1;
+    readonly #secret = 'x';
+    get secret(): string {
+      return this.#secret;
+    }
+  }
+
+  test.each<[string, unknown]>([
+    ['a Date', { at: new Date(0), list: [new Date(1)] }],
+    ['toJSON', { amount: { toJSON: () => '1.10' }, url: new URL('https://example.com/') }],
+    ['a Buffer', { bytes: Buffer.from('a') }],
+    ['fields that are undefined', { a: undefined, b: [{ c: undefined }], d: 1 }],
+    ['boxed values', { n: Object(1), s: Object('s'), b: Object(false) }],
+    ['the enumerable fields of an instance', { order: new Order() }],
+    ['an object without a prototype', Object.assign(Object.create(null), { a: 1 })],
+    ['a plain object of another realm', runInNewContext('({ a: {}, list: [{}], at: new Date(0) })')],
+    ['an object that is there twice', [circleFree, circleFree]],
+    ['a field called __proto__', JSON.parse('{"__proto__":{"a":1},"b":[{"__proto__":null}]}')],
+    ['a field called toJSON that is none', { toJSON: 1, a: [Object(2)] }],
+    ['keys that are numbers, in their order', { 2: 'b', 1: 'a', c: new Date(0) }],
+    ['symbols as keys, which it leaves out', { [Symbol('s')]: 1, a: 1 }],
+  ])('%s', async (_, payload) => {
+    const { sent } = await application();
+    expect(await sent(payload)).toBe(JSON.stringify(payload));
+  });
+
+  test('and a getter is asked once, whatever else is there', async () => {
+    const { sent } = await application();
+    let reads = 0;
+    const payload = {
+      at: new Date(0),
+      get value() {
+        return { n: ++reads };
+      },
+    };
+    expect(await sent([payload])).toBe('[{"at":"1970-01-01T00:00:00.000Z","value":{"n":1}}]');
   });
 });
