@@ -71,8 +71,15 @@ export interface PosthornErrorOptions {
   readonly issues?: readonly Issue[];
 }
 
-/** The only error this library throws. Switch on `code`; `message` is for people. */
+/**
+ * The only error this library throws. Switch on `code`; `message` is for people. An error of another copy of this package,
+ * as npm makes them of two ranges, is one too: `instanceof` says so.
+ */
 export class PosthornError extends Error {
+  static override [Symbol.hasInstance](value: unknown): boolean {
+    return isPosthornError(value);
+  }
+
   override readonly name = 'PosthornError';
   readonly code: ErrorCode;
   /** For the `invalid_*` codes: each place that is wrong. Else empty. */
@@ -87,7 +94,11 @@ export class PosthornError extends Error {
 
 /** Whether `error` is a {@link PosthornError}, also one of another copy of this package. */
 export function isPosthornError(error: unknown): error is PosthornError {
-  return error instanceof Error && error.name === 'PosthornError' && 'code' in error;
+  return (
+    error instanceof Error &&
+    error.name === 'PosthornError' &&
+    typeof (error as PosthornError).code === 'string'
+  );
 }
 
 /** The kind of a value in words for an error message; never the value. */

@@ -64,6 +64,7 @@ export {
   madeAt,
   parseDeliveryId,
 } from './ids.js';
+export { isDeeperThan } from './json-depth.js';
 export type { DeliveryFacts, Lifecycle } from './lifecycle.js';
 export type {
   Deliveries,
@@ -80,7 +81,6 @@ export * from './models.js';
 export type { NextStep } from './next-step.js';
 export type { DispatcherOptions } from './options.js';
 export type { Page, PageQuery } from './page.js';
-export { isDeeperThan } from './payload.js';
 export type * from './ports.js';
 export { type RawJson, rawJson } from './raw-json.js';
 export { recipientsMemo, type SettledRecipients, settledRecipients } from './recipients-memo.js';

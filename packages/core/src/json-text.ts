@@ -1,5 +1,6 @@
 import { types } from 'node:util';
 import { describeIssues, isPosthornError, kindOf, PosthornError } from './errors.js';
+import { isDeeperThan } from './json-depth.js';
 import { isRawJson } from './raw-json.js';
 
 /*
@@ -9,43 +10,44 @@ import { isRawJson } from './raw-json.js';
  * class is its own enumerable fields.
  */
 
-/** Deeper values are not copied; JSON.stringify goes on with them, and says where the stack ends. */
-const maxCopiedDepth = 200;
+export interface PayloadLimits {
+  /** Bytes of UTF-8. */
+  readonly maxBytes: number;
+  /** Objects and arrays within each other. */
+  readonly maxDepth: number;
+}
 
+/** What is known of a value while it is copied. */
 interface Reading {
   /** Each object or array takes two bytes of JSON at least: more than these cannot fit. */
   left: number;
+  readonly maxDepth: number;
   /** Whether JSON.stringify is known to lose nothing of it. */
   isPlain: boolean;
-  /** Whether it leads back to itself: then nothing will be written, and the copy would hide where. */
-  isCircle: boolean;
-  /** The objects that lead to the present one. */
-  readonly path: object[];
+  /** Whether the copy goes all the way down. A circle has no end. */
+  isWhole: boolean;
 }
 
 /**
  * The JSON text of `value`. Reads each field once. Throws `invalid_payload` with the place of what would be lost, and for
- * a circle, a BigInt or a `toJSON` that throws; `payload_too_large` where the text cannot fit into `maxBytes` or a string;
- * `payload_too_deep` where the stack is not deep enough. `what` names the value in messages.
+ * a circle, a BigInt or a `toJSON` that throws; `payload_too_deep`; and `payload_too_large` where there are more objects than fit, or
+ * more than a string holds: the text itself may still be too long. `what` names the value in messages.
  */
-export function jsonText(value: unknown, maxBytes: number, what: string): string {
-  const reading: Reading = { left: maxBytes / 2, isPlain: true, isCircle: false, path: [] };
+export function jsonText(value: unknown, limits: PayloadLimits, what: string): string {
+  const maxObjects = limits.maxBytes / 2;
+  const { maxDepth } = limits;
+  const reading: Reading = { left: maxObjects, maxDepth, isPlain: true, isWhole: true };
   let text: string | undefined;
   try {
     // What has one form only is copied without being asked about: a replacer would make each dispatch slower.
-    const copy = copied(value, reading);
-    if (reading.left < 0) throw tooLarge(what);
-    text = reading.isPlain
-      ? JSON.stringify(copy)
-      : JSON.stringify(reading.isCircle ? value : copy, judge(what));
+    const copy = isObject(value) ? copied(value, 1, reading) : value;
+    if (isObject(value) && reading.isPlain) return JSON.stringify(copy);
+    text = JSON.stringify(reading.isWhole ? copy : value, judge(maxObjects, what));
   } catch (cause) {
     if (isPosthornError(cause)) throw cause;
+    // V8 gives up on recursion with "Maximum call stack", on size with "Invalid string length".
     if (cause instanceof RangeError) {
-      // V8 gives up on recursion with "Maximum call stack", on size with "Invalid string length".
-      if (cause.message.includes('stack')) {
-        throw new PosthornError('payload_too_deep', `${what} nests objects and arrays too deep`, { cause });
-      }
-      throw tooLarge(what, cause);
+      throw cause.message.includes('stack') ? tooDeep(limits, what, cause) : tooLarge(what, cause);
     }
     throw new PosthornError('invalid_payload', `${what} cannot be written as JSON: reading it threw`, {
       cause,
@@ -54,69 +56,78 @@ export function jsonText(value: unknown, maxBytes: number, what: string): string
   if (text === undefined) {
     throw new PosthornError('invalid_payload', `${what} must have a JSON form; ${kindOf(value)} has none`);
   }
+  if (isDeeperThan(text, maxDepth)) throw tooDeep(limits, what);
   return text;
 }
+
+const isObject = (value: unknown): value is object => typeof value === 'object' && value !== null;
 
 const tooLarge = (what: string, cause?: unknown): PosthornError =>
   new PosthornError('payload_too_large', `${what} is larger than it may be`, { cause });
 
-/** A copy of plain objects and arrays, so that the application's getters are asked once; the rest is left as it is. */
-function copied(value: unknown, reading: Reading): unknown {
-  switch (typeof value) {
-    case 'string':
-    case 'boolean':
-      return value;
-    case 'number':
-      if (!Number.isFinite(value)) reading.isPlain = false;
-      return value;
-    case 'object':
-      return value === null ? null : copiedObject(value, reading);
-    default:
-      reading.isPlain = false;
-      return value;
-  }
-}
+/** That `what` nests deeper than it may. */
+export const tooDeep = ({ maxDepth }: PayloadLimits, what: string, cause?: unknown): PosthornError =>
+  new PosthornError(
+    'payload_too_deep',
+    `${what} nests objects and arrays too deep; at most ${maxDepth} levels`,
+    {
+      cause,
+    },
+  );
 
-function copiedObject(value: object, reading: Reading): unknown {
-  const { path } = reading;
-  const isCircle = path.includes(value);
-  if (--reading.left < 0 || isCircle || path.length >= maxCopiedDepth || !isCopied(value)) {
-    reading.isPlain = false;
-    reading.isCircle ||= isCircle;
+/** A copy of plain objects and arrays, so that the application's getters are asked once; the rest is left as it is. */
+function copied(value: object, depth: number, reading: Reading): unknown {
+  if (--reading.left < 0 || depth > reading.maxDepth) {
+    reading.isPlain = reading.isWhole = false;
     return value;
   }
-  path.push(value);
-  let copy: unknown[] | Record<string, unknown>;
-  if (Array.isArray(value)) {
-    copy = value.slice();
-    for (let i = 0; i < copy.length; i++) copy[i] = copied(copy[i], reading);
-  } else {
-    copy = { ...value } as Record<string, unknown>;
+  const prototype = Object.getPrototypeOf(value);
+  if (prototype === Array.prototype && Array.isArray(value)) {
+    if ('toJSON' in value) return notPlain(value, reading);
+    const copy: unknown[] = value.slice();
+    for (let i = 0; i < copy.length; i++) {
+      const item = copy[i];
+      if (isObject(item)) copy[i] = copied(item, depth + 1, reading);
+      else if (item === undefined || isOdd(item)) reading.isPlain = false;
+    }
+    return copy;
+  }
+  if ((prototype === Object.prototype || prototype === null) && !('toJSON' in value)) {
+    const copy = { ...value } as Record<string, unknown>;
     for (const key in copy) {
       const field = copy[key];
-      // Undefined is left out, which is what everybody means.
-      if (field === undefined) continue;
-      const read = copied(field, reading);
-      if (read !== field) copy[key] = read;
+      if (!isObject(field)) {
+        if (isOdd(field)) reading.isPlain = false;
+      } else if (key !== '__proto__') copy[key] = copied(field, depth + 1, reading);
+      // Assigned, this name would set the prototype.
+      else Object.defineProperty(copy, key, { value: copied(field, depth + 1, reading), enumerable: true });
     }
+    return copy;
   }
-  path.pop();
-  return copy;
+  if (prototype === Date.prototype && Number.isFinite((value as Date).getTime()))
+    return (value as Date).toJSON();
+  return notPlain(value, reading);
 }
 
-/** Whether it is an object or array as a literal makes it. A name that sets the prototype cannot be copied by assignment. */
-function isCopied(value: object): boolean {
-  if (typeof (value as { toJSON?: unknown }).toJSON === 'function') return false;
-  const prototype = Object.getPrototypeOf(value);
-  if (Array.isArray(value)) return prototype === Array.prototype;
-  return (prototype === Object.prototype || prototype === null) && !Object.hasOwn(value, '__proto__');
+function notPlain(value: object, reading: Reading): object {
+  reading.isPlain = false;
+  return value;
+}
+
+/** Whether a value that is no object may have to be refused. Undefined as a field is left out, which is what everybody means. */
+function isOdd(value: unknown): boolean {
+  const type = typeof value;
+  // Of NaN and of both infinities this is NaN.
+  if (type === 'number') return (value as number) - (value as number) !== 0;
+  return type === 'function' || type === 'symbol' || type === 'bigint';
 }
 
 /** A replacer that throws where a value would be lost, and names the place. */
-function judge(what: string): (this: unknown, key: string, value: unknown) => unknown {
+function judge(maxObjects: number, what: string): (this: unknown, key: string, value: unknown) => unknown {
   /** The objects that are being written, outermost first, and under which names. */
   const holders: unknown[] = [];
   const names: (string | number)[] = [];
+  let left = maxObjects;
   return function (key, value) {
     while (holders.length > 0 && holders.at(-1) !== this) {
       holders.pop();
@@ -132,6 +143,7 @@ function judge(what: string): (this: unknown, key: string, value: unknown) => un
       });
     }
     if (typeof value === 'object' && value !== null) {
+      if (--left < 0) throw tooLarge(what);
       holders.push(value);
       names.push(name);
     }

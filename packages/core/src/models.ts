@@ -132,7 +132,7 @@ export const webhookInputSchema = z.strictObject({
   eventTypes,
   channels: bindings(channelBindingSchema.omit({ id: true })),
   isActive: z.boolean().default(true),
-  /** `whsec_…` or `whsk_…` of its own; made by the engine where it is left out. */
+  /** `whsec_…` or `whsk_…` of its own, in either alphabet of base64; made by the engine where it is left out. */
   secret: z.string().optional(),
 });
 export type WebhookInput = z.input<typeof webhookInputSchema>;

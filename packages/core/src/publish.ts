@@ -5,9 +5,10 @@ import { isPosthornError } from './errors.js';
 import { gather } from './gather.js';
 import { gatherKeyed, type KeyedWrite } from './gather-keyed.js';
 import type { Ids } from './ids.js';
+import type { PayloadLimits } from './json-text.js';
 import { matchKeys } from './match.js';
 import { type EventDetails, eventDetailsSchema } from './models.js';
-import { type PayloadLimits, payloadText } from './payload.js';
+import { payloadText } from './payload.js';
 import type { Claim, ClaimOptions, DeliveryStore, NewEvent, Published } from './ports.js';
 
 /** An event as the application gives it. */

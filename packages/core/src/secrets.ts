@@ -21,23 +21,36 @@ export interface ParsedSecret {
   readonly kind: SecretKind;
   /** The HMAC key; for `v1a` 32 bytes of seed and 32 of public key. */
   readonly bytes: Buffer;
+  /** The secret as Standard Webhooks writes it: in the standard alphabet, with its padding. */
+  readonly text: string;
 }
 
-/** The kind and the bytes of a secret. Throws `invalid_secret`, which does not quote it. */
+/**
+ * The kind and the bytes of a secret. Takes base64 of the standard or of the URL alphabet (RFC 4648 §4, §5), with its
+ * padding or without: people who come from elsewhere bring either. Throws `invalid_secret`, which does not quote it.
+ */
 export function parseSecret(secret: unknown): ParsedSecret {
   if (typeof secret !== 'string') throw invalid(`must be a string, not ${kindOf(secret)}`);
-  const [, prefix, base64] = /^(whsec|whsk)_([A-Za-z0-9+/]+={0,2})$/.exec(secret) ?? [];
+  const [, prefix, given, padding] = /^(whsec|whsk)_([A-Za-z0-9+/_-]+)(={0,2})$/.exec(secret) ?? [];
   if (!prefix) throw invalid('must be whsec_ or whsk_, followed by base64');
-  const bytes = Buffer.from(base64!, 'base64');
-  if (bytes.toString('base64') !== base64)
-    throw invalid('must be base64 of the standard alphabet, with its padding');
+  if (/[+/]/.test(given!) && /[_-]/.test(given!)) {
+    throw invalid('must be base64 of one alphabet: with + and /, or with - and _');
+  }
+  // Node reads both alphabets.
+  const bytes = Buffer.from(given!, 'base64');
+  const base64 = bytes.toString('base64');
+  const [, digits, pad] = /^([^=]*)(=*)$/.exec(base64)!;
+  if (digits !== given!.replaceAll('-', '+').replaceAll('_', '/') || (padding !== '' && padding !== pad)) {
+    throw invalid('must be whole base64: a letter or a part of its padding is missing, or too much');
+  }
   if (prefix === 'whsec' && (bytes.length < 24 || bytes.length > 64)) {
     throw invalid(`must hold 24 to 64 bytes, not ${bytes.length}`);
   }
   if (prefix === 'whsk' && bytes.length !== 64) throw invalid(`must hold 64 bytes, not ${bytes.length}`);
-  if (prefix === 'whsk' && !publicKey(bytes).equals(bytes.subarray(32)))
+  if (prefix === 'whsk' && !publicKey(bytes).equals(bytes.subarray(32))) {
     throw invalid('must hold a seed and its public key');
-  return { kind: prefix === 'whsec' ? 'v1' : 'v1a', bytes };
+  }
+  return { kind: prefix === 'whsec' ? 'v1' : 'v1a', bytes, text: `${prefix}_${base64}` };
 }
 
 /** What stands before the seed in a private key of PKCS #8 (RFC 8410 §7). */

@@ -24,7 +24,7 @@ import { createSecret, parseSecret, type SecretKind } from './secrets.js';
 import { type WebhookListOptions, webhookFilter } from './webhook-list.js';
 
 export interface RotateOptions extends TenantOption {
-  /** The new secret. Default: one made by the engine, of `kind`. */
+  /** The new secret, in either alphabet of base64. Default: one made by the engine, of `kind`. */
   readonly secret?: string;
   /** Default `v1`. */
   readonly kind?: SecretKind;
@@ -57,7 +57,7 @@ export interface Webhooks extends Samples {
   delete(webhookId: string, options?: TenantOption & { readonly version?: number }): Promise<boolean>;
   /** The secret that signs now: give it to whoever verifies. Besides `rotateSecret`, no call shows it. */
   revealSecret(webhookId: string, options?: TenantOption): Promise<string>;
-  /** Puts a new secret in the old one's place and returns it; `too_many_secrets` while ten old ones still sign. */
+  /** Puts a new secret in the old one's place and returns it as it is stored, in standard base64 with its padding; `too_many_secrets` while ten old ones still sign. */
   rotateSecret(webhookId: string, options?: RotateOptions): Promise<string>;
   /**
    * Encrypts anew, by the first of `encryption.keys`, what rests in the clear or by an older key, for all tenants, during
@@ -124,10 +124,10 @@ export function managedWebhooks<Tx>(context: WebhooksOptions<Tx>): ManagedWebhoo
     async create(input) {
       const {
         id = ids.webhook(),
-        secret = createSecret(),
+        secret: given = createSecret(),
         ...rest
       } = parse(webhookInputSchema, input, 'invalid_webhook', 'webhook');
-      parseSecret(secret);
+      const { text: secret } = parseSecret(given);
       checkNames(rest.eventTypes, catalog);
       const owner = { id, tenantId: rest.tenantId };
       const record = await store.create({
@@ -209,10 +209,10 @@ export function managedWebhooks<Tx>(context: WebhooksOptions<Tx>): ManagedWebhoo
       const {
         tenantId,
         kind,
-        secret = createSecret(kind),
+        secret: given = createSecret(kind),
         overlap = '24h',
       } = optionsOf(options, known, 'rotateSecret');
-      parseSecret(secret);
+      const { text: secret } = parseSecret(given);
       const overlapMs = toMs(overlap, 'overlap');
       if (overlapMs > maxOverlapMs)
         throw new PosthornError('invalid_option', 'overlap must be at most 365 days');

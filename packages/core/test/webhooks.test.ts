@@ -365,7 +365,11 @@ describe('secrets', () => {
     'short',
     `whsec_${base64(23)}`,
     `whsec_${base64(65)}`,
-    `whsec_${Buffer.alloc(24, 251).toString('base64url')}`,
+    `whsec_${base64(24).slice(0, -1)}`,
+    `whsec_${base64(25)}=`,
+    `whsec_${base64(25).slice(0, -1)}`,
+    `whsec_${base64(25).replace(/.==$/, 'x')}`,
+    `whsec_+/${'_'.repeat(30)}`,
     `hwsec_${base64(24)}`,
     `whpk_${base64(32)}`,
     `whsk_${base64(64)}`,
@@ -377,6 +381,41 @@ describe('secrets', () => {
     expect(error).toMatchObject({ code: 'invalid_secret' });
     if (secret.length > 6) expect(error.message).not.toContain(secret);
     expect((await webhooks.list()).items).toEqual([]);
+  });
+
+  test.each<[string, BufferEncoding, number]>([
+    ['whsec', 'base64', 25],
+    ['whsec', 'base64', 26],
+    ['whsec', 'base64url', 24],
+    ['whsec', 'base64url', 64],
+    ['whsk', 'base64url', 64],
+  ])(
+    '%s are taken in %s without padding, and kept as the standard writes them',
+    async (prefix, encoding, length) => {
+      const { webhooks } = application();
+      const bytes = prefix === 'whsk' ? parseSecret(createSecret('v1a')).bytes : Buffer.alloc(length, 251);
+      const secret = `${prefix}_${bytes.toString(encoding).replaceAll('=', '')}`;
+      const standard = `${prefix}_${bytes.toString('base64')}`;
+      const { id } = await webhooks.create({ ...input, secret });
+      expect(await webhooks.revealSecret(id)).toBe(standard);
+      expect(await webhooks.rotateSecret(id, { secret: createSecret() })).toMatch(/^whsec_/);
+      expect(await webhooks.rotateSecret(id, { secret })).toBe(standard);
+      expect(await webhooks.revealSecret(id)).toBe(standard);
+    },
+  );
+
+  test('of ed25519 are refused where their halves do not belong together, whatever the runtime says of it', () => {
+    const [one, other] = [createSecret('v1a'), createSecret('v1a')].map((text) => parseSecret(text).bytes);
+    const mixed = Buffer.concat([one!.subarray(0, 32), other!.subarray(32)]);
+    const notAPoint = Buffer.concat([one!.subarray(0, 32), Buffer.alloc(32, 255)]);
+    for (const bytes of [mixed, notAPoint]) {
+      expect(() => parseSecret(`whsk_${bytes.toString('base64')}`)).toThrow(
+        expect.objectContaining({
+          code: 'invalid_secret',
+          message: expect.stringContaining('its public key'),
+        }),
+      );
+    }
   });
 
   test('of both kinds are made so that they can be read', () => {
