@@ -6,9 +6,9 @@ import { type Rule, rule } from './rule.js';
 
 /** The files of core in the order in which one reads them: each may import the ones before it, and no other. */
 const readingOrder = `
-  errors door domain duration ids match raw-json json-depth json-text payload secrets mask unescaped occurrences redact
-  secret-paths vault
-  failures models verdict channel recipients-memo function-channel configs decide escalation digest catalog replay-port
+  errors domain duration ids match raw-json json-depth json-text payload failures models door secrets mask unescaped
+  occurrences redact secret-paths vault verdict channel recipients-memo function-channel configs decide escalation digest
+  catalog replay-port
   lifecycle page api-key-port log-port ports storage-port webhook-secrets options bindings said send sample reencrypt
   webhook-list webhooks
   near-miss next-step missed scan explain time-range selection stats log

@@ -147,7 +147,8 @@ export function createDispatcher<Tx = never, const Catalog extends EventCatalog 
     const events = given.map(prepare);
     if (settings.catalog) await Promise.all(given.map(check));
     const published = await publish(events, tx);
-    for (const [i, event] of events.entries()) announceDispatched(event, published[i]!);
+    // Nobody says whether the caller's transaction commits: what may never have been is not announced.
+    if (tx === undefined) for (const [i, event] of events.entries()) announceDispatched(event, published[i]!);
     return published;
   }
 

@@ -1,5 +1,6 @@
 import type { z } from 'zod';
 import { describeIssues, kindOf, PosthornError } from './errors.js';
+import { tenantIdSchema } from './models.js';
 
 /*
  * What comes in from the application is checked here, once: from then on types are true.
@@ -50,7 +51,8 @@ export function parse<T>(
 
 /**
  * A copy of `options`, or of none, with the caller's own alone: what a polluted `Object.prototype` holds is no option.
- * Throws `invalid_option` for what is no object, and for a name that nobody knows: it would do nothing.
+ * Throws `invalid_option` for what is no object, for a name that nobody knows, which would do nothing, and for a `tenantId`
+ * that is none: each call that takes one comes through here.
  */
 export function optionsOf<Options extends object>(
   options: Options | undefined,
@@ -68,7 +70,19 @@ export function optionsOf<Options extends object>(
       `no option is called ${unknown} in ${what}; there is ${known.join(', ')}`,
     );
   }
-  return { __proto__: null, ...options };
+  const own: Options = { __proto__: null, ...options };
+  if ('tenantId' in own) checkTenant(own.tenantId, what);
+  return own;
+}
+
+/**
+ * Throws `invalid_option` for anything but undefined or a tenant's id. Null, say, comes from a look-up that found nobody:
+ * it must never stand for the default tenant.
+ */
+export function checkTenant(tenantId: unknown, what: string): void {
+  if (tenantId !== undefined) {
+    parse(tenantIdSchema, tenantId, 'invalid_option', `tenantId of ${what}`);
+  }
 }
 
 /** Those of `fields` that are given, and nothing of a polluted `Object.prototype`: so they can be handed on. */

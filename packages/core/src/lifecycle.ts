@@ -18,7 +18,10 @@ export interface DeliveryFacts {
 
 /** What the engine announces, and with what. Each comes after the write it speaks of, in the process that wrote. */
 export interface Lifecycle {
-  /** An event is stored with its deliveries (with `tx`: as soon as the transaction commits). */
+  /**
+   * An event is stored with its deliveries. Not announced of one that was dispatched with `tx`: the engine never learns
+   * whether the caller's transaction commits. Its deliveries are announced as all others are.
+   */
   'event:dispatched': (facts: { readonly event: Event; readonly deliveries: number }) => void;
   'delivery:delivered': (facts: DeliveryFacts) => void;
   /** An attempt failed; the next is due after `retryInMs`. */

@@ -1,7 +1,7 @@
 import { isDeepStrictEqual } from 'node:util';
 import { bindingsIn, type GivenBinding, identified } from './bindings.js';
 import { checkNames } from './catalog.js';
-import { optionsOf, parse } from './door.js';
+import { checkTenant, optionsOf, parse } from './door.js';
 import { type Duration, toMs } from './duration.js';
 import { PosthornError } from './errors.js';
 import type { Announcer } from './lifecycle.js';
@@ -34,7 +34,7 @@ export interface RotateOptions extends TenantOption {
 
 /** The application's side of webhooks. Each call sees one tenant's, and rejects with `not_found` for another's. */
 export interface Webhooks extends Samples {
-  /** Checks and stores; rejects with `invalid_webhook`, or `conflict` where the id is taken. */
+  /** Checks and stores; rejects with `invalid_webhook`, `invalid_option` for the tenant, or `conflict` where the id is taken. */
   create(input: WebhookInput): Promise<Webhook>;
   get(webhookId: string, options?: TenantOption): Promise<Webhook>;
   /** Whether a webhook has this id, whichever tenant's it is: `create` would reject with `conflict`. */
@@ -122,6 +122,7 @@ export function managedWebhooks<Tx>(context: WebhooksOptions<Tx>): ManagedWebhoo
 
   return {
     async create(input) {
+      checkTenant((input as Partial<WebhookInput> | undefined)?.tenantId, 'webhooks.create');
       const {
         id = ids.webhook(),
         secret: given = createSecret(),

@@ -1,4 +1,11 @@
-import { createDispatcher, failed, type Lifecycle, type PosthornError, rejected } from '@posthorn/core';
+import {
+  createDispatcher,
+  failed,
+  type Lifecycle,
+  type PosthornError,
+  rejected,
+  type Storage,
+} from '@posthorn/core';
 import { memoryStorage } from '@posthorn/storage-memory';
 import { recordingChannel, testDispatcher, until } from '@posthorn/testing';
 import { expect, expectTypeOf, test } from 'vitest';
@@ -57,6 +64,39 @@ test('a repeated idempotency key announces nothing: nothing was dispatched', asy
   await dispatcher.dispatch('a', 1, { idempotencyKey: 'k' });
   await dispatcher.dispatch('a', 1, { idempotencyKey: 'k' });
   expect(count).toBe(1);
+});
+
+test('an event in a transaction is not announced: nobody says whether that commits', async () => {
+  const storage = memoryStorage();
+  const { publish, ...deliveries } = storage.deliveries;
+  /** Keeps what is published in a transaction until that commits. */
+  class Transaction {
+    readonly held: Parameters<typeof publish>[0][number][] = [];
+    commit = () => publish(this.held);
+  }
+  const transactional: Storage<Transaction> = {
+    ...(storage as Storage<unknown> as Storage<Transaction>),
+    deliveries: {
+      ...deliveries,
+      async publish(events, options = {}) {
+        if (!options.tx) return publish(events, options as object);
+        options.tx.held.push(...events);
+        return { published: events.map(({ id }) => ({ eventId: id, deliveries: 1 })), claims: [] };
+      },
+    },
+  };
+  const dispatcher = createDispatcher({ storage: transactional, channels: [recordingChannel()] });
+  const heard: string[] = [];
+  dispatcher.on('event:dispatched', ({ event }) => void heard.push(event.type));
+  dispatcher.on('delivery:delivered', ({ eventType }) => void heard.push(`delivered ${eventType}`));
+  await dispatcher.webhooks.create(toAll);
+  const [rolledBack, committed] = [new Transaction(), new Transaction()];
+  await dispatcher.dispatch('rolled.back', 1, { tx: rolledBack });
+  await dispatcher.dispatchMany([{ type: 'committed', payload: 1 }], { tx: committed });
+  await dispatcher.dispatch('alone', 1);
+  await committed.commit();
+  await dispatcher.drain();
+  expect(heard.sort()).toEqual(['alone', 'delivered alone', 'delivered committed']);
 });
 
 test('a listener that throws hurts neither a delivery nor the next listener', async () => {
