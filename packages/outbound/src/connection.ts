@@ -1,5 +1,6 @@
 import type { Socket } from 'node:net';
-import { Client, type Dispatcher } from 'undici';
+import type { Dispatcher } from 'undici';
+import { HttpClient, type HttpClientOptions } from './client.js';
 import { type Exchange, over } from './exchange.js';
 import type { Connect } from './guard.js';
 import type { Trust } from './trust.js';
@@ -12,7 +13,7 @@ export interface Destination {
   readonly trust?: Trust | undefined;
 }
 
-export interface ConnectionOptions extends Omit<Client.Options, 'connect'> {
+export interface ConnectionOptions extends Omit<HttpClientOptions, 'connect'> {
   readonly connect: Connect;
   /** Of one answer, whatever it consists of. More is read to no end, and closes the connection. */
   readonly maxAnswerBytes: number;
@@ -23,7 +24,7 @@ export interface ConnectionOptions extends Omit<Client.Options, 'connect'> {
  * here it is held from its first moment, so that it can be closed before, and all that comes over it is counted.
  */
 export class Connection {
-  readonly #client: Client;
+  readonly #client: HttpClient;
   readonly #maxAnswerBytes: number;
   #socket: Socket | undefined;
   #exchange: Exchange | undefined;
@@ -32,7 +33,7 @@ export class Connection {
 
   constructor({ origin, trust }: Destination, { connect, maxAnswerBytes, ...options }: ConnectionOptions) {
     this.#maxAnswerBytes = maxAnswerBytes;
-    this.#client = new Client(origin, {
+    this.#client = new HttpClient(origin, {
       ...options,
       connect: (target, callback) => {
         this.#bytesBefore = 0;

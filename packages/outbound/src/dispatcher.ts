@@ -1,4 +1,5 @@
-import { Agent, type Dispatcher } from 'undici';
+import { Agent, type Dispatcher, Pool } from 'undici';
+import { HttpClient, type HttpClientOptions } from './client.js';
 import { createGuard, type Guard } from './guard.js';
 import { type OutboundOptions, settingsOf } from './options.js';
 import { trustOf } from './trust.js';
@@ -22,6 +23,7 @@ export function guardedDispatcher(options: GuardedDispatcherOptions = {}): Dispa
   const settings = settingsOf(options, 'guardedDispatcher', names);
   const guard = createGuard({ ...settings, trust: trustOf({}, settings.ca).context });
   return new GuardedAgent(guard, {
+    factory: (origin, pool: Pool.Options) => new Pool(origin, { ...pool, factory: clientOf }),
     connect: guard.connect,
     connections: settings.connections,
     keepAliveTimeout: settings.keepAliveMs,
@@ -29,6 +31,9 @@ export function guardedDispatcher(options: GuardedDispatcherOptions = {}): Dispa
     maxHeaderSize: settings.maxHeaderBytes,
   });
 }
+
+const clientOf: NonNullable<Pool.Options['factory']> = (origin, options) =>
+  new HttpClient(origin, options as HttpClientOptions);
 
 /** An agent that judges each origin. undici's own way, an interceptor, costs a twentieth of the throughput. */
 class GuardedAgent extends Agent {

@@ -47,6 +47,14 @@ describe.each([
     expect(inner.sockets).toEqual([]);
   });
 
+  test('passes over a 100 that nobody asked for', async () => {
+    const { url } = await receiver((socket) =>
+      socket.write(`HTTP/1.1 100 Continue\r\n\r\n${response(200, 'HTTP/1.1 100')}`),
+    );
+    const dispatcher = guarded({ policy: { allowHttp: true, allowHosts: ['127.0.0.1'] } });
+    for (let i = 0; i < 2; i++) expect(await (await get(url, dispatcher)).text()).toBe('HTTP/1.1 100');
+  });
+
   test('uses https alone unless the policy says otherwise', async () => {
     await expect(get('http://example.com/', guarded({ policy: {} }))).rejects.toMatchObject({
       cause: expect.objectContaining({ code: 'url_scheme' }),

@@ -118,26 +118,64 @@ describe('connections that break', () => {
 });
 
 describe('answers that are not what was asked for', () => {
-  test('endless 103 fail after ten', async () => {
-    const { url, open } = await receiver((socket) => flood(socket, 'HTTP/1.1 103 Early Hints\r\n\r\n'));
+  test.each(['100 Continue', '103 Early Hints'])('endless %s fail after ten', async (status) => {
+    const { url, open } = await receiver((socket) => flood(socket, `HTTP/1.1 ${status}\r\n\r\n`));
     const result = await client().request({ url });
     expect(result).toMatchObject({ ok: false, kind: 'protocol' });
     await until(() => open() === 0);
   });
 
-  test('ten 103 and an answer are an answer', async () => {
-    const { url } = await receiver((socket) =>
-      socket.write(`${'HTTP/1.1 103 Early Hints\r\nlink: </x>\r\n\r\n'.repeat(10)}${ok}`),
-    );
-    const result = await client().request({ url });
-    expect(result).toMatchObject({ ok: true, status: 200, body: 'fine', bodyComplete: true });
-    expect(result).not.toHaveProperty('headers.link');
+  test.each([
+    'HTTP/1.1 100 Continue\r\n\r\n',
+    'HTTP/1.1 100 X\r\nlink: </x>\r\n\r\n',
+    'HTTP/1.1 102 Processing\r\n\r\n',
+    'HTTP/1.1 103 Early Hints\r\nlink: </x>\r\n\r\n',
+    'HTTP/1.1 199 X\r\nlink: </x>\r\n\r\n',
+  ])('ten of %j and an answer are an answer, which was asked for once', async (interim) => {
+    const { url, requests } = await receiver((socket) => socket.write(`${interim.repeat(10)}${ok}`));
+    const outbound = client();
+    for (const number of [1, 2]) {
+      const result = await outbound.request({ url, body: '{}' });
+      expect(result).toMatchObject({ ok: true, status: 200, body: 'fine', bodyComplete: true });
+      expect(result).not.toHaveProperty('headers.link');
+      expect(requests).toHaveLength(number);
+    }
   });
+
+  test('what says 100 in an answer is left as it is, wherever the receiver cuts what it sends', async () => {
+    const body = 'HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 100 Continue\r\n\r\n';
+    const interim = 'HTTP/1.1 100 Continue\r\nx-status: HTTP/1.1 100\r\n\r\n';
+    const text = `${interim}HTTP/1.1 103 X\r\n\r\n${interim}${response(200, body, 'x-a: HTTP/1.1 100\r\n')}`;
+    const { url } = await receiver((socket) => {
+      let sent = 0;
+      const send = (): void => {
+        if (sent < text.length) socket.write(text[sent++]!, () => setImmediate(send));
+      };
+      socket.setNoDelay(true);
+      send();
+    });
+    expect(await client().request({ url })).toMatchObject({
+      ok: true,
+      status: 200,
+      headers: { 'x-a': 'HTTP/1.1 100' },
+      body,
+      bodyComplete: true,
+    });
+  });
+
+  test.each(['100 Continue', '102 Processing'])(
+    'a %s, and then nothing, ends at the deadline',
+    async (status) => {
+      const { url, open } = await receiver((socket) => socket.write(`HTTP/1.1 ${status}\r\n\r\n`));
+      const result = await client().request({ url, timeoutMs: 60 });
+      expect(result).toMatchObject({ ok: false, kind: 'timeout' });
+      await until(() => open() === 0);
+    },
+  );
 
   test.each([
     'HTTP/1.1 101 Switching Protocols\r\nconnection: upgrade\r\nupgrade: websocket\r\n\r\n',
     'HTTP/1.1 101 Switching Protocols\r\n\r\n',
-    'HTTP/1.1 100 Continue\r\n\r\n',
   ])('%j, which nobody asked for, fails at once', async (text) => {
     const { url, open } = await receiver((socket) => socket.write(text));
     const result = await client().request({ url, body: '{}' });

@@ -192,9 +192,9 @@ const malformed = {
     answer: write('HTTP/1.1 101 Switching Protocols\r\nconnection: upgrade\r\nupgrade: websocket\r\n\r\n'),
   },
   'unasked-100': {
-    does: 'says 100 Continue unasked',
-    ends: ['protocol'],
-    answer: write('HTTP/1.1 100 Continue\r\n\r\n'),
+    does: 'says 100 Continue unasked, and answers',
+    ends: 200,
+    answer: write(`HTTP/1.1 100 Continue\r\n\r\n${response(200, 'fine')}`),
   },
   'body-of-204': {
     does: 'sends a body with 204',
@@ -204,6 +204,11 @@ const malformed = {
 } satisfies Record<string, Behaviour>;
 
 const endless = {
+  'endless-100': {
+    does: 'says 100 Continue without end',
+    ends: ['protocol'],
+    answer: floodAfter('', 'HTTP/1.1 100 Continue\r\n\r\n'.repeat(100)),
+  },
   'endless-103': {
     does: 'sends 103 Early Hints without end',
     ends: ['protocol'],

@@ -1,0 +1,48 @@
+import type { Socket } from 'node:net';
+import { type buildConnector, Client, type Dispatcher } from 'undici';
+import { InterimResponses } from './interim-responses.js';
+
+export interface HttpClientOptions extends Omit<Client.Options, 'connect'> {
+  readonly connect: (...connecting: Parameters<buildConnector.connector>) => void;
+}
+
+/** undici's client for one request at a time, which passes over an unasked 100 as it does over every other 1xx. */
+export class HttpClient extends Client {
+  readonly #interim: InterimResponses;
+
+  constructor(origin: string | URL, { connect, ...options }: HttpClientOptions) {
+    const interim = new InterimResponses();
+    super(origin, {
+      ...options,
+      connect: (target, callback) => {
+        const onConnect: typeof callback = (...connected) => {
+          const [, socket] = connected;
+          if (socket) listen(socket, interim);
+          callback(...connected);
+        };
+        connect(target, onConnect);
+      },
+    });
+    this.#interim = interim;
+  }
+
+  /** Whether anything came since the last request. */
+  get hasHeard(): boolean {
+    return this.#interim.hasBegun;
+  }
+
+  override dispatch(request: Dispatcher.DispatchOptions, handler: Dispatcher.DispatchHandler): boolean {
+    this.#interim.begin();
+    return super.dispatch(request, handler);
+  }
+}
+
+/** undici reads its sockets by `read` alone. */
+function listen(socket: Socket, interim: InterimResponses): void {
+  const read = socket.read.bind(socket);
+  socket.read = (size) => {
+    const chunk: Buffer | null = read(size);
+    if (chunk) interim.pass(chunk);
+    return chunk;
+  };
+}
