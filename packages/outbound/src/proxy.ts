@@ -1,7 +1,11 @@
-import { connect as connectTcp, isIP, type Socket } from 'node:net';
+import { isIP, type Socket } from 'node:net';
 import { connect as connectTls, type SecureContext } from 'node:tls';
 import type { buildConnector } from 'undici';
+import type { Connecting } from './connecting.js';
+import { dial } from './dial.js';
 import type { ProxyAddress } from './policy.js';
+import type { Resolve } from './resolve.js';
+import { portOf } from './url.js';
 
 /** More than that before the empty line is no answer to CONNECT. */
 const maxAnswerBytes = 8 * 1024;
@@ -12,6 +16,9 @@ const statusLine = /^HTTP\/1\.[01] (\d{3})(?: [^\n]*)?\r\n/;
 /** The empty line, be it ended as it has to be or not: more does not come. */
 const emptyLine = /\n\r?\n/;
 
+/** RFC 9110 §15.2; a 101 is an answer to what nobody asked for. */
+const interim = /^HTTP\/1\.[01] 1(?!01)\d\d/;
+
 /** A proxy that is there, and does not open the way. */
 class ProxyError extends Error {
   override readonly name = 'ProxyError';
@@ -20,82 +27,84 @@ class ProxyError extends Error {
 /** Where the proxy is, and whom to trust there. */
 export interface Proxy extends ProxyAddress {
   readonly secureContext: SecureContext;
+  readonly resolve: Resolve;
 }
 
 /**
- * A connection by way of a forward proxy: CONNECT (RFC 9110 §9.3.6), then TLS with the target itself where it is
- * `https:`. Returns the socket to the proxy, which carries all of it and is the caller's to destroy.
+ * A connection by way of a forward proxy: CONNECT (RFC 9110 §9.3.6). `onOpen` gets the socket, which leads to the target
+ * from then on.
  */
-export function connectToProxy(
+export async function connectToProxy(
   proxy: Proxy,
   target: buildConnector.Options,
-  beginTls: buildConnector.connector,
-  callback: buildConnector.Callback,
-): Socket {
-  const { isTls, host, port, secureContext } = proxy;
-  const socket = isTls
-    ? connectTls({ host, port, servername: isIP(host) ? '' : host, secureContext, rejectUnauthorized: true })
-    : connectTcp({ host, port });
-  let isOver = false;
-  const end: buildConnector.Callback = (...connected) => {
-    if (isOver) return;
-    isOver = true;
-    callback(...connected);
-  };
-  socket.setNoDelay(true);
-  socket.on('error', (error: Error & { code?: string }) => {
-    const isTimeout = error.name === 'ConnectTimeoutError';
-    end(
-      isTimeout ? error : new ProxyError(`the proxy cannot be reached (${error.code ?? error.name})`),
-      null,
-    );
-  });
-  socket.once('close', () => end(new ProxyError('the proxy closed the connection'), null));
-  socket.once(isTls ? 'secureConnect' : 'connect', () => {
+  connecting: Connecting,
+  onOpen: (socket: Socket) => void,
+): Promise<void> {
+  const { isTls, host, port, secureContext, resolve } = proxy;
+  const fail = (message: string): void => connecting.fail(new ProxyError(message));
+  const onError = (error: Error & { code?: string }): void =>
+    fail(`the proxy cannot be reached (${error.code ?? error.name})`);
+
+  function ask(socket: Socket): void {
+    socket.once('close', () => fail('the proxy closed the connection'));
     socket.write(connectRequest(proxy, target));
     readAnswer(socket, (answer) => {
       const [, status] = statusLine.exec(answer) ?? [];
-      if (!status?.startsWith('2')) {
-        const error = new ProxyError(
-          `the proxy answered CONNECT ${status ? `with ${status}` : 'with no HTTP'}`,
-        );
-        end(error, null);
-        socket.destroy();
-      } else if (target.protocol === 'https:') {
-        beginTls({ ...target, httpSocket: socket }, end);
-      } else {
-        end(null, socket);
-      }
+      if (status?.startsWith('2')) onOpen(socket);
+      else fail(`the proxy answered CONNECT ${status ? `with ${status}` : 'with no HTTP'}`);
     });
-  });
-  return socket;
+  }
+
+  function beginTls(socket: Socket): void {
+    const servername = isIP(host) ? '' : host;
+    const secure = connectTls({ socket, servername, host, secureContext, rejectUnauthorized: true });
+    connecting.hold(secure);
+    secure.on('error', onError);
+    secure.once('secureConnect', () => ask(secure));
+  }
+
+  try {
+    const addresses = isIP(host) ? [host] : await resolve(host);
+    dial(connecting, addresses, port, isTls ? beginTls : ask, onError);
+  } catch (error) {
+    onError(error as Error);
+  }
 }
 
-function connectRequest(
-  { authorization }: Proxy,
-  { hostname, port, protocol }: buildConnector.Options,
-): string {
+function connectRequest({ authorization }: Proxy, target: buildConnector.Options): string {
+  const { hostname } = target;
   const host = hostname.includes(':') && !hostname.startsWith('[') ? `[${hostname}]` : hostname;
-  const authority = `${host}:${port || (protocol === 'https:' ? 443 : 80)}`;
+  const authority = `${host}:${portOf(target)}`;
   const credentials = authorization === undefined ? '' : `proxy-authorization: ${authorization}\r\n`;
   return `CONNECT ${authority} HTTP/1.1\r\nhost: ${authority}\r\n${credentials}\r\n`;
 }
 
-/** Reads up to the empty line and leaves the rest, which is the target's, on the socket. */
-function readAnswer(socket: Socket, onAnswer: (answer: string) => void): void {
-  let answer = Buffer.alloc(0);
+/** Reads the first response that is not 1xx, and leaves the rest, which is the target's, on the socket. */
+function readAnswer(socket: Socket, onAnswer: (head: string) => void): void {
+  let unread = Buffer.alloc(0);
+  let length = 0;
   const read = (): void => {
     for (let chunk = socket.read(); chunk !== null; chunk = socket.read()) {
-      answer = Buffer.concat([answer, chunk]);
-      const text = answer.toString('latin1');
-      const found = emptyLine.exec(text);
-      if (!found && answer.length <= maxAnswerBytes) continue;
+      length += chunk.length;
+      unread = Buffer.concat([unread, chunk]);
+      let head = headOf(unread);
+      while (interim.test(head)) {
+        unread = unread.subarray(head.length);
+        head = headOf(unread);
+      }
+      if (head === '' && length <= maxAnswerBytes) continue;
       socket.off('readable', read);
-      const end = found ? found.index + found[0].length : 0;
-      if (found && answer.length > end) socket.unshift(answer.subarray(end));
-      onAnswer(text.slice(0, end));
+      if (unread.length > head.length) socket.unshift(unread.subarray(head.length));
+      onAnswer(head);
       return;
     }
   };
   socket.on('readable', read);
+}
+
+/** The first response, up to its empty line; nothing as long as that has not come. */
+function headOf(bytes: Buffer): string {
+  const text = bytes.toString('latin1');
+  const found = emptyLine.exec(text);
+  return found ? text.slice(0, found.index + found[0].length) : '';
 }

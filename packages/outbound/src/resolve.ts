@@ -1,16 +1,20 @@
-import { type LookupAddress, lookup, promises } from 'node:dns';
+import type { LookupAddress, promises } from 'node:dns';
 import type { LookupFunction } from 'node:net';
-
-/*
- * Where names lead. The names of strangers are asked of DNS itself: /etc/hosts, mDNS and search domains hold names of
- * this network, and `dns.lookup` has four threads for the whole process, which one slow name server could fill.
- */
-
-/** With both tries, a dead name server answers within the connect timeout. */
-const patience = { timeout: 1_000, tries: 2 };
+import { hostsFile, readHosts } from './hosts-file.js';
+import { isMissing, NameServers } from './name-servers.js';
+import { candidatesOf, readResolvConf, resolvConfFile } from './resolv-conf.js';
+import { systemFile } from './system-file.js';
 
 /** All addresses of a name, one at least; rejects with a {@link LookupError}. */
 export type Resolve = (hostname: string) => Promise<readonly string[]>;
+
+/** Where names lead, by who chose them. */
+export interface Names {
+  /** A name of a stranger. */
+  readonly resolve: Resolve;
+  /** A name that the application allows or has given. */
+  readonly resolveTrusted: Resolve;
+}
 
 /** A look-up that failed, in whatever way. */
 export class LookupError extends Error {
@@ -25,17 +29,53 @@ export class LookupError extends Error {
   }
 }
 
-/** Asks DNS for both families. One that fails does not matter where the other has an answer. */
-export function resolveByDns(resolver = new promises.Resolver(patience)): Resolve {
-  return resolveBy(async (hostname) => {
-    const [v4, v6] = await Promise.allSettled([resolver.resolve4(hostname), resolver.resolve6(hostname)]);
-    if (v4.status === 'rejected' && v6.status === 'rejected') throw v4.reason;
-    return [v4, v6].flatMap((answer) => (answer.status === 'fulfilled' ? answer.value : []));
-  });
+export interface NameSources {
+  readonly hosts?: string;
+  readonly resolvConf?: string;
+  readonly makeResolver?: () => promises.Resolver;
+}
+
+/**
+ * The names of this machine. Those of strangers are asked of DNS alone: /etc/hosts and search domains hold names of
+ * this network. Trusted ones may be in either, as for the system.
+ */
+export function createNames(sources: NameSources = {}): Names {
+  const confOf = systemFile(sources.resolvConf ?? resolvConfFile, readResolvConf);
+  const hostsOf = systemFile(sources.hosts ?? hostsFile, readHosts);
+  const servers = new NameServers(confOf, sources.makeResolver);
+
+  async function resolveTrusted(host: string): Promise<readonly string[]> {
+    const own = hostsOf().get(host) ?? loopbackOf(host);
+    if (own) return own;
+    let missing: unknown;
+    for (const candidate of candidatesOf(host, confOf())) {
+      try {
+        return await servers.ask(candidate);
+      } catch (error) {
+        // A name server that does not answer would not for the next one either.
+        if (!isMissing(error)) throw error;
+        missing = error;
+      }
+    }
+    throw missing;
+  }
+
+  return {
+    resolve: resolveBy((host) => servers.ask(host)),
+    resolveTrusted: resolveBy(resolveTrusted),
+  };
+}
+
+/** For all clients of the process. */
+export const systemNames: Names = createNames();
+
+/** RFC 6761 §6.3: no name server is asked for these. */
+function loopbackOf(host: string): readonly string[] | undefined {
+  return /(^|\.)localhost$/.test(host) ? ['127.0.0.1', '::1'] : undefined;
 }
 
 /** Asks a function in the manner of `dns.lookup`, whether it answers with all addresses or with one. */
-export function resolveByLookup(ask: LookupFunction = lookup): Resolve {
+export function resolveByLookup(ask: LookupFunction): Resolve {
   return resolveBy(
     (hostname) =>
       new Promise((resolve, reject) => {

@@ -45,5 +45,18 @@ export function parseUrl(url: string, { allowHttp }: { readonly allowHttp: boole
 
 /** The host as it is judged and dialled: without the brackets of IPv6. */
 export function hostOf({ hostname }: URL): string {
-  return hostname.startsWith('[') ? hostname.slice(1, -1) : hostname;
+  return hostname.replace(/^\[|\]$/g, '');
 }
+
+/**
+ * Scheme, host and port, with a name as certificates and receivers know it: `example.com.` is `example.com` (RFC 6066 §3
+ * has no dot at the end of a name, and DNS asks for the same).
+ */
+export function originOf({ protocol, hostname, port }: URL): string {
+  return `${protocol}//${hostname.replace(/\.$/, '')}${port === '' ? '' : `:${port}`}`;
+}
+
+export const defaultPort = (protocol: string): number => (protocol === 'https:' ? 443 : 80);
+
+export const portOf = ({ protocol, port }: Pick<URL, 'protocol' | 'port'>): number =>
+  Number(port || defaultPort(protocol));

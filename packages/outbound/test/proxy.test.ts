@@ -19,7 +19,7 @@ async function proxyTo(port: number, answer = 'HTTP/1.1 200 OK\r\n\r\n') {
     inner.once('data', (request: Buffer) => {
       asked.push(request.toString());
       inner.write(answer);
-      if (!/^HTTP\/1\.[01] 2/.test(answer)) return;
+      if (!/^HTTP\/1\.[01] 2/m.test(answer)) return;
       const outer: Socket = connect(port, '127.0.0.1');
       outer.on('error', () => inner.destroy());
       inner.on('close', () => outer.destroy());
@@ -45,6 +45,30 @@ test('every request goes through the proxy, which looks its name up, and connect
   }
   expect(asked).toEqual(['CONNECT example.com:80 HTTP/1.1\r\nhost: example.com:80\r\n\r\n']);
   expect(sockets).toHaveLength(1);
+});
+
+test('what a proxy says before its answer is passed over', async () => {
+  const { port } = await receiver((socket) => socket.write(response(200, 'through')));
+  const interim = 'HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 103 X\r\nlink: </x>\r\n\r\n';
+  const { proxy } = await proxyTo(port, `${interim}HTTP/1.1 200 OK\r\n\r\n`);
+  const result = await client({ policy: { allowHttp: true, proxy } }).request({ url: 'http://example.com/' });
+  expect(result).toMatchObject({ ok: true, body: 'through' });
+});
+
+test('a proxy that is known by a name of this machine is reached in whichever family it listens', async () => {
+  const { port } = await receiver((socket) => socket.write(response(200, 'through')));
+  const { proxy } = await proxyTo(port);
+  const named = proxy.replace('127.0.0.1', 'localhost');
+  const result = await client({ policy: { allowHttp: true, proxy: named } }).request({
+    url: 'http://example.com/',
+  });
+  expect(result).toMatchObject({ ok: true, body: 'through' });
+});
+
+test('a proxy whose name leads nowhere fails the request as the proxy does, not as the receiver', async () => {
+  const policy = { allowHttp: true, proxy: 'http://nobody.invalid:3128' };
+  const result = await client({ policy, timeoutMs: 9_000 }).request({ url: 'http://example.com/' });
+  expect(result).toMatchObject({ ok: false, kind: expect.stringMatching(/^(proxy|connect_timeout)$/) });
 });
 
 test('TLS is with the receiver, not with the proxy, and its certificate is judged as ever', async () => {

@@ -1,22 +1,44 @@
 import { createSocket } from 'node:dgram';
 import { promises } from 'node:dns';
 import { once } from 'node:events';
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { type AddressInfo, isIP } from 'node:net';
-import { expect, onTestFinished, test } from 'vitest';
-import { resolveByDns, resolveByLookup } from '../src/resolve.js';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { createSecureContext } from 'node:tls';
+import { until } from '@posthorn/testing';
+import { describe, expect, onTestFinished, test } from 'vitest';
+import { createGuard } from '../src/guard.js';
+import { policyOf } from '../src/policy.js';
+import { createNames, resolveByLookup } from '../src/resolve.js';
 
 const types = { A: 1, AAAA: 28 };
 
+type Records = readonly (readonly number[])[];
+
+interface NameServer {
+  /** Asks this server alone. */
+  makeResolver(): promises.Resolver;
+  /** The names that were asked for, once for each family. */
+  readonly asked: readonly string[];
+}
+
 /** A name server that answers each question with the records `answer` gives; undefined is no answer at all. */
-async function nameServer(answer: (type: 'A' | 'AAAA') => readonly (readonly number[])[] | undefined) {
+async function nameServer(
+  answer: (type: 'A' | 'AAAA', name: string) => Records | undefined,
+): Promise<NameServer> {
+  const asked: string[] = [];
   const socket = createSocket('udp4');
   socket.on('message', (query, { port, address }) => {
     const questionEnd = query.indexOf(0, 12) + 5;
     const type = query.readUInt16BE(questionEnd - 4) === types.A ? 'A' : 'AAAA';
-    const records = answer(type);
+    const name = nameIn(query.subarray(12, questionEnd - 5));
+    if (type === 'A') asked.push(name);
+    const records = answer(type, name);
     if (!records) return;
     const head = Buffer.from(query.subarray(0, 12));
-    head.writeUInt16BE(0x8180, 2);
+    // A name without any record is one that there is not.
+    head.writeUInt16BE(records.length > 0 ? 0x8180 : 0x8183, 2);
     head.writeUInt16BE(records.length, 6);
     head.writeUInt32BE(0, 8);
     const answers = records.map((bytes) =>
@@ -27,15 +49,40 @@ async function nameServer(answer: (type: 'A' | 'AAAA') => readonly (readonly num
   socket.bind(0, '127.0.0.1');
   await once(socket, 'listening');
   onTestFinished(() => void socket.close());
-  const resolver = new promises.Resolver({ timeout: 100, tries: 1 });
-  resolver.setServers([`127.0.0.1:${(socket.address() as AddressInfo).port}`]);
-  return resolver;
+  return {
+    asked,
+    makeResolver() {
+      const resolver = new promises.Resolver({ timeout: 100, tries: 1 });
+      resolver.setServers([`127.0.0.1:${(socket.address() as AddressInfo).port}`]);
+      return resolver;
+    },
+  };
 }
+
+/** Labels behind their lengths. */
+function nameIn(bytes: Buffer): string {
+  const labels: string[] = [];
+  for (let at = 0; at < bytes.length; at += bytes[at]! + 1) {
+    labels.push(bytes.toString('latin1', at + 1, at + 1 + bytes[at]!));
+  }
+  return labels.join('.').toLowerCase();
+}
+
+/** A file of the system, in a folder of its own. */
+async function fileOf(text: string): Promise<string> {
+  const folder = await mkdtemp(join(tmpdir(), 'posthorn-names-'));
+  onTestFinished(() => rm(folder, { recursive: true }));
+  const path = join(folder, 'file');
+  await writeFile(path, text);
+  return path;
+}
+
+const only = (address: readonly number[]) => (type: 'A' | 'AAAA') => (type === 'A' ? [address] : []);
 
 const six = [0x2a, 0, 0x14, 0x50, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1];
 
 test('DNS is asked for both families', async () => {
-  const resolver = await nameServer((type) =>
+  const server = await nameServer((type) =>
     type === 'A'
       ? [
           [1, 2, 3, 4],
@@ -43,22 +90,133 @@ test('DNS is asked for both families', async () => {
         ]
       : [six],
   );
-  expect(await resolveByDns(resolver)('example.com')).toEqual(['1.2.3.4', '10.0.0.1', '2a00:1450::1']);
+  expect(await createNames(server).resolve('example.com')).toEqual(['1.2.3.4', '10.0.0.1', '2a00:1450::1']);
 });
 
 test.each(['A', 'AAAA'])('a name with an answer for one family alone has it, %s', async (only) => {
-  const resolver = await nameServer((type) => (type === only ? [type === 'A' ? [1, 2, 3, 4] : six] : []));
-  expect(await resolveByDns(resolver)('example.com')).toEqual([only === 'A' ? '1.2.3.4' : '2a00:1450::1']);
+  const server = await nameServer((type) => (type === only ? [type === 'A' ? [1, 2, 3, 4] : six] : []));
+  expect(await createNames(server).resolve('example.com')).toEqual([
+    only === 'A' ? '1.2.3.4' : '2a00:1450::1',
+  ]);
 });
 
 test('a family that is never answered does not hide the other', async () => {
-  const resolver = await nameServer((type) => (type === 'A' ? [[1, 2, 3, 4]] : undefined));
-  expect(await resolveByDns(resolver)('example.com')).toEqual(['1.2.3.4']);
+  const server = await nameServer((type) => (type === 'A' ? [[1, 2, 3, 4]] : undefined));
+  expect(await createNames(server).resolve('example.com')).toEqual(['1.2.3.4']);
 });
 
 test('a name server that says nothing is given up, with the error of DNS', async () => {
-  const resolver = await nameServer(() => undefined);
-  await expect(resolveByDns(resolver)('example.com')).rejects.toMatchObject({ code: 'ETIMEOUT' });
+  const server = await nameServer(() => undefined);
+  await expect(createNames(server).resolve('example.com')).rejects.toMatchObject({ code: 'ETIMEOUT' });
+});
+
+describe('name servers that change', () => {
+  test('are asked when the file that names them has changed', async () => {
+    const [old, current] = [await nameServer(only([1, 2, 3, 4])), await nameServer(only([5, 6, 7, 8]))];
+    const resolvConf = await fileOf('nameserver 127.0.9.1');
+    let server = old;
+    const { resolve } = createNames({ resolvConf, makeResolver: () => server.makeResolver() });
+    expect(await resolve('example.com')).toEqual(['1.2.3.4']);
+    server = current;
+    expect(await resolve('example.com')).toEqual(['1.2.3.4']);
+    await writeFile(resolvConf, 'nameserver 127.0.9.2');
+    await until(async () => (await resolve('example.com'))[0] === '5.6.7.8', { timeoutMs: 5_000 });
+  });
+
+  test('are asked soon after the old ones have failed, though no file says so', async () => {
+    const [old, current] = [await nameServer(() => undefined), await nameServer(only([5, 6, 7, 8]))];
+    const servers = [old];
+    let made = 0;
+    const makeResolver = () => {
+      made++;
+      return (servers.pop() ?? current).makeResolver();
+    };
+    const { resolve } = createNames({ resolvConf: await fileOf(''), makeResolver });
+    await expect(resolve('example.com')).rejects.toMatchObject({ code: 'ETIMEOUT' });
+    const found = async () => (await resolve('example.com').catch(() => []))[0] === '5.6.7.8';
+    await until(found, { timeoutMs: 5_000 });
+    expect(made).toBe(2);
+  });
+
+  test('are not for a name that there is not: the resolver stays', async () => {
+    const server = await nameServer(() => []);
+    let made = 0;
+    const makeResolver = () => {
+      made++;
+      return server.makeResolver();
+    };
+    const { resolve } = createNames({ resolvConf: await fileOf(''), makeResolver });
+    const begun = performance.now();
+    await until(async () => {
+      await expect(resolve('example.com')).rejects.toMatchObject({ code: 'ENOTFOUND' });
+      return performance.now() - begun > 1_100;
+    });
+    expect(made).toBe(1);
+  });
+});
+
+describe('a name that the application trusts', () => {
+  const trusting = async (server: NameServer, { hosts = '', conf = '' }) =>
+    createNames({ ...server, hosts: await fileOf(hosts), resolvConf: await fileOf(conf) });
+
+  test('is looked for in the hosts file, as it stands now, and nobody is asked for it', async () => {
+    const server = await nameServer(only([1, 2, 3, 4]));
+    const hosts = await fileOf(
+      '# names\n10.0.0.1 db.local DB # here\nfd00::1\tdb.local\nnonsense db.local\n',
+    );
+    const { resolve, resolveTrusted } = createNames({ ...server, hosts, resolvConf: await fileOf('') });
+    expect(await resolveTrusted('db.local')).toEqual(['10.0.0.1', 'fd00::1']);
+    expect(await resolveTrusted('db')).toEqual(['10.0.0.1']);
+    expect(server.asked).toEqual([]);
+    expect(await resolve('db.local')).toEqual(['1.2.3.4']);
+    await writeFile(hosts, '10.0.0.2 db.local');
+    await until(async () => (await resolveTrusted('db.local'))[0] === '10.0.0.2', { timeoutMs: 5_000 });
+  });
+
+  test('is this machine where it is localhost, in both families, whoever is asked for others', async () => {
+    const server = await nameServer(() => []);
+    const { resolveTrusted } = await trusting(server, {});
+    expect(await resolveTrusted('localhost')).toEqual(['127.0.0.1', '::1']);
+    expect(await resolveTrusted('a.localhost')).toEqual(['127.0.0.1', '::1']);
+    expect(server.asked).toEqual([]);
+  });
+
+  test('is looked for in the domains of this network, in the order of resolv.conf', async () => {
+    const server = await nameServer((type, name) =>
+      type === 'A' && name === 'api.b.example' ? [[10, 0, 0, 1]] : [],
+    );
+    const conf = 'search a.example\nsearch a.example. b.example\noptions edns0 ndots:2\n';
+    const { resolve, resolveTrusted } = await trusting(server, { conf });
+    expect(await resolveTrusted('api')).toEqual(['10.0.0.1']);
+    expect(server.asked).toEqual(['api.a.example', 'api.b.example']);
+    await expect(resolveTrusted('x.y.z')).rejects.toMatchObject({ code: 'ENOTFOUND' });
+    expect(server.asked.slice(2)).toEqual(['x.y.z', 'x.y.z.a.example', 'x.y.z.b.example']);
+    await expect(resolve('api')).rejects.toMatchObject({ code: 'ENOTFOUND' });
+  });
+
+  test('is asked for once where the name server is silent, however many domains there are', async () => {
+    const server = await nameServer(() => undefined);
+    const { resolveTrusted } = await trusting(server, { conf: 'search a.example b.example' });
+    await expect(resolveTrusted('api')).rejects.toMatchObject({ code: 'ETIMEOUT' });
+    expect(server.asked).toEqual(['api.a.example']);
+  });
+});
+
+test('name servers that hang cost nobody else anything: no thread waits for them', async () => {
+  const server = await nameServer(() => undefined);
+  const guard = createGuard({
+    policy: policyOf({ allowHosts: ['*.corp.example'] }),
+    connectTimeoutMs: 3_000,
+    trust: createSecureContext(),
+    names: createNames({ ...server, hosts: await fileOf(''), resolvConf: await fileOf('') }),
+  });
+  const hanging = Array.from({ length: 100 }, (_, i) => guard.resolve(`https://api${i}.corp.example/`));
+  const path = await fileOf('read by a thread');
+  expect(await readFile(path, 'utf8')).toBe('read by a thread');
+  expect(await guard.resolve('https://8.8.8.8/')).toEqual(['8.8.8.8']);
+  for (const result of await Promise.allSettled(hanging)) {
+    expect(result).toMatchObject({ status: 'rejected', reason: { code: 'url_unresolvable' } });
+  }
 });
 
 const lookupAnswering = (answer: unknown) =>

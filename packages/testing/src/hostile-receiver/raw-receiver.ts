@@ -21,6 +21,8 @@ export type Answer = (socket: Socket, request: string, number: number) => void;
 export interface RawReceiverOptions {
   readonly tls?: TlsOptions;
   readonly host?: string;
+  /** Default: a port of its own. */
+  readonly port?: number;
   readonly onConnection?: (socket: Socket) => void;
 }
 
@@ -63,7 +65,7 @@ export async function rawReceiver(answer: Answer, options: RawReceiverOptions = 
     socket.on('close', () => accepted.delete(socket));
   });
   server.on(options.tls ? 'secureConnection' : 'connection', accept);
-  server.listen(0, options.host ?? '127.0.0.1');
+  server.listen(options.port ?? 0, options.host ?? '127.0.0.1');
   await once(server, 'listening');
   const { port } = server.address() as AddressInfo;
   return {

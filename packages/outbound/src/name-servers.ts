@@ -1,0 +1,54 @@
+import { promises } from 'node:dns';
+import type { ResolvConf } from './resolv-conf.js';
+
+/** With both tries, a dead name server answers within the connect timeout. */
+const patience = { timeout: 1_000, tries: 2 };
+
+/** Resolvers that fail are made anew no more often. */
+const renewAfterMs = 1_000;
+
+/** A name server has answered: there is no such name, or it has no address of that family. Anything else is a failure. */
+const answers: ReadonlySet<unknown> = new Set(['ENOTFOUND', 'ENODATA']);
+
+export const isMissing = (error: unknown): boolean => answers.has(Object(error).code);
+
+/**
+ * The name servers of this machine, asked without threads: `dns.lookup` has four for the whole process, which one dead
+ * name server fills. A resolver of Node knows those of the moment it was made; this one makes another when the file that
+ * names them has changed, or a look-up has failed.
+ */
+export class NameServers {
+  #resolver: promises.Resolver | undefined;
+  #conf: ResolvConf | undefined;
+  #madeAt = 0;
+  #hasFailed = false;
+
+  constructor(
+    /** The same object as long as nothing has changed. */
+    readonly confOf: () => ResolvConf,
+    readonly makeResolver = () => new promises.Resolver(patience),
+  ) {}
+
+  /** The addresses of both families. A family that fails does not matter where the other has an answer. */
+  async ask(name: string): Promise<readonly string[]> {
+    const resolver = this.#current();
+    const both = await Promise.allSettled([resolver.resolve4(name), resolver.resolve6(name)]);
+    const errors = both.flatMap((answer) => (answer.status === 'rejected' ? [answer.reason] : []));
+    const failure = errors.find((error) => !isMissing(error));
+    if (failure !== undefined && resolver === this.#resolver) this.#hasFailed = true;
+    if (errors.length === both.length) throw failure ?? errors[0];
+    return both.flatMap((answer) => (answer.status === 'fulfilled' ? answer.value : []));
+  }
+
+  #current(): promises.Resolver {
+    const conf = this.confOf();
+    const now = performance.now();
+    const isStale = this.#hasFailed && now - this.#madeAt >= renewAfterMs;
+    if (this.#resolver && conf === this.#conf && !isStale) return this.#resolver;
+    this.#resolver = this.makeResolver();
+    this.#conf = conf;
+    this.#madeAt = now;
+    this.#hasFailed = false;
+    return this.#resolver;
+  }
+}
