@@ -3,11 +3,12 @@ import type { SecureContext } from 'node:tls';
 import { PosthornError } from '@posthorn/core';
 import { bytesOf, dialledBytesOf, whyNotPublic } from './addresses.js';
 import { type Connect, createConnect } from './connect.js';
-import { isBadPort, whyNoPublicName } from './hosts.js';
+import { whyNoPublicName } from './hosts.js';
 import { isOwnAddress } from './own-addresses.js';
 import type { Policy } from './policy.js';
+import { whyNoWebPort } from './ports.js';
 import { LookupError, type Names, resolveByLookup, systemNames } from './resolve.js';
-import { hostOf, parseUrl, portOf, refusedUrl } from './url.js';
+import { hostOf, originOf, parseUrl, portOf, refusedUrl } from './url.js';
 
 /*
  * The one place that says where bytes may go. Every address is read by `check`, every connection is made by
@@ -49,6 +50,8 @@ export interface GuardOptions {
 
 const howToAllow = 'the host application allows others with policy.allowHosts or policy.allowCidrs';
 
+const howToAllowPorts = 'the host application names the ones it allows with policy.ports';
+
 const forbidden = (message: string): PosthornError => refusedUrl('address_forbidden', message);
 
 export function createGuard(options: GuardOptions): Guard {
@@ -67,13 +70,13 @@ export function createGuard(options: GuardOptions): Guard {
     }
   }
 
-  function checkPort(port: number): void {
-    if (!policy.ports) {
-      if (isBadPort(port))
-        throw refusedUrl('url_port', 'must not use a port that browsers refuse, one of another service');
-    } else if (!policy.ports.has(port)) {
+  function checkPort(port: number, host: string): void {
+    if (policy.ports) {
+      if (policy.ports.has(port)) return;
       throw refusedUrl('url_port', `must use one of the ports ${[...policy.ports].join(', ')}`);
     }
+    const service = whyNoWebPort(port, policy.allowsHost(host));
+    if (service) throw refusedUrl('url_port', `must not use a port of ${service}; ${howToAllowPorts}`);
   }
 
   /** What is denied is so to hosts that are allowed, too. */
@@ -95,7 +98,7 @@ export function createGuard(options: GuardOptions): Guard {
   async function addressesOf(host: string): Promise<readonly string[]> {
     if (isIP(host) !== 0) return [host];
     const isAllowed = policy.allowsHost(host);
-    const addresses = await (isAllowed ? resolveTrusted : resolveAny)(host);
+    const addresses = await (isAllowed ? resolveTrusted : resolveAny)(host.replace(/\.$/, ''));
     addresses.forEach(isAllowed ? checkDenied : checkAddress);
     // Where hosts may be anywhere, they have to be somewhere.
     if (addresses.some((address) => isIP(address) === 0)) throw new LookupError({ code: 'EBADRESP' });
@@ -104,10 +107,10 @@ export function createGuard(options: GuardOptions): Guard {
 
   function check(url: string): Target {
     const parsed = parseUrl(url, policy);
-    const { origin, pathname, search } = parsed;
-    checkPort(portOf(parsed));
+    const { pathname, search } = parsed;
+    checkPort(portOf(parsed), hostOf(parsed));
     checkHost(hostOf(parsed));
-    return { origin, path: pathname + search };
+    return { origin: originOf(parsed), path: pathname + search };
   }
 
   async function resolve(url: string): Promise<readonly string[]> {

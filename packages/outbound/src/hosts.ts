@@ -2,7 +2,7 @@ import { isIP } from 'node:net';
 import { domainInAscii } from '@posthorn/core';
 
 /*
- * Host names and ports that are refused before anybody is asked where they lead. A host is what `new URL(…).hostname`
+ * Host names that are refused before anybody is asked where they lead. A host is what `new URL(…).hostname`
  * holds, without brackets: lower case, names in ASCII, IPv4 addresses in their one dotted form.
  */
 
@@ -15,29 +15,15 @@ const reservedNames: readonly (readonly [suffix: string, source: string])[] = [
   ['onion', 'RFC 7686 §2'],
 ];
 
-/**
- * Ports of services that could be made to take a request for something else: browsers refuse the same ones
- * (WHATWG Fetch §2.9, "Port blocking").
- */
-const badPorts: ReadonlySet<number> = new Set([
-  0, 1, 7, 9, 11, 13, 15, 17, 19, 20, 21, 22, 23, 25, 37, 42, 43, 53, 69, 77, 79, 87, 95, 101, 102, 103, 104,
-  109, 110, 111, 113, 115, 117, 119, 123, 135, 137, 139, 143, 161, 179, 389, 427, 465, 512, 513, 514, 515,
-  526, 530, 531, 532, 540, 548, 554, 556, 563, 587, 601, 636, 989, 990, 993, 995, 1719, 1720, 1723, 2049,
-  3659, 4045, 4190, 5060, 5061, 6000, 6566, 6665, 6666, 6667, 6668, 6669, 6679, 6697, 10080,
-]);
-
 /** Why a name is refused, for the end of a sentence; undefined where it may be looked up. */
 export function whyNoPublicName(host: string): string | undefined {
-  // Fully qualified or not, a name would be two to every list and cache.
-  if (host.endsWith('.')) return 'must not end with a dot';
-  const reserved = reservedNames.find(([suffix]) => host === suffix || host.endsWith(`.${suffix}`));
+  // Fully qualified or not, it is the same name.
+  const name = host.replace(/\.$/, '');
+  if (name === '' || name.endsWith('.')) return 'must not end with two dots';
+  const reserved = reservedNames.find(([suffix]) => name === suffix || name.endsWith(`.${suffix}`));
   if (reserved) return `must not be a name of ${reserved[0]} (${reserved[1]})`;
   // Search domains would make another name of it.
-  return host.includes('.') ? undefined : 'must be a full host name, with a dot in it';
-}
-
-export function isBadPort(port: number): boolean {
-  return badPorts.has(port);
+  return name.includes('.') ? undefined : 'must be a full host name, with a dot in it';
 }
 
 /** Reads a pattern for hosts: a name or an address, exact, or `*.` and a suffix; undefined where it is none. */

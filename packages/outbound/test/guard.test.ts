@@ -1,7 +1,8 @@
 import type { LookupFunction } from 'node:net';
-import { createSecureContext } from 'node:tls';
+import { createSecureContext, type TLSSocket } from 'node:tls';
 import { isPosthornError } from '@posthorn/core';
 import { until } from '@posthorn/testing';
+import { certificate } from '@posthorn/testing/hostile-receiver';
 import { describe, expect, test } from 'vitest';
 import { createGuard, type Guard } from '../src/guard.js';
 import { checkUrl, createOutbound, type OutboundPolicy } from '../src/index.js';
@@ -9,6 +10,8 @@ import { policyOf } from '../src/policy.js';
 import { client } from './client.js';
 import { answering } from './names.js';
 import { receiver, response } from './receiver.js';
+
+const authority = certificate({ name: 'Test authority' });
 
 const publicAddress = '93.184.215.14';
 
@@ -32,6 +35,8 @@ describe('an address', () => {
     'https://example.com:8443/hook?key=1&b=%20',
     'HTTPS://EXAMPLE.COM/hook',
     'https://münchen.example/straße',
+    'https://example.com./hook',
+    'https://example.com.:8443/hook',
     'https://[2a00:1450:4001:812::200e]:8443/hook',
     `https://example.com/${'a'.repeat(2000)}`,
   ])('%.60s is fine', async (url) => {
@@ -124,6 +129,29 @@ test('the path and the query go out as the URL standard writes them', async () =
   expect(requests[0]).toMatch(/^POST \/hook\/a%2Fb\/%C3%BC\?q=%41&r=a\+b HTTP\/1\.1\r\n/);
 });
 
+test('a dot at the end of a name is that of the root: the name is dialled, and told to the receiver, without', async () => {
+  const tls = certificate({ name: 'example.com', issuer: authority });
+  const { port, requests, sockets } = await receiver((socket) => socket.write(response(200)), { tls });
+  const asked: string[] = [];
+  const lookup: LookupFunction = (host, ...rest) => {
+    asked.push(host);
+    answering('127.0.0.1')(host, ...rest);
+  };
+  const outbound = client({ policy: { allowCidrs: ['127.0.0.1'], lookup }, ca: authority.cert });
+  for (const host of ['example.com.', 'example.com']) {
+    const result = await outbound.request({ url: `https://${host}:${port}/hook` });
+    expect(result).toMatchObject({ ok: true, status: 200 });
+  }
+  expect(asked).toEqual(['example.com']);
+  expect(sockets.map((socket) => (socket as TLSSocket & { servername: string }).servername)).toEqual([
+    'example.com',
+  ]);
+  expect(requests.map((request) => /\r\nhost: (.*)\r\n/.exec(request)?.[1])).toEqual([
+    `example.com:${port}`,
+    `example.com:${port}`,
+  ]);
+});
+
 describe('a host that is not public is refused before anybody is asked where it leads', () => {
   const unasked: OutboundPolicy = {
     lookup: () => {
@@ -176,7 +204,9 @@ describe('a host that is not public is refused before anybody is asked where it 
     'ｌocalhost',
     'a.localhost',
     'localhost.',
-    'example.com.',
+    'example.com..',
+    'com.',
+    'printer.local.',
     'printer.local',
     'metadata.google.internal',
     'router.home.arpa',
@@ -330,11 +360,36 @@ describe('the policy', () => {
     }
   });
 
-  test('holds requests to the ports it names, and else away from those that browsers refuse', async () => {
-    expect(await codeOf('https://example.com:25/')).toBe('url_port');
-    expect(await codeOf('https://example.com:6667/')).toBe('url_port');
-    expect(await codeOf('https://example.com:0/')).toBe('url_port');
-    expect(await codeOf('https://example.com:8443/')).toBe('fine');
+  // Of the Fetch standard, and of what stands open by mistake: mail, containers, databases, caches, brokers, remote control.
+  test.each([
+    0, 1, 22, 25, 587, 6000, 6667, 10080, 1433, 1521, 2375, 2376, 2379, 3306, 3389, 5432, 5672, 5900, 6379,
+    9042, 9092, 9200, 9300, 10250, 11211, 27017,
+  ])('goes to the port %i of no public host, unless the application names it', async (port) => {
+    const url = `https://example.com:${port}/`;
+    for (const refused of [url, `https://${publicAddress}:${port}/`, url.replace('.com', '.com.')]) {
+      const { code, message } = await errorOf(refused);
+      expect(code).toBe('url_port');
+      expect(message).toMatch(/^url must not use a port of .+; the host application names .+ policy\.ports$/);
+    }
+    if (port !== 0) expect(await codeOf(url, { ports: [port] })).toBe('fine');
+  });
+
+  test.each([80, 443, 3000, 5000, 8000, 8080, 8443, 8888, 9000, 9090, 10000, 49152, 65535])(
+    'goes to the port %i, where webhooks are received',
+    async (port) => {
+      expect(await codeOf(`https://example.com:${port}/`)).toBe('fine');
+    },
+  );
+
+  test('goes to any port of a host that it allows but to those that browsers refuse', async () => {
+    const policy = { allowHosts: ['search.corp.example', '127.0.0.1'] };
+    for (const host of ['search.corp.example', '127.0.0.1']) {
+      expect(await codeOf(`https://${host}:9200/`, policy)).toBe('fine');
+      expect(await codeOf(`https://${host}:25/`, policy)).toBe('url_port');
+    }
+  });
+
+  test('holds requests to the ports it names', async () => {
     const policy = { ports: [443, 25], allowHttp: true };
     expect(await codeOf('https://example.com/', policy)).toBe('fine');
     expect(await codeOf('https://example.com:25/', policy)).toBe('fine');
@@ -452,8 +507,8 @@ describe('at the moment of the connection', () => {
   const connected = ({ connect }: Guard, port: number, hostname: string): Promise<unknown> =>
     new Promise((resolve) => {
       const target = { hostname, host: `${hostname}:${port}`, protocol: 'http:', port: String(port) };
-      const socket = connect(target, (...[error]) => {
-        socket.destroy();
+      connect(target, (...[error, socket]) => {
+        socket?.destroy();
         resolve(error);
       });
     });
