@@ -89,6 +89,8 @@ export function httpChannel(options: HttpChannelOptions = {}): Channel<HttpConfi
           ],
           body,
           timeoutMs: timeoutMs(configs),
+          // Receivers know a repetition by its webhook-id.
+          idempotent: true,
           ...(tls && { tls: await tls(message.webhook) }),
           signal,
         });

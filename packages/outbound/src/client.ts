@@ -2,6 +2,11 @@ import type { Socket } from 'node:net';
 import { type buildConnector, Client, type Dispatcher } from 'undici';
 import { InterimResponses } from './interim-responses.js';
 
+/** A request as undici takes it, with names and values of headers in turn. */
+export interface HttpRequest extends Dispatcher.DispatchOptions {
+  readonly headers: string[];
+}
+
 export interface HttpClientOptions extends Omit<Client.Options, 'connect'> {
   readonly connect: (...connecting: Parameters<buildConnector.connector>) => void;
 }

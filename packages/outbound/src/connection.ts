@@ -1,8 +1,9 @@
 import type { Socket } from 'node:net';
-import type { Dispatcher } from 'undici';
-import { HttpClient, type HttpClientOptions } from './client.js';
+import { HttpClient, type HttpClientOptions, type HttpRequest } from './client.js';
+import type { Connect } from './connect.js';
+import type { Connecting } from './connecting.js';
 import { type Exchange, over } from './exchange.js';
-import type { Connect } from './guard.js';
+import { inOwnContext } from './own-context.js';
 import type { Trust } from './trust.js';
 
 /** Where a connection leads and whom it trusts there; what differs in either shares none. */
@@ -26,10 +27,14 @@ export interface ConnectionOptions extends Omit<HttpClientOptions, 'connect'> {
 export class Connection {
   readonly #client: HttpClient;
   readonly #maxAnswerBytes: number;
+  #connecting: Connecting | undefined;
   #socket: Socket | undefined;
+  #openedAt = 0;
   #exchange: Exchange | undefined;
   /** What had come before the exchange began. */
   #bytesBefore = 0;
+  /** Whether the exchange found a connection that had been kept. */
+  #wasKept = false;
 
   constructor({ origin, trust }: Destination, { connect, maxAnswerBytes, ...options }: ConnectionOptions) {
     this.#maxAnswerBytes = maxAnswerBytes;
@@ -37,12 +42,17 @@ export class Connection {
       ...options,
       connect: (target, callback) => {
         this.#bytesBefore = 0;
+        this.#wasKept = false;
+        this.#socket = undefined;
         const onConnect: typeof callback = (...connected) => {
+          const [, socket] = connected;
+          if (socket) this.#socket = socket;
+          this.#openedAt = performance.now();
           callback(...connected);
           // Behind undici's own listener: what is counted has been parsed.
-          connected[1]?.on('readable', () => this.#count());
+          socket?.on('readable', () => this.#count());
         };
-        this.#socket = connect(target, onConnect, trust?.context);
+        this.#connecting = connect(target, onConnect, trust?.context);
       },
     });
   }
@@ -56,12 +66,13 @@ export class Connection {
   begin(exchange: Exchange): void {
     this.#exchange = exchange;
     this.#bytesBefore = this.#socket?.bytesRead ?? 0;
+    this.#wasKept = this.#socket !== undefined;
     exchange.connection = this;
   }
 
   /** Where the exchange has ended since, the client is destroyed, and says so to an exchange that does not listen. */
-  send(request: Dispatcher.DispatchOptions, exchange: Exchange): void {
-    this.#client.dispatch(request, exchange);
+  send(request: HttpRequest, exchange: Exchange): void {
+    inOwnContext(request.headers, () => this.#client.dispatch(request, exchange));
   }
 
   /** The exchange is over, and the connection free. */
@@ -69,21 +80,29 @@ export class Connection {
     this.#exchange = undefined;
   }
 
+  isOlderThan(ageMs: number): boolean {
+    return performance.now() - this.#openedAt >= ageMs;
+  }
+
   /** Whether it ended by an error: what was to go on until its end is not whole, then. */
   isBroken(): boolean {
     return Boolean(this.#socket?.errored);
+  }
+
+  /** Whether it had been kept, and nothing has come since: the receiver may have closed it before it saw the request. */
+  isStale(): boolean {
+    return this.#wasKept && !this.#client.hasHeard;
   }
 
   /** Closes it, connected or not. `onClosed` is called when its socket is closed. */
   close(onClosed: () => void): void {
     this.#client.destroy(over, () => {});
     const socket = this.#socket;
-    if (!socket || socket.closed) {
-      onClosed();
-      return;
-    }
-    socket.once('close', onClosed);
-    socket.destroy(over);
+    if (socket && !socket.closed) {
+      socket.once('close', onClosed);
+      socket.destroy(over);
+    } else if (this.#connecting) this.#connecting.close(over, onClosed);
+    else onClosed();
   }
 
   /** undici's limits count fields and bodies, not what stands between them: endless empty lines, for instance. */

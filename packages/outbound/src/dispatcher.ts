@@ -4,7 +4,10 @@ import { createGuard, type Guard } from './guard.js';
 import { type OutboundOptions, settingsOf } from './options.js';
 import { trustOf } from './trust.js';
 
-const names = ['policy', 'connectTimeoutMs', 'maxHeaderBytes', 'connections', 'keepAliveMs', 'ca'] as const;
+const names = [
+  ...(['policy', 'connectTimeoutMs', 'maxHeaderBytes', 'connections'] as const),
+  ...(['keepAliveMs', 'maxConnectionAgeMs', 'ca'] as const),
+] as const;
 
 /** The options of `createOutbound` that have a meaning where there is no body to keep and no deadline. */
 export type GuardedDispatcherOptions = Pick<OutboundOptions, (typeof names)[number]>;
@@ -28,6 +31,7 @@ export function guardedDispatcher(options: GuardedDispatcherOptions = {}): Dispa
     connections: settings.connections,
     keepAliveTimeout: settings.keepAliveMs,
     keepAliveMaxTimeout: settings.keepAliveMs,
+    clientTtl: settings.maxConnectionAgeMs,
     maxHeaderSize: settings.maxHeaderBytes,
   });
 }
@@ -38,7 +42,8 @@ const clientOf: NonNullable<Pool.Options['factory']> = (origin, options) =>
 /** An agent that judges each origin. undici's own way, an interceptor, costs a twentieth of the throughput. */
 class GuardedAgent extends Agent {
   readonly #guard: Guard;
-  readonly #judged = new Set<string>();
+  /** What is connected to, by what was asked for. */
+  readonly #judged = new Map<string, string>();
 
   constructor(guard: Guard, options: Agent.Options) {
     super(options);
@@ -46,12 +51,15 @@ class GuardedAgent extends Agent {
   }
 
   override dispatch(request: Agent.DispatchOptions, handler: Dispatcher.DispatchHandler): boolean {
-    const origin = String(request.origin);
-    if (!this.#judged.has(origin)) {
-      this.#guard.check(origin);
-      if (this.#judged.size === maxJudged) this.#judged.clear();
-      this.#judged.add(origin);
-    }
-    return super.dispatch(request, handler);
+    const asked = String(request.origin);
+    const origin = this.#judged.get(asked) ?? this.#judge(asked);
+    return super.dispatch(origin === request.origin ? request : { ...request, origin }, handler);
+  }
+
+  #judge(asked: string): string {
+    const { origin } = this.#guard.check(asked);
+    if (this.#judged.size === maxJudged) this.#judged.clear();
+    this.#judged.set(asked, origin);
+    return origin;
   }
 }

@@ -51,6 +51,8 @@ export class Exchange implements Dispatcher.DispatchHandler {
   readonly result: Promise<OutboundResult>;
   /** Called when it ends, with whether its connection can carry another request. Set by the pool. */
   onEnd: ((reusable: boolean) => void) | undefined;
+  /** Called when the kept connection that was to carry it is found closed: sends it over another one. Set by the pool. */
+  onStale: (() => void) | undefined;
   /** Whether it had to wait for a free connection. Set by the pool. */
   waited = false;
   /** What carries it. Set by the connection. */
@@ -59,6 +61,7 @@ export class Exchange implements Dispatcher.DispatchHandler {
   readonly #timeoutMs: number;
   readonly #timer: NodeJS.Timeout;
   readonly #signal: AbortSignal | undefined;
+  readonly #isIdempotent: boolean;
   #onAbort: (() => void) | undefined;
   #resolve!: (result: OutboundResult) => void;
   #ended = false;
@@ -69,7 +72,12 @@ export class Exchange implements Dispatcher.DispatchHandler {
   readonly #kept: Buffer[] = [];
   #readBytes = 0;
 
-  constructor(limits: AnswerLimits, timeoutMs: number, signal: AbortSignal | undefined) {
+  constructor(
+    limits: AnswerLimits,
+    timeoutMs: number,
+    signal: AbortSignal | undefined,
+    isIdempotent: boolean,
+  ) {
     this.result = new Promise((resolve) => {
       this.#resolve = resolve;
     });
@@ -77,6 +85,7 @@ export class Exchange implements Dispatcher.DispatchHandler {
     this.#timeoutMs = timeoutMs;
     this.#timer = setTimeout(expire, timeoutMs, this);
     this.#signal = signal;
+    this.#isIdempotent = isIdempotent;
     if (signal) {
       this.#onAbort = () => this.#end(failure('aborted', 'the request was aborted by its caller'), false);
       signal.addEventListener('abort', this.#onAbort);
@@ -129,11 +138,22 @@ export class Exchange implements Dispatcher.DispatchHandler {
   onResponseEnd(): void {
     // undici takes a reset for the end of a body that goes on until the connection ends.
     const complete = !this.connection?.isBroken();
-    this.#end(this.#answer(complete), complete);
+    this.#end(this.#answer(complete), complete && !isElsewhere(this.#status));
   }
 
   onResponseError(_: unknown, error: Error): void {
-    if (!this.#ended) this.#end(this.#status > 0 ? this.#answer(false) : failureOf(error), false);
+    if (this.#ended) return;
+    const result = this.#status > 0 ? this.#answer(false) : failureOf(error);
+    if (!result.ok && result.kind === 'reset' && this.#mayBeSentAgain()) this.onStale?.();
+    else this.#end(result, false);
+  }
+
+  /**
+   * A receiver that closes a kept connection while a request is on its way may not have read it, nor can it say so. RFC 9112
+   * §9.3.1 lets a client repeat what was not sent, or is idempotent. Once: the next connection is a new one.
+   */
+  #mayBeSentAgain(): boolean {
+    return (this.#isIdempotent || !this.#started) && Boolean(this.connection?.isStale());
   }
 
   #answer(bodyComplete: boolean): OutboundAnswer {
@@ -158,6 +178,9 @@ export class Exchange implements Dispatcher.DispatchHandler {
     this.onEnd?.(reusable);
   }
 }
+
+/** Another machine may do better, where the name leads by now: one that fails, or is not the right one (RFC 9110 §15.5.20). */
+const isElsewhere = (status: number): boolean => status >= 500 || status === 421;
 
 function expire(exchange: Exchange): void {
   exchange.expire();

@@ -101,6 +101,8 @@ export function jsonService(
           url,
           headers: { ...headers, ...ownHeaders },
           body: write(body()),
+          // The engine would repeat it: at least once.
+          idempotent: true,
           signal,
         });
         if (!result.ok) return verdictOf(result);

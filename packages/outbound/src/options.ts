@@ -20,8 +20,16 @@ export interface OutboundOptions {
   readonly maxInformational?: number;
   /** Connections to one destination; further requests wait for one to be free. Default 128. */
   readonly connections?: number;
-  /** How long an idle connection is kept. Default 30,000. */
+  /**
+   * How long an idle connection is kept; less where a receiver says so by `Keep-Alive`. Most close one themselves after
+   * 5 seconds. Default 4,000.
+   */
   readonly keepAliveMs?: number;
+  /**
+   * No request begins on a connection that is older: names are looked up anew, and a receiver that has moved is found.
+   * Default: five times `keepAliveMs`.
+   */
+  readonly maxConnectionAgeMs?: number;
   /** Destinations with kept connections; the one longest unused is closed for a new one. Default 1,000. */
   readonly maxOrigins?: number;
   /** Certificates of authorities to trust besides Node's own, in PEM: for receivers of a private network. */
@@ -42,7 +50,8 @@ const defaults = {
   maxBodyBytes: 16 * 1024,
   maxInformational: 10,
   connections: 128,
-  keepAliveMs: 30_000,
+  keepAliveMs: 4_000,
+  maxConnectionAgeMs: undefined as number | undefined,
   maxOrigins: 1_000,
   ca: [] as string | readonly string[],
 };
@@ -67,8 +76,11 @@ export function settingsOf(
   checkNumber('maxInformational', settings.maxInformational, 0, 1_000);
   checkNumber('connections', settings.connections, 1, 10_000);
   checkNumber('keepAliveMs', settings.keepAliveMs, 1, maxTimeoutMs);
+  const { maxConnectionAgeMs = settings.keepAliveMs * 5 } = settings;
+  checkNumber('maxConnectionAgeMs', maxConnectionAgeMs, 1, maxTimeoutMs * 5);
   checkNumber('maxOrigins', settings.maxOrigins, 1, 1_000_000);
-  return { ...settings, policy: policyOf(settings.policy), ca: authoritiesOf(settings.ca, 'ca') };
+  const policy = policyOf(settings.policy);
+  return { ...settings, maxConnectionAgeMs, policy, ca: authoritiesOf(settings.ca, 'ca') };
 }
 
 /** Throws `invalid_option`. */

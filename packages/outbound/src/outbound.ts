@@ -1,6 +1,6 @@
 import type { LookupFunction } from 'node:net';
 import { isPosthornError, kindOf, PosthornError } from '@posthorn/core';
-import type { Dispatcher } from 'undici';
+import type { HttpRequest } from './client.js';
 import type { Destination } from './connection.js';
 import { Exchange, type OutboundResult } from './exchange.js';
 import { failure, failureOf } from './failure.js';
@@ -26,6 +26,12 @@ export interface OutboundRequest {
    * equal. Hand the same object to every request that it is for: it is read when it is first seen.
    */
   readonly tls?: OutboundTls | undefined;
+  /**
+   * Whether it may reach the receiver twice. It is then sent once more, at once and over a new connection, where a kept one
+   * ends before a byte of the answer: receivers close idle connections unannounced (RFC 9110 §9.2.2). Default: true for
+   * the methods that are idempotent by RFC 9110, which `POST` and `PATCH` are not.
+   */
+  readonly idempotent?: boolean;
   /** Ends the request with `aborted`. */
   readonly signal?: AbortSignal;
 }
@@ -39,8 +45,8 @@ export interface Outbound {
    */
   checkUrl(url: string): Promise<readonly string[]>;
   /**
-   * Sends one request, once: no retry, no redirect, no cookies, no decompression, no proxy but the policy's. Resolves
-   * to a value for anything a network or a receiver can do, within the timeout, an address that the guard refuses
+   * Sends one request: no retry but of what is `idempotent`, no redirect, no cookies, no decompression, no proxy but the
+   * policy's. Resolves to a value for anything a network or a receiver can do, within the timeout, an address that the guard refuses
    * included. Rejects only for a request that is wrong in itself, before anything is sent: `url_invalid`,
    * `url_scheme`, `url_credentials`, `url_port`, `invalid_header`, `invalid_option`.
    */
@@ -52,8 +58,9 @@ export interface Outbound {
 /** A request that was found right, ready to be sent. */
 interface Prepared {
   readonly destination: Destination;
-  readonly message: Dispatcher.DispatchOptions;
+  readonly message: HttpRequest;
   readonly timeoutMs: number;
+  readonly isIdempotent: boolean;
   readonly signal: AbortSignal | undefined;
 }
 
@@ -88,18 +95,20 @@ export function createOutbound(options: OutboundOptions = {}): Outbound {
   /** Throws for a request that is wrong in itself. */
   function prepare(request: OutboundRequest): Prepared {
     checkFields(request);
-    const { url, method = 'POST', headers = null, body = null, timeoutMs = settings.timeoutMs } = request;
+    const { url, method = 'POST', headers = [], body = null, timeoutMs = settings.timeoutMs } = request;
+    const { idempotent = !changing.has(method) } = request;
     // Its own: a polluted Object.prototype is not to say whom to trust.
     const tls = Object.hasOwn(request, 'tls') ? request.tls : undefined;
     const { origin, path } = targetOf(url);
     const destination = tls ? destinationOf(origin, tls) : { key: origin, origin };
-    const sendable = headers === null ? null : sendableHeaders(headers);
+    const sendable = sendableHeaders(headers ?? []);
     if (timeoutMs !== settings.timeoutMs) checkTimeout(timeoutMs);
     checkMessage(method, body);
     return {
       destination,
       message: { path, method, headers: sendable, body },
       timeoutMs,
+      isIdempotent: idempotent,
       signal: request.signal,
     };
   }
@@ -115,11 +124,11 @@ export function createOutbound(options: OutboundOptions = {}): Outbound {
         const isForbidden = isPosthornError(error) && error.code === 'address_forbidden';
         return isForbidden ? Promise.resolve(failureOf(error)) : Promise.reject(error);
       }
-      const { destination, message, timeoutMs, signal } = prepared;
+      const { destination, message, timeoutMs, isIdempotent, signal } = prepared;
       if (closed) return Promise.resolve(failure('config', 'the client is closed'));
       if (signal?.aborted)
         return Promise.resolve(failure('aborted', 'the request was aborted by its caller'));
-      const exchange = new Exchange(settings, timeoutMs, signal);
+      const exchange = new Exchange(settings, timeoutMs, signal, isIdempotent);
       pools.send(destination, message, exchange);
       return exchange.result;
     },
@@ -159,6 +168,7 @@ const fields: ReadonlySet<string> = new Set([
   'body',
   'timeoutMs',
   'tls',
+  'idempotent',
   'signal',
 ]);
 
@@ -170,13 +180,19 @@ function checkFields(request: OutboundRequest): void {
     if (!fields.has(field))
       throw invalid(`request: there is no ${field}; there are ${[...fields].join(', ')}`);
   }
-  const { signal } = request;
+  const { signal, idempotent } = request;
+  if (idempotent !== undefined && typeof idempotent !== 'boolean') {
+    throw invalid(`idempotent must be true or false, not ${kindOf(idempotent)}`);
+  }
   if (signal && typeof signal.addEventListener !== 'function') throw invalid('signal must be an AbortSignal');
 }
 
 const invalid = (message: string): PosthornError => new PosthornError('invalid_option', message);
 
 const methods: ReadonlySet<string> = new Set(['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE']);
+
+/** RFC 9110 §9.2.2. */
+const changing: ReadonlySet<string> = new Set(['POST', 'PATCH']);
 
 function checkMessage(method: string, body: unknown): void {
   if (!methods.has(method)) throw invalid(`method must be one of ${[...methods].join(', ')}`);

@@ -1,4 +1,4 @@
-import type { Dispatcher } from 'undici';
+import type { HttpRequest } from './client.js';
 import type { Connection, Destination } from './connection.js';
 import type { Exchange } from './exchange.js';
 
@@ -8,9 +8,16 @@ export interface Connections {
   close(connection: Connection): void;
 }
 
+export interface PoolOptions {
+  /** At once. */
+  readonly connections: number;
+  /** No request begins on an older one: its receiver may have moved. */
+  readonly maxConnectionAgeMs: number;
+}
+
 /** A request that waits for a connection. */
 interface Turn {
-  readonly request: Dispatcher.DispatchOptions;
+  readonly request: HttpRequest;
   readonly exchange: Exchange;
 }
 
@@ -29,24 +36,24 @@ export class Pool {
 
   constructor(
     readonly destination: Destination,
-    readonly maxSize: number,
+    readonly options: PoolOptions,
     readonly connections: Connections,
     /** Called when the last connection has been closed. */
     readonly onEmpty: () => void,
   ) {}
 
   /** Sends it over the connection used last, a new one, or the first to be free. */
-  send(request: Dispatcher.DispatchOptions, exchange: Exchange): void {
+  send(request: HttpRequest, exchange: Exchange): void {
     const kept = this.#idle.pop();
-    if (kept) {
-      this.#take(kept, exchange);
+    if (kept?.isOlderThan(this.options.maxConnectionAgeMs)) {
+      this.#sendInstead(kept, request, exchange);
+    } else if (kept) {
+      this.#take(kept, request, exchange);
       // undici looks at a kept connection until this turn of the event loop is over. With one turn more, all that
       // has arrived on it was read: an answer nobody asked for, or its end. It then connects anew.
       setImmediate(send, kept, request, exchange);
-    } else if (this.#size < this.maxSize) {
-      const connection = this.#open();
-      this.#take(connection, exchange);
-      connection.send(request, exchange);
+    } else if (this.#size < this.options.connections) {
+      this.#sendAnew(request, exchange);
     } else {
       const turn = { request, exchange };
       this.#waiting.add(turn);
@@ -74,8 +81,24 @@ export class Pool {
     return connection;
   }
 
-  #take(connection: Connection, exchange: Exchange): void {
+  #sendAnew(request: HttpRequest, exchange: Exchange): void {
+    const connection = this.#open();
+    this.#take(connection, request, exchange);
+    connection.send(request, exchange);
+  }
+
+  /** Opens the new one first: a pool without any is forgotten. */
+  #sendInstead(old: Connection, request: HttpRequest, exchange: Exchange): void {
+    this.#sendAnew(request, exchange);
+    this.#drop(old);
+  }
+
+  #take(connection: Connection, request: HttpRequest, exchange: Exchange): void {
     connection.begin(exchange);
+    exchange.onStale = () => {
+      connection.end();
+      this.#sendInstead(connection, request, exchange);
+    };
     exchange.onEnd = (reusable) => {
       connection.end();
       if (reusable && !(this.#retired && this.#waiting.size === 0)) this.#idle.push(connection);
@@ -99,6 +122,6 @@ export class Pool {
   }
 }
 
-function send(connection: Connection, request: Dispatcher.DispatchOptions, exchange: Exchange): void {
+function send(connection: Connection, request: HttpRequest, exchange: Exchange): void {
   connection.send(request, exchange);
 }

@@ -1,20 +1,21 @@
-import type { Dispatcher } from 'undici';
+import type { HttpRequest } from './client.js';
+import type { Connect } from './connect.js';
 import { Connection, type ConnectionOptions, type Destination } from './connection.js';
 import { type AnswerLimits, type Exchange, maxAnswerBytes } from './exchange.js';
-import type { Connect } from './guard.js';
 import { type Connections, Pool } from './pool.js';
 
 export interface PoolsOptions extends AnswerLimits {
   readonly connect: Connect;
   readonly connections: number;
   readonly keepAliveMs: number;
+  readonly maxConnectionAgeMs: number;
   readonly maxOrigins: number;
 }
 
 /** Kept connections, a pool for each destination. */
 export interface Pools {
   /** Sends a request as soon as one of the destination's connections is free. */
-  send(destination: Destination, request: Dispatcher.DispatchOptions, exchange: Exchange): void;
+  send(destination: Destination, request: HttpRequest, exchange: Exchange): void;
   /** Closes all connections, after what is in flight. Nothing may be sent afterwards. */
   close(): Promise<void>;
 }
@@ -57,7 +58,7 @@ export function createPools(options: PoolsOptions): Pools {
 
   function add(destination: Destination): Pool {
     if (pools.size >= options.maxOrigins) retireLongestUnused();
-    const pool = new Pool(destination, options.connections, connections, () => {
+    const pool = new Pool(destination, options, connections, () => {
       if (pools.get(destination.key) === pool) pools.delete(destination.key);
     });
     pools.set(destination.key, pool);

@@ -55,6 +55,17 @@ describe.each([
     for (let i = 0; i < 2; i++) expect(await (await get(url, dispatcher)).text()).toBe('HTTP/1.1 100');
   });
 
+  test('takes a dot at the end of a name for none', async () => {
+    const { url, requests } = await receiver((socket) => socket.write(response(200)));
+    const policy = { allowHttp: true, allowCidrs: ['127.0.0.1'], lookup: answering('127.0.0.1') };
+    const dispatcher = guarded({ policy });
+    for (const host of ['example.com.', 'example.com']) {
+      await (await get(url.replace('127.0.0.1', host), dispatcher)).text();
+    }
+    expect(requests.every((request) => /\r\nhost: example\.com:\d+\r\n/.test(request))).toBe(true);
+    expect(requests).toHaveLength(2);
+  });
+
   test('uses https alone unless the policy says otherwise', async () => {
     await expect(get('http://example.com/', guarded({ policy: {} }))).rejects.toMatchObject({
       cause: expect.objectContaining({ code: 'url_scheme' }),
@@ -91,4 +102,15 @@ test.each([
   );
   for (const { url } of receivers) await (await request(url, { dispatcher, method: 'POST' })).body.dump();
   await until(() => receivers.every(({ open }) => open() === kept), { timeoutMs: 5_000 });
+});
+
+test('a connection that is too old is opened anew, however busy it is', async () => {
+  const { url, sockets, open } = await receiver((socket) => socket.write(response(200)));
+  const policy = { allowHttp: true, allowHosts: ['127.0.0.1'] };
+  const dispatcher = guarded({ policy, maxConnectionAgeMs: 50 });
+  await until(async () => {
+    await (await request(url, { dispatcher, method: 'POST' })).body.dump();
+    return sockets.length > 2;
+  });
+  await until(() => open() === 1);
 });

@@ -1,11 +1,12 @@
 import { getEventListeners } from 'node:events';
+import type { LookupFunction, Socket } from 'node:net';
 import { until } from '@posthorn/testing';
 import { certificate } from '@posthorn/testing/hostile-receiver';
 import { describe, expect, onTestFinished, test } from 'vitest';
 import { checkUrl, createOutbound, type OutboundOptions, type OutboundRequest } from '../src/index.js';
 import { client } from './client.js';
 import { answering } from './names.js';
-import { freePort, receiver, response } from './receiver.js';
+import { freePort, receiver, reset, response } from './receiver.js';
 
 const authority = certificate({ name: 'Test authority' });
 
@@ -97,6 +98,71 @@ describe('connections', () => {
     expect(sockets).toHaveLength(2);
   });
 
+  test('are opened anew when they are too old, however busy they are, and lead where the name leads by then', async () => {
+    const old = await receiver((socket) => socket.write(response(200, 'old')));
+    const { port } = old;
+    const current = await receiver((socket) => socket.write(response(200, 'new')), {
+      host: '127.0.0.2',
+      port,
+    });
+    let address = '127.0.0.1';
+    const lookup: LookupFunction = (...asked) => answering(address)(...asked);
+    const policy = { allowHttp: true, allowCidrs: ['127.0.0.0/8'], lookup };
+    const outbound = client({ policy, maxConnectionAgeMs: 200 });
+    const send = () => outbound.request({ url: `http://receiver.example:${port}/` });
+    expect(await send()).toMatchObject({ body: 'old' });
+    expect(await send()).toMatchObject({ body: 'old' });
+    expect(old.sockets).toHaveLength(1);
+    address = '127.0.0.2';
+    await until(async () => {
+      const result = await send();
+      return result.ok && result.body === 'new';
+    });
+    await until(() => old.open() === 0);
+    expect(current.sockets.length).toBeGreaterThan(0);
+    await outbound.close();
+  });
+
+  test('live five times as long as an idle one is kept, where nothing else is said', async () => {
+    const { url, sockets } = await receiver((socket) => socket.write(response(200)));
+    const outbound = client({ keepAliveMs: 20 });
+    const begun = performance.now();
+    await until(async () => {
+      await outbound.request({ url });
+      return sockets.length > 1;
+    });
+    expect(performance.now() - begun).toBeGreaterThanOrEqual(20);
+  });
+
+  test.each([500, 502, 503, 504, 599, 421])(
+    'are not kept after a %i: another machine may do better',
+    async (status) => {
+      const { url, sockets, open } = await receiver((socket, _, number) =>
+        socket.write(response(number === 1 ? status : 200)),
+      );
+      const outbound = client({ connections: 1 });
+      expect(await outbound.request({ url })).toMatchObject({ ok: true, status });
+      await until(() => open() === 0);
+      expect(await outbound.request({ url })).toMatchObject({ ok: true, status: 200 });
+      expect(sockets).toHaveLength(2);
+    },
+  );
+
+  test.each([400, 404, 429])('are kept after a %i', async (status) => {
+    const { url, sockets } = await receiver((socket) => socket.write(response(status)));
+    const outbound = client();
+    for (let i = 0; i < 2; i++) expect(await outbound.request({ url })).toMatchObject({ ok: true, status });
+    expect(sockets).toHaveLength(1);
+  });
+
+  test('are closed sooner where the receiver says that it keeps them for a shorter time', async () => {
+    const { url, sockets, open } = await receiver((socket) =>
+      socket.write(response(200, '', 'connection: keep-alive\r\nkeep-alive: timeout=1\r\n')),
+    );
+    await client().request({ url });
+    await until(() => sockets.length === 1 && open() === 0, { timeoutMs: 1_000 });
+  });
+
   test('are closed then even where the receiver would keep them for longer', async () => {
     const { url, open } = await receiver((socket) =>
       socket.write(response(200, '', 'connection: keep-alive\r\nkeep-alive: timeout=99999\r\n')),
@@ -171,6 +237,87 @@ describe('connections', () => {
     expect(sockets).toHaveLength(3);
   });
 });
+
+describe.each(['http', 'https'])(
+  'a kept connection that ends before a byte of the answer, over %s',
+  (scheme) => {
+    const tls = certificate({ name: 'x', issuer: authority, ips: ['127.0.0.1'] });
+    const options = scheme === 'https' ? { tls } : {};
+    const ca = authority.cert;
+
+    test.each([
+      ['is closed', (socket: Socket) => void socket.end()],
+      ['is reset', reset],
+    ])('%s: what is idempotent is sent once more, over a new one', async (_, end) => {
+      const { url, requests, sockets } = await receiver(
+        (socket, __, number) => (number === 2 ? end(socket) : void socket.write(response(200, `${number}`))),
+        options,
+      );
+      const outbound = client({ ca });
+      for (const number of [1, 3]) {
+        const result = await outbound.request({ url, body: '{"a":1}', idempotent: true });
+        expect(result).toMatchObject({ ok: true, body: `${number}` });
+      }
+      expect(requests[2]).toBe(requests[1]);
+      expect(sockets).toHaveLength(2);
+    });
+
+    test('is not repeated where the new one ends so, too: the request fails', async () => {
+      const { url, requests, sockets } = await receiver((socket, _, number) => {
+        if (number === 1) socket.write(response(200));
+        else socket.end();
+      }, options);
+      const outbound = client({ ca });
+      await outbound.request({ url });
+      expect(await outbound.request({ url, idempotent: true })).toMatchObject({ ok: false, kind: 'reset' });
+      expect([requests.length, sockets.length]).toEqual([3, 2]);
+    });
+
+    test('fails what may reach the receiver once only: a POST, unless it says otherwise', async () => {
+      for (const [request, sent] of [
+        [{}, 2],
+        [{ method: 'PATCH' }, 2],
+        [{ method: 'PUT', idempotent: false }, 2],
+        [{ method: 'PUT' }, 3],
+      ] as const) {
+        const { url, requests } = await receiver((socket, _, number) => {
+          if (number === 2) socket.end();
+          else socket.write(response(200));
+        }, options);
+        const outbound = client({ ca });
+        await outbound.request({ url });
+        expect(await outbound.request({ url, ...request })).toMatchObject({ ok: sent === 3 });
+        expect(requests).toHaveLength(sent);
+      }
+    });
+
+    test('fails where a byte has come, or on a connection that was not kept', async () => {
+      const { url, requests } = await receiver((socket, _, number) => {
+        if (number === 1) socket.write(response(200));
+        else socket.end(number === 2 ? 'H' : '');
+      }, options);
+      const outbound = client({ ca });
+      await outbound.request({ url });
+      for (const sent of [2, 3]) {
+        const result = await outbound.request({ url, idempotent: true });
+        expect(result).toMatchObject({ ok: false });
+        expect(requests).toHaveLength(sent);
+      }
+    });
+
+    test('leaves the deadline as it is', async () => {
+      const { url, open } = await receiver((socket, _, number) => {
+        if (number === 1) socket.write(response(200));
+        if (number === 2) socket.end();
+      }, options);
+      const outbound = client({ ca });
+      await outbound.request({ url });
+      const result = await outbound.request({ url, idempotent: true, timeoutMs: 300 });
+      expect(result).toMatchObject({ ok: false, kind: 'timeout' });
+      await until(() => open() === 0);
+    });
+  },
+);
 
 describe('a request that gives up', () => {
   test('while it waits for a connection is never sent', async () => {
@@ -280,6 +427,8 @@ describe('a request that is wrong in itself rejects, and nothing is sent', () =>
     ['https://example.com', 'request must be an object, not a string'],
     [{ timeout: 1 }, 'request: there is no timeout; there are url, method, '],
     [{ constructor: 1 }, 'request: there is no constructor'],
+    [{ idempotent: 'yes' }, 'idempotent must be true or false, not a string'],
+    [{ idempotent: null }, 'idempotent must be true or false, not null'],
     [{ signal: {} }, 'signal must be an AbortSignal'],
     [{ signal: 'abort' }, 'signal must be an AbortSignal'],
     [{ headers: 'abc' }, 'headers must be'],
@@ -366,6 +515,8 @@ describe('options', () => {
     ['maxInformational', { maxInformational: null }],
     ['connections', { connections: 0 }],
     ['keepAliveMs', { keepAliveMs: Number.NaN }],
+    ['maxConnectionAgeMs', { maxConnectionAgeMs: 0 }],
+    ['maxConnectionAgeMs', { maxConnectionAgeMs: '1m' }],
     ['maxOrigins', { maxOrigins: 0 }],
     ['policy', { policy: null }],
     ['policy', { policy: 'https' }],
