@@ -13,7 +13,7 @@ import { withSingleBraces } from './braces.js';
 import type { TemplateContext } from './context.js';
 import { faultAt, parseFault, renderFault } from './fault.js';
 import { registerFilters } from './filters.js';
-import { maxDepth, maxMemory, maxParts, maxSource, renderMs } from './limits.js';
+import { maxDepth, maxMemory, maxParts, maxSource } from './limits.js';
 import { keepLiterals } from './literals.js';
 import { OwnContext } from './own-context.js';
 import type { Place } from './place.js';
@@ -39,7 +39,6 @@ function engineFor(place: Place, isJsonText: boolean): Liquid {
     ownPropertyOnly: true,
     strictFilters: true,
     memoryLimit: maxMemory,
-    renderLimit: renderMs,
     // Typed as text; our emitters take what they are given.
     outputEscape: (value: unknown) => new Shown(value) as unknown as string,
     // What is rendered must not depend on where it is: no file, no locale, no time zone of the machine.

@@ -10,7 +10,7 @@ export const maxOutput = 256 * 1024;
 /** How deep a JSON document may go, before and after rendering. */
 export const maxDepth = 64;
 
-/** How long one rendering may take. */
+/** How long one rendering may keep the processor. */
 export const renderMs = 100;
 
 /** What one rendering may use: characters and items that filters take and give, and ranges hold. */

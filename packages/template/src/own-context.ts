@@ -1,4 +1,5 @@
 import { Context, Drop, type Liquid, toValue } from 'liquidjs';
+import { renderTime } from './render-time.js';
 import { Rendered } from './shown.js';
 import { WrittenNumber } from './written-number.js';
 
@@ -12,7 +13,8 @@ const ofLoops: ReadonlySet<unknown> = new Set(
 /** A context whose values have the enumerable properties that are their own, and no others: no `length` either. */
 export class OwnContext extends Context {
   constructor(scope: object, engine: Liquid, limits?: Pick<Context, 'memoryLimit' | 'renderLimit'>) {
-    super(scope, engine.options, { sync: true }, { liquid: engine, ...limits });
+    const { renderLimit = renderTime() } = limits ?? {};
+    super(scope, engine.options, { sync: true }, { liquid: engine, ...limits, renderLimit });
   }
 
   /** Every expression reads something: here its time is up, too, and long paths are paid for. */
