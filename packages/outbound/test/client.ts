@@ -11,3 +11,16 @@ export function client(options: OutboundOptions = {}): Outbound {
   onTestFinished(() => outbound.close());
   return outbound;
 }
+
+/**
+ * How many milliseconds ago a timer fired that was set now for `timeoutMs`; 0 until then. On a busy machine every timer of
+ * a process is late, so that what ends by one is measured by another.
+ */
+export function overdue(timeoutMs: number): () => number {
+  let due = Number.POSITIVE_INFINITY;
+  const timer = setTimeout(() => {
+    due = performance.now();
+  }, timeoutMs);
+  onTestFinished(() => clearTimeout(timer));
+  return () => Math.max(0, performance.now() - due);
+}
