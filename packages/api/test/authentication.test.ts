@@ -1,5 +1,6 @@
 import { createDispatcher, type Scope, scopes } from '@posthorn/core';
 import { memoryStorage } from '@posthorn/storage-memory';
+import { cpuMs } from '@posthorn/testing';
 import { describe, expect, test } from 'vitest';
 import { createApi } from '../src/index.js';
 import { routesOf } from '../src/routes/routes.js';
@@ -46,9 +47,7 @@ describe('A1, A3: what is no key', () => {
       new Request(`${base}/webhooks`, { headers: { authorization: `Bearer ${'k'.repeat(1_000_000)}` } });
     await handler(request());
     const given = request();
-    const startedAt = performance.now();
-    await handler(given);
-    expect(performance.now() - startedAt).toBeLessThan(50);
+    expect(await cpuMs(() => handler(given))).toBeLessThan(50);
   });
 });
 

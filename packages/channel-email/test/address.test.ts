@@ -1,3 +1,4 @@
+import { cpuMs } from '@posthorn/testing';
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { parseAddress } from '../src/address.js';
@@ -94,11 +95,13 @@ for (const [title, texts] of Object.entries(refused)) {
   });
 }
 
-test('T16: refuses groups in groups and 100 kB by their length, in no time', () => {
+test('T16: refuses groups in groups and 100 kB by their length, in no time', async () => {
   const long = ['g:'.repeat(5_000), `${'a'.repeat(100_000)}@example.com`, `a@${'ü.'.repeat(50_000)}com`];
-  const start = performance.now();
-  for (const text of long) expect(parseAddress(text)).toEqual({ fault: 'must have at most 254 characters' });
-  expect(performance.now() - start).toBeLessThan(50);
+  const refusesAll = () => {
+    for (const text of long)
+      expect(parseAddress(text)).toEqual({ fault: 'must have at most 254 characters' });
+  };
+  expect(await cpuMs(refusesAll)).toBeLessThan(50);
 });
 
 test('refuses an address that is too long only in ASCII', () => {

@@ -115,7 +115,8 @@ test('a server that never answers is left when the time is over, and what was kn
     });
     server.recover();
   }
-  expect(await send(message())).toMatchObject({ outcome: 'delivered' });
+  // On a busy machine it may take more than one time of 300 ms.
+  await until(async () => (await send(message())).outcome === 'delivered');
 });
 
 test('nodemailer has times of its own: for the connection, and for each answer', async () => {

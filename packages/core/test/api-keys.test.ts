@@ -11,7 +11,7 @@ import {
   scopes,
 } from '@posthorn/core';
 import { memoryStorage } from '@posthorn/storage-memory';
-import { seededIds, testDispatcher, until, virtualClock } from '@posthorn/testing';
+import { cpuMs, seededIds, testDispatcher, until, virtualClock } from '@posthorn/testing';
 import { describe, expect, test, vi } from 'vitest';
 
 const input: ApiKeyInput = { name: 'Deployment', scopes: ['webhooks:read', 'events:write'] };
@@ -292,11 +292,10 @@ describe('verifying', () => {
   ])('A3: %s is no key, in less than 5 ms, and the storage is not asked', async (_, key) => {
     const { apiKeys, calls } = application();
     let tookMs = Number.POSITIVE_INFINITY;
-    // Where the machine is busy, one of them is not.
+    // The best of ten: the first ones compile.
     for (let i = 0; i < 10; i++) {
-      const start = performance.now();
-      expect(await apiKeys.verify(key as never)).toBeUndefined();
-      tookMs = Math.min(tookMs, performance.now() - start);
+      const verify = async () => expect(await apiKeys.verify(key as never)).toBeUndefined();
+      tookMs = Math.min(tookMs, await cpuMs(verify));
     }
     expect(tookMs).toBeLessThan(5);
     expect(calls).toEqual([]);

@@ -1,4 +1,5 @@
 import { matches, matchKeys, type PosthornError, parseEventType, parsePattern } from '@posthorn/core';
+import { cpuMs } from '@posthorn/testing';
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 
@@ -121,7 +122,7 @@ describe('the grammar', () => {
     expect(() => parseEventType(value)).toThrow(expect.objectContaining({ code: 'invalid_event_type' }));
   });
 
-  test('judges hostile input in less than a millisecond', () => {
+  test('judges hostile input in less than a millisecond', async () => {
     const hostile = [
       `${'*'.repeat(34)}x`,
       Array(30).fill('**').join('.'),
@@ -129,9 +130,7 @@ describe('the grammar', () => {
       '*('.repeat(60),
     ];
     for (const text of hostile) {
-      const begin = performance.now();
-      expect(() => parsePattern(text)).toThrow();
-      expect(performance.now() - begin).toBeLessThan(20);
+      expect(await cpuMs(() => expect(() => parsePattern(text)).toThrow())).toBeLessThan(20);
     }
   });
 

@@ -1,6 +1,6 @@
 import { runInNewContext } from 'node:vm';
 import { type ErrorCode, type PosthornError, rawJson } from '@posthorn/core';
-import { recordingChannel, testDispatcher } from '@posthorn/testing';
+import { cpuMs, recordingChannel, testDispatcher } from '@posthorn/testing';
 import { describe, expect, test } from 'vitest';
 
 const refused = (code: ErrorCode): unknown => expect.objectContaining({ name: 'PosthornError', code });
@@ -123,9 +123,7 @@ describe('P11: what is no payload is refused, and nothing is stored', () => {
   test('as many keys as the limit allows block the event loop for less than 200 ms', async () => {
     const { dispatcher } = await application();
     const text = rawJson(`{${Array.from({ length: 25_000 }, (_, i) => `"${i}":0`).join(',')}}`);
-    const begin = performance.now();
-    await dispatcher.dispatch('object.created', text);
-    expect(performance.now() - begin).toBeLessThan(200);
+    expect(await cpuMs(() => dispatcher.dispatch('object.created', text))).toBeLessThan(200);
   });
 });
 

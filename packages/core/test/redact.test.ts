@@ -1,3 +1,4 @@
+import { cpuMs } from '@posthorn/testing';
 import { describe, expect, test } from 'vitest';
 import { redact } from '../src/redact.js';
 
@@ -46,14 +47,12 @@ describe('a secret is masked', () => {
     expect(redact(text, [...secrets].reverse())).toBe(redacted);
   });
 
-  test('in no more time for what a tenant and a receiver have agreed on to take long', () => {
+  test('in no more time for what a tenant and a receiver have agreed on to take long', async () => {
     const secrets = Array.from({ length: 60 }, (_, i) => `x ${'a'.repeat(400 + i)}/"b`);
     const texts = [`${'a'.repeat(16_383)}c`, '\\'.repeat(16_384), 'a%61&#97;'.repeat(1_820)];
-    const times = [1, 2, 3].map(() => {
-      const begin = performance.now();
-      for (const text of texts) redact(text, [...secrets, ...secrets.map((secret) => secret.slice(2))]);
-      return performance.now() - begin;
-    });
+    const all = [...secrets, ...secrets.map((secret) => secret.slice(2))];
+    const times: number[] = [];
+    for (let i = 0; i < 3; i++) times.push(await cpuMs(() => texts.map((text) => redact(text, all))));
     expect(Math.min(...times)).toBeLessThan(100);
   });
 

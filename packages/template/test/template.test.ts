@@ -1,3 +1,4 @@
+import { cpuMs } from '@posthorn/testing';
 import { describe, expect, test } from 'vitest';
 import { type Place, parseTemplate } from '../src/index.js';
 import { speakingOf } from './message.js';
@@ -293,29 +294,32 @@ describe('T22: a template is bounded', () => {
       `{{ ${'metadata.list == metadata.list and '.repeat(1_500)} true }}`,
       /longer than 100 ms/,
     ],
-  ])('%s: ends when it is rendered', (_, source, message) => {
+  ])('%s: ends when it is rendered', async (_, source, message) => {
     const payload = {
       text: 'x'.repeat(50_000),
       wide: '€'.repeat(1_000),
       list: Array.from({ length: 1_000 }, (_, i) => i),
     };
     const template = parseTemplate(source, 'plain');
-    const begin = performance.now();
-    expect(refusal(() => template.render(speakingOf(payload)))).toMatch(message);
-    expect(performance.now() - begin).toBeLessThan(1_500);
+    const took = await cpuMs(() =>
+      expect(refusal(() => template.render(speakingOf(payload)))).toMatch(message),
+    );
+    expect(took).toBeLessThan(1_500);
   });
 });
 
 describe('T23: parsing takes linear time', () => {
   /** The best of a few: once slow is chance. */
-  function parseMs(source: string): number {
-    const times = Array.from({ length: 8 }, (_, i) => {
-      const begin = performance.now();
-      try {
-        parseTemplate(source + ' '.repeat(i), 'mrkdwn');
-      } catch {}
-      return performance.now() - begin;
-    });
+  async function parseMs(source: string): Promise<number> {
+    const times: number[] = [];
+    for (let i = 0; i < 8; i++) {
+      const parse = () => {
+        try {
+          parseTemplate(source + ' '.repeat(i), 'mrkdwn');
+        } catch {}
+      };
+      times.push(await cpuMs(parse));
+    }
     return Math.min(...times);
   }
 
@@ -330,7 +334,7 @@ describe('T23: parsing takes linear time', () => {
     ['1,000 tags that are not closed', '{% if a %}'.repeat(1_000)],
     ['60,000 lines before what is wrong', `${'\n'.repeat(60_000)}{{`],
     ['2,000 filters', `{{ a${' | upcase'.repeat(2_000)} }}`],
-  ])('%s: in 20 ms', (_, source) => {
-    expect(parseMs(source)).toBeLessThan(20);
+  ])('%s: in 20 ms', async (_, source) => {
+    expect(await parseMs(source)).toBeLessThan(20);
   });
 });

@@ -3,6 +3,7 @@ export * from './conformance/channel.js';
 export * from './conformance/memo.js';
 export * from './conformance/rule.js';
 export * from './conformance/storage.js';
+export * from './cpu-ms.js';
 export * from './recording-channel.js';
 export * from './seeded.js';
 export * from './test-dispatcher.js';
