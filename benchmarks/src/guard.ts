@@ -77,7 +77,7 @@ export async function benchGuard([countText = '20000', roundsText = '7']: readon
   }
   await Promise.all([bare.destroy(), guarded.destroy()]);
 
-  const outbound = createOutbound({ policy });
+  const outbound = createOutbound({ policy, keepAliveMs: 60_000 });
   const hosts = Array.from({ length: 10_000 }, (_, i) => `http://host-${i}.example:${port}/hook`);
   for (let at = 0; at < hosts.length; at += 100) {
     await Promise.all(hosts.slice(at, at + 100).map((url) => outbound.request({ url, body })));

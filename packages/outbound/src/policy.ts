@@ -11,8 +11,8 @@ export interface OutboundPolicy {
   readonly allowHttp?: boolean;
   /**
    * Hosts that may be anything and anywhere but where the policy denies it: neither their names nor their addresses are
-   * judged else. Names or addresses, exact, or `*.` and a suffix for all names below it. They are looked up as the
-   * system does. Default: none.
+   * judged else, and any port but those that browsers refuse is theirs. Names or addresses, exact, or `*.` and a suffix for
+   * all names below it. They are looked for in the hosts file and the search domains of this machine, too. Default: none.
    */
   readonly allowHosts?: readonly string[];
   /**
@@ -24,7 +24,7 @@ export interface OutboundPolicy {
   readonly allowCidrs?: readonly string[];
   /** Addresses and ranges that are refused though they are public, and though their host is allowed. Default: none. */
   readonly denyCidrs?: readonly string[];
-  /** The only ports. Default: all but those of the Fetch standard's list of bad ports. */
+  /** The only ports. Default: all but those of the Fetch standard's list of bad ports, and of databases and the like. */
   readonly ports?: readonly number[];
   /**
    * A forward proxy, `http:` or `https:`, with its user name and password if it wants any. Every connection goes
@@ -32,7 +32,10 @@ export interface OutboundPolicy {
    * judge, which must refuse private networks itself. Proxies of the environment are never used. Default: none.
    */
   readonly proxy?: string;
-  /** Looks names up, in the manner of `dns.lookup`. Its answers are judged. Default: asks DNS. */
+  /**
+   * Looks names up, in the manner of `dns.lookup`, all but the proxy's. Its answers are judged. Default: asks DNS, without
+   * a thread of the few that the process has.
+   */
   readonly lookup?: LookupFunction;
 }
 
