@@ -1,10 +1,4 @@
-import {
-  createHmac,
-  createPrivateKey,
-  createSecretKey,
-  type KeyObject,
-  sign as signEd25519,
-} from 'node:crypto';
+import { createHmac, createPrivateKey, createSecretKey, sign as signEd25519 } from 'node:crypto';
 import { parseSecret, type Secret } from '@posthorn/core';
 
 /** One signature over the id, the timestamp and the body, as it stands in the header. */
@@ -34,12 +28,13 @@ function signerOf(secret: string): Signer {
 }
 
 function createSigner(secret: string): Signer {
-  const key = hmacKey(secret);
-  if (key) {
+  const known = hmacKey(secret);
+  const { kind, bytes } = known ? { kind: 'v1', bytes: known } : parseSecret(secret);
+  if (kind === 'v1') {
+    const key = createSecretKey(bytes);
     return (signedPrefix, body) =>
       `v1,${createHmac('sha256', key).update(signedPrefix).update(body).digest('base64')}`;
   }
-  const { bytes } = parseSecret(secret);
   const jwk = {
     kty: 'OKP',
     crv: 'Ed25519',
@@ -52,7 +47,7 @@ function createSigner(secret: string): Signer {
 }
 
 /** The exact length of a key is judged where it comes in; one of 128 bits or more that is here, signs. */
-function hmacKey(secret: string): KeyObject | undefined {
+function hmacKey(secret: string): Buffer | undefined {
   const [, base64] = /^whsec_([A-Za-z0-9+/]{22,}={0,2})$/.exec(secret) ?? [];
-  return base64 === undefined ? undefined : createSecretKey(base64, 'base64');
+  return base64 === undefined ? undefined : Buffer.from(base64, 'base64');
 }
