@@ -11,5 +11,8 @@ storageConformance({
       advance: async (ms) => clock.advance(ms),
     };
   },
-  skip: { transactions: 'memory has no transactions to take part in' },
+  skip: {
+    transactions: 'memory has no transactions to take part in',
+    second: 'memory is of one process',
+  },
 });

@@ -10,5 +10,8 @@ storageConformance({
     const clock = virtualClock();
     return { storage: memoryStorage({ now: clock.now }), advance: async (ms) => clock.advance(ms) };
   },
-  skip: { transactions: 'memory has no transactions to take part in' },
+  skip: {
+    transactions: 'memory has no transactions to take part in',
+    second: 'memory is of one process',
+  },
 });

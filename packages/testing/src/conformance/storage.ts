@@ -1,17 +1,19 @@
-import { register } from './rule.js';
+import { type Rule, register } from './rule.js';
 import { apiKeyRules } from './storage/api-keys.js';
 import { claimRules } from './storage/claim.js';
 import { copiesRules } from './storage/copies.js';
 import { currentRules } from './storage/current.js';
+import { cutOffRules } from './storage/cut-off.js';
 import { deletionRules } from './storage/deletion.js';
 import { digestChangeRules } from './storage/digest-changes.js';
 import { digestMemberRules } from './storage/digest-members.js';
 import { digestResultRules } from './storage/digest-results.js';
 import { digestWindowRules } from './storage/digest-windows.js';
 import { digestRules } from './storage/digests.js';
+import { durabilityRules } from './storage/durability.js';
 import { escalationRules } from './storage/escalation.js';
 import { handOffRules } from './storage/hand-off.js';
-import type { StorageHarness, StorageRule } from './storage/harness.js';
+import type { OpenedStorage, StorageHarness, StorageRule } from './storage/harness.js';
 import { idempotencyRules } from './storage/idempotency.js';
 import { isolationRules } from './storage/isolation.js';
 import { leaseRules } from './storage/lease.js';
@@ -27,6 +29,8 @@ import { pruneRules } from './storage/prune.js';
 import { publishRules } from './storage/publish.js';
 import { racesRules } from './storage/races.js';
 import { replaysRules } from './storage/replays.js';
+import { withSecond } from './storage/second.js';
+import { secondRules } from './storage/second-rules.js';
 import { selectionRules } from './storage/selection.js';
 import { settleRules } from './storage/settle.js';
 import { statusRules } from './storage/status.js';
@@ -35,14 +39,16 @@ import { walkRules } from './storage/walk.js';
 import { webhookRules } from './storage/webhooks.js';
 
 export type {
+  OpenedStorage,
   OpenTransaction,
+  SecondProcess,
   StorageHarness,
   StorageRule,
   StorageUnderTest,
 } from './storage/harness.js';
+export { serveStorage } from './storage/serve-storage.js';
 
-/** All that a storage promises, in the order of an event's life: for running it without a test runner. */
-export const storageRules: readonly StorageRule[] = [
+const rules: readonly StorageRule[] = [
   ...webhookRules,
   ...listRules,
   ...publishRules,
@@ -74,9 +80,19 @@ export const storageRules: readonly StorageRule[] = [
   ...isolationRules,
   ...copiesRules,
   ...racesRules,
+  ...secondRules,
   ...transactionsRules,
+  ...durabilityRules,
+  ...cutOffRules,
   ...walkRules,
 ];
+
+/** All that a storage promises, in the order of an event's life: for running it without a test runner. */
+export const storageRules: readonly Rule<OpenedStorage>[] = rules.map(({ topic, title, run }) => ({
+  topic,
+  title,
+  run: (opened) => withSecond(opened, run),
+}));
 
 /**
  * Proves a storage: registers a test for each sentence of the port with the harness's runner. A storage that passes

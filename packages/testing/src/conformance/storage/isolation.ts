@@ -120,7 +120,7 @@ async function ownedByAcme(storage: Storage<unknown>): Promise<Owned> {
 }
 
 /** All that a tenant can read. */
-async function viewOf(storage: Storage<unknown>, tenantId: string): Promise<unknown> {
+export async function viewOf(storage: Storage<unknown>, tenantId: string): Promise<unknown> {
   const deliveries = await deliveriesOf(storage, tenantId);
   return {
     webhooks: await pagesOf((page) => storage.webhooks.list(tenantId, page)),

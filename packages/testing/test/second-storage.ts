@@ -1,0 +1,10 @@
+import { memoryStorage } from '@posthorn/storage-memory';
+import { serveStorage } from '../src/index.js';
+
+/* Run by second.test.ts: a storage of another process that has nothing to do with the first one's. */
+
+const start = 1_800_000_000_000;
+
+serveStorage((data: { maxBytes: number }, advancedMs) =>
+  memoryStorage({ maxBytes: data.maxBytes, now: () => start + advancedMs() }),
+);
