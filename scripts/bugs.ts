@@ -1,4 +1,4 @@
-/** A fault that somebody could write into the memory storage one day, as a replacement in one of its files. */
+/** A fault that somebody could write into a storage one day, as a replacement in one of its files. */
 export interface Bug {
   readonly name: string;
   readonly file: string;
@@ -7,8 +7,10 @@ export interface Bug {
   readonly to: string;
 }
 
-const bugsIn = (file: string, bugs: Readonly<Record<string, readonly [from: string, to: string]>>): Bug[] =>
-  Object.entries(bugs).map(([name, [from, to]]) => ({ name, file, from, to }));
+export const bugsIn = (
+  file: string,
+  bugs: Readonly<Record<string, readonly [from: string, to: string]>>,
+): Bug[] => Object.entries(bugs).map(([name, [from, to]]) => ({ name, file, from, to }));
 
 const ofAnyTenant = `[...tenants.values()].flatMap(({ byId }) => byId.get(webhookId) ?? [])[0]`;
 const byId = (id: string): string =>

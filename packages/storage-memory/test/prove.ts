@@ -1,6 +1,7 @@
 import { pathToFileURL } from 'node:url';
-import { storageRules, virtualClock } from '@posthorn/testing';
+import { type OpenedStorage, storageRules, virtualClock } from '@posthorn/testing';
 import type { memoryStorage } from '../src/index.js';
+import type { Journal, keptStorage } from './kept-storage.js';
 
 /*
  * Run by scripts/plant-bugs.ts. Takes entry files, each that of a copy of this package's sources, and prints for each
@@ -24,18 +25,33 @@ async function holds(run: () => Promise<void>): Promise<boolean> {
   return Promise.race([proof, late]).finally(() => clearTimeout(timer));
 }
 
-async function firstBroken(createStorage: typeof memoryStorage): Promise<string | null> {
+/** What a copy's entry exports: the memory storage, or the durable one that is made of it. */
+interface Copy {
+  readonly memoryStorage?: typeof memoryStorage;
+  readonly keptStorage?: typeof keptStorage;
+}
+
+/** Neither has transactions, nor is it of two processes; of the durable one, only what it adds is to be proven. */
+const isProven = (topic: string, { keptStorage: isDurable }: Copy): boolean =>
+  isDurable ? topic === 'durability' || topic === 'cut-off' : topic !== 'transactions' && topic !== 'second';
+
+async function openedOf({ memoryStorage, keptStorage }: Copy): Promise<OpenedStorage> {
+  const clock = virtualClock();
+  const advance = async (ms: number): Promise<void> => clock.advance(ms);
+  if (memoryStorage) return { storage: memoryStorage({ now: clock.now }), advance };
+  const journal: Journal = [];
+  const reopen = () => keptStorage!(journal, clock.now);
+  return { storage: await reopen(), advance, reopen };
+}
+
+async function firstBroken(copy: Copy): Promise<string | null> {
   for (const { topic, title, run } of storageRules) {
-    if (topic === 'transactions') continue;
-    const clock = virtualClock();
-    const storage = createStorage({ now: clock.now });
-    const advance = async (ms: number): Promise<void> => clock.advance(ms);
-    if (!(await holds(() => run({ storage, advance })))) return `${topic}: ${title}`;
+    if (!isProven(topic, copy)) continue;
+    if (!(await holds(async () => run(await openedOf(copy))))) return `${topic}: ${title}`;
   }
   return null;
 }
 
 for (const file of process.argv.slice(2)) {
-  const copy = (await import(pathToFileURL(file).href)) as { memoryStorage: typeof memoryStorage };
-  console.log(JSON.stringify(await firstBroken(copy.memoryStorage)));
+  console.log(JSON.stringify(await firstBroken((await import(pathToFileURL(file).href)) as Copy)));
 }
