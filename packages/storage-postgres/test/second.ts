@@ -18,4 +18,4 @@ function poolOf(url: string): pg.Pool {
   return pool;
 }
 
-serveStorage((url: string, clockOffset) => postgresStorage(poolOf(url), { clockOffset }) as never);
+serveStorage((url: string, clockOffset) => postgresStorage(poolOf(url), { clockOffset }));

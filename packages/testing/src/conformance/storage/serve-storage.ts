@@ -30,8 +30,8 @@ interface Handle {
  * handle on the data of one rule from the harness's `data`; `advancedMs` tells how far the rule has moved the clock
  * since, in milliseconds. The process ends with the one that started it. Throws `invalid_option` where none did.
  */
-export function serveStorage<Data>(
-  open: (data: Data, advancedMs: () => number) => Storage<never> | Promise<Storage<never>>,
+export function serveStorage<Data, Tx = never>(
+  open: (data: Data, advancedMs: () => number) => Storage<Tx> | Promise<Storage<Tx>>,
 ): void {
   if (!process.send) {
     throw new PosthornError(
