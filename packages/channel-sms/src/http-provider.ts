@@ -31,7 +31,7 @@ export function httpSmsProvider(options: HttpSmsProviderOptions): SmsProvider {
     async send({ to, text, eventId, deliveryId }, signal) {
       const body = JSON.stringify({ to, text, event_id: eventId, delivery_id: deliveryId });
       try {
-        const result = await outbound.request({ url, headers, body, signal });
+        const result = await outbound.request({ url, headers, body, idempotent: true, signal });
         const verdict = verdictOf(result, (answer) => redact(answer, secrets));
         if (verdict.outcome === 'failed' && verdict.status === 422) {
           return { ...verdict, outcome: 'rejected' };
