@@ -56,7 +56,7 @@ export function originOf({ protocol, hostname, port }: URL): string {
   return `${protocol}//${hostname.replace(/\.$/, '')}${port === '' ? '' : `:${port}`}`;
 }
 
-export const defaultPort = (protocol: string): number => (protocol === 'https:' ? 443 : 80);
+const defaultPort = (protocol: string): number => (protocol === 'https:' ? 443 : 80);
 
 export const portOf = ({ protocol, port }: Pick<URL, 'protocol' | 'port'>): number =>
   Number(port || defaultPort(protocol));
