@@ -1,7 +1,7 @@
 import { kindOf, type Message, PosthornError } from '@posthorn/core';
-import { anyValue, contextOf, cutText, type PlaceOf, parseJsonText, WrittenNumber } from '@posthorn/template';
+import { anyValue, contextOf, type PlaceOf, parseJsonText } from '@posthorn/template';
+import { fitted, isAddress, lengthOf, literal, objectAt, refused } from './fit.js';
 import { limits } from './limits.js';
-import { cutMarkup } from './markup.js';
 
 export interface TextObject {
   readonly type: 'plain_text' | 'mrkdwn';
@@ -16,24 +16,14 @@ export interface Block {
   readonly [field: string]: unknown;
 }
 
-type Fields = Readonly<Record<string, unknown>>;
-
-/** Shown where a template leaves a text empty, which Slack refuses. */
-const nothing = '-';
-
-const isAddress = (field: unknown): boolean =>
-  typeof field === 'string' && (field === 'url' || field.endsWith('_url'));
-
-/** Of rich text and of tables: their texts are shown as they are. */
-const literal: ReadonlySet<unknown> = new Set(['text', 'link', 'raw_text']);
-
 /** Where the texts of a block land. Source: Slack, "Block Kit reference". */
 const placeOf: PlaceOf = (path, type) => {
   const field = path.at(-1);
   if (isAddress(field)) return 'address';
   if (field === 'text' && type === 'markdown') return 'markdown';
   // What a button is worth goes back to the application.
-  return field === 'value' || (field === 'text' && literal.has(type)) ? 'plain' : 'mrkdwn';
+  if (field === 'value' || (field === 'text' && literal.has(type))) return 'plain';
+  return field === 'text' && type === 'mrkdwn' ? 'mrkdwn' : 'entities';
 };
 
 /**
@@ -58,93 +48,67 @@ export function checkBlocksTemplate(source: string): void {
 }
 
 const hasType = (block: unknown): boolean => {
-  const { type } = Object(block) as Fields;
+  const { type } = Object(block) as { readonly type?: unknown };
   return type === anyValue || (typeof type === 'string' && type !== '');
 };
 
 /**
- * The blocks of a template, cut to Slack's limits. Throws `invalid_template` where it cannot be rendered, or what it
- * renders to are no blocks.
+ * The blocks of a template, cut to Slack's limits; a line at the end says how many more there would be. Throws
+ * `invalid_template` where it cannot be rendered, or what it renders to are no blocks.
  */
 export function renderedBlocks(source: string, message: Message): readonly Block[] {
   const rendered = parseJsonText(source, 'mrkdwn', placeOf).render(contextOf(message));
   if (!Array.isArray(rendered)) throw refused('', `must be an array of blocks, not ${kindOf(rendered)}`);
-  const blocks = rendered.map((block, i) => fitBlock(block, String(i)));
-  if (blocks.length <= limits.blocks) return blocks;
-  const kept = blocks.slice(0, limits.blocks - 1);
-  const text = `… and ${blocks.length - kept.length} more blocks`;
+  const blocks = withOwnNames(rendered.flatMap((block, i) => fittedBlock(block, String(i)) ?? []));
+  const kept = within(blocks);
+  if (kept.length === blocks.length) return blocks;
+  const more = blocks.length - kept.length;
+  const text = `… and ${more} more ${more === 1 ? 'block' : 'blocks'}`;
   return [...kept, { type: 'context', elements: [{ type: 'plain_text', text }] }];
 }
 
-function fitBlock(given: unknown, at: string): Block {
-  const block = withoutEmptyAddresses(objectAt(given, at)) as Fields;
-  const { type, text, fields, elements, alt_text, title } = block;
+function fittedBlock(given: unknown, at: string): Block | undefined {
+  const block = objectAt(given, at);
+  const { type } = block;
   if (typeof type !== 'string' || type === '') throw refused(at, 'must have a type');
-  if (type === 'header') return { ...block, type, text: fitText(text, `${at}.text`, limits.header) };
-  if (type === 'section') {
-    return {
-      ...block,
-      type,
-      ...(has(text) && { text: fitText(text, `${at}.text`, limits.sectionText) }),
-      ...(has(fields) && { fields: fitTexts(fields, `${at}.fields`, limits.fields, limits.field) }),
-    };
-  }
-  if (type === 'context') {
-    const fitted = fitTexts(elements, `${at}.elements`, limits.contextElements, limits.contextText);
-    return { ...block, type, elements: fitted };
-  }
-  if (type === 'image') {
-    return {
-      ...block,
-      type,
-      ...(typeof alt_text === 'string' && { alt_text: cutMarkup(alt_text || nothing, limits.imageText) }),
-      ...(has(title) && { title: fitText(title, `${at}.title`, limits.imageText) }),
-    };
-  }
-  if (type === 'markdown' && typeof text === 'string') {
-    return { ...block, type, text: cutText(text.trim() === '' ? nothing : text, limits.markdown) };
-  }
-  // Slack judges what else there is.
-  return { ...block, type };
+  return fitted(block, at, type) as Block | undefined;
 }
 
-const has = (value: unknown): boolean => value !== undefined && value !== null;
-
-function fitTexts(list: unknown, at: string, maxItems: number, maxLength: number): readonly unknown[] {
-  if (!Array.isArray(list)) throw refused(at, `must be an array, not ${kindOf(list)}`);
-  return list.slice(0, maxItems).map((item, i) => {
-    const element = objectAt(item, `${at}.${i}`);
-    return element.type === 'image' ? element : fitText(element, `${at}.${i}`, maxLength);
+/** The first blocks, as many as Slack takes; with room for a line that says how many more there are. */
+function within(blocks: readonly Block[]): readonly Block[] {
+  const room = { all: limits.inAll, table: limits.table, markdown: limits.markdown };
+  let tables = 0;
+  const tooMuch = blocks.findIndex((block) => {
+    const length = lengthOf(block);
+    room.all -= length;
+    if (block.type === 'markdown') room.markdown -= length;
+    if (block.type === 'table') {
+      room.table -= length;
+      tables++;
+    }
+    return Math.min(room.all, room.table, room.markdown) < 0 || tables > 1;
   });
+  const fitting = tooMuch < 0 ? blocks : blocks.slice(0, tooMuch);
+  return fitting.length <= limits.blocks && fitting.length === blocks.length
+    ? blocks
+    : fitting.slice(0, limits.blocks - 1);
 }
 
-function fitText(given: unknown, at: string, maxLength: number): Fields {
-  const object = objectAt(given, at);
-  const { type, text } = object;
-  if (type !== 'plain_text' && type !== 'mrkdwn')
-    throw refused(at, 'must have the type plain_text or mrkdwn');
-  const isText = /^(?:string|number|boolean)$/.test(typeof text) || text instanceof WrittenNumber;
-  if (!isText) throw refused(`${at}.text`, `must be a text, not ${kindOf(text)}`);
-  return { ...object, text: cutMarkup(String(text).trim() === '' ? nothing : String(text), maxLength) };
-}
-
-/** A copy without the addresses that have nothing left of them: a button that leads nowhere does not keep the rest from people. */
-function withoutEmptyAddresses(value: unknown): unknown {
-  if (Array.isArray(value)) return value.map(withoutEmptyAddresses);
-  if (typeof value !== 'object' || value === null || value instanceof WrittenNumber) return value;
-  return Object.fromEntries(
-    Object.entries(value).flatMap(([name, item]) =>
-      isAddress(name) && item === '' ? [] : [[name, withoutEmptyAddresses(item)]],
-    ),
+/** Of two blocks, or two elements of one, with the same name the second has none: Slack gives it one. */
+function withOwnNames(blocks: readonly Block[]): readonly Block[] {
+  const unnamed = <Item>(items: readonly Item[], name: string): readonly Item[] => {
+    const seen = new Set<unknown>();
+    return items.map((item) => {
+      const given = Object(item)[name];
+      if (given === undefined || !seen.has(given)) {
+        seen.add(given);
+        return item;
+      }
+      const { [name]: _, ...others } = item as Readonly<Record<string, unknown>>;
+      return others as Item;
+    });
+  };
+  return unnamed(blocks, 'block_id').map((block) =>
+    Array.isArray(block.elements) ? { ...block, elements: unnamed(block.elements, 'action_id') } : block,
   );
-}
-
-function objectAt(value: unknown, at: string): Fields {
-  if (typeof value === 'object' && value !== null && !Array.isArray(value)) return value as Fields;
-  throw refused(at, `must be an object, not ${kindOf(value)}`);
-}
-
-function refused(at: string, message: string): PosthornError {
-  const where = at === '' ? 'what it renders to' : `block ${at}`;
-  return new PosthornError('invalid_template', `blocks_template cannot be sent: ${where} ${message}`);
 }

@@ -74,6 +74,8 @@ function bodyOf(message: Message<SlackConfigs>): Readonly<Record<string, unknown
   return {
     ...Object.fromEntries(Object.entries(looks).filter(([, value]) => (value ?? null) !== null)),
     text: fallbackText(message),
+    // Of the text; blocks say for themselves what is formatted.
+    mrkdwn: false,
     ...(blocks.length > 0 && { blocks }),
     unfurl_links: false,
     unfurl_media: false,

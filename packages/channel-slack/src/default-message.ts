@@ -2,14 +2,14 @@ import type { DigestedEvent, Message } from '@posthorn/core';
 import { countOf, fitting, summaryOf } from '@posthorn/template';
 import type { Block, TextObject } from './blocks.js';
 import { limits } from './limits.js';
-import { cutMarkup, dateMarkup, escaped, valueMarkup } from './markup.js';
+import { cutMarkup, dateMarkup, escaped, plainText, valueMarkup } from './markup.js';
 
-/** Of all fields, and of all lines of a digest: Slack takes about 13,000 characters of blocks, though it does not say so. */
-const lengthInAll = 9_000;
+/** Of all fields, and of all lines of a digest. */
+const lengthInAll = limits.ofBlock;
 const longestLine = 500;
 const maxFields = 10;
 
-const plain = (text: string): TextObject => ({ type: 'plain_text', text: escaped(text), emoji: false });
+const plain = (text: string): TextObject => ({ type: 'plain_text', text: plainText(text), emoji: false });
 /** Links and mentions are what we write as such; addresses and names in a text are left alone. */
 const mrkdwn = (text: string): TextObject => ({ type: 'mrkdwn', text, verbatim: true });
 
@@ -20,7 +20,7 @@ const context = (...elements: readonly TextObject[]): Block => ({ type: 'context
 export function fallbackText({ event, payload, digest, webhook }: Message): string {
   const { title, subject } = summaryOf({ event, payload }, 0);
   const what = digest ? countOf(digest) : subject === null ? title : `${title}: ${subject}`;
-  return cutMarkup(escaped(`${what} (${webhook.name})`), limits.text);
+  return cutMarkup(plainText(`${what} (${webhook.name})`), limits.text);
 }
 
 /** The blocks of a webhook without a template. */
@@ -62,7 +62,7 @@ function digestBlocks({ webhook }: Message, events: readonly DigestedEvent[]): r
 
 function lineOf(one: DigestedEvent): string {
   const { title, subject } = summaryOf(one, 0);
-  const what = cutMarkup(`• *${title}* ${escaped(subject ?? '')}`.trimEnd(), longestLine);
+  const what = cutMarkup(`• *${escaped(title)}* ${escaped(subject ?? '')}`.trimEnd(), longestLine);
   return `${what} · ${dateMarkup(one.event.occurredAt)}`;
 }
 

@@ -4,8 +4,11 @@ import { escapeFor } from '@posthorn/template';
  * Texts in Slack's mrkdwn. Source: Slack, "Formatting message text".
  */
 
-/** `text` as mrkdwn that shows it: `&`, `<` and `>` escaped, so that it neither calls anybody nor links. */
+/** `text` as mrkdwn that shows it, and neither calls anybody nor links nor is formatted. */
 export const escaped = (text: string): string => escapeFor('mrkdwn', text);
+
+/** The same for a text in which nothing is formatted. */
+export const plainText = (text: string): string => escapeFor('entities', text);
 
 const mark = '…';
 

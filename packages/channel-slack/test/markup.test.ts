@@ -14,7 +14,12 @@ describe('a text', () => {
   test('calls nobody, leads nowhere, and reads as it is, whatever is in it', () => {
     fc.assert(
       fc.property(text, (raw) => {
-        expect(slackMarkup(escaped(raw))).toEqual({ mentions: [], links: [], shown: raw });
+        const { mentions, links, shown } = slackMarkup(escaped(raw));
+        expect({ mentions, links, shown: shown.replaceAll('\u00ad', '') }).toEqual({
+          mentions: [],
+          links: [],
+          shown: raw.replaceAll('\u00ad', ''),
+        });
       }),
     );
   });
@@ -70,7 +75,9 @@ describe('a cut', () => {
         const { mentions, links, shown } = slackMarkup(cut);
         expect([mentions, links]).toEqual([[], []]);
         expect(shown).not.toMatch(/\p{Cs}/u);
-        if (escaped(whole).length > length) expect(whole.startsWith(shown.slice(0, -1))).toBe(true);
+        const read = shown.slice(0, -1).replaceAll('\u00ad', '');
+        if (escaped(whole).length > length)
+          expect(whole.replaceAll('\u00ad', '').startsWith(read)).toBe(true);
       }),
     );
   });

@@ -1,4 +1,4 @@
-import { encodedForLink, escapes, linkAddress, type Place } from './place.js';
+import { codeText, encodedForLink, escapes, linkAddress, linkLabel, type Place } from './place.js';
 
 /** Escapes the values of one text, in order, and is told of what the template itself says between them. */
 export interface Escaper {
@@ -29,17 +29,45 @@ function addressEscaper(): Escaper {
   };
 }
 
-/** From `<` to `|` or `>` there is an address, or else a mention: `<!channel>`. */
+/** Code, the beginning of a line, a link or a mention, its label, its end; and all else. */
+const mrkdwnToken = /```|`|\n|<(?!\s)|[|>]|[^`\n<|>]+|</g;
+
+/** From `<` to `|` or `>` there is an address, or else a mention: `<!channel>`; from `|` to `>` its label. */
 function mrkdwnEscaper(): Escaper {
   let target: Escaper | undefined;
+  let isLabel = false;
+  /** What ends the code that values are in. */
+  let codeEnd = '';
+  function follow(token: string): void {
+    if (codeEnd !== '') {
+      if (token === codeEnd || (token === '\n' && codeEnd === '`')) codeEnd = '';
+    } else if (token.startsWith('`')) {
+      codeEnd = token;
+    } else if (token === '<') {
+      target = addressEscaper();
+      isLabel = false;
+    } else if (token === '|') {
+      isLabel ||= target !== undefined;
+      target = undefined;
+    } else if (token === '>') {
+      target = undefined;
+      isLabel = false;
+    } else {
+      target?.own(token);
+    }
+  }
   return {
     own(text) {
-      const begun = /<(?!\s)([^<>|]*)$/.exec(text)?.[1];
-      if (begun !== undefined) target = addressEscaper();
-      else if (/[<>|]/.test(text)) target = undefined;
-      target?.own(begun ?? text);
+      for (const { 0: token, index } of text.matchAll(mrkdwnToken)) {
+        const isSpaced = token === '<' && /^\s/.test(text.slice(index + 1, index + 2));
+        if (!isSpaced) follow(token);
+      }
     },
-    value: (text) => escapes.mrkdwn(target ? target.value(text) : text),
+    value(text) {
+      if (codeEnd !== '') return codeText(text);
+      if (target) return escapes.entities(target.value(text));
+      return isLabel ? linkLabel(text) : escapes.mrkdwn(text);
+    },
   };
 }
 

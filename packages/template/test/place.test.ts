@@ -1,3 +1,4 @@
+import { slackMarkup } from '@posthorn/testing/slack-stand-in';
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { type Place, parseTemplate } from '../src/index.js';
@@ -13,9 +14,52 @@ describe('mrkdwn', () => {
     ['T2', '<@U123> <#C123>', '&lt;@U123&gt; &lt;#C123&gt;'],
     ['T3', '<https://evil.example|Reset your password>', '&lt;https://evil.example|Reset your password&gt;'],
     ['T4', '&lt;!channel&gt;', '&amp;lt;!channel&amp;gt;'],
-    ['T5', '*bold* `code` ```\n> quoted', '*bold* `code` ```\n&gt; quoted'],
+    [
+      'T5',
+      '*bold* `code` ```\n> quoted',
+      '{*}bold{*} {`}code{`} {```}\n\u00ad&gt; quoted'.replace(/\{(.*?)\}/g, '<!date^00000000^{_}|$1>'),
+    ],
   ])('%s: %s', (_, text, expected) => {
     expect(shown(text, 'mrkdwn')).toBe(expected);
+  });
+
+  test.each([
+    '*/5 * * * *',
+    '~$36k to ~$40k',
+    '_x_ __init__ snake_case_name a_ _b',
+    '`rm -rf *` and ```',
+    '> quoted\n>>> and more',
+    ':tada: at 12:30:45 :+1: :100:',
+    '*_~both~_* 2*3*4',
+    '(*a*) "_b_" -~c~-',
+    '*',
+    '<!channel> &lt; *&*',
+    '**bold** __bold__',
+  ])('a value reads as it was written: %j', (text) => {
+    const bold = text.includes('\n') ? [] : ['*{{ metadata.text }}* _b_'];
+    for (const source of ['{{ metadata.text }}', 'a {{ metadata.text }}: `b`', ...bold]) {
+      const usual = slackMarkup(shown('word', 'mrkdwn', source)).shown;
+      const read = slackMarkup(shown(text, 'mrkdwn', source)).shown.replaceAll('\u00ad', '');
+      expect(read).toBe(usual.replace('word', () => text));
+    }
+  });
+
+  test('so does one in code, and one that names a link, but for its backticks and marks', () => {
+    expect(slackMarkup(shown('*/5 * * * <b>', 'mrkdwn', '`{{ metadata.text }}`')).shown).toBe(
+      '*/5 * * * <b>',
+    );
+    expect(slackMarkup(shown('a`b_c_', 'mrkdwn', '```{{ metadata.text }}```')).shown).toBe('aˋb_c_');
+    const { links } = slackMarkup(shown('*a* | <b>', 'mrkdwn', '<https://a.example|{{ metadata.text }}>'));
+    expect(links).toEqual([{ url: 'https://a.example', label: '∗a∗ | <b>' }]);
+  });
+
+  test('an address stays one that Slack finds', () => {
+    const address = 'https://a.example/_b_?c=*&d=~';
+    expect(shown(address, 'mrkdwn')).toBe(address.replace('&', '&amp;'));
+  });
+
+  test('in a text without formats only the three characters are escaped', () => {
+    expect(shown('*a* <b> & _c_', 'entities')).toBe('*a* &lt;b&gt; &amp; _c_');
   });
 
   test('what the template itself says is left as it is: its links are links', () => {
@@ -275,7 +319,8 @@ describe('no value gets out of its place', () => {
     fc.assert(
       fc.property(source, text, (template, value) => {
         for (const place of ['mrkdwn', 'html'] as const) {
-          expect(orNothing(() => shown(value, place, template)).replace(own, '')).not.toMatch(
+          const written = orNothing(() => shown(value, place, template)).replace(own, '');
+          expect(written.replace(/<!date\^00000000\^\{_\}\|[*_~`:]+>/g, '')).not.toMatch(
             place === 'html' ? /[<>"']/ : /[<>]/,
           );
         }

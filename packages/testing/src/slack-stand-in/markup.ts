@@ -1,9 +1,12 @@
-/** What Slack makes of `<…>` in a text of mrkdwn. Source: Slack, "Formatting message text", sections on links and mentions. */
+/** What Slack makes of a text of mrkdwn. Source: Slack, "Formatting message text": links, mentions, dates, formats, emojis. */
 export interface SlackMarkup {
   /** Whom it calls: `!channel`, `!here`, `!everyone`, `!subteam^S1`, `@U1`; and channels it leads to, `#C1`. */
   readonly mentions: readonly string[];
   readonly links: readonly SlackLink[];
-  /** The text as people read it: entities decoded once, labels in the place of links, dates as their fallback. */
+  /**
+   * The text as people read it: entities decoded once, labels in the place of links, dates as their fallback, without the
+   * marks of what is bold, italic, struck, code or quoted, and `☺` for each emoji.
+   */
   readonly shown: string;
 }
 
@@ -17,25 +20,73 @@ const entities: Readonly<Record<string, string>> = { '&amp;': '&', '&lt;': '<', 
 
 const decoded = (text: string): string => text.replace(/&(?:amp|lt|gt);/g, (entity) => entities[entity]!);
 
-/** Reads a text of mrkdwn as Slack does, so that a test can see whom a message would call and where it would lead. */
+/** What stands for a finished piece while the rest is formatted: a character of no word that no text holds. */
+const piece = '\ufdd0';
+/** And for an address that is found in a text. */
+const hiddenAddress = '\ufdd1';
+
+/** Reads a text of mrkdwn as Slack does, so that a test can see what people read, whom it calls and where it leads. */
 export function slackMarkup(text: string): SlackMarkup {
   const mentions: string[] = [];
   const links: SlackLink[] = [];
-  const shown = text.replace(/<([^<>]*)>|[^<>]+/g, (whole, inner: string | undefined) => {
-    if (inner === undefined) return decoded(whole);
+  const pieces: string[] = [];
+  const keep = (shown: string): string => {
+    pieces.push(shown);
+    return piece;
+  };
+  const withoutControls = text.replace(/<([^<>]*)>/g, (whole, inner: string) => {
     const [target = '', label] = splitOnce(inner);
-    if (target.startsWith('!date^')) return decoded(label ?? '');
+    // Nothing in a fallback is decoded, or formatted.
+    if (target.startsWith('!date^')) return keep(label ?? '');
     if (/^[!@#]./.test(target)) {
       mentions.push(target);
-      return decoded(label ?? target);
+      return keep(decoded(label ?? target));
     }
     if (/^(https?:\/\/|mailto:|tel:)/i.test(target)) {
-      links.push({ url: decoded(target), label: decoded(label ?? target) });
-      return decoded(label ?? target);
+      const link = { url: decoded(target), label: decoded(formatted(label ?? target)) };
+      links.push(link);
+      return keep(link.label);
     }
-    return decoded(whole);
+    return keep(decoded(whole));
   });
-  return { mentions, links, shown };
+  const shown = decoded(formatted(withoutControls));
+  let next = 0;
+  return { mentions, links, shown: shown.replaceAll(piece, () => pieces[next++]!) };
+}
+
+const code = /(```[\s\S]+?```|`[^`\n]+`)/;
+const inWord = '\\p{L}\\p{N}';
+
+/**
+ * A mark at the edge of a word, what it holds, which neither begins nor ends with a space, and the same mark. Within a word
+ * it is one by itself.
+ */
+const formats = ['*', '_', '~'].map((mark) => {
+  const inside = `(?!\\s)(?:[^\\n${mark}]|(?<=[${inWord}])[${mark}](?=[${inWord}]))+(?<!\\s)`;
+  return new RegExp(`(?<![${inWord}${mark}])[${mark}](${inside})[${mark}](?![${inWord}${mark}])`, 'gu');
+});
+
+/** `text` without the marks that format it, and with `☺` for each emoji; not in code, and in no address. */
+function formatted(text: string): string {
+  const quoted = text.replace(/^(?:&gt;){1,3} ?/gm, '');
+  const parts = quoted.split(code);
+  return parts
+    .map((part, i) => (i % 2 === 1 ? part.replace(/^(`{3}|`)([\s\S]*)\1$/, '$2') : words(part)))
+    .join('');
+}
+
+/** The same without code. */
+function words(text: string): string {
+  const addresses: string[] = [];
+  const hidden = text.replace(/https?:\/\/[^\s<>|]+/g, (address) => {
+    addresses.push(address);
+    return hiddenAddress;
+  });
+  let next = 0;
+  return formats
+    .reduce((before, format) => before.replace(format, '$1'), hidden)
+    .replace(/:[\p{L}\p{N}_+'-]+:/gu, '☺')
+    .replaceAll(hiddenAddress, () => addresses[next++]!);
 }
 
 function splitOnce(text: string): readonly string[] {
