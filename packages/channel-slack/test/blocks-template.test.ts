@@ -166,6 +166,156 @@ test('what it renders to is cut to the limits of Slack', async () => {
   ]);
 });
 
+describe('what Slack would refuse is cut, or left out', () => {
+  const long = 't'.repeat(5_000);
+  const value = '{{ metadata.v }}';
+  const plain = (text: string) => ({ type: 'plain_text', text });
+  const actions = (...elements: object[]) => ({ type: 'actions', elements });
+  const button = (of: object) => ({ type: 'button', text: plain('Go'), ...of });
+  const cut = (length: number) => `${'t'.repeat(length - 1)}…`;
+  const rich = (...elements: object[]) => ({
+    type: 'rich_text',
+    elements: [{ type: 'rich_text_section', elements }],
+  });
+  const loop = (before: string, after: string, item: string) =>
+    `[${before}{% for v in metadata.v %}${item}{% unless forloop.last %},{% endunless %}{% endfor %}${after}]`;
+  const divider = { type: 'divider' };
+
+  test.each<[string, unknown, unknown, unknown]>([
+    [
+      'the name of a button',
+      [actions(button({ text: plain(value) }))],
+      long,
+      [actions(button({ text: plain(cut(75)) }))],
+    ],
+    ['an empty name', [actions(button({ text: plain(value) }))], '', [actions(button({ text: plain('-') }))]],
+    [
+      'the name of one beside a section',
+      [{ ...section('x'), accessory: button({ text: plain(value) }) }],
+      long,
+      [{ ...section('x'), accessory: button({ text: plain(cut(75)) }) }],
+    ],
+    ['what it is worth', [actions(button({ value }))], long, [actions(button({ value: cut(2_000) }))]],
+    ['its address', [actions(button({ url: `https://a.example/${value}` }))], long, [actions(button({}))]],
+    ['an empty name of its own', [actions(button({ action_id: value }))], '', [actions(button({}))]],
+    [
+      'a question before it',
+      [
+        actions(
+          button({
+            confirm: { title: plain(value), text: plain(value), confirm: plain(value), deny: plain(value) },
+          }),
+        ),
+      ],
+      long,
+      [
+        actions(
+          button({
+            confirm: {
+              title: plain(cut(100)),
+              text: plain(cut(300)),
+              confirm: plain(cut(30)),
+              deny: plain(cut(30)),
+            },
+          }),
+        ),
+      ],
+    ],
+    [
+      'an option',
+      [actions({ type: 'overflow', options: Array(6).fill({ text: plain(value), value }) })],
+      long,
+      [actions({ type: 'overflow', options: Array(5).fill({ text: plain(cut(75)), value: cut(150) }) })],
+    ],
+    [
+      'a context of nothing',
+      loop('{"type":"divider"},{"type":"context","elements":[', ']}', '{"type":"mrkdwn","text":"{{ v }}"}'),
+      [],
+      [divider],
+    ],
+    [
+      'fields of nothing',
+      loop(
+        '{"type":"section","text":{"type":"mrkdwn","text":"x"},"fields":[',
+        ']}',
+        '{"type":"mrkdwn","text":"{{ v }}"}',
+      ),
+      [],
+      [section('x')],
+    ],
+    [
+      'a section of nothing',
+      loop('{"type":"divider"},{"type":"section","fields":[', ']}', '{"type":"mrkdwn","text":"{{ v }}"}'),
+      [],
+      [divider],
+    ],
+    [
+      'actions of nothing',
+      loop('{"type":"actions","elements":[', ']},{"type":"divider"}', '"x"'),
+      [],
+      [divider],
+    ],
+    [
+      'an image that leads nowhere',
+      [{ type: 'image', image_url: value, alt_text: 'x' }, divider],
+      'javascript:x',
+      [divider],
+    ],
+    ['rich text of nothing', [rich({ type: 'text', text: value })], '', [rich({ type: 'text', text: '-' })]],
+    [
+      'a part of it of nothing, and a link that leads nowhere',
+      [
+        rich(
+          { type: 'text', text: 'x' },
+          { type: 'text', text: value },
+          { type: 'link', url: value, text: 'y' },
+        ),
+      ],
+      '',
+      [rich({ type: 'text', text: 'x' }, { type: 'text', text: 'y' })],
+    ],
+    [
+      'a cell of nothing',
+      [{ type: 'table', rows: [[{ type: 'raw_text', text: value }]] }],
+      '',
+      [{ type: 'table', rows: [[{ type: 'raw_text', text: '-' }]] }],
+    ],
+    [
+      'an id that there is already',
+      [
+        { ...divider, block_id: value },
+        { ...divider, block_id: value },
+      ],
+      'a',
+      [{ ...divider, block_id: 'a' }, divider],
+    ],
+    [
+      'more than Slack takes in all',
+      Array(5).fill(section(value)),
+      long,
+      [...Array(4).fill(section(cut(3_000))), { type: 'context', elements: [plain('… and 1 more block')] }],
+    ],
+    [
+      'ten long fields',
+      [{ type: 'section', fields: Array(10).fill({ type: 'mrkdwn', text: value }) }],
+      long,
+      [{ type: 'section', fields: Array(10).fill({ type: 'mrkdwn', text: cut(900) }) }],
+    ],
+  ])('%s', async (_, template, v, expected) => {
+    const { verdict, sent } = await posted(template, { v });
+    expect(verdict).toMatchObject({ outcome: 'delivered' });
+    expect(sent!.body.blocks).toEqual(expected);
+  });
+
+  test('thirty buttons are twenty-five', async () => {
+    const item = '{"type":"button","text":{"type":"plain_text","text":"{{ v }}"}}';
+    const { sent } = await posted(loop('{"type":"actions","elements":[', ']}', item), {
+      v: Array.from({ length: 30 }, (_, i) => i),
+    });
+    expect((sent!.body.blocks as { elements: unknown[] }[])[0]!.elements).toHaveLength(25);
+  });
+});
+
 test('of sixty blocks 49 are sent, and a line that says how many more there were', async () => {
   const { sent } = await posted(Array(60).fill({ type: 'divider' }));
   expect(sent!.body.blocks).toHaveLength(50);

@@ -29,6 +29,20 @@ async function call(slack: SlackStandIn, body: object, headers: Record<string, s
 
 const header = (text: string) => ({ type: 'header', text: { type: 'plain_text', text } });
 const section = (text: string) => ({ type: 'section', text: { type: 'mrkdwn', text } });
+const plain = (text: string) => ({ type: 'plain_text', text });
+const button = (of: object) => ({ type: 'button', text: plain('Go'), ...of });
+const actions = (...elements: object[]) => ({ type: 'actions', elements });
+const option = { text: plain('x'), value: 'v' };
+const confirm = (text: string) => ({
+  title: plain('x'),
+  text: plain(text),
+  confirm: plain('y'),
+  deny: plain('n'),
+});
+const rich = (...elements: object[]) => ({
+  type: 'rich_text',
+  elements: [{ type: 'rich_text_section', elements }],
+});
 const fields = (count: number, text = 'x') => ({
   type: 'section',
   fields: Array(count).fill({ type: 'mrkdwn', text }),
@@ -137,6 +151,14 @@ describe('blocks', () => {
     ['ten fields', [fields(10)]],
     ['a field of 2,000 characters', [fields(1, 'x'.repeat(2_000))]],
     ['ten elements of context', [{ type: 'context', elements: Array(10).fill(text) }]],
+    [
+      'a button of 75 characters',
+      [actions(button({ text: plain('x'.repeat(75)), value: 'x'.repeat(2_000) }))],
+    ],
+    ['25 buttons', [actions(...Array(25).fill(button({ confirm: confirm('sure?') })))]],
+    ['five options', [actions({ type: 'overflow', options: Array(5).fill(option) })]],
+    ['rich text', [rich({ type: 'text', text: 'x' }, { type: 'link', url: 'https://a.example' })]],
+    ['a table', [{ type: 'table', rows: [[{ type: 'raw_text', text: 'x' }]] }]],
   ])('%s are taken', async (_, blocks) => {
     expect(await hook(await standIn(), { blocks })).toEqual([200, 'ok']);
   });
@@ -156,6 +178,33 @@ describe('blocks', () => {
     ['verbatim plain text', [{ type: 'section', text: { type: 'plain_text', text: 'x', verbatim: true } }]],
     ['the same id twice', Array(2).fill({ type: 'divider', block_id: 'same' })],
     ['no object', ['text']],
+    ['a button of 76 characters', [actions(button({ text: plain('x'.repeat(76)) }))]],
+    ['a button of no characters', [actions(button({ text: plain('') }))]],
+    [
+      'a button beside a section, of 76',
+      [{ ...section('x'), accessory: button({ text: plain('x'.repeat(76)) }) }],
+    ],
+    ['a value of 2,001', [actions(button({ value: 'x'.repeat(2_001) }))]],
+    ['an address of 3,001', [actions(button({ url: `https://a.example/${'x'.repeat(3_001)}` }))]],
+    ['a confirmation of 301', [actions(button({ confirm: confirm('x'.repeat(301)) }))]],
+    ['26 buttons', [actions(...Array(26).fill(button({})))]],
+    ['no buttons', [actions()]],
+    ['two buttons of one name', [actions(button({ action_id: 'a' }), button({ action_id: 'a' }))]],
+    ['six options of an overflow', [actions({ type: 'overflow', options: Array(6).fill(option) })]],
+    ['101 options of a select', [actions({ type: 'static_select', options: Array(101).fill(option) })]],
+    [
+      'an option of 76',
+      [actions({ type: 'overflow', options: [{ text: plain('x'.repeat(76)), value: 'v' }] })],
+    ],
+    ['no elements of context', [{ type: 'context', elements: [] }]],
+    ['rich text of no characters', [rich({ type: 'text', text: '' })]],
+    ['a table without rows', [{ type: 'table', rows: [] }]],
+    ['a cell of no characters', [{ type: 'table', rows: [[{ type: 'raw_text', text: '' }]] }]],
+    ['two tables', Array(2).fill({ type: 'table', rows: [[{ type: 'raw_text', text: 'x' }]] })],
+    ['two blocks of Markdown of 7,000', Array(2).fill({ type: 'markdown', text: 'x'.repeat(7_000) })],
+    ['Markdown of no characters', [{ type: 'markdown', text: '' }]],
+    ['a video called in 200 characters', [{ type: 'video', title: plain('x'.repeat(200)) }]],
+    ['an empty id', [{ type: 'divider', block_id: '' }]],
   ])('%s are refused', async (_, blocks) => {
     expect(await hook(await standIn(), { blocks })).toEqual([400, 'invalid_blocks']);
   });
