@@ -13,7 +13,7 @@ import {
   jsonService,
   type ReadAnswer,
   retryAfterMs,
-  verdictOf,
+  strangersVerdict,
 } from '@posthorn/outbound';
 import { contextOf, cutText, parseTemplate, templateField, writeJson } from '@posthorn/template';
 import { z } from 'zod';
@@ -107,12 +107,16 @@ const discordVerdict: ReadAnswer = (answer, { code, retry_after }) => {
   const { status, body: response } = answer;
   const report = { status, response };
   if (goneCodes.has(code)) return gone('http_status', `Discord answered ${status}: no such webhook`, report);
-  if (status === 400 || status === 413) return rejected('http_status', `Discord answered ${status}`, report);
+  // Its errors have codes; without one it is somebody else's page.
+  const isOwn = typeof code === 'number';
+  if (isOwn && (status === 400 || status === 413)) {
+    return rejected('http_status', `Discord answered ${status}`, report);
+  }
   if (status === 429) {
     const isTold = typeof retry_after === 'number' && retry_after >= 0;
     const headerMs = retryAfterMs(answer.headers['retry-after']) ?? usualWaitMs;
     const waitMs = isTold ? Math.ceil(retry_after * 1_000) : headerMs;
     return busy(waitMs, 'Discord answered 429: too many messages', report);
   }
-  return verdictOf(answer);
+  return strangersVerdict(answer);
 };

@@ -1,5 +1,5 @@
 import { busy, delivered, failed, gone, rejected, type Verdict } from '@posthorn/core';
-import { type OutboundAnswer, type ReadAnswer, retryAfterMs, verdictOf } from '@posthorn/outbound';
+import { type OutboundAnswer, type ReadAnswer, retryAfterMs, strangersVerdict } from '@posthorn/outbound';
 
 /*
  * What Slack's errors mean. Sources: Slack, "Sending messages using incoming webhooks" (section on errors) and its changelog
@@ -59,11 +59,10 @@ const goneForGood: Readonly<Record<string, string>> = {
 const busyWords: ReadonlySet<string> = new Set(['rate_limited', 'ratelimited']);
 const usualWaitMs = 1_000;
 
-/** By its status, where an incoming webhook says nothing that is documented. */
-const goneStatuses: ReadonlySet<number> = new Set([403, 404, 410]);
-const neverStatuses: ReadonlySet<number> = new Set([400, 413]);
-
-/** An incoming webhook says `ok`, or an error in a word of plain text, with a status to go with it. */
+/**
+ * An incoming webhook says `ok`, or an error in a word of plain text, with a status to go with it. What has no such word
+ * is not Slack's: somebody between us and Slack said it, and it passes.
+ */
 export const webhookVerdict: ReadAnswer = (answer) => {
   const { status, body } = answer;
   const error = /^[a-z_]{1,80}$/.exec(body.trim())?.[0];
@@ -71,9 +70,10 @@ export const webhookVerdict: ReadAnswer = (answer) => {
   if (known) return known;
   if (status === 429) return busyVerdict(answer);
   const report = { status, response: body };
-  if (goneStatuses.has(status)) return gone('http_status', `Slack answered ${status}`, report);
-  if (neverStatuses.has(status)) return rejected('http_status', `Slack answered ${status}`, report);
-  return verdictOf(answer);
+  if (status === 400 && error !== undefined) {
+    return rejected('http_status', `Slack answered ${error}`, report);
+  }
+  return strangersVerdict(answer);
 };
 
 /** A method of the Web API answers 200, whatever it has to say, in JSON: `ok`, and `error` where that is false. */
@@ -89,7 +89,7 @@ export const methodVerdict: ReadAnswer = (answer, { ok, error }) => {
   if (status === 429) return busyVerdict(answer);
   return status >= 200 && status < 300
     ? failed('protocol', 'the answer is none of the Web API', report)
-    : verdictOf(answer);
+    : strangersVerdict(answer);
 };
 
 function busyVerdict({ status, headers, body: response }: OutboundAnswer): Verdict {

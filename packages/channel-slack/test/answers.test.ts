@@ -31,24 +31,25 @@ describe('an incoming webhook that says', () => {
     expect(slack.requests).toHaveLength(1);
   });
 
-  test.each<[number, string]>([
-    [302, 'failed'],
-    [400, 'rejected'],
-    [401, 'failed'],
-    [403, 'gone'],
-    [404, 'gone'],
-    [408, 'failed'],
-    [410, 'gone'],
-    [413, 'rejected'],
-    [502, 'failed'],
-  ])('nothing that is documented with %i: %s', async (status, outcome) => {
+  test.each([200, 302, 400, 401, 403, 404, 408, 410, 413, 502])(
+    'no word of Slack with %i, but a page of a proxy, has failed',
+    async (status) => {
+      const slack = await testSlack();
+      for (const configs of [slack.webhook, slack.bot]) {
+        slack.answerNext({ status, body: '<h1>Access denied</h1>' });
+        expect(await slack.send(message(configs))).toMatchObject({ outcome: 'failed', status });
+      }
+    },
+  );
+
+  test('a word that nobody knows, with 400, is rejected', async () => {
     const slack = await testSlack();
-    slack.answerNext({ status, body: '<h1>Oops</h1>' });
-    expect(await slack.send(message(slack.webhook))).toMatchObject({ outcome, status });
+    slack.answerNext({ status: 400, body: 'invalid_something' });
+    expect(await slack.send(message(slack.webhook))).toMatchObject({ outcome: 'rejected', status: 400 });
   });
 });
 
-test('an incoming webhook that answers 200 has the message, whatever it says to it', async () => {
+test('an incoming webhook that answers 200 has the message, whatever word it says to it', async () => {
   const slack = await testSlack();
   slack.answerNext({ status: 200, body: 'no_service' });
   expect(await slack.send(message(slack.webhook))).toMatchObject({ outcome: 'delivered' });

@@ -32,12 +32,17 @@ const marks = { 'GSM-7': '...', 'UCS-2': '…' } as const;
  */
 export function segmentsOf(text: string): Segments {
   const encoding = encodingOf(text);
-  const { alone, ofSeveral } = limits[encoding];
+  const { alone } = limits[encoding];
   const sizeOf = sizes[encoding];
   let size = 0;
   for (const character of text) size += sizeOf(character);
-  if (size <= alone) return { encoding, parts: [text] };
+  return { encoding, parts: size <= alone ? [text] : partsOf(text, encoding) };
+}
 
+/** `text` in parts of several. */
+function partsOf(text: string, encoding: SmsEncoding): readonly string[] {
+  const { ofSeveral } = limits[encoding];
+  const sizeOf = sizes[encoding];
   const parts: string[] = [];
   let start = 0;
   let end = 0;
@@ -52,22 +57,40 @@ export function segmentsOf(text: string): Segments {
     filled += more;
     end += character.length;
   }
-  return { encoding, parts: [...parts, text.slice(start)] };
+  return [...parts, text.slice(start)];
 }
 
-/** The beginning of `text` that `maxSegments` have room for, a mark at its end; or all of it. */
+/**
+ * The beginning of `text` that `maxSegments` have room for, a mark at its end; or all of it. Its encoding is that of what is
+ * kept: a character that is cut off costs the others nothing.
+ */
 export function cutToSegments(text: string, maxSegments: number): string {
-  const { encoding, parts } = segmentsOf(text);
-  if (parts.length <= maxSegments) return text;
+  if (segmentsOf(text).parts.length <= maxSegments) return text;
+  const inUcs2 = cutAs('UCS-2', text, maxSegments);
+  // As far as GSM-7 goes; where that is further than the other encoding would go.
+  const inGsm7 = cutAs('GSM-7', gsm7Beginning(text), maxSegments);
+  return inGsm7.length > inUcs2.length ? inGsm7 : inUcs2;
+}
+
+/** The beginning of `text` in characters of GSM-7. */
+function gsm7Beginning(text: string): string {
+  let end = 0;
+  for (const character of text) {
+    if (!basic.has(character) && !extension.has(character)) break;
+    end += character.length;
+  }
+  return text.slice(0, end);
+}
+
+/** The beginning of a text that goes on, in so many segments of an encoding, with a mark at its end. */
+function cutAs(encoding: SmsEncoding, text: string, maxSegments: number): string {
   const { alone, ofSeveral } = limits[encoding];
   const mark = marks[encoding];
-  if (maxSegments > 1) {
-    const last = parts[maxSegments - 1]!;
-    return (
-      parts.slice(0, maxSegments - 1).join('') + beginning(last, ofSeveral - mark.length, encoding) + mark
-    );
-  }
-  return beginning(text, alone - mark.length, encoding) + mark;
+  const parts = partsOf(text, encoding);
+  if (maxSegments === 1) return beginning(text, alone - mark.length, encoding) + mark;
+  const whole = parts.slice(0, maxSegments - 1);
+  const last = parts[maxSegments - 1] ?? whole.pop() ?? '';
+  return whole.join('') + beginning(last, ofSeveral - mark.length, encoding) + mark;
 }
 
 /** As many whole characters from the beginning of `text` as fit into so many units. */

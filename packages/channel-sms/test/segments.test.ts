@@ -23,6 +23,16 @@ function unitsOf(part: string, encoding: string): number {
 
 const largest = { 'GSM-7': [160, 153], 'UCS-2': [70, 67] } as const;
 
+test('a text is cut as what is kept of it travels, whatever is cut off', () => {
+  const cut = cutToSegments(`${'a'.repeat(600)}📯`, 3);
+  expect(cut).toBe(`${'a'.repeat(456)}...`);
+  expect(segmentsOf(cut)).toMatchObject({ encoding: 'GSM-7', parts: { length: 3 } });
+  expect(cutToSegments(`📯${'a'.repeat(600)}`, 3)).toBe(`📯${'a'.repeat(198)}…`);
+  // The emoji would be kept: more of the text goes with it than without.
+  expect(cutToSegments(`${'a'.repeat(100)}📯${'b'.repeat(600)}`, 3)).toContain('📯');
+  expect(cutToSegments(`${'a'.repeat(159)}📯`, 1)).toBe(`${'a'.repeat(157)}...`);
+});
+
 describe('segmentsOf', () => {
   test.each<[string, string, string, number]>([
     ['nothing', '', 'GSM-7', 1],

@@ -14,7 +14,7 @@ import {
   jsonService,
   type ReadAnswer,
   retryAfterMs,
-  verdictOf,
+  strangersVerdict,
 } from '@posthorn/outbound';
 import { anyValue, contextOf, type PlaceOf, parseJsonText, writeJson } from '@posthorn/template';
 import { defaultCard } from './card.js';
@@ -110,6 +110,10 @@ const teamsVerdict: ReadAnswer = (answer, { error }) => {
   if (code === 'WorkflowNotFound') return gone('http_status', 'there is no such workflow', report);
   if (code === 'WorkflowTriggerIsNotEnabled')
     return failed('http_status', 'the workflow is turned off', report);
-  if (status === 400 || status === 413) return rejected('http_status', `Teams answered ${status}`, report);
-  return verdictOf(answer);
+  // Its errors have codes; without one it is somebody else's page.
+  const isOwn = typeof code === 'string';
+  if (isOwn && (status === 400 || status === 413)) {
+    return rejected('http_status', `Teams answered ${status}`, report);
+  }
+  return strangersVerdict(answer);
 };

@@ -216,7 +216,10 @@ describe('an answer', () => {
   test.each<[number, string, string]>([
     [200, '', 'delivered'],
     [400, '{"error":{"code":"TriggerInputSchemaMismatch"}}', 'rejected'],
-    [413, '', 'rejected'],
+    [413, '', 'failed'],
+    [410, '<h1>Gone</h1>', 'failed'],
+    [200, '<h1>Please log in</h1>', 'failed'],
+    [413, '{"error":{"code":"RequestEntityTooLarge"}}', 'rejected'],
     [404, 'a page of a proxy', 'failed'],
     [404, '{"error":null}', 'failed'],
     [502, '{"error":{"code":"NoResponse"}}', 'failed'],

@@ -22,4 +22,4 @@ export {
 export type { OutboundPolicy } from './policy.js';
 export { retryAfterMs } from './retry-after.js';
 export type { OutboundTls } from './trust.js';
-export { verdictOf } from './verdict.js';
+export { strangersVerdict, verdictOf } from './verdict.js';

@@ -1,5 +1,5 @@
 import { delivered, failed, gone, type Verdict } from '@posthorn/core';
-import type { OutboundResult } from './exchange.js';
+import type { OutboundAnswer, OutboundResult } from './exchange.js';
 import { retryAfterMs } from './retry-after.js';
 
 /**
@@ -22,5 +22,21 @@ export function verdictOf(
   return failed('http_status', `answered ${status}`, {
     ...report,
     ...(waitMs === undefined ? {} : { retryAfterMs: waitMs }),
+  });
+}
+
+/**
+ * The same for a service with words of its own, of which the answer has none: a proxy's or a firewall's page, say. Nobody
+ * at the service has said that anything is gone, or was taken where the answer is a page: both have failed.
+ */
+export function strangersVerdict(answer: OutboundAnswer): Verdict {
+  const verdict = verdictOf(answer);
+  const { status, body: response } = answer;
+  if (verdict.outcome === 'gone') return failed('http_status', `answered ${status}`, { status, response });
+  const isPage = /^\s*</.test(response);
+  if (verdict.outcome !== 'delivered' || !isPage) return verdict;
+  return failed('protocol', `answered ${status} with a page that is none of the service`, {
+    status,
+    response,
   });
 }
