@@ -1,5 +1,5 @@
 import type { DigestedEvent, Message } from '@posthorn/core';
-import { countOf, cutText, fitting, summaryOf } from '@posthorn/template';
+import { countOf, cutText, escapeFor, fitting, summaryOf } from '@posthorn/template';
 
 const maxFields = 10;
 /** Of the values of all fields. Each character has three bytes at most, and a message about 28 KB. */
@@ -8,7 +8,11 @@ const lengthInAll = 6_000;
 const bytesOfLines = 20 * 1024;
 
 /** Text as it is: unlike a TextBlock, a TextRun knows no Markdown, so that what an event says neither links nor calls. */
-const run = (text: string, looks: object = {}) => ({ type: 'TextRun', text, ...looks });
+const run = (text: string, looks: object = {}) => ({
+  type: 'TextRun',
+  text: escapeFor('text_run', text),
+  ...looks,
+});
 const line = (...inlines: readonly object[]) => ({ type: 'RichTextBlock', inlines });
 const heading = (text: string) => line(run(text, { size: 'large', weight: 'bolder' }));
 const quiet = (text: string) => line(run(text, { size: 'small', isSubtle: true }));

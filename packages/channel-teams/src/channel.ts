@@ -63,7 +63,8 @@ const placeOf: PlaceOf = (path, type) => {
   const field = path.at(-1);
   if (type === 'TextBlock' && field === 'text') return 'markdown';
   if (path.at(-3) === 'facts' && (field === 'title' || field === 'value')) return 'markdown';
-  return field === 'url' ? 'address' : 'plain';
+  if (field === 'url') return 'address';
+  return type === 'TextRun' && field === 'text' ? 'text_run' : 'plain';
 };
 
 const noCard = 'must render to an object of the type AdaptiveCard';

@@ -322,3 +322,15 @@ test('numbers are those of the event, as they were written', async () => {
   expect(usual).toMatch(/"9007199254740993".*"42.00"/);
   expect(own).toContain('"id":9007199254740993');
 });
+
+test('what an event says is no date to a card, with a template or without', async () => {
+  const teams = await testTeams();
+  const note = '{{DATE(2026-11-23T10:00:00Z, SHORT)}} {{ x }}';
+  const inlines = [{ type: 'TextRun', text: '{{ metadata.note }}' }];
+  const card = { type: 'AdaptiveCard', version: '1.4', body: [{ type: 'RichTextBlock', inlines }] };
+  await teams.send({ note });
+  await teams.send({ note }, {}, JSON.stringify(card));
+  for (const { body } of teams.requests) {
+    expect(body).toContain('{\u200b{DATE(2026-11-23T10:00:00Z, SHORT)}} {{ x }}');
+  }
+});
