@@ -1,5 +1,5 @@
-import { few, isOfRow } from './database.js';
 import { eventColumns } from './event-rows.js';
+import { few, isOfRow } from './given-rows.js';
 import { mayGo } from './ordering.js';
 import { stampOf } from './webhook-cache.js';
 

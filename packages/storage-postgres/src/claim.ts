@@ -3,6 +3,7 @@ import { lookText, maxAlarms, maxShare, takeText } from './claim-texts.js';
 import type { Database, Statement } from './database.js';
 import { type Digests, isDigest } from './digests.js';
 import { eventOf } from './event-rows.js';
+import { hasKey } from './given-rows.js';
 import { type Lane, Lanes, type Share } from './lanes.js';
 import { newLease, type Release, releaser, tokenOf } from './leases.js';
 import { cancelWaiting } from './orphans.js';
@@ -61,7 +62,7 @@ export class Claimer {
     this.#takeSlowly = db.statement(takeText(true), { isRepeatable: false });
     this.#drop = db.statement(`
       delete from $.queue q using json_to_recordset($1::json) as g(event text, lease bigint)
-      where q.event_id = g.event and q.lease = g.lease`);
+      where ${hasKey('q', { event_id: 'g.event' })} and q.lease = g.lease`);
   }
 
   /** Deliveries were published that wait in these lanes. */

@@ -20,17 +20,6 @@ export interface Statement {
   readonly isRepeatable: boolean;
 }
 
-/**
- * True of the number that each given row has, and there for the planner only, which by it expects a row or so where it
- * would have expected a hundred. So it finds what belongs to each by the index and not by reading all of a table that
- * was small when it planned, and does not compile a statement that runs for a millisecond.
- */
-export const few = (number: string): string => `${number} between 0 and 1000000`;
-
-/** That `q` is the row of the queue that `row` names: one of those that were picked, which are few whatever the planner expects. */
-export const isOfRow = (row: string): string =>
-  `${few(`length(${row}.event_id)`)} and q.event_id = ${row}.event_id and q.binding_id = ${row}.binding_id`;
-
 const maxConflicts = 20;
 const maxLost = 2;
 

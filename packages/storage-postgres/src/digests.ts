@@ -1,5 +1,6 @@
-import { type Database, few, isOfRow, type Statement } from './database.js';
+import type { Database, Statement } from './database.js';
 import { eventColumns, eventOf } from './event-rows.js';
+import { hasKey, isOfRow } from './given-rows.js';
 import type { Lane } from './lanes.js';
 
 /*
@@ -45,8 +46,8 @@ export class Digests {
     this.#follow = db.statement(
       `with following as (
         update $.queue q set lease = $2::bigint, attempts = q.attempts + 1
-        from json_to_recordset($1::json) as g(n integer, digest text, binding text)
-        where ${few('g.n')} and q.binding_id = g.binding and q.digest_id = g.digest
+        from json_to_recordset($1::json) as g(digest text, binding text)
+        where ${hasKey('q', { binding_id: 'g.binding', digest_id: 'g.digest' })}
         returning q.event_id, q.digest_id, q.position
       )
       select f.digest_id, ${eventColumns}
@@ -75,7 +76,7 @@ export class Digests {
     lease: number,
   ): Promise<ReadonlyMap<string, readonly GatheredEvent[]>> {
     if (digests.length === 0) return new Map();
-    const given = digests.map(({ id, bindingId }, n) => ({ n, digest: id, binding: bindingId }));
+    const given = digests.map(({ id, bindingId }) => ({ digest: id, binding: bindingId }));
     const events = new Map<string, GatheredEvent[]>();
     for (const row of await this.#db.run(this.#follow, [JSON.stringify(given), lease])) {
       const known = events.get(row.digest_id);

@@ -1,6 +1,7 @@
 import { randomInt } from 'node:crypto';
 import type { Claim } from '@posthorn/core';
-import { type Database, few } from './database.js';
+import type { Database } from './database.js';
+import { hasKey } from './given-rows.js';
 
 /*
  * A lease is a number that no other call has; all that one call claims shares it. A token is the lease and the delivery
@@ -25,10 +26,9 @@ export type Release = (lease: number, events: readonly { readonly id: string }[]
 export function releaser(db: Database): Release {
   const statement = db.statement(`
     update $.queue q set lease = null, is_ready = true, due_at = $now, attempts = attempts - 1
-    from json_to_recordset($1::json) as g(n integer, event text)
-    where ${few('g.n')} and q.event_id = g.event and q.lease = $2::bigint`);
+    from json_to_recordset($1::json) as g(event text)
+    where ${hasKey('q', { event_id: 'g.event' })} and q.lease = $2::bigint`);
   return async (lease, events) => {
-    const given = events.map(({ id }, n) => ({ n, event: id }));
-    await db.run(statement, [JSON.stringify(given), lease]).catch(() => {});
+    await db.run(statement, [JSON.stringify(events.map(({ id }) => ({ event: id }))), lease]).catch(() => {});
   };
 }

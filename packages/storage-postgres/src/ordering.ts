@@ -1,4 +1,5 @@
-import { type Database, few, type Statement } from './database.js';
+import type { Database, Statement } from './database.js';
+import { few, isOfRow } from './given-rows.js';
 
 /*
  * Deliveries to one channel binding with one ordering key are a chain, in the order of `position`. Only what may go
@@ -52,7 +53,7 @@ export async function advanceChains(db: Database, chains: readonly Chain[]): Pro
         ) n where ${few('c.n')} and not ${isBehind('n')}
       )
       update $.queue q set is_held = false, is_ready = true, due_at = $now
-      from next where q.event_id = next.event_id and q.binding_id = next.binding_id and q.is_held`);
+      from next where ${isOfRow('next')} and q.is_held`);
     statements.set(db, statement);
   }
   const rows = chains.map(({ bindingId, orderingKey }, n) => ({

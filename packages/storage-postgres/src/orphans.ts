@@ -1,5 +1,6 @@
 import type { Database } from './database.js';
 import { isDelivery } from './digests.js';
+import { isOfRow } from './given-rows.js';
 
 /** So many at a time, that nobody waits for it. */
 const batch = 5_000;
@@ -15,7 +16,7 @@ export function cancelWaiting(db: Database): (webhookId: string) => Promise<void
       where p.webhook_id = $1::text and not exists (select from $.webhooks w where w.id = p.webhook_id)
       limit ${batch} for update of p skip locked
     ), ended as (
-      delete from $.queue q using orphans o where q.event_id = o.event_id and q.binding_id = o.binding_id
+      delete from $.queue q using orphans o where ${isOfRow('o')}
       returning q.*
     ), kept as (
       insert into $.deliveries (event_id, binding_id, webhook_id, channel, status, attempts, attempts_before,

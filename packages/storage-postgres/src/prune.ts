@@ -1,5 +1,6 @@
 import { type DeliveryLog, firstEventId } from '@posthorn/core';
 import type { Database } from './database.js';
+import { hasKey } from './given-rows.js';
 import { forgetReplays } from './replays.js';
 
 /** By so much the clock of whoever named an event may be ahead; beyond, the event is kept for that much longer. */
@@ -18,11 +19,11 @@ export function pruner(db: Database): DeliveryLog['prune'] {
         and (select true from $.queue q where q.event_id = e.id limit 1) is null
       order by e.id limit $2::integer for update skip locked
     ), attempts as (
-      delete from $.attempts a where a.event_id = any (array(select id from old))
+      delete from $.attempts a using old o where ${hasKey('a', { event_id: 'o.id' })}
     ), deliveries as (
-      delete from $.deliveries d where d.event_id = any (array(select id from old))
+      delete from $.deliveries d using old o where ${hasKey('d', { event_id: 'o.id' })}
     ), events as (
-      delete from $.events e where e.id = any (array(select id from old)) returning 1
+      delete from $.events e using old o where ${hasKey('e', { id: 'o.id' })} returning 1
     )
     select count(*)::integer as count from events`,
     { isRepeatable: false },

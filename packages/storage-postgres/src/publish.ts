@@ -8,7 +8,8 @@ import {
   type Published,
 } from '@posthorn/core';
 import { batchOf, resultOf } from './batch.js';
-import { type Database, few, type Statement } from './database.js';
+import type { Database, Statement } from './database.js';
+import { few } from './given-rows.js';
 import type { Lane } from './lanes.js';
 import { newLease, type Release, releaser, tokenOf } from './leases.js';
 import { advanceChains } from './ordering.js';
@@ -61,7 +62,7 @@ export class Publisher {
       select q.event_id, q.binding_id, q.webhook_id, ${stampOf('w')} as stamp
       from json_to_recordset($1::json) as g(n integer, id text)
       cross join lateral (select * from $.queue where event_id = g.id and lease = $2::bigint offset 0) q
-      join $.webhooks w on w.id = q.webhook_id
+      cross join lateral (select position, version from $.webhooks where id = q.webhook_id offset 0) w
       where ${few('g.n')}`);
     this.#release = releaser(db);
     this.#savepoint = [

@@ -1,6 +1,7 @@
 import type { NewEvent, Published } from '@posthorn/core';
 import { conflict, keyOf } from './batch.js';
-import { type Database, few } from './database.js';
+import type { Database } from './database.js';
+import { few } from './given-rows.js';
 import type { Transaction } from './queryable.js';
 
 /** What an earlier call stored under an idempotency key. */

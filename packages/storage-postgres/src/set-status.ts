@@ -1,5 +1,6 @@
 import { type DeliveryLog, deliveryId, parseDeliveryId } from '@posthorn/core';
 import type { Database } from './database.js';
+import { hasKey, isQueued } from './given-rows.js';
 import { advanceChains, chainsOf } from './ordering.js';
 import type { Answer } from './queryable.js';
 
@@ -17,26 +18,26 @@ export function statusSetter(db: Database): DeliveryLog['setStatus'] {
       update $.queue q set is_ready = true, is_held = false, yields = true, due_at = $now,
         digest_id = null, gathers_until = null, look_at = null, attempts_before = q.attempts
       from mine m
-      where q.event_id = m.event and q.binding_id = m.binding and q.lease is null and coalesce(q.digest_id, '') = ''
-        and exists (select from $.webhooks w where w.id = q.webhook_id)
+      where ${isQueued('m.event', 'm.binding')} and q.lease is null and coalesce(q.digest_id, '') = ''
+        and (select true from $.webhooks w where w.id = q.webhook_id) is not null
       returning q.event_id, q.binding_id, q.ordering_key
     ), digests as (
       update $.queue q set is_ready = true, due_at = $now, attempts_before = q.attempts
       from (
-        select distinct o.binding_id, o.digest_id
-        from mine m join $.queue o on o.event_id = m.event and o.binding_id = m.binding where o.digest_id <> ''
+        select distinct q.binding_id, q.digest_id
+        from mine m join $.queue q on ${isQueued('m.event', 'm.binding')} where q.digest_id <> ''
       ) d
-      where q.event_id = d.digest_id and q.binding_id = d.binding_id and q.lease is null
-        and exists (select from $.webhooks w where w.id = q.webhook_id)
+      where ${isQueued('d.digest_id', 'd.binding_id')} and q.lease is null
+        and (select true from $.webhooks w where w.id = q.webhook_id) is not null
       returning q.event_id, q.binding_id
     ), together as (
       update $.queue q set gathers_until = $now, attempts_before = q.attempts from digests d
-      where q.binding_id = d.binding_id and q.digest_id = d.event_id
+      where ${hasKey('q', { binding_id: 'd.binding_id', digest_id: 'd.event_id' })}
       returning q.event_id, q.binding_id
     ), finished as (
       delete from $.deliveries d using mine m
-      where d.event_id = m.event and d.binding_id = m.binding
-        and exists (select from $.webhooks w where w.id = d.webhook_id and w.tenant_id = $1::text)
+      where ${hasKey('d', { event_id: 'm.event', binding_id: 'm.binding' })}
+        and (select true from $.webhooks w where w.id = d.webhook_id and w.tenant_id = $1::text) is not null
       returning d.*, m.ordering_key
     ), logged as (
       insert into $.attempts (event_id, binding_id, id, number, started_at, duration_ms, outcome, kind, message,
@@ -62,14 +63,14 @@ export function statusSetter(db: Database): DeliveryLog['setStatus'] {
       select * from json_to_recordset($2::json) as g(event text, binding text)
     ), ended as (
       delete from $.queue q using given g
-      where q.event_id = g.event and q.binding_id = g.binding and q.tenant_id = $1::text
+      where ${isQueued('g.event', 'g.binding')} and q.tenant_id = $1::text
       returning q.*
     ), emptied as (
       -- Where the last ones of a digest go in the same instant, whoever claims it finds it empty.
       delete from $.queue q using (select distinct binding_id, digest_id from ended where digest_id <> '') e
-      where q.event_id = e.digest_id and q.binding_id = e.binding_id and not exists (
-        select from $.queue o where o.binding_id = e.binding_id and o.digest_id = e.digest_id
-          and not exists (select from given g where g.event = o.event_id and g.binding = o.binding_id))
+      where ${isQueued('e.digest_id', 'e.binding_id')} and (
+        select true from $.queue o where o.binding_id = e.binding_id and o.digest_id = e.digest_id
+          and (o.event_id, o.binding_id) not in (select event, binding from given) limit 1) is null
     ), kept as (
       insert into $.deliveries (event_id, binding_id, webhook_id, channel, status, attempts, attempts_before,
         finished_at, position, memo)

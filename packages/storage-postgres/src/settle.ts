@@ -3,7 +3,7 @@ import type { Database, Statement } from './database.js';
 import { isDigest } from './digests.js';
 import { leaseOf } from './leases.js';
 import { advanceChains, type Chain, chainsOf } from './ordering.js';
-import { endText, isHeld, putBackText } from './settle-texts.js';
+import { isHeld, type SettleShape, settleText } from './settle-texts.js';
 import { storable } from './texts.js';
 
 const bindingOf = (deliveryId: string): string => `ch_${deliveryId.slice(-10)}`;
@@ -13,19 +13,12 @@ const eventOfDelivery = (deliveryId: string): string =>
 
 export class Settler {
   readonly #db: Database;
-  readonly #end: Statement;
-  readonly #endAll: Statement;
-  readonly #putBack: Statement;
-  readonly #putBackAll: Statement;
+  readonly #statements = new Map<string, Statement>();
   readonly #renew: Statement;
   readonly #recorded: Statement;
 
   constructor(db: Database) {
     this.#db = db;
-    this.#end = db.statement(endText(false));
-    this.#endAll = db.statement(endText(true));
-    this.#putBack = db.statement(putBackText(false));
-    this.#putBackAll = db.statement(putBackText(true));
     this.#renew = db.statement(`
       with renewed as (
         update $.queue q set due_at = $now + $2::float8 * interval '1 millisecond', is_ready = false
@@ -60,15 +53,9 @@ export class Settler {
       seen.add(claim.token);
       return [rowOf(settlement, n, lease)];
     });
-    const groups = new Map<Statement, SettledRow[]>();
-    for (const row of given) {
-      const statement = this.#statementFor(row);
-      const group = groups.get(statement);
-      if (group) group.push(row);
-      else groups.set(statement, [row]);
+    if (given.length > 0) {
+      for (const n of await this.#write(this.#statementFor(given), given)) results[n] = true;
     }
-    const written = await allOf([...groups].map(([statement, rows]) => this.#write(statement, rows)));
-    for (const n of written.flat()) results[n] = true;
     await this.#findRecorded(given, settlements, results);
     await advanceChains(
       this.#db,
@@ -77,11 +64,17 @@ export class Settler {
     return results;
   }
 
-  /** Most results are of one delivery and begin nothing: they are spared the looking for more. */
-  #statementFor({ event, status, begin }: SettledRow): Statement {
-    const isAlone = !isDigest(event) && begin === undefined;
-    if (status === 'pending' || status === 'released') return isAlone ? this.#putBack : this.#putBackAll;
-    return isAlone ? this.#end : this.#endAll;
+  #statementFor(rows: readonly SettledRow[]): Statement {
+    const putsBack = rows.filter(({ status }) => status === 'pending' || status === 'released').length;
+    const shape: SettleShape = {
+      ends: putsBack < rows.length,
+      putsBack: putsBack > 0,
+      hasFollowers: rows.some(({ event, begin }) => isDigest(event) || begin !== undefined),
+    };
+    const name = JSON.stringify(shape);
+    const statement = this.#statements.get(name) ?? this.#db.statement(settleText(shape));
+    this.#statements.set(name, statement);
+    return statement;
   }
 
   /** The numbers of the rows that still held. */
@@ -123,12 +116,6 @@ type SettledRow = ReturnType<typeof rowOf>;
 function byKey(a: GivenRow, b: GivenRow): number {
   if (a.event !== b.event) return a.event < b.event ? -1 : 1;
   return a.binding < b.binding ? -1 : Number(a.binding > b.binding);
-}
-
-/** All at once, and none goes on when it rejects. */
-async function allOf<T>(promises: readonly Promise<T>[]): Promise<T[]> {
-  await Promise.allSettled(promises);
-  return Promise.all(promises);
 }
 
 const placeOf = ({ deliveryId }: Pick<Claim, 'deliveryId'>): { event: string; binding: string } => ({

@@ -1,7 +1,7 @@
 import type { NewEvent } from '@posthorn/core';
 import { keyOf } from './batch.js';
-import { few } from './database.js';
 import { gatheredAt } from './digests.js';
+import { few } from './given-rows.js';
 import type { Lane } from './lanes.js';
 import { type Chain, chainsOf } from './ordering.js';
 import { stampOf, type WebhookVersion } from './webhook-cache.js';
