@@ -345,6 +345,7 @@ export const bugs: readonly Bug[] = [
       'entry.nextInLane = lane.head;\n    lane.head = entry;\n    lane.tail ??= entry;',
     ],
     'a paused webhook is claimed from': ['if (isActive && lane.head)', 'if (lane.head)'],
+    'a tenant without room ends the claim': ['if (!lane) continue;', 'if (!lane) break;'],
     'the limit is ignored': ['if (taken.length === limit) break;', ''],
     'one webhook takes a whole batch': [
       'taken.push(this.#shift(lane));',

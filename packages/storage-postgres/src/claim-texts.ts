@@ -12,6 +12,8 @@ const maxLanes = 5_000;
 export const maxAlarms = 1_000;
 /** At most so many of one lane a claim. */
 export const maxShare = 1_000;
+/** A claim ends with the delivery that brings the payloads of its events to so many bytes. */
+export const maxClaimBytes = 8 * 1_024 * 1_024;
 
 /** Sees what is due at `$1` or later; walks through the lanes behind the one of tenant `$2` and webhook `$3`. */
 export const lookText = `
@@ -52,7 +54,11 @@ export const lookText = `
         select is_active from $.webhooks where id = l.webhook_id offset 0
       ) w on true where w.is_active is not false) as lanes`;
 
-/** Leases so many of each lane; where taking is slow it also says up to which due time it has taken each. */
+/**
+ * Leases so many of each lane, and `$4` in all: what is read of them is bounded by `maxClaimBytes`, and the payload of an
+ * event comes with the first of its deliveries only. Where taking is slow it also says up to which due time it has taken
+ * each lane.
+ */
 export const takeText = (isSlow: boolean): string => `
   with lanes as materialized (
     select * from json_to_recordset($1::json) as l(n integer, tenant text, webhook text, count integer, since float8)
@@ -71,21 +77,39 @@ export const takeText = (isSlow: boolean): string => `
       ) r limit l.count
     ) p
     where ${few('l.n')}
+    limit $4::integer
+  ), going as (
+    select row_number() over () as n, p.* from picked p
+    where p.ordering_key is null or (p.position, p.event_id) = (
+      select o.position, o.event_id from picked o
+      where o.binding_id = p.binding_id and o.ordering_key = p.ordering_key
+      order by o.position, o.event_id limit 1)
+  ), each_once as (
+    select g.*, row_number() over (partition by g.event_id order by g.n) = 1 as is_first from going g order by g.n
+  ), weighed as materialized (
+    select o.event_id, o.binding_id, o.webhook, o.due_at, e.id, e.tenant_id, e.type,
+      case when o.is_first then e.payload end as payload, e.occurred_at, e.namespace_id, e.subject_type, e.subject_id,
+      e.cache_scope, e.ordering_key,
+      coalesce(sum(case
+        when not starts_with(o.event_id, 'dig_') then case when o.is_first then octet_length(e.payload) end
+        else (
+          select sum((select octet_length(payload) from $.events where id = m.event_id)) from $.queue m
+          where m.binding_id = o.binding_id and m.digest_id = o.event_id)
+        end) over (rows between unbounded preceding and 1 preceding), 0) < ${maxClaimBytes} as is_light
+    from each_once o left join lateral (select * from $.events where id = o.event_id offset 0) e on true
   ), claimed as (
     update $.queue q set is_ready = false, lease = $2::bigint, attempts = attempts + 1,
       due_at = $now + $3::float8 * interval '1 millisecond'
-    from picked p
-    where ${isOfRow('p')} and (p.ordering_key is null or p.position = (
-      select min(o.position) from picked o where o.binding_id = p.binding_id and o.ordering_key = p.ordering_key))
-    returning q.event_id, q.binding_id, q.webhook_id, q.attempts, q.attempts_before, q.memo
+    from weighed w
+    where w.is_light and ${isOfRow('w')}
+    returning w.*, q.webhook_id, q.attempts, q.attempts_before, q.memo
   )
-  select c.event_id, c.binding_id, c.webhook_id, c.attempts, c.attempts_before, c.memo, w.stamp,
-    ${eventColumns}${
+  select e.event_id, e.binding_id, e.webhook_id, e.attempts, e.attempts_before, e.memo, w.stamp, ${eventColumns},
+    (select count(*)::integer from weighed where not is_light) as beyond${
       isSlow
         ? `, (select json_object_agg(t.webhook, t.ms)::text from (
-        select webhook, extract(epoch from max(due_at)) * 1000 as ms from picked group by webhook) t) as taken`
+        select webhook, extract(epoch from max(due_at)) * 1000 as ms from claimed group by webhook) t) as taken`
         : ''
     }
-  from claimed c
-  left join lateral (select * from $.events where id = c.event_id offset 0) e on true
-  left join lateral (select ${stampOf('w')} as stamp from $.webhooks w where w.id = c.webhook_id offset 0) w on true`;
+  from claimed e
+  left join lateral (select ${stampOf('w')} as stamp from $.webhooks w where w.id = e.webhook_id offset 0) w on true`;

@@ -13,6 +13,8 @@ import type { SeenWebhook, WebhookCache } from './webhook-cache.js';
 
 /** A look round is worth so long; after that another may find lanes that are not known. */
 const lookEveryMs = 100;
+/** So many more lanes are asked where the first ones gave nothing. */
+const maxSpare = 1_000;
 /** Before every lane: its tenant, its webhook. */
 const first: readonly [string, string] = ['', ''];
 /** Beyond it a statement is slow: it steps over what is deleted and cannot be cleaned up, as under an old snapshot. */
@@ -116,11 +118,23 @@ export class Claimer {
     this.#isTakingSlow = false;
   }
 
-  async #takeTurns({ limit, leaseMs, webhookLimit, inFlight }: ClaimOptions): Promise<readonly Claim[]> {
-    const room = ({ webhookId }: { webhookId: string }): number =>
+  /**
+   * Takes until there is something, or nothing is left to take from. Others may have emptied all that stand in front, so
+   * after a take of nothing many more lanes are asked at once.
+   */
+  async #takeTurns(options: ClaimOptions): Promise<readonly Claim[]> {
+    const { limit, webhookLimit, inFlight } = options;
+    const room = ({ webhookId }: Lane): number =>
       Math.min(webhookLimit - (inFlight.get(webhookId) ?? 0), maxShare);
-    const shares = this.#lanes.share(limit, room);
-    if (shares.length === 0) return [];
+    for (let spare = 0; ; spare = maxSpare) {
+      const shares = this.#lanes.share(limit, room);
+      if (shares.length === 0) return [];
+      const claims = await this.#takeOf([...shares, ...this.#lanes.spares(shares, spare, room)], options);
+      if (claims.length > 0) return claims;
+    }
+  }
+
+  async #takeOf(shares: readonly Share[], { limit, leaseMs }: ClaimOptions): Promise<readonly Claim[]> {
     const lease = newLease();
     const lanes = shares.map(({ lane: { tenantId, webhookId }, count }, n) => ({
       n,
@@ -131,12 +145,12 @@ export class Claimer {
     }));
     const begin = performance.now();
     const statement = this.#isTakingSlow ? this.#takeSlowly : this.#take;
-    const rows = await this.#db.run(statement, [JSON.stringify(lanes), lease, leaseMs]);
+    const rows = await this.#db.run(statement, [JSON.stringify(lanes), lease, leaseMs, limit]);
     this.#isTakingSlow ||= performance.now() - begin > slowMs;
     for (const [webhookId, dueAt] of Object.entries<number>(JSON.parse(rows[0]?.taken ?? '{}'))) {
       this.#taken.set(webhookId, dueAt - lateMs);
     }
-    this.#forgetEmpty(shares, rows);
+    this.#forgetEmpty(shares, rows, limit);
     try {
       return await this.#claimsOf(rows, lease);
     } catch (error) {
@@ -148,11 +162,16 @@ export class Claimer {
     }
   }
 
-  /** A lane that gave less than was asked for holds no more; what comes into it later is found by a look. */
-  #forgetEmpty(shares: readonly Share[], rows: Answer['rows']): void {
+  /**
+   * A lane that gave less than was asked for holds no more; what comes into it later is found by a look. Where the claim
+   * was full, those behind the last that gave something were not asked.
+   */
+  #forgetEmpty(shares: readonly Share[], rows: Answer['rows'], limit: number): void {
     const counts = new Map<string, number>();
     for (const { webhook_id } of rows) counts.set(webhook_id, (counts.get(webhook_id) ?? 0) + 1);
-    for (const { lane, count } of shares) {
+    const isFull = rows.length >= limit || Number(rows[0]?.beyond ?? 0) > 0;
+    const last = shares.findLastIndex(({ lane }) => counts.has(lane.webhookId));
+    for (const { lane, count } of isFull ? shares.slice(0, last) : shares) {
       if ((counts.get(lane.webhookId) ?? 0) < count) this.#lanes.remove(lane);
     }
   }
@@ -165,6 +184,9 @@ export class Claimer {
       .filter(({ event_id }) => isDigest(event_id))
       .map(({ event_id: id, binding_id: bindingId }) => ({ id, bindingId }));
     const gathered = await this.#digests.follow(digests, lease);
+    // Deliveries of one event share its payload, which came with the first of them.
+    const payloads = new Map(rows.flatMap((row) => (row.payload === null ? [] : [[row.id, row.payload]])));
+    for (const row of rows) row.payload = payloads.get(row.id);
     const gone: { event: string; lease: number }[] = [];
     const claims = rows.flatMap((row): Claim[] => {
       const digest = gathered.get(row.event_id);

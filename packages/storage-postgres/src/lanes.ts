@@ -59,6 +59,22 @@ export class Lanes {
     return [...counts].map(([lane, count]) => ({ lane, count }));
   }
 
+  /**
+   * Up to `most` others than those that have a share, for one delivery each where there is room: the first in their lines,
+   * which stay where they are.
+   */
+  spares(shares: readonly Share[], most: number, room: (lane: Lane) => number): Share[] {
+    const shared = new Set(shares.map(({ lane }) => lane));
+    const spares: Share[] = [];
+    for (const lanes of this.#tenants.values()) {
+      for (const lane of lanes.values()) {
+        if (spares.length === most) return spares;
+        if (!shared.has(lane) && room(lane) > 0) spares.push({ lane, count: 1 });
+      }
+    }
+    return spares;
+  }
+
   #nextOf(
     tenantId: string,
     counts: ReadonlyMap<Lane, number>,

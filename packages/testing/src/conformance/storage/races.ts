@@ -51,6 +51,24 @@ export const racesRules: readonly StorageRule[] = topic<StorageUnderTest>('races
     );
   },
 
+  'a claim of one finds the only one that is due, behind many that others have emptied or that have no room':
+    async ({ storage, second = storage }) => {
+      const tenants = Array.from({ length: 30 }, (_, i) => `tenant ${i}`);
+      for (const tenantId of tenants) await storage.webhooks.create(newWebhook({ tenantId }));
+      await publish(storage, ...tenants.map((tenantId) => newEvent({ tenantId })));
+      const first = one(await claim(storage, { limit: 1 }));
+      const others = await claimAll(second);
+      await settleAll(
+        second,
+        others.map((other) => result(other, 'delivered')),
+      );
+      const late = newEvent({ tenantId: others.at(-1)!.webhook.tenantId });
+      const full = newEvent({ tenantId: first.webhook.tenantId });
+      await publish(second, full, late);
+      const inFlight = new Map([[first.webhook.id, 100]]);
+      same(eventIdsOf(await claim(storage, { limit: 1, inFlight })), [late.id]);
+    },
+
   'claims at once take over an abandoned delivery once': async (under) => {
     await oneDelivery(under.storage);
     await claim(under.storage);
