@@ -1,7 +1,7 @@
 import { type ApiKeyRecord, type ApiKeyStore, PosthornError } from '@posthorn/core';
 import type { Database } from './database.js';
 import { positionOf } from './pages.js';
-import { dateOf, dateOrNull, msOf } from './values.js';
+import { dateOf, dateOrNull, msOf, newPosition } from './values.js';
 
 /** A row of `api_keys`, as `k`, for {@link recordOf}. */
 const columns = `k.id, k.tenant_id as tenant, k.position::text as position, k.name, k.mode,
@@ -10,10 +10,14 @@ const columns = `k.id, k.tenant_id as tenant, k.position::text as position, k.na
 
 export function apiKeyStore(db: Database): ApiKeyStore {
   const create = db.statement(
-    `insert into $.api_keys as k (id, tenant_id, name, mode, scopes, hash, created_at, expires_at)
+    `insert into $.api_keys as k (id, tenant_id, name, mode, scopes, hash, created_at, expires_at, position)
+    overriding system value
     values ($1::text, $2::text, $3::text, $4::text, array(select json_array_elements_text($5::json)), $6::text, $now,
-      to_timestamp($7::float8 / 1000))
-    on conflict do nothing
+      to_timestamp($7::float8 / 1000), ${newPosition(
+        'api_keys_position_seq',
+        'select position from $.api_keys where tenant_id = $2::text order by position desc limit 1',
+      )})
+    on conflict (id) do nothing
     returning ${columns}`,
     { isRepeatable: false },
   );

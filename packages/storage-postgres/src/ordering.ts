@@ -14,11 +14,11 @@ export interface Chain {
   readonly orderingKey: string;
 }
 
-/** Of a row `q`: before it in its chain is one that does not yield. */
+/** Of a row `q`: before it in its chain is one that does not yield. Of two with one position the event's id decides. */
 const isBehind = (q: string): string => `(
     select true from $.queue o
     where o.binding_id = ${q}.binding_id and o.ordering_key = ${q}.ordering_key and not o.yields
-      and o.position < ${q}.position order by o.position limit 1) is not null`;
+      and (o.position, o.event_id) < (${q}.position, ${q}.event_id) order by o.position limit 1) is not null`;
 
 /**
  * Of a row `q`: it has no ordering key, or nothing of its chain is in flight, and what is earlier yields. One that is in
@@ -27,6 +27,15 @@ const isBehind = (q: string): string => `(
 export const mayGo = `(q.ordering_key is null or q.lease is not null or (not ${isBehind('q')} and (
     select true from $.queue o
     where o.binding_id = q.binding_id and o.ordering_key = q.ordering_key and o.lease is not null) is null))`;
+
+/**
+ * The SQL of a new position at the end of a chain, which `place` says of several new ones of it, from 1. It follows what
+ * waits also where the sequence lies behind, as after a restore or a logical replication, which carry no sequences.
+ */
+export const chainPosition = (bindingId: string, orderingKey: string, place: string): string =>
+  `greatest(nextval('$.queue_position'), ${place} + (
+          select o.position from $.queue o where o.binding_id = ${bindingId} and o.ordering_key = ${orderingKey}
+          order by o.position desc limit 1))`;
 
 /** Each chain once, in an order that all callers share: two of them never wait for each other. */
 export function chainsOf(chains: readonly Chain[]): Chain[] {
@@ -49,7 +58,7 @@ export async function advanceChains(db: Database, chains: readonly Chain[]): Pro
         cross join lateral (
           select q.* from $.queue q
           where q.binding_id = c.binding and q.ordering_key = c.ordering and q.is_held
-          order by q.position limit 1
+          order by q.position, q.event_id limit 1
         ) n where ${few('c.n')} and not ${isBehind('n')}
       )
       update $.queue q set is_held = false, is_ready = true, due_at = $now

@@ -1,10 +1,11 @@
 import { gatheredAt } from './digests.js';
 import { hasKey, isQueued } from './given-rows.js';
+import { chainPosition } from './ordering.js';
 
 /*
  * The statement that writes results. The rows are found by their keys, never by the places that a snapshot saw: whoever
- * has to wait for another's update then goes on with the row as it is. It goes through those that end and through those
- * that go back in the order of their keys; where two calls wait for each other all the same, one of them is tried again.
+ * has to wait for another's update then goes on with the row as it is. Each statement locks its rows in the order of their
+ * keys, so that no two wait for each other.
  */
 
 /** What the results of one call need: most are of one delivery and begin nothing, and are spared the looking for more. */
@@ -50,7 +51,7 @@ const begun = (rows: string): string => `
     select w.event, b.id, w.tenant_id, w.webhook_id, b.channel,
       case when b.gathers then 'infinity' else $now end,
       case when b.gathers then ${gatheredAt}
-        when e.ordering_key is not null then nextval('$.queue_position') end,
+        when e.ordering_key is not null then ${chainPosition('b.id', 'e.ordering_key', '1')} end,
       0, 0, not b.gathers and e.ordering_key is null, not b.gathers and e.ordering_key is not null, false,
       case when not b.gathers then e.ordering_key end, case when b.gathers then '' end,
       case when b.gathers then $now + b.waits * interval '1 millisecond' end, case when b.gathers then $now end
@@ -76,10 +77,18 @@ export function settleText({ ends, putsBack, hasFollowers }: SettleShape): strin
       memo text, begin json)
   )`,
   ];
+  // Both would lock their rows, one after the other: so all are locked before, in one order.
+  const isMixed = ends && putsBack;
+  if (isMixed) {
+    parts.push(`held as materialized (
+    select g.* from given g join $.queue q on ${isHeld} for update of q
+  )`);
+  }
+  const rows = isMixed ? 'held' : 'given';
   const written: string[] = [];
   if (ends) {
     parts.push(`ended as (
-    delete from $.queue q using given g where ${putsBack ? `not ${goesBack} and ` : ''}${isHeld}
+    delete from $.queue q using ${rows} g where ${isMixed ? `not ${goesBack} and ` : ''}${isHeld}
     returning g.event, g.binding, ${result('g')}, ${kept('q')},
       case when g.status <> 'delivered' then coalesce(g.memo, q.memo) end as memo
   )`);
@@ -106,7 +115,7 @@ export function settleText({ ends, putsBack, hasFollowers }: SettleShape): strin
     update $.queue q set lease = null, is_ready = g.delay <= 0, due_at = $now + g.delay * interval '1 millisecond',
       yields = q.yields or g.yields, attempts = q.attempts - case when g.status = 'released' then 1 else 0 end,
       memo = coalesce(g.memo, q.memo)
-    from given g where ${ends ? `${goesBack} and ` : ''}${isHeld}
+    from ${rows} g where ${isMixed ? `${goesBack} and ` : ''}${isHeld}
     returning g.event, g.binding, ${result('g')}, q.due_at, ${kept('q')}
   )`);
     if (hasFollowers) {

@@ -3,7 +3,7 @@ import { keyOf } from './batch.js';
 import { gatheredAt } from './digests.js';
 import { few } from './given-rows.js';
 import type { Lane } from './lanes.js';
-import { type Chain, chainsOf } from './ordering.js';
+import { type Chain, chainPosition, chainsOf } from './ordering.js';
 import { stampOf, type WebhookVersion } from './webhook-cache.js';
 
 /*
@@ -121,7 +121,12 @@ export function storeText({ hasClaims, isKeyed, isBrief, isOrdered, isInTransact
             where q.binding_id = t.binding_id and q.ordering_key = f.ordering and not q.yields
             order by q.position limit 1), false))`
             : 'false'
-        } as is_held
+        } as is_held${
+          isOrdered
+            ? `,
+        row_number() over (partition by t.binding_id, f.ordering order by f.n) as place`
+            : ''
+        }
       from fresh f join targets t using (sort)${hasClaims ? ' join rooms r using (webhook_id)' : ''}
     ), queued as (
       insert into $.queue (event_id, binding_id, tenant_id, webhook_id, channel, due_at, lease, position,
@@ -131,7 +136,9 @@ export function storeText({ hasClaims, isKeyed, isBrief, isOrdered, isInTransact
           when p.is_held then $now + ${heldFor} when p.gather_ms is not null then 'infinity' else $now end,
         ${hasClaims ? 'case when p.is_leased then $4::bigint end' : 'null'},
         case when p.gather_ms is not null then ${gatheredAt} + least(p.n, 4095)${
-          isOrdered ? ` when p.ordering is not null then nextval('$.queue_position')` : ''
+          isOrdered
+            ? ` when p.ordering is not null then ${chainPosition('p.binding_id', 'p.ordering', 'p.place')}`
+            : ''
         } end,
         case when p.is_leased then 1 else 0 end, 0, not (p.is_leased or p.is_held or p.gather_ms is not null),
         p.is_held, false, p.ordering, case when p.gather_ms is not null then '' end,

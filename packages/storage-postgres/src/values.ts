@@ -13,3 +13,11 @@ export const dateOrNull = (ms: string | null): Date | null => (ms === null ? nul
 
 export const numberOrNull = (value: number | string | null): number | null =>
   value === null ? null : Number(value);
+
+/**
+ * The SQL of a new row's position: the next of the sequence, or one that follows `last`, of its tenant, where the sequence
+ * lies behind, as after a restore or a logical replication, which carry no sequences.
+ */
+export const newPosition = (sequence: string, last: string): string => `(
+  select case when n > last then n else (select max(nextval('$.${sequence}')) from generate_series(n, last)) end
+  from (select nextval('$.${sequence}') as n, coalesce((${last}), 0) as last offset 0) p)`;

@@ -6,11 +6,13 @@ import {
   type WebhookStore,
 } from '@posthorn/core';
 import type { Database } from './database.js';
+import { hasKey } from './given-rows.js';
 import { cancelWaiting } from './orphans.js';
 import { positionOf } from './pages.js';
 import { type Parameters, parameters } from './parameters.js';
 import type { Transaction } from './queryable.js';
 import { storable } from './texts.js';
+import { newPosition } from './values.js';
 import { recordColumns, recordOf, recordsOf, secretsText } from './webhook-rows.js';
 
 export function webhookStore(db: Database): WebhookStore<Transaction> {
@@ -28,11 +30,15 @@ export function webhookStore(db: Database): WebhookStore<Transaction> {
   const create = db.statement(
     `with changed as (
       insert into $.webhooks (id, tenant_id, name, event_types, channels, binding_ids, binding_channels,
-        binding_windows, secrets, is_active, version, created_at, updated_at)
+        binding_windows, secrets, is_active, version, created_at, updated_at, position)
+      overriding system value
       select $1::text, $2::text, $3::text, array(select json_array_elements_text($4::json)), $5::text,
         ${given('$6', 'id')}, ${given('$6', 'channel')}, ${given('$6', 'window')},
-        $7::text, $8::boolean, 1, $now, $now
-      on conflict do nothing
+        $7::text, $8::boolean, 1, $now, $now, ${newPosition(
+          'webhooks_position_seq',
+          'select position from $.webhooks where tenant_id = $2::text order by position desc limit 1',
+        )}
+      on conflict (id) do nothing
       returning *
     ), ${subscribe}
     select ${recordColumns} from changed w`,
@@ -63,7 +69,7 @@ export function webhookStore(db: Database): WebhookStore<Transaction> {
         union
         select b ->> 'id' from changed c join $.webhooks w using (id) cross join json_array_elements(w.channels::json) b
       ) b
-      where ($9::boolean is not null or $6::text is not null) and q.digest_id = '' and q.binding_id = b.id
+      where ($9::boolean is not null or $6::text is not null) and q.digest_id = '' and ${hasKey('q', { binding_id: 'b.id' })}
     )
     select ${recordColumns} from changed w`,
     { isRepeatable: false },

@@ -406,6 +406,120 @@ describe.skipIf(!hasPostgres())('the storage on Postgres', () => {
     }
   });
 
+  test('writes all results of a call in one statement, whatever becomes of each, or none', async () => {
+    let failing = false;
+    const written: string[] = [];
+    const watched = {
+      query(text: string, values?: unknown[]) {
+        if (/insert into "\w+"\.(deliveries|attempts)/.test(text)) {
+          written.push(text);
+          if (failing) throw Object.assign(new Error('canceling statement'), { code: '57014' });
+        }
+        return database.pool.query(text, values);
+      },
+    };
+    const storage = postgresStorage(watched, { schema: 'all_results' });
+    await storage.migrate();
+    await storage.webhooks.create(newWebhook());
+    await storage.deliveries.publish([event(), event(), event()]);
+    const claims = await storage.deliveries.claim(claimAll);
+    written.length = 0;
+    const statuses = [{ status: 'delivered' }, { status: 'pending', delayMs: 0 }, { status: 'released' }];
+    const settlements = claims.map((claim, n) => ({ claim, next: statuses[n] as { status: 'released' } }));
+    failing = true;
+    await expect(storage.deliveries.settle(settlements)).rejects.toMatchObject({ code: 'storage_failed' });
+    expect(await storage.deliveries.renew(claims, 60_000)).toHaveLength(3);
+    failing = false;
+    expect(await storage.deliveries.settle(settlements)).toEqual([true, true, true]);
+    expect(written).toHaveLength(2);
+  });
+
+  test('brings the payload of an event once a claim, and ends one that has brought enough', async () => {
+    const storage = postgresStorage(database.pool, { schema: 'heavy' });
+    await storage.migrate();
+    for (let n = 0; n < 3; n++) await storage.webhooks.create(newWebhook());
+    const megabyte = 1_024 * 1_024;
+    const events = Array.from({ length: 10 }, () =>
+      event({ payload: JSON.stringify(randomBytes(megabyte).toString('base64')) }),
+    );
+    await postgresStorage(database.pool, { schema: 'heavy' }).deliveries.publish(events);
+    const all: string[] = [];
+    for (let round = 0; all.length < 30; round++) {
+      expect(round).toBeLessThan(30);
+      const claims = await storage.deliveries.claim(claimAll);
+      expect(claims.length).toBeGreaterThan(0);
+      const payloads = new Set(claims.map((claim) => claim.event.payload));
+      const bytes = [...payloads].reduce((sum, payload) => sum + payload.length, 0);
+      expect(bytes).toBeLessThan(8 * megabyte + 1.4 * megabyte);
+      for (const { event: own } of claims)
+        expect(events.find(({ id }) => id === own.id)?.payload === own.payload).toBe(true);
+      all.push(...claims.map((claim) => claim.deliveryId));
+    }
+    expect(new Set(all).size).toBe(30);
+    expect(await storage.deliveries.claim(claimAll)).toEqual([]);
+  });
+
+  test('keeps the order of a key, and creates what is new, where the sequences lie behind', async () => {
+    const { pool } = database;
+    const storage = postgresStorage(pool, { schema: 'behind' });
+    await storage.migrate();
+    for (let n = 0; n < 30; n++) await storage.webhooks.create(newWebhook());
+    const key = (name: string) => ({
+      name,
+      tenantId: 't',
+      mode: 'live',
+      scopes: [],
+      hash: 'h',
+      expiresAt: null,
+    });
+    for (let n = 0; n < 30; n++) await storage.apiKeys!.create({ ...key('k'), id: ids.webhook() } as never);
+    const names: string[] = [];
+    for (const restart of [500_000, 1, 1, 2]) {
+      await pool.query(`alter sequence behind.queue_position restart with ${restart}`);
+      const three = Array.from({ length: 3 }, () => event({ orderingKey: 'k', type: 'order.created' }));
+      names.push(...three.map(({ id }) => id));
+      await storage.deliveries.publish(three);
+    }
+    for (const table of ['webhooks', 'api_keys'])
+      await pool.query(`alter sequence behind.${table}_position_seq restart with 1`);
+    const made = await storage.webhooks.create(newWebhook());
+    expect((await storage.webhooks.list('t', { limit: 1 })).items[0]?.id).toBe(made.id);
+    await storage.apiKeys!.create({ ...key('new'), id: ids.webhook() } as never);
+    expect((await storage.apiKeys!.list('t', { limit: 1 })).items[0]?.name).toBe('new');
+    const binding = 'behind.queue.binding_id';
+    const { rows } = await pool.query(`select min(${binding}) as one from behind.queue`);
+    const order: string[] = [];
+    for (let n = 0; n < names.length; n++) {
+      const claims = (await storage.deliveries.claim(claimAll)).filter(({ deliveryId: id }) =>
+        id.endsWith(rows[0].one.slice(3)),
+      );
+      order.push(...claims.map((claim) => claim.event.id));
+      await storage.deliveries.settle(claims.map((claim) => ({ claim, next: { status: 'delivered' } })));
+    }
+    expect(order).toEqual(names);
+  });
+
+  test('lets one go first of two that have one position', async () => {
+    const { pool } = database;
+    const storage = postgresStorage(pool, { schema: 'tied' });
+    await storage.migrate();
+    await storage.webhooks.create(newWebhook());
+    await storage.webhooks.create(newWebhook({ tenantId: 'u' }));
+    const tied = [event({ orderingKey: 'k' }), event({ orderingKey: 'k' })];
+    await storage.deliveries.publish([...tied, event({ tenantId: 'u' })]);
+    await pool.query(
+      'update tied.queue set position = 7, is_ready = true, is_held = false where tenant_id = $1',
+      ['t'],
+    );
+    const claims = await storage.deliveries.claim(claimAll);
+    expect(claims.map((claim) => claim.event.tenantId).sort()).toEqual(['t', 'u']);
+    await storage.deliveries.settle(claims.map((claim) => ({ claim, next: { status: 'delivered' } })));
+    const next = await storage.deliveries.claim(claimAll);
+    expect(
+      [...claims, ...next].flatMap(({ event: { id, tenantId } }) => (tenantId === 't' ? [id] : [])),
+    ).toEqual(tied.map(({ id }) => id).sort());
+  });
+
   test('goes on behind the paused webhooks, however many hold something', async () => {
     const storage = postgresStorage(database.pool, { schema: 'paused' });
     await storage.migrate();
