@@ -110,10 +110,14 @@ const formText = `
         (c -> 'digest' ->> 'maxEvents')::integer as most
       from json_array_elements(w.channels::json) c where c ->> 'id' = b.binding_id
     ) d on true
+  ), single as materialized (
+    select d.event_id, d.binding_id, d.since from due d join mine m using (binding_id) where m.waits is null
   ), alone as (
-    -- As those that have waited longest: nothing that is published from now on goes before them.
-    update $.queue q set digest_id = null, gathers_until = null, look_at = null, is_ready = true, due_at = l.since
-    from (select d.event_id, d.binding_id, d.since from due d join mine m using (binding_id) where m.waits is null) l
+    -- As those that have waited longest: nothing that is published from now on goes before them. What was published in
+    -- one statement has one time, and its order in the last digits of its place.
+    update $.queue q set digest_id = null, gathers_until = null, look_at = null, is_ready = true,
+      due_at = l.since + (q.position & 4095) * interval '1 microsecond'
+    from single l
     where ${isOfRow('l')} and q.digest_id = ''
     returning q.tenant_id, q.webhook_id
   ), ripe as materialized (
@@ -140,17 +144,17 @@ const formText = `
     insert into $.queue (event_id, binding_id, tenant_id, webhook_id, channel, due_at, attempts, attempts_before,
       is_ready, is_held, yields)
     select id, binding_id, tenant_id, webhook_id, channel, $now, 0, 0, true, false, false from parts
-  ), looked as (
+  ), going as materialized (
+    select g.event_id, g.binding_id, p.id from gathered g join parts p using (binding_id, part)
+  ), moved as materialized (
     -- Those that go, which are locked, and those that have been counted and wait on, for whom it is only the next look.
+    select event_id, binding_id, id, null as until from going
+    union all
+    select d.event_id, d.binding_id, null, d.since + m.waits from due d join mine m using (binding_id)
+    where d.since + m.waits > $now and (d.event_id, d.binding_id) not in (select event_id, binding_id from going)
+  ), looked as (
     update $.queue q set digest_id = coalesce(l.id, q.digest_id), gathers_until = coalesce(l.until, $now), look_at = l.until
-    from (
-      select g.event_id, g.binding_id, p.id, null as until from gathered g join parts p using (binding_id, part)
-      union all
-      select d.event_id, d.binding_id, null, d.since + m.waits from due d join mine m using (binding_id)
-      where d.since + m.waits > $now and not exists (
-        select from gathered g join parts p using (binding_id, part)
-        where g.event_id = d.event_id and g.binding_id = d.binding_id)
-    ) l
+    from moved l
     where ${isOfRow('l')} and q.digest_id = ''
   )
   select coalesce(json_agg(json_build_array(tenant_id, webhook_id)), '[]')::text as lanes,

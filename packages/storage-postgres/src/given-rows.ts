@@ -6,12 +6,13 @@
  *
  * - Those that write join what was given by `hasKey`. Neither a hash join nor a merge join can use `= any (array[…])`,
  *   and to go along the whole index is of no use without a merge. What is left are nested loops, and of those the ones
- *   that look up each key by the index, as `few` keeps the rows that were given the outer side.
+ *   that look up each key by the index, as `few` keeps the given rows the outer side: those of a function or of a
+ *   materialized query, of which it leaves one.
  * - Those that only read look up each key in `cross join lateral (… offset 0)`, which cannot be turned round either.
  * - Whether there is a row is asked by `(select true … limit 1) is null`, as `not exists` would become a join.
  *
- * A sequential scan is as cheap as a look-up only in a file of a few pages. The queue's has more from the first
- * migration on, and vacuum does not take them (0011_pages.sql).
+ * A sequential scan is as cheap as a look-up in a file of a few pages, and where the index is large for the rows that were
+ * counted. The tables are made so that neither happens (0011_pages.sql).
  */
 
 /**

@@ -18,11 +18,29 @@ export interface PartitionChanges {
   readonly dropped: readonly string[];
 }
 
-/** The tables that are divided, and the column with the event's id: a range of ids is a range of time. */
+/**
+ * The tables that are divided, and the column with the event's id: a range of ids is a range of time. Last, the columns of
+ * a row that is gone at once and leaves its pages (0011_pages.sql), and their values besides the id.
+ */
 const tables = [
-  ['events', 'id'],
-  ['deliveries', 'event_id'],
-  ['attempts', 'event_id'],
+  [
+    'events',
+    'id',
+    'tenant_id, type, occurred_at, published_at, deliveries, payload',
+    "'', '', now(), now(), 0",
+  ],
+  [
+    'deliveries',
+    'event_id',
+    'binding_id, webhook_id, channel, status, finished_at, attempts, attempts_before, response',
+    "'', '', '', 'delivered', now(), 0, 0",
+  ],
+  [
+    'attempts',
+    'event_id',
+    'binding_id, id, outcome, started_at, number, duration_ms, response',
+    "'', '', '', now(), 0, 0",
+  ],
 ] as const;
 
 const dayMs = 86_400_000;
@@ -145,9 +163,14 @@ function addText(schema: string, { name, from, to }: Range): string {
   if to_regclass('"${schema}".events_${name}') is null and ${isFree} then
     ${tables
       .map(
-        ([table]) => `
+        ([table, id, columns, values]) => `
     create table $.${table}_${name} (like $.${table} including defaults including constraints)
-      with (autovacuum_analyze_threshold = 5000);
+      with (autovacuum_analyze_threshold = 5000, vacuum_truncate = false);
+    insert into $.${table}_${name} (${id}, ${columns})
+      select '${from}' || n, ${values}, repeat('-', 1800) from generate_series(1, 200) n;
+    delete from $.${table}_${name};
+    -- From now on it only shrinks.
+    alter table $.${table}_default reset (vacuum_truncate);
     alter table $.${table} attach partition $.${table}_${name} for values from ('${from}') to ('${to}');`,
       )
       .join('')}

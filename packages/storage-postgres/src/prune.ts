@@ -21,7 +21,8 @@ export function pruner(db: Database): DeliveryLog['prune'] {
     ), attempts as (
       delete from $.attempts a using old o where ${hasKey('a', { event_id: 'o.id' })}
     ), deliveries as (
-      delete from $.deliveries d using old o where ${hasKey('d', { event_id: 'o.id' })}
+      -- Of a binding's id the primary key alone knows, which is the index that begins with the event's.
+      delete from $.deliveries d using old o where ${hasKey('d', { event_id: 'o.id' })} and d.binding_id >= ''
     ), events as (
       delete from $.events e using old o where ${hasKey('e', { id: 'o.id' })} returning 1
     )

@@ -43,7 +43,7 @@ describe.skipIf(!hasPostgres())('retention', () => {
     };
     const watched = {
       async query(text: string, values?: unknown[]) {
-        if (/delete from "\w+"\.events/.test(text)) {
+        if (/delete from "\w+"\.events e /.test(text)) {
           const client = await database.pool.connect();
           await client.query('begin');
           const { rows } = await client.query(`explain (analyze, format json) ${text}`, values);

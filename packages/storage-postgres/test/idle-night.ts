@@ -1,0 +1,300 @@
+import { type Claim, createIds, deliveryId, type NewEvent } from '@posthorn/core';
+import pg from 'pg';
+import { postgresStorage } from '../src/index.js';
+
+/*
+ * What each statement costs after a night in which the queue was empty: how many blocks it touches, and how many rows
+ * it goes through, by EXPLAIN ANALYZE of the very plan that its connection made while there was next to nothing.
+ */
+
+/** Of a statement, in all calls of it. */
+export interface Cost {
+  calls: number;
+  blocks: number;
+  rows: number;
+  ms: number;
+}
+
+interface Node {
+  readonly 'Actual Rows': number;
+  readonly 'Actual Loops': number;
+  readonly 'Shared Hit Blocks'?: number;
+  readonly 'Shared Read Blocks'?: number;
+  readonly 'Rows Removed by Filter'?: number;
+  readonly 'Rows Removed by Join Filter'?: number;
+  readonly Plans?: readonly Node[];
+}
+
+const visited = (node: Node): number =>
+  node['Actual Loops'] *
+    (node['Actual Rows'] +
+      (node['Rows Removed by Filter'] ?? 0) +
+      (node['Rows Removed by Join Filter'] ?? 0)) +
+  (node.Plans ?? []).reduce((sum, child) => sum + visited(child), 0);
+
+/** A pool of one connection on which every statement is prepared, and explained before it is run. */
+export class ExplainingPool {
+  readonly costs = new Map<string, Cost>();
+  readonly #client: pg.Client;
+  readonly #names = new Map<string, string>();
+  #isExplaining = false;
+  #turn: Promise<unknown> = Promise.resolve();
+
+  constructor(url: string) {
+    this.#client = new pg.Client({ connectionString: url });
+    this.#client.on('error', () => {});
+  }
+
+  async connect(): Promise<void> {
+    await this.#client.connect();
+    // As it is after a few calls of each.
+    await this.#client.query('set plan_cache_mode = force_generic_plan');
+  }
+
+  explain(): void {
+    this.#isExplaining = true;
+  }
+
+  end(): Promise<void> {
+    return this.#client.end();
+  }
+
+  query(text: string, values: unknown[] = []): Promise<pg.QueryResult> {
+    const result = this.#turn.then(() => this.#query(text, values));
+    this.#turn = result.catch(() => {});
+    return result;
+  }
+
+  async #query(text: string, values: unknown[]): Promise<pg.QueryResult> {
+    if (!/\.queue\b/.test(text)) return this.#client.query(text, values);
+    const known = this.#names.get(text);
+    const name = known ?? `s${this.#names.size}`;
+    if (!known) {
+      this.#names.set(text, name);
+      await this.#client.query(`prepare ${name} as ${text}`);
+    }
+    const run = `execute ${name}${values.length > 0 ? `(${values.map(literal).join(', ')})` : ''}`;
+    if (!this.#isExplaining) return this.#client.query(run);
+    await this.#client.query('begin');
+    const { rows } = await this.#client.query(`explain (analyze, buffers, format json) ${run}`);
+    await this.#client.query('rollback');
+    const [{ Plan: plan, 'Execution Time': ms }] = rows[0]['QUERY PLAN'] as [
+      { Plan: Node; 'Execution Time': number },
+    ];
+    // Which of the two takes is used is a matter of time: they are one.
+    const key = text.replace(/, \(select json_object_agg.+ as taken/s, '');
+    const cost = this.costs.get(key) ?? { calls: 0, blocks: 0, rows: 0, ms: 0 };
+    cost.calls++;
+    cost.blocks += (plan['Shared Hit Blocks'] ?? 0) + (plan['Shared Read Blocks'] ?? 0);
+    cost.rows += visited(plan);
+    cost.ms += ms;
+    this.costs.set(key, cost);
+    return this.#client.query(run);
+  }
+}
+
+function literal(value: unknown): string {
+  if (value === null || value === undefined) return 'null';
+  if (Buffer.isBuffer(value)) return `'\\x${value.toString('hex')}'`;
+  return pg.escapeLiteral(String(value));
+}
+
+const ids = createIds();
+const newEvent = (overrides: Partial<NewEvent> = {}): NewEvent => {
+  const { type = 'plain' } = overrides;
+  return {
+    id: ids.event(),
+    tenantId: 'acme',
+    type,
+    payload: '{}',
+    occurredAt: new Date(),
+    namespaceId: null,
+    subject: null,
+    cacheScope: null,
+    orderingKey: null,
+    keys: [type],
+    ...overrides,
+  };
+};
+
+const tables = ['queue', 'events_default', 'deliveries_default', 'attempts_default', 'idempotency_keys'];
+const webhookCount = 50;
+
+export interface Night {
+  readonly url: string;
+  readonly pool: pg.Pool;
+  readonly schema: string;
+  /** So many rows the queue held, and holds again after the night. */
+  readonly burst: number;
+}
+
+/** A schema whose queue held a burst once and is empty; nothing but a test vacuums or analyzes it. */
+export async function afterBurst({ pool, schema, burst }: Night): Promise<void> {
+  await postgresStorage(pool, { schema }).migrate();
+  for (const table of tables)
+    await pool.query(`alter table ${schema}.${table} set (autovacuum_enabled = false)`);
+  await createWebhooks(pool, schema);
+  // Events stay, as retention keeps them for longer than a night.
+  await pool.query(
+    `insert into ${schema}.events (id, tenant_id, type, payload, occurred_at, published_at, deliveries)
+    select ${eventId}, 'acme', 'one.0', '1', now(), now(), 1 from generate_series(1, $1) i`,
+    [burst],
+  );
+  await fill(pool, schema, burst);
+  await pool.query(`delete from ${schema}.queue`);
+}
+
+/** Of the burst: ids that are newer than all others. */
+const eventId = "'evt_7V' || lpad(i::text, 20, '0')";
+
+async function createWebhooks(pool: pg.Pool, schema: string): Promise<void> {
+  const storage = postgresStorage(pool, { schema });
+  const create = (n: number, eventTypes: string[], more: object = {}) =>
+    storage.webhooks.create({
+      id: ids.webhook(),
+      tenantId: 'acme',
+      name: `${n}`,
+      eventTypes,
+      channels: [{ id: ids.binding(), channel: 'test', configs: {}, ...more }],
+      isActive: true,
+      secrets: [],
+    });
+  for (let n = 0; n < webhookCount; n++) await create(n, ['plain', `one.${n}`]);
+  await create(webhookCount, ['gathers'], { digest: { window: 1, maxEvents: 10 } });
+  await storage.webhooks.create({
+    id: ids.webhook(),
+    tenantId: 'acme',
+    name: 'escalates',
+    eventTypes: ['escalates'],
+    channels: [
+      { id: ids.binding(), channel: 'test', configs: {} },
+      { id: ids.binding(), channel: 'late', configs: {}, onlyAfter: { channel: 'test', failedAttempts: 1 } },
+    ],
+    isActive: true,
+    secrets: [],
+  });
+}
+
+/** Deliveries of one webhook that wait for their retries. */
+async function fill(pool: pg.Pool, schema: string, count: number): Promise<void> {
+  const { rows } = await pool.query(
+    `select id, binding_ids[1] as binding from ${schema}.webhooks where 'one.0' = any (event_types)`,
+  );
+  await pool.query(
+    `insert into ${schema}.queue (due_at, position, attempts, attempts_before, is_ready, is_held, yields, event_id,
+      binding_id, tenant_id, webhook_id, channel)
+    select now() + interval '1 hour', null, 1, 0, false, false, false, ${eventId}, $1, 'acme',
+      $2, 'test' from generate_series(1, $3) i`,
+    [rows[0].binding, rows[0].id, count],
+  );
+}
+
+/** Vacuums and analyzes with so many rows in the queue, then fills it; the plans are of before, or of a healthy time. */
+export async function costsAfter(night: Night, left: number | 'healthy'): Promise<ReadonlyMap<string, Cost>> {
+  const { url, pool, schema, burst } = night;
+  // What an earlier round left would be work for this one.
+  for (const table of ['queue', 'deliveries', 'attempts', 'idempotency_keys'])
+    await pool.query(`delete from ${schema}.${table}`);
+  await pool.query(`delete from ${schema}.events where id < 'evt_7V'`);
+  await fill(pool, schema, left === 'healthy' ? burst : left);
+  for (const table of tables) await pool.query(`vacuum (analyze) ${schema}.${table}`);
+  const own = new ExplainingPool(url);
+  await own.connect();
+  try {
+    const storage = postgresStorage(own, { schema });
+    // The plans are made here, while there is nothing yet.
+    await goThrough(storage, 1);
+    if (left !== 'healthy') {
+      await pool.query(`delete from ${schema}.queue`);
+      await fill(pool, schema, burst);
+    }
+    own.explain();
+    await goThrough(storage, 40);
+  } finally {
+    await own.end();
+  }
+  return own.costs;
+}
+
+/** All that the queue is for, with `count` deliveries at a time and in an order that is the same each time. */
+async function goThrough(storage: ReturnType<typeof postgresStorage>, count: number): Promise<void> {
+  const { deliveries, log } = storage;
+  const options = { limit: 10 * count, leaseMs: 60_000, webhookLimit: 1_000, inFlight: new Map() };
+  const events = (overrides: Partial<NewEvent> = {}) =>
+    Array.from({ length: count }, () => newEvent(overrides));
+  const claimAll = async () => {
+    const all: Claim[] = [];
+    for (;;) {
+      const claims = await deliveries.claim(options);
+      if (claims.length === 0) return all;
+      all.push(...claims);
+    }
+  };
+  const settle = (claims: readonly Claim[], next: object, begin?: readonly string[]) =>
+    deliveries.settle(
+      claims.map((claim, n) => ({
+        claim,
+        next: next as { status: 'delivered' },
+        attempt: {
+          id: `${ids.attempt()}${n}`,
+          deliveryId: claim.deliveryId,
+          number: claim.attempt,
+          startedAt: new Date(),
+          durationMs: 1,
+          outcome: 'failed' as const,
+          kind: null,
+          message: null,
+          status: 500,
+          response: null,
+        },
+        ...(begin && { begin }),
+      })),
+    );
+  const again = { status: 'pending', delayMs: 0, yields: false };
+
+  const { claims: handedOver } = await deliveries.publish(events({ type: 'one.1' }), { claimFor: options });
+  await deliveries.renew(handedOver, 60_000);
+  await settle(handedOver, again);
+  await settle(await claimAll(), { status: 'delivered' });
+  await deliveries.publish(events({ type: 'plain' }));
+  await deliveries.publish(events({ type: 'one.2', orderingKey: 'k' }));
+  await deliveries.publish(
+    events({ type: 'one.3' }).map((event, n) => ({
+      ...event,
+      idempotencyKey: `${event.id}${n}`,
+      fingerprint: 'f',
+    })),
+  );
+  const claims = await deliveries.claim(options);
+  const half = Math.ceil(claims.length / 2);
+  await deliveries.settle(
+    claims.map((claim, n) => ({
+      claim,
+      next: n < half ? { status: 'released' as const } : { status: 'delivered' as const },
+    })),
+  );
+  await settle(await claimAll(), { status: 'dead' });
+
+  const escalating = events({ type: 'escalates' });
+  await deliveries.publish(escalating);
+  for (let round = 0; round < 2; round++) {
+    const first = await claimAll();
+    const late = first[0]?.webhook.channels[1]?.id;
+    await settle(first, round === 0 ? again : { status: 'dead' }, late === undefined ? undefined : [late]);
+  }
+  await settle(await claimAll(), { status: 'dead' });
+
+  await deliveries.publish(events({ type: 'gathers' }));
+  await settle(await claimAll(), again);
+  await settle(await claimAll(), { status: 'delivered' });
+
+  const moved = events({ type: 'one.4' });
+  await deliveries.publish(moved);
+  const { items: webhooks } = await storage.webhooks.list('acme', { limit: 1, keys: ['one.4'] });
+  const names = moved.map(({ id }) => deliveryId(id, webhooks[0]!.channels[0]!.id));
+  await log.setStatus('acme', names, 'pending');
+  await log.setStatus('acme', names, 'cancelled');
+  await log.setStatus('acme', names, 'pending');
+  await settle(await claimAll(), { status: 'delivered' });
+  await log.prune({ olderThanMs: -3_600_000 * 24, limit: count });
+}
