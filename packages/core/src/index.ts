@@ -35,7 +35,7 @@ export {
 } from './dispatcher.js';
 export { domainInAscii } from './domain.js';
 export { inWords, optionsOf } from './door.js';
-export { type Duration, toMs } from './duration.js';
+export { type Duration, maxTimerMs, toMs } from './duration.js';
 export {
   describeIssues,
   type ErrorCode,

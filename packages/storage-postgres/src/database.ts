@@ -1,7 +1,9 @@
 import { createHash } from 'node:crypto';
 import { kindOf, PosthornError } from '@posthorn/core';
 import { faultOf } from './faults.js';
+import { isPgPool, queryWithin } from './pg-pool.js';
 import type { Answer, Pool, Transaction } from './queryable.js';
+import { checkOpen } from './transactions/open.js';
 
 export interface DatabaseOptions {
   readonly schema: string;
@@ -18,10 +20,14 @@ export interface Statement {
   readonly name: string;
   /** Whether running it twice is as good as once, so that it may be tried again where its answer was lost. */
   readonly isRepeatable: boolean;
+  /** Whether it may take as long as it takes: it changes the schema, and waits for no lock for long. */
+  readonly isUnbounded: boolean;
 }
 
 const maxConflicts = 20;
 const maxLost = 2;
+/** How long to try again what was not sent: until others give a connection back; while a pooler starts again. */
+const unsentMs = { crowded: 5_000, away: 1_500 };
 
 /** Runs statements: on a connection of the pool's, or in the caller's transaction. */
 export class Database {
@@ -37,26 +43,31 @@ export class Database {
   }
 
   /** For `run`: the text with its schema. Under its name it is parsed and planned once a connection. */
-  statement(text: string, { isRepeatable = true } = {}): Statement {
+  statement(text: string, { isRepeatable = true, isUnbounded = false } = {}): Statement {
     const { schema, clockOffset } = this.#options;
     const inSchema = text.replaceAll('$.', `"${schema}".`);
     const full = clockOffset ? inSchema : inSchema.replaceAll('$now', 'statement_timestamp()');
     const name = `ph_${createHash('sha1').update(full).digest('hex').slice(0, 20)}`;
-    return { text: full, name, isRepeatable };
+    return { text: full, name, isRepeatable, isUnbounded };
   }
 
   /** The rows that it answers. Rejects with `storage_failed` and what to do. */
   async run(statement: Statement, values: readonly unknown[], tx?: Transaction): Promise<Answer['rows']> {
     if (tx !== undefined) return this.#runIn(tx, statement, values);
-    for (let conflicts = 0, lost = 0; ; ) {
+    const begin = performance.now();
+    for (let conflicts = 0, lost = 0, unsent = 0; ; ) {
+      const isNamed = this.#prepares;
       try {
-        return (await this.#send(statement, [...values])).rows;
+        return rowsOf(await this.#send(statement, [...values], isNamed), 'pool');
       } catch (error) {
-        const fault = faultOf(error, this.#options.schema);
-        if (fault.kind === 'unprepared' && this.#prepares) this.#prepares = false;
-        else if (fault.kind === 'conflict' && conflicts++ < maxConflicts) await shortly(conflicts);
-        else if (fault.kind === 'lost' && statement.isRepeatable && lost++ < maxLost) await shortly(4 * lost);
-        else throw fault.error;
+        const { kind, error: refusal } = faultOf(error, this.#options.schema);
+        // Several may have been under way under their names when the first of them was refused.
+        if (kind === 'unprepared' && isNamed) this.#prepares = false;
+        else if (kind === 'conflict' && conflicts++ < maxConflicts) await shortly(conflicts);
+        else if ((kind === 'crowded' || kind === 'away') && performance.now() - begin < unsentMs[kind]) {
+          await shortly(++unsent);
+        } else if (kind === 'lost' && statement.isRepeatable && lost++ < maxLost) await shortly(4 * lost);
+        else throw refusal;
       }
     }
   }
@@ -66,30 +77,23 @@ export class Database {
     return this.#options.clockOffset?.() ?? 0;
   }
 
-  #send({ text, name }: Statement, values: unknown[]): Promise<Answer> {
+  #send({ text, name, isUnbounded }: Statement, values: unknown[], isNamed: boolean): Promise<Answer> {
     if (!isPgPool(this.#pool)) return this.#pool.query(this.#withClock(text), values);
     const { timeoutMs, clockOffset } = this.#options;
-    return this.#pool.query({
-      text: this.#withClock(text),
-      values,
-      query_timeout: timeoutMs,
-      ...(this.#prepares && !clockOffset && { name }),
-    });
+    const query = { text: this.#withClock(text), values, ...(isNamed && !clockOffset && { name }) };
+    return queryWithin(this.#pool, query, { timeoutMs, isUnbounded }, hearErrorsOf);
   }
 
   async #runIn(tx: Transaction, { text }: Statement, values: readonly unknown[]): Promise<Answer['rows']> {
-    if (typeof tx?.query !== 'function') {
-      throw new PosthornError(
-        'invalid_option',
-        `tx must have query(text, values), as a pg client has, not ${kindOf(tx)}; fromDrizzle, fromKysely, fromKnex, fromPrisma and fromTypeorm make one`,
-      );
-    }
+    await checkOpen(tx);
     hearErrorsOf(tx);
+    let answer: Answer;
     try {
-      return (await tx.query(this.#withClock(text), [...values])).rows;
+      answer = await tx.query(this.#withClock(text), [...values]);
     } catch (error) {
       throw faultOf(error, this.#options.schema, { isInTransaction: true }).error;
     }
+    return rowsOf(answer, 'tx');
   }
 
   /** A moved clock is written into the statement: it is for tests, which need no prepared ones. */
@@ -100,23 +104,20 @@ export class Database {
   }
 }
 
-/** As `pg` takes a query besides the plain form: under a name, and with an end to its patience. */
-interface PgPool {
-  query(config: {
-    readonly text: string;
-    readonly values: unknown[];
-    readonly name?: string;
-    readonly query_timeout: number;
-  }): Promise<Answer>;
+function rowsOf(answer: Answer | undefined, what: string): Answer['rows'] {
+  if (Array.isArray(answer?.rows)) return answer.rows;
+  const came = Array.isArray(answer) ? 'the rows themselves' : kindOf(answer);
+  throw new PosthornError(
+    'invalid_option',
+    `${what}.query must resolve to { rows }, as that of pg does, not to ${came}`,
+  );
 }
 
-const isPgPool = (pool: Pool | PgPool): pool is PgPool => 'totalCount' in pool && 'idleCount' in pool;
-
 /** Pools and clients that are listened to: several storages may share one. */
-const heard = new WeakSet<Pool | Transaction>();
+const heard = new WeakSet<object>();
 
 /** A connection that ends between statements makes the next one fail, or is replaced: nobody need do anything before. */
-function hearErrorsOf(connections: Pool | Transaction): void {
+function hearErrorsOf(connections: Pick<Transaction, 'on'>): void {
   if (heard.has(connections)) return;
   heard.add(connections);
   connections.on?.('error', () => {});

@@ -2,15 +2,23 @@ import { isPosthornError, PosthornError } from '@posthorn/core';
 
 /**
  * What went wrong, and what may be done about it: nothing was written and the statement may simply be tried again
- * (`conflict`); the connection went away and nobody knows whether it was written (`lost`); the server knows no
- * prepared statements, as behind a pooler (`unprepared`); an idempotency key was taken meanwhile (`refused`).
+ * (`conflict`); it was never sent, as the server has no connection left (`crowded`) or nobody is there (`away`); the connection went away and nobody knows whether it was written
+ * (`lost`); the server knows no prepared statement of this name, as behind a pooler (`unprepared`); an idempotency key was
+ * taken meanwhile (`refused`).
  */
-type FaultKind = 'conflict' | 'lost' | 'unprepared' | 'refused' | 'other';
+type FaultKind = 'conflict' | 'crowded' | 'away' | 'lost' | 'unprepared' | 'refused' | 'other';
 
 export interface Fault {
   readonly kind: FaultKind;
   readonly error: PosthornError;
 }
+
+/** Codes of our own: no connection became free; the statement was cancelled, or did not even end then. */
+export const poolBusy = 'POSTHORN_POOL_BUSY';
+export const cancelledLate = 'POSTHORN_CANCELLED';
+export const lateAnswer = 'POSTHORN_NO_ANSWER';
+/** query_canceled */
+export const queryCanceled = '57014';
 
 /** https://www.postgresql.org/docs/current/errcodes-appendix.html */
 const kinds: Readonly<Record<string, FaultKind>> = {
@@ -20,6 +28,9 @@ const kinds: Readonly<Record<string, FaultKind>> = {
   '26000': 'unprepared', // invalid_sql_statement_name
   '42P05': 'unprepared', // duplicate_prepared_statement
   PH001: 'refused',
+  '53300': 'crowded', // too_many_connections
+  '57P03': 'away', // cannot_connect_now
+  ECONNREFUSED: 'away',
   '57P01': 'lost', // admin_shutdown
   '57P02': 'lost', // crash_shutdown
   '08006': 'lost', // connection_failure
@@ -28,16 +39,70 @@ const kinds: Readonly<Record<string, FaultKind>> = {
   EPIPE: 'lost',
 };
 
-/** What `pg` says when a connection ends under a statement; it gives no code. */
-const lostMessage = /^(Connection terminated|Client has encountered a connection error)/;
+/** What `pg` and poolers say without a code of their own. */
+const messages: readonly (readonly [pattern: RegExp, code: string])[] = [
+  [/^(?:Connection terminated|Client has encountered a connection error)/, '08006'],
+  [/^timeout exceeded when trying to connect/, poolBusy],
+  [/^Query read timeout/, lateAnswer],
+  [/^Cannot use a pool after calling end|^PGlite is clos/, 'ended'],
+  [/no more connections allowed/, '53300'],
+  // PgBouncer, of what it had sent to a server or was about to.
+  [/^(?:server conn crashed|server closed the connection|server login has been failing)/, '08006'],
+];
 
-/** Codes of a schema that is not there, or not of this version: schema, table, column, function. */
-const unmigrated = new Set(['3F000', '42P01', '42703', '42883']);
+const unmigrated = (schema: string): string =>
+  `schema ${schema} is not that of this version; call migrate() of the storage first`;
+const lost = (): string => 'the connection to Postgres was lost';
+const conflict = (): string => 'other transactions were in the way each time';
+const unreachable = (): string => 'Postgres cannot be reached';
+const noEntry = (): string =>
+  'Postgres refuses the login; correct user, password and database in the options of the pool';
+
+/** What happened and what to do, by code. */
+const descriptions: Readonly<Record<string, (schema: string) => string>> = {
+  '3F000': unmigrated,
+  '42P01': unmigrated,
+  '42703': unmigrated,
+  '42883': unmigrated,
+  PH002: encoding,
+  '22021': encoding,
+  '22P05': encoding,
+  '25006': () => 'the database takes no writes now, as after a failover; point the pool at the primary',
+  '25P02': () =>
+    'the transaction has failed already, in a statement before this one; roll back, and run it again',
+  '28000': noEntry,
+  '28P01': noEntry,
+  '3D000': () => 'the database does not exist; create it, or correct its name in the options of the pool',
+  '42501': (schema) =>
+    `the database user may not do this; grant it what docs/postgres.md says of rights on schema ${schema}`,
+  '53100': () => 'the disk of Postgres is full, and nothing was stored; free space, or shorten `retention`',
+  '53200': () => 'Postgres has no memory left for this; give it more, or claim and dispatch less at a time',
+  '53300': () =>
+    'Postgres has no connection left; raise max_connections, or make the pools of all processes smaller',
+  '55P03': () => 'other transactions held its tables for too long; end them, or try again later',
+  [queryCanceled]: () =>
+    'the statement was cancelled, by statement_timeout or by somebody; raise it for this user, or try again',
+  [cancelledLate]: (schema) =>
+    `the statement took longer than timeoutMs and was cancelled; pg_locks says who holds the tables of schema ${schema}`,
+  [lateAnswer]: () =>
+    'Postgres did not answer within timeoutMs; whether the statement took effect is unknown',
+  [poolBusy]: () =>
+    'no connection of the pool became free in time; give connections back sooner, or make the pool larger',
+  ended: () => 'the pool has been ended; stop the dispatcher first, and end the pool then',
+  ECONNREFUSED: unreachable,
+  '57P03': unreachable,
+  ENOTFOUND: unreachable,
+  ETIMEDOUT: unreachable,
+};
+
+function encoding(): string {
+  return "the database's encoding cannot hold every text; create one with encoding 'UTF8' template template0, and use that";
+}
 
 export function faultOf(error: unknown, schema: string, { isInTransaction = false } = {}): Fault {
   if (isPosthornError(error)) return { kind: 'other', error };
-  const { code = '', message = '' } = (error ?? {}) as { code?: string; message?: string };
-  const kind = kinds[code] ?? (lostMessage.test(message) ? 'lost' : 'other');
+  const { message = '', code = codeOf(message) } = (error ?? {}) as { code?: string; message?: string };
+  const kind = kinds[code] ?? 'other';
   const description =
     isInTransaction && kind === 'conflict'
       ? 'another transaction was in the way of yours; roll back, and run it again'
@@ -45,16 +110,10 @@ export function faultOf(error: unknown, schema: string, { isInTransaction = fals
   return { kind, error: new PosthornError('storage_failed', description, { cause: error }) };
 }
 
+const codeOf = (message: string): string => messages.find(([pattern]) => pattern.test(message))?.[1] ?? '';
+
 function describe(kind: FaultKind, code: string, schema: string): string {
-  if (unmigrated.has(code)) {
-    return `schema ${schema} is not that of this version; call migrate() of the storage first`;
-  }
-  if (code === '25006')
-    return 'the database takes no writes now, as after a failover; point the pool at the primary';
-  if (code === '55P03')
-    return 'other transactions held its tables for too long; end them, or try again later';
-  if (code === 'ECONNREFUSED' || code === '57P03') return 'Postgres cannot be reached';
-  if (kind === 'lost') return 'the connection to Postgres was lost';
-  if (kind === 'conflict') return 'other transactions were in the way each time';
+  const known = descriptions[code] ?? { lost, conflict }[kind as string];
+  if (known) return known(schema);
   return code === '' ? 'a statement failed' : `a statement failed with code ${code}`;
 }

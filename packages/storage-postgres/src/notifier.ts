@@ -1,4 +1,5 @@
-import { kindOf, type Notifier, PosthornError } from '@posthorn/core';
+import { kindOf, maxTimerMs, type Notifier, PosthornError } from '@posthorn/core';
+import { withinTime } from './within-time.js';
 
 /** The slice of a `pg` Client that hints need. */
 export interface HintClient {
@@ -16,7 +17,10 @@ export interface HintClient {
 export interface PostgresNotifierOptions {
   /** What the hints are called in the database: letters, digits and `_`, at most 63. Default `posthorn`. */
   readonly channel?: string;
-  /** How often the connection is asked whether it lives, and how long it may take to say so. Default 5,000. */
+  /**
+   * How often the connection is asked whether it lives, and how long it may take to say so, in milliseconds: 1 to 2,147,483,647.
+   * Default 5,000.
+   */
   readonly heartbeatMs?: number;
 }
 
@@ -38,10 +42,10 @@ export function postgresNotifier(connect: () => HintClient, options: PostgresNot
   if (typeof channel !== 'string' || !/^[A-Za-z_][A-Za-z0-9_]{0,62}$/.test(channel)) {
     throw new PosthornError('invalid_option', 'channel must be 1 to 63 letters, digits and _');
   }
-  if (!Number.isInteger(heartbeatMs) || heartbeatMs < 1) {
+  if (!Number.isInteger(heartbeatMs) || heartbeatMs < 1 || heartbeatMs > maxTimerMs) {
     throw new PosthornError(
       'invalid_option',
-      'heartbeatMs must be a whole number of milliseconds, 1 or more',
+      `heartbeatMs must be a whole number of milliseconds, 1 to ${maxTimerMs}`,
     );
   }
   return new PostgresNotifier(connect, channel, heartbeatMs);
@@ -112,6 +116,7 @@ class PostgresNotifier implements Notifier {
       await withinTime(
         connection.opened.then(() => connection.client.query(text, values)),
         this.#heartbeatMs,
+        silent,
       );
     } catch (cause) {
       this.#drop(connection);
@@ -162,25 +167,17 @@ class PostgresNotifier implements Notifier {
     await withinTime(
       connection.opened.then(() => connection.client.end()),
       goodbyeMs,
+      silent,
     ).catch(() => end(connection.client));
   }
 }
+
+const silent = (): never => {
+  throw new Error('no answer in time');
+};
 
 /** Ends a connection that may be dead, and does not wait for it. */
 function end(client: HintClient): void {
   client.end().catch(() => {});
   client.connection?.stream?.destroy?.();
-}
-
-async function withinTime(promise: Promise<unknown>, ms: number): Promise<void> {
-  let timer: NodeJS.Timeout | undefined;
-  const late = new Promise<never>((_, reject) => {
-    timer = setTimeout(() => reject(new Error(`no answer within ${ms} ms`)), ms);
-  });
-  try {
-    await Promise.race([promise, late]);
-  } finally {
-    clearTimeout(timer);
-    promise.catch(() => {});
-  }
 }

@@ -67,7 +67,7 @@ export function partitioner(
     order by c.relname`);
 
   const existing = async (): Promise<string[]> => (await db.run(names, [])).map(({ name }) => name);
-  const run = (text: string) => db.run(db.statement(text, { isRepeatable: false }), []);
+  const run = (text: string) => db.run(db.statement(text, { isRepeatable: false, isUnbounded: true }), []);
 
   return async (options) => {
     const { every, ahead, olderThanMs } = settingsOf(options);

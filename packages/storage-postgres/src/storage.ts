@@ -1,4 +1,4 @@
-import { kindOf, PosthornError, type Storage } from '@posthorn/core';
+import { kindOf, maxTimerMs, PosthornError, type Storage } from '@posthorn/core';
 import { apiKeyStore } from './api-keys.js';
 import { Claimer } from './claim.js';
 import { Database } from './database.js';
@@ -21,7 +21,10 @@ export interface PostgresStorageOptions {
    * between says that it knows no prepared statements. Other clients decide for themselves.
    */
   readonly prepare?: boolean;
-  /** With a `pg` pool, how long a statement may take before it fails, in milliseconds. Default 30,000. */
+  /**
+   * With a `pg` pool, how long to wait for a connection, and then for a statement before it is cancelled on the server, in
+   * milliseconds: 1 to 2,147,483,647. Default 30,000.
+   */
   readonly timeoutMs?: number;
   /** For tests: how many milliseconds the storage's clock is ahead of the database's. */
   readonly clockOffset?: () => number;
@@ -88,8 +91,8 @@ function settingsOf(pool: Pool, options: PostgresStorageOptions) {
   }
   if (/^pg_/i.test(schema)) throw invalid('schema must not begin with pg_, which is for Postgres itself');
   if (typeof prepare !== 'boolean') throw invalid(`prepare must be a boolean, not ${kindOf(prepare)}`);
-  if (!Number.isInteger(timeoutMs) || timeoutMs < 1) {
-    throw invalid('timeoutMs must be a whole number of milliseconds, 1 or more');
+  if (!Number.isInteger(timeoutMs) || timeoutMs < 1 || timeoutMs > maxTimerMs) {
+    throw invalid(`timeoutMs must be a whole number of milliseconds, 1 to ${maxTimerMs}`);
   }
   if (clockOffset !== undefined && typeof clockOffset !== 'function') {
     throw invalid(`clockOffset must be a function, not ${kindOf(clockOffset)}`);

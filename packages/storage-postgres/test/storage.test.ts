@@ -47,6 +47,7 @@ describe('options of postgresStorage', () => {
     ['a schema of Postgres itself', pool, { schema: 'pg_catalog' }, 'schema'],
     ['no boolean', pool, { prepare: 'yes' }, 'prepare'],
     ['no time', pool, { timeoutMs: 0 }, 'timeoutMs'],
+    ['more time than a timer has', pool, { timeoutMs: 2 ** 31 }, 'timeoutMs'],
     ['no clock', pool, { clockOffset: 7 }, 'clockOffset'],
   ])('refuse %s, and name it', (_, given, options, name) => {
     expect(() => postgresStorage(given as never, options as never)).toThrow(
@@ -59,6 +60,7 @@ describe('options of postgresStorage', () => {
       [undefined, {}],
       [() => {}, { channel: 'a"b' }],
       [() => {}, { heartbeatMs: 0 }],
+      [() => {}, { heartbeatMs: 2 ** 31 }],
     ]) {
       expect(() => postgresNotifier(connect as never, options as never)).toThrow(
         expect.objectContaining({ code: 'invalid_option' }),
@@ -361,23 +363,31 @@ describe.skipIf(!hasPostgres())('the storage on Postgres', () => {
     expect((await storage.deliveries.publish([one])).published).toEqual([{ eventId: one.id, deliveries: 0 }]);
   });
 
-  test('goes on without prepared statements where a pooler knows none', async () => {
+  test('goes on without prepared statements where a pooler knows none, also with what was under way', async () => {
     const pool = database.newPool({ max: 3 });
+    await postgresStorage(pool, { schema: 'pooled' }).migrate();
     const names: (string | undefined)[] = [];
-    const pooled = {
-      totalCount: 0,
-      idleCount: 0,
-      async query(config: { name?: string; text: string; values: unknown[] }) {
-        names.push(config.name);
-        if (config.name) throw Object.assign(new Error('no such statement'), { code: '26000' });
-        return pool.query(config.text, config.values);
+    const client = {
+      async query(query: { name?: string; text: string; values: unknown[] }) {
+        names.push(query.name);
+        if (query.name) throw Object.assign(new Error('no such statement'), { code: '26000' });
+        return pool.query(query.text, query.values);
       },
+      release() {},
     };
+    const pooled = { totalCount: 0, idleCount: 0, connect: async () => client, query: client.query };
     const storage = postgresStorage(pooled as never, { schema: 'pooled' });
-    await storage.migrate();
+    const [, ...pages] = await Promise.all([
+      storage.deliveries.publish([event()]),
+      storage.log.events('t', { limit: 1 }),
+      storage.webhooks.list('t', { limit: 1 }),
+      storage.log.deliveries('t', { limit: 1 }),
+    ]);
+    expect(pages.every(({ nextCursor }) => nextCursor === null)).toBe(true);
+    const named = names.filter((name) => name !== undefined).length;
+    expect(named).toBe(4);
     await storage.deliveries.publish([event()]);
-    expect((await storage.log.events('t', { limit: 1 })).items).toHaveLength(1);
-    expect(names.filter((name) => name !== undefined)).toHaveLength(1);
+    expect(names.filter((name) => name !== undefined)).toHaveLength(named);
   });
 
   test('hears the errors of idle connections, so that the process goes on', async () => {

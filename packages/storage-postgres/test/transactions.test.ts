@@ -3,6 +3,7 @@ import { recordingChannel, until } from '@posthorn/testing';
 import { drizzle } from 'drizzle-orm/node-postgres';
 import knex from 'knex';
 import { CamelCasePlugin, Kysely, PostgresDialect } from 'kysely';
+import type { PoolClient } from 'pg';
 import { DataSource } from 'typeorm';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import {
@@ -321,6 +322,101 @@ describe.skipIf(!hasPostgres())('An idempotency key that an open transaction hol
     await deliveries.publish([{ ...event, idempotencyKey: 'free' }], { keyWaitMs: 10 });
     expect((await pool.query('show lock_timeout')).rows).toEqual([{ lock_timeout: '0' }]);
     await end('rollback');
+  });
+});
+
+describe.skipIf(!hasPostgres())('As a transaction is refused, before anything is stored,', () => {
+  let database: TestDatabase;
+  const closers: (() => Promise<unknown>)[] = [];
+  beforeAll(async () => {
+    database = await openDatabase();
+    await postgresStorage(database.pool).migrate();
+  });
+  afterAll(async () => {
+    for (const close of closers) await close();
+  });
+
+  const wrong: [what: string, make: () => unknown][] = [
+    ['the pool of the storage', () => database.pool],
+    ['another pool', () => database.newPool()],
+    ['a client without begin', () => connected(async () => {})],
+    [
+      'a client whose transaction is over',
+      () =>
+        connected(async (client) => {
+          await client.query('begin');
+          await client.query('commit');
+        }),
+    ],
+    [
+      'knex itself',
+      () => {
+        const db = knex({ client: 'pg', connection: database.url });
+        closers.push(() => db.destroy());
+        return fromKnex(db);
+      },
+    ],
+    [
+      'a transaction of knex that is over',
+      async () => {
+        const db = knex({ client: 'pg', connection: database.url });
+        closers.push(() => db.destroy());
+        const trx = await db.transaction();
+        await trx.commit();
+        return fromKnex(trx);
+      },
+    ],
+    [
+      'the database of kysely',
+      () => fromKysely(new Kysely({ dialect: new PostgresDialect({ pool: database.newPool() }) })),
+    ],
+    ['the database of drizzle', () => fromDrizzle(drizzle(database.newPool()))],
+    ...(['manager', 'source'] as const).map((which): [string, () => Promise<unknown>] => [
+      `the ${which} of a data source of typeorm`,
+      async () => {
+        const source = await new DataSource({ type: 'postgres', url: database.url }).initialize();
+        closers.push(() => source.destroy());
+        return fromTypeorm((which === 'manager' ? source.manager : source) as never);
+      },
+    ]),
+    [
+      'the client of prisma',
+      () => fromPrisma({ $connect: async () => {}, $queryRawUnsafe: async () => [] } as never),
+    ],
+    [
+      'PGlite itself',
+      () => ({ query: database.pool.query.bind(database.pool), transaction: async () => {} }),
+    ],
+    ['what answers with the rows themselves', () => ({ query: async () => [] })],
+    ['what answers with nothing', () => ({ query: async () => undefined })],
+  ];
+
+  async function connected(work: (client: PoolClient) => Promise<void>) {
+    const client = await database.newPool().connect();
+    closers.push(async () => client.release());
+    await work(client);
+    return client;
+  }
+
+  test.each(wrong)('%s', async (_, make) => {
+    const storage = postgresStorage(database.pool);
+    const dispatcher = createDispatcher({ storage, channels: [recordingChannel()] });
+    const late = (async () => dispatcher.dispatch('a.b', 1, { tx: (await make()) as Transaction }))();
+    await expect(late).rejects.toMatchObject({ code: 'invalid_option' });
+    expect((await dispatcher.events.list()).items).toEqual([]);
+  });
+
+  test('nothing else: a client whose begin nobody has waited for is one', async () => {
+    const storage = postgresStorage(database.pool);
+    const dispatcher = createDispatcher({ storage, channels: [recordingChannel()] });
+    const client = await database.newPool().connect();
+    await client.query('select 1');
+    const begun = client.query('begin');
+    await dispatcher.dispatch('a.b', 1, { tx: client });
+    await begun;
+    await client.query('rollback');
+    client.release();
+    expect((await dispatcher.events.list()).items).toEqual([]);
   });
 });
 

@@ -1,5 +1,5 @@
 import type { Answer, Transaction } from '../queryable.js';
-import { checkMethod } from './foreign.js';
+import { checkMethod, checkTransaction } from './foreign.js';
 
 /** What a Drizzle transaction on Postgres has inside: its session runs SQL with values, as its query builders do. */
 interface DrizzleSession {
@@ -15,6 +15,9 @@ interface DrizzleSession {
 export function fromDrizzle(tx: object): Transaction {
   const session = (tx as { session?: DrizzleSession } | null)?.session;
   checkMethod('fromDrizzle', tx, typeof session?.prepareQuery === 'function', "Drizzle's transaction");
+  // Only a transaction can be rolled back.
+  const isOpen = typeof (tx as { rollback?: unknown }).rollback === 'function';
+  checkTransaction('fromDrizzle', isOpen, 'the tx of db.transaction()');
   return {
     async query(text, values = []) {
       const query = session!.prepareQuery({ sql: text, params: values }, undefined, undefined, false);

@@ -1,7 +1,9 @@
 import type { Answer, Transaction } from '../queryable.js';
-import { checkMethod } from './foreign.js';
+import { checkMethod, checkTransaction } from './foreign.js';
 
 interface KnexTransaction {
+  readonly isTransaction?: boolean;
+  isCompleted?(): boolean;
   // biome-ignore lint/suspicious/noExplicitAny: Knex declares its bindings as types of its own.
   raw(text: string, bindings: any): PromiseLike<any>;
 }
@@ -9,6 +11,8 @@ interface KnexTransaction {
 /** Takes the `trx` of `knex.transaction(async (trx) => …)` with the client `pg`. */
 export function fromKnex(trx: KnexTransaction): Transaction {
   checkMethod('fromKnex', trx, typeof trx?.raw === 'function', "Knex's transaction");
+  const isOpen = trx.isTransaction === true && trx.isCompleted?.() !== true;
+  checkTransaction('fromKnex', isOpen, 'the trx of knex.transaction()');
   return {
     async query(text, values = []) {
       // Knex numbers its own placeholders: one for each place, in their order.

@@ -1,13 +1,15 @@
 import type { Answer, Transaction } from '../queryable.js';
-import { checkMethod } from './foreign.js';
+import { checkMethod, checkTransaction } from './foreign.js';
 
 interface KyselyTransaction {
+  readonly isTransaction?: boolean;
   withoutPlugins(): { executeQuery(query: never): Promise<unknown> };
 }
 
 /** Takes the `trx` of `db.transaction().execute(async (trx) => …)` of kysely. Its plugins do not see our rows. */
 export function fromKysely(trx: KyselyTransaction): Transaction {
   checkMethod('fromKysely', trx, typeof trx?.withoutPlugins === 'function', "Kysely's transaction");
+  checkTransaction('fromKysely', trx.isTransaction === true, 'the trx of db.transaction()');
   const plain = trx.withoutPlugins();
   return {
     async query(text, values = []) {

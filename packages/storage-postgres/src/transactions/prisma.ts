@@ -1,5 +1,5 @@
 import type { Transaction } from '../queryable.js';
-import { checkMethod } from './foreign.js';
+import { checkMethod, checkTransaction } from './foreign.js';
 
 interface PrismaTransaction {
   // biome-ignore lint/suspicious/noExplicitAny: Prisma declares its values so.
@@ -14,6 +14,9 @@ export function fromPrisma(tx: PrismaTransaction): Transaction {
     typeof tx?.$queryRawUnsafe === 'function',
     "Prisma's interactive transaction",
   );
+  // Prisma's own client has what its transactions are denied.
+  const isOpen = typeof (tx as { $connect?: unknown }).$connect !== 'function';
+  checkTransaction('fromPrisma', isOpen, 'the tx of prisma.$transaction()');
   return {
     async query(text, values = []) {
       const rows = await tx.$queryRawUnsafe(text, ...values);

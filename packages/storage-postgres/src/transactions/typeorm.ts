@@ -1,7 +1,8 @@
 import type { Transaction } from '../queryable.js';
-import { checkMethod } from './foreign.js';
+import { checkMethod, checkTransaction } from './foreign.js';
 
 interface TypeormManager {
+  readonly queryRunner?: { readonly isTransactionActive?: boolean } | undefined;
   // biome-ignore lint/suspicious/noExplicitAny: TypeORM declares its parameters so.
   query(text: string, parameters?: any[]): Promise<unknown>;
 }
@@ -9,6 +10,8 @@ interface TypeormManager {
 /** Takes the `manager` of `dataSource.transaction(async (manager) => …)` of typeorm. */
 export function fromTypeorm(manager: TypeormManager): Transaction {
   checkMethod('fromTypeorm', manager, typeof manager?.query === 'function', "TypeORM's entity manager");
+  const isOpen = manager.queryRunner?.isTransactionActive === true;
+  checkTransaction('fromTypeorm', isOpen, 'the manager of dataSource.transaction()');
   return {
     async query(text, values = []) {
       const rows = await manager.query(text, values);

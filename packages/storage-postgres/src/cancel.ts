@@ -1,0 +1,48 @@
+import type { PgClient, PgPool } from './pg-pool.js';
+import { withinTime } from './within-time.js';
+
+/** The slice of a `pg` Client's connection by which a request to cancel goes out. */
+interface WireConnection {
+  readonly stream: { destroy(): unknown };
+  readonly sslNegotiation?: string;
+  once(event: 'connect' | 'sslconnect' | 'end' | 'error', listener: () => void): unknown;
+  on(event: 'error', listener: () => void): unknown;
+  connect(port: number | string, host?: string): void;
+  requestSsl(): void;
+  cancel(processId: number, secretKey: unknown): void;
+}
+
+/** A server that lives takes it at once. */
+const limitMs = 2_000;
+
+/**
+ * Asks the server to cancel what `client` is running, over a connection of its own, as the protocol has it
+ * (https://www.postgresql.org/docs/current/protocol-flow.html#PROTOCOL-FLOW-CANCELING-REQUESTS): a pooler passes it on.
+ * Resolves when the request was taken or cannot be made. Never rejects.
+ */
+export async function cancelRunning(pool: PgPool, client: PgClient): Promise<void> {
+  const { processID, secretKey, host = 'localhost', port = 5432 } = client;
+  if (!pool.Client || processID == null || secretKey == null) return;
+  try {
+    const { connection, ssl } = new pool.Client(pool.options) as {
+      connection: WireConnection;
+      ssl?: unknown;
+    };
+    const ended = new Promise<void>((resolve) => {
+      connection.on('error', resolve);
+      connection.once('end', resolve);
+    });
+    const ask = () => connection.cancel(processID, secretKey);
+    connection.once('connect', () => {
+      if (!ssl) ask();
+      else if (connection.sslNegotiation !== 'direct') connection.requestSsl();
+    });
+    connection.once('sslconnect', ask);
+    if (host.startsWith('/')) connection.connect(`${host}/.s.PGSQL.${port}`);
+    else connection.connect(port, host);
+    await withinTime(ended, limitMs, () => {});
+    connection.stream.destroy();
+  } catch {
+    // A client of another make: its connection is dropped, and that is all that can be done.
+  }
+}

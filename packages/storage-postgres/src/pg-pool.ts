@@ -1,0 +1,99 @@
+import { cancelRunning } from './cancel.js';
+import { cancelledLate, lateAnswer, poolBusy, queryCanceled } from './faults.js';
+import type { Answer, Pool, Transaction } from './queryable.js';
+import { withinTime } from './within-time.js';
+
+/** A statement as `pg` takes it: with a name, if it is to be prepared. */
+export interface PgQuery {
+  readonly text: string;
+  readonly values: unknown[];
+  readonly name?: string;
+}
+
+/** The slice of a `pg` client of a pool. */
+export interface PgClient extends Pick<Transaction, 'on'> {
+  query(query: PgQuery): Promise<Answer>;
+  /** Gives it back; with true it is not used again. */
+  release(isBroken?: boolean): void;
+  /** `I` between transactions, `T` in one, `E` in one that has failed; undefined in old versions. */
+  getTransactionStatus?(): string | null;
+  readonly processID?: number | null;
+  readonly secretKey?: unknown;
+  readonly host?: string;
+  readonly port?: number | string;
+}
+
+/** The slice of a `pg` pool. */
+export interface PgPool extends Pool {
+  connect(): Promise<PgClient>;
+  readonly Client?: new (options: unknown) => unknown;
+  readonly options?: unknown;
+}
+
+export const isPgPool = (pool: unknown): pool is PgPool =>
+  typeof pool === 'object' &&
+  pool !== null &&
+  'totalCount' in pool &&
+  'idleCount' in pool &&
+  typeof (pool as { connect?: unknown }).connect === 'function';
+
+/** After a request to cancel, so long the statement may take to end; a connection that does not is dropped. */
+const endingMs = 1_000;
+
+export interface QueryLimits {
+  /** How long to wait for a connection, and for the answer to a statement that has a limit. */
+  readonly timeoutMs: number;
+  /** Whether the statement may take as long as it takes. */
+  readonly isUnbounded: boolean;
+}
+
+/**
+ * Runs a statement on a connection of the pool's. One that takes too long is cancelled on the server, so that no session
+ * goes on for a caller who has left. `onClient` hears of the connection before it is used.
+ */
+export async function queryWithin(
+  pool: PgPool,
+  query: PgQuery,
+  { timeoutMs, isUnbounded }: QueryLimits,
+  onClient: (client: PgClient) => void,
+): Promise<Answer> {
+  const connecting = pool.connect();
+  const client = await withinTime(connecting, timeoutMs, () => {
+    connecting.then((late) => late.release());
+    throw Object.assign(new Error(`no connection within ${timeoutMs} ms`), { code: poolBusy });
+  });
+  onClient(client);
+  let isHealthy = false;
+  let isLate = false;
+  try {
+    const status = client.getTransactionStatus?.();
+    // Somebody gave it back in the midst of a transaction: what is written in that would never be committed.
+    if (status === 'T' || status === 'E') await client.query({ text: 'rollback', values: [] });
+    const running = client.query(query);
+    const answer = await (isUnbounded
+      ? running
+      : withinTime(running, timeoutMs, async () => {
+          isLate = true;
+          await cancelRunning(pool, client);
+          return withinTime(running, endingMs, () => {
+            throw tooLate(lateAnswer, timeoutMs);
+          });
+        }));
+    isHealthy = true;
+    return answer;
+  } catch (error) {
+    isHealthy = isRefusal(error);
+    throw isLate && codeOf(error) === queryCanceled ? tooLate(cancelledLate, timeoutMs, error) : error;
+  } finally {
+    client.release(!isHealthy);
+  }
+}
+
+const tooLate = (code: string, timeoutMs: number, cause?: unknown): Error =>
+  Object.assign(new Error(`no answer within ${timeoutMs} ms`, { cause }), { code });
+
+const codeOf = (error: unknown): string => ((error ?? {}) as { code?: string }).code ?? '';
+
+/** What the server refuses leaves its session as good as before. */
+const isRefusal = (error: unknown): boolean =>
+  /^[0-9A-Z]{5}$/.test(codeOf(error)) && !/^(?:08|53|57P|58|XX)|^EPIPE/.test(codeOf(error));
