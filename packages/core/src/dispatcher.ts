@@ -131,7 +131,9 @@ export function createDispatcher<Tx = never, const Catalog extends EventCatalog 
   let hasWarned = settings.secrets.areSealed || storage.losesEverythingOnExit;
   const replayer = new Replayer({ ...storage, announcer, onDue: wake });
   const replays = managedReplays({ ...settings, storage, wake: () => replayer.wake() });
-  const retention = new Retention(storage.log, settings.retentionMs, announcer);
+  const { retentionMs } = settings;
+  const retention =
+    retentionMs === undefined ? undefined : new Retention(storage.log, retentionMs, announcer);
   const { disable, ...publicWebhooks } = webhooks;
 
   function warnOnce(): void {
@@ -195,13 +197,13 @@ export function createDispatcher<Tx = never, const Catalog extends EventCatalog 
       warnOnce();
       worker.start();
       hints.start();
-      retention.start();
+      retention?.start();
       replayer.start();
     },
     async stop(options) {
       const { grace = '10s' } = optionsOf(options, ['grace'], 'stop');
       const graceMs = Math.min(toMs(grace, 'grace'), maxTimerMs);
-      retention.stop();
+      retention?.stop();
       await Promise.all([hints.stop(), replayer.stop(graceMs), worker.stop(graceMs)]);
     },
     drain() {

@@ -7,7 +7,9 @@ import {
   type Delivery,
   type DeliveryStatus,
   defaultTenant,
+  deliveryIdSchema,
   type Event,
+  eventIdSchema,
   eventSchema,
   type TenantOption,
 } from './models.js';
@@ -83,19 +85,22 @@ export function logOf({ storage, announcer, now, wake }: LogContext): {
 
   async function one<Item>(
     what: string,
+    form: typeof eventIdSchema,
     id: unknown,
     read: (id: string) => Promise<Page<Item>>,
   ): Promise<Item> {
-    const [item] = typeof id === 'string' ? (await read(id)).items : [];
+    // What is never an id is not asked for: a storage may be unable to hold it.
+    const { data } = form.safeParse(id);
+    const [item] = data === undefined ? [] : (await read(data)).items;
     if (!item) throw new PosthornError('not_found', `no ${what} has this id`);
     return item;
   }
 
   const findEvent = (eventId: string, tenantId: string): Promise<Event> =>
-    one('event', eventId, (id) => log.events(tenantId, { id, limit: 1 }));
+    one('event', eventIdSchema, eventId, (id) => log.events(tenantId, { id, limit: 1 }));
 
   const find = (deliveryId: string, tenantId: string): Promise<Delivery> =>
-    one('delivery', deliveryId, (id) => log.deliveries(tenantId, { id, limit: 1 }));
+    one('delivery', deliveryIdSchema, deliveryId, (id) => log.deliveries(tenantId, { id, limit: 1 }));
 
   async function move(
     deliveryId: string,

@@ -46,8 +46,8 @@ export interface DispatcherOptions<
   readonly maxPayloadBytes?: number;
   /** How deep a payload may nest. Default 64. */
   readonly maxPayloadDepth?: number;
-  /** For how long finished events are kept; a started worker forgets older ones. Default 30 days. */
-  readonly retention?: Duration;
+  /** For how long finished events are kept; a started worker forgets older ones. `false` keeps them for ever. Default 30 days. */
+  readonly retention?: Duration | false;
   /** Tells workers of other processes when there is work, and this one's. Default: none; the poll finds it. */
   readonly notifier?: Notifier;
   /** Encrypts signing secrets and secret configs at rest. Default: they rest in the clear. */
@@ -97,7 +97,8 @@ export interface Settings extends z.infer<typeof numbers> {
   readonly attemptDeadlineMs: number;
   readonly leaseMs: number;
   readonly pollMs: number;
-  readonly retentionMs: number;
+  /** Undefined where nothing is forgotten. */
+  readonly retentionMs: number | undefined;
   readonly secrets: WebhookSecrets;
   readonly ids: Ids;
   readonly now: () => number;
@@ -125,11 +126,21 @@ export function settingsOf(options: DispatcherOptions<never>): Settings {
     attemptDeadlineMs,
     leaseMs: positive(lease, 'lease'),
     pollMs: positive(pollInterval, 'pollInterval'),
-    retentionMs: toMs(retention, 'retention'),
+    retentionMs: retentionOf(retention),
     ids,
     now,
     random,
   };
+}
+
+/** Beyond it a storage's calendar may end. */
+const maxRetentionMs = toMs('36500d', 'maxRetention');
+
+function retentionOf(retention: Duration | false): number | undefined {
+  if (retention === false) return undefined;
+  const ms = toMs(retention, 'retention');
+  if (ms > maxRetentionMs) throw invalid('retention must be at most 36500 days; false keeps events for ever');
+  return ms;
 }
 
 function positive(duration: Duration, option: string): number {

@@ -27,5 +27,9 @@ export function pageQuery(query: Partial<PageQuery>): PageQuery {
   if (!Number.isInteger(limit) || limit < 1 || limit > 1000) {
     throw new PosthornError('invalid_option', 'limit must be a whole number from 1 to 1000');
   }
+  // What no page ever came with may be nothing that a storage can hold.
+  if (cursor !== undefined && (typeof cursor !== 'string' || !/^[^\p{Cc}\p{Cs}]{1,1000}$/u.test(cursor))) {
+    throw new PosthornError('invalid_option', 'cursor must be the nextCursor of an earlier page');
+  }
   return { limit, ...(cursor !== undefined && { cursor }) };
 }

@@ -12,6 +12,7 @@ import {
   type Webhook,
   type WebhookInput,
   type WebhookPatch,
+  webhookIdSchema,
   webhookInputSchema,
   webhookPatchSchema,
 } from './models.js';
@@ -89,7 +90,7 @@ export function managedWebhooks<Tx>(context: WebhooksOptions<Tx>): ManagedWebhoo
   const { store, channels, catalog, secrets, ids, now, announcer, canGather, wake } = context;
 
   async function find(webhookId: string, tenantId = defaultTenant): Promise<WebhookRecord> {
-    const record = await store.get(tenantId, webhookId);
+    const record = isWebhookId(webhookId) ? await store.get(tenantId, webhookId) : undefined;
     if (!record) throw new PosthornError('not_found', 'no webhook has this id');
     return record;
   }
@@ -147,7 +148,7 @@ export function managedWebhooks<Tx>(context: WebhooksOptions<Tx>): ManagedWebhoo
       return secrets.readable(await find(webhookId, tenantId));
     },
 
-    isTaken: (webhookId) => store.isTaken(webhookId),
+    isTaken: async (webhookId) => isWebhookId(webhookId) && store.isTaken(webhookId),
 
     async list(options) {
       const { tenantId, filter } = webhookFilter(options);
@@ -190,8 +191,8 @@ export function managedWebhooks<Tx>(context: WebhooksOptions<Tx>): ManagedWebhoo
       if (version !== undefined && !Number.isInteger(version)) {
         throw new PosthornError('invalid_option', 'version must be a whole number');
       }
-      const isDeleted = await store.delete(tenantId, webhookId, version);
-      if (!isDeleted && version !== undefined) {
+      const isDeleted = isWebhookId(webhookId) && (await store.delete(tenantId, webhookId, version));
+      if (!isDeleted && version !== undefined && isWebhookId(webhookId)) {
         const present = await store.get(tenantId, webhookId);
         if (present) throw outdated(present, version);
       }
@@ -237,6 +238,9 @@ export function managedWebhooks<Tx>(context: WebhooksOptions<Tx>): ManagedWebhoo
     },
   };
 }
+
+/** What no webhook is ever called is not asked for: a storage may be unable to hold it. */
+const isWebhookId = (id: unknown): id is string => webhookIdSchema.safeParse(id).success;
 
 const outdated = (present: WebhookRecord, version: number): PosthornError =>
   new PosthornError('conflict', `webhook has version ${present.version} by now, not ${version}`);

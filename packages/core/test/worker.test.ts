@@ -867,6 +867,25 @@ describe('a process', () => {
     await dispatcher.stop();
   });
 
+  test('forgets nothing, and asks for nothing to be forgotten, where the retention is false', async () => {
+    const storage = memoryStorage();
+    let prunes = 0;
+    const log = { ...storage.log, prune: async () => prunes++ };
+    const channel = recordingChannel();
+    const dispatcher = createDispatcher({
+      storage: { ...storage, log },
+      channels: [channel],
+      retention: false,
+    });
+    const channels = [{ channel: channel.type, configs: {} }];
+    await dispatcher.webhooks.create({ name: 'w', eventTypes: ['*'], channels });
+    dispatcher.start();
+    await dispatcher.dispatch('a.b', 1);
+    await until(() => channel.deliveries.length === 1);
+    await dispatcher.stop();
+    expect(prunes).toBe(0);
+  });
+
   test('forgets finished events that are older than the retention, as soon as it starts', async () => {
     const clock = virtualClock();
     const storage = memoryStorage({ now: clock.now });

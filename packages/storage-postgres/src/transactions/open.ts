@@ -12,8 +12,8 @@ type Given = Partial<Transaction> & {
 
 /**
  * Throws `invalid_option` for what is no open transaction, as far as that can be known: what is stored by it would be there
- * whatever becomes of the caller's work. A `pg` client says whether it is in one since version 8.18; of an older one, and
- * of clients of other makes, nobody can know.
+ * whatever becomes of the caller's work. A recent `pg` client says whether it is in one; of an old one, and of
+ * clients of other makes, nobody can know.
  */
 export async function checkOpen(tx: Transaction): Promise<void> {
   const given = tx as Given | null | undefined;

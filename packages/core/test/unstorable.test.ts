@@ -1,0 +1,92 @@
+import { memoryStorage } from '@posthorn/storage-memory';
+import { recordingChannel } from '@posthorn/testing';
+import { expect, test } from 'vitest';
+import { createDispatcher } from '../src/dispatcher.js';
+import type { Storage } from '../src/ports.js';
+
+/** A storage that tells of each call, and of what reaches it. */
+function watched(): { storage: Storage; calls: string[] } {
+  const calls: string[] = [];
+  const real = memoryStorage();
+  const part = (name: string, methods: object) =>
+    Object.fromEntries(
+      Object.entries(methods).map(([method, run]) => [
+        method,
+        (...args: unknown[]) => {
+          calls.push(`${name}.${method}`);
+          return run(...args);
+        },
+      ]),
+    );
+  const { webhooks, deliveries, log, apiKeys, replays } = real;
+  const parts = { webhooks, deliveries, log, apiKeys, replays };
+  const watchedParts = Object.fromEntries(
+    Object.entries(parts).map(([name, methods]) => [name, part(name, methods!)]),
+  );
+  return { storage: { ...real, ...watchedParts } as Storage, calls };
+}
+
+const texts = ['\0', 'wh_\0', 'evt_\ud800', 'dlv_\udfff', '', 'wh_', 'x'.repeat(100_000)];
+const noText = [null, undefined, 7, {}];
+
+test.each([...texts, ...noText].map((id) => [JSON.stringify(id)?.slice(0, 20) ?? 'undefined', id]))(
+  'An id that is none, like %s, is not found before the storage is asked',
+  async (_, given) => {
+    const { storage, calls } = watched();
+    const { webhooks, events, deliveries, replays, apiKeys } = createDispatcher({
+      storage,
+      channels: [recordingChannel()],
+    });
+    const id = given as string;
+    const notFound = expect.objectContaining({ code: 'not_found' });
+    for (const call of [
+      () => webhooks.get(id),
+      () => webhooks.update(id, { name: 'w' }),
+      () => webhooks.revealSecret(id),
+      () => webhooks.rotateSecret(id),
+      () => webhooks.preview(id, { type: 'a.b' }),
+      () => webhooks.test(id, { type: 'a.b' }),
+      () => events.get(id),
+      () => events.explain(id),
+      () => deliveries.get(id),
+      () => deliveries.attempts(id),
+      () => deliveries.retry(id),
+      () => deliveries.cancel(id),
+      () => replays.get(id),
+      () => replays.cancel(id),
+      () => apiKeys.revoke(id),
+    ]) {
+      await expect((async () => call())(), String(call)).rejects.toEqual(notFound);
+    }
+    expect(await webhooks.isTaken(id)).toBe(false);
+    expect(await webhooks.delete(id)).toBe(false);
+    expect(await webhooks.delete(id, { version: 1 })).toBe(false);
+    expect(calls).toEqual([]);
+  },
+);
+
+test.each(['\0', 'a\ud800', '', 'x'.repeat(2_000), 7, null])(
+  'A cursor that no page ever came with, like %j, is refused before the storage is asked',
+  async (given) => {
+    const { storage, calls } = watched();
+    const { webhooks, events, deliveries, apiKeys } = createDispatcher({
+      storage,
+      channels: [recordingChannel()],
+    });
+    const cursor = given as string;
+    const refused = expect.objectContaining({
+      code: 'invalid_option',
+      message: expect.stringContaining('cursor'),
+    });
+    for (const list of [
+      webhooks.list,
+      events.list,
+      deliveries.list,
+      deliveries.listUndelivered,
+      apiKeys.list,
+    ]) {
+      await expect(list({ cursor })).rejects.toEqual(refused);
+    }
+    expect(calls).toEqual([]);
+  },
+);
