@@ -59,7 +59,7 @@ export async function queryWithin(
 ): Promise<Answer> {
   const connecting = pool.connect();
   const client = await withinTime(connecting, timeoutMs, () => {
-    connecting.then((late) => late.release());
+    void connecting.then((late) => late.release()).catch(() => {});
     throw Object.assign(new Error(`no connection within ${timeoutMs} ms`), { code: poolBusy });
   });
   onClient(client);
