@@ -223,6 +223,11 @@ export const bugs: readonly Bug[] = [
       'each.attemptsBefore = each.attempts;\n      asked.memo = undefined;\n',
     ],
     'a release does not wait': ['else if (next.delayMs) wait(delivery, next.delayMs);\n', ''],
+    'a digest that is split keeps its schedule': [
+      'startAnew(delivery);\n    if (half)',
+      'makeDue(delivery);\n    if (half)',
+    ],
+    'half of a digest that is split is lost': ['if (half) startAnew(half.lead);', ''],
     'of a digest that waits one is asked for': [
       'delivery.digest?.lead ?? delivery',
       '(digests.remove(delivery), delivery)',
@@ -412,8 +417,36 @@ export const bugs: readonly Bug[] = [
 
   ...bugsIn('digests.ts', {
     'a window is over at once': ['now + Number(limitsOf(entry)!.window)', 'now'],
-    'enough is never enough': ['if (gathering.size < limitsOf(first!)!.maxEvents) return;', 'return;'],
-    'a digest has no end': ['.slice(0, limitsOf(entry)!.maxEvents)', ''],
+    'enough is never enough': [
+      'if (gathering.since.size < maxEvents && gathering.bytes < maxBytes) return;',
+      'return;',
+    ],
+    'a digest has no end': ['earliest.size === maxEvents || ', ''],
+    'a digest is as large as it will': [' || (earliest.size > 0 && bytes > maxBytes)', ''],
+    'a digest that is large enough waits': [' && gathering.bytes < maxBytes', ''],
+    'a digest has the event that makes it too large': [
+      'bytes > maxBytes)',
+      'bytes - bytesOf(next) > maxBytes)',
+    ],
+    'what has gone fills the next digest, too': ['gathering.bytes -= bytesOf(entry);', ''],
+    'a letter is a byte': ['Buffer.byteLength(event.payload)', 'event.payload.length'],
+    'nobody is too large by default': [
+      'digest.maxBytes ?? defaultDigestBytes',
+      'digest.maxBytes ?? Infinity',
+    ],
+    'the halves of a digest are as large as it was': [
+      'entries.delete(member);\n      member.digest = half;',
+      'member.digest = half;',
+    ],
+    'half a digest goes by the name of all': [
+      'const half = digestOf(new Set(latter));',
+      'const half = digestOf(new Set(latter));\n    Object.defineProperty(half.lead, "id", { get: () => lead.id });',
+    ],
+    'half a digest has no memo': ['{ attempts, attemptsBefore, memo });', '{ attempts, attemptsBefore });'],
+    'a digest is halved in no order': [
+      '[...entries].slice(Math.ceil(entries.size / 2))',
+      '[...entries].slice(0, Math.floor(entries.size / 2))',
+    ],
     'a limit that is lowered is found by chance': ['this.#formFull(bindingId);\n    }\n  }', '}\n  }'],
     'what gathers keeps the window that it came with': [
       'if (limits) this.#alarms.set(entry, since + Number(limits.window));',

@@ -218,6 +218,8 @@ export function mapStorage(now: () => number = Date.now): Storage {
     const begun = next.status === 'released' ? row.begun - 1 : row.begun;
     if (next.status === 'pending' || next.status === 'released')
       pending(row, now() + (next.delayMs ?? 0), { attempts, begun, yields, memo });
+    // Of digests, which it does not gather: what is none is tried again at once, with a new schedule.
+    else if (next.status === 'split') pending(row, now(), { attempts, attemptsBefore: begun, memo });
     else finish({ ...row, memo }, next.status, attempts);
     return true;
   }

@@ -169,6 +169,11 @@ test.each([
   ['/webhooks', channel({ digest: { window: 10, max_events: 1 } }), 'must be a whole number from 2 to 1000'],
   [
     '/webhooks',
+    channel({ digest: { window: 10, max_bytes: 7 } }),
+    'must be a whole number from 1024 to 16777216',
+  ],
+  [
+    '/webhooks',
     { ...recorded(), channels: [{ ...hook(), only_after: { channel: 'x', failed_attempts: 101 } }] },
     'must be a whole number from 1 to 100',
   ],

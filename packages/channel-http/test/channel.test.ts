@@ -505,6 +505,38 @@ describe('in an engine', () => {
     expect(new Set(received.map(({ headers }) => headers['webhook-id'])).size).toBe(4);
   });
 
+  test.each([
+    ['by default has room in a receiver that takes 1 MB', {}, 0],
+    ['that is larger than its receiver takes is divided until it is not', { maxBytes: 16_777_216 }, 1],
+  ])('a digest %s, and nothing is lost', async (_, limit, refusals) => {
+    const statuses: number[] = [];
+    const { url, received } = await receiver((response) => {
+      statuses.push(received.at(-1)!.bytes.length > 1_000_000 ? 413 : 204);
+      response.writeHead(statuses.at(-1)!).end();
+    });
+    const dispatcher = local();
+    await dispatcher.webhooks.create({
+      name: 'orders',
+      eventTypes: ['*'],
+      channels: [
+        { channel: 'webhook', configs: { url }, digest: { window: '1h', maxEvents: 100, ...limit } },
+      ],
+    });
+    const text = 'x'.repeat(15_000);
+    const ids: string[] = [];
+    for (let n = 0; n < 100; n++) ids.push((await dispatcher.dispatch('order.created', { n, text })).eventId);
+    await dispatcher.drain();
+    const taken = received.filter((_, i) => statuses[i] === 204);
+    const bodies = taken.flatMap(({ body }) => JSON.parse(body) as { event_id: string }[]);
+    const { items } = await dispatcher.deliveries.list({ limit: 100, status: ['delivered'] });
+    // By default the last of them wait for the end of their window, which never comes here.
+    const gone = refusals === 0 ? ids.slice(0, items.length) : ids;
+    expect(items.length).toBeGreaterThan(60);
+    expect(bodies.map(({ event_id }) => event_id).sort()).toEqual([...gone].sort());
+    expect(statuses.filter((status) => status === 413)).toHaveLength(refusals);
+    expect(new Set(taken.map(({ headers }) => headers['webhook-id'])).size).toBe(taken.length);
+  });
+
   test('a webhook whose configs are refused is not saved, and the field is named', async () => {
     const dispatcher = createDispatcher({ storage: memoryStorage(), channels: [httpChannel()] });
     await expect(

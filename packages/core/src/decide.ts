@@ -83,11 +83,14 @@ interface Unfinished {
 /**
  * What becomes of a delivery. `pending` waits `delayMs` by the storage's clock; where it `yields`, those behind it
  * with its ordering key may go ahead from now on. `released` waits as long, by default for no time, and its attempt is not
- * counted: nothing has failed. What is `delivered` has no memo any more.
+ * counted: nothing has failed. What is `delivered` has no memo any more. `split` makes of a digest two, as it was too large:
+ * the latter half of its deliveries leaves it, half of them rounded down, and is a digest with its memo and a name of its
+ * own. Both are due at once, with a new schedule; so is what is no digest, or has one event left.
  */
 export type Next =
   | { readonly status: 'delivered' | 'cancelled' }
   | ({ readonly status: 'dead' } & Unfinished)
+  | ({ readonly status: 'split' } & Unfinished)
   | ({ readonly status: 'released'; readonly delayMs?: number } & Unfinished)
   | ({ readonly status: 'pending'; readonly delayMs: number; readonly yields?: boolean } & Unfinished);
 

@@ -1,5 +1,6 @@
 import pRetry from 'p-retry';
 import { decide, type Next, type OrderingPolicy, type RetryPolicy, yieldsAfter } from './decide.js';
+import { nextOfTooLarge } from './digest.js';
 import type { PosthornError } from './errors.js';
 import { escalationsOf } from './escalation.js';
 import { gather } from './gather.js';
@@ -91,7 +92,10 @@ export function deliverer(options: DelivererOptions): Deliverer {
     return attempt - attemptsBefore > retry.scheduleMs.length + 1 ? { status: 'dead' } : undefined;
   }
 
-  function nextOf({ attempt, attemptsBefore, event }: Claim, verdict: Verdict): Next {
+  function nextOf(claim: Claim, verdict: Verdict): Next {
+    const { attempt, attemptsBefore, event } = claim;
+    const tooLarge = nextOfTooLarge(claim, verdict);
+    if (tooLarge) return { status: tooLarge, ...memoOf(verdict) };
     const tries = attempt - attemptsBefore;
     const next = decide(verdict, tries, retry, random());
     const isBehind = next.status === 'pending' && event.orderingKey !== null;
@@ -120,6 +124,7 @@ export function deliverer(options: DelivererOptions): Deliverer {
         { claim, next, ...(attempt && { attempt }), ...(begin.length > 0 && { begin }) },
       ]);
       if (isHeld && 'delayMs' in next && next.delayMs !== undefined) onRetry(next.delayMs);
+      if (isHeld && next.status === 'split') onRetry(0);
       if (isHeld && begin.length > 0) onRetry(0);
       announce(claim, isHeld ? next : { status: 'lost' }, attempt);
       // Where the webhook reaches others, it goes on for them.
@@ -133,8 +138,9 @@ export function deliverer(options: DelivererOptions): Deliverer {
   function announce(claim: Claim, next: Next | { status: 'lost' }, attempt: Attempt | undefined): void {
     for (const event of claim.digest ?? [claim.event]) {
       const facts = () => factsOf(claim, event, attempt);
-      if (next.status === 'pending') {
-        announcer.announce('delivery:failed', () => ({ ...facts(), retryInMs: next.delayMs }));
+      if (next.status === 'pending' || next.status === 'split') {
+        const retryInMs = next.status === 'split' ? 0 : next.delayMs;
+        announcer.announce('delivery:failed', () => ({ ...facts(), retryInMs }));
       } else if (next.status === 'released' && next.delayMs !== undefined) {
         const retryInMs = next.delayMs;
         announcer.announce('delivery:postponed', () => ({ ...facts(), retryInMs }));

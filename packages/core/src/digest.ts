@@ -1,6 +1,7 @@
 import type { Channel, DigestedEvent } from './channel.js';
 import { type Issue, invalidWebhook } from './errors.js';
 import type { ChannelBinding, Event } from './models.js';
+import type { Verdict } from './verdict.js';
 
 /** Throws `invalid_webhook` where a binding wants digests that its channel cannot write, or the storage not gather. */
 export function checkDigests(
@@ -20,7 +21,7 @@ export function checkDigests(
 
 interface Claimed {
   readonly event: Event;
-  readonly binding: ChannelBinding;
+  readonly binding: ChannelBinding | undefined;
   readonly digest?: readonly Event[];
 }
 
@@ -29,8 +30,22 @@ interface Claimed {
  * so that whoever gets arrays gets nothing else. Undefined where the event goes by itself.
  */
 export const digestOf = ({ event, binding, digest }: Claimed): readonly Event[] | undefined =>
-  digest ?? (binding.digest && [event]);
+  digest ?? (binding?.digest && [event]);
 
 /** The events of a digest as a channel gets them. */
 export const digested = (events: readonly Event[]): readonly DigestedEvent[] =>
   events.map((event) => ({ event, payload: JSON.parse(event.payload) }));
+
+/** HTTP's "content too large" (RFC 9110 §15.5.14), and the mail server's (RFC 1870 §6.1). */
+const tooLarge: readonly unknown[] = [413, 552];
+
+/**
+ * What becomes of a digest that its receiver finds too large: its halves are tried, and so on; a single event that is too
+ * large for it is dead, as it will be no smaller tomorrow. Undefined for everything else.
+ */
+export function nextOfTooLarge(claimed: Claimed, verdict: Verdict): 'split' | 'dead' | undefined {
+  const events = digestOf(claimed);
+  const isRefused = verdict.outcome === 'failed' || verdict.outcome === 'rejected';
+  if (!events || !isRefused || !tooLarge.includes(verdict.status)) return undefined;
+  return events.length > 1 ? 'split' : 'dead';
+}

@@ -71,6 +71,9 @@ const window = z.custom<Duration>().transform((value, context) => {
 });
 const maxWindowMs = 7 * 24 * 3_600_000;
 
+/** As many bytes of payload a digest has at most where its binding says nothing: a receiver that takes 1 MB takes it. */
+export const defaultDigestBytes: number = 512 * 1024;
+
 /** One way a webhook reaches someone. Its `id` stays when its configs change, so what is pending follows it. */
 export const channelBindingSchema = z.strictObject({
   id: bindingIdSchema,
@@ -82,10 +85,17 @@ export const channelBindingSchema = z.strictObject({
    */
   onlyAfter: z.strictObject({ channel: text(64), failedAttempts: z.int().min(1).max(100) }).optional(),
   /**
-   * Gathers events for so long since the first one, and sends at most so many as one message; sooner when as many are
-   * there. Ordering keys do not hold in it. Left out: each event goes by itself.
+   * Gathers events for so long since the first one, and sends at most so many as one message, and at most so many bytes of
+   * payload, by default {@link defaultDigestBytes}; sooner when as many are there. One that is larger goes alone. Ordering
+   * keys do not hold in it. Left out: each event goes by itself.
    */
-  digest: z.strictObject({ window, maxEvents: z.int().min(2).max(1_000).default(100) }).optional(),
+  digest: z
+    .strictObject({
+      window,
+      maxEvents: z.int().min(2).max(1_000).default(100),
+      maxBytes: z.int().min(1_024).max(16_777_216).optional(),
+    })
+    .optional(),
 });
 export type ChannelBinding = Readonly<z.infer<typeof channelBindingSchema>>;
 

@@ -36,7 +36,7 @@ export function stepOf(
   if (!webhook || !binding) return nothing(`it will be cancelled: ${lost}`);
   if (!webhook.isActive) return waits(whyPaused(webhook));
   if (binding.digest && attempts === 0 && dueAt! > createdAt) {
-    const why = `it gathers in a digest until then, or until there are ${binding.digest.maxEvents} events`;
+    const why = `it gathers in a digest until then, or until there are ${binding.digest.maxEvents} events, or as many bytes as fit`;
     return { what: 'attempt', at: dueAt, why };
   }
   const behind = event.orderingKey !== null && !binding.digest;

@@ -180,7 +180,7 @@ export interface DeliveryStore<Tx = never> {
    * ordering key, none is claimed while another is `sending`, or an earlier one is not finished and does not yield.
    *
    * Deliveries of a binding with `digest` gather until the first of them is as old as its window, or there are
-   * `maxEvents`. Then the earliest, as many as that, are one digest, in one claim, and stay together: a later claim has
+   * `maxEvents`, or as many bytes of payload as `maxBytes`. Then the earliest, as many as fit and at least one, are one digest, in one claim, and stay together: a later claim has
    * the same ones. Name, memo and lease are the digest's: whichever is cancelled leaves it, and the others go on. What
    * gathers goes by what its binding says now: its window ends so long after the first, and without `digest`, or without
    * the binding, each is due at once, by itself.

@@ -1,4 +1,4 @@
-import { createDispatcher, failed, type Lifecycle } from '@posthorn/core';
+import { createDispatcher, delivered, failed, type Lifecycle, rejected } from '@posthorn/core';
 import { memoryStorage } from '@posthorn/storage-memory';
 import { recordingChannel, testDispatcher } from '@posthorn/testing';
 import { describe, expect, test } from 'vitest';
@@ -117,6 +117,82 @@ describe('a channel that wants digests', () => {
     expect(payloads()).toEqual([[1]]);
   });
 
+  test('gets no more in one than half a mebibyte of payload, where it says nothing else', async () => {
+    const { posthorn, email, payloads } = await everyTenMinutes();
+    const text = 'x'.repeat(200_000);
+    for (let n = 0; n < 5; n++) await posthorn.dispatch('order.created', { n, text });
+    await posthorn.advance('10m');
+    expect(payloads().map((digest) => digest!.map((one) => (one as { n: number }).n))).toEqual([
+      [0, 1],
+      [2, 3],
+      [4],
+    ]);
+    expect(email.attempts).toHaveLength(3);
+  });
+
+  test.each([
+    ['413 of an HTTP receiver', failed('http_status', 'answered 413', { status: 413 })],
+    ['413 that is for good', rejected('http_status', 'answered 413', { status: 413 })],
+    ['552 of a mail server', rejected('http_status', 'too large', { status: 552 })],
+  ])('is tried with halves of what is too large for it: %s', async (_, refusal) => {
+    const { posthorn, email, payloads } = await everyTenMinutes();
+    email.answerWith(({ digest = [] }) => {
+      const sizes = digest.map(({ event }) => event.payload.length);
+      return sizes.reduce((sum, size) => sum + size, 0) > 10 ? refusal : delivered();
+    });
+    const told = { failed: 0, dead: 0 };
+    posthorn.on('delivery:failed', ({ retryInMs }) => {
+      expect(retryInMs).toBe(0);
+      told.failed++;
+    });
+    posthorn.on('delivery:dead', () => void told.dead++);
+    for (const payload of [1_111, 2_222, 3_333, 111_111_111_111, 5_555]) {
+      await posthorn.dispatch('order.created', payload);
+    }
+    await posthorn.advance('10m');
+    expect(payloads().flat().sort()).toEqual([1_111, 2_222, 3_333, 5_555]);
+    const { items } = await posthorn.deliveries.list();
+    const [, large, ...others] = items;
+    expect(large).toMatchObject({ status: 'dead', eventId: expect.stringMatching(/^evt_/) });
+    expect([items[0]!, ...others].map(({ status }) => status)).toEqual(Array(4).fill('delivered'));
+    expect(told).toEqual({ failed: 5 + 3 + 2, dead: 1 });
+    const tried = await posthorn.deliveries.attempts(large!.id);
+    expect(tried.map(({ number, status }) => [number, status])).toEqual(
+      tried.map((_, i) => [i + 1, refusal.status]),
+    );
+  });
+
+  test('is tried with halves without a failure that anybody else hears of', async () => {
+    const email = recordingChannel('email');
+    const slack = recordingChannel('slack');
+    const posthorn = testDispatcher({ channels: [email, slack], retry: { schedule: [], jitter: 0 } });
+    await posthorn.webhooks.create({
+      name: 'summary',
+      eventTypes: ['*'],
+      channels: [
+        { channel: 'email', configs: {}, digest: { window: '10m' } },
+        { channel: 'slack', configs: {}, onlyAfter: { channel: 'email', failedAttempts: 1 } },
+      ],
+    });
+    email.answerWith(({ digest = [] }) =>
+      digest.length > 1 ? failed('http_status', 'answered 413', { status: 413 }) : delivered(),
+    );
+    for (let n = 0; n < 20; n++) await posthorn.dispatch('order.created', n);
+    await posthorn.advance('10m');
+    // Without any retry of a failure it is divided five times.
+    expect(email.deliveries).toHaveLength(20);
+    expect(slack.attempts).toHaveLength(0);
+  });
+
+  test('is tried again as it is where it fails in any other way', async () => {
+    const { posthorn, email, payloads } = await everyTenMinutes();
+    email.failNext(1, failed('http_status', 'answered 414', { status: 414 }));
+    for (const payload of [1, 2]) await posthorn.dispatch('order.created', payload);
+    await posthorn.advance('11m');
+    expect(email.attempts).toHaveLength(2);
+    expect(payloads()).toEqual([[1, 2]]);
+  });
+
   test('is told of delivery by delivery', async () => {
     const { posthorn } = await everyTenMinutes();
     const told: Parameters<Lifecycle['delivery:delivered']>[0][] = [];
@@ -157,6 +233,9 @@ describe('a webhook with a digest is refused', () => {
     { window: null },
     { window: '10m', maxEvents: 1 },
     { window: '10m', maxEvents: 1_001 },
+    { window: '10m', maxBytes: 1_023 },
+    { window: '10m', maxBytes: 16_777_217 },
+    { window: '10m', maxBytes: '1MB' },
     { window: '10m', size: 3 },
     {},
   ])('whose limits are wrong: %j', async (digest) => {

@@ -221,7 +221,7 @@ describe('what happens next to a delivery', () => {
     const { posthorn, create, publish, at } = application();
     await create({ channels: [{ channel: 'slack', configs: {}, digest: { window: '10m', maxEvents: 7 } }] });
     const eventId = await publish({ orderingKey: 'o1' });
-    const why = 'it gathers in a digest until then, or until there are 7 events';
+    const why = 'it gathers in a digest until then, or until there are 7 events, or as many bytes as fit';
     const end = at(600_000);
     expect(nextOf(await posthorn.events.explain(eventId))).toEqual({ what: 'attempt', at: end, why });
   });

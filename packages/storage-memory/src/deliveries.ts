@@ -97,6 +97,20 @@ export function deliveryQueue(
     chains.push(delivery);
   }
 
+  /** Due at once, with a new schedule. */
+  function startAnew(delivery: DeliveryEntry): void {
+    for (const each of together(delivery)) each.attemptsBefore = each.attempts;
+    chains.enter(delivery, true);
+    makeDue(delivery);
+  }
+
+  /** Makes of a digest two, of its halves. */
+  function split(delivery: DeliveryEntry): void {
+    const half = delivery.isLead ? digests.split(delivery.digest!) : undefined;
+    startAnew(delivery);
+    if (half) startAnew(half.lead);
+  }
+
   /** Gives the delivery back, due later. */
   function wait(delivery: DeliveryEntry, delayMs: number, yields = false): void {
     halt(delivery);
@@ -157,7 +171,8 @@ export function deliveryQueue(
     }
     if ('memo' in next) delivery.memo = next.memo ?? delivery.memo;
     if (next.status === 'released') for (const each of together(delivery)) each.attempts--;
-    if (next.status === 'pending') wait(delivery, next.delayMs, next.yields);
+    if (next.status === 'split') split(delivery);
+    else if (next.status === 'pending') wait(delivery, next.delayMs, next.yields);
     else if (next.status !== 'released') end(delivery, next.status);
     else if (next.delayMs) wait(delivery, next.delayMs);
     else makeDue(delivery);
@@ -201,10 +216,7 @@ export function deliveryQueue(
 
     restart(delivery) {
       if (!delivery.digest) digests.remove(delivery);
-      const asked = delivery.digest?.lead ?? delivery;
-      for (const each of together(asked)) each.attemptsBefore = each.attempts;
-      chains.enter(asked, true);
-      makeDue(asked);
+      startAnew(delivery.digest?.lead ?? delivery);
     },
     cancel(delivery) {
       const { digest } = delivery;

@@ -1,4 +1,4 @@
-import { type ChannelBinding, digestId } from '@posthorn/core';
+import { type ChannelBinding, defaultDigestBytes, digestId } from '@posthorn/core';
 import type { Alarms } from './alarms.js';
 import { DeliveryEntry } from './entries.js';
 
@@ -14,8 +14,20 @@ export interface Digest {
 }
 
 /** What its binding says of digests now; undefined where it wants none, or is gone. */
-const limitsOf = ({ webhook, bindingId }: DeliveryEntry): ChannelBinding['digest'] =>
-  webhook.record.channels.find(({ id }) => id === bindingId)?.digest;
+function limitsOf({ webhook, bindingId }: DeliveryEntry): Limits | undefined {
+  const digest = webhook.record.channels.find(({ id }) => id === bindingId)?.digest;
+  return digest && { ...digest, maxBytes: digest.maxBytes ?? defaultDigestBytes };
+}
+type Limits = NonNullable<ChannelBinding['digest']> & { readonly maxBytes: number };
+
+/** What gathers for a binding: each since when, in the order of publication. */
+interface Gathering {
+  readonly since: Map<DeliveryEntry, number>;
+  /** Of their payloads. */
+  bytes: number;
+}
+
+const bytesOf = ({ event }: DeliveryEntry): number => Buffer.byteLength(event.payload);
 
 function digestOf(entries: Set<DeliveryEntry>): Digest {
   const [first] = entries;
@@ -34,11 +46,11 @@ export interface DigestHooks {
 }
 
 /**
- * The deliveries that gather, by binding, each with the instant since when, in the order of publication. Each has an alarm
- * for the end of its own window; that of the first is the one that counts, as it takes the others along.
+ * The deliveries that gather, by binding. Each has an alarm for the end of its own window; that of the first is the one
+ * that counts, as it takes the others along.
  */
 export class Digests {
-  readonly #gathering = new Map<string, Map<DeliveryEntry, number>>();
+  readonly #gathering = new Map<string, Gathering>();
   readonly #alarms: Alarms;
   readonly #hooks: DigestHooks;
 
@@ -50,20 +62,21 @@ export class Digests {
   /** Gathers the delivery, until its window is over. */
   gather(entry: DeliveryEntry, now: number): void {
     const { bindingId } = entry;
-    const gathering = this.#gathering.get(bindingId) ?? new Map();
-    this.#gathering.set(bindingId, gathering.set(entry, now));
+    const gathering = this.#gathering.get(bindingId) ?? { since: new Map(), bytes: 0 };
+    this.#gathering.set(bindingId, gathering);
+    gathering.since.set(entry, now);
+    gathering.bytes += bytesOf(entry);
     this.#alarms.set(entry, now + Number(limitsOf(entry)!.window));
     this.#formFull(bindingId);
   }
 
   gathers(entry: DeliveryEntry): boolean {
-    return this.#gathering.get(entry.bindingId)?.has(entry) === true;
+    return this.#gathering.get(entry.bindingId)?.since.has(entry) === true;
   }
 
   /** The window of this one is over, or there are enough: the earliest of its binding are a digest from now on. */
   form(entry: DeliveryEntry): void {
-    const gathering = this.#gathering.get(entry.bindingId)!;
-    const digest = digestOf(new Set([...gathering.keys()].slice(0, limitsOf(entry)!.maxEvents)));
+    const digest = digestOf(this.#earliest(entry));
     for (const member of digest.entries) {
       this.#leave(member);
       member.digest = digest;
@@ -73,10 +86,24 @@ export class Digests {
     this.#hooks.formed(digest);
   }
 
+  /** The latter half of its deliveries is a digest of its own from now on; undefined where it has but one. */
+  split({ lead, entries }: Digest): Digest | undefined {
+    const latter = [...entries].slice(Math.ceil(entries.size / 2));
+    if (latter.length === 0) return undefined;
+    const half = digestOf(new Set(latter));
+    for (const member of latter) {
+      entries.delete(member);
+      member.digest = half;
+    }
+    const { attempts, attemptsBefore, memo } = lead;
+    Object.assign(half.lead, { attempts, attemptsBefore, memo });
+    return half;
+  }
+
   /** What gathers for these bindings goes by what its webhook says of them now. */
   refresh(bindingIds: Iterable<string>): void {
     for (const bindingId of bindingIds) {
-      for (const [entry, since] of this.#gathering.get(bindingId) ?? []) {
+      for (const [entry, since] of this.#gathering.get(bindingId)?.since ?? []) {
         const limits = limitsOf(entry);
         if (limits) this.#alarms.set(entry, since + Number(limits.window));
         else {
@@ -95,14 +122,28 @@ export class Digests {
     entry.digest = undefined;
   }
 
+  /** As many of its binding as are one digest. */
+  #earliest(entry: DeliveryEntry): Set<DeliveryEntry> {
+    const { maxEvents, maxBytes } = limitsOf(entry)!;
+    const earliest = new Set<DeliveryEntry>();
+    let bytes = 0;
+    for (const next of this.#gathering.get(entry.bindingId)!.since.keys()) {
+      bytes += bytesOf(next);
+      if (earliest.size === maxEvents || (earliest.size > 0 && bytes > maxBytes)) break;
+      earliest.add(next);
+    }
+    return earliest;
+  }
+
   #formFull(bindingId: string): void {
     for (
       let gathering = this.#gathering.get(bindingId);
       gathering;
       gathering = this.#gathering.get(bindingId)
     ) {
-      const [first] = gathering.keys();
-      if (gathering.size < limitsOf(first!)!.maxEvents) return;
+      const [first] = gathering.since.keys();
+      const { maxEvents, maxBytes } = limitsOf(first!)!;
+      if (gathering.since.size < maxEvents && gathering.bytes < maxBytes) return;
       this.form(first!);
     }
   }
@@ -110,7 +151,8 @@ export class Digests {
   #leave(entry: DeliveryEntry): void {
     this.#alarms.remove(entry);
     const gathering = this.#gathering.get(entry.bindingId)!;
-    gathering.delete(entry);
-    if (gathering.size === 0) this.#gathering.delete(entry.bindingId);
+    gathering.since.delete(entry);
+    gathering.bytes -= bytesOf(entry);
+    if (gathering.since.size === 0) this.#gathering.delete(entry.bindingId);
   }
 }

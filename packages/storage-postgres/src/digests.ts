@@ -1,3 +1,4 @@
+import { defaultDigestBytes } from '@posthorn/core';
 import type { Database, Statement } from './database.js';
 import { eventColumns, eventOf } from './event-rows.js';
 import { hasKey, isOfRow } from './given-rows.js';
@@ -22,7 +23,7 @@ const maxDigests = 20;
 const maxRounds = 20;
 
 /** The digest of a first event, as it stands in the queue; and whether a row of the queue is one. */
-const queueId = (eventId: string): string => `'dig_' || substr(${eventId}, 5)`;
+export const queueId = (eventId: string): string => `'dig_' || substr(${eventId}, 5)`;
 export const isDigest = (eventId: string): boolean => eventId.startsWith('dig_');
 export const isDelivery = (row: string): string => `not starts_with(${row}.event_id, 'dig_')`;
 
@@ -100,14 +101,15 @@ const formText = `
   ), mine as materialized (
     -- One at a time forms digests of a webhook; whoever comes meanwhile leaves it to the other. By what its bindings say
     -- now, whatever they said when an event was published; null for those that want no digests.
-    select b.binding_id, b.since, d.waits, d.most
+    select b.binding_id, b.since, d.waits, d.most, d.max_bytes
     from (
       select binding_id, webhook_id, min(since) as since from due where is_active group by binding_id, webhook_id
     ) b cross join lateral (
       select channels from $.webhooks where id = b.webhook_id for update skip locked
     ) w left join lateral (
       select (c -> 'digest' ->> 'window')::float8 * interval '1 millisecond' as waits,
-        (c -> 'digest' ->> 'maxEvents')::integer as most
+        (c -> 'digest' ->> 'maxEvents')::integer as most,
+        coalesce((c -> 'digest' ->> 'maxBytes')::integer, ${defaultDigestBytes}) as max_bytes
       from json_array_elements(w.channels::json) c where c ->> 'id' = b.binding_id
     ) d on true
   ), single as materialized (
@@ -122,24 +124,30 @@ const formText = `
     returning q.tenant_id, q.webhook_id
   ), ripe as materialized (
     select m.* from mine m where m.since + m.waits <= $now or (
-      select count(*) from (
-        select from $.queue f where f.binding_id = m.binding_id and f.digest_id = ''
-        order by f.position limit m.most) f) = m.most
+      select count(*) = m.most or sum(f.gathered_bytes) >= m.max_bytes from (
+        select f.gathered_bytes from $.queue f where f.binding_id = m.binding_id and f.digest_id = ''
+        order by f.position limit m.most) f)
   ), gathered as materialized (
     -- As they are now, and not as the statement saw them: another may just have formed some, or one be cancelled.
-    select r.most, g.*, g.since + r.waits <= $now as is_over, (row_number() over of_binding - 1) / r.most as part
+    select r.most, r.max_bytes, g.*, g.since + r.waits <= $now as is_over,
+      ($.digest_of(coalesce(g.gathered_bytes, 0), r.most, r.max_bytes) over of_binding)[1] as part
     from ripe r cross join lateral (
-      select f.event_id, f.binding_id, f.tenant_id, f.webhook_id, f.channel, f.position, ${gathersSince('f')} as since
+      select f.event_id, f.binding_id, f.tenant_id, f.webhook_id, f.channel, f.position, f.gathered_bytes,
+        ${gathersSince('f')} as since
       from $.queue f
       where f.binding_id = r.binding_id and f.digest_id = ''
       order by f.position, f.event_id limit ${maxDigests} * r.most for update skip locked
     ) g
     window of_binding as (partition by g.binding_id order by g.position, g.event_id)
   ), parts as materialized (
-    select binding_id, part, tenant_id, webhook_id, channel,
-      ${queueId('(array_agg(event_id order by position, event_id))[1]')} as id
-    from gathered group by binding_id, part, tenant_id, webhook_id, channel, most
-    having count(*) = most or bool_or(is_over)
+    select * from (
+      select binding_id, part, tenant_id, webhook_id, channel,
+        ${queueId('(array_agg(event_id order by position, event_id))[1]')} as id,
+        -- Over, full, or followed by one that does not fit in.
+        bool_or(is_over) or count(*) = most or sum(gathered_bytes) >= max_bytes
+          or part < max(part) over (partition by binding_id) as goes
+      from gathered group by binding_id, part, tenant_id, webhook_id, channel, most, max_bytes
+    ) p where p.goes
   ), formed as (
     insert into $.queue (event_id, binding_id, tenant_id, webhook_id, channel, due_at, attempts, attempts_before,
       is_ready, is_held, yields)

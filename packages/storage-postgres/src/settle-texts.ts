@@ -1,4 +1,5 @@
-import { gatheredAt } from './digests.js';
+import type { Next } from '@posthorn/core';
+import { gatheredAt, queueId } from './digests.js';
 import { hasKey, isQueued } from './given-rows.js';
 import { chainPosition } from './ordering.js';
 
@@ -14,7 +15,13 @@ export interface SettleShape {
   readonly putsBack: boolean;
   /** Whether there are digests among them, with what is in them, or some that begin others. */
   readonly hasFollowers: boolean;
+  /** Whether two are made of one of those digests. */
+  readonly splits: boolean;
 }
+
+/** What does not end. */
+export const goesBack: readonly Next['status'][] = ['pending', 'released', 'split'];
+const isPutBack = `g.status in ('${goesBack.join("', '")}')`;
 
 export const isHeld: string = `${isQueued('g.event', 'g.binding')} and q.lease = g.lease`;
 
@@ -27,8 +34,6 @@ const result = (row: string): string => resultColumns.map((column) => `${row}.${
 /** Of a row `q`: what is kept of a delivery. */
 const kept = (q: string): string =>
   `${q}.tenant_id, ${q}.webhook_id, ${q}.channel, ${q}.attempts, ${q}.attempts_before, ${q}.position`;
-
-const goesBack = `g.status in ('pending', 'released')`;
 
 /** That `q` is one of the deliveries in the digest that `row` is. */
 const isIn = (row: string): string =>
@@ -47,28 +52,52 @@ const withFollowers = (first: string, followed: string, more = ''): string => `(
  */
 const begun = (rows: string): string => `
     insert into $.queue (event_id, binding_id, tenant_id, webhook_id, channel, due_at, position, attempts,
-      attempts_before, is_ready, is_held, yields, ordering_key, digest_id, gathers_until, look_at)
+      attempts_before, is_ready, is_held, yields, ordering_key, digest_id, gathers_until, look_at,
+      gathered_bytes)
     select w.event, b.id, w.tenant_id, w.webhook_id, b.channel,
       case when b.gathers then 'infinity' else $now end,
       case when b.gathers then ${gatheredAt}
         when e.ordering_key is not null then ${chainPosition('b.id', 'e.ordering_key', '1')} end,
       0, 0, not b.gathers and e.ordering_key is null, not b.gathers and e.ordering_key is not null, false,
       case when not b.gathers then e.ordering_key end, case when b.gathers then '' end,
-      case when b.gathers then $now + b.waits * interval '1 millisecond' end, case when b.gathers then $now end
+      case when b.gathers then $now + b.waits * interval '1 millisecond' end, case when b.gathers then $now end,
+      case when b.gathers then e.bytes end
     from (${rows}) w cross join lateral (
       select c ->> 'id' as id, c ->> 'channel' as channel, (c -> 'digest' ->> 'window')::float8 as waits,
         c -> 'digest' is not null as gathers
       from $.webhooks h cross join json_array_elements(h.channels::json) c
       where h.id = w.webhook_id and c ->> 'id' in (select json_array_elements_text(w.begin))
       offset 0
-    ) b cross join lateral (select ordering_key from $.events where id = w.event offset 0) e
+    ) b cross join lateral (
+      select ordering_key, octet_length(payload) as bytes from $.events where id = w.event offset 0
+    ) e
     where w.begin is not null
       and (select true from $.queue o where o.event_id = w.event and o.binding_id = b.id limit 1) is null
       and (select true from $.deliveries d where d.event_id = w.event and d.binding_id = b.id limit 1) is null
     on conflict (event_id, binding_id) do nothing`;
 
+/** Makes digests of the latter halves of those that are split, which each of their deliveries at that place or behind is in. */
+const halved = `latter as materialized (
+    select a.event, a.binding, h.event_id, h.position, ${queueId('h.event_id')} as id
+    from again a cross join lateral (
+      select m.event_id, m.position from $.queue m where m.binding_id = a.binding and m.digest_id = a.event
+      order by m.position, m.event_id offset (
+        select (count(*) + 1) / 2 from $.queue c where c.binding_id = a.binding and c.digest_id = a.event) limit 1
+    ) h where a.status = 'split'
+  ), halved as (
+    insert into $.queue (event_id, binding_id, tenant_id, webhook_id, channel, due_at, attempts, attempts_before,
+      is_ready, is_held, yields, memo)
+    select l.id, a.binding, a.tenant_id, a.webhook_id, a.channel, a.due_at, a.attempts, a.attempts,
+      true, false, false, a.left_memo
+    from latter l join again a using (event, binding)
+  ), again_halved as materialized (
+    select a.*, l.id as half, l.position as half_position, l.event_id as half_event
+    from again a left join latter l using (event, binding)
+  )`;
+const digestOfHalf = `case when (q.position, q.event_id) >= (a.half_position, a.half_event) then a.half else q.digest_id end`;
+
 /** Writes all of a call's results, or none; those of the `$1` whose lease still holds. */
-export function settleText({ ends, putsBack, hasFollowers }: SettleShape): string {
+export function settleText({ ends, putsBack, hasFollowers, splits }: SettleShape): string {
   const parts = [
     `given as (
     select * from json_to_recordset($1::json) as g(
@@ -88,7 +117,7 @@ export function settleText({ ends, putsBack, hasFollowers }: SettleShape): strin
   const written: string[] = [];
   if (ends) {
     parts.push(`ended as (
-    delete from $.queue q using ${rows} g where ${isMixed ? `not ${goesBack} and ` : ''}${isHeld}
+    delete from $.queue q using ${rows} g where ${isMixed ? `not ${isPutBack} and ` : ''}${isHeld}
     returning g.event, g.binding, ${result('g')}, ${kept('q')},
       case when g.status <> 'delivered' then coalesce(g.memo, q.memo) end as memo
   )`);
@@ -114,15 +143,18 @@ export function settleText({ ends, putsBack, hasFollowers }: SettleShape): strin
     parts.push(`again as (
     update $.queue q set lease = null, is_ready = g.delay <= 0, due_at = $now + g.delay * interval '1 millisecond',
       yields = q.yields or g.yields, attempts = q.attempts - case when g.status = 'released' then 1 else 0 end,
+      attempts_before = case when g.status = 'split' then q.attempts else q.attempts_before end,
       memo = coalesce(g.memo, q.memo)
-    from ${rows} g where ${isMixed ? `${goesBack} and ` : ''}${isHeld}
-    returning g.event, g.binding, ${result('g')}, q.due_at, ${kept('q')}
+    from ${rows} g where ${isMixed ? `${isPutBack} and ` : ''}${isHeld}
+    returning g.event, g.binding, ${result('g')}, q.due_at, q.memo as left_memo, ${kept('q')}
   )`);
+    if (splits) parts.push(halved);
     if (hasFollowers) {
       parts.push(`again_with as (
-    update $.queue q set lease = null, gathers_until = a.due_at,
-      attempts = q.attempts - case when a.status = 'released' then 1 else 0 end
-    from again a where ${isIn('a')}
+    update $.queue q set lease = null, gathers_until = a.due_at,${splits ? ` digest_id = ${digestOfHalf},` : ''}
+      attempts = q.attempts - case when a.status = 'released' then 1 else 0 end,
+      attempts_before = case when a.status = 'split' then q.attempts else q.attempts_before end
+    from ${splits ? 'again_halved' : 'again'} a where ${isIn('a')}
     returning q.event_id, a.binding, ${result('a')}, ${kept('q')}
   )`);
       parts.push(`returned as ${withFollowers('again', 'again_with')}`);

@@ -3,7 +3,7 @@ import type { Database, Statement } from './database.js';
 import { isDigest } from './digests.js';
 import { leaseOf } from './leases.js';
 import { advanceChains, type Chain, chainsOf } from './ordering.js';
-import { isHeld, type SettleShape, settleText } from './settle-texts.js';
+import { goesBack, isHeld, type SettleShape, settleText } from './settle-texts.js';
 import { storable } from './texts.js';
 
 const bindingOf = (deliveryId: string): string => `ch_${deliveryId.slice(-10)}`;
@@ -65,11 +65,12 @@ export class Settler {
   }
 
   #statementFor(rows: readonly SettledRow[]): Statement {
-    const putsBack = rows.filter(({ status }) => status === 'pending' || status === 'released').length;
+    const putsBack = rows.filter(({ status }) => goesBack.includes(status)).length;
     const shape: SettleShape = {
       ends: putsBack < rows.length,
       putsBack: putsBack > 0,
       hasFollowers: rows.some(({ event, begin }) => isDigest(event) || begin !== undefined),
+      splits: rows.some(({ event, status }) => isDigest(event) && status === 'split'),
     };
     const name = JSON.stringify(shape);
     const statement = this.#statements.get(name) ?? this.#db.statement(settleText(shape));

@@ -106,7 +106,7 @@ export function storeText({ hasClaims, isKeyed, isBrief, isOrdered, isInTransact
         : ''
     }, placed as materialized (
       select f.n, f.id, case when t.gather_ms is null then f.ordering end as ordering, t.t, t.tenant, t.webhook_id,
-        t.binding_id, t.channel, t.gather_ms,
+        t.binding_id, t.channel, t.gather_ms, f.length,
         ${
           hasClaims
             ? `f.ordering is null and t.gather_ms is null and row_number() over (order by f.n, t.t) <= $6::integer
@@ -130,7 +130,8 @@ export function storeText({ hasClaims, isKeyed, isBrief, isOrdered, isInTransact
       from fresh f join targets t using (sort)${hasClaims ? ' join rooms r using (webhook_id)' : ''}
     ), queued as (
       insert into $.queue (event_id, binding_id, tenant_id, webhook_id, channel, due_at, lease, position,
-        attempts, attempts_before, is_ready, is_held, yields, ordering_key, digest_id, gathers_until, look_at)
+        attempts, attempts_before, is_ready, is_held, yields, ordering_key, digest_id, gathers_until, look_at,
+        gathered_bytes)
       select p.id, p.binding_id, p.tenant, p.webhook_id, p.channel,
         case ${hasClaims ? `when p.is_leased then $now + $5::float8 * interval '1 millisecond'` : ''}
           when p.is_held then $now + ${heldFor} when p.gather_ms is not null then 'infinity' else $now end,
@@ -142,7 +143,8 @@ export function storeText({ hasClaims, isKeyed, isBrief, isOrdered, isInTransact
         } end,
         case when p.is_leased then 1 else 0 end, 0, not (p.is_leased or p.is_held or p.gather_ms is not null),
         p.is_held, false, p.ordering, case when p.gather_ms is not null then '' end,
-        $now + p.gather_ms * interval '1 millisecond', case when p.gather_ms is not null then $now end
+        $now + p.gather_ms * interval '1 millisecond', case when p.gather_ms is not null then $now end,
+        case when p.gather_ms is not null then p.length end
       from placed p${isOrdered ? ' order by p.n, p.t' : ''}
     )
     select json_build_object(

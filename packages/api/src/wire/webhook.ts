@@ -98,6 +98,9 @@ const channelFields = {
     .strictObject({
       window: window.meta({ description: 'Seconds, or text like `10m`; from a second to 7 days' }),
       max_events: wholeFrom(2, 1_000).nullish().meta({ description: 'Default 100' }),
+      max_bytes: wholeFrom(1_024, 16_777_216)
+        .nullish()
+        .meta({ description: 'Of all payloads together; default 524288' }),
     })
     .nullish()
     .meta({ description: 'Gathers events for so long, and sends them as one message' }),
@@ -163,7 +166,9 @@ export const webhookSchema = z
           channel: z.string(),
           configs: z.record(z.string(), z.unknown()).meta({ description: 'Secrets in it read `***`' }),
           only_after: z.object({ channel: z.string(), failed_attempts: z.int() }).optional(),
-          digest: z.object({ window: z.number(), max_events: z.int() }).optional(),
+          digest: z
+            .object({ window: z.number(), max_events: z.int(), max_bytes: z.int().optional() })
+            .optional(),
         })
         .meta({ id: 'Channel' }),
     ),
@@ -193,7 +198,13 @@ function channelOf({ channel, configs, onlyAfter, digest }: ChannelBinding) {
     ...(onlyAfter && {
       only_after: { channel: onlyAfter.channel, failed_attempts: onlyAfter.failedAttempts },
     }),
-    ...(digest && { digest: { window: toMs(digest.window, 'window') / 1000, max_events: digest.maxEvents } }),
+    ...(digest && {
+      digest: {
+        window: toMs(digest.window, 'window') / 1000,
+        max_events: digest.maxEvents,
+        ...(digest.maxBytes !== undefined && { max_bytes: digest.maxBytes }),
+      },
+    }),
   };
 }
 
@@ -222,6 +233,7 @@ export function replacementOf(given: z.output<typeof webhookReplaceSchema>): Web
         digest: {
           window: typeof digest.window === 'number' ? digest.window * 1000 : (digest.window as never),
           ...(digest.max_events != null && { maxEvents: digest.max_events }),
+          ...(digest.max_bytes != null && { maxBytes: digest.max_bytes }),
         },
       }),
     })),

@@ -8,6 +8,7 @@ import { deletionRules } from './storage/deletion.js';
 import { digestChangeRules } from './storage/digest-changes.js';
 import { digestMemberRules } from './storage/digest-members.js';
 import { digestResultRules } from './storage/digest-results.js';
+import { digestSizeRules } from './storage/digest-sizes.js';
 import { digestWindowRules } from './storage/digest-windows.js';
 import { digestRules } from './storage/digests.js';
 import { durabilityRules } from './storage/durability.js';
@@ -69,6 +70,7 @@ const rules: readonly StorageRule[] = [
   ...digestMemberRules,
   ...digestChangeRules,
   ...digestWindowRules,
+  ...digestSizeRules,
   ...pauseRules,
   ...deletionRules,
   ...logRules,

@@ -175,7 +175,7 @@ async function walk(under: StorageUnderTest, seed: number): Promise<void> {
       const claims = [...new Set(Array.from({ length: 1 + random(8) }, () => pick(held)))].filter(
         (claimed) => claimed !== undefined,
       );
-      const fates: readonly Next[] = [
+      const fates: readonly Exclude<Next, { status: 'split' }>[] = [
         { status: 'delivered' },
         { status: 'dead' },
         { status: 'cancelled' },
