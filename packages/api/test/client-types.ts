@@ -690,6 +690,8 @@ export interface components {
                 window: number | string;
                 /** @description Default 100 */
                 max_events?: number | null;
+                /** @description Of all payloads together; default 524288 */
+                max_bytes?: number | null;
             } | null;
         };
         Webhook: {
@@ -716,6 +718,7 @@ export interface components {
             digest?: {
                 window: number;
                 max_events: number;
+                max_bytes?: number;
             };
         };
         WebhookFilter: {
@@ -790,6 +793,8 @@ export interface components {
                 window: number | string;
                 /** @description Default 100 */
                 max_events?: number | null;
+                /** @description Of all payloads together; default 524288 */
+                max_bytes?: number | null;
             } | null;
         };
         Secret: {
