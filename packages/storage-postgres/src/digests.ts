@@ -17,6 +17,9 @@ export const gatheredAt = '(extract(epoch from $now) * 1000000)::bigint * 4096';
 /** Since when `row` gathers, which its place says. */
 const gathersSince = (row: string): string => `to_timestamp(${row}.position / 4096 / 1e6)`;
 
+/** That `q` gathers: not in a form that leads to an index, along which each row would step over all that gather. */
+const gathersStill = "coalesce(q.digest_id, '-') = ''";
+
 /** It looks at so many deliveries at a time, and forms so many digests of a binding, and that so many times. */
 const maxDue = 1_000;
 const maxDigests = 20;
@@ -120,7 +123,7 @@ const formText = `
     update $.queue q set digest_id = null, gathers_until = null, look_at = null, is_ready = true,
       due_at = l.since + (q.position & 4095) * interval '1 microsecond'
     from single l
-    where ${isOfRow('l')} and q.digest_id = ''
+    where ${isOfRow('l')} and ${gathersStill}
     returning q.tenant_id, q.webhook_id
   ), ripe as materialized (
     select m.* from mine m where m.since + m.waits <= $now or (
@@ -163,7 +166,7 @@ const formText = `
   ), looked as (
     update $.queue q set digest_id = coalesce(l.id, q.digest_id), gathers_until = coalesce(l.until, $now), look_at = l.until
     from moved l
-    where ${isOfRow('l')} and q.digest_id = ''
+    where ${isOfRow('l')} and ${gathersStill}
   )
   select coalesce(json_agg(json_build_array(tenant_id, webhook_id)), '[]')::text as lanes,
     (select count(*)::integer from due) as due
