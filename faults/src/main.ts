@@ -1,6 +1,7 @@
 import { startPostgres } from '../../scripts/postgres.mjs';
 import { type Finding, Rig } from './rig.js';
 import type { Scenario } from './scenario.js';
+import { changingDigests } from './scenarios/digest-changes.js';
 import { digests } from './scenarios/digests.js';
 import { keyChange } from './scenarios/keys.js';
 import { abandoned, killed, matrix, replayed } from './scenarios/kills.js';
@@ -30,7 +31,7 @@ const scenarios: readonly Scenario[] = [
     migrations,
     soak,
   ],
-  ...[slowLoris, gluttons, blackHole, badTls, keyChange, inOrder, replayed, digests],
+  ...[slowLoris, gluttons, blackHole, badTls, keyChange, inOrder, replayed, digests, changingDigests],
   ...matrix,
 ];
 /** What is left out of the short form: it takes long, or the tests of the packages hold it too. */

@@ -15,6 +15,8 @@ export interface Arrival {
   readonly sha: string;
   /** Whether it was accepted. */
   readonly ok: boolean;
+  /** Whether it was refused for its size. */
+  readonly isTooLarge: boolean;
   /** Of a digest, the ids of its events. */
   readonly events?: readonly string[];
 }
