@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { same } from '../assertions.js';
 import { topic } from '../rule.js';
-import { digestOf, gathering, idsIn, statusesOf } from './digest-sample.js';
+import { digestOf, gathering, idsIn, statusesOf, windowMs } from './digest-sample.js';
 import type { StorageRule, StorageUnderTest } from './harness.js';
 import {
   acme,
@@ -12,7 +12,10 @@ import {
   eventsOf,
   hourMs,
   idsOf,
+  newBinding,
   newEvent,
+  newEvents,
+  newWebhook,
   one,
   publish,
   release,
@@ -140,5 +143,27 @@ export const digestResultRules: readonly StorageRule[] = topic<StorageUnderTest>
     assert.equal(await storage.log.prune({ olderThanMs: hourMs, limit: 10 }), 3);
     same(await eventsOf(storage), []);
     same(eventIdsOf([claimed]), eventIdsOf([again]));
+  },
+
+  'what fails in a digest begins its follow-up for each of its events': async ({ storage, advance }) => {
+    const first = newBinding({ digest: { window: windowMs, maxEvents: 100 } });
+    const second = newBinding({ onlyAfter: { channel: first.id, failedAttempts: 1 } });
+    await storage.webhooks.create(newWebhook({ channels: [first, second] }));
+    const begin = [second.id];
+    const events = newEvents(3);
+    await publish(storage, ...events);
+    await advance(2 * windowMs);
+    const claimed = one(await claim(storage));
+    await settleAll(storage, [{ ...result(claimed, { status: 'pending', delayMs: hourMs }), begin }]);
+    const followUps = await claimAll(storage);
+    assert.deepEqual(new Set(eventIdsOf(followUps)), new Set(idsOf(events)));
+    same(
+      followUps.map(({ binding }) => binding),
+      [second, second, second],
+    );
+    await advance(2 * hourMs);
+    const again = (await claimAll(storage)).find((one) => one.deliveryId === claimed.deliveryId)!;
+    await settleAll(storage, [{ ...result(again, 'dead'), begin }]);
+    assert.equal((await deliveriesOf(storage)).length, 6);
   },
 });

@@ -230,26 +230,4 @@ export const digestWindowRules: readonly StorageRule[] = topic<StorageUnderTest>
     await advance(3 * minuteMs);
     same(idsIn(one(await claim(storage))), [later.id]);
   },
-
-  'what fails in a digest begins its follow-up for each of its events': async ({ storage, advance }) => {
-    const first = newBinding({ digest });
-    const second = newBinding({ onlyAfter: { channel: first.id, failedAttempts: 1 } });
-    await storage.webhooks.create(newWebhook({ channels: [first, second] }));
-    const begin = [second.id];
-    const events = newEvents(3);
-    await publish(storage, ...events);
-    await advance(2 * windowMs);
-    const claimed = one(await claim(storage));
-    await settleAll(storage, [{ ...result(claimed, { status: 'pending', delayMs: hourMs }), begin }]);
-    const followUps = await claimAll(storage);
-    assert.deepEqual(new Set(eventIdsOf(followUps)), new Set(idsOf(events)));
-    same(
-      followUps.map(({ binding }) => binding),
-      [second, second, second],
-    );
-    await advance(2 * hourMs);
-    const again = (await claimAll(storage)).find((one) => one.deliveryId === claimed.deliveryId)!;
-    await settleAll(storage, [{ ...result(again, 'dead'), begin }]);
-    assert.equal((await deliveriesOf(storage)).length, 6);
-  },
 });
