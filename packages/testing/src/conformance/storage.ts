@@ -1,5 +1,6 @@
 import { type Rule, register } from './rule.js';
 import { apiKeyRules } from './storage/api-keys.js';
+import { backfillRules } from './storage/backfill.js';
 import { claimRules } from './storage/claim.js';
 import { copiesRules } from './storage/copies.js';
 import { currentRules } from './storage/current.js';
@@ -79,6 +80,7 @@ const rules: readonly StorageRule[] = [
   ...pruneRules,
   ...apiKeyRules,
   ...replaysRules,
+  ...backfillRules,
   ...isolationRules,
   ...copiesRules,
   ...racesRules,
