@@ -82,8 +82,8 @@ interface Unfinished {
 
 /**
  * What becomes of a delivery. `pending` waits `delayMs` by the storage's clock; where it `yields`, those behind it
- * with its ordering key may go ahead from now on. `released` waits as long, by default for no time, and its attempt is not
- * counted: nothing has failed. What is `delivered` has no memo any more. `split` makes of a digest two, as it was too large:
+ * with its ordering key may go ahead from now on. `released` waits as long, by default for no time, and its attempt, where
+ * it has begun, is not counted: nothing has failed. What is `delivered` has no memo any more. `split` makes of a digest two, as it was too large:
  * the latter half of its deliveries leaves it, half of them rounded down, and is a digest with its memo and a name of its
  * own. Both are due at once, with a new schedule; so is what is no digest, or has one event left.
  */
@@ -111,6 +111,19 @@ export function decide(verdict: Verdict, tries: number, policy: RetryPolicy, ran
     const asked = Math.min(Math.max(retryAfterMs, waitMs), longest);
     return { status: 'pending', delayMs: Math.round(asked * (1 + policy.jitter * random)) };
   }
+  return { status: 'pending', delayMs: Math.round(waitMs * (1 + policy.jitter * (2 * random - 1))) };
+}
+
+/** The longest wait after an attempt whose worker was lost: it may well have arrived. */
+const maxLostWaitMs = 30_000;
+
+/**
+ * As `decide`, after `tries` attempts of which the last one's worker was lost. The first time it is tried again at once;
+ * after that it waits, so that a delivery that ends its worker does not always take the same others along.
+ */
+export function decideLost(tries: number, policy: RetryPolicy, random: number): Next {
+  if (tries > policy.scheduleMs.length) return { status: 'dead' };
+  const waitMs = tries > 1 ? Math.min(policy.scheduleMs[tries - 1]!, maxLostWaitMs) : 0;
   return { status: 'pending', delayMs: Math.round(waitMs * (1 + policy.jitter * (2 * random - 1))) };
 }
 

@@ -1,4 +1,5 @@
 import { type ApiKeys, apiKeysIn } from './api-keys.js';
+import { Background } from './background.js';
 import type { EventCatalog, EventTypeOf, PayloadOf } from './catalog.js';
 import { deliverer } from './deliver.js';
 import { optionsOf } from './door.js';
@@ -9,10 +10,13 @@ import { Announcer, type Lifecycle } from './lifecycle.js';
 import { type Deliveries, type Events, logOf } from './log.js';
 import type { EventDetails } from './models.js';
 import { type DispatcherOptions, settingsOf } from './options.js';
+import { Patience } from './patience.js';
 import type { NewEvent, Published } from './ports.js';
 import { type GivenEvent, publisher } from './publish.js';
+import { Recorder } from './recorder.js';
 import { Replayer } from './replayer.js';
 import { managedReplays, type Replays } from './replays.js';
+import { resultsBy } from './result.js';
 import { Retention } from './retention.js';
 import { usableStorage } from './storage-port.js';
 import { managedWebhooks, type Webhooks } from './webhooks.js';
@@ -69,7 +73,7 @@ export interface Dispatcher<Tx = never, Catalog extends EventCatalog | undefined
     events: readonly DispatchItem<Catalog>[],
     options?: TxOption<Tx>,
   ): Promise<readonly Dispatched[]>;
-  /** Begins to deliver, and keeps the process alive until `stop`. */
+  /** Begins to deliver, and keeps the process alive until `stop`. While a stop is under way, it begins when that is over. */
   start(): void;
   /** Claims no more, lets what is under way finish, gives back the rest. The dispatcher can be started again. */
   stop(options?: StopOptions): Promise<void>;
@@ -78,11 +82,6 @@ export interface Dispatcher<Tx = never, Catalog extends EventCatalog | undefined
    * so do the later steps of a replay.
    */
   drain(): Promise<void>;
-  /**
-   * Forgets finished events that are older than `retention`, with their deliveries, as a started dispatcher does by itself:
-   * for processes that only drain. Resolves to how many events; 0 where `retention` is false. Rejects with `storage_failed`.
-   */
-  prune(): Promise<number>;
   /** Calls `listener` with each announcement; what it throws becomes an `error` announcement, and hurts nothing. */
   on<Name extends keyof Lifecycle>(name: Name, listener: Lifecycle[Name]): this;
   once<Name extends keyof Lifecycle>(name: Name, listener: Lifecycle[Name]): this;
@@ -105,6 +104,8 @@ export function createDispatcher<Tx = never, const Catalog extends EventCatalog 
   const storage = usableStorage(options.storage);
   const announcer = new Announcer();
   const shared = { ...settings, announcer };
+  // What is nearly over may be over by the time that the receiver sees something.
+  const leftMs = settings.leaseMs / 6;
   const limits = { maxBytes: settings.maxPayloadBytes, maxDepth: settings.maxPayloadDepth };
 
   /** Something became due: for this process's worker, or for another's where this one has its hands full. */
@@ -114,18 +115,25 @@ export function createDispatcher<Tx = never, const Catalog extends EventCatalog 
   };
   const canGather = storage.gathersDigests === true;
   const webhooks = managedWebhooks({ ...shared, store: storage.webhooks, limits, canGather, wake });
-  const worker = new Worker({
-    ...shared,
-    deliveries: storage.deliveries,
-    deliverer: deliverer({
+  const recorder = new Recorder(
+    {
       ...shared,
       deliveries: storage.deliveries,
       onRetry: (delayMs) => worker.wakeIn(delayMs),
       disable: webhooks.disable,
-    }),
+    },
+    leftMs,
+  );
+  const patience = new Patience(settings.monotonic, settings.random);
+  const results = resultsBy({ ...settings, patience });
+  const worker = new Worker({
+    ...shared,
+    deliveries: storage.deliveries,
+    recorder,
+    deliverer: deliverer({ ...shared, results, recorder, leftMs }),
   });
   const hints = new Hints(settings.notifier, () => worker.wake(), announcer);
-  const { check, prepare, publish } = publisher({
+  const { check, prepare, timed, publish } = publisher({
     ...shared,
     deliveries: storage.deliveries,
     limits,
@@ -137,8 +145,8 @@ export function createDispatcher<Tx = never, const Catalog extends EventCatalog 
   const replayer = new Replayer({ ...storage, announcer, onDue: wake });
   const replays = managedReplays({ ...settings, storage, wake: () => replayer.wake() });
   const { retentionMs } = settings;
-  const retention =
-    retentionMs === undefined ? undefined : new Retention(storage.log, retentionMs, announcer);
+  const retention = retentionMs === undefined ? [] : [new Retention(storage.log, retentionMs, announcer)];
+  const background = new Background([worker, hints, replayer, ...retention]);
   const { disable, ...publicWebhooks } = webhooks;
 
   function warnOnce(): void {
@@ -153,9 +161,12 @@ export function createDispatcher<Tx = never, const Catalog extends EventCatalog 
     // Read first, and at once: what the caller does with the payload afterwards changes nothing.
     const events = given.map(prepare);
     if (settings.catalog) await Promise.all(given.map(check));
-    const published = await publish(events, tx);
+    const timedEvents = await timed(given, events);
+    const published = await publish(timedEvents, tx);
     // Nobody says whether the caller's transaction commits: what may never have been is not announced.
-    if (tx === undefined) for (const [i, event] of events.entries()) announceDispatched(event, published[i]!);
+    if (tx === undefined) {
+      for (const [i, event] of timedEvents.entries()) announceDispatched(event, published[i]!);
+    }
     return published;
   }
 
@@ -200,22 +211,16 @@ export function createDispatcher<Tx = never, const Catalog extends EventCatalog 
 
     start() {
       warnOnce();
-      worker.start();
-      hints.start();
-      retention?.start();
-      replayer.start();
+      background.start();
     },
     async stop(options) {
       const { grace = '10s' } = optionsOf(options, ['grace'], 'stop');
-      const graceMs = Math.min(toMs(grace, 'grace'), maxTimerMs);
-      retention?.stop();
-      await Promise.all([hints.stop(), replayer.stop(graceMs), worker.stop(graceMs)]);
+      await background.stop(Math.min(toMs(grace, 'grace'), maxTimerMs));
     },
     drain() {
       warnOnce();
       return replayer.drain(() => worker.drain());
     },
-    prune: async () => (await retention?.prune()) ?? 0,
 
     on(name, listener) {
       announcer.on(name, listener);

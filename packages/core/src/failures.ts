@@ -33,6 +33,8 @@ const faults = {
   proxy: 'ours',
   /** The channel threw. */
   channel_error: 'ours',
+  /** The process that sent it was lost before it wrote how it went. */
+  worker_lost: 'ours',
 } as const satisfies Record<string, Fault>;
 
 export type FailureKind = keyof typeof faults;

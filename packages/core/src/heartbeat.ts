@@ -1,22 +1,24 @@
 import type { PosthornError } from './errors.js';
 import type { Announcer } from './lifecycle.js';
-import type { Claim, DeliveryStore } from './ports.js';
+import type { DeliveryStore } from './ports.js';
+import type { HeldClaim } from './slots.js';
 
 export interface HeartbeatOptions {
   readonly deliveries: Pick<DeliveryStore, 'renew'>;
   readonly leaseMs: number;
   readonly announcer: Announcer;
+  readonly monotonic: () => number;
   /** All that this process has claimed. */
-  readonly held: () => Iterable<Claim>;
+  readonly held: () => Iterable<HeldClaim>;
   /** Called with what is another's now, or nobody's. */
-  readonly onLost: (claim: Claim) => void;
+  readonly onLost: (held: HeldClaim) => void;
 }
 
 /** Three times within a lease: renews what has seen a beat before, which most claims do not live to see. */
 export class Heartbeat {
   readonly #options: HeartbeatOptions;
   /** Claims whose lease has seen a beat. */
-  #aging = new Set<Claim>();
+  #aging = new Set<HeldClaim>();
   #isRenewing = false;
   #timer: NodeJS.Timeout | undefined;
 
@@ -34,22 +36,26 @@ export class Heartbeat {
   }
 
   /** A claim that has landed. */
-  forget(claim: Claim): void {
-    this.#aging.delete(claim);
+  forget(held: HeldClaim): void {
+    this.#aging.delete(held);
   }
 
   async #beat(): Promise<void> {
     // A storage that is slow to answer is not asked twice for the same.
     if (this.#isRenewing) return;
-    const { deliveries, leaseMs, announcer, held, onLost } = this.#options;
+    const { deliveries, leaseMs, announcer, monotonic, held, onLost } = this.#options;
     const aging = [...this.#aging];
     this.#aging = new Set(held());
     if (aging.length === 0) return;
     this.#isRenewing = true;
     try {
-      const renewed = await deliveries.renew(aging, leaseMs);
-      const tokens = new Set(renewed.map(({ token }) => token));
-      for (const claim of aging) if (!tokens.has(claim.token)) onLost(claim);
+      const heldUntil = monotonic() + leaseMs;
+      const claims = aging.map(({ claim }) => claim);
+      const renewed = new Set((await deliveries.renew(claims, leaseMs)).map(({ token }) => token));
+      for (const one of aging) {
+        if (renewed.has(one.claim.token)) one.heldUntil = heldUntil;
+        else onLost(one);
+      }
     } catch (error) {
       announcer.announce('error', () => error as PosthornError);
     } finally {

@@ -1,6 +1,7 @@
 import type { PosthornError } from './errors.js';
 import type { Announcer } from './lifecycle.js';
 import type { Notifier } from './ports.js';
+import { within } from './within.js';
 
 /** So many milliseconds lie between two hints at least: what comes sooner goes with the next. */
 const spacingMs = 100;
@@ -32,25 +33,31 @@ export class Hints {
       this.#spacing = undefined;
       if (this.#isWanted) this.send();
     }, spacingMs).unref();
-    void this.#heard(this.#notifier.notify());
+    void this.#heard(() => this.#notifier!.notify());
   }
 
   start(): void {
     const notifier = this.#notifier;
-    if (notifier) this.#listening ??= this.#heard(notifier.listen(this.#wake));
+    if (notifier) this.#listening ??= this.#heard(() => notifier.listen(this.#wake));
   }
 
-  async stop(): Promise<void> {
+  /** Waits `graceMs` at most: a notifier that does not answer has no say in when the process stops. */
+  async stop(graceMs: number): Promise<void> {
     const listening = this.#listening;
     this.#listening = undefined;
-    const end = await listening;
-    if (end) await this.#heard(end());
+    const ended = listening?.then(async (end) => {
+      if (end) await this.#heard(end);
+    });
+    await within(graceMs, ended);
   }
 
-  /** A hint that fails costs a poll: it is announced, and nobody fails with it. */
-  async #heard<Result>(promise: Promise<Result>): Promise<Result | undefined> {
+  /**
+   * A hint that fails costs a poll: it is announced, and nobody fails with it. A notifier is other people's code, and may
+   * throw where it should reject.
+   */
+  async #heard<Result>(work: () => Promise<Result>): Promise<Result | undefined> {
     try {
-      return await promise;
+      return await work();
     } catch (error) {
       this.#announcer.announce('error', () => error as PosthornError);
       return undefined;

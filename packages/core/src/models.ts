@@ -212,7 +212,7 @@ export const deliverySchema = z.strictObject({
   bindingId: bindingIdSchema,
   channel: z.string(),
   status: deliveryStatusSchema,
-  /** How many attempts were begun. */
+  /** How many attempts have begun: each was sent, or may have been. */
   attempts: z.int().min(0),
   /** How many of them lie before the last manual retry: the retry schedule counts from there. */
   attemptsBefore: z.int().min(0),
@@ -225,8 +225,8 @@ export const deliverySchema = z.strictObject({
 });
 export type Delivery = Readonly<z.infer<typeof deliverySchema>>;
 
-/** What a channel says of one attempt. */
-export const outcomeSchema = z.enum(['delivered', 'failed', 'rejected', 'gone']);
+/** What a channel said of one attempt; `unknown` where its worker was lost before it wrote that. */
+export const outcomeSchema = z.enum(['delivered', 'failed', 'rejected', 'gone', 'unknown']);
 export type Outcome = z.infer<typeof outcomeSchema>;
 
 export const attemptSchema = z.strictObject({
@@ -234,7 +234,9 @@ export const attemptSchema = z.strictObject({
   deliveryId: deliveryIdSchema,
   /** 1 for the first; goes on counting after a manual retry. */
   number: z.int().min(1),
+  /** By the storage's clock. */
   startedAt: z.date(),
+  /** 0 where it is unknown. */
   durationMs: z.int().min(0),
   outcome: outcomeSchema,
   kind: failureKindSchema.nullable(),

@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import type { EventCatalog } from './catalog.js';
 import type { Channel } from './channel.js';
+import { StorageClock } from './clock.js';
 import {
   type OrderingOptions,
   type OrderingPolicy,
@@ -28,12 +29,6 @@ export interface DispatcherOptions<
   readonly channels: readonly Channel<any>[];
   /** What may be dispatched, from `defineEvents`. Default: any event type, any JSON. */
   readonly events?: Catalog;
-  /**
-   * What becomes of a webhook with a pattern that covers no event type of the catalog, like `ordr.*`: it is refused
-   * (`invalid_webhook`), or allowed, as the catalog may grow. Needs `events`. Default `allow`. An exact name that is not in
-   * the catalog is always refused.
-   */
-  readonly unmatchedPatterns?: 'allow' | 'refuse';
   /** When a failed delivery is tried again. Default: eleven attempts in about 76 hours. */
   readonly retry?: RetryOptions;
   /** What becomes of deliveries behind a failed one with their ordering key. Default: they wait for an hour. */
@@ -42,6 +37,11 @@ export interface DispatcherOptions<
   readonly concurrency?: number;
   /** How many of them to one webhook, so that a slow one cannot take them all. Default 10. */
   readonly webhookConcurrency?: number;
+  /**
+   * How many of them to all webhooks of one tenant, so that those that are slow cannot take them all. Default half of
+   * `concurrency`; the tenant of an application that names none may have all, unless this says otherwise.
+   */
+  readonly tenantConcurrency?: number;
   /** How long an attempt may take, where its channel does not say. Default 15 s. */
   readonly attemptDeadline?: Duration;
   /** How long a claimed delivery is this process's alone; renewed by a heartbeat. Default: `attemptDeadline` + 15 s. */
@@ -60,7 +60,10 @@ export interface DispatcherOptions<
   readonly encryption?: EncryptionOptions;
   /** For tests: where ids come from. Default: the system's random source. */
   readonly ids?: Ids;
-  /** For tests: the process's clock, in milliseconds since 1970. Default `Date.now`. */
+  /**
+   * For tests: the process's clock, in milliseconds since 1970; waits go by it, too. Default: `Date.now`, and waits go by
+   * `performance.now`, so that nothing happens when the machine's clock is set.
+   */
   readonly now?: () => number;
   /** For tests: an even number from 0 to 1, for jitter. Default `Math.random`. */
   readonly random?: () => number;
@@ -69,6 +72,7 @@ export interface DispatcherOptions<
 const numbers = z.object({
   concurrency: z.int().min(1).max(100_000).default(100),
   webhookConcurrency: z.int().min(1).max(100_000).default(10),
+  tenantConcurrency: z.int().min(1).max(100_000).optional(),
   maxPayloadBytes: z
     .int()
     .min(2)
@@ -87,17 +91,19 @@ const kinds = {
 } as const;
 
 const known = [
-  ...(['storage', 'channels', 'retry', 'ordering', 'encryption', 'unmatchedPatterns'] as const),
+  ...(['storage', 'channels', 'retry', 'ordering', 'encryption'] as const),
   ...(['attemptDeadline', 'lease', 'pollInterval', 'retention'] as const),
   ...(Object.keys(kinds) as (keyof typeof kinds)[]),
   ...(Object.keys(numbers.shape) as (keyof typeof numbers.shape)[]),
 ];
 
 /** The options, checked, with every default in its place. */
-export interface Settings extends z.infer<typeof numbers> {
+export interface Settings extends Omit<z.infer<typeof numbers>, 'tenantConcurrency'> {
+  readonly tenantConcurrency: number;
+  /** That of the tenant of an application that names none. */
+  readonly defaultTenantConcurrency: number;
   readonly channels: ReadonlyMap<string, Channel>;
   readonly catalog: EventCatalog | undefined;
-  readonly refusesUnmatched: boolean;
   readonly notifier: Notifier | undefined;
   readonly retry: RetryPolicy;
   readonly ordering: OrderingPolicy;
@@ -108,7 +114,11 @@ export interface Settings extends z.infer<typeof numbers> {
   readonly retentionMs: number | undefined;
   readonly secrets: WebhookSecrets;
   readonly ids: Ids;
+  readonly clock: StorageClock;
+  /** The storage's time, as far as this process knows it, in milliseconds since 1970. */
   readonly now: () => number;
+  /** For waits within this process, in milliseconds since some instant. */
+  readonly monotonic: () => number;
   readonly random: () => number;
 }
 
@@ -117,16 +127,22 @@ export function settingsOf(options: DispatcherOptions<never>): Settings {
   if (options === undefined)
     throw invalid('createDispatcher takes options: a storage and channels, at least');
   const given = optionsOf(options, known, 'createDispatcher');
-  const { attemptDeadline = '15s', pollInterval = '500ms', retention = '30d', now = Date.now } = given;
+  const { attemptDeadline = '15s', pollInterval = '500ms', retention = '30d' } = given;
   checkKinds(given, kinds, '');
   const attemptDeadlineMs = positive(attemptDeadline, 'attemptDeadline');
+  const monotonic = given.now ?? (() => performance.now());
+  const clock = new StorageClock(given.now ?? Date.now, monotonic);
+  const { now } = clock;
   const { lease = attemptDeadlineMs + 15_000, ids = createIds({ now }), random = Math.random } = given;
   const channels = channelsByType(given.channels);
+  const counts = parse(numbers, given, 'invalid_option', 'options');
+  const { concurrency, tenantConcurrency = Math.ceil(concurrency / 2) } = counts;
   return {
-    ...parse(numbers, given, 'invalid_option', 'options'),
+    ...counts,
+    tenantConcurrency,
+    defaultTenantConcurrency: counts.tenantConcurrency ?? concurrency,
     channels,
     catalog: given.events,
-    refusesUnmatched: refusesUnmatched(given),
     notifier: given.notifier,
     secrets: webhookSecrets(createVault(given.encryption), channels),
     retry: retryPolicy(given.retry),
@@ -136,7 +152,9 @@ export function settingsOf(options: DispatcherOptions<never>): Settings {
     pollMs: positive(pollInterval, 'pollInterval'),
     retentionMs: retentionOf(retention),
     ids,
+    clock,
     now,
+    monotonic,
     random,
   };
 }
@@ -149,15 +167,6 @@ function retentionOf(retention: Duration | false): number | undefined {
   const ms = toMs(retention, 'retention');
   if (ms > maxRetentionMs) throw invalid('retention must be at most 36500 days; false keeps events for ever');
   return ms;
-}
-
-function refusesUnmatched({ events, unmatchedPatterns }: Partial<DispatcherOptions<never>>): boolean {
-  if (unmatchedPatterns === undefined) return false;
-  if (unmatchedPatterns !== 'allow' && unmatchedPatterns !== 'refuse') {
-    throw invalid("unmatchedPatterns must be 'allow' or 'refuse'");
-  }
-  if (!events) throw invalid('unmatchedPatterns needs events: without a catalog any pattern may match');
-  return unmatchedPatterns === 'refuse';
 }
 
 function positive(duration: Duration, option: string): number {

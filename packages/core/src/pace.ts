@@ -1,7 +1,7 @@
-/** A webhook's pace is what it got through in so long. */
+/** What was got through in so long is the pace. */
 const windowMs = 1_000;
 
-/** How many deliveries of each webhook have landed lately: about as many will in as long a time to come. */
+/** How many deliveries of each key, a webhook for one, have been sent lately: about as many will be in as long a time to come. */
 export class Pace {
   readonly #now: () => number;
   /** Of the last whole window, and of the one that runs. */
@@ -14,19 +14,19 @@ export class Pace {
     this.#since = now();
   }
 
-  /** One more of this webhook has landed. */
-  count(webhookId: string): void {
+  /** One more of this key was sent. */
+  count(key: string): void {
     this.#turn();
-    this.#present.set(webhookId, (this.#present.get(webhookId) ?? 0) + 1);
+    this.#present.set(key, (this.#present.get(key) ?? 0) + 1);
   }
 
-  of(webhookId: string): number {
+  of(key: string): number {
     this.#turn();
-    return Math.max(this.#last.get(webhookId) ?? 0, this.#present.get(webhookId) ?? 0);
+    return Math.max(this.#last.get(key) ?? 0, this.#present.get(key) ?? 0);
   }
 
-  /** The webhooks that have any. */
-  webhooks(): Iterable<string> {
+  /** Those that have any. */
+  keys(): Iterable<string> {
     this.#turn();
     return new Set([...this.#last.keys(), ...this.#present.keys()]);
   }

@@ -40,6 +40,7 @@ type Waiting = Pick<Claim, 'deliveryId'> & { readonly binding: { readonly id: st
  * other channels of the webhook go on.
  */
 export class Patience {
+  /** Monotonic: a wait is as long as it is, whatever becomes of the machine's clock. */
   readonly #now: () => number;
   readonly #random: () => number;
   readonly #taken: Pace;

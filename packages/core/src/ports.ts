@@ -120,6 +120,16 @@ export interface ClaimOptions {
   readonly webhookLimit: number;
   /** What the caller has in flight, by webhook id; less than nothing where a webhook may have more than the limit. */
   readonly inFlight: ReadonlyMap<string, number>;
+  /** At most so many for all webhooks of one tenant, what the caller has in flight included. Left out: any number. */
+  readonly tenantLimit?: number;
+  /** As `inFlight`, by tenant id. Left out: nothing. */
+  readonly tenantsInFlight?: ReadonlyMap<string, number>;
+}
+
+/** What of the events that are being published may come back claimed. */
+export interface HandOver extends ClaimOptions {
+  /** Whether their attempts begin with it, as `begin` would have said. Default false. */
+  readonly isBegun?: boolean;
 }
 
 /** One delivery, leased, and all that is needed to send it. A digest goes by its name, which {@link digestId} makes. */
@@ -127,7 +137,7 @@ export interface Claim {
   readonly deliveryId: string;
   /** Good until the delivery is claimed again, settled, cancelled or deleted; of a digest, until all of it is. */
   readonly token: string;
-  /** The number of this attempt, 1 for the first; it counts from the moment of the claim, so that a crash counts. */
+  /** The number of the attempt that is to begin, 1 for the first. */
   readonly attempt: number;
   /** How many attempts lie before the last manual retry. */
   readonly attemptsBefore: number;
@@ -145,6 +155,11 @@ export interface Claim {
   readonly memo?: string;
   /** Of a digest that gathered, all its events in the order of publication, `event` being the first. */
   readonly digest?: readonly Event[];
+  /**
+   * When the attempt before this one began, where whoever began it was lost before writing how it went. It counts. Each
+   * claim says so until a result is written, other than `released`.
+   */
+  readonly lostAt?: Date;
 }
 
 export interface Settlement {
@@ -167,15 +182,19 @@ export interface DeliveryStore<Tx = never> {
    * With `claimFor`, and never with `tx`, deliveries may come back already claimed, as `claim` would have done.
    * With `tx` all of it commits or vanishes with the caller's transaction. A key that a transaction holds which is still
    * open is waited for; with `keyWaitMs`, and never with `tx`, no longer than that: then it rejects with
-   * `idempotency_key_in_use`.
+   * `idempotency_key_in_use`. `at` is the time of it.
    */
   publish(
     events: readonly NewEvent[],
-    options?: { readonly tx?: Tx; readonly claimFor?: ClaimOptions; readonly keyWaitMs?: number },
-  ): Promise<{ readonly published: readonly Published[]; readonly claims: readonly Claim[] }>;
+    options?: { readonly tx?: Tx; readonly claimFor?: HandOver; readonly keyWaitMs?: number },
+  ): Promise<{
+    readonly published: readonly Published[];
+    readonly claims: readonly Claim[];
+    readonly at: Date;
+  }>;
   /**
-   * Leases deliveries that are due, or whose lease is over, of active webhooks: counts the attempt, makes a fresh
-   * token. Two calls never get the same delivery. Tenants take turns, and so do the webhooks of each; within a
+   * Leases deliveries that are due, or whose lease is over, of active webhooks, and makes a fresh token. No attempt
+   * begins with it: what is claimed and never begun is as it was before when its lease is over. Two calls never get the same delivery. Tenants take turns, and so do the webhooks of each; within a
    * webhook, what was due first goes first. Of the deliveries to one channel binding whose events have the same
    * ordering key, none is claimed while another is `sending`, or an earlier one is not finished and does not yield.
    *
@@ -186,6 +205,15 @@ export interface DeliveryStore<Tx = never> {
    * the binding, each is due at once, by itself.
    */
   claim(options: ClaimOptions): Promise<readonly Claim[]>;
+  /**
+   * Begins the attempts of claims whose lease has more than `leftMs` left, and counts them: from now on each has happened,
+   * also where nobody ever says how it went. Resolves to those claims, in order, and to the time, which is when they began:
+   * each may be sent. The others may not. A second call for the same claim changes nothing. Without claims it tells the time.
+   */
+  begin(
+    claims: readonly Claim[],
+    leftMs: number,
+  ): Promise<{ readonly begun: readonly Claim[]; readonly at: Date }>;
   /**
    * Moves the end of each lease whose token still holds to `leaseMs` from now; resolves to those claims. A token holds
    * until the delivery is claimed again, settled, cancelled or deleted, also where the lease was over in between.

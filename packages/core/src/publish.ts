@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto';
 import { checkPayload, type EventCatalog } from './catalog.js';
+import type { StorageClock } from './clock.js';
 import { parse } from './door.js';
 import { isPosthornError } from './errors.js';
 import { gather } from './gather.js';
@@ -9,7 +10,7 @@ import type { PayloadLimits } from './json-text.js';
 import { matchKeys } from './match.js';
 import { type EventDetails, eventDetailsSchema } from './models.js';
 import { payloadText } from './payload.js';
-import type { Claim, ClaimOptions, DeliveryStore, NewEvent, Published } from './ports.js';
+import type { Claim, DeliveryStore, HandOver, NewEvent, Published } from './ports.js';
 
 /** An event as the application gives it. */
 export interface GivenEvent {
@@ -23,12 +24,13 @@ export interface PublisherOptions<Tx> {
   readonly catalog: EventCatalog | undefined;
   readonly limits: PayloadLimits;
   readonly ids: Ids;
-  readonly now: () => number;
+  readonly clock: StorageClock;
+  readonly monotonic: () => number;
   /** The worker of this process, which may send at once what it has room for. */
   readonly worker: {
-    /** What it could take over now; it keeps the room free until `take` is called. */
-    reserve(): ClaimOptions | undefined;
-    take(claims: readonly Claim[]): void;
+    /** What it could take over now of so many events; `take` must follow. */
+    reserve(count: number): HandOver | undefined;
+    take(claims: readonly Claim[], since: number, begunAt?: Date): void;
   };
   /** Called when deliveries were stored that this process has not begun to send. */
   readonly onWaiting: () => void;
@@ -41,16 +43,20 @@ export interface Publisher<Tx> {
   check(given: GivenEvent): Promise<void>;
   /** Checks everything else, and gives the event its id; nothing is stored yet. */
   prepare(given: GivenEvent): NewEvent;
+  /** The events, with ids and times of the storage's clock where this process did not know it yet. */
+  timed(given: readonly GivenEvent[], events: readonly NewEvent[]): Promise<readonly NewEvent[]>;
   /** Stores events of one call: all or none. */
   publish(events: readonly NewEvent[], tx?: Tx): Promise<readonly Published[]>;
 }
 
 const maxBatch = 1000;
+/** How far its clock may be off in the first event of a process. */
+const toleratedMs = 1_000;
 const maxKnownTypes = 10_000;
 const noDetails = parse(eventDetailsSchema, {}, 'invalid_option', 'event details');
 
 export function publisher<Tx>(options: PublisherOptions<Tx>): Publisher<Tx> {
-  const { deliveries, catalog, limits, ids, now, worker, onWaiting, onUncommitted } = options;
+  const { deliveries, catalog, limits, ids, clock, monotonic, worker, onWaiting, onUncommitted } = options;
   const keysOfType = new Map<string, readonly string[]>();
 
   function keysOf(type: string): readonly string[] {
@@ -76,7 +82,7 @@ export function publisher<Tx>(options: PublisherOptions<Tx>): Publisher<Tx> {
       tenantId: given.tenantId,
       type,
       payload: payloadText(payload, limits),
-      occurredAt: given.occurredAt ?? new Date(now()),
+      occurredAt: given.occurredAt ?? new Date(clock.now()),
       namespaceId: given.namespaceId,
       subject: given.subject,
       cacheScope: given.cacheScope && payloadText(given.cacheScope, limits, 'cacheScope'),
@@ -90,20 +96,38 @@ export function publisher<Tx>(options: PublisherOptions<Tx>): Publisher<Tx> {
 
   async function write(events: readonly NewEvent[], keyed?: KeyedWrite): Promise<readonly Published[]> {
     // Room that is kept for what waits for a transaction would be missing elsewhere.
-    const claimFor = keyed?.isHeld ? undefined : worker.reserve();
+    const claimFor = keyed?.isHeld ? undefined : worker.reserve(events.length);
+    const since = monotonic();
     let claims: readonly Claim[] = [];
+    let at: Date | undefined;
     try {
       const result = await deliveries.publish(events, {
         ...(claimFor && { claimFor }),
         ...(keyed && { keyWaitMs: keyed.keyWaitMs }),
       });
-      claims = result.claims;
+      ({ claims, at } = result);
+      clock.set(at);
       const count = result.published.reduce((sum, event) => sum + event.deliveries, 0);
       if (claims.length < count || claims.length === claimFor?.limit) onWaiting();
       return result.published;
     } finally {
-      if (claimFor) worker.take(claims);
+      if (claimFor) worker.take(claims, since, claimFor.isBegun ? at : undefined);
     }
+  }
+
+  async function timed(
+    given: readonly GivenEvent[],
+    events: readonly NewEvent[],
+  ): Promise<readonly NewEvent[]> {
+    if (clock.isSet) return events;
+    const before = clock.now();
+    clock.set((await deliveries.begin([], 0)).at);
+    if (Math.abs(clock.now() - before) < toleratedMs) return events;
+    return events.map((event, i) => ({
+      ...event,
+      id: ids.event(),
+      occurredAt: given[i]!.details?.occurredAt ?? new Date(clock.now()),
+    }));
   }
 
   const batches = { maxItems: maxBatch, isOnesFault: isRefused };
@@ -113,6 +137,7 @@ export function publisher<Tx>(options: PublisherOptions<Tx>): Publisher<Tx> {
   return {
     check,
     prepare,
+    timed,
     async publish(events, tx) {
       if (events.length === 0) return [];
       if (tx === undefined) return (events.some(isKeyed) ? gatheredKeyed : gathered)(events);

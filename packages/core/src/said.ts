@@ -51,16 +51,9 @@ function checked(verdict: Verdict): Verdict {
     (status === undefined || (Number.isInteger(status) && Number(status) >= 0 && Number(status) <= 999)) &&
     (response === undefined || typeof response === 'string');
   if (!isSound) return failed('channel_error', `it returned ${kindOf(verdict)} that is no verdict`);
-  // A copy of what was checked: the channel may keep its verdict, and change it.
-  return {
-    outcome,
-    ...(outcome !== 'delivered' && { message }),
-    ...(outcome !== 'delivered' && outcome !== 'busy' && { kind }),
-    ...(retryAfterMs !== undefined && { retryAfterMs }),
-    ...(status !== undefined && { status }),
-    ...(response !== undefined && { response: cut(response as string, maxResponse) }),
-    ...('memo' in said && { memo: said.memo }),
-  } as Verdict;
+  return typeof response === 'string' && response.length > maxResponse
+    ? { ...verdict, response: cut(response, maxResponse) }
+    : verdict;
 }
 
 const isMemo = (memo: unknown): boolean =>
@@ -79,5 +72,6 @@ export function cut(text: string, length: number): string {
   return Buffer.from(beginning).toString();
 }
 
-const outcomes: ReadonlySet<unknown> = new Set(outcomeSchema.options);
-const kinds: ReadonlySet<unknown> = new Set(failureKindSchema.options);
+/** What no channel can say: that its own process was lost. */
+const outcomes: ReadonlySet<unknown> = new Set(outcomeSchema.exclude(['unknown']).options);
+const kinds: ReadonlySet<unknown> = new Set(failureKindSchema.exclude(['worker_lost']).options);

@@ -1,3 +1,4 @@
+import { defaultTenant } from './models.js';
 import { Pace } from './pace.js';
 import type { Claim, ClaimOptions } from './ports.js';
 
@@ -6,10 +7,23 @@ export interface SlotsOptions {
   readonly concurrency: number;
   /** How many of them to one webhook. */
   readonly webhookConcurrency: number;
+  /** How many of them to the webhooks of one tenant. */
+  readonly tenantConcurrency: number;
+  /** As `tenantConcurrency`, of the tenant of an application that names none. */
+  readonly defaultTenantConcurrency: number;
+}
+
+/** A claim that this process holds. */
+export interface HeldClaim {
+  readonly claim: Claim;
+  /** Until when its lease holds at least, in monotonic time. */
+  heldUntil: number;
+  /** When its attempt began, by the storage's clock; undefined as long as that is not written. */
+  begunAt?: Date;
 }
 
 /** How much may be claimed. */
-export type Room = Pick<ClaimOptions, 'limit' | 'webhookLimit' | 'inFlight'>;
+export type Room = Omit<Required<ClaimOptions>, 'leaseMs'>;
 
 /** Twice as much may be claimed as may be sent: what comes next lies here already when a slot becomes free. */
 const ahead = 2;
@@ -17,27 +31,32 @@ const ahead = 2;
 const low = 0.75;
 
 /**
- * What this process has claimed: what it is sending, and what waits here for its turn. Each webhook has a share of that.
- * Beyond it, what this process publishes itself may wait here as far as the webhook will get through it in a second:
- * a burst is then sent without being claimed, and a slow receiver holds no more than its share.
+ * What this process has claimed: what it is sending, what waits here for its turn, and what was sent and is being
+ * written down. Each webhook has a share of that, and each tenant. Beyond it, what this process publishes itself may wait
+ * here as far as the webhook will get through it in a second: a burst is then sent without being claimed, and a slow
+ * receiver holds no more than its share.
  */
 export class Slots {
   readonly #options: SlotsOptions;
   readonly #pace: Pace;
+  readonly #tenantPace: Pace;
   readonly #claimed = new Map<string, number>();
+  readonly #claimedOfTenant = new Map<string, number>();
   readonly #sending = new Map<string, number>();
+  readonly #sendingOfTenant = new Map<string, number>();
   /** By webhook, and each goes to the end when it had its turn. */
-  readonly #waiting = new Map<string, Claim[]>();
+  readonly #waiting = new Map<string, HeldClaim[]>();
   #claimedCount = 0;
   /** How many of the claimed lie beyond their webhooks' shares. */
   #surplus = 0;
   #sendingCount = 0;
-  /** Webhooks that had no room when it was last asked how much there is. */
+  /** Webhooks and tenants that had no room when it was last asked how much there is. */
   readonly #full = new Set<string>();
 
-  constructor(options: SlotsOptions, now: () => number = () => performance.now()) {
+  constructor(options: SlotsOptions, now: () => number) {
     this.#options = options;
     this.#pace = new Pace(now);
+    this.#tenantPace = new Pace(now);
   }
 
   get isEmpty(): boolean {
@@ -46,19 +65,46 @@ export class Slots {
 
   /** What may be claimed now. */
   get room(): Room {
-    return { limit: this.#limit, webhookLimit: this.#share, inFlight: this.#claimed };
+    return {
+      limit: this.#limit,
+      webhookLimit: this.#share,
+      inFlight: this.#claimed,
+      tenantLimit: ahead * this.#options.tenantConcurrency,
+      tenantsInFlight: this.#withDefaultTenant(this.#claimedOfTenant, ahead),
+    };
   }
 
-  /** What of the events that this process publishes may come back claimed. */
+  /** What of the events that this process publishes may come back claimed, and wait here. */
   get roomForOwn(): Room {
-    const inFlight = new Map(this.#claimed);
-    let ownLimit = Math.max(this.#limit, 0) - this.#surplus;
-    for (const id of this.#pace.webhooks()) {
+    const { limit, inFlight, tenantsInFlight, ...limits } = this.room;
+    const [ofWebhooks, ofTenants] = [new Map(inFlight), new Map(tenantsInFlight)];
+    let ownLimit = Math.max(limit, 0) - this.#surplus;
+    for (const id of this.#pace.keys()) {
       const pace = this.#pace.of(id);
       ownLimit += pace;
-      inFlight.set(id, (inFlight.get(id) ?? 0) - pace);
+      ofWebhooks.set(id, (ofWebhooks.get(id) ?? 0) - pace);
     }
-    return { limit: Math.max(ownLimit, this.#limit), webhookLimit: this.#share, inFlight };
+    for (const id of this.#tenantPace.keys()) {
+      ofTenants.set(id, (ofTenants.get(id) ?? 0) - this.#tenantPace.of(id));
+    }
+    return { ...limits, limit: Math.max(ownLimit, limit), inFlight: ofWebhooks, tenantsInFlight: ofTenants };
+  }
+
+  /**
+   * What of `count` events that are being published may be sent at once, so that it may begin with their publication.
+   * Undefined where there are others that wait, or more events than one webhook has slots.
+   */
+  roomToSend(count: number): Room | undefined {
+    const { concurrency, webhookConcurrency, tenantConcurrency } = this.#options;
+    const free = concurrency - this.#sendingCount;
+    if (this.#waiting.size > 0 || count > Math.min(free, webhookConcurrency)) return undefined;
+    return {
+      limit: Math.min(free, this.#limit),
+      webhookLimit: webhookConcurrency,
+      inFlight: this.#sending,
+      tenantLimit: tenantConcurrency,
+      tenantsInFlight: this.#withDefaultTenant(this.#sendingOfTenant, 1),
+    };
   }
 
   /** Whether a claim would bring enough to be worth it. */
@@ -74,91 +120,120 @@ export class Slots {
     return ahead * this.#options.webhookConcurrency;
   }
 
+  #concurrencyOf(tenantId: string): number {
+    const { tenantConcurrency, defaultTenantConcurrency } = this.#options;
+    return tenantId === defaultTenant ? defaultTenantConcurrency : tenantConcurrency;
+  }
+
+  /** The default tenant may have more than others: by so much it has less than there is. */
+  #withDefaultTenant(counts: ReadonlyMap<string, number>, times: number): ReadonlyMap<string, number> {
+    const more = this.#options.defaultTenantConcurrency - this.#options.tenantConcurrency;
+    if (more === 0) return counts;
+    return new Map(counts).set(defaultTenant, (counts.get(defaultTenant) ?? 0) - times * more);
+  }
+
   /** Takes in what was claimed. */
-  add(claim: Claim): void {
-    const { id } = claim.webhook;
+  add(held: HeldClaim): void {
+    const { id, tenantId } = held.claim.webhook;
     this.#claimedCount++;
-    const count = (this.#claimed.get(id) ?? 0) + 1;
-    this.#claimed.set(id, count);
+    const count = increase(this.#claimed, id);
     if (count >= this.#share) this.#full.add(id);
     if (count > this.#share) this.#surplus++;
+    const ofTenant = increase(this.#claimedOfTenant, tenantId);
+    if (ofTenant >= ahead * this.#concurrencyOf(tenantId)) this.#full.add(tenantKey(tenantId));
     const waiting = this.#waiting.get(id);
-    if (waiting) waiting.push(claim);
-    else this.#waiting.set(id, [claim]);
+    if (waiting) waiting.push(held);
+    else this.#waiting.set(id, [held]);
   }
 
   /** The next that may be sent; it takes a slot until `free`. */
-  next(): Claim | undefined {
+  next(): HeldClaim | undefined {
     if (this.#sendingCount >= this.#options.concurrency) return undefined;
-    for (const [id, claims] of this.#waiting) {
-      const sending = this.#sending.get(id) ?? 0;
-      if (sending >= this.#options.webhookConcurrency) continue;
+    for (const [id, waiting] of this.#waiting) {
+      if ((this.#sending.get(id) ?? 0) >= this.#options.webhookConcurrency) continue;
+      const { tenantId } = waiting[0]!.claim.webhook;
+      if ((this.#sendingOfTenant.get(tenantId) ?? 0) >= this.#concurrencyOf(tenantId)) continue;
       this.#waiting.delete(id);
-      const claim = claims.shift()!;
-      if (claims.length > 0) this.#waiting.set(id, claims);
-      this.#sending.set(id, sending + 1);
+      const held = waiting.shift()!;
+      if (waiting.length > 0) this.#waiting.set(id, waiting);
+      increase(this.#sending, id);
+      increase(this.#sendingOfTenant, tenantId);
       this.#sendingCount++;
-      return claim;
+      return held;
     }
     return undefined;
   }
 
-  /** Gives a slot back. True where the webhook may have had more waiting elsewhere, for which there is room now. */
-  free(claim: Claim): boolean {
-    const { id } = claim.webhook;
-    decrease(this.#sending, id);
+  /** Gives its slot back: there is an answer, which is still to be written. */
+  free({ claim: { webhook } }: HeldClaim): void {
+    decrease(this.#sending, webhook.id);
+    decrease(this.#sendingOfTenant, webhook.tenantId);
     this.#sendingCount--;
-    this.#pace.count(id);
-    return this.#forget(id);
+    this.#pace.count(webhook.id);
+    this.#tenantPace.count(webhook.tenantId);
   }
 
   /** What waits here; it is in nobody's way any more. */
-  takeWaiting(): Claim[] {
-    const claims = [...this.#waiting.values()].flat();
+  takeWaiting(): HeldClaim[] {
+    const all = this.waiting();
     this.#waiting.clear();
-    for (const { webhook } of claims) this.#forget(webhook.id);
-    return claims;
+    for (const held of all) this.forget(held);
+    return all;
   }
 
   /** What waits here though its webhook will not get through it soon: it has become slow. The latest go first. */
-  takeStuck(): Claim[] {
-    const stuck: Claim[] = [];
-    for (const [id, claims] of this.#waiting) {
+  takeStuck(): HeldClaim[] {
+    const stuck: HeldClaim[] = [];
+    for (const [id, waiting] of this.#waiting) {
       const most = this.#share + this.#pace.of(id);
-      const count = Math.min((this.#claimed.get(id) ?? 0) - most, claims.length);
-      if (count > 0) stuck.push(...claims.splice(claims.length - count));
-      if (claims.length === 0) this.#waiting.delete(id);
+      const count = Math.min((this.#claimed.get(id) ?? 0) - most, waiting.length);
+      if (count > 0) stuck.push(...waiting.splice(waiting.length - count));
+      if (waiting.length === 0) this.#waiting.delete(id);
     }
-    for (const { webhook } of stuck) this.#forget(webhook.id);
+    for (const held of stuck) this.forget(held);
     return stuck;
   }
 
-  /** Claims that wait here. */
-  waiting(): Claim[] {
+  waiting(): HeldClaim[] {
     return [...this.#waiting.values()].flat();
   }
 
   /** Drops one that waits here and was lost. */
-  drop(claim: Claim): void {
-    const claims = this.#waiting.get(claim.webhook.id);
-    const at = claims?.indexOf(claim) ?? -1;
+  drop(held: HeldClaim): void {
+    const { id } = held.claim.webhook;
+    const waiting = this.#waiting.get(id);
+    const at = waiting?.indexOf(held) ?? -1;
     if (at < 0) return;
-    claims!.splice(at, 1);
-    if (claims!.length === 0) this.#waiting.delete(claim.webhook.id);
-    this.#forget(claim.webhook.id);
+    waiting!.splice(at, 1);
+    if (waiting!.length === 0) this.#waiting.delete(id);
+    this.forget(held);
   }
 
-  #forget(id: string): boolean {
+  /** It is held no more. True where its webhook or its tenant may have more elsewhere, for which there is room now. */
+  forget({ claim: { webhook } }: HeldClaim): boolean {
+    const { id, tenantId } = webhook;
     this.#claimedCount--;
     const left = decrease(this.#claimed, id);
     if (left >= this.#share) this.#surplus--;
-    return left <= low * this.#share && this.#full.delete(id);
+    const leftOfTenant = decrease(this.#claimedOfTenant, tenantId);
+    const isRoom = left <= low * this.#share && this.#full.delete(id);
+    const isTenantsRoom = leftOfTenant <= low * ahead * this.#concurrencyOf(tenantId);
+    return (isTenantsRoom && this.#full.delete(tenantKey(tenantId))) || isRoom;
   }
 }
 
-function decrease(counts: Map<string, number>, id: string): number {
-  const left = counts.get(id)! - 1;
-  if (left > 0) counts.set(id, left);
-  else counts.delete(id);
+/** No webhook's id has such a form. */
+const tenantKey = (tenantId: string): string => `tenant ${tenantId}`;
+
+function increase(counts: Map<string, number>, key: string): number {
+  const count = (counts.get(key) ?? 0) + 1;
+  counts.set(key, count);
+  return count;
+}
+
+function decrease(counts: Map<string, number>, key: string): number {
+  const left = counts.get(key)! - 1;
+  if (left > 0) counts.set(key, left);
+  else counts.delete(key);
   return left;
 }

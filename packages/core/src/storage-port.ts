@@ -4,14 +4,14 @@ import type { Storage } from './ports.js';
 /** What a storage must have. */
 const methods = {
   webhooks: ['create', 'get', 'isTaken', 'list', 'all', 'update', 'delete'],
-  deliveries: ['publish', 'claim', 'renew', 'settle'],
+  deliveries: ['publish', 'claim', 'begin', 'renew', 'settle'],
   log: ['events', 'deliveries', 'counts', 'attempts', 'setStatus', 'prune'],
 } as const;
 
 /** What it may leave out, but not in part. */
 const optionalMethods = {
   apiKeys: ['create', 'find', 'list', 'revoke', 'touch'],
-  replays: ['create', 'get', 'cancel', 'claim', 'save', 'backfill', 'hasten'],
+  replays: ['create', 'get', 'cancel', 'claim', 'save'],
 } as const;
 
 /**

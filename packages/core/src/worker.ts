@@ -1,21 +1,21 @@
 import type { Deliverer, Flight } from './deliver.js';
 import type { PosthornError } from './errors.js';
+import { Flights } from './flights.js';
 import { Heartbeat } from './heartbeat.js';
 import type { Announcer } from './lifecycle.js';
-import type { Claim, ClaimOptions, DeliveryStore } from './ports.js';
-import { type Room, Slots, type SlotsOptions } from './slots.js';
+import type { Claim, DeliveryStore, HandOver } from './ports.js';
+import type { Recorder } from './recorder.js';
+import { type HeldClaim, Slots, type SlotsOptions } from './slots.js';
+import { Waiters } from './waiters.js';
 
 export interface WorkerOptions extends SlotsOptions {
   readonly deliveries: Pick<DeliveryStore, 'claim' | 'renew'>;
   readonly deliverer: Deliverer;
+  readonly recorder: Recorder;
   readonly leaseMs: number;
   readonly pollMs: number;
+  readonly monotonic: () => number;
   readonly announcer: Announcer;
-}
-
-interface Drain {
-  readonly resolve: () => void;
-  readonly reject: (error: PosthornError) => void;
 }
 
 /**
@@ -28,12 +28,13 @@ export class Worker {
   readonly #options: WorkerOptions;
   readonly #slots: Slots;
   readonly #heartbeat: Heartbeat;
-  readonly #flights = new Map<Claim, Flight>();
+  readonly #flights = new Flights();
   #isRunning = false;
   #wasStarted = false;
   #stopping: Promise<void> | undefined;
-  #drains: Drain[] = [];
-  #onIdle: (() => void)[] = [];
+  /** Who waits until nothing is due, and who until nothing is under way. */
+  readonly #drains = new Waiters();
+  readonly #idleWaits = new Waiters();
   #isAsking = false;
   /** What is being published may come back claimed. */
   #isHandedOver = false;
@@ -47,11 +48,11 @@ export class Worker {
 
   constructor(options: WorkerOptions) {
     this.#options = options;
-    this.#slots = new Slots(options);
+    this.#slots = new Slots(options, options.monotonic);
     this.#heartbeat = new Heartbeat({
       ...options,
       held: () => this.#held(),
-      onLost: (claim) => this.#lose(claim),
+      onLost: (held) => this.#lose(held),
     });
   }
 
@@ -81,10 +82,9 @@ export class Worker {
 
   /** Resolves when nothing is due and nothing under way, or the worker was stopped. Rejects where a claim fails. */
   drain(): Promise<void> {
-    return new Promise((resolve, reject) => {
-      this.#drains.push({ resolve, reject });
-      this.#again();
-    });
+    const drained = this.#drains.add();
+    this.#again();
+    return drained;
   }
 
   /** Says that something may be due. */
@@ -107,27 +107,34 @@ export class Worker {
     return this.#isOpen && this.#slots.room.limit > 0;
   }
 
-  /** What of the events about to be published may come back claimed; `take` must follow. Undefined without room. */
-  reserve(): ClaimOptions | undefined {
-    const ask = this.#isHandedOver ? undefined : this.#askFor(this.#slots.roomForOwn);
-    this.#isHandedOver ||= ask !== undefined;
+  /**
+   * What of `count` events about to be published may come back claimed: to be sent at once where there are slots, else to
+   * wait here. `take` must follow. Undefined without room.
+   */
+  reserve(count: number): HandOver | undefined {
+    if (this.#isHandedOver || !this.#isOpen) return undefined;
+    const { leaseMs } = this.#options;
+    const toSend = this.#slots.roomToSend(count);
+    const ask = toSend ? { ...toSend, leaseMs, isBegun: true } : { ...this.#slots.roomForOwn, leaseMs };
+    if (ask.limit <= 0) return undefined;
+    this.#isHandedOver = true;
     return ask;
   }
 
-  #askFor(room: Room): ClaimOptions | undefined {
-    return this.#isOpen && room.limit > 0 ? { ...room, leaseMs: this.#options.leaseMs } : undefined;
-  }
-
-  /** Starts what was claimed, as far as there are slots; a worker that is stopping gives it back. */
-  take(claims: readonly Claim[]): void {
+  /**
+   * Takes over what was claimed since `since`, in monotonic time, and starts it as far as there are slots; a worker that
+   * is stopping gives it back. `begunAt` says when its attempts began, where they have.
+   */
+  take(claims: readonly Claim[], since: number, begunAt?: Date): void {
     this.#isHandedOver = false;
     // A look that came to nothing meanwhile could not end them.
-    this.#shouldLook ||= this.#drains.length > 0;
-    this.#takeIn(claims);
+    this.#shouldLook ||= this.#drains.areAny;
+    this.#takeIn(claims, since, begunAt);
   }
 
-  #takeIn(claims: readonly Claim[]): void {
-    for (const claim of claims) this.#slots.add(claim);
+  #takeIn(claims: readonly Claim[], since: number, begunAt?: Date): void {
+    const heldUntil = since + this.#options.leaseMs;
+    for (const claim of claims) this.#slots.add({ claim, heldUntil, ...(begunAt && { begunAt }) });
     if (!this.#slots.isEmpty) this.#heartbeat.start();
     this.#advance();
     if (this.#shouldLook) this.wake();
@@ -135,7 +142,7 @@ export class Worker {
   }
 
   get #isOpen(): boolean {
-    return !this.#stopping && (this.#isRunning || this.#drains.length > 0);
+    return !this.#stopping && (this.#isRunning || this.#drains.areAny);
   }
 
   get #isIdle(): boolean {
@@ -149,101 +156,94 @@ export class Worker {
 
   /** Starts what waits, as far as there are slots. */
   #advance(): void {
+    const { deliverer } = this.#options;
     if (!this.#isOpen) {
-      for (const claim of this.#slots.takeWaiting()) this.#follow(this.#options.deliverer.release(claim));
+      for (const held of this.#slots.takeWaiting()) this.#follow(deliverer.release(held));
       return;
     }
-    for (let claim = this.#slots.next(); claim; claim = this.#slots.next()) {
-      this.#follow(this.#options.deliverer.deliver(claim), claim);
-    }
+    for (let held = this.#slots.next(); held; held = this.#slots.next()) this.#send(held);
   }
 
-  /** `sent` is the claim that takes a slot. */
-  #follow(flight: Flight, sent?: Claim): void {
-    this.#flights.set(flight.claim, flight);
-    void flight.landed.then(() => this.#land(flight.claim, sent));
+  /** It takes a slot until there is an answer, and is held until that is written. */
+  #send(held: HeldClaim): void {
+    const flight = this.#options.deliverer.deliver(held);
+    void flight.answered.then(() => {
+      this.#flights.answered(held);
+      this.#slots.free(held);
+      this.#advance();
+    });
+    this.#follow(flight, true);
   }
 
-  #land(claim: Claim, sent: Claim | undefined): void {
-    this.#flights.delete(claim);
-    this.#heartbeat.forget(claim);
+  #follow(flight: Flight, isHeld = false): void {
+    this.#flights.add(flight);
+    void flight.landed.then(() => this.#land(flight.held, isHeld));
+  }
+
+  #land(held: HeldClaim, isHeld: boolean): void {
+    this.#flights.landed(held);
+    this.#heartbeat.forget(held);
     // Only what could not be had before can be there now: it waited for room, or behind this one.
-    const mayFreeOther = (sent && this.#slots.free(sent)) || claim.event.orderingKey !== null;
-    this.#advance();
+    const mayFreeOther = (isHeld && this.#slots.forget(held)) || held.claim.event.orderingKey !== null;
     if (this.#slots.isEmpty) this.#heartbeat.stop();
-    if (mayFreeOther || this.#shouldLook || this.#drains.length > 0) this.wake();
+    if (mayFreeOther || this.#shouldLook || this.#drains.areAny) this.wake();
     this.#checkIdle();
   }
 
   async #look(): Promise<void> {
     this.#willLook = false;
     // Whoever is asking, or lands and makes room, wakes again.
-    const ask = this.#slots.isLow && !this.#isAsking ? this.#askFor(this.#slots.room) : undefined;
-    if (!ask) return;
+    if (!this.#slots.isLow || this.#isAsking || !this.#isOpen) return;
+    const { deliveries, leaseMs, monotonic, announcer } = this.#options;
+    const since = monotonic();
+    // A process that was away for longer than a lease would claim what it is just writing the result of.
+    if (this.#flights.hasOverdue(since)) return;
     this.#isAsking = true;
     this.#shouldLook = false;
     let claims: readonly Claim[] = [];
     try {
-      claims = [...(await this.#options.deliveries.claim(ask))];
+      claims = [...(await deliveries.claim({ ...this.#slots.room, leaseMs }))];
       this.#shouldLook ||= claims.length > 0;
     } catch (error) {
       this.#isOnHold = true;
-      this.#failed(error as PosthornError);
+      const failure = error as PosthornError;
+      if (!this.#drains.fail(failure)) announcer.announce('error', () => failure);
     }
     this.#isAsking = false;
-    this.#takeIn(claims);
-    if (this.#isIdle && !this.#shouldLook) this.#endDrains();
+    this.#takeIn(claims, since);
+    if (this.#isIdle && !this.#shouldLook) this.#drains.end();
   }
 
   /** All that is claimed, but for what waits here in vain: that may be sent by others. */
-  #held(): Iterable<Claim> {
-    for (const claim of this.#slots.takeStuck()) this.#follow(this.#options.deliverer.release(claim));
-    return [...this.#flights.keys(), ...this.#slots.waiting()];
+  #held(): Iterable<HeldClaim> {
+    for (const held of this.#slots.takeStuck()) this.#follow(this.#options.deliverer.release(held));
+    return [...this.#flights.held, ...this.#slots.waiting()];
   }
 
-  #lose(claim: Claim): void {
-    const flight = this.#flights.get(claim);
-    if (flight) flight.end('lost');
-    else this.#slots.drop(claim);
+  #lose(held: HeldClaim): void {
+    if (!this.#flights.end(held, 'lost')) this.#slots.drop(held);
   }
 
   async #untilIdle(): Promise<void> {
-    await this.#idle();
+    const idle = this.#idleWaits.add();
+    this.#checkIdle();
+    await idle;
+    // Whatever could not be written by now is left to whoever claims it next.
+    this.#options.recorder.abandon();
     clearTimeout(this.#patience);
     this.#patience = undefined;
-    this.#endDrains();
+    this.#drains.end();
     if (this.#wasStarted) this.#options.announcer.announce('worker:stopped');
     this.#wasStarted = this.#isRunning;
   }
 
   #release(): void {
-    for (const flight of this.#flights.values()) flight.end('released');
+    this.#flights.releaseAll();
     // A storage that hangs is not waited for beyond the lease: then what is under way is anybody's.
-    this.#patience ??= setTimeout(() => this.#endIdleWaits(), this.#options.leaseMs);
-  }
-
-  #idle(): Promise<void> {
-    return new Promise((resolve) => {
-      this.#onIdle.push(resolve);
-      this.#checkIdle();
-    });
+    this.#patience ??= setTimeout(() => this.#idleWaits.end(), this.#options.leaseMs);
   }
 
   #checkIdle(): void {
-    if (this.#isIdle) this.#endIdleWaits();
-  }
-
-  #endIdleWaits(): void {
-    for (const resolve of this.#onIdle.splice(0)) resolve();
-  }
-
-  #endDrains(): void {
-    for (const { resolve } of this.#drains.splice(0)) resolve();
-  }
-
-  #failed(error: PosthornError): void {
-    const drains = this.#drains.splice(0);
-    for (const { reject } of drains) reject(error);
-    if (drains.length === 0) this.#options.announcer.announce('error', () => error);
+    if (this.#isIdle) this.#idleWaits.end();
   }
 }

@@ -74,3 +74,58 @@ test('a notifier that fails is announced, and costs no delivery', async () => {
   await dispatcher.stop();
   expect(errors).toContain('nobody is there');
 });
+
+test('a notifier that throws where it should reject is announced, and what is stored stays stored', async () => {
+  const throwing = {
+    notify: () => {
+      throw new Error('the socket is closed');
+    },
+    listen: () => {
+      throw new Error('nobody listens');
+    },
+  } as Notifier;
+  const channel = recordingChannel();
+  const dispatcher = createDispatcher({ storage: memoryStorage(), channels: [channel], notifier: throwing });
+  const errors: string[] = [];
+  dispatcher.on('error', ({ message }) => errors.push(message));
+  await dispatcher.webhooks.create(toAll(channel.type));
+  await dispatcher.dispatch('a.b', 1);
+  dispatcher.start();
+  await until(() => channel.deliveries.length === 1);
+  await dispatcher.stop();
+  expect(errors).toEqual(['the socket is closed', 'nobody listens']);
+});
+
+test.each([
+  ['begin to listen', { listen: () => new Promise(() => {}) }],
+  ['end', { listen: async () => () => new Promise(() => {}) }],
+])('a notifier that never comes to %s holds up a stop for no longer than its grace', async (_, parts) => {
+  const notifier = { notify: async () => {}, ...parts } as unknown as Notifier;
+  const dispatcher = createDispatcher({ storage: memoryStorage(), channels: [recordingChannel()], notifier });
+  dispatcher.start();
+  await dispatcher.stop({ grace: 20 });
+});
+
+test('what is started while it stops is running when the stop is over, and listens', async () => {
+  const { notifier, listeners } = localNotifier();
+  const channel = recordingChannel();
+  const storage = memoryStorage();
+  const dispatcher = createDispatcher({ storage, channels: [channel], notifier });
+  const said: string[] = [];
+  dispatcher.on('worker:started', () => void said.push('started'));
+  dispatcher.on('worker:stopped', () => void said.push('stopped'));
+  await dispatcher.webhooks.create(toAll(channel.type));
+  dispatcher.start();
+  await until(() => listeners.size === 1);
+  const stopping = dispatcher.stop();
+  dispatcher.start();
+  await stopping;
+  expect(said).toEqual(['started', 'stopped', 'started']);
+  await until(() => listeners.size === 1);
+  await dispatcher.dispatch('a.b', 1);
+  await until(() => channel.deliveries.length === 1);
+  const [first, second] = [dispatcher.stop(), dispatcher.stop()];
+  await Promise.all([first, second]);
+  expect(said.at(-1)).toBe('stopped');
+  expect(listeners.size).toBe(0);
+});

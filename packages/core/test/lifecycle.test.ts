@@ -81,7 +81,8 @@ test('an event in a transaction is not announced: nobody says whether that commi
       async publish(events, options = {}) {
         if (!options.tx) return publish(events, options as object);
         options.tx.held.push(...events);
-        return { published: events.map(({ id }) => ({ eventId: id, deliveries: 1 })), claims: [] };
+        const published = events.map(({ id }) => ({ eventId: id, deliveries: 1 }));
+        return { published, claims: [], at: new Date() };
       },
     },
   };

@@ -32,20 +32,23 @@ function claimOf(webhookId: string): Claim {
 /** Slots with a clock of their own, and a way to let deliveries go through them. */
 function slotsWith(concurrency: number, webhookConcurrency: number) {
   let ms = 0;
-  const slots = new Slots({ concurrency, webhookConcurrency }, () => ms);
+  const tenants = { tenantConcurrency: concurrency, defaultTenantConcurrency: concurrency };
+  const slots = new Slots({ concurrency, webhookConcurrency, ...tenants }, () => ms);
   return {
     slots,
     wait: (passed: number) => {
       ms += passed;
     },
     claim(webhookId: string, count: number): void {
-      for (let i = 0; i < count; i++) slots.add(claimOf(webhookId));
+      for (let i = 0; i < count; i++) slots.add({ claim: claimOf(webhookId), heldUntil: 0 });
     },
     /** Sends and lands up to `count`, of whichever webhook has its turn. */
     land(count: number): void {
       for (let i = 0; i < count; i++) {
-        const claim = slots.next();
-        if (claim) slots.free(claim);
+        const held = slots.next();
+        if (!held) continue;
+        slots.free(held);
+        slots.forget(held);
       }
     },
   };
@@ -112,7 +115,7 @@ describe('a webhook that has become slow', () => {
     claim('wh_b', 5);
     expect(slots.takeStuck(), 'while it keeps its pace').toEqual([]);
     wait(3_000);
-    const before = slots.waiting().filter(({ webhook }) => webhook.id === 'wh_a');
+    const before = slots.waiting().filter(({ claim: { webhook } }) => webhook.id === 'wh_a');
     expect(slots.takeStuck()).toEqual(before.slice(20));
     expect(slots.waiting()).toHaveLength(25);
     expect(slots.room.limit).toBe(175);
@@ -128,5 +131,66 @@ describe('a webhook that has become slow', () => {
     wait(3_000);
     expect(slots.takeStuck()).toHaveLength(100);
     expect(slots.waiting()).toHaveLength(100);
+  });
+});
+
+describe('a tenant', () => {
+  function slotsOf(tenantConcurrency: number, defaultTenantConcurrency: number) {
+    const limits = { concurrency: 10, webhookConcurrency: 4, tenantConcurrency, defaultTenantConcurrency };
+    const slots = new Slots(limits, () => 0);
+    return {
+      slots,
+      claim(tenantId: string, webhookId: string, count: number): void {
+        for (let i = 0; i < count; i++) {
+          const claim = claimOf(webhookId);
+          slots.add({ claim: { ...claim, webhook: { ...claim.webhook, tenantId } }, heldUntil: 0 });
+        }
+      },
+      sendAll(): string[] {
+        const sent: string[] = [];
+        for (let held = slots.next(); held; held = slots.next()) sent.push(held.claim.webhook.tenantId);
+        return sent;
+      },
+    };
+  }
+
+  test('takes no more than its share of the slots, however many webhooks it has', () => {
+    const { slots, claim, sendAll } = slotsOf(5, 10);
+    for (const webhook of ['wh_a', 'wh_b', 'wh_c']) claim('acme', webhook, 3);
+    expect(sendAll()).toEqual(Array(5).fill('acme'));
+    claim('globex', 'wh_d', 2);
+    expect(sendAll()).toEqual(['globex', 'globex']);
+    expect(slots.room.tenantLimit).toBe(10);
+    expect(slots.room.tenantsInFlight.get('acme')).toBe(9);
+  });
+
+  test('gets the next slot when one of its own is free', () => {
+    const { slots, claim } = slotsOf(2, 10);
+    claim('acme', 'wh_a', 3);
+    const [first, second] = [slots.next()!, slots.next()!];
+    expect(slots.next()).toBeUndefined();
+    slots.free(first);
+    expect(slots.next()).toBeDefined();
+    expect(slots.next()).toBeUndefined();
+    slots.free(second);
+  });
+
+  test('that an application names none of may have all', () => {
+    const { slots, claim, sendAll } = slotsOf(5, 10);
+    for (const webhook of ['wh_a', 'wh_b', 'wh_c']) claim('default', webhook, 4);
+    expect(sendAll()).toHaveLength(10);
+    const { tenantLimit, tenantsInFlight } = slots.room;
+    expect(tenantLimit - tenantsInFlight.get('default')!, 'twenty less the twelve it has').toBe(8);
+  });
+
+  test('that was full is asked for again when it has got through a quarter of its share', () => {
+    const { slots, claim } = slotsOf(4, 10);
+    for (const webhook of ['wh_a', 'wh_b']) claim('acme', webhook, 4);
+    const landed = () => {
+      const held = slots.next()!;
+      slots.free(held);
+      return slots.forget(held);
+    };
+    expect([landed(), landed()]).toEqual([false, true]);
   });
 });

@@ -2,7 +2,7 @@ import type { FailureKind } from '@posthorn/core';
 
 /** Why there is no answer: core's words, and `aborted` where the caller ended it. */
 export type OutboundFailureKind =
-  | Exclude<FailureKind, 'http_status' | 'credentials' | 'channel_error'>
+  | Exclude<FailureKind, 'http_status' | 'credentials' | 'channel_error' | 'worker_lost'>
   | 'aborted';
 
 /** No complete response headers came. */

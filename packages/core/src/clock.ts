@@ -1,0 +1,52 @@
+/** How far the clocks may be apart before it is said. */
+const maxSkewMs = 30_000;
+/** An answer that took its time makes the storage's clock look late by as much: beyond that the clock itself was set. */
+const maxLateMs = 1_000;
+
+/**
+ * The storage's clock, read in this process: receivers, records and ids bear the time of one clock, whichever process
+ * writes them. Each answer of the storage that bears its time sets it. Between those it runs on with monotonic time, so
+ * that nothing happens when the process's own clock is set.
+ */
+export class StorageClock {
+  readonly #wall: () => number;
+  readonly #monotonic: () => number;
+  /** What monotonic time lies behind it. */
+  #offsetMs: number | undefined;
+  #hasWarned = false;
+
+  constructor(wall: () => number, monotonic: () => number) {
+    this.#wall = wall;
+    this.#monotonic = monotonic;
+  }
+
+  /** Whether the storage has told its time. Until then `now` is the process's own. */
+  get isSet(): boolean {
+    return this.#offsetMs !== undefined;
+  }
+
+  /** Milliseconds since 1970. */
+  readonly now = (): number =>
+    this.#offsetMs === undefined ? this.#wall() : this.#monotonic() + this.#offsetMs;
+
+  /** The storage has just answered that it is `at`. */
+  set(at: Date): void {
+    const offsetMs = at.getTime() - this.#monotonic();
+    const known = this.#offsetMs ?? Number.NEGATIVE_INFINITY;
+    // The answer that was the fastest is the nearest to the truth.
+    if (offsetMs > known || known - offsetMs > maxLateMs) this.#offsetMs = offsetMs;
+    if (!this.#hasWarned) this.#warn(this.#wall() - at.getTime());
+  }
+
+  #warn(aheadMs: number): void {
+    if (Math.abs(aheadMs) <= maxSkewMs) return;
+    this.#hasWarned = true;
+    const seconds = Math.round(Math.abs(aheadMs) / 1_000);
+    const where = aheadMs > 0 ? 'ahead of' : 'behind';
+    process.emitWarning(`the clock of this process is ${seconds} s ${where} the storage's`, {
+      type: 'PosthornWarning',
+      code: 'POSTHORN_CLOCK_OFF',
+      detail: "signatures and records bear the storage's time; set the machine's clock, by NTP for one",
+    });
+  }
+}

@@ -1,0 +1,47 @@
+import type { RetryPolicy } from './decide.js';
+import { waitsFor } from './escalation.js';
+import type { ChannelBinding } from './models.js';
+
+/*
+ * A delivery is put off where its receiver is busy, or this process has no channel of its type: it is given back for a
+ * while, and nothing has failed. It cannot be put off for ever, and whoever is to hear of a failure hears of this, too.
+ */
+
+/** So long may a delivery be put off: a receiver that is busy for longer is as good as down. */
+export const maxPutOffMs = 86_400_000;
+/** How long what has no channel here is left to others: longer the older it is. */
+const minAbsentMs = 500;
+const maxAbsentMs = 60_000;
+
+/**
+ * How long to leave a delivery of this age to another process, which may have its channel: one that is being deployed,
+ * or one of those that have others. Undefined where that has lasted for too long.
+ */
+export function delayWithoutChannel(ageMs: number, random: number): number | undefined {
+  if (ageMs > maxPutOffMs) return undefined;
+  return Math.round(Math.min(Math.max(ageMs / 4, minAbsentMs), maxAbsentMs) * (0.5 + random));
+}
+
+/** From what age of its event on a delivery that is put off counts as failed so many times: when that many waits are over. */
+const failedAfterMs = (times: number, { scheduleMs }: RetryPolicy): number =>
+  scheduleMs.slice(0, times).reduce((sum, ms) => sum + ms, 0);
+
+/** As how many failures a put-off counts at that age of the event. */
+export function triesWithin(ageMs: number, retry: RetryPolicy): number {
+  let tries = 0;
+  while (tries < retry.scheduleMs.length && failedAfterMs(tries + 1, retry) <= ageMs) tries++;
+  return tries;
+}
+
+/** How long until one more of the bindings that wait for this one would have begun, had it failed: infinitely where none would. */
+export function nextEscalation(
+  binding: ChannelBinding,
+  bindings: readonly ChannelBinding[],
+  ageMs: number,
+  retry: RetryPolicy,
+): number {
+  const waits = bindings
+    .filter((other) => other.id !== binding.id && waitsFor(other, binding))
+    .map(({ onlyAfter }) => Math.ceil(failedAfterMs(onlyAfter!.failedAttempts, retry) - ageMs));
+  return Math.min(...waits.filter((ms) => ms > 0));
+}

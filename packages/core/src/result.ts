@@ -1,0 +1,142 @@
+import type { StorageClock } from './clock.js';
+import {
+  decide,
+  decideLost,
+  type Next,
+  type OrderingPolicy,
+  type RetryPolicy,
+  yieldsAfter,
+} from './decide.js';
+import { nextOfTooLarge } from './digest.js';
+import { escalationsOf } from './escalation.js';
+import { type Ids, madeAt } from './ids.js';
+import type { Attempt } from './models.js';
+import type { Patience } from './patience.js';
+import type { Claim } from './ports.js';
+import { delayWithoutChannel, maxPutOffMs, nextEscalation, triesWithin } from './put-off.js';
+import { attemptRecord, type BoundClaim, lostRecord } from './send.js';
+import type { Busy, Verdict } from './verdict.js';
+
+/** What becomes of a claim, and what was tried. */
+export interface Result {
+  readonly next: Next;
+  readonly attempt?: Attempt;
+  /** The bindings whose deliveries of the event begin with this. */
+  readonly begin: readonly string[];
+  /** Why the receiver is gone for good. */
+  readonly gone?: string;
+}
+
+export interface ResultsOptions {
+  readonly channels: ReadonlyMap<string, unknown>;
+  readonly retry: RetryPolicy;
+  readonly ordering: OrderingPolicy;
+  readonly ids: Ids;
+  readonly clock: StorageClock;
+  readonly monotonic: () => number;
+  readonly random: () => number;
+  readonly patience: Patience;
+}
+
+/** Decides what becomes of claims, before they are sent and after. Nothing is written here. */
+export interface Results {
+  /** What becomes of a claim that is not to be sent now; undefined where it is. */
+  before(claim: Claim): Result | undefined;
+  /** What the verdict means for the delivery and its log. `startedAt` is the storage's time, `sentAt` monotonic. */
+  after(claim: Claim, verdict: Verdict, startedAt: Date, sentAt: number): Result;
+  /** Gives it back uncounted, with what the channel may have left for the next attempt. */
+  released(verdict?: Verdict): Result;
+}
+
+export function resultsBy(options: ResultsOptions): Results {
+  const { channels, retry, ordering, ids, clock, monotonic, random, patience } = options;
+  const ageOf = ({ event }: Claim): number => clock.now() - madeAt(event.id);
+
+  /** With those who are to hear of it now that it has failed `tries` times, and what that means for those behind it. */
+  function failed(claim: Claim, decided: Next, tries: number): Pick<Result, 'next' | 'begin'> {
+    const { binding, webhook, event } = claim;
+    const isBehind = decided.status === 'pending' && event.orderingKey !== null;
+    const next = isBehind
+      ? { ...decided, yields: yieldsAfter(tries, decided.delayMs, retry, ordering) }
+      : decided;
+    if (!binding || (next.status !== 'pending' && next.status !== 'dead')) return { next, begin: [] };
+    const times = next.status === 'dead' ? Number.POSITIVE_INFINITY : tries;
+    return { next, begin: escalationsOf(binding, webhook.channels, times) };
+  }
+
+  /** Its worker was lost: nobody will ever know how it went, and that goes on record before it is tried again. */
+  function lost(claim: Claim, lostAt: Date): Result {
+    const number = claim.attempt - 1;
+    const attempt = lostRecord(ids.attempt(), { ...claim, attempt: number }, lostAt);
+    const isDropped = !claim.binding && claim.unreadable === undefined;
+    if (isDropped) return { next: { status: 'cancelled' }, attempt, begin: [] };
+    const tries = number - claim.attemptsBefore;
+    return { ...failed(claim, decideLost(tries, retry, random()), tries), attempt };
+  }
+
+  /** Gives it back for a while. Who waits for it to fail need not wait for longer than if it had. */
+  function putOff(claim: BoundClaim, delayMs: number, said?: Busy): Result {
+    const { binding, webhook } = claim;
+    const ageMs = ageOf(claim);
+    const soonestMs = nextEscalation(binding, webhook.channels, ageMs, retry);
+    return {
+      next: { status: 'released', delayMs: Math.min(delayMs, soonestMs), ...(said && memoOf(said)) },
+      begin: escalationsOf(binding, webhook.channels, triesWithin(ageMs, retry)),
+    };
+  }
+
+  return {
+    before(claim) {
+      const { attempt, attemptsBefore, binding, lostAt, unreadable } = claim;
+      if (lostAt) return lost(claim, lostAt);
+      if (!binding && unreadable === undefined) return { next: { status: 'cancelled' }, begin: [] };
+      // The schedule has become shorter.
+      if (attempt - attemptsBefore > retry.scheduleMs.length + 1) {
+        return failed(claim, { status: 'dead' }, attempt - attemptsBefore);
+      }
+      if (!binding) return undefined;
+      const bound = claim as BoundClaim;
+      if (!channels.has(binding.channel)) {
+        const delayMs = delayWithoutChannel(ageOf(claim), random());
+        return delayMs === undefined ? undefined : putOff(bound, delayMs);
+      }
+      const delayMs = patience.waitOf(bound);
+      return delayMs > 0 ? putOff(bound, delayMs) : undefined;
+    },
+
+    after(claim, said, startedAt, sentAt) {
+      const bound = claim as BoundClaim;
+      if (said.outcome === 'delivered') patience.delivered(bound, sentAt);
+      if (said.outcome === 'busy') {
+        const delayMs = patience.busy(bound, said.retryAfterMs, sentAt);
+        if (ageOf(claim) <= maxPutOffMs) return putOff(bound, delayMs, said);
+      }
+      const verdict = said.outcome === 'busy' ? asFailed(said) : said;
+      const tries = claim.attempt - claim.attemptsBefore;
+      const tooLarge = nextOfTooLarge(claim, verdict);
+      const decided = tooLarge ? { status: tooLarge } : decide(verdict, tries, retry, random());
+      const next: Next = { ...decided, ...memoOf(verdict) };
+      const durationMs = Math.round(monotonic() - sentAt);
+      return {
+        ...failed(claim, next, tries),
+        attempt: attemptRecord(ids.attempt(), claim, startedAt, verdict, durationMs),
+        ...(verdict.outcome === 'gone' && { gone: verdict.message }),
+      };
+    },
+
+    released: (verdict) => ({
+      next: { status: 'released', ...(verdict && memoOf(verdict)) },
+      begin: [],
+    }),
+  };
+}
+
+const asFailed = (said: Busy): Exclude<Verdict, Busy> => ({
+  ...said,
+  outcome: 'failed',
+  kind: 'http_status',
+});
+
+/** What is left for the next attempt, also for one that somebody asks for when it is dead. */
+const memoOf = (verdict: Verdict): { readonly memo?: string } =>
+  'memo' in verdict && verdict.memo !== undefined ? { memo: verdict.memo } : {};

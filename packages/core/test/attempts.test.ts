@@ -1,0 +1,236 @@
+import { createDispatcher, type DispatcherOptions, delivered, type Storage } from '@posthorn/core';
+import { memoryStorage } from '@posthorn/storage-memory';
+import { recordingChannel, until, virtualClock } from '@posthorn/testing';
+import { describe, expect, test } from 'vitest';
+
+const toAll = { name: 'all', eventTypes: ['*'], channels: [{ channel: 'webhook', configs: {} }] };
+const dying = { limit: 1_000, leaseMs: 1_000, webhookLimit: 1_000, inFlight: new Map() };
+
+/** A storage and an engine on one clock, and workers that die at a step of theirs. */
+async function engine(options: Partial<DispatcherOptions> = {}, webhook = toAll) {
+  const clock = virtualClock();
+  const storage = memoryStorage({ now: clock.now });
+  const channel = recordingChannel();
+  const shared = { storage, now: clock.now, retry: { jitter: 0 }, ...options };
+  const dispatcher = createDispatcher({ channels: [channel], ...shared });
+  await dispatcher.webhooks.create(webhook);
+  return {
+    ...{ clock, storage, channel, dispatcher, shared },
+    /** A worker claims all there is, begins what it is to, and is never heard of again. */
+    async die(begins: boolean): Promise<Date> {
+      const claims = await storage.deliveries.claim(dying);
+      const { at } = await storage.deliveries.begin(begins ? claims : [], 0);
+      clock.advance('1s');
+      return at;
+    },
+    async only() {
+      const [delivery] = (await dispatcher.deliveries.list()).items;
+      return { ...delivery!, log: await dispatcher.deliveries.attempts(delivery!.id) };
+    },
+  };
+}
+
+/** The storage of a worker that has the given methods of the queue. */
+const withQueue = (storage: Storage, methods: Partial<Storage['deliveries']>): Storage => ({
+  ...storage,
+  deliveries: { ...storage.deliveries, ...methods },
+});
+
+describe('an attempt', () => {
+  test('is not used up by workers that die after their claim, however many', async () => {
+    const { dispatcher, channel, die } = await engine();
+    for (let i = 0; i < 60; i++) await dispatcher.dispatch('a', i);
+    for (let deaths = 0; deaths < 12; deaths++) await die(false);
+    await dispatcher.drain();
+    expect(channel.deliveries).toHaveLength(60);
+    expect(channel.attempts.every(({ message }) => message.attempt === 1)).toBe(true);
+  });
+
+  test('whose worker died at sending is on record as such, and is tried again at once', async () => {
+    const { dispatcher, channel, die, only, clock } = await engine();
+    const told: unknown[] = [];
+    dispatcher.on('delivery:failed', ({ attempt, retryInMs }) => {
+      told.push([attempt?.number, attempt?.outcome, retryInMs]);
+    });
+    await dispatcher.dispatch('a', 1);
+    const sentAt = await die(true);
+    await dispatcher.drain();
+    const { status, attempts, log } = await only();
+    expect([status, attempts]).toEqual(['delivered', 2]);
+    expect(log).toMatchObject([
+      { number: 1, startedAt: sentAt, outcome: 'unknown', kind: 'worker_lost', durationMs: 0, status: null },
+      { number: 2, startedAt: new Date(clock.now()), outcome: 'delivered' },
+    ]);
+    expect(told).toEqual([[1, 'unknown', 0]]);
+    expect(channel.attempts.map(({ message }) => message.attempt)).toEqual([2]);
+  });
+
+  test('that ends its worker each time is dead after as many as any other, with that reason', async () => {
+    const retry = { schedule: ['1s', '1m', '1h'], jitter: 0 } as const;
+    const { dispatcher, channel, storage, die, only, clock } = await engine({ retry });
+    const dead: unknown[] = [];
+    dispatcher.on('delivery:dead', ({ attempt }) => void dead.push([attempt?.number, attempt?.kind]));
+    await dispatcher.dispatch('a', 1);
+    const waits: number[] = [];
+    // Whoever finds what was lost writes that down, and does not live to see it sent.
+    const undertaker = createDispatcher({
+      ...{ channels: [channel], retry, now: clock.now },
+      storage: withQueue(storage, {
+        async settle(settlements) {
+          const settled = await storage.deliveries.settle(settlements);
+          for (const { next } of settlements) if (next.status === 'pending') waits.push(next.delayMs);
+          clock.advance('30s');
+          await die(true);
+          return settled;
+        },
+      }),
+    });
+    undertaker.on('delivery:dead', ({ attempt }) => void dead.push([attempt?.number, attempt?.kind]));
+    await die(true);
+    for (let rounds = 0; rounds < 6; rounds++) await undertaker.drain();
+    expect(waits, 'at once, and then at most half a minute').toEqual([0, 30_000, 30_000]);
+    expect(dead).toEqual([[4, 'worker_lost']]);
+    expect(channel.attempts).toEqual([]);
+    const { status, attempts, log } = await only();
+    expect([status, attempts]).toEqual(['dead', 4]);
+    expect(log.map(({ number, outcome }) => [number, outcome])).toEqual(
+      [1, 2, 3, 4].map((number) => [number, 'unknown']),
+    );
+  });
+
+  test('is not sent on a lease that is over, and what was answered meanwhile is written down', async () => {
+    const options = { concurrency: 1, webhookConcurrency: 1, lease: '5s' } as const;
+    const { clock, channel, dispatcher } = await engine(options);
+    const held: (() => void)[] = [];
+    channel.answerWith(() => new Promise((resolve) => held.push(() => resolve(delivered()))));
+    const lost: string[] = [];
+    dispatcher.on('delivery:lost', ({ eventType }) => void lost.push(eventType));
+    await dispatcher.dispatch('first', 1);
+    await dispatcher.dispatch('second', 2);
+    const drained = dispatcher.drain();
+    await until(() => held.length === 1);
+    // The event loop stands still for longer than the lease.
+    clock.advance('6s');
+    held[0]!();
+    await until(() => held.length === 2);
+    held[1]!();
+    await drained;
+    expect(lost, 'its first lease').toEqual(['second']);
+    expect(channel.attempts.map(({ type, message }) => [type, message.attempt])).toEqual([
+      ['first', 1],
+      ['second', 1],
+    ]);
+    const { items } = await dispatcher.deliveries.list();
+    expect(items.map(({ status, attempts }) => [status, attempts])).toEqual([
+      ['delivered', 1],
+      ['delivered', 1],
+    ]);
+  });
+
+  test('is not sent where the process slept after it had begun', async () => {
+    const { clock, storage, shared, dispatcher, channel, only } = await engine({ lease: '5s' });
+    let naps = 1;
+    const sleepy = withQueue(storage, {
+      async begin(claims, leftMs) {
+        const answer = await storage.deliveries.begin(claims, leftMs);
+        if (claims.length > 0 && naps-- > 0) clock.advance('6s');
+        return answer;
+      },
+    });
+    const worker = createDispatcher({ ...shared, channels: [channel], storage: sleepy });
+    await dispatcher.dispatch('a', 1);
+    await worker.drain();
+    expect(channel.attempts.map(({ message }) => message.startedAt)).toEqual([new Date(clock.now())]);
+    expect(await only()).toMatchObject({ status: 'delivered' });
+  });
+
+  test('that cannot be begun is not sent, and is given back', async () => {
+    const { storage, shared, dispatcher, channel, only } = await engine();
+    let failures = 1;
+    const failing = withQueue(storage, {
+      async begin(claims, leftMs) {
+        if (claims.length > 0 && failures-- > 0) throw new Error('the storage is away');
+        return storage.deliveries.begin(claims, leftMs);
+      },
+    });
+    const worker = createDispatcher({ ...shared, channels: [channel], storage: failing });
+    const errors: string[] = [];
+    worker.on('error', ({ message }) => void errors.push(message));
+    await dispatcher.dispatch('a', 1);
+    await worker.drain();
+    expect(errors).toEqual(['storage.deliveries.begin failed']);
+    expect(channel.attempts.map(({ message }) => message.attempt)).toEqual([1]);
+    expect(await only()).toMatchObject({ status: 'delivered', attempts: 1 });
+  });
+
+  test('of what waits for a slot has not begun', async () => {
+    const held: (() => void)[] = [];
+    const { dispatcher, channel, storage } = await engine({ concurrency: 2, webhookConcurrency: 2 });
+    channel.answerWith(() => new Promise((resolve) => held.push(() => resolve(delivered()))));
+    for (let i = 0; i < 4; i++) await dispatcher.dispatch('a', i);
+    const drained = dispatcher.drain();
+    await until(() => held.length === 2);
+    const { items } = await storage.log.deliveries('default', { limit: 10 });
+    expect(items.map(({ status, attempts }) => [status, attempts]).sort()).toEqual([
+      ['sending', 0],
+      ['sending', 0],
+      ['sending', 1],
+      ['sending', 1],
+    ]);
+    for (let answered = 0; answered < 4; answered++) {
+      await until(() => held.length > answered);
+      held[answered]!();
+    }
+    await drained;
+  });
+});
+
+describe('a delivery whose channel this process does not have', () => {
+  const both = {
+    name: 'both',
+    eventTypes: ['*'],
+    channels: ['alpha', 'beta'].map((channel) => ({ channel, configs: {} })),
+  };
+
+  async function twoProcesses() {
+    const clock = virtualClock();
+    const storage = memoryStorage({ now: clock.now });
+    const [alpha, beta] = ['alpha', 'beta'].map((type) => recordingChannel(type)) as [
+      ReturnType<typeof recordingChannel>,
+      ReturnType<typeof recordingChannel>,
+    ];
+    const options = { storage, now: clock.now, random: () => 0.5 };
+    await createDispatcher({ ...options, channels: [alpha, beta] }).webhooks.create(both);
+    return {
+      ...{ clock, storage, alpha, beta },
+      first: createDispatcher({ ...options, channels: [alpha] }),
+      second: createDispatcher({ ...options, channels: [beta] }),
+    };
+  }
+
+  test('is left to a process that has it, with no attempt used up', async () => {
+    const { clock, alpha, beta, first, second } = await twoProcesses();
+    const postponed: unknown[] = [];
+    first.on('delivery:postponed', ({ channel, attempt }) => void postponed.push([channel, attempt]));
+    await first.dispatch('a', 1);
+    await first.drain();
+    expect(postponed).toEqual([['beta', null]]);
+    clock.advance('1s');
+    await second.drain();
+    expect([alpha.deliveries.length, beta.deliveries.length]).toEqual([1, 1]);
+    expect(beta.attempts[0]!.message.attempt).toBe(1);
+  });
+
+  test('has failed once nobody has had it for a day', async () => {
+    const { clock, first } = await twoProcesses();
+    await first.dispatch('a', 1);
+    for (let hours = 0; hours < 26; hours++) {
+      await first.drain();
+      clock.advance('1h');
+    }
+    const items = (await first.deliveries.list()).items.filter(({ channel }) => channel === 'beta');
+    expect(await first.deliveries.attempts(items[0]!.id)).toMatchObject([
+      { kind: 'config', message: 'no channel of this type is registered in this process' },
+    ]);
+  });
+});

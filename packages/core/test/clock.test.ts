@@ -1,0 +1,107 @@
+import { createDispatcher, firstEventId } from '@posthorn/core';
+import { memoryStorage } from '@posthorn/storage-memory';
+import { recordingChannel } from '@posthorn/testing';
+import { describe, expect, onTestFinished, test } from 'vitest';
+import { StorageClock } from '../src/clock.js';
+
+/** The codes of the warnings that the process gives during the test. */
+function warningsHere(): string[] {
+  const codes: string[] = [];
+  const listener = (warning: Error & { code?: string }) => void codes.push(warning.code ?? '');
+  process.on('warning', listener);
+  onTestFinished(() => void process.off('warning', listener));
+  return codes;
+}
+
+/** Warnings are given in a turn of their own. */
+const nextTurn = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
+
+describe("the storage's clock in a process", () => {
+  test('is that of the process until the storage tells its time, and runs on with monotonic time then', () => {
+    let [wall, monotonic] = [1_000_000, 500];
+    const clock = new StorageClock(
+      () => wall,
+      () => monotonic,
+    );
+    expect([clock.isSet, clock.now()]).toEqual([false, 1_000_000]);
+    clock.set(new Date(1_002_000));
+    expect([clock.isSet, clock.now()]).toEqual([true, 1_002_000]);
+    // Somebody sets the machine's clock back.
+    wall -= 600_000;
+    monotonic += 250;
+    expect(clock.now()).toBe(1_002_250);
+  });
+
+  test('goes by the fastest answer, and follows where the storage has been set', () => {
+    let monotonic = 0;
+    const clock = new StorageClock(
+      () => 0,
+      () => monotonic,
+    );
+    clock.set(new Date(10_000));
+    monotonic = 100;
+    clock.set(new Date(10_050));
+    expect(clock.now(), 'the answer took 50 ms').toBe(10_100);
+    clock.set(new Date(10_130));
+    expect(clock.now(), 'the first one took 30 ms').toBe(10_130);
+    clock.set(new Date(5_000));
+    expect(clock.now(), 'it was set back by five seconds').toBe(5_000);
+  });
+
+  test.each([
+    [30_001, 1],
+    [-30_001, 1],
+    [30_000, 0],
+    [-30_000, 0],
+  ])('warns once where the process is off by more than 30 s: %d ms', async (offMs, times) => {
+    const codes = warningsHere();
+    const now = Date.now();
+    const clock = new StorageClock(
+      () => now + offMs,
+      () => now,
+    );
+    for (let answers = 0; answers < 3; answers++) clock.set(new Date(now));
+    await nextTurn();
+    expect(codes).toEqual(Array(times).fill('POSTHORN_CLOCK_OFF'));
+  });
+});
+
+describe('a process whose clock is off by ten minutes', () => {
+  const offMs = 600_000;
+
+  async function engine() {
+    warningsHere();
+    const channel = recordingChannel();
+    const storage = memoryStorage({ now: () => Date.now() - offMs });
+    const dispatcher = createDispatcher({ storage, channels: [channel] });
+    await dispatcher.webhooks.create({
+      name: 'all',
+      eventTypes: ['*'],
+      channels: [{ channel: 'webhook', configs: {} }],
+    });
+    return { dispatcher, channel };
+  }
+
+  const isNearStorage = (at: Date | number): boolean => Math.abs(Number(at) - (Date.now() - offMs)) < 60_000;
+
+  test("gives events, attempts and signatures the storage's time, from the first on", async () => {
+    const { dispatcher, channel } = await engine();
+    const { eventId } = await dispatcher.dispatch('a', 1);
+    await dispatcher.drain();
+    const [{ message }] = channel.attempts as [(typeof channel.attempts)[number]];
+    expect(isNearStorage(message.startedAt)).toBe(true);
+    expect(isNearStorage(message.event.occurredAt)).toBe(true);
+    const [attempt] = await dispatcher.deliveries.attempts(message.deliveryId);
+    expect(attempt!.startedAt).toEqual(message.startedAt);
+    expect(eventId > firstEventId(Date.now() - offMs - 60_000)).toBe(true);
+    expect(eventId < firstEventId(Date.now() - offMs + 60_000)).toBe(true);
+  });
+
+  test('keeps the time that the application gives an event', async () => {
+    const { dispatcher, channel } = await engine();
+    const occurredAt = new Date('2020-02-02T02:02:02Z');
+    await dispatcher.dispatch('a', 1, { occurredAt });
+    await dispatcher.drain();
+    expect(channel.attempts[0]!.message.event.occurredAt).toEqual(occurredAt);
+  });
+});
