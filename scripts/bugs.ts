@@ -175,15 +175,63 @@ export const bugs: readonly Bug[] = [
       }
       const plan = planOf(events, journal, matching);`,
     ],
-    'what is handed over is not leased': ['claimDue(claimFor)', 'claimDue({ ...claimFor, leaseMs: 0 })'],
-    'a hand-over ignores the limit': ['claimDue(claimFor)', 'claimDue({ ...claimFor, limit: 1000 })'],
+    'what is handed over is not leased': ['handOver(claimFor)', 'handOver({ ...claimFor, leaseMs: 0 })'],
+    'a hand-over ignores the limit': ['handOver(claimFor)', 'handOver({ ...claimFor, limit: 1000 })'],
     'a hand-over ignores what is in flight': [
-      'claimDue(claimFor)',
-      'claimDue({ ...claimFor, inFlight: new Map() })',
+      'handOver(claimFor)',
+      'handOver({ ...claimFor, inFlight: new Map() })',
     ],
-    'a claim leaves the delivery to others': ['putOff(delivery, time + leaseMs);', 'putOff(delivery, time);'],
-    'a lease never ends': ['putOff(delivery, time + leaseMs);', 'delivery.at = time + leaseMs;'],
-    'an attempt is not counted': ['each.attempts++;', ''],
+    'a hand-over ignores the tenant limit': [
+      'handOver(claimFor)',
+      'handOver({ ...claimFor, tenantLimit: 1_000 })',
+    ],
+    'what is handed over never begins': ['if (isBegun) for', 'if (false) for'],
+    'what is handed over always begins': ['if (isBegun) for', 'for'],
+    'a claim leaves the delivery to others': ['lease(delivery, at + leaseMs)', 'lease(delivery, at)'],
+    'a lease never ends': ['putOff(delivery, until);', 'delivery.at = until;'],
+    'a claim counts an attempt': [
+      "for (const each of together(delivery)) each.status = 'sending';",
+      "for (const each of together(delivery)) {\n      each.status = 'sending';\n      each.attempts++;\n    }",
+    ],
+    'a lost attempt stays lost when it is on record': [
+      "if (next.status !== 'released') leases.forgetLost(delivery);",
+      "if (next.status !== 'released') void 0;",
+    ],
+    'a release forgets a lost attempt': [
+      "if (next.status !== 'released') leases.forgetLost(delivery);",
+      "leases.forgetLost(delivery);\n    if (next.status !== 'released') void 0;",
+    ],
+    'a release takes back an attempt that never began': [
+      'else if (leases.hasBegun(delivery)) for',
+      'else for',
+    ],
+    'settle has no fence': [
+      'const delivery = leases.of(claim);\n    if (!delivery) return false;\n    for',
+      `const delivery = ${byId('claim.deliveryId')};\n    if (!delivery) return false;\n    for`,
+    ],
+    'settle fences finished deliveries only': [
+      'const delivery = leases.of(claim);\n    if (!delivery) return false;\n    for',
+      `const delivery = ${byId('claim.deliveryId')};\n    if (delivery?.status !== 'sending') return false;\n    for`,
+    ],
+    'a refused result is recorded': [
+      'const delivery = leases.of(claim);\n    if (!delivery) return false;\n    for',
+      `const delivery = leases.of(claim);
+    const target = ${byId('claim.deliveryId')};
+    if (!delivery && target && attempt) {
+      target.log = [...(target.log ?? []), attemptEntry(attempt)];
+    }
+    if (!delivery) return false;
+    for`,
+    ],
+    'renew has no fence': [
+      'const delivery = leases.of(claim);\n        if (delivery) putOff',
+      `const delivery = ${byId('claim.deliveryId')};\n        if (delivery) putOff`,
+    ],
+    'an attempt begins on a lease that is over': ['delivery.at <= at + leftMs', 'false'],
+    'an attempt begins on a lease that is nearly over': ['delivery.at <= at + leftMs', 'delivery.at <= at'],
+    'what begins keeps no order': ['begun: started,', 'begun: [...started].reverse(),'],
+    'begin tells another time': ['at: new Date(at) };\n    },', 'at: new Date() };\n    },'],
+    'an attempt is not counted': ['each.attempts++;', 'void each;'],
     'of a digest one attempt is counted': ['each.attempts++;', 'if (each === delivery) each.attempts++;'],
     'the deliveries of a digest are put off by themselves': [
       "for (const each of together(delivery)) {\n      each.status = 'pending';",
@@ -252,30 +300,25 @@ export const bugs: readonly Bug[] = [
       'const { digest } = delivery;\n      digests.remove(delivery);',
       'const { digest } = delivery;',
     ],
-    'a token is not fresh': ['const token = String(++tokens);', 'const token = delivery.id;'],
     'the webhook limit is ignored': [
-      'webhookLimit - (inFlight.get(webhook.record.id) ?? 0)',
+      'webhookLimit - (inFlight.get(record.id) ?? 0)',
       'Number.MAX_SAFE_INTEGER',
     ],
-    'what is in flight is ignored': ['webhookLimit - (inFlight.get(webhook.record.id) ?? 0)', 'webhookLimit'],
+    'what is in flight is ignored': ['webhookLimit - (inFlight.get(record.id) ?? 0)', 'webhookLimit'],
     'less than nothing in flight is nothing': [
-      '(inFlight.get(webhook.record.id) ?? 0)',
-      'Math.max(0, inFlight.get(webhook.record.id) ?? 0)',
+      '(inFlight.get(record.id) ?? 0)',
+      'Math.max(0, inFlight.get(record.id) ?? 0)',
+    ],
+    'the tenant limit is ignored': ['tenantLimit - (tenantsInFlight?.get(tenantId) ?? 0)', '1_000'],
+    'what a tenant has in flight is ignored': [
+      'tenantLimit - (tenantsInFlight?.get(tenantId) ?? 0)',
+      'tenantLimit',
+    ],
+    'a tenant may have no more than the limit': [
+      '(tenantsInFlight?.get(tenantId) ?? 0)',
+      'Math.max(0, tenantsInFlight?.get(tenantId) ?? 0)',
     ],
     'what is asked for again is due when it was, or ended': ['each.at = time;', ''],
-    'settle has no fence': [
-      'const delivery = leased.get(claim.token);\n    if (!delivery || delivery.id !== claim.deliveryId) return false;',
-      `const delivery = ${byId('claim.deliveryId')};\n    if (!delivery) return false;`,
-    ],
-    'settle fences finished deliveries only': [
-      'const delivery = leased.get(claim.token);\n    if (!delivery || delivery.id !== claim.deliveryId) return false;',
-      `const delivery = ${byId('claim.deliveryId')};\n    if (delivery?.status !== 'sending') return false;`,
-    ],
-    'a token opens any delivery': ['if (!delivery || delivery.id !== claim.deliveryId)', 'if (!delivery)'],
-    'renew has no fence': [
-      'filter(({ token }) => {\n        const delivery = leased.get(token);',
-      'filter(({ deliveryId }) => {\n        const delivery = [...leased.values()].find(({ id }) => id === deliveryId);',
-    ],
     'renew extends nothing': ['if (delivery) putOff(delivery, end);', ''],
     'what is finished is claimed again': [
       'chains.remove(delivery);\n    alarms.remove(delivery);',
@@ -304,15 +347,6 @@ export const bugs: readonly Bug[] = [
       'if (attempt) journal',
       "if (attempt && next.status !== 'pending') journal",
     ],
-    'a refused result is recorded': [
-      'const delivery = leased.get(claim.token);\n    if (!delivery ||',
-      `const delivery = leased.get(claim.token);
-    const target = ${byId('claim.deliveryId')};
-    if (!delivery && target && attempt) {
-      target.log = [...(target.log ?? []), attemptEntry(attempt)];
-    }
-    if (!delivery ||`,
-    ],
     'an answer loses its NULs': [
       'attemptEntry(attempt)',
       "attemptEntry({ ...attempt, response: attempt.response?.replaceAll('\\0', '') ?? null })",
@@ -326,6 +360,23 @@ export const bugs: readonly Bug[] = [
       finish(delivery, 'cancelled');
       if (token !== undefined) leased.set(token, delivery);`,
     ],
+  }),
+
+  ...bugsIn('leases.ts', {
+    'a claim forgets that an attempt had begun': [
+      'if (begunAt !== undefined) this.#lost.set(entry, begunAt);',
+      '',
+    ],
+    'an attempt goes on under the next lease': ['    this.#begun.delete(entry);\n', ''],
+    'an attempt begins twice': ['if (this.#begun.has(entry)) return false;', ''],
+    'a token is not fresh': ['const token = String(++this.#count);', 'const token = entry.id;'],
+    'a token opens any delivery': [
+      'entry?.id === deliveryId ? entry : undefined',
+      'deliveryId ? entry : undefined',
+    ],
+  }),
+
+  ...bugsIn('handed-out.ts', {
     'a claim shows live secrets': ['secrets: copiedSecrets(secrets), channels },', 'secrets, channels },'],
     'a dropped binding is replaced by another': [
       'channels.find((binding) => binding.id === bindingId)',
@@ -345,6 +396,11 @@ export const bugs: readonly Bug[] = [
   }),
 
   ...bugsIn('lanes.ts', {
+    'a tenant takes more than it has room for': ['leftOfTenant.set(tenantId, ofTenant - 1);', ''],
+    'a tenant without room holds up the others': [
+      'if (ofTenant <= 0) continue;',
+      'if (ofTenant <= 0) break;',
+    ],
     'the last due goes first': [
       'if (lane.tail) lane.tail.nextInLane = entry;\n    else lane.head = entry;\n    lane.tail = entry;',
       'entry.nextInLane = lane.head;\n    lane.head = entry;\n    lane.tail ??= entry;',
@@ -584,44 +640,6 @@ export const bugs: readonly Bug[] = [
     'prune forgets replays that run': [
       'record.finishedAt === null || record.finishedAt.getTime() > last',
       'record.finishedAt !== null && record.finishedAt.getTime() > last',
-    ],
-  }),
-
-  ...bugsIn('backfill.ts', {
-    'a delivery is made twice of one event': ['has.has(id) ? [] : [[webhook, id]]', '[[webhook, id]]'],
-    'what is missed begins also where it waits for another': [
-      'firstBindings(webhook).flatMap(({ id })',
-      'webhook.record.channels.flatMap(({ id })',
-    ],
-    'what another tenant missed is made': ['owner === tenantId && isInRange', 'isInRange'],
-    'what was missed before the range is made': ['id >= from && id < beforeEventId', 'id < beforeEventId'],
-    'what was missed after the range is made': ['id >= from && id < beforeEventId', 'id >= from'],
-    'what was missed of other types is made': ['&& (eventType ?? type) === type', ''],
-    'what other webhooks missed is made': ['(webhookId ?? record.id) === record.id', 'true'],
-    'what was missed last is made first': ['one.id < other.id ? -1 : 1', 'one.id < other.id ? 1 : -1'],
-    'a dry run makes what was missed': ['if (isDryRun) {', 'if (isDryRun && limit === 0) {'],
-    'more is made than the limit says': ['targets.slice(0, limit)', 'targets.slice()'],
-    'what is over the limit is passed over': ['targets[limit]?.event.id ?? next', 'next'],
-    'what waits is sent now for whoever asks': [
-      'if (event?.tenantId !== tenantId) return false',
-      'if (!event) return false',
-    ],
-    'what is being sent is sent now': [
-      "delivery?.status === 'pending' && queue",
-      'delivery !== undefined && queue',
-    ],
-  }),
-
-  ...bugsIn('deliveries.ts', {
-    'what gathers is sent now': ['if (digests.gathers(delivery)) return false;', ''],
-    'one of a digest is sent now, and not the digest': [
-      'const entry = delivery.digest?.lead ?? delivery;\n      if (entry.at',
-      'const entry = delivery;\n      if (entry.at',
-    ],
-    'what is sent now waits': ['alarms.remove(entry);\n      for', 'return true;\n      for'],
-    'what is sent now overtakes what is before it': [
-      'each.at = time;\n      chains.push(entry);',
-      'each.at = time;\n      lanes.push(entry);',
     ],
   }),
 ];

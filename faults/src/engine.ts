@@ -76,13 +76,14 @@ export async function engine(settings: EngineSettings): Promise<Engine> {
       pass(`${name}:after`);
       return result;
     };
-  const { publish, claim, renew, settle } = storage.deliveries;
+  const { publish, claim, begin, renew, settle } = storage.deliveries;
   const { setStatus } = storage.log;
   const failing: Storage<Transaction> = {
     ...storage,
     deliveries: {
       publish: around('publish', publish),
       claim: around('claim', claim),
+      begin: around('begin', begin),
       renew: around('renew', renew),
       settle: around('settle', settle),
     },

@@ -20,12 +20,21 @@ import {
 } from '@posthorn/core';
 
 /** A delivery as it is kept: what the log shows of it, and its lease. */
+interface Lease {
+  readonly token: string;
+  readonly endsAt: number;
+  /** When its attempt began. */
+  readonly begunAt: number | null;
+}
+
 interface Row extends Omit<Delivery, 'attempts'> {
   readonly event: Event;
   readonly attempts: readonly Attempt[];
-  /** Attempts begun: those that workers died at are not among `attempts`. */
+  /** Attempts begun: those that workers died at are not among `attempts` yet. */
   readonly begun: number;
-  readonly lease: { readonly token: string; readonly endsAt: number } | null;
+  readonly lease: Lease | null;
+  /** When an attempt began whose worker died. */
+  readonly lostAt: number | null;
   /** Those behind it with its ordering key need not wait for it. */
   readonly yields: boolean;
   /** What the attempts until now left for the next. */
@@ -103,14 +112,14 @@ export function mapStorage(now: () => number = Date.now): Storage {
     );
     const published = { eventId: event.id, deliveries: bindings.length };
     events.set(event.id, { event: structuredClone(event), publishedAt: now(), published });
-    for (const { webhookId, binding } of bindings) begin(event.id, webhookId, binding);
+    for (const { webhookId, binding } of bindings) add(event.id, webhookId, binding);
     if (idempotencyKey)
       keys.set(`${event.tenantId}\n${idempotencyKey}`, { fingerprint, published, at: now() });
     return published;
   }
 
   /** Adds a delivery of the event, if there is none yet. */
-  function begin(eventId: string, webhookId: string, binding: ChannelBinding): void {
+  function add(eventId: string, webhookId: string, binding: ChannelBinding): void {
     const { event, publishedAt } = events.get(eventId)!;
     const id = deliveryId(eventId, binding.id);
     if (rows.has(id)) return;
@@ -132,6 +141,7 @@ export function mapStorage(now: () => number = Date.now): Storage {
       event,
       attempts: [],
       lease: null,
+      lostAt: null,
       yields: false,
       memo: undefined,
     });
@@ -152,10 +162,25 @@ export function mapStorage(now: () => number = Date.now): Storage {
         (other.status !== 'sending' && (other.yields || order.get(other.id)! > order.get(row.id)!)),
     );
 
-  function claim({ limit, leaseMs, webhookLimit, inFlight }: ClaimOptions): Claim[] {
+  function claim(options: ClaimOptions): Claim[] {
+    const {
+      limit,
+      leaseMs,
+      webhookLimit,
+      inFlight,
+      tenantLimit = Number.POSITIVE_INFINITY,
+      tenantsInFlight,
+    } = options;
     const claims: Claim[] = [];
-    const room = (id: string): number =>
-      webhookLimit - (inFlight.get(id) ?? 0) - claims.filter(({ webhook }) => webhook.id === id).length;
+    const taken = (fits: (webhook: Claim['webhook']) => boolean): number =>
+      claims.filter(({ webhook }) => fits(webhook)).length;
+    const room = ({ webhookId, tenantId }: Row): number =>
+      Math.min(
+        webhookLimit - (inFlight.get(webhookId) ?? 0) - taken(({ id }) => id === webhookId),
+        tenantLimit -
+          (tenantsInFlight?.get(tenantId) ?? 0) -
+          taken((webhook) => webhook.tenantId === tenantId),
+      );
     // The tenant whose turn is longest ago, of it the webhook, of that what was due first.
     const turnOf = ({ tenantId, webhookId }: Row): [number, number] => [
       served.get(tenantId) ?? 0,
@@ -169,7 +194,7 @@ export function mapStorage(now: () => number = Date.now): Storage {
       let next: Row | undefined;
       for (const row of rows.values()) {
         const isDue = dueAt(row) <= now() && webhooks.get(row.webhookId)?.isActive;
-        if (isDue && (!next || isBefore(row, next)) && room(row.webhookId) > 0 && isItsTurn(row)) next = row;
+        if (isDue && (!next || isBefore(row, next)) && room(row) > 0 && isItsTurn(row)) next = row;
       }
       if (!next) break;
       turns++;
@@ -180,25 +205,35 @@ export function mapStorage(now: () => number = Date.now): Storage {
   }
 
   function leased(row: Row, leaseMs: number): Claim {
-    const lease = { token: String(++tokens), endsAt: now() + leaseMs };
+    const lease = { token: String(++tokens), endsAt: now() + leaseMs, begunAt: null };
+    const lostAt = row.lease?.begunAt ?? row.lostAt;
     const { begun, attemptsBefore, event, webhookId, bindingId, memo } = write({
       ...row,
       status: 'sending',
       dueAt: null,
-      begun: row.begun + 1,
       lease,
+      lostAt,
     });
     const { id, tenantId, name, secrets, channels } = structuredClone(webhooks.get(webhookId)!);
     return {
       deliveryId: row.id,
       token: lease.token,
-      attempt: begun,
+      attempt: begun + 1,
       attemptsBefore,
       event: structuredClone(event),
       webhook: { id, tenantId, name, secrets, channels },
       binding: channels.find((binding) => binding.id === bindingId),
       ...(memo !== undefined && { memo }),
+      ...(lostAt !== null && { lostAt: new Date(lostAt) }),
     };
+  }
+
+  function begin({ deliveryId: id, token }: Claim, leftMs: number, at: number): boolean {
+    const row = rows.get(id);
+    const lease = row?.lease;
+    if (!lease || lease.token !== token || lease.endsAt <= at + leftMs) return false;
+    if (lease.begunAt === null) write({ ...row, begun: row.begun + 1, lease: { ...lease, begunAt: at } });
+    return true;
   }
 
   function settle({
@@ -210,17 +245,19 @@ export function mapStorage(now: () => number = Date.now): Storage {
     const row = rows.get(id);
     if (row?.lease?.token !== token) return false;
     for (const binding of webhooks.get(row.webhookId)?.channels ?? []) {
-      if (others.includes(binding.id)) begin(row.eventId, row.webhookId, binding);
+      if (others.includes(binding.id)) add(row.eventId, row.webhookId, binding);
     }
     const attempts = attempt ? [...row.attempts, structuredClone(attempt)] : row.attempts;
     const yields = row.yields || (next.status === 'pending' && next.yields === true);
     const memo = ('memo' in next ? next.memo : undefined) ?? row.memo;
-    const begun = next.status === 'released' ? row.begun - 1 : row.begun;
+    const isUncounted = next.status === 'released' && row.lease.begunAt !== null;
+    const begun = isUncounted ? row.begun - 1 : row.begun;
+    const lostAt = next.status === 'released' ? row.lostAt : null;
     if (next.status === 'pending' || next.status === 'released')
-      pending(row, now() + (next.delayMs ?? 0), { attempts, begun, yields, memo });
+      pending(row, now() + (next.delayMs ?? 0), { attempts, begun, lostAt, yields, memo });
     // Of digests, which it does not gather: what is none is tried again at once, with a new schedule.
-    else if (next.status === 'split') pending(row, now(), { attempts, attemptsBefore: begun, memo });
-    else finish({ ...row, memo }, next.status, attempts);
+    else if (next.status === 'split') pending(row, now(), { attempts, attemptsBefore: begun, lostAt, memo });
+    else finish({ ...row, lostAt, memo }, next.status, attempts);
     return true;
   }
 
@@ -313,7 +350,10 @@ export function mapStorage(now: () => number = Date.now): Storage {
         const before = [new Map(events), new Map(rows), new Map(keys)] as const;
         try {
           const published = given.map((event) => earlier(event) ?? store(event));
-          return { published, claims: claimFor ? claim(claimFor) : [] };
+          const at = new Date(now());
+          const claims = claimFor ? claim(claimFor) : [];
+          if (claimFor?.isBegun) for (const one of claims) begin(one, 0, at.getTime());
+          return { published, claims, at };
         } catch (error) {
           // All or none: back to what was there.
           for (const [i, map] of [events, rows, keys].entries()) {
@@ -328,8 +368,12 @@ export function mapStorage(now: () => number = Date.now): Storage {
         return claims.filter(({ deliveryId: id, token }) => {
           const row = rows.get(id);
           if (row?.lease?.token !== token) return false;
-          return write({ ...row, lease: { token, endsAt: now() + leaseMs } });
+          return write({ ...row, lease: { ...row.lease, endsAt: now() + leaseMs } });
         });
+      },
+      async begin(claims, leftMs) {
+        const at = now();
+        return { begun: claims.filter((claim) => begin(claim, leftMs, at)), at: new Date(at) };
       },
       settle: async (settlements) => settlements.map(settle),
     },
@@ -376,6 +420,6 @@ export function mapStorage(now: () => number = Date.now): Storage {
   };
 }
 
-function shown({ event, attempts, begun, lease, yields, memo, ...row }: Row): Delivery {
+function shown({ event, attempts, begun, lease, lostAt, yields, memo, ...row }: Row): Delivery {
   return { ...row, attempts: begun };
 }

@@ -1,22 +1,20 @@
-import type { Claim, ClaimOptions, DeliveryStore, Event, Settlement, WebhookRecord } from '@posthorn/core';
+import type { Claim, ClaimOptions, DeliveryStore, HandOver, Settlement, WebhookRecord } from '@posthorn/core';
 import { Alarms } from './alarms.js';
 import { Chains } from './chains.js';
 import { Digests } from './digests.js';
-import { attemptEntry, type DeliveryEntry, type EventEntry, type WebhookEntry } from './entries.js';
+import { attemptEntry, type DeliveryEntry, type WebhookEntry } from './entries.js';
+import { claimOf } from './handed-out.js';
 import type { Journal } from './journal.js';
 import { Lanes } from './lanes.js';
+import { Leases } from './leases.js';
 import { planOf } from './plan.js';
 import { refuseTransaction } from './transaction.js';
-import { copiedSecrets, type WebhookTable } from './webhooks.js';
+import type { WebhookTable } from './webhooks.js';
 
 /** What the log may do to the queue, besides the port. */
 export interface Queue extends DeliveryStore {
   /** Makes a delivery that is not being sent due at once, with a new schedule. */
   restart(delivery: DeliveryEntry): void;
-  /** Begins a delivery of a stored event to a binding that has none of it; false where it has, or there is no such binding. */
-  begin(event: EventEntry, webhook: WebhookEntry, bindingId: string): boolean;
-  /** Makes a pending delivery due at once; false for one that gathers. */
-  hasten(delivery: DeliveryEntry): boolean;
   /** Ends a delivery that is not finished. */
   cancel(delivery: DeliveryEntry): void;
   /** The webhook was paused or made active, or has other bindings than those of `former`. */
@@ -38,7 +36,7 @@ export function deliveryQueue(
   const lanes = new Lanes();
   const chains = new Chains(lanes);
   const alarms = new Alarms();
-  const leased = new Map<string, DeliveryEntry>();
+  const leases = new Leases();
   const digests = new Digests(alarms, {
     formed: ({ lead }) => chains.push(lead),
     left(delivery) {
@@ -46,7 +44,6 @@ export function deliveryQueue(
       chains.push(delivery);
     },
   });
-  let tokens = 0;
 
   /** The deliveries that an entry of the queue stands for: all of its digest, or itself. */
   const deliveriesOf = (entry: DeliveryEntry): readonly DeliveryEntry[] =>
@@ -69,8 +66,18 @@ export function deliveryQueue(
   function halt(delivery: DeliveryEntry): void {
     chains.remove(delivery);
     alarms.remove(delivery);
-    if (delivery.token !== undefined) leased.delete(delivery.token);
-    delivery.token = undefined;
+    leases.end(delivery);
+  }
+
+  function lease(delivery: DeliveryEntry, until: number): Claim {
+    const { token, lostAt } = leases.open(delivery);
+    putOff(delivery, until);
+    for (const each of together(delivery)) each.status = 'sending';
+    return claimOf(delivery, token, lostAt);
+  }
+
+  function begin(delivery: DeliveryEntry, at: number): void {
+    if (leases.begin(delivery, at)) for (const each of together(delivery)) each.attempts++;
   }
 
   /** Nobody gets the delivery before the instant `at`. */
@@ -129,6 +136,7 @@ export function deliveryQueue(
 
   function finish(delivery: DeliveryEntry, status: 'delivered' | 'dead' | 'cancelled'): void {
     halt(delivery);
+    leases.forgetLost(delivery);
     delivery.status = status;
     delivery.at = now();
     delivery.digest = undefined;
@@ -146,26 +154,26 @@ export function deliveryQueue(
     }
   }
 
-  function claimDue({ limit, leaseMs, webhookLimit, inFlight }: ClaimOptions): Claim[] {
-    const time = wake();
-    const room = (webhook: WebhookEntry): number => webhookLimit - (inFlight.get(webhook.record.id) ?? 0);
-    return lanes.take(limit, room).map((delivery) => {
-      halt(delivery);
-      const token = String(++tokens);
-      delivery.token = token;
-      leased.set(token, delivery);
-      putOff(delivery, time + leaseMs);
-      for (const each of together(delivery)) {
-        each.status = 'sending';
-        each.attempts++;
-      }
-      return claimOf(delivery, token);
+  function claimDue(options: ClaimOptions): { claims: Claim[]; at: number } {
+    const { limit, leaseMs, webhookLimit, inFlight } = options;
+    const { tenantLimit = Number.POSITIVE_INFINITY, tenantsInFlight } = options;
+    const at = wake();
+    const taken = lanes.take(limit, {
+      of: ({ record }) => webhookLimit - (inFlight.get(record.id) ?? 0),
+      ofTenant: (tenantId) => tenantLimit - (tenantsInFlight?.get(tenantId) ?? 0),
     });
+    return { claims: taken.map((delivery) => lease(delivery, at + leaseMs)), at };
+  }
+
+  function handOver({ isBegun = false, ...options }: HandOver): Claim[] {
+    const { claims, at } = claimDue(options);
+    if (isBegun) for (const claim of claims) begin(leases.of(claim)!, at);
+    return claims;
   }
 
   function settleOne({ claim, next, attempt, begin = [] }: Settlement): boolean {
-    const delivery = leased.get(claim.token);
-    if (!delivery || delivery.id !== claim.deliveryId) return false;
+    const delivery = leases.of(claim);
+    if (!delivery) return false;
     for (const each of deliveriesOf(delivery)) {
       if (attempt) journal.attempted(each, attemptEntry(attempt));
       for (const bindingId of begin) {
@@ -174,7 +182,8 @@ export function deliveryQueue(
       }
     }
     if ('memo' in next) delivery.memo = next.memo ?? delivery.memo;
-    if (next.status === 'released') for (const each of together(delivery)) each.attempts--;
+    if (next.status !== 'released') leases.forgetLost(delivery);
+    else if (leases.hasBegun(delivery)) for (const each of together(delivery)) each.attempts--;
     if (next.status === 'split') split(delivery);
     else if (next.status === 'pending') wait(delivery, next.delayMs, next.yields);
     else if (next.status !== 'released') end(delivery, next.status);
@@ -198,17 +207,28 @@ export function deliveryQueue(
       }
       const published = events.map((event) => results.get(plan.twins.get(event) ?? event)!);
       const { claimFor } = options;
-      return { published, claims: claimFor ? claimDue(claimFor) : [] };
+      return { published, claims: claimFor ? handOver(claimFor) : [], at: new Date(now()) };
     },
 
     async claim(options) {
-      return claimDue(options);
+      return claimDue(options).claims;
+    },
+
+    async begin(claims, leftMs) {
+      const at = now();
+      const started = claims.filter((claim) => {
+        const delivery = leases.of(claim);
+        if (!delivery || delivery.at <= at + leftMs) return false;
+        begin(delivery, at);
+        return true;
+      });
+      return { begun: started, at: new Date(at) };
     },
 
     async renew(claims, leaseMs) {
       const end = now() + leaseMs;
-      return claims.filter(({ token }) => {
-        const delivery = leased.get(token);
+      return claims.filter((claim) => {
+        const delivery = leases.of(claim);
         if (delivery) putOff(delivery, end);
         return delivery !== undefined;
       });
@@ -216,23 +236,6 @@ export function deliveryQueue(
 
     async settle(settlements) {
       return settlements.map(settleOne);
-    },
-
-    begin(event, webhook, bindingId) {
-      const begun = journal.begin(event, webhook, bindingId);
-      if (begun) enter(begun);
-      return begun !== undefined;
-    },
-
-    hasten(delivery) {
-      if (digests.gathers(delivery)) return false;
-      const time = wake();
-      const entry = delivery.digest?.lead ?? delivery;
-      if (entry.at <= time) return true;
-      alarms.remove(entry);
-      for (const each of together(entry)) each.at = time;
-      chains.push(entry);
-      return true;
     },
 
     restart(delivery) {
@@ -252,27 +255,4 @@ export function deliveryQueue(
       lanes.refresh(webhook);
     },
   };
-}
-
-function claimOf(delivery: DeliveryEntry, token: string): Claim {
-  const { event, webhook, bindingId, memo, digest } = delivery;
-  const { id, tenantId, name, secrets, channels } = webhook.record;
-  const events = digest && [...digest.entries].map((each) => eventOf(each.event));
-  return {
-    deliveryId: delivery.id,
-    token,
-    attempt: delivery.attempts,
-    attemptsBefore: delivery.attemptsBefore,
-    event: events?.[0] ?? eventOf(event),
-    webhook: { id, tenantId, name, secrets: copiedSecrets(secrets), channels },
-    binding: channels.find((binding) => binding.id === bindingId),
-    ...(memo !== undefined && { memo }),
-    ...(events && { digest: events }),
-  };
-}
-
-export function eventOf(entry: EventEntry): Event {
-  const { id, tenantId, type, payload, occurredAt, namespaceId, subject, cacheScope, orderingKey } = entry;
-  const at = new Date(occurredAt);
-  return { id, tenantId, type, payload, occurredAt: at, namespaceId, subject, cacheScope, orderingKey };
 }

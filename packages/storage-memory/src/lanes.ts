@@ -1,5 +1,11 @@
 import type { DeliveryEntry, WebhookEntry } from './entries.js';
 
+/** How much may be taken besides. */
+export interface Room {
+  of(lane: WebhookEntry): number;
+  ofTenant(tenantId: string): number;
+}
+
 /**
  * Deliveries that are due, one lane for each webhook, and the order in which they take turns: the tenants, and the lanes
  * of each. A lane stands in its tenant's line while its webhook is active and it holds something.
@@ -48,11 +54,12 @@ export class Lanes {
 
   /**
    * Takes the first of one lane after the other, of one tenant after the other, at most `limit` in all, and of each
-   * lane what `room` allows it.
+   * lane and each tenant what `room` allows them.
    */
-  take(limit: number, room: (lane: WebhookEntry) => number): DeliveryEntry[] {
+  take(limit: number, room: Room): DeliveryEntry[] {
     const taken: DeliveryEntry[] = [];
     const left = new Map<WebhookEntry, number>();
+    const leftOfTenant = new Map<string, number>();
     const walks = new Map<string, Iterator<WebhookEntry>>();
 
     /** The tenant's next lane that has room; those without keep their places, and are passed once. */
@@ -60,7 +67,7 @@ export class Lanes {
       const walk = walks.get(tenantId) ?? line.values();
       walks.set(tenantId, walk);
       for (let step = walk.next(); !step.done; step = walk.next()) {
-        const free = left.get(step.value) ?? room(step.value);
+        const free = left.get(step.value) ?? room.of(step.value);
         if (free <= 0) continue;
         left.set(step.value, free - 1);
         return step.value;
@@ -70,8 +77,11 @@ export class Lanes {
 
     for (const [tenantId, line] of this.#tenants) {
       if (taken.length === limit) break;
+      const ofTenant = leftOfTenant.get(tenantId) ?? room.ofTenant(tenantId);
+      if (ofTenant <= 0) continue;
       const lane = nextLane(tenantId, line);
       if (!lane) continue;
+      leftOfTenant.set(tenantId, ofTenant - 1);
       this.#tenants.delete(tenantId);
       line.delete(lane);
       if (line.size > 0) this.#tenants.set(tenantId, line);

@@ -6,8 +6,9 @@ import {
   type EventRange,
   parseDeliveryId,
 } from '@posthorn/core';
-import { eventOf, type Queue } from './deliveries.js';
+import type { Queue } from './deliveries.js';
 import type { AttemptEntry, DeliveryEntry, EventEntry, WebhookEntry } from './entries.js';
+import { eventOf } from './handed-out.js';
 import type { Journal } from './journal.js';
 import { padded, pageOf } from './page.js';
 

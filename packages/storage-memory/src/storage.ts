@@ -1,6 +1,5 @@
 import { kindOf, PosthornError, type Storage } from '@posthorn/core';
 import { apiKeyTable } from './api-keys.js';
-import { backfiller, hastener } from './backfill.js';
 import { deliveryQueue } from './deliveries.js';
 import { Journal } from './journal.js';
 import { deliveryLog } from './log.js';
@@ -45,15 +44,14 @@ export function memoryStorage(options: MemoryStorageOptions = {}): MemoryStorage
   });
   const { matching, holds, ...store } = webhooks;
   const queue = deliveryQueue(journal, matching, now);
-  const { publish, claim, renew, settle } = queue;
+  const { publish, claim, begin, renew, settle } = queue;
   const { forget, ...replays } = replayTable(now);
   const log = deliveryLog(journal, queue, holds, now);
-  const backfill = backfiller(journal, queue, matching);
   return {
     losesEverythingOnExit: true,
     gathersDigests: true,
     webhooks: store,
-    deliveries: { publish, claim, renew, settle },
+    deliveries: { publish, claim, begin, renew, settle },
     apiKeys: apiKeyTable(now),
     log: {
       ...log,
@@ -62,7 +60,7 @@ export function memoryStorage(options: MemoryStorageOptions = {}): MemoryStorage
         return log.prune(options);
       },
     },
-    replays: { ...replays, backfill, hasten: hastener(journal, queue) },
+    replays,
   };
 }
 

@@ -18,7 +18,7 @@ type Method = (...args: readonly unknown[]) => Promise<unknown>;
 /** What changes something. */
 const written: Readonly<Record<Part, readonly string[]>> = {
   webhooks: ['create', 'update', 'delete'],
-  deliveries: ['publish', 'claim', 'renew', 'settle'],
+  deliveries: ['publish', 'claim', 'begin', 'renew', 'settle'],
   log: ['setStatus', 'prune'],
   apiKeys: ['create', 'revoke', 'touch'],
   replays: ['create', 'cancel', 'claim', 'save'],

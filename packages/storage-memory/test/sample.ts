@@ -43,8 +43,10 @@ export function newEvent(overrides: Partial<NewEvent> = {}): NewEvent {
   };
 }
 
-export function claim({ deliveries }: MemoryStorage): Promise<readonly Claim[]> {
-  return deliveries.claim({ limit: 100, leaseMs: 60_000, webhookLimit: 100, inFlight: new Map() });
+/** Claims, and begins what is claimed. */
+export async function claim({ deliveries }: MemoryStorage): Promise<readonly Claim[]> {
+  const options = { limit: 100, leaseMs: 60_000, webhookLimit: 100, inFlight: new Map() };
+  return (await deliveries.begin(await deliveries.claim(options), 0)).begun;
 }
 
 /** Text of its own on the heap: what `repeat` makes shares its parts. */

@@ -1,6 +1,6 @@
 import { type Rule, register } from './rule.js';
 import { apiKeyRules } from './storage/api-keys.js';
-import { backfillRules } from './storage/backfill.js';
+import { beginDigestRules, beginRules } from './storage/begin.js';
 import { claimRules } from './storage/claim.js';
 import { copiesRules } from './storage/copies.js';
 import { currentRules } from './storage/current.js';
@@ -58,6 +58,8 @@ const rules: readonly StorageRule[] = [
   ...idempotencyRules,
   ...payloadRules,
   ...claimRules,
+  ...beginRules,
+  ...beginDigestRules,
   ...currentRules,
   ...orderRules,
   ...orderingRules,
@@ -80,7 +82,6 @@ const rules: readonly StorageRule[] = [
   ...pruneRules,
   ...apiKeyRules,
   ...replaysRules,
-  ...backfillRules,
   ...isolationRules,
   ...copiesRules,
   ...racesRules,

@@ -21,6 +21,7 @@ import {
   oneDelivery,
   publish,
   sorted,
+  take,
 } from './sample.js';
 
 export const claimRules: readonly StorageRule[] = topic<StorageUnderTest>('claim', {
@@ -59,11 +60,11 @@ export const claimRules: readonly StorageRule[] = topic<StorageUnderTest>('claim
     ok(typeof claimed.token === 'string' && claimed.token.length > 0, 'a token is a text');
   },
 
-  'a claim counts the attempt and shows the delivery as sending': async ({ storage }) => {
+  'a claim counts nothing and shows the delivery as sending': async ({ storage }) => {
     const { deliveryId: id } = await oneDelivery(storage);
     const before = await deliveryOf(storage, id);
-    await claim(storage);
-    same(await deliveryOf(storage, id), { ...before, status: 'sending', attempts: 1, dueAt: null });
+    await take(storage);
+    same(await deliveryOf(storage, id), { ...before, status: 'sending', attempts: 0, dueAt: null });
   },
 
   'what is claimed is not claimed again, and each token is another': async ({ storage }) => {
@@ -142,15 +143,36 @@ export const claimRules: readonly StorageRule[] = topic<StorageUnderTest>('claim
     assert.deepEqual(eventIdsOf(claims), [invoice.id]);
   },
 
-  'a crash counts: an abandoned delivery comes back as the next attempt': async ({ storage, advance }) => {
-    await oneDelivery(storage);
-    const leaseMs = 60_000;
-    for (const attempt of [1, 2, 3]) {
-      const claimed = one(await claim(storage, { leaseMs }));
-      assert.equal(claimed.attempt, attempt);
-      assert.equal(claimed.attemptsBefore, 0);
-      await advance(leaseMs);
-    }
+  'a call returns at most the tenant limit of one tenant, whichever of its webhooks': async ({ storage }) => {
+    for (let i = 0; i < 4; i++) await storage.webhooks.create(newWebhook());
+    await storage.webhooks.create(newWebhook({ tenantId: globex }));
+    await publish(storage, ...newEvents(5), newEvent({ tenantId: globex }));
+    const claims = await claim(storage, { tenantLimit: 3 });
+    const of = (tenantId: string): number => claims.filter(({ event }) => event.tenantId === tenantId).length;
+    ok(of(acme) >= 1 && of(acme) <= 3, `${of(acme)} claims with a tenant limit of 3`);
+    assert.equal(of(globex), 1);
+  },
+
+  'what the caller has in flight counts towards the tenant limit': async ({ storage }) => {
+    for (let i = 0; i < 2; i++) await storage.webhooks.create(newWebhook());
+    await publish(storage, ...newEvents(10));
+    const inFlight = (count: number) => ({ tenantLimit: 5, tenantsInFlight: new Map([[acme, count]]) });
+    same(await claim(storage, inFlight(5)), []);
+    same(await claim(storage, inFlight(9)), []);
+    const { length } = await claim(storage, inFlight(3));
+    ok(length >= 1 && length <= 2, `${length} claims where two places are left`);
+    const more = (await claim(storage, inFlight(-3))).length;
+    ok(more > 5, `${more} claims where a tenant may have three more than the limit`);
+  },
+
+  'a tenant at its limit holds up no other': async ({ storage }) => {
+    await storage.webhooks.create(newWebhook());
+    await publish(storage, ...newEvents(50));
+    await storage.webhooks.create(newWebhook({ tenantId: globex }));
+    const late = newEvent({ tenantId: globex });
+    await publish(storage, late);
+    const full = { tenantLimit: 2, tenantsInFlight: new Map([[acme, 2]]) };
+    assert.deepEqual(eventIdsOf(await claim(storage, { limit: 5, ...full })), [late.id]);
   },
 
   'claims of several tenants come in one call, each with its own webhook': async ({ storage }) => {

@@ -1,4 +1,4 @@
-import { same } from '../assertions.js';
+import { ok, same } from '../assertions.js';
 import { frozen } from '../frozen.js';
 import { topic } from '../rule.js';
 import { vandalise } from '../vandalise.js';
@@ -96,7 +96,8 @@ export const copiesRules: readonly StorageRule[] = topic<StorageUnderTest>('copi
     vandalise(first);
     await advance(hourMs);
     const second = one(await claim(storage));
-    same(second, { ...expected, token: second.token, attempt: 2 });
+    ok(second.lostAt, 'the first was begun, and never settled');
+    same(second, { ...expected, token: second.token, attempt: 2, lostAt: second.lostAt });
     const renewed = await storage.deliveries.renew([second], hourMs);
     const copy = structuredClone(second);
     vandalise(renewed);

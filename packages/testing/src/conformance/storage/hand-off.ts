@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import type { Claim, ClaimOptions, NewEvent } from '@posthorn/core';
+import type { Claim, HandOver, NewEvent } from '@posthorn/core';
 import { ok, same } from '../assertions.js';
 import { topic } from '../rule.js';
 import type { StorageRule, StorageUnderTest } from './harness.js';
@@ -28,9 +28,9 @@ import {
 async function handOff(
   { storage }: StorageUnderTest,
   events: readonly NewEvent[],
-  overrides: Partial<ClaimOptions> = {},
+  overrides: Partial<HandOver> = {},
 ): Promise<readonly Claim[]> {
-  const claimFor = claimOptions(overrides);
+  const claimFor = { ...claimOptions(overrides), isBegun: true, ...overrides };
   const { published, claims } = await storage.deliveries.publish(events, { claimFor });
   assert.equal(published.length, events.length);
   return claims;
@@ -112,6 +112,49 @@ export const handOffRules: readonly StorageRule[] = topic<StorageUnderTest>('han
     ok(of(busy.id) <= 1, `${of(busy.id)} where one place is left`);
     ok(of(idle.id) <= 4, `${of(idle.id)} where four places are left`);
     assert.equal((await claimAll(storage)).length, 20 - handed.length);
+  },
+
+  'at most the tenant limit comes back claimed, what is in flight included': async (under) => {
+    const { storage } = under;
+    for (let i = 0; i < 4; i++) await storage.webhooks.create(newWebhook());
+    const handed = await handOff(under, newEvents(2), {
+      tenantLimit: 4,
+      tenantsInFlight: new Map([['acme', 1]]),
+    });
+    ok(handed.length <= 3, `${handed.length} where three places are left`);
+    assert.equal((await claimAll(storage)).length, 8 - handed.length);
+  },
+
+  'what comes back claimed and is to wait has begun nothing': async (under) => {
+    const { storage, advance } = under;
+    await storage.webhooks.create(newWebhook());
+    const handed = await handOff(under, newEvents(3), { isBegun: false, leaseMs: hourMs });
+    for (const { deliveryId, attempt } of handed) {
+      assert.equal(attempt, 1);
+      assert.equal((await deliveryOf(storage, deliveryId)).attempts, 0);
+    }
+    await advance(hourMs);
+    for (const { attempt, lostAt } of await claimAll(storage)) same([attempt, lostAt], [1, undefined]);
+  },
+
+  'what comes back begun began when it was published, and whoever loses it has lost an attempt': async (
+    under,
+  ) => {
+    const { storage, advance } = under;
+    await storage.webhooks.create(newWebhook());
+    const claimFor = { ...claimOptions({ leaseMs: hourMs }), isBegun: true };
+    const { claims, at } = await storage.deliveries.publish(newEvents(3), { claimFor });
+    const { begun, at: later } = await storage.deliveries.begin(claims, 0);
+    assert.equal(begun.length, claims.length, 'it has begun already');
+    ok(at instanceof Date && at <= later, 'the time of the publication');
+    for (const { deliveryId } of claims) {
+      assert.equal((await deliveryOf(storage, deliveryId)).attempts, 1);
+    }
+    await advance(hourMs);
+    const lost = new Set(claims.map(({ deliveryId }) => deliveryId));
+    for (const { deliveryId, attempt, lostAt } of await claimAll(storage)) {
+      same([attempt, lostAt], lost.has(deliveryId) ? [2, at] : [1, undefined]);
+    }
   },
 
   'an event that was published before is not handed over again': async (under) => {

@@ -33,10 +33,9 @@ export const publishRules: readonly StorageRule[] = topic<StorageUnderTest>('pub
     const three = await storage.webhooks.create(newWebhook({ eventTypes: ['order.*'] }));
     await storage.webhooks.create(newWebhook({ eventTypes: ['invoice.*'] }));
     const event = newEvent();
-    same(await storage.deliveries.publish([event]), {
-      published: [{ eventId: event.id, deliveries: 3 }],
-      claims: [],
-    });
+    const { published, claims, at } = await storage.deliveries.publish([event]);
+    same([published, claims], [[{ eventId: event.id, deliveries: 3 }], []]);
+    ok(at instanceof Date, 'it says when that was');
     const bindings = [two, three].flatMap((webhook) =>
       webhook.channels.map((binding) => [webhook.id, binding.id, binding.channel]),
     );
@@ -95,7 +94,9 @@ export const publishRules: readonly StorageRule[] = topic<StorageUnderTest>('pub
   },
 
   'nothing published is nothing done': async ({ storage }) => {
-    same(await storage.deliveries.publish([]), { published: [], claims: [] });
+    const { published, claims, at } = await storage.deliveries.publish([]);
+    same([published, claims], [[], []]);
+    ok(at instanceof Date, 'it says when that was');
   },
 
   'an event that nobody waits for is on record, with no deliveries': async ({ storage }) => {

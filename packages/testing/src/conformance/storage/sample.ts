@@ -142,11 +142,22 @@ export function claimOptions(overrides: Partial<ClaimOptions> = {}): ClaimOption
   return { limit: 100, leaseMs: hourMs, webhookLimit: 100, inFlight: new Map(), ...overrides };
 }
 
-export function claim(
+/** Claims, and begins nothing: what is claimed waits with whoever has it. */
+export function take(
   storage: Storage<unknown>,
   overrides: Partial<ClaimOptions> = {},
 ): Promise<readonly Claim[]> {
   return storage.deliveries.claim(claimOptions(overrides));
+}
+
+/** Claims, and begins the attempt of each, as a worker does that sends at once. */
+export async function claim(
+  storage: Storage<unknown>,
+  overrides: Partial<ClaimOptions> = {},
+): Promise<readonly Claim[]> {
+  const claims = await take(storage, overrides);
+  if (claims.length > 0) await storage.deliveries.begin(claims, 0);
+  return claims;
 }
 
 /** Claims until there is nothing left to claim. */

@@ -47,6 +47,9 @@ interface Known {
   /** When it is due while pending, when its lease ends while sending. */
   at: number;
   token: string | undefined;
+  /** Whether its attempt has begun under this lease, and whether one did whose worker was lost. */
+  isBegun: boolean;
+  isLost: boolean;
 }
 
 interface KnownWebhook {
@@ -77,7 +80,7 @@ async function walk(under: StorageUnderTest, seed: number): Promise<void> {
   const holds = ({ deliveryId: id, token }: Claim): boolean => deliveries.get(id)?.token === token;
 
   function move(known: Known, status: DeliveryStatus, at = now): void {
-    Object.assign(known, { status, at, token: undefined });
+    Object.assign(known, { status, at, token: undefined, isBegun: false });
   }
 
   const steps: readonly (() => Promise<void>)[] = [
@@ -133,7 +136,8 @@ async function walk(under: StorageUnderTest, seed: number): Promise<void> {
         const ids = matching.flatMap((webhook) =>
           webhook.record.channels.map((binding) => {
             const id = deliveryId(event.id, binding.id);
-            const fresh = { status: 'pending', attempts: 0, attemptsBefore: 0, recorded: 0 } as const;
+            const counts = { attempts: 0, attemptsBefore: 0, recorded: 0 };
+            const fresh = { status: 'pending', ...counts, isBegun: false, isLost: false } as const;
             deliveries.set(id, { event, webhook, ...fresh, at: now, token: undefined });
             return id;
           }),
@@ -157,9 +161,11 @@ async function walk(under: StorageUnderTest, seed: number): Promise<void> {
       for (const claimed of claims) {
         const known = deliveries.get(claimed.deliveryId);
         ok(known && isClaimable(known), `${claimed.deliveryId} is claimed: ${known?.status}`);
-        known.attempts += 1;
-        Object.assign(known, { status: 'sending', at: now + leaseMs, token: claimed.token });
-        assert.equal(claimed.attempt, known.attempts);
+        known.isLost ||= known.isBegun;
+        const lease = { status: 'sending', at: now + leaseMs, token: claimed.token, isBegun: false };
+        Object.assign(known, lease);
+        assert.equal(claimed.attempt, known.attempts + 1);
+        assert.equal(claimed.lostAt !== undefined, known.isLost);
         assert.equal(claimed.attemptsBefore, known.attemptsBefore);
         assert.equal(claimed.event.id, known.event.id);
         assert.equal(claimed.event.tenantId, claimed.webhook.tenantId);
@@ -169,6 +175,27 @@ async function walk(under: StorageUnderTest, seed: number): Promise<void> {
       }
       const most = Math.max(0, ...counts.values());
       ok(most <= webhookLimit, `${most} claims of a webhook with a limit of ${webhookLimit}`);
+    },
+
+    async function begin() {
+      const claims = [...new Set(Array.from({ length: 1 + random(8) }, () => pick(held)))].filter(
+        (claimed) => claimed !== undefined,
+      );
+      const leftMs = random(2) * hourMs;
+      const expected = claims.filter(
+        (claimed) => holds(claimed) && deliveries.get(claimed.deliveryId)!.at >= now + leftMs + hourMs,
+      );
+      // The clock may run by itself: a lease that ends within the hour is no matter for this walk.
+      const { begun } = await storage.deliveries.begin(expected, leftMs);
+      same(
+        begun.map(({ token }) => token),
+        expected.map(({ token }) => token),
+      );
+      for (const { deliveryId: id } of expected) {
+        const known = deliveries.get(id)!;
+        if (!known.isBegun) known.attempts += 1;
+        known.isBegun = true;
+      }
     },
 
     async function settle() {
@@ -191,10 +218,11 @@ async function walk(under: StorageUnderTest, seed: number): Promise<void> {
         if (!known || !holds(claimed)) return false;
         const next = nexts[i]!;
         if (next.status === 'released') {
-          known.attempts -= 1;
+          if (known.isBegun) known.attempts -= 1;
           move(known, 'pending');
         } else {
           known.recorded += 1;
+          known.isLost = false;
           move(known, next.status, next.status === 'pending' ? now + next.delayMs : now);
         }
         return true;
@@ -224,6 +252,7 @@ async function walk(under: StorageUnderTest, seed: number): Promise<void> {
             : known.status !== 'sending' && !known.webhook.isDeleted);
         if (!may) return false;
         if (status === 'pending') known.attemptsBefore = known.attempts;
+        else known.isLost = false;
         move(known, status);
         return true;
       });

@@ -1,0 +1,28 @@
+import type { Claim, Event } from '@posthorn/core';
+import type { DeliveryEntry, EventEntry } from './entries.js';
+import { copiedSecrets } from './webhooks.js';
+
+/** A claim of the delivery, or of the digest that it leads. */
+export function claimOf(delivery: DeliveryEntry, token: string, lostAt: number | undefined): Claim {
+  const { event, webhook, bindingId, memo, digest } = delivery;
+  const { id, tenantId, name, secrets, channels } = webhook.record;
+  const events = digest && [...digest.entries].map((each) => eventOf(each.event));
+  return {
+    deliveryId: delivery.id,
+    token,
+    attempt: delivery.attempts + 1,
+    attemptsBefore: delivery.attemptsBefore,
+    event: events?.[0] ?? eventOf(event),
+    webhook: { id, tenantId, name, secrets: copiedSecrets(secrets), channels },
+    binding: channels.find((binding) => binding.id === bindingId),
+    ...(memo !== undefined && { memo }),
+    ...(events && { digest: events }),
+    ...(lostAt !== undefined && { lostAt: new Date(lostAt) }),
+  };
+}
+
+export function eventOf(entry: EventEntry): Event {
+  const { id, tenantId, type, payload, occurredAt, namespaceId, subject, cacheScope, orderingKey } = entry;
+  const at = new Date(occurredAt);
+  return { id, tenantId, type, payload, occurredAt: at, namespaceId, subject, cacheScope, orderingKey };
+}
