@@ -1,6 +1,7 @@
 import { eventColumns } from './event-rows.js';
 import { few, isOfRow } from './given-rows.js';
 import { mayGo } from './ordering.js';
+import { msOf } from './values.js';
 import { stampOf } from './webhook-cache.js';
 
 /*
@@ -98,13 +99,16 @@ export const takeText = (isSlow: boolean): string => `
         end) over (rows between unbounded preceding and 1 preceding), 0) < ${maxClaimBytes} as is_light
     from each_once o left join lateral (select * from $.events where id = o.event_id offset 0) e on true
   ), claimed as (
-    update $.queue q set is_ready = false, lease = $2::bigint, attempts = attempts + 1,
+    -- What began under a lease that is over was lost with its worker.
+    update $.queue q set is_ready = false, lease = $2::bigint, begun_at = null,
+      lost_at = case when q.lease is null then q.lost_at else coalesce(q.begun_at, q.lost_at) end,
       due_at = $now + $3::float8 * interval '1 millisecond'
     from weighed w
     where w.is_light and ${isOfRow('w')}
-    returning w.*, q.webhook_id, q.attempts, q.attempts_before, q.memo
+    returning w.*, q.webhook_id, q.attempts, q.attempts_before, q.memo, q.lost_at
   )
-  select e.event_id, e.binding_id, e.webhook_id, e.attempts, e.attempts_before, e.memo, w.stamp, ${eventColumns},
+  select e.event_id, e.binding_id, e.webhook_id, e.attempts, e.attempts_before, e.memo, ${msOf('e.lost_at')} as lost_at,
+    w.stamp, ${eventColumns},
     (select count(*)::integer from weighed where not is_light) as beyond${
       isSlow
         ? `, (select json_object_agg(t.webhook, t.ms)::text from (

@@ -4,11 +4,12 @@ import type { Database, Statement } from './database.js';
 import { type Digests, isDigest } from './digests.js';
 import { eventOf } from './event-rows.js';
 import { hasKey } from './given-rows.js';
-import { type Lane, Lanes, type Share } from './lanes.js';
+import { type Lane, Lanes, type Room, type Share } from './lanes.js';
 import { newLease, type Release, releaser, tokenOf } from './leases.js';
 import { cancelWaiting } from './orphans.js';
 import type { Answer } from './queryable.js';
 import { restored } from './texts.js';
+import { dateOf } from './values.js';
 import type { SeenWebhook, WebhookCache } from './webhook-cache.js';
 
 /** A look round is worth so long; after that another may find lanes that are not known. */
@@ -124,8 +125,11 @@ export class Claimer {
    */
   async #takeTurns(options: ClaimOptions): Promise<readonly Claim[]> {
     const { limit, webhookLimit, inFlight } = options;
-    const room = ({ webhookId }: Lane): number =>
-      Math.min(webhookLimit - (inFlight.get(webhookId) ?? 0), maxShare);
+    const { tenantLimit = Number.POSITIVE_INFINITY, tenantsInFlight } = options;
+    const room: Room = {
+      of: ({ webhookId }) => Math.min(webhookLimit - (inFlight.get(webhookId) ?? 0), maxShare),
+      ofTenant: (tenantId) => tenantLimit - (tenantsInFlight?.get(tenantId) ?? 0),
+    };
     for (let spare = 0; ; spare = maxSpare) {
       const shares = this.#lanes.share(limit, room);
       if (shares.length === 0) return [];
@@ -201,12 +205,13 @@ export class Claimer {
         {
           deliveryId: id,
           token: tokenOf(lease, id),
-          attempt: Number(row.attempts),
+          attempt: Number(row.attempts) + 1,
           attemptsBefore: Number(row.attempts_before),
           event,
           ...webhooks.parts(row.webhook_id, event.tenantId, row.binding_id),
           ...(memo !== null && { memo }),
           ...(digest && { digest }),
+          ...(row.lost_at !== null && { lostAt: dateOf(row.lost_at) }),
         },
       ];
     });

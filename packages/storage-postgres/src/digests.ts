@@ -49,7 +49,7 @@ export class Digests {
     this.#form = db.statement(formText);
     this.#follow = db.statement(
       `with following as (
-        update $.queue q set lease = $2::bigint, attempts = q.attempts + 1
+        update $.queue q set lease = $2::bigint, begun_at = null
         from json_to_recordset($1::json) as g(digest text, binding text)
         where ${hasKey('q', { binding_id: 'g.binding', digest_id: 'g.digest' })}
         returning q.event_id, q.digest_id, q.position

@@ -10,6 +10,12 @@ export interface Share {
   readonly count: number;
 }
 
+/** How much may be taken besides. */
+export interface Room {
+  of(lane: Lane): number;
+  ofTenant(tenantId: string): number;
+}
+
 /**
  * The lanes that this process knows to hold something, and whose turn it is: tenants take turns, and so do the lanes of
  * each. It only remembers what was seen in the database; a lane that is empty there is dropped from here.
@@ -36,23 +42,26 @@ export class Lanes {
   }
 
   /**
-   * Divides `limit` among the lanes, one for each in turn, of each no more than `room` allows. Those that get something
-   * go to the end of their lines.
+   * Divides `limit` among the lanes, one for each in turn, of each lane and each tenant no more than `room` allows. Those
+   * that get something go to the end of their lines.
    */
-  share(limit: number, room: (lane: Lane) => number): Share[] {
+  share(limit: number, room: Room): Share[] {
     const counts = new Map<Lane, number>();
+    const ofTenants = new Map<string, number>();
     let left = limit;
     // A tenant none of whose lanes has room is out of this round.
     const open = new Set(this.#tenants.keys());
     while (left > 0 && open.size > 0) {
       for (const tenantId of open) {
         if (left === 0) break;
-        const lane = this.#nextOf(tenantId, counts, room);
+        const ofTenant = ofTenants.get(tenantId) ?? 0;
+        const lane = ofTenant < room.ofTenant(tenantId) ? this.#nextOf(tenantId, counts, room) : undefined;
         if (!lane) {
           open.delete(tenantId);
           continue;
         }
         counts.set(lane, (counts.get(lane) ?? 0) + 1);
+        ofTenants.set(tenantId, ofTenant + 1);
         left--;
       }
     }
@@ -63,26 +72,30 @@ export class Lanes {
    * Up to `most` others than those that have a share, for one delivery each where there is room: the first in their lines,
    * which stay where they are.
    */
-  spares(shares: readonly Share[], most: number, room: (lane: Lane) => number): Share[] {
+  spares(shares: readonly Share[], most: number, room: Room): Share[] {
     const shared = new Set(shares.map(({ lane }) => lane));
+    const counts = new Map<string, number>();
+    for (const { lane, count } of shares) {
+      counts.set(lane.tenantId, (counts.get(lane.tenantId) ?? 0) + count);
+    }
     const spares: Share[] = [];
-    for (const lanes of this.#tenants.values()) {
+    for (const [tenantId, lanes] of this.#tenants) {
+      let left = room.ofTenant(tenantId) - (counts.get(tenantId) ?? 0);
       for (const lane of lanes.values()) {
         if (spares.length === most) return spares;
-        if (!shared.has(lane) && room(lane) > 0) spares.push({ lane, count: 1 });
+        if (left <= 0) break;
+        if (shared.has(lane) || room.of(lane) <= 0) continue;
+        spares.push({ lane, count: 1 });
+        left--;
       }
     }
     return spares;
   }
 
-  #nextOf(
-    tenantId: string,
-    counts: ReadonlyMap<Lane, number>,
-    room: (lane: Lane) => number,
-  ): Lane | undefined {
+  #nextOf(tenantId: string, counts: ReadonlyMap<Lane, number>, room: Room): Lane | undefined {
     const lanes = this.#tenants.get(tenantId)!;
     for (const lane of lanes.values()) {
-      if ((counts.get(lane) ?? 0) >= room(lane)) continue;
+      if ((counts.get(lane) ?? 0) >= room.of(lane)) continue;
       lanes.delete(lane.webhookId);
       lanes.set(lane.webhookId, lane);
       this.#tenants.delete(tenantId);

@@ -25,7 +25,8 @@ export type Release = (lease: number, events: readonly { readonly id: string }[]
 
 export function releaser(db: Database): Release {
   const statement = db.statement(`
-    update $.queue q set lease = null, is_ready = true, due_at = $now, attempts = attempts - 1
+    update $.queue q set lease = null, is_ready = true, due_at = $now, begun_at = null,
+      attempts = attempts - case when begun_at is null then 0 else 1 end
     from json_to_recordset($1::json) as g(event text)
     where ${hasKey('q', { event_id: 'g.event' })} and q.lease = $2::bigint`);
   return async (lease, events) => {

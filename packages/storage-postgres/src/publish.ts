@@ -3,11 +3,13 @@ import {
   type ClaimOptions,
   deliveryId,
   type Event,
+  type HandOver,
   type NewEvent,
   PosthornError,
   type Published,
 } from '@posthorn/core';
 import { batchOf, resultOf } from './batch.js';
+import { beginning } from './begin.js';
 import type { Database, Statement } from './database.js';
 import { few } from './given-rows.js';
 import type { Lane } from './lanes.js';
@@ -25,17 +27,23 @@ import {
   type StoreAnswer,
   storeText,
 } from './store.js';
+import { dateOf, msOf } from './values.js';
 import { stampOf, type WebhookCache } from './webhook-cache.js';
 
 export interface PublishOptions {
   readonly tx?: Transaction;
-  readonly claimFor?: ClaimOptions;
+  readonly claimFor?: HandOver;
   readonly keyWaitMs?: number;
 }
 
 type StoreOptions = { readonly [Name in keyof PublishOptions]-?: PublishOptions[Name] | undefined };
 
-type Result = { readonly published: readonly Published[]; readonly claims: readonly Claim[] };
+interface Stored {
+  readonly claims: readonly Claim[];
+  readonly at: Date;
+}
+
+type Result = Stored & { readonly published: readonly Published[] };
 
 export class Publisher {
   readonly #db: Database;
@@ -47,6 +55,7 @@ export class Publisher {
   readonly #leased: Statement;
   readonly #savepoint: readonly Statement[];
   readonly #release: Release;
+  readonly #clock: Statement;
 
   /** `onWaiting` is called with the lanes of what is stored and not leased. */
   constructor(db: Database, webhooks: WebhookCache, onWaiting: (lanes: Iterable<Lane>) => void) {
@@ -65,6 +74,7 @@ export class Publisher {
       cross join lateral (select position, version from $.webhooks where id = q.webhook_id offset 0) w
       where ${few('g.n')}`);
     this.#release = releaser(db);
+    this.#clock = db.statement(`select ${msOf(beginning)} as at`);
     this.#savepoint = [
       'savepoint posthorn',
       'release savepoint posthorn',
@@ -82,7 +92,7 @@ export class Publisher {
         'publish takes tx or claimFor: what may vanish cannot be sent',
       );
     }
-    if (events.length === 0) return { published: [], claims: [] };
+    if (events.length === 0) return { published: [], claims: [], at: await this.#now(tx) };
     for (let round = 0; round < 20; round++) {
       const results = new Map<NewEvent, Published>();
       const batch = batchOf(events);
@@ -91,7 +101,7 @@ export class Publisher {
       // Another call took one of the keys while this one was under way: it is remembered now.
       if (!stored) continue;
       const published = events.map((event) => resultOf(event, batch, results));
-      return { published, claims: stored };
+      return { published, ...stored };
     }
     throw new PosthornError('storage_failed', 'other calls took the same idempotency keys each time');
   }
@@ -102,16 +112,16 @@ export class Publisher {
     isKeyed: boolean,
     results: Map<NewEvent, Published>,
     options: StoreOptions,
-  ): Promise<readonly Claim[] | undefined> {
-    if (events.length === 0) return [];
+  ): Promise<Stored | undefined> {
+    if (events.length === 0) return { claims: [], at: await this.#now(options.tx) };
     if (!isKeyed) return this.#store(events, false, results, options);
     const [save, release, rollback] = this.#savepoint as [Statement, Statement, Statement];
     // So that the caller's transaction is not lost with a key that was.
     if (options.tx) await this.#db.run(save, [], options.tx);
     try {
-      const claims = await this.#store(events, true, results, options);
+      const stored = await this.#store(events, true, results, options);
       if (options.tx) await this.#db.run(release, [], options.tx);
-      return claims;
+      return stored;
     } catch (error) {
       if (options.tx) await this.#db.run(rollback, [], options.tx);
       const { code } = ((error as Error).cause ?? {}) as { code?: string };
@@ -126,7 +136,7 @@ export class Publisher {
     isKeyed: boolean,
     results: Map<NewEvent, Published>,
     { tx, claimFor, keyWaitMs }: StoreOptions,
-  ): Promise<readonly Claim[]> {
+  ): Promise<Stored> {
     const { rows, sorts, bytes } = encoded(events);
     const isOrdered = events.some(({ orderingKey }) => orderingKey !== null);
     const lease = claimFor ? newLease() : 0;
@@ -136,10 +146,15 @@ export class Publisher {
       const flying = [...inFlight].map(([webhook, count]) => ({ webhook, count }));
       values.push(lease, leaseMs, limit, webhookLimit, JSON.stringify(flying));
     }
+    const tenantRooms = claimFor ? tenantRoomsIn(sorts, claimFor) : [];
+    const hasTenantRooms = tenantRooms.some(({ room }) => room < claimFor!.limit);
+    if (hasTenantRooms) values.push(JSON.stringify(tenantRooms));
     const isBrief = isKeyed && tx === undefined && keyWaitMs !== undefined;
     if (isBrief) values.push(String(keyWaitMs));
     const statement = this.#statement({
       hasClaims: claimFor !== undefined,
+      isBegun: claimFor?.isBegun === true,
+      hasTenantRooms,
       isKeyed,
       isBrief,
       isOrdered,
@@ -147,6 +162,7 @@ export class Publisher {
     });
     const [row] = await this.#db.run(statement, values, tx);
     const answer: StoreAnswer = JSON.parse(row!.answer);
+    const at = dateOf(answer.at);
 
     const counts = new Map<number, number>();
     for (const [sort] of answer.targets) counts.set(sort, (counts.get(sort) ?? 0) + 1);
@@ -155,22 +171,28 @@ export class Publisher {
     }
     const earlier = (answer.earlier ?? []).map((n) => events[n]!);
     if (earlier.length > 0) await this.#readEarlier(earlier, results, tx);
-    if (tx) return [];
+    if (tx) return { claims: [], at };
     // What is stored is published, whatever fails from here on: what is held has its alarm, and goes a little later.
     if (isOrdered) await advanceChains(this.#db, chainsOfAnswer(answer, events)).catch(() => {});
     const lanes = lanesOf(answer, sorts);
     if (answer.placed > answer.leased) this.#onWaiting(lanes);
-    if (!claimFor) return [];
+    if (!claimFor) return { claims: [], at };
     try {
       const leased = leasedOf(events, rows, answer);
       // Stored by a first try of this very call, whose answer was lost: what it leased is still the caller's.
       if (earlier.length > 0) leased.push(...(await this.#leasedBefore(earlier, lease)));
-      return await this.#claimsOf(leased, lease);
+      return { claims: await this.#claimsOf(leased, lease), at };
     } catch {
       await this.#release(lease, events);
       this.#onWaiting(lanes);
-      return [];
+      return { claims: [], at };
     }
+  }
+
+  /** The time, where nothing was stored that would tell it. */
+  async #now(tx: Transaction | undefined): Promise<Date> {
+    const [row] = await this.#db.run(this.#clock, [], tx);
+    return dateOf(row!.at);
   }
 
   async #leasedBefore(events: readonly NewEvent[], lease: number): Promise<Leased[]> {
@@ -227,6 +249,17 @@ const keyInUse = (cause: unknown): PosthornError =>
     'a transaction that is still open holds an idempotency key of this call; nothing was stored: end that transaction, or try again later',
     { cause },
   );
+
+/** How much each tenant of these events has room for. */
+function tenantRoomsIn(
+  sorts: readonly { readonly tenant: string }[],
+  { limit, tenantLimit = limit, tenantsInFlight }: ClaimOptions,
+): { tenant: string; room: number }[] {
+  return [...new Set(sorts.map(({ tenant }) => tenant))].map((tenant) => ({
+    tenant,
+    room: Math.min(tenantLimit - (tenantsInFlight?.get(tenant) ?? 0), limit),
+  }));
+}
 
 const idsText = (events: readonly NewEvent[]): string =>
   JSON.stringify(events.map(({ id }, n) => ({ n, id })));

@@ -35,6 +35,10 @@ const result = (row: string): string => resultColumns.map((column) => `${row}.${
 const kept = (q: string): string =>
   `${q}.tenant_id, ${q}.webhook_id, ${q}.channel, ${q}.attempts, ${q}.attempts_before, ${q}.position`;
 
+/** What is released takes its attempt back, where that has begun under this lease. */
+const uncounted = (row: string): string =>
+  `attempts = q.attempts - case when ${row}.status = 'released' and q.begun_at is not null then 1 else 0 end`;
+
 /** That `q` is one of the deliveries in the digest that `row` is. */
 const isIn = (row: string): string =>
   hasKey('q', { binding_id: `${row}.binding`, digest_id: `${row}.event` });
@@ -142,9 +146,9 @@ export function settleText({ ends, putsBack, hasFollowers, splits }: SettleShape
   if (putsBack) {
     parts.push(`again as (
     update $.queue q set lease = null, is_ready = g.delay <= 0, due_at = $now + g.delay * interval '1 millisecond',
-      yields = q.yields or g.yields, attempts = q.attempts - case when g.status = 'released' then 1 else 0 end,
-      attempts_before = case when g.status = 'split' then q.attempts else q.attempts_before end,
-      memo = coalesce(g.memo, q.memo)
+      yields = q.yields or g.yields, memo = coalesce(g.memo, q.memo), ${uncounted('g')}, begun_at = null,
+      lost_at = case when g.status = 'released' then q.lost_at end,
+      attempts_before = case when g.status = 'split' then q.attempts else q.attempts_before end
     from ${rows} g where ${isMixed ? `${isPutBack} and ` : ''}${isHeld}
     returning g.event, g.binding, ${result('g')}, q.due_at, q.memo as left_memo, ${kept('q')}
   )`);
@@ -152,7 +156,7 @@ export function settleText({ ends, putsBack, hasFollowers, splits }: SettleShape
     if (hasFollowers) {
       parts.push(`again_with as (
     update $.queue q set lease = null, gathers_until = a.due_at,${splits ? ` digest_id = ${digestOfHalf},` : ''}
-      attempts = q.attempts - case when a.status = 'released' then 1 else 0 end,
+      ${uncounted('a')}, begun_at = null,
       attempts_before = case when a.status = 'split' then q.attempts else q.attempts_before end
     from ${splits ? 'again_halved' : 'again'} a where ${isIn('a')}
     returning q.event_id, a.binding, ${result('a')}, ${kept('q')}

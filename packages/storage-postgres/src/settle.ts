@@ -35,11 +35,7 @@ export class Settler {
   }
 
   async renew(claims: readonly Claim[], leaseMs: number): Promise<readonly Claim[]> {
-    const given = claims.flatMap((claim, n) => {
-      const lease = leaseOf(claim);
-      return lease === undefined ? [] : [{ n, ...placeOf(claim), lease }];
-    });
-    const renewed = await this.#write(this.#renew, given, leaseMs);
+    const renewed = await this.#write(this.#renew, leasedRows(claims), leaseMs);
     return renewed.sort((a, b) => a - b).map((n) => claims[n]!);
   }
 
@@ -100,6 +96,15 @@ export class Settler {
     for (const { n } of await this.#db.run(this.#recorded, [JSON.stringify(asked)]))
       results[Number(n)] = true;
   }
+}
+
+/** Claims as they go to Postgres, by their numbers and in the order of their keys. */
+export function leasedRows(claims: readonly Claim[]) {
+  const rows = claims.flatMap((claim, n) => {
+    const lease = leaseOf(claim);
+    return lease === undefined ? [] : [{ n, ...placeOf(claim), lease }];
+  });
+  return rows.sort(byKey);
 }
 
 const chainOf = ({ claim: { event, deliveryId } }: Settlement): Chain[] =>

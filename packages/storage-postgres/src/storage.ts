@@ -1,6 +1,6 @@
 import { kindOf, maxTimerMs, PosthornError, type Storage } from '@posthorn/core';
 import { apiKeyStore } from './api-keys.js';
-import { backfiller, hastener } from './backfill.js';
+import { beginner } from './begin.js';
 import { Claimer } from './claim.js';
 import { Database } from './database.js';
 import { Digests } from './digests.js';
@@ -63,12 +63,13 @@ export function postgresStorage(pool: Pool, options: PostgresStorageOptions = {}
     deliveries: {
       publish: (events, options) => publisher.publish(events, options),
       claim: (options) => claimer.claim(options),
+      begin: beginner(db),
       renew: (claims, leaseMs) => settler.renew(claims, leaseMs),
       settle: (settlements) => settler.settle(settlements),
     },
     log: deliveryLog(db),
     apiKeys: apiKeyStore(db),
-    replays: { ...replayStore(db), backfill: backfiller(db), hasten: hastener(db) },
+    replays: replayStore(db),
     migrate: () => migrate(db, schema),
     partition: partitioner(db, schema),
   };

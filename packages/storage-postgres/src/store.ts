@@ -1,9 +1,11 @@
 import type { NewEvent } from '@posthorn/core';
 import { keyOf } from './batch.js';
+import { beginning } from './begin.js';
 import { gatheredAt } from './digests.js';
 import { few } from './given-rows.js';
 import type { Lane } from './lanes.js';
 import { type Chain, chainPosition, chainsOf } from './ordering.js';
+import { msOf } from './values.js';
 import { stampOf, type WebhookVersion } from './webhook-cache.js';
 
 /*
@@ -13,6 +15,9 @@ import { stampOf, type WebhookVersion } from './webhook-cache.js';
 /** What a call holds decides what its statement has to do. */
 export interface Shape {
   readonly hasClaims: boolean;
+  /** Whether what is leased begins at once, and whether tenants have limits that it could exceed. */
+  readonly isBegun: boolean;
+  readonly hasTenantRooms: boolean;
   readonly isKeyed: boolean;
   /** Whether it waits for keys of open transactions only as long as its last value says, in milliseconds. */
   readonly isBrief: boolean;
@@ -22,6 +27,8 @@ export interface Shape {
 }
 
 export interface StoreAnswer {
+  /** When it was stored, in milliseconds since 1970. */
+  readonly at: string;
   /** Which events were stored before; null where none was. */
   readonly earlier: readonly number[] | null;
   /** Sort of event, webhook, its stamp, and binding. */
@@ -37,7 +44,8 @@ export interface StoreAnswer {
  * One statement: matches, stores events and deliveries, leases what the caller has room for. `$1` holds the events,
  * `$2` each pair of tenant and type once with the patterns that cover it, `$3` all payloads in one piece.
  */
-export function storeText({ hasClaims, isKeyed, isBrief, isOrdered, isInTransaction }: Shape): string {
+export function storeText(shape: Shape): string {
+  const { hasClaims, isBegun, hasTenantRooms, isKeyed, isBrief, isOrdered, isInTransaction } = shape;
   // Nobody lets it in when the caller's transaction commits: so the next look does, whenever that is.
   const heldFor = `interval '${isInTransaction ? 0 : 5} seconds'`;
   return `
@@ -68,7 +76,7 @@ export function storeText({ hasClaims, isKeyed, isBrief, isOrdered, isInTransact
       isBrief
         ? `, patience as materialized (
       -- For this statement alone, and in force before the first key is entered.
-      select set_config('lock_timeout', ${hasClaims ? '$9' : '$4'}::text, true)
+      select set_config('lock_timeout', ${hasTenantRooms ? '$10' : hasClaims ? '$9' : '$4'}::text, true)
     )`
         : ''
     }${
@@ -99,9 +107,14 @@ export function storeText({ hasClaims, isKeyed, isBrief, isOrdered, isInTransact
           -- Where others have waited for long, nobody overtakes them.
           select true from $.queue q where q.is_ready and q.tenant_id = w.tenant and q.webhook_id = w.webhook_id
             and q.due_at < $now - interval '1 second' order by q.due_at limit 1
-        ) then 0 else $7::integer - coalesce(f.count, 0) end as room
+        ) then 0 else $7::integer - coalesce(f.count, 0) end as room${hasTenantRooms ? ', t.room as tenant_room' : ''}
       from (select distinct tenant, webhook_id from targets) w
-      left join json_to_recordset($8::json) as f(webhook text, count integer) on f.webhook = w.webhook_id
+      left join json_to_recordset($8::json) as f(webhook text, count integer) on f.webhook = w.webhook_id${
+        hasTenantRooms
+          ? `
+      join json_to_recordset($9::json) as t(tenant text, room integer) on t.tenant = w.tenant`
+          : ''
+      }
     )`
         : ''
     }, placed as materialized (
@@ -110,7 +123,12 @@ export function storeText({ hasClaims, isKeyed, isBrief, isOrdered, isInTransact
         ${
           hasClaims
             ? `f.ordering is null and t.gather_ms is null and row_number() over (order by f.n, t.t) <= $6::integer
-          and row_number() over (partition by t.webhook_id order by f.n, t.t) <= r.room`
+          and row_number() over (partition by t.webhook_id order by f.n, t.t) <= r.room${
+            hasTenantRooms
+              ? `
+          and row_number() over (partition by t.tenant order by f.n, t.t) <= r.tenant_room`
+              : ''
+          }`
             : 'false'
         } as is_leased,
         ${
@@ -131,7 +149,7 @@ export function storeText({ hasClaims, isKeyed, isBrief, isOrdered, isInTransact
     ), queued as (
       insert into $.queue (event_id, binding_id, tenant_id, webhook_id, channel, due_at, lease, position,
         attempts, attempts_before, is_ready, is_held, yields, ordering_key, digest_id, gathers_until, look_at,
-        gathered_bytes)
+        gathered_bytes, begun_at)
       select p.id, p.binding_id, p.tenant, p.webhook_id, p.channel,
         case ${hasClaims ? `when p.is_leased then $now + $5::float8 * interval '1 millisecond'` : ''}
           when p.is_held then $now + ${heldFor} when p.gather_ms is not null then 'infinity' else $now end,
@@ -141,14 +159,15 @@ export function storeText({ hasClaims, isKeyed, isBrief, isOrdered, isInTransact
             ? ` when p.ordering is not null then ${chainPosition('p.binding_id', 'p.ordering', 'p.place')}`
             : ''
         } end,
-        case when p.is_leased then 1 else 0 end, 0, not (p.is_leased or p.is_held or p.gather_ms is not null),
+        ${isBegun ? 'case when p.is_leased then 1 else 0 end' : '0'}, 0, not (p.is_leased or p.is_held or p.gather_ms is not null),
         p.is_held, false, p.ordering, case when p.gather_ms is not null then '' end,
         $now + p.gather_ms * interval '1 millisecond', case when p.gather_ms is not null then $now end,
-        case when p.gather_ms is not null then p.length end
+        case when p.gather_ms is not null then p.length end,
+        ${isBegun ? `case when p.is_leased then ${beginning} end` : 'null'}
       from placed p${isOrdered ? ' order by p.n, p.t' : ''}
     )
     select json_build_object(
-      'earlier', case when (select count(*) from fresh) < (select count(*) from given)
+      'at', ${msOf(beginning)}, 'earlier', case when (select count(*) from fresh) < (select count(*) from given)
         then (select json_agg(n) from given where n <> all (array(select n from fresh))) end,
       'targets', (select coalesce(json_agg(json_build_array(sort, webhook_id, stamp, binding_id) order by t), '[]')
         from targets),

@@ -227,6 +227,7 @@ async function goThrough(storage: ReturnType<typeof postgresStorage>, count: num
     for (;;) {
       const claims = await deliveries.claim(options);
       if (claims.length === 0) return all;
+      await deliveries.begin(claims, 0);
       all.push(...claims);
     }
   };
@@ -255,6 +256,8 @@ async function goThrough(storage: ReturnType<typeof postgresStorage>, count: num
   const { claims: handedOver } = await deliveries.publish(events({ type: 'one.1' }), { claimFor: options });
   await deliveries.renew(handedOver, 60_000);
   await settle(handedOver, again);
+  const begun = { ...options, isBegun: true, tenantLimit: 1 };
+  await settle((await deliveries.publish(events({ type: 'one.1' }), { claimFor: begun })).claims, again);
   await settle(await claimAll(), { status: 'delivered' });
   await deliveries.publish(events({ type: 'plain' }));
   await deliveries.publish(events({ type: 'one.2', orderingKey: 'k' }));

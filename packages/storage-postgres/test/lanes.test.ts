@@ -3,9 +3,14 @@ import { describe, expect, test } from 'vitest';
 import { type Lane, Lanes } from '../src/lanes.js';
 
 const lane = (tenantId: string, webhookId: string): Lane => ({ tenantId, webhookId });
-const shares = (lanes: Lanes, limit: number, room: (lane: Lane) => number = () => 100) =>
+const shares = (
+  lanes: Lanes,
+  limit: number,
+  of: (lane: Lane) => number = () => 100,
+  ofTenant: (tenantId: string) => number = () => 1_000,
+) =>
   lanes
-    .share(limit, room)
+    .share(limit, { of, ofTenant })
     .map(({ lane: { tenantId, webhookId }, count }) => [`${tenantId}${webhookId}`, count]);
 
 describe('the lanes that are known', () => {
@@ -39,6 +44,21 @@ describe('the lanes that are known', () => {
     expect(shares(lanes, 3)).toEqual([]);
   });
 
+  test('of one tenant share no more than it has room for, and leave the rest to others', () => {
+    const lanes = new Lanes();
+    for (const one of [lane('a', '1'), lane('a', '2'), lane('b', '1')]) lanes.add(one);
+    const room = (tenantId: string): number => (tenantId === 'a' ? 3 : 100);
+    expect(shares(lanes, 10, undefined, room)).toEqual([
+      ['a1', 2],
+      ['b1', 7],
+      ['a2', 1],
+    ]);
+    expect(lanes.spares([], 10, { of: () => 1, ofTenant: () => 1 }).map(({ lane }) => lane.tenantId)).toEqual(
+      expect.arrayContaining(['a', 'b']),
+    );
+    expect(lanes.spares([], 10, { of: () => 1, ofTenant: () => 1 })).toHaveLength(2);
+  });
+
   test('share a limit out to the last, evenly among tenants, whoever they are', () => {
     const some = fc.array(fc.tuple(fc.constantFrom('a', 'b', 'c'), fc.integer({ min: 0, max: 30 })), {
       minLength: 1,
@@ -52,7 +72,7 @@ describe('the lanes that are known', () => {
           const lanes = new Lanes();
           for (const [tenant, webhook] of all) lanes.add(lane(tenant, `${tenant}${webhook}`));
           const known = new Set(all.map(([tenant, webhook]) => `${tenant}${webhook}`));
-          const given = lanes.share(limit, () => room);
+          const given = lanes.share(limit, { of: () => room, ofTenant: () => 10_000 });
           const total = given.reduce((sum, { count }) => sum + count, 0);
           expect(total).toBe(Math.min(limit, known.size * room));
           for (const { count } of given) expect(count).toBeLessThanOrEqual(room);

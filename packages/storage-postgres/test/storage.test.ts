@@ -234,6 +234,7 @@ describe.skipIf(!hasPostgres())('the storage on Postgres', () => {
       response: null,
     };
     const settlement = { claim: claim!, next: { status: 'delivered' as const }, attempt };
+    await raw.deliveries.begin([claim!], 0);
     expect(await raw.deliveries.settle([settlement])).toEqual([true]);
     expect(await raw.deliveries.settle([settlement])).toEqual([true]);
     expect(await raw.log.attempts('t', claim!.deliveryId)).toEqual([attempt]);
@@ -342,6 +343,7 @@ describe.skipIf(!hasPostgres())('the storage on Postgres', () => {
       response: '',
     };
     const settlement = { claim: claim!, next: { status: 'delivered' as const }, attempt };
+    await storage.deliveries.begin([claim!], 0);
     expect(await storage.deliveries.settle([settlement])).toEqual([true]);
     expect(await storage.log.attempts('t', claim!.deliveryId)).toEqual([attempt]);
   });
