@@ -49,7 +49,7 @@ export interface WebhookSecrets {
   rotated(record: WebhookRecord, key: string, expiresAt: Date, now: number): readonly SigningSecret[];
   /** The signing keys, opened once for as long as the storage hands out the same ones. */
   openAll(owner: Owner, secrets: readonly SigningSecret[]): readonly OpenedSecret[];
-  /** A binding's configs as its channel is to have them, opened once for as long as the binding is the same, and frozen. */
+  /** A binding's configs as its channel is to have them, opened once for as long as the binding is the same. */
   openConfigs(owner: Owner, binding: ChannelBinding): unknown;
   /** The secret texts in opened configs. */
   textsIn(channel: string, configs: unknown): readonly string[];
@@ -74,14 +74,6 @@ export interface WebhookSecrets {
   readable(record: WebhookRecord): Webhook;
   /** What has to be written so that all is sealed by the first key; undefined where it is. */
   resealed(record: WebhookRecord): Required<Pick<WebhookChange, 'secrets' | 'channels'>> | undefined;
-}
-
-function deeplyFrozen<Value>(value: Value): Value {
-  if (typeof value === 'object' && value !== null) {
-    for (const item of Object.values(value)) deeplyFrozen(item);
-    Object.freeze(value);
-  }
-  return value;
 }
 
 export function webhookSecrets(vault: Vault, channels: ReadonlyMap<string, Channel>): WebhookSecrets {
@@ -155,7 +147,7 @@ export function webhookSecrets(vault: Vault, channels: ReadonlyMap<string, Chann
         secret: new Secret(vault.open(key, signing(owner))),
         expiresAt,
       }));
-      openedSecrets.set(secrets, Object.freeze(all));
+      openedSecrets.set(secrets, all);
       return all;
     },
 
@@ -164,9 +156,8 @@ export function webhookSecrets(vault: Vault, channels: ReadonlyMap<string, Chann
       const configs = mapSecrets(binding.configs, pathsOf(binding.channel), (text, at) =>
         vault.open(text, config(owner, binding.id, at)),
       );
-      // Shared by all deliveries to the binding: what a channel changed would be there for the next one.
-      openedConfigs.set(binding, deeplyFrozen(structuredClone(configs)));
-      return openedConfigs.get(binding);
+      openedConfigs.set(binding, configs);
+      return configs;
     },
 
     textsIn: (channel, configs) => secretTexts(configs, pathsOf(channel)),
