@@ -4,8 +4,8 @@ import { type EmailConfigs, emailConfigs } from './configs.js';
 import { contentOf } from './content.js';
 import { mailOf } from './mail.js';
 import { type EmailChannelOptions, settingsOf } from './options.js';
-import { type Outcome, outcomeOf, outcomeOfError } from './outcome.js';
 import { memoOf, recipientsOf } from './recipients.js';
+import { sendMail } from './send-mail.js';
 import { verdictOf } from './verdict.js';
 
 /** The channel, and an end to its connections. */
@@ -20,7 +20,8 @@ const graceMs = 1_000;
 /**
  * The `email` channel: one message to all recipients of a binding, in HTML and plain text. Its Message-ID is the
  * delivery's, so that a mail that comes twice is seen once. Recipients that were refused for a while are tried again,
- * the others not. Throws `invalid_option`.
+ * the others not; where the server hangs up on all for the sake of some, each gets a message of its own. Throws
+ * `invalid_option`.
  */
 export function emailChannel(options: EmailChannelOptions): EmailChannel {
   const settings = settingsOf(options);
@@ -59,12 +60,7 @@ export function emailChannel(options: EmailChannelOptions): EmailChannel {
           memoOf(recipients),
         );
       }
-      const outcome = await within(timeoutMs, signal, (ending) =>
-        transport.sendMail({ ...mail, signal: ending }),
-      ).then(
-        (info) => outcomeOf(info, recipients.left),
-        (error): Outcome => outcomeOfError(error),
-      );
+      const outcome = await sendMail(mail, recipients.left, { transport, timeoutMs, signal });
       return verdictOf(recipients, outcome, (text) => redact(text, transport.secrets));
     },
 
@@ -72,28 +68,4 @@ export function emailChannel(options: EmailChannelOptions): EmailChannel {
       transport.close();
     },
   };
-}
-
-/** Ends `work` when `signal` says so or the time is over, whether it heeds its own signal or not. */
-async function within<T>(
-  ms: number,
-  signal: AbortSignal,
-  work: (ending: AbortSignal) => Promise<T>,
-): Promise<T> {
-  const controller = new AbortController();
-  const ended = new Promise<never>((_, reject) => {
-    controller.signal.addEventListener('abort', () =>
-      reject(Object.assign(new Error('the attempt was ended'), { code: 'EABORT' })),
-    );
-  });
-  const end = () => controller.abort();
-  const timer = setTimeout(end, ms);
-  signal.addEventListener('abort', end, { once: true });
-  if (signal.aborted) end();
-  try {
-    return await Promise.race([ended, signal.aborted ? ended : work(controller.signal)]);
-  } finally {
-    clearTimeout(timer);
-    signal.removeEventListener('abort', end);
-  }
 }

@@ -9,23 +9,28 @@ export interface Refusal {
   readonly isFinal: boolean;
 }
 
-/**
- * How one transaction ended: the message was taken for some recipients and not for the others; or it failed as a whole,
- * for good or not.
- */
-export type Outcome =
-  | {
-      readonly accepted: readonly string[];
-      readonly refusals: readonly Refusal[];
-      readonly response: string;
-    }
-  | {
-      readonly kind: FailureKind;
-      readonly message: string;
-      readonly isFinal: boolean;
-      readonly status?: number;
-      readonly response?: string;
-    };
+/** It was taken for some recipients and not for the others. */
+export interface Answered {
+  readonly accepted: readonly string[];
+  readonly refusals: readonly Refusal[];
+  readonly response: string;
+  /** What kept the rest from being asked, where each was asked by itself. */
+  readonly stoppedBy?: Failed;
+}
+
+/** It failed as a whole, for good or not. */
+export interface Failed {
+  readonly kind: FailureKind;
+  readonly message: string;
+  readonly isFinal: boolean;
+  readonly status?: number;
+  readonly response?: string;
+  /** Whether the server answered after it had taken our sender: to a recipient, or to the message. */
+  readonly isPastSender?: boolean;
+}
+
+/** How the sending of a message ended. */
+export type Outcome = Answered | Failed;
 
 /** The fields of nodemailer's results and errors that are read; all of them, or none where a transport is of another kind. */
 interface Answer {
@@ -68,10 +73,14 @@ export function outcomeOfError(error: unknown): Outcome {
   }
   return {
     ...(status === undefined ? withoutAnswer(answer, error) : withAnswer(answer, status)),
-    ...(status !== undefined && { status }),
+    ...(status !== undefined && { status, isPastSender: isPastSender(answer) }),
     ...(response !== undefined && { response }),
   };
 }
+
+/** Of a 421 in an answer to `RCPT TO`, nodemailer says no more than that the connection is over. */
+const isPastSender = ({ code, command }: Answer): boolean =>
+  code === 'ECONNECTION' || (command !== 'MAIL FROM' && (code === 'EMESSAGE' || code === 'EENVELOPE'));
 
 const refusalOf = ({ recipient = '', responseCode = 0, response = '' }: Answer): Refusal => ({
   recipient,
@@ -84,20 +93,10 @@ const refusalOf = ({ recipient = '', responseCode = 0, response = '' }: Answer):
 /** 503 says that the order of commands was wrong, not that the message is; nodemailer reads it so, too. */
 const isForGood = (status: number): boolean => status >= 500 && status < 600 && status !== 503;
 
-interface Failure {
-  readonly kind: FailureKind;
-  readonly message: string;
-  readonly isFinal: boolean;
-}
-
-const failure = (kind: FailureKind, message: string, isFinal = false): Failure => ({
-  kind,
-  message,
-  isFinal,
-});
+const failure = (kind: FailureKind, message: string, isFinal = false): Failed => ({ kind, message, isFinal });
 
 /** The server answered: who has to do something about it goes by the command that it answered. */
-function withAnswer({ code, command }: Answer, status: number): Failure {
+function withAnswer({ code, command }: Answer, status: number): Failed {
   // A changed password is ours to repair, and nobody's mail may be lost until it is.
   if (code === 'EAUTH') return failure('credentials', `the mail server refused our login with ${status}`);
   if (code === 'ETLS') return failure('tls', `the mail server refused STARTTLS with ${status}`);
@@ -116,7 +115,7 @@ function withAnswer({ code, command }: Answer, status: number): Failure {
 }
 
 /** Nobody answered, or not in SMTP. After the message itself went out, whether it arrived is unknown: it is sent again. */
-function withoutAnswer(answer: Answer, error: unknown): Failure {
+function withoutAnswer(answer: Answer, error: unknown): Failed {
   const { code, originalCode, timeoutType, command } = answer;
   const detail = originalCode ?? timeoutType ?? code;
   const said = (text: string) => (detail === undefined ? text : `${text} (${detail})`);
@@ -161,7 +160,7 @@ const ended = /^(?:ECONNRESET|ECONNABORTED|EPIPE)$/;
 const exhausted = /^(?:EMFILE|ENFILE|ENOBUFS)$/;
 
 /** What is not of the network is of TLS: its codes have no prefix in common. */
-function socketFailure(code = '', said: (text: string) => string): Failure {
+function socketFailure(code = '', said: (text: string) => string): Failed {
   if (code === 'ETIMEDOUT')
     return failure('connect_timeout', said('no connection to the mail server in time'));
   if (unreachable.test(code)) return failure('refused', said('the mail server refused the connection'));

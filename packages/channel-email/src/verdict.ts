@@ -33,13 +33,13 @@ export function verdictOf(before: Recipients, outcome: Outcome, readable: (text:
     return delivered({ ...report, response: record(refusedForGood([...before.refused, ...left]), response) });
   }
 
-  const { response } = outcome;
+  const { response, stoppedBy } = outcome;
   const final = outcome.refusals.filter(({ isFinal }) => isFinal);
   const later = outcome.refusals.filter(({ isFinal }) => !isFinal);
   const done = [...before.done, ...outcome.accepted];
   const refused = [...before.refused, ...final.map(({ recipient }) => recipient)];
   if (later.length > 0) {
-    return failed('http_status', `${count(later)} are to be tried again`, {
+    return failed(stoppedBy?.kind ?? 'http_status', `${count(later)} are to be tried again`, {
       ...statusOf(later),
       response: record(...[...later, ...final].map(said)),
       ...memoOf({ deliveryId: before.deliveryId, done, refused }),

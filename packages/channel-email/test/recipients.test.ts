@@ -1,4 +1,6 @@
-import { expect, test } from 'vitest';
+import { smtpStandIn } from '@posthorn/testing/smtp-stand-in';
+import { createTransport } from 'nodemailer';
+import { expect, onTestFinished, test } from 'vitest';
 import { memoOf, memoThat, message, setup } from './message.js';
 
 const three = {
@@ -141,4 +143,122 @@ test('an address that stands in several fields, or in other letters, gets the ma
     message({ to_addresses: ['ada@example.com', 'ada@EXAMPLE.com'], bcc_addresses: ['ada@example.com'] }),
   );
   expect(server.messages.map(({ to }) => to)).toEqual([['ada@example.com']]);
+});
+
+const many = {
+  to_addresses: ['gone1@example.com', 'gone2@example.com', 'ada@example.com', 'gone3@example.com'],
+  cc_addresses: ['grace@example.com'],
+};
+
+test('a server that hangs up after refused recipients is asked for each by itself: whoever is good has it, once', async () => {
+  for (const pool of [true, false]) {
+    const server = await smtpStandIn({ maxRefusals: 2 });
+    onTestFinished(() => server.close());
+    const { send } = await setup({ transport: { ...server.settings, pool } });
+    for (const address of ['gone1@example.com', 'gone2@example.com', 'gone3@example.com']) {
+      server.fail('rcpt', { code: 550, text: '5.1.1 No such user' }, { address });
+    }
+    let verdict = await send(message(many));
+    for (let attempt = 2; verdict.outcome === 'failed' && attempt < 5; attempt++) {
+      verdict = await send(message(many, { attempt, memo: memoOf(verdict) }));
+    }
+    expect(verdict).toMatchObject({
+      outcome: 'delivered',
+      response: expect.stringContaining('3 of 5 recipients were refused for good'),
+    });
+    expect(server.messages.map(({ to }) => to)).toEqual([['ada@example.com'], ['grace@example.com']]);
+    const [first, second] = server.messages.map(({ mail }) => mail.messageId);
+    expect(first).toBe(second);
+  }
+});
+
+test('one at which the server hangs up is tried again, and the others have an answer of their own', async () => {
+  const { server, send } = await setup();
+  server.fail('rcpt', { code: 421, text: '4.3.0 Not now' }, { address: 'gone2@example.com' });
+  server.fail('rcpt', { code: 550, text: '5.1.1 No such user' }, { address: 'gone1@example.com' });
+  const verdict = await send(message(many));
+  expect(verdict).toMatchObject({
+    outcome: 'failed',
+    kind: 'http_status',
+    status: 421,
+    message: '1 of 5 recipients are to be tried again',
+    response: expect.stringContaining('gone1@example.com: 550 5.1.1 No such user'),
+  });
+  expect(memoOf(verdict)).toBe(
+    memoThat({
+      done: ['ada@example.com', 'gone3@example.com', 'grace@example.com'],
+      refused: ['gone1@example.com'],
+    }),
+  );
+  server.recover();
+  const again = await send(message(many, { attempt: 2, memo: memoOf(verdict) }));
+  expect(again).toMatchObject({ outcome: 'delivered' });
+  expect(server.messages.flatMap(({ to }) => to).sort()).toEqual([
+    'ada@example.com',
+    'gone2@example.com',
+    'gone3@example.com',
+    'grace@example.com',
+  ]);
+});
+
+test('what the server answers to the message of one recipient is of that one', async () => {
+  const { server, send } = await setup();
+  server.fail('rcpt', { code: 421, text: '4.7.0 Too many errors' }, { times: 1 });
+  server.fail('answer', { code: 554, text: '5.7.1 Not for this mailbox' }, { times: 1 });
+  expect(await send(message(three))).toMatchObject({
+    outcome: 'delivered',
+    response: expect.stringContaining('1 of 3 recipients were refused for good: ada@example.com'),
+  });
+  expect(server.messages.map(({ to, isAccepted }) => [...to, isAccepted])).toEqual([
+    ['ada@example.com', false],
+    ['grace@example.com', true],
+    ['alan@example.com', true],
+  ]);
+});
+
+test('a server that hangs up on everybody is left after three, and on one at the greeting at once', async () => {
+  const { server, send } = await setup();
+  server.fail('rcpt', { code: 421, text: '4.3.2 Closing down' });
+  expect(await send(message(many))).toMatchObject({
+    outcome: 'failed',
+    status: 421,
+    message: '5 of 5 recipients are to be tried again',
+    response: expect.stringContaining('grace@example.com: not asked'),
+  });
+  expect(server.connections()).toBe(4);
+  server.recover();
+  server.fail('connect', { code: 421, text: '4.3.2 Closing down' });
+  expect(await send(message(many))).toMatchObject({ outcome: 'failed', status: 421 });
+  expect(server.connections()).toBe(5);
+  expect(server.messages).toEqual([]);
+});
+
+test('who has it is remembered where the attempt ends, or the server goes away, between one and the next', async () => {
+  for (const [fault, kind] of [
+    ['hang', 'timeout'],
+    ['drop', 'reset'],
+  ] as const) {
+    const server = await smtpStandIn();
+    onTestFinished(() => server.close());
+    const smtp = createTransport(server.settings);
+    const controller = new AbortController();
+    let sends = 0;
+    const { send } = await setup({
+      transport: {
+        async sendMail(mail) {
+          sends++;
+          const sending = smtp.sendMail(mail);
+          if (fault === 'hang' && sends === 3) controller.abort();
+          return sending;
+        },
+      },
+    });
+    server.fail('rcpt', fault, { address: 'grace@example.com' });
+    const hangUp = { code: 421, text: '4.7.0 Too many errors' };
+    server.fail('rcpt', hangUp, { address: 'ada@example.com', times: 1 });
+    const verdict = await send(message(three), controller.signal);
+    expect(verdict, fault).toMatchObject({ outcome: 'failed', kind });
+    expect(memoOf(verdict), fault).toBe(memoThat({ done: ['ada@example.com'] }));
+    expect(sends, fault).toBe(3);
+  }
 });

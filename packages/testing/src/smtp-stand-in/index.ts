@@ -35,6 +35,11 @@ export interface SmtpStandInOptions {
   readonly maxBytes?: number;
   /** Whether a recipient's first `RCPT TO` is answered with 451, and the next ones accepted. Default false. */
   readonly greylist?: boolean;
+  /**
+   * After so many refused recipients of one connection, its next one is answered with 421, and the connection closed, as
+   * Postfix does (`smtpd_hard_error_limit`). Default: never.
+   */
+  readonly maxRefusals?: number;
 }
 
 /** How nodemailer reaches the server: hand it to `createTransport`, or to `emailChannel` as `transport`. */
@@ -85,9 +90,12 @@ let authority: Certificate | undefined;
  */
 export async function smtpStandIn(options: SmtpStandInOptions = {}): Promise<SmtpStandIn> {
   const { tls = 'starttls', auth, maxBytes = 10 * 1024 * 1024, greylist = false } = options;
+  const { maxRefusals = Number.POSITIVE_INFINITY } = options;
   const messages: SmtpMessage[] = [];
   /** Who has been greylisted. */
   const known = new Set<string>();
+  /** How many recipients were refused, by connection. */
+  const refusals = new WeakMap<SMTPServerSession, number>();
   let connections = 0;
   authority ??= certificate({ name: 'SMTP stand-in authority' });
   const { cert, key } = certificate({ name: 'smtp.test', issuer: authority, ips: ['127.0.0.1'] });
@@ -139,7 +147,13 @@ export async function smtpStandIn(options: SmtpStandInOptions = {}): Promise<Smt
       );
     },
     onMailFrom: ({ address }, session, done) => end(faults.take('mail', address), session, done),
-    onRcptTo({ address }, session, done) {
+    onRcptTo({ address }, session, answer) {
+      const before = refusals.get(session) ?? 0;
+      if (before >= maxRefusals) return answer(errorOf(421, '4.7.0 Error: too many errors'));
+      const done: Done = (error) => {
+        if (error) refusals.set(session, before + 1);
+        answer(error);
+      };
       end(faults.take('rcpt', address), session, done, () => {
         if (!greylist || known.has(address)) return done();
         known.add(address);

@@ -1,0 +1,88 @@
+import type { SendMailOptions } from 'nodemailer';
+import { type Failed, type Outcome, outcomeOf, outcomeOfError, type Refusal } from './outcome.js';
+import type { MailTransport } from './transport.js';
+
+interface Attempt {
+  readonly transport: MailTransport;
+  /** For the whole of it, however many transactions it takes. */
+  readonly timeoutMs: number;
+  readonly signal: AbortSignal;
+}
+
+/** Sends `mail` to `recipients` in one transaction, or in one for each where the server hangs up on all of them. Never rejects. */
+export async function sendMail(
+  mail: SendMailOptions,
+  recipients: readonly string[],
+  { transport, timeoutMs, signal }: Attempt,
+): Promise<Outcome> {
+  const controller = new AbortController();
+  const ended = new Promise<never>((_, reject) => {
+    controller.signal.addEventListener('abort', () =>
+      reject(Object.assign(new Error('the attempt was ended'), { code: 'EABORT' })),
+    );
+  });
+  ended.catch(() => undefined);
+  const end = () => controller.abort();
+  const timer = setTimeout(end, timeoutMs);
+  signal.addEventListener('abort', end, { once: true });
+  if (signal.aborted) end();
+
+  /** One transaction, over when the attempt is, whether the transport heeds its signal or not. */
+  const sendTo = async (some: readonly string[]): Promise<Outcome> => {
+    const one = { ...mail, envelope: { ...mail.envelope, to: [...some] }, signal: controller.signal };
+    const begin = async () => (controller.signal.aborted ? ended : transport.sendMail(one));
+    return Promise.race([ended, begin()]).then((info) => outcomeOf(info, some), outcomeOfError);
+  };
+
+  try {
+    const outcome = await sendTo(recipients);
+    return isHungUp(outcome) && recipients.length > 1 ? await sendSingly(recipients, sendTo) : outcome;
+  } finally {
+    clearTimeout(timer);
+    signal.removeEventListener('abort', end);
+  }
+}
+
+/**
+ * A server ends a conversation in which too many recipients were refused with 421 (RFC 5321 §4.2.1), and the next one in
+ * the same way. It has taken nothing of the message then, and nodemailer keeps no answer of the recipients before.
+ */
+const isHungUp = (outcome: Outcome): outcome is Failed =>
+  'kind' in outcome && outcome.status === 421 && outcome.isPastSender === true;
+
+/** A server that hangs up on so many in a row does so on everybody. */
+const maxHangUps = 3;
+
+/** A transaction for each: what the server answers is of that recipient. Goes no further where it does not come to that. */
+async function sendSingly(
+  recipients: readonly string[],
+  sendTo: (some: readonly string[]) => Promise<Outcome>,
+): Promise<Outcome> {
+  const accepted: string[] = [];
+  const refusals: Refusal[] = [];
+  let response = '';
+  let hangUps = 0;
+  let stoppedBy: Failed | undefined;
+  for (const recipient of recipients) {
+    if (stoppedBy) {
+      refusals.push({ ...refusalBy(stoppedBy, recipient), response: `not asked: ${stoppedBy.message}` });
+      continue;
+    }
+    const outcome = await sendTo([recipient]);
+    hangUps = isHungUp(outcome) ? hangUps + 1 : 0;
+    if ('kind' in outcome) {
+      refusals.push(refusalBy(outcome, recipient));
+      if (!outcome.isPastSender || hangUps === maxHangUps) stoppedBy = outcome;
+    } else {
+      accepted.push(...outcome.accepted);
+      refusals.push(...outcome.refusals);
+      if (outcome.accepted.length > 0) response = outcome.response;
+    }
+  }
+  return { accepted, refusals, response, ...(stoppedBy && { stoppedBy }) };
+}
+
+const refusalBy = (failure: Failed, recipient: string): Refusal => {
+  const { status = 0, message, response = message, isFinal } = failure;
+  return { recipient, status, response, isFinal };
+};
