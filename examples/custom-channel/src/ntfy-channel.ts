@@ -1,5 +1,11 @@
-import { type Channel, configsSchema, type Message } from '@posthorn/core';
-import { type JsonServiceOptions, jsonService } from '@posthorn/outbound';
+import { busy, type Channel, configsSchema, type Message } from '@posthorn/core';
+import {
+  type JsonServiceOptions,
+  jsonService,
+  type ReadAnswer,
+  retryAfterMs,
+  strangersVerdict,
+} from '@posthorn/outbound';
 import { contextOf, parseTemplate, templateField } from '@posthorn/template';
 import { z } from 'zod';
 
@@ -23,13 +29,20 @@ export function ntfyChannel(
     async send(message, signal) {
       const { topic } = message.configs;
       const body = () => ({ topic, title: message.webhook.name, message: textOf(message) });
-      return ntfy.post({ url, body, signal });
+      return ntfy.post({ url, body, signal }, ntfyVerdict);
     },
     async preview(message) {
       return [{ name: 'message', type: 'text/plain', text: textOf(message) }];
     },
   };
 }
+
+const ntfyVerdict: ReadAnswer = (answer) => {
+  const { status, headers, body: response } = answer;
+  if (status !== 429) return strangersVerdict(answer); // 2xx that is no page is delivered, the rest has failed
+  const waitMs = retryAfterMs(headers['retry-after']) ?? 5_000; // it gives back a request every five seconds
+  return busy(waitMs, 'ntfy answered 429: too many messages', { status, response });
+};
 
 function textOf(message: Message<NtfyConfigs>): string {
   const { configs, digest = [message] } = message;
