@@ -7,9 +7,13 @@ import { describe, test } from 'vitest';
 import { ntfyChannel } from '../src/ntfy-channel.js';
 
 /** What the receiver does; `quoted` is all that it got, for the one that echoes. */
-const answers: Record<Answer, (response: ServerResponse, quoted: string) => void> = {
+const answers: Record<Answer, (response: ServerResponse, quoted: string, seconds: number) => void> = {
   success: (response) => response.end('{"id":"sPs71M8A2T"}'),
   failure: (response) => response.writeHead(500).end('out of order'),
+  refusal: (response) => response.end('<html><body>Blocked by the proxy</body></html>'),
+  busy: (response, _, seconds) =>
+    response.writeHead(429, { 'retry-after': String(seconds) }).end('{"code":42901,"http":429}'),
+  gone: (response) => response.writeHead(410).end('gone'),
   echo: (response, quoted) => response.writeHead(500).end(quoted),
   flood: (response) => response.end('x'.repeat(1024 * 1024)),
   hangup: (response) => response.destroy(),
@@ -20,12 +24,13 @@ channelConformance({
   runner: { describe, test },
   async open() {
     let how: Answer = 'success';
+    let waitSeconds = 1;
     const received: Received[] = [];
     const server = createServer(async (request, response) => {
       const body = await text(request).catch(() => undefined);
       if (body === undefined) return;
-      received.push({});
-      answers[how](response, `${JSON.stringify(request.headers)} ${body}`);
+      received.push({ parts: { message: JSON.parse(body).message } });
+      answers[how](response, `${JSON.stringify(request.headers)} ${body}`, waitSeconds);
     }).listen(0, '127.0.0.1');
     await once(server, 'listening');
     const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}/`;
@@ -38,8 +43,9 @@ channelConformance({
         { topic: 'orders-5b1f7c', message_template: null },
       ],
       secrets: ['orders-5b1f7c'],
-      answer: (next) => {
+      answer: (next, seconds = 1) => {
         how = next;
+        waitSeconds = seconds;
       },
       received: () => received,
       async close() {
@@ -50,6 +56,8 @@ channelConformance({
     };
   },
   skip: {
+    'answers/a receiver that is gone for good is gone, so that its webhook can be paused':
+      'a topic is there for whoever asks for it',
     'the payload reaches the receiver unchanged': 'a push message says what happened in a line',
     'the event id is what reaches the receiver, the same with every attempt': 'a phone has no use for one',
   },

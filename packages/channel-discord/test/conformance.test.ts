@@ -6,6 +6,8 @@ import { discordChannel } from '../src/index.js';
 
 const troubles: Partial<Record<Answer, StandInAnswer | Trouble>> = {
   failure: { status: 500, body: '{"message":"500: Internal Server Error","code":0}' },
+  refusal: { status: 200, body: '<html><body>Blocked by the proxy</body></html>' },
+  gone: { status: 404, body: '{"message":"Unknown Webhook","code":10015}' },
   echo: 'echo',
   hangup: 'hangup',
   never: 'never',
@@ -26,10 +28,23 @@ channelConformance({
         { webhook_url, content_template: 'New: {{ event_type }}', username: null, avatar_url: null },
       ],
       secrets: [new URL(webhook_url).pathname, new URL(webhook_url).pathname.split('/').at(-1)!],
-      answer: (how) =>
-        discord.answerNext(troubles[how] ?? 'never', how in troubles ? Number.POSITIVE_INFINITY : 0),
+      answer(how, seconds = 1) {
+        const limited = {
+          status: 429,
+          body: JSON.stringify({
+            message: 'You are being rate limited.',
+            retry_after: seconds,
+            global: false,
+          }),
+        };
+        const trouble = how === 'busy' ? limited : troubles[how];
+        discord.answerNext(trouble ?? 'never', trouble ? Number.POSITIVE_INFINITY : 0);
+      },
       received: (): Received[] =>
-        discord.requests.map(({ body }) => ({ eventId: /evt_[0-9A-Za-z]{22}/.exec(body)?.[0] ?? '' })),
+        discord.requests.map(({ body }) => ({
+          eventId: /evt_[0-9A-Za-z]{22}/.exec(body)?.[0] ?? '',
+          parts: { body },
+        })),
       async close() {
         await outbound.close();
         await discord.close();

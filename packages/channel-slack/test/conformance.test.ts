@@ -5,6 +5,8 @@ import { describe, test } from 'vitest';
 import { slackChannel } from '../src/index.js';
 
 /** As the door that a request comes through says it. */
+const errors: Partial<Record<Answer, string>> = { gone: 'channel_not_found', refusal: 'invalid_blocks' };
+
 const troubles: Partial<Record<Answer, StandInAnswer | Trouble>> = {
   failure: { status: 500, body: 'rollup_error' },
   echo: 'echo',
@@ -36,10 +38,21 @@ channelConformance({
         { bot_token, channel_id, workspace_id: null, webhook_url: null, username: null },
       ],
       secrets: [bot_token, bot_token.split('-').at(-1)!, new URL(webhook_url).pathname],
-      answer: (how) =>
-        slack.answerNext(troubles[how] ?? 'never', how in troubles ? Number.POSITIVE_INFINITY : 0),
+      answer(how, seconds = 1) {
+        const limited = { status: 429, headers: { 'retry-after': String(seconds) }, body: 'rate_limited' };
+        const trouble = how === 'busy' ? limited : troubles[how];
+        slack.answerNext(trouble ?? 'never', trouble ? Number.POSITIVE_INFINITY : 0);
+        slack.failNext(errors[how] ?? '', how in errors ? Number.POSITIVE_INFINITY : 0);
+      },
       received: (): Received[] =>
-        slack.requests.map(({ body }) => ({ eventId: /evt_[0-9A-Za-z]{22}/.exec(body)?.[0] ?? '' })),
+        slack.requests.map(({ body }) => {
+          // One of its own for each message, so that Slack knows a repetition.
+          const { client_msg_id: _, ...shown } = JSON.parse(body);
+          return {
+            eventId: /evt_[0-9A-Za-z]{22}/.exec(body)?.[0] ?? '',
+            parts: { text: shown.text, body: JSON.stringify(shown) },
+          };
+        }),
       async close() {
         await outbound.close();
         await slack.close();

@@ -25,9 +25,17 @@ const noPayload = {
   'the payload reaches the receiver unchanged': 'a text says what happened in a line or two',
 };
 
+const neverGone = {
+  'a receiver that is gone for good is gone, so that its webhook can be paused':
+    'a number that cannot be texted is refused, and the others go on',
+};
+
 const troubles: Record<Answer, TwilioTrouble | undefined> = {
   success: undefined,
   failure: { code: 20500 },
+  refusal: { code: 21610 },
+  busy: { code: 20429 },
+  gone: { code: 21610 },
   echo: 'echo',
   flood: 'flood',
   hangup: 'hangup',
@@ -43,13 +51,16 @@ describe('through Twilio', () => {
       return {
         channel: smsChannel({ provider: twilio({ accountSid, authToken, from, baseUrl: url, outbound }) }),
         configs,
-        answer: (how) => service.trouble(troubles[how]),
-        received: () => service.requests.map(() => ({})),
+        answer(how, retryAfterSeconds = 1) {
+          service.trouble(how === 'busy' ? { code: 20429, retryAfterSeconds } : troubles[how]);
+        },
+        received: () => service.requests.map(({ body }) => ({ parts: { text: body ?? '' } })),
         close: () => service.close(),
       };
     },
     skip: {
       ...noPayload,
+      ...neverGone,
       'the event id is what reaches the receiver, the same with every attempt':
         'a text carries no id, and Twilio knows no idempotency key',
     },
@@ -79,9 +90,12 @@ memoConformance({
   },
 });
 
-const answers: Record<Answer, (response: ServerResponse, quoted: string) => void> = {
+const answers: Record<Answer, (response: ServerResponse, quoted: string, seconds: number) => void> = {
   success: (response) => response.end('thanks'),
   failure: (response) => response.writeHead(500).end('out of order'),
+  refusal: (response) => response.end('{"ok":false}'),
+  busy: (response, _, seconds) => response.writeHead(429, { 'retry-after': String(seconds) }).end('too many'),
+  gone: (response) => response.writeHead(410).end('gone'),
   echo: (response, quoted) => response.writeHead(500).end(quoted),
   flood: (response) => response.end('x'.repeat(1024 * 1024)),
   hangup: (response) => response.destroy(),
@@ -93,12 +107,14 @@ describe('through an HTTP provider', () => {
     runner: { describe, test },
     async open() {
       let how: Answer = 'success';
+      let waitSeconds = 1;
       const received: Received[] = [];
       const server = createServer(async (request, response) => {
         const body = await text(request).catch(() => undefined);
         if (body === undefined) return;
-        received.push({ eventId: JSON.parse(body).event_id });
-        answers[how](response, `${JSON.stringify(request.headers)} ${body}`);
+        const { event_id: eventId, text: said } = JSON.parse(body);
+        received.push({ eventId, parts: { text: said } });
+        answers[how](response, `${JSON.stringify(request.headers)} ${body}`, waitSeconds);
       });
       server.listen(0, '127.0.0.1');
       await once(server, 'listening');
@@ -108,8 +124,9 @@ describe('through an HTTP provider', () => {
           provider: httpSmsProvider({ url, headers: { authorization: 'Bearer gateway-token' }, outbound }),
         }),
         configs,
-        answer: (next) => {
+        answer: (next, seconds = 1) => {
           how = next;
+          waitSeconds = seconds;
         },
         received: () => received,
         async close() {
@@ -119,6 +136,12 @@ describe('through an HTTP provider', () => {
         },
       };
     },
-    skip: noPayload,
+    skip: {
+      ...noPayload,
+      ...neverGone,
+      'a receiver that has met its limit is busy, and nothing has failed':
+        "a gateway of one's own documents no limit: its 429 has failed, and what it asks for is waited",
+      'a no in the body of an answer is a no, whatever its status says': 'the gateway says no by its status',
+    },
   });
 });

@@ -6,6 +6,8 @@ import { teamsChannel } from '../src/index.js';
 
 const troubles: Partial<Record<Answer, StandInAnswer | Trouble>> = {
   failure: { status: 502, body: '{"error":{"code":"NoResponse"}}' },
+  refusal: { status: 200, body: '<html><body>Blocked by the proxy</body></html>' },
+  gone: { status: 404, body: '{"error":{"code":"WorkflowNotFound"}}' },
   echo: 'echo',
   hangup: 'hangup',
   never: 'never',
@@ -30,10 +32,19 @@ channelConformance({
         },
       ],
       secrets: [new URL(workflow_url).searchParams.get('sig')!],
-      answer: (how) =>
-        teams.answerNext(troubles[how] ?? 'never', how in troubles ? Number.POSITIVE_INFINITY : 0),
+      answer(how, seconds = 1) {
+        const limited = {
+          status: 429,
+          headers: { 'retry-after': String(seconds) },
+        };
+        const trouble = how === 'busy' ? limited : troubles[how];
+        teams.answerNext(trouble ?? 'never', trouble ? Number.POSITIVE_INFINITY : 0);
+      },
       received: (): Received[] =>
-        teams.requests.map(({ body }) => ({ eventId: /evt_[0-9A-Za-z]{22}/.exec(body)?.[0] ?? '' })),
+        teams.requests.map(({ body }) => ({
+          eventId: /evt_[0-9A-Za-z]{22}/.exec(body)?.[0] ?? '',
+          parts: { body },
+        })),
       async close() {
         await outbound.close();
         await teams.close();

@@ -1,4 +1,4 @@
-import { type Channel, delivered, gone, type Verdict } from '@posthorn/core';
+import { type Channel, delivered, failed, gone, rejected, type Verdict } from '@posthorn/core';
 import { describe, expect, test } from 'vitest';
 import { z } from 'zod';
 import { channelConformance, channelRules } from '../src/index.js';
@@ -9,7 +9,16 @@ channelConformance({ runner: { describe, test }, open: () => openChannel(sampleC
 type Send = Channel<SampleConfigs>['send'];
 const { send } = sampleChannel;
 const sending = (flawed: Send): Partial<Channel<SampleConfigs>> => ({ send: flawed });
+/** Says something else of what it got. */
+const onVerdict = (other: (verdict: Verdict) => Verdict): Partial<Channel<SampleConfigs>> =>
+  sending(async (message, signal) => other(await send(message, signal)));
 const taking = (config: Channel<SampleConfigs>['config']): Partial<Channel<SampleConfigs>> => ({ config });
+
+const secretsLieBeneath =
+  'every secret in its configs lies beneath secretPaths, and is masked where webhooks are read';
+const waitIsTheAsked = 'the wait that a receiver asks for is the wait of the verdict';
+const goneIsGone = 'a receiver that is gone for good is gone, so that its webhook can be paused';
+const previewIsSent = 'a preview shows what is sent, of one event and of a digest';
 
 let latest: Parameters<Send>[0];
 let attempts = 0;
@@ -121,16 +130,131 @@ const flaws: Readonly<Record<string, [Partial<Channel<SampleConfigs>>, string]>>
     'of an endless answer 16 KiB are kept at most',
   ],
   'lets its token be quoted': [
-    sending((message, signal) =>
-      fetch(message.configs.url, { method: 'POST', headers: { 'x-token': message.configs.token! }, signal })
-        .then((answer) => answer.text())
-        .then((response) => delivered({ response })),
-    ),
+    {
+      secretPaths: [],
+      ...sending((message, signal) =>
+        fetch(message.configs.url, { method: 'POST', headers: { 'x-token': message.configs.token! }, signal })
+          .then((answer) => answer.text())
+          .then((response) => delivered({ response })),
+      ),
+    },
     'no verdict tells a secret that the engine does not cut from it, even if the receiver quotes all that it received',
   ],
   'is deaf to the signal': [
     sending((message) => send(message, new AbortController().signal)),
     'a receiver that never answers is left within a second of the signal',
+  ],
+  'lets its token be quoted in base64': [
+    sending((message, signal) =>
+      fetch(message.configs.url, {
+        method: 'POST',
+        headers: { authorization: `Basic ${btoa(`me:${message.configs.token}`)}` },
+        signal,
+      })
+        .then((answer) => answer.text())
+        .then((response) => delivered({ response })),
+    ),
+    'no verdict tells a secret that the engine does not cut from it, even if the receiver quotes all that it received',
+  ],
+  'does not say what is secret': [{ secretPaths: [] }, secretsLieBeneath],
+  'says that something else is secret': [{ secretPaths: [['tokens'], ['url', '*']] }, secretsLieBeneath],
+  'counts a limit as a failure': [
+    onVerdict((verdict) =>
+      verdict.outcome === 'busy'
+        ? failed('http_status', 'too many', { retryAfterMs: verdict.retryAfterMs })
+        : verdict,
+    ),
+    'a receiver that has met its limit is busy, and nothing has failed',
+  ],
+  'takes a limit for a no for good': [
+    onVerdict((verdict) => (verdict.outcome === 'busy' ? rejected('http_status', 'no') : verdict)),
+    'a receiver that has met its limit is busy, and nothing has failed',
+  ],
+  'takes seconds for milliseconds': [
+    onVerdict((verdict) =>
+      verdict.outcome === 'busy' ? { ...verdict, retryAfterMs: verdict.retryAfterMs / 1_000 } : verdict,
+    ),
+    waitIsTheAsked,
+  ],
+  'waits as long as it likes': [
+    onVerdict((verdict) => (verdict.outcome === 'busy' ? { ...verdict, retryAfterMs: 3_000 } : verdict)),
+    waitIsTheAsked,
+  ],
+  'caps the wait': [
+    onVerdict((verdict) =>
+      verdict.outcome === 'busy'
+        ? { ...verdict, retryAfterMs: Math.min(verdict.retryAfterMs, 60_000) }
+        : verdict,
+    ),
+    waitIsTheAsked,
+  ],
+  'tries for ever what is gone': [
+    onVerdict((verdict) => (verdict.outcome === 'gone' ? failed('http_status', 'no') : verdict)),
+    goneIsGone,
+  ],
+  'drops the message of what is gone, and goes on with the next': [
+    onVerdict((verdict) => (verdict.outcome === 'gone' ? rejected('http_status', 'no') : verdict)),
+    goneIsGone,
+  ],
+  'believes the status alone': [
+    onVerdict((verdict) => (verdict.status === 200 ? delivered({ status: 200 }) : verdict)),
+    'a no in the body of an answer is a no, whatever its status says',
+  ],
+  'sends the first event of a digest': [
+    sending(({ digest: _, ...message }, signal) => send(message, signal)),
+    'a digest sends all its events, at once',
+  ],
+  'leaves out the last event of a long digest': [
+    sending((message, signal) =>
+      send({ ...message, ...(message.digest && { digest: message.digest.slice(0, 3) }) }, signal),
+    ),
+    'a digest sends all its events, at once',
+  ],
+  'sends the events of a digest one by one': [
+    sending(async (message, signal) => {
+      const { digest = [message], ...alone } = message;
+      const verdicts = await Promise.all(digest.map((one) => send({ ...alone, ...one }, signal)));
+      return verdicts[0]!;
+    }),
+    'a digest sends all its events, at once',
+  ],
+  'cannot send a digest with some of its configs': [
+    sending(async (message, signal) =>
+      message.digest && message.configs.token === undefined ? failed('config', 'no') : send(message, signal),
+    ),
+    'a digest is accepted with each of the configs, a template of its own included',
+  ],
+  'previews another text': [
+    {
+      preview: async ({ event }) => [
+        { name: 'body', type: 'application/json', text: JSON.stringify({ sample: event.type }) },
+      ],
+    },
+    previewIsSent,
+  ],
+  'previews a part of what is sent': [
+    { preview: async () => [{ name: 'title', type: 'text/plain', text: 'Orders' }] },
+    previewIsSent,
+  ],
+  'previews the first event of a digest': [
+    { preview: ({ digest: _, ...message }) => sampleChannel.preview!(message) },
+    previewIsSent,
+  ],
+  'shows its token in the preview, in base64': [
+    {
+      preview: async ({ configs }) => [
+        { name: 'headers', type: 'text/plain', text: `Basic ${btoa(`me:${configs.token}`)}` },
+      ],
+    },
+    'a preview sends nothing and tells no secret',
+  ],
+  'shows its token in the preview, escaped for an address': [
+    {
+      preview: async ({ configs }) => [
+        { name: 'address', type: 'text/plain', text: `?token=${configs.token?.replace('-', '%2D')}` },
+      ],
+    },
+    'a preview sends nothing and tells no secret',
   ],
   'sends its preview': [
     {

@@ -2,7 +2,7 @@ import { once } from 'node:events';
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { text } from 'node:stream/consumers';
-import { type Channel, delivered, failed, type Message } from '@posthorn/core';
+import { busy, type Channel, delivered, failed, gone, type Message, rejected } from '@posthorn/core';
 import { z } from 'zod';
 import type { Answer, ChannelUnderTest, Received } from '../src/index.js';
 
@@ -15,30 +15,47 @@ export interface SampleConfigs {
 export const sampleChannel: Channel<SampleConfigs> = {
   type: 'sample',
   config: z.strictObject({ url: z.url(), token: z.string().optional() }),
-  async send({ event, configs }, signal) {
+  secretPaths: [['token']],
+  takesDigests: true,
+  async send(message, signal) {
+    const { event, configs } = message;
     try {
       const answer = await fetch(configs.url, {
         method: 'POST',
         headers: { 'x-event-id': event.id, 'x-token': configs.token ?? '' },
-        body: event.payload,
+        body: bodyOf(message),
         signal,
       });
       const whole = configs.token
         ? (await answer.text()).replaceAll(configs.token, '***')
         : await answer.text();
       const report = { status: answer.status, response: whole.slice(0, 16 * 1024) };
+      if (answer.status === 429) {
+        return busy(Number(answer.headers.get('retry-after')) * 1_000, 'too many', report);
+      }
+      if (answer.status === 410) return gone('http_status', 'there is no such inbox', report);
+      if (whole.startsWith('error:')) return rejected('http_status', 'it cannot be read', report);
       return answer.ok ? delivered(report) : failed('http_status', `answered ${answer.status}`, report);
     } catch {
       return failed(signal.aborted ? 'timeout' : 'reset', 'the connection ended');
     }
   },
-  preview: async ({ event }) => [{ name: 'body', type: 'application/json', text: event.payload }],
+  preview: async (message) => [{ name: 'body', type: 'application/json', text: bodyOf(message) }],
 };
 
-const answers: Record<Answer, (response: ServerResponse, request: IncomingMessage, body: string) => void> = {
+function bodyOf({ event, digest }: Message): string {
+  return digest ? `[${digest.map((one) => one.event.payload).join(',')}]` : event.payload;
+}
+
+type Respond = (response: ServerResponse, quoted: string, seconds: number) => void;
+
+const answers: Record<Answer, Respond> = {
   success: (response) => response.end('thanks'),
   failure: (response) => response.writeHead(500).end('out of order'),
-  echo: (response, { headers }, body) => response.writeHead(500).end(`${JSON.stringify(headers)} ${body}`),
+  refusal: (response) => response.end('error: no such field'),
+  busy: (response, _, seconds) => response.writeHead(429, { 'retry-after': String(seconds) }).end('too many'),
+  gone: (response) => response.writeHead(410).end('gone'),
+  echo: (response, quoted) => response.writeHead(500).end(quoted),
   flood: (response) => response.end('x'.repeat(1024 * 1024)),
   hangup: (response) => response.destroy(),
   never: () => undefined,
@@ -47,12 +64,17 @@ const answers: Record<Answer, (response: ServerResponse, request: IncomingMessag
 /** `channel` and a receiver of its own. */
 export async function openChannel<Configs>(channel: Channel<Configs>): Promise<ChannelUnderTest<Configs>> {
   let how: Answer = 'success';
+  let waitSeconds = 1;
   const received: Received[] = [];
-  const server = createServer(async (request, response) => {
+  const server = createServer(async (request: IncomingMessage, response) => {
     const body = await text(request).catch(() => undefined);
     if (body === undefined) return;
-    received.push({ eventId: String(request.headers['x-event-id']), payload: parsed(body) });
-    answers[how](response, request, body);
+    received.push({
+      eventId: String(request.headers['x-event-id']),
+      payload: parsed(body),
+      parts: { body },
+    });
+    answers[how](response, `${JSON.stringify(request.headers)} ${body}`, waitSeconds);
   });
   server.listen(0, '127.0.0.1');
   await once(server, 'listening');
@@ -61,8 +83,9 @@ export async function openChannel<Configs>(channel: Channel<Configs>): Promise<C
     channel,
     configs: [{ url, token: 'token-7d1c' }, { url: `${url}other` }],
     secrets: ['token-7d1c'],
-    answer: (next) => {
+    answer: (next, seconds = 1) => {
       how = next;
+      waitSeconds = seconds;
     },
     received: () => received,
     async close() {

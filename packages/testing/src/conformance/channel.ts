@@ -1,8 +1,11 @@
 import { abortRules } from './channel/abort.js';
+import { answerRules } from './channel/answers.js';
 import { configRules } from './channel/config.js';
+import { digestRules } from './channel/digest.js';
 import { failureRules } from './channel/failure.js';
 import type { ChannelHarness, ChannelRule } from './channel/harness.js';
 import { previewRules } from './channel/preview.js';
+import { secretRules } from './channel/secrets.js';
 import { sendRules } from './channel/send.js';
 import { register } from './rule.js';
 
@@ -17,9 +20,12 @@ export type {
 /** All that a channel promises: for running it without a test runner. */
 export const channelRules: readonly ChannelRule[] = [
   ...configRules,
+  ...secretRules,
   ...sendRules,
+  ...answerRules,
   ...failureRules,
   ...abortRules,
+  ...digestRules,
   ...previewRules,
 ];
 

@@ -4,6 +4,7 @@ import { ok } from '../assertions.js';
 import { topic } from '../rule.js';
 import type { Answer, ChannelRule, ChannelUnderTest } from './harness.js';
 import { newMessage, sampleMessage, send, storedConfigs } from './sample.js';
+import { holds, keysOf } from './secrets.js';
 
 const keptOfAResponse = 16 * 1024;
 
@@ -48,25 +49,18 @@ export const failureRules: readonly ChannelRule[] = topic<ChannelUnderTest>('fai
   'no verdict tells a secret that the engine does not cut from it, even if the receiver quotes all that it received':
     async (under) => {
       const answers: Answer[] = ['echo', 'failure', 'success'];
-      for (const secret of under.secrets ?? []) {
-        ok(
-          JSON.stringify(under.configs).includes(secret),
-          'each secret of the harness stands in its configs',
-        );
-      }
       for (const [how, configs] of answers.flatMap((how) =>
         under.configs.map((configs) => [how, configs] as const),
       )) {
         under.answer(how);
         const message = newMessage(await storedConfigs(under, configs));
-        // Without its prefix a key is as good as with it.
-        const keys = message.secrets.map((secret) => secret.reveal().replace(/^whs[a-z]+_/, ''));
+        const keys = keysOf(message);
         const known = [...keys, ...secretTexts(message.configs, under.channel.secretPaths ?? [])];
         const verdict = await send(under, message);
         const texts = [verdict.response ?? '', verdict.outcome === 'delivered' ? '' : verdict.message];
         const said = texts.map((text) => redact(text, known)).join('\n');
         for (const secret of [...keys, ...(under.secrets ?? [])]) {
-          ok(!said.includes(secret), `the verdict on ${how} holds a secret`);
+          ok(!holds(said, secret), `the verdict on ${how} holds a secret`);
         }
       }
     },

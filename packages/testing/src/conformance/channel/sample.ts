@@ -2,6 +2,7 @@ import {
   createIds,
   createSecret,
   deliveryId,
+  digestId,
   type Event,
   failureKindSchema,
   type Message,
@@ -38,6 +39,22 @@ export function newMessage(configs: unknown, payload = '{"orderId":"o1"}'): Mess
     webhook: { id: ids.webhook(), tenantId, name: 'Orders' },
     configs,
     secrets: [new Secret(createSecret()), new Secret(createSecret())],
+  };
+}
+
+/** A digest as the engine hands it to a channel: an event for each name, which its type, subject and payload hold. */
+export function newDigest(configs: unknown, names: readonly string[]): Message {
+  const messages = names.map((name) => {
+    const message = newMessage(configs, JSON.stringify({ orderId: name }));
+    const event = { ...message.event, type: `order.${name}`, subject: { type: 'order', id: name } };
+    return { ...message, event };
+  });
+  const [first] = messages;
+  ok(first, 'a digest has an event at least');
+  return {
+    ...first,
+    deliveryId: digestId(first.event.id, ids.binding()),
+    digest: messages.map(({ event, payload }) => ({ event, payload })),
   };
 }
 
