@@ -54,15 +54,26 @@ export async function engine(settings: EngineSettings): Promise<Engine> {
   /** The step that statements are sent for now; one is under way at a time, as far as fail points are concerned. */
   let step = '';
   let sent = 0;
-  const query = pool.query.bind(pool) as (...args: unknown[]) => Promise<unknown>;
+  const clients = new WeakSet<pg.PoolClient>();
+  /** Counts what is sent over the connection, and passes the fail points of it. */
+  function watch(client: pg.PoolClient): pg.PoolClient {
+    const query = client.query.bind(client) as (...args: unknown[]) => Promise<unknown>;
+    if (!clients.has(client)) {
+      clients.add(client);
+      client.query = ((...args: unknown[]) => {
+        sent++;
+        const answer = query(...args);
+        // The bytes have left when the next turn of the event loop comes; the answer has not.
+        if (step !== '') setTimeout(() => pass(`${step}:sent`), 0);
+        return answer;
+      }) as typeof client.query;
+    }
+    if (settings.isPooled) withoutSession(client);
+    return client;
+  }
+  // Its connections are the pool's own, which has to know of each that goes.
   const watched = Object.assign(Object.create(pool) as pg.Pool, {
-    query(...args: unknown[]) {
-      sent++;
-      const answer = settings.isPooled ? throughPooler(pool, args) : query(...args);
-      // The bytes have left when the next turn of the event loop comes; the answer has not.
-      if (step !== '') setTimeout(() => pass(`${step}:sent`), 0);
-      return answer;
-    },
+    connect: async () => watch(await pool.connect()),
   });
   const storage = postgresStorage(watched as never, { timeoutMs: 3_000 });
 
@@ -129,14 +140,13 @@ export async function engine(settings: EngineSettings): Promise<Engine> {
   };
 }
 
-/** A connection for each statement, and nothing of the session left afterwards. */
-async function throughPooler(pool: pg.Pool, args: unknown[]): Promise<unknown> {
-  const client = await pool.connect();
-  try {
-    return await (client.query as (...args: unknown[]) => Promise<unknown>)(...args);
-  } finally {
-    await client.query('discard all').catch(() => {});
-    // `pg` remembers what it prepared on this connection; the server does not any more.
-    client.release();
-  }
+/** Leaves nothing of the session when it is given back. `pg` remembers what it prepared; the server does not any more. */
+function withoutSession(client: pg.PoolClient): void {
+  const { release } = client;
+  client.release = (isBroken) => {
+    void client
+      .query('discard all')
+      .catch(() => {})
+      .then(() => release(isBroken));
+  };
 }
