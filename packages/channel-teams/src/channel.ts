@@ -18,6 +18,7 @@ import {
 } from '@posthorn/outbound';
 import { anyValue, contextOf, type PlaceOf, parseJsonText, writeJson } from '@posthorn/template';
 import { defaultCard } from './card.js';
+import { type Fields, fittedCard } from './fit.js';
 
 /** The configs of a `teams` channel. Optional fields may be null. */
 export interface TeamsConfigs {
@@ -86,15 +87,24 @@ function bodyOf(message: Message<TeamsConfigs>): unknown {
   if (Object(content).type !== 'AdaptiveCard') {
     throw new PosthornError('invalid_template', `card_template ${noCard}`);
   }
-  const contentType = 'application/vnd.microsoft.card.adaptive';
-  const body = { type: 'message', attachments: [{ contentType, contentUrl: null, content }] };
-  const bytes = Buffer.byteLength(writeJson(body));
-  if (bytes <= maxBytes) return body;
+  const bytes = bytesOf(bodyWith(content));
+  if (bytes <= maxBytes) return bodyWith(content);
+  const fit = fittedCard(content as Fields, maxBytes - bytesOf(bodyWith(null)));
+  if (fit) return bodyWith(fit);
   throw new PosthornError(
     'invalid_template',
     `card_template renders to ${bytes} bytes, more than ${maxBytes}`,
   );
 }
+
+const contentType = 'application/vnd.microsoft.card.adaptive';
+
+const bodyWith = (content: unknown): unknown => ({
+  type: 'message',
+  attachments: [{ contentType, contentUrl: null, content }],
+});
+
+const bytesOf = (body: unknown): number => Buffer.byteLength(writeJson(body));
 
 /** Where a 429 does not say how long. */
 const usualWaitMs = 1_000;

@@ -175,6 +175,70 @@ describe('28 KB are kept', () => {
   });
 });
 
+describe('of a template that renders to more than 28 KB, the beginning is sent, and how much more there is', () => {
+  const sentOf = async (body: string, payload: unknown = {}, of: Partial<Message> = {}) => {
+    const teams = await testTeams();
+    const template = `{"type":"AdaptiveCard","version":"1.4","body":${body},"actions":[]}`;
+    expect(await teams.send(payload, of, template)).toMatchObject({ outcome: 'delivered' });
+    const [{ card }] = teams.messages as [(typeof teams.messages)[number]];
+    expect(card).toMatchObject({ type: 'AdaptiveCard', version: '1.4', actions: [] });
+    return card.body as readonly Readonly<Record<string, unknown>>[];
+  };
+  const digest = Array.from({ length: 500 }, (_, i) => ({
+    event: { ...event, type: `order.${i}`, subject: null },
+    payload: {},
+  }));
+  const loop = (item: string) =>
+    `{% for one in events %}${item}{% unless forloop.last %},{% endunless %}{% endfor %}`;
+  const block = '{"type":"TextBlock","text":"{{ one.type }} of the shop, and some more of it","wrap":true}';
+
+  test('of elements', async () => {
+    const body = await sentOf(`[${loop(block)}]`, {}, { digest });
+    const kept = body.slice(0, -1);
+    expect(kept.length).toBeGreaterThan(200);
+    expect(kept.map(({ text }) => String(text).split(' ')[0])).toEqual(
+      digest.slice(0, kept.length).map((one) => one.event.type),
+    );
+    expect(JSON.stringify(body.at(-1))).toContain(`"… and ${500 - kept.length} more"`);
+  });
+
+  test('of elements in a container', async () => {
+    const heading = '{"type":"TextBlock","text":"Orders"}';
+    const [first, container, ...rest] = await sentOf(
+      `[${heading},{"type":"Container","items":[${loop(block)}]}]`,
+      {},
+      { digest },
+    );
+    expect(first).toEqual(JSON.parse(heading));
+    const items = container!.items as unknown[];
+    expect(items.length).toBeGreaterThan(200);
+    expect(JSON.stringify(items.at(-1))).toContain(`"… and ${500 - (items.length - 1)} more"`);
+    expect(rest).toEqual([]);
+  });
+
+  test('of facts and of runs of text', async () => {
+    const fact = '{"title":"{{ one.type }}","value":"a thing that was sold in the shop today"}';
+    const [set] = await sentOf(`[{"type":"FactSet","facts":[${loop(fact)}]}]`, {}, { digest });
+    const facts = set!.facts as { title: string; value: string }[];
+    expect(facts.at(-1)).toEqual({ title: '…', value: `… and ${500 - (facts.length - 1)} more` });
+    const run = '{"type":"TextRun","text":"{{ one.type }}, a thing that was sold in the shop today"}';
+    const [line] = await sentOf(`[{"type":"RichTextBlock","inlines":[${loop(run)}]}]`, {}, { digest });
+    const inlines = line!.inlines as { text: string }[];
+    expect(inlines.at(-1)!.text).toBe(` … and ${500 - (inlines.length - 1)} more`);
+  });
+
+  test('of a long text', async () => {
+    const long = '"世\n'.repeat(10_000);
+    const [text, ...rest] = await sentOf(
+      '[{"type":"TextBlock","text":"{{ metadata.long }}"},{"type":"TextBlock","text":"last"}]',
+      { long },
+    );
+    expect(String(text!.text).length).toBeGreaterThan(5_000);
+    expect(String(text!.text)).toMatch(/…$/);
+    expect(JSON.stringify(rest)).toContain('"… and 1 more"');
+  });
+});
+
 describe('a template has failed, and nothing is sent, where it renders to', () => {
   test.each<[string, string, string | RegExp]>([
     ['a list', '[]', 'card_template must render to an object of the type AdaptiveCard'],

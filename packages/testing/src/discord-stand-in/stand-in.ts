@@ -5,7 +5,7 @@ import {
   jsonBody,
   type StandInAnswer,
 } from '../http-stand-in/server.js';
-import { formFaults } from './limits.js';
+import { formFaults, isEmptyMessage } from './limits.js';
 
 export interface DiscordStandInOptions {
   /** Whether the webhook takes five messages in two seconds and answers 429 to more. Default false. */
@@ -78,8 +78,8 @@ export async function discordStandIn(options: DiscordStandInOptions = {}): Promi
       return jsonAnswer(400, { message: 'The request body contains invalid JSON.', code: 50109 });
     }
     const fields = body as Readonly<Record<string, unknown>>;
-    const isEmpty = !fields.content && !(Array.isArray(fields.embeds) && fields.embeds.length > 0);
-    if (isEmpty) return jsonAnswer(400, { message: 'Cannot send an empty message', code: 50006 });
+    if (isEmptyMessage(fields))
+      return jsonAnswer(400, { message: 'Cannot send an empty message', code: 50006 });
     const errors = formFaults(fields);
     if (errors.length > 0) return jsonAnswer(400, { message: 'Invalid Form Body', code: 50035, errors });
     takenAt.push(now());
