@@ -1,6 +1,6 @@
 import { parseDeliveryId } from '@posthorn/core';
-import { type Answer, channelConformance } from '@posthorn/testing';
-import { type SmtpStandIn, smtpStandIn } from '@posthorn/testing/smtp-stand-in';
+import { type Answer, channelConformance, memoConformance, type RecipientAnswer } from '@posthorn/testing';
+import { type SmtpReply, type SmtpStandIn, smtpStandIn } from '@posthorn/testing/smtp-stand-in';
 import { describe, test } from 'vitest';
 import { emailChannel } from '../src/index.js';
 
@@ -69,5 +69,42 @@ channelConformance({
     'answers/the wait that a receiver asks for is the wait of the verdict': 'SMTP knows no wait',
     'answers/a receiver that is gone for good is gone, so that its webhook can be paused':
       'a mailbox that is gone is refused, and the other recipients go on',
+  },
+});
+
+const replies: Record<RecipientAnswer, SmtpReply | undefined> = {
+  takes: undefined,
+  failsForNow: { code: 451, text: '4.2.1 Try again later' },
+  refuses: { code: 550, text: '5.1.1 No such user' },
+  busy: { code: 452, text: '4.5.3 Too many recipients' },
+};
+
+memoConformance({
+  runner: { describe, test },
+  async open() {
+    const server = await smtpStandIn();
+    const channel = emailChannel({ transport: server.settings, from: 'Acme <events@acme.example>' });
+    const recipients = ['ada', 'ben', 'cleo', 'dora'].map((name) => `${name}@example.com`);
+    const [ada, ben, ...others] = recipients;
+    const told = new Map<string, SmtpReply | undefined>();
+    return {
+      channel,
+      configs: { to_addresses: [ada, ben], cc_addresses: [others[0]], bcc_addresses: [others[1]] },
+      recipients,
+      answer(address, how) {
+        told.set(address, replies[how]);
+        server.recover();
+        for (const [address, reply] of told) if (reply) server.fail('rcpt', reply, { address });
+      },
+      asked: () => server.recipients,
+      async close() {
+        await channel.close();
+        await server.close();
+      },
+    };
+  },
+  skip: {
+    'a limit that is met half way leaves a memo, too':
+      'a mail server that says later says so of a recipient or a message, and not how much it takes',
   },
 });

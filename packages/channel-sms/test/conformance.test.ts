@@ -71,6 +71,7 @@ const codes: Record<RecipientAnswer, number | undefined> = {
   takes: undefined,
   failsForNow: 30003,
   refuses: 21610,
+  busy: 20429,
 };
 
 memoConformance({

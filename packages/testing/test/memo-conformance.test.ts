@@ -1,4 +1,4 @@
-import { type Channel, delivered, failed, rejected } from '@posthorn/core';
+import { busy, type Channel, delivered, failed, rejected } from '@posthorn/core';
 import { describe, expect, test } from 'vitest';
 import { z } from 'zod';
 import { type MemoUnderTest, memoConformance, memoRules, type RecipientAnswer } from '../src/index.js';
@@ -20,6 +20,8 @@ interface Ways {
   verdict(all: Memo): 'delivered' | 'rejected';
   /** Whether it has failed, with so many who fail for now. */
   isFailed(failing: number): boolean;
+  /** What is remembered where the service has met its limit. */
+  writeAtLimit(before: Memo, now: Memo): string | undefined;
 }
 
 const sound: Ways = {
@@ -34,6 +36,7 @@ const sound: Ways = {
   write: (before, now) => JSON.stringify({ ...before, ...now }),
   verdict: (all) => (Object.values(all).includes(true) ? 'delivered' : 'rejected'),
   isFailed: (failing) => failing > 0,
+  writeAtLimit: (before, now) => JSON.stringify({ ...before, ...now }),
 };
 
 /** A channel to names in memory that keeps every promise, except for its `flaw`. */
@@ -51,6 +54,10 @@ async function open(flaw: Partial<Ways> = {}): Promise<MemoUnderTest<Configs>> {
       for (const name of ways.left(configs.names, before)) {
         asked.push(name);
         const answer = answers.get(name) ?? 'takes';
+        if (answer === 'busy') {
+          const memo = ways.writeAtLimit(before, now);
+          return busy(1_000, 'too many', memo === undefined ? {} : { memo });
+        }
         if (answer === 'failsForNow') failing++;
         else now[name] = answer === 'takes';
       }
@@ -92,6 +99,14 @@ const flaws: Readonly<Record<string, [Partial<Ways>, string]>> = {
   'remembers the last attempt only': [
     { write: (_, now) => JSON.stringify(now) },
     'what was remembered is remembered over many attempts',
+  ],
+  'forgets at a limit': [
+    { writeAtLimit: () => undefined },
+    'a limit that is met half way leaves a memo, too',
+  ],
+  'remembers more than is kept': [
+    { write: (before, now) => JSON.stringify({ ...before, ...now }).padEnd(16 * 1024 + 1) },
+    'a memo is text of 16 Ki characters at most: a longer one is not kept',
   ],
   'asks again who has refused': [
     { left: (names, memo) => names.filter((name) => memo[name] !== true) },

@@ -4,8 +4,11 @@ import { ok, same } from './assertions.js';
 import { newMessage, send, storedConfigs } from './channel/sample.js';
 import { type Harness, type Rule, register, topic } from './rule.js';
 
-/** What a recipient does with all that comes from now on: takes it; fails for now; or refuses it for good. */
-export type RecipientAnswer = 'takes' | 'failsForNow' | 'refuses';
+/**
+ * What a recipient does with everything that comes from now on: takes it; fails for now; refuses it for good; or is the
+ * one at whom the service has met its limit.
+ */
+export type RecipientAnswer = 'takes' | 'failsForNow' | 'refuses' | 'busy';
 
 /** A channel, and a message's worth of recipients of its own for one rule. The functions are called without a `this`. */
 export interface MemoUnderTest<Configs = unknown> {
@@ -96,6 +99,30 @@ export const memoRules: readonly MemoRule[] = topic<MemoUnderTest>('memo', {
     const { verdict } = await attempt(under, message);
     under.answer(late, 'takes');
     same((await attempt(under, after(message, verdict))).asked, [late]);
+  },
+
+  'a limit that is met half way leaves a memo, too': async (under) => {
+    const late = under.recipients.at(-1)!;
+    under.answer(late, 'busy');
+    const message = await messageOf(under);
+    const first = await attempt(under, message);
+    assert.equal(first.verdict.outcome, 'busy');
+    under.answer(late, 'takes');
+    const second = await attempt(under, after(message, first.verdict));
+    const have = first.asked.filter((recipient) => recipient !== late);
+    ok(have.length > 0, 'some are asked before the limit is met');
+    same(second.asked, under.recipients.filter((recipient) => !have.includes(recipient)).toSorted());
+    assert.equal(second.verdict.outcome, 'delivered');
+  },
+
+  'a memo is text of 16 Ki characters at most: a longer one is not kept': async (under) => {
+    const [late, ...others] = under.recipients as [string, ...string[]];
+    under.answer(late, 'failsForNow');
+    for (const [i, other] of others.entries()) under.answer(other, i % 2 === 0 ? 'refuses' : 'takes');
+    const { verdict } = await attempt(under, await messageOf(under));
+    const memo = 'memo' in verdict ? verdict.memo : undefined;
+    ok(typeof memo === 'string', 'a verdict that has failed leaves a memo');
+    ok(memo.length <= 16 * 1024, `the memo has ${memo.length} characters`);
   },
 
   'all refusing is a rejection, at once or one after the other': async (under) => {

@@ -61,6 +61,8 @@ export interface SmtpStandIn {
   readonly settings: SmtpSettings;
   /** All that came in, in order. */
   readonly messages: readonly SmtpMessage[];
+  /** Every address that a RCPT TO named, in order, whatever the answer was. */
+  readonly recipients: readonly string[];
   /** How many connections there have been. */
   connections(): number;
   /** From now on, what reaches this stage ends so; see {@link SmtpStage}. */
@@ -92,6 +94,7 @@ export async function smtpStandIn(options: SmtpStandInOptions = {}): Promise<Smt
   const { tls = 'starttls', auth, maxBytes = 10 * 1024 * 1024, greylist = false } = options;
   const { maxRefusals = Number.POSITIVE_INFINITY } = options;
   const messages: SmtpMessage[] = [];
+  const recipients: string[] = [];
   /** Who has been greylisted. */
   const known = new Set<string>();
   /** How many recipients were refused, by connection. */
@@ -148,6 +151,7 @@ export async function smtpStandIn(options: SmtpStandInOptions = {}): Promise<Smt
     },
     onMailFrom: ({ address }, session, done) => end(faults.take('mail', address), session, done),
     onRcptTo({ address }, session, answer) {
+      recipients.push(address);
       const before = refusals.get(session) ?? 0;
       if (before >= maxRefusals) return answer(errorOf(421, '4.7.0 Error: too many errors'));
       const done: Done = (error) => {
@@ -209,6 +213,7 @@ export async function smtpStandIn(options: SmtpStandInOptions = {}): Promise<Smt
       tls: { ca: authority.cert },
     },
     messages,
+    recipients,
     connections: () => connections,
     fail: faults.add,
     recover: faults.clear,
