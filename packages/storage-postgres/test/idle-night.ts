@@ -137,15 +137,19 @@ export async function afterBurst({ pool, schema, burst }: Night): Promise<void> 
   // Events stay, as retention keeps them for longer than a night.
   await pool.query(
     `insert into ${schema}.events (id, tenant_id, type, payload, occurred_at, published_at, deliveries)
-    select ${eventId}, 'acme', 'one.0', '1', now(), now(), 1 from generate_series(1, $1) i`,
+    select ${eventId(0)}, 'acme', 'one.0', '1', now(), now(), 1 from generate_series(1, $1) i`,
     [burst],
   );
   await fill(pool, schema, burst);
   await pool.query(`delete from ${schema}.queue`);
 }
 
-/** Of the burst: ids that are newer than all others. */
-const eventId = "'evt_7V' || lpad(i::text, 20, '0')";
+/** Of a burst: ids that are newer than all others. */
+const eventId = (fill: number): string =>
+  `'evt_7V${String(fill).padStart(4, '0')}' || lpad(i::text, 16, '0')`;
+
+/** How often the queue was filled: each time with deliveries of other events, as the keys in an index are never the same. */
+let fills = 0;
 
 async function createWebhooks(pool: pg.Pool, schema: string): Promise<void> {
   const storage = postgresStorage(pool, { schema });
@@ -183,7 +187,7 @@ async function fill(pool: pg.Pool, schema: string, count: number): Promise<void>
   await pool.query(
     `insert into ${schema}.queue (due_at, position, attempts, attempts_before, is_ready, is_held, yields, event_id,
       binding_id, tenant_id, webhook_id, channel)
-    select now() + interval '1 hour', null, 1, 0, false, false, false, ${eventId}, $1, 'acme',
+    select now() + interval '1 hour', null, 1, 0, false, false, false, ${eventId(++fills)}, $1, 'acme',
       $2, 'test' from generate_series(1, $3) i`,
     [rows[0].binding, rows[0].id, count],
   );
