@@ -16,6 +16,8 @@ export interface Competitor {
   publish(job: Job): Promise<unknown>;
   /** Begins to deliver in this process; `onDone` is called for each that is recorded as delivered. */
   work(onDone: () => void): Promise<void> | void;
+  /** What a night without work does to it. Left out: nothing that it would notice. */
+  rest?(): Promise<void>;
   close(): Promise<void>;
 }
 

@@ -56,6 +56,7 @@ export async function benchPostgres(args: readonly string[]): Promise<void> {
     for (const what of ['endToEnd', 'enqueue', 'drain'] as const) {
       if (wants(what)) await compare(bench, what, names, count, rounds);
     }
+    if (wants('afterNight')) await compare(bench, 'afterNight', ['loop', 'posthorn'], count, rounds);
     if (wants('latency')) await compareLatency(bench, 'latency', names, rounds);
     if (wants('neighbour')) {
       for (const share of [0, 0.05, 0.2])

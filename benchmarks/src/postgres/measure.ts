@@ -88,6 +88,19 @@ switch (what) {
     process.send?.({ figures });
     break;
   }
+  case 'afterNight': {
+    // A burst that waited has left an empty queue, which is vacuumed.
+    await publishAll(competitor, count);
+    await competitor.work(onDone);
+    await reach(count);
+    await competitor.rest?.();
+    const figures = await timed(async () => {
+      await publishAll(competitor, count);
+      await reach(2 * count);
+    });
+    process.send?.({ figures });
+    break;
+  }
   case 'enqueue': {
     await publishAll(competitor, warmUp);
     process.send?.({ figures: await timed(() => publishAll(competitor, count)) });

@@ -38,6 +38,11 @@ export async function posthorn(
       dispatcher.on('delivery:delivered', onDone);
       dispatcher.start();
     },
+    async rest() {
+      const tables = ['queue', 'events', 'deliveries', 'attempts', 'idempotency_keys'];
+      await pool.query('alter table posthorn.queue set (autovacuum_enabled = false)');
+      for (const table of tables) await pool.query(`vacuum (analyze) posthorn.${table}`);
+    },
     async close() {
       await dispatcher.stop({ grace: 0 });
       await pool.end();
