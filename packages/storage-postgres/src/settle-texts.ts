@@ -1,6 +1,6 @@
 import type { Next } from '@posthorn/core';
 import { gatheredAt, queueId } from './digests.js';
-import { hasKey, isQueued } from './given-rows.js';
+import { few, hasKey, isQueued } from './given-rows.js';
 import { chainPosition } from './ordering.js';
 
 /*
@@ -71,6 +71,7 @@ const begun = (rows: string): string => `
         c -> 'digest' is not null as gathers
       from $.webhooks h cross join json_array_elements(h.channels::json) c
       where h.id = w.webhook_id and c ->> 'id' in (select json_array_elements_text(w.begin))
+        and ${few("length(c ->> 'id')")}
       offset 0
     ) b cross join lateral (
       select ordering_key, octet_length(payload) as bytes from $.events where id = w.event offset 0
