@@ -1,5 +1,5 @@
 import type { DigestedEvent, Message } from '@posthorn/core';
-import { countOf, cutText, escapeFor, summaryOf, visibleLine } from '@posthorn/template';
+import { countOf, cutText, escapeFor, fitting, summaryOf, visibleLine } from '@posthorn/template';
 import { htmlDocument } from './html.js';
 
 /** What stands in a mail. Without `html` it is plain text alone. */
@@ -17,19 +17,40 @@ interface Card {
   readonly fields: readonly (readonly [name: string, value: string])[];
 }
 
-/** Gmail cuts mails off at about 100 KB: the more events, the less of each. */
+/** Gmail cuts mails off at 102 KB of HTML: the more events, the less of each. */
 const maxFields = (events: number): number => (events === 1 ? 20 : events <= 20 ? 5 : 0);
-const maxName = 80;
-const maxValue = 500;
+const maxName = 60;
+/** 20 of them fit whatever they say: three bytes each, and each of those three characters on the wire. */
+const maxValue = 400;
+/** Of all cards, on the wire; the rest is for what stands around them. */
+const lengthInAll = 96 * 1024;
 
 /** The mail of a webhook without templates: type, subject, time and payload of each event, in HTML and in plain text. */
 export function defaultContent(message: Message): EmailContent {
   const { digest, webhook } = message;
   const events = digest ?? [message];
-  const cards = events.map((event) => cardOf(event, maxFields(events.length)));
+  const cards = shownOf(events.map((event) => cardOf(event, maxFields(events.length))));
+  const more = events.length - cards.length;
   const title = digest ? countOf(digest) : titleOf(message);
   const footer = `Sent for the webhook ${visibleLine(webhook.name)} (${webhook.id})`;
-  return { subject: title, html: htmlOf(title, cards, footer), text: textOf(title, cards, footer) };
+  const rest = more === 0 ? [] : [`… and ${more} more`];
+  return {
+    subject: title,
+    html: htmlOf(title, cards, rest, footer),
+    text: textOf(title, cards, rest, footer),
+  };
+}
+
+/** As many as there is room for, and one at least. */
+function shownOf(cards: readonly Card[]): readonly Card[] {
+  const shown = fitting(cards, (card) => lengthOnWire(cardHtml(card)), lengthInAll);
+  return shown.length === 0 ? cards.slice(0, 1) : shown;
+}
+
+/** In quoted-printable, with its soft line breaks (RFC 2045 §6.7). */
+function lengthOnWire(text: string): number {
+  const escapes = Buffer.byteLength(text) - (text.match(/[ -<>-~]/g)?.length ?? 0);
+  return Math.ceil((Buffer.byteLength(text) + 2 * escapes) * (76 / 72));
 }
 
 function titleOf(message: Message): string {
@@ -59,11 +80,11 @@ function withHost(value: string): string {
   return username === '' && password === '' ? href : `${href} (${host})`;
 }
 
-function textOf(title: string, cards: readonly Card[], footer: string): string {
+function textOf(title: string, cards: readonly Card[], rest: readonly string[], footer: string): string {
   const parts = cards.map(({ type, facts, fields }) =>
     [type, facts, '', ...fields.map(([name, value]) => `${name}: ${value}`)].join('\n').trimEnd(),
   );
-  return [...(cards.length > 1 ? [title] : []), ...parts, `-- \n${footer}`].join('\n\n');
+  return [...(cards.length > 1 ? [title] : []), ...parts, ...rest, `-- \n${footer}`].join('\n\n');
 }
 
 // Mail clients know tables and inline styles; those that know media queries get dark colours by class.
@@ -81,7 +102,7 @@ const dark = `
 const font = "font-family:'Segoe UI',Roboto,Helvetica,Arial,sans-serif;";
 const table = 'role="presentation" width="100%" cellpadding="0" cellspacing="0" border="0"';
 
-function htmlOf(title: string, cards: readonly Card[], footer: string): string {
+function htmlOf(title: string, cards: readonly Card[], rest: readonly string[], footer: string): string {
   const heading =
     cards.length > 1
       ? `<tr><td class="strong" style="${font}font-size:22px;font-weight:600;color:#111827;padding:0 4px 16px;">${isolated(title)}</td></tr>`
@@ -89,7 +110,7 @@ function htmlOf(title: string, cards: readonly Card[], footer: string): string {
   const body = `<table ${table} class="page" style="background:#f3f4f6;"><tr><td align="center" style="padding:24px 12px;">
 <table ${table} style="max-width:600px;">
 ${heading}${cards.map(cardHtml).join('\n')}
-<tr><td class="weak" style="${font}font-size:12px;color:#6b7280;padding:4px;">${isolated(footer)}</td></tr>
+${[...rest, footer].map(quietHtml).join('\n')}
 </table></td></tr></table>`;
   return htmlDocument(
     `<title>${escapeFor('html', title)}</title><style>${dark}</style>`,
@@ -97,6 +118,9 @@ ${heading}${cards.map(cardHtml).join('\n')}
     'class="page" style="margin:0;padding:0;background:#f3f4f6;"',
   );
 }
+
+const quietHtml = (text: string): string =>
+  `<tr><td class="weak" style="${font}font-size:12px;color:#6b7280;padding:4px;">${isolated(text)}</td></tr>`;
 
 function cardHtml({ type, facts, fields }: Card): string {
   const rows = fields.map(

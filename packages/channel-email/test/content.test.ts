@@ -284,6 +284,35 @@ test('a digest is one mail with all its events, and templates get them', async (
   expect((await arrived({}, { digest: digest.slice(0, 1) })).subject).toBe('1 event');
 });
 
+/** Of the HTML as it travels. */
+const htmlBytes = (source: string): number => {
+  const [, boundary = ''] = /boundary="([^"]+)"/.exec(source) ?? [];
+  const part = source.split(`--${boundary}`).find((one) => /^\s*Content-Type: text\/html/i.test(one)) ?? '';
+  return Buffer.byteLength(part, 'latin1');
+};
+
+test('the default mail stays under the 102 KB at which Gmail cuts, and says how many events it has no room for', async () => {
+  const wide = Object.fromEntries(
+    Array.from({ length: 20 }, (_, i) => [`${'世'.repeat(100)}${i}`, '世'.repeat(600)]),
+  );
+  for (const [count, payload] of [
+    [1, wide],
+    [20, wide],
+    [1_000, { number: 1 }],
+  ] as const) {
+    const one = { event: withPayload(payload), payload };
+    const { html, text, source } = await arrived({}, { ...one, digest: Array(count).fill(one) });
+    expect(htmlBytes(source), String(count)).toBeGreaterThan(60 * 1024);
+    expect(htmlBytes(source), String(count)).toBeLessThan(102 * 1024);
+    const shown = html.match(/class="card"/g)!.length;
+    expect(shown, String(count)).toBeGreaterThanOrEqual(1);
+    if (count === 1) continue;
+    expect(html).toContain(`… and ${count - shown} more`);
+    expect(text).toContain(`\n\n… and ${count - shown} more\n\n`);
+    expect(text.match(/^order\.created$/gm)).toHaveLength(shown);
+  }
+});
+
 test('HTML that is nested too deeply, or a template that fails, has failed and reached nobody', async () => {
   const { server, send, channel } = await setup();
   const bodies = ['{% for i in (1..9000) %}<b>{% endfor %}', '{% for i in (1..100000000) %}x{% endfor %}'];

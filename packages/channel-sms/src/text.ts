@@ -1,31 +1,51 @@
 import { type DigestedEvent, type Message, PosthornError } from '@posthorn/core';
-import { contextOf, countOf, parseTemplate, turning } from '@posthorn/template';
+import { contextOf, countOf, fitting, parseTemplate, turning } from '@posthorn/template';
 import type { SmsConfigs } from './configs.js';
-import { cutToSegments } from './segments.js';
+import { cutToSegments, segmentsOf } from './segments.js';
 
 /** What a message says as a text, of `maxSegments` at most. Throws `invalid_template` where its template cannot be rendered. */
 export function textOf(message: Message<SmsConfigs>, maxSegments: number): string {
   const { message_template: template } = message.configs;
-  const text = plain(
-    template == null ? ownText(message) : parseTemplate(template, 'plain').render(contextOf(message)),
-  );
+  const text =
+    template == null
+      ? ownText(message, maxSegments)
+      : plain(parseTemplate(template, 'plain').render(contextOf(message)));
   if (text === '') throw new PosthornError('invalid_template', 'message_template renders to an empty text');
   return cutToSegments(text, maxSegments);
 }
 
 /** Characters of GSM-7 only, as far as names allow: a single `×` would halve the room for all the others. */
-function ownText({ event, webhook, digest }: Message<SmsConfigs>): string {
+function ownText({ event, webhook, digest }: Message<SmsConfigs>, maxSegments: number): string {
   const at = `${event.occurredAt.toISOString().slice(0, 16).replace('T', ' ')} UTC`;
-  if (digest) return `${countOf(digest)}: ${counted(digest)}\n${webhook.name}, since ${at}`;
+  if (digest) return digestText(digest, `${webhook.name}, since ${at}`, maxSegments);
   const subject = event.subject ? [`${event.subject.type} ${event.subject.id}`] : [];
-  return [event.type, ...subject, `${webhook.name}, ${at}`].join('\n');
+  return plain([event.type, ...subject, `${webhook.name}, ${at}`].join('\n'));
 }
 
-/** `order.placed x3, order.shipped`, in the order in which they first came. */
-function counted(digest: readonly DigestedEvent[]): string {
+/** `4 events: order.placed x3, order.shipped`: as many types as there is room for, and how many events there are besides. */
+function digestText(digest: readonly DigestedEvent[], end: string, maxSegments: number): string {
+  const counts = countsOf(digest);
+  const textWith = (shown: readonly (readonly [type: string, count: number])[]): string => {
+    const more = shown.reduce((left, [, count]) => left - count, digest.length);
+    const types = shown.map(([type, count]) => (count === 1 ? type : `${type} x${count}`));
+    const said = [...types, ...(more === 0 ? [] : [`and ${more} more`])].join(', ');
+    return plain(shown.length === 0 ? `${countOf(digest)}\n${end}` : `${countOf(digest)}: ${said}\n${end}`);
+  };
+  // No more than these fit in any encoding; fewer where the name of the webhook takes its room, too.
+  let shown = fitting(counts, ([type]) => type.length, maxSegments * maxCharacters);
+  while (shown.length > 0 && segmentsOf(textWith(shown)).parts.length > maxSegments)
+    shown = shown.slice(0, -1);
+  return textWith(shown);
+}
+
+/** Of a message. */
+const maxCharacters = 160;
+
+/** How many there are of each type, in the order in which they first came. */
+function countsOf(digest: readonly DigestedEvent[]): readonly (readonly [type: string, count: number])[] {
   const counts = new Map<string, number>();
   for (const { event } of digest) counts.set(event.type, (counts.get(event.type) ?? 0) + 1);
-  return Array.from(counts, ([type, count]) => (count === 1 ? type : `${type} x${count}`)).join(', ');
+  return [...counts];
 }
 
 /** Every kind of line break becomes `\n`; no other control, none that turns the direction of writing, no half character. */

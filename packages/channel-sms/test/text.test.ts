@@ -20,6 +20,24 @@ describe('without a template', () => {
     expect([of(1), of(2)]).toEqual(['1 event: order.created', '2 events: order.created x2']);
   });
 
+  test('a digest names as many types as there is room for, and says how many events there are besides', () => {
+    for (const name of ['Orders', 'Заказы', 'x'.repeat(200)]) {
+      const digest = Array.from({ length: 300 }, (_, i) => ({
+        event: { ...event, type: `order.kind${Math.floor(i / 2)}` },
+        payload: {},
+      }));
+      const webhook = { id: 'wh_abcdefghij', tenantId: 'default', name };
+      const text = own({ digest, webhook });
+      expect(segmentsOf(text).parts.length).toBeLessThanOrEqual(3);
+      const named = text.match(/order\.kind\d+ x2/g)!.length;
+      expect(named).toBeGreaterThan(3);
+      expect(text).toContain(`order.kind${named - 1} x2, and ${300 - 2 * named} more\n${name}, since `);
+      expect(text.endsWith('UTC')).toBe(true);
+    }
+    const long = [{ event: { ...event, type: 'x'.repeat(200) }, payload: {} }];
+    expect(textOf(message(to, { digest: long }), 1)).toMatch(/^1 event\nOrders, since/);
+  });
+
   test('its own words leave it in GSM-7, digests too', () => {
     const digest = [1, 2].map(() => ({ event, payload: {} }));
     for (const text of [own(), own({ digest })]) expect(segmentsOf(text).encoding).toBe('GSM-7');
