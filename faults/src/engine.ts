@@ -1,5 +1,5 @@
 import { httpChannel } from '@posthorn/channel-http';
-import { type Channel, createDispatcher, type Dispatcher, type Storage } from '@posthorn/core';
+import { type Channel, createDispatcher, type Dispatcher, type Message, type Storage } from '@posthorn/core';
 import { postgresNotifier, postgresStorage, type Transaction } from '@posthorn/storage-postgres';
 import pg from 'pg';
 
@@ -21,12 +21,14 @@ export interface EngineSettings {
   /** `settle:sent` and the like: the process kills itself the n-th time that it comes there. */
   readonly failAt?: string;
   readonly failNth?: number;
+  /** The type of the event that ends whoever sends it. */
+  readonly poison?: string;
 }
 
 const schedule = [200, 400, 800, 1_600];
 
 /** The steps of a delivery that a process may die at; `sent` is after a statement left, before its answer is heard. */
-export const steps = ['publish', 'claim', 'renew', 'settle', 'send'] as const;
+export const steps = ['publish', 'claim', 'begin', 'renew', 'settle', 'send'] as const;
 export const moments = ['before', 'sent', 'after'] as const;
 
 function failPoint({ failAt, failNth = 1 }: EngineSettings): (step: string) => void {
@@ -103,8 +105,9 @@ export async function engine(settings: EngineSettings): Promise<Engine> {
   const http = httpChannel({ outbound: { policy: { allowHttp: true, allowHosts: ['127.0.0.1'] } } });
   const channel: Channel<never> = {
     ...(http as unknown as Channel<never>),
-    async send(message, signal) {
+    async send(message: Message, signal) {
       pass('send:before');
+      if (message.event.type === settings.poison) process.kill(process.pid, 'SIGKILL');
       const sending = http.send(message as never, signal);
       setTimeout(() => pass('send:sent'), 0);
       const verdict = await sending;

@@ -1,6 +1,8 @@
+import { type Duration, toMs } from '@posthorn/core';
 import { startPostgres } from '../../scripts/postgres.mjs';
 import { type Finding, Rig } from './rig.js';
 import type { Scenario } from './scenario.js';
+import { answered, asleep, claimed, day, poisoned } from './scenarios/deaths.js';
 import { changingDigests } from './scenarios/digest-changes.js';
 import { digests } from './scenarios/digests.js';
 import { keyChange } from './scenarios/keys.js';
@@ -14,7 +16,7 @@ import { changes, races, serializable, transactions } from './scenarios/transact
 
 /*
  * Breaks things, and looks whether the promises hold. `npm run faults` runs all of it, `npm run faults -- F1 F8` some,
- * `npm run faults -- --short` the short form.
+ * `npm run faults -- --short` the short form, `npm run faults -- --soak 8m` a day in fast motion for so long.
  */
 
 const scenarios: readonly Scenario[] = [
@@ -32,14 +34,17 @@ const scenarios: readonly Scenario[] = [
     soak,
   ],
   ...[slowLoris, gluttons, blackHole, badTls, keyChange, inOrder, replayed, digests, changingDigests],
+  ...[claimed, answered, poisoned, asleep, day],
   ...matrix,
 ];
 /** What is left out of the short form: it takes long, or the tests of the packages hold it too. */
-const long = new Set(['F1', 'F4', 'F8', 'F9', 'F11', 'F17', 'F19', 'F44', 'F42', 'F18', 'RPL']);
+const long = new Set(['F1', 'F4', 'F8', 'F9', 'F11', 'F17', 'F19', 'F44', 'F42', 'F18', 'RPL', 'DAY']);
 
 const args = process.argv.slice(2);
 const isShort = args.includes('--short');
-const wanted = args.filter((arg) => !arg.startsWith('--'));
+const soakAt = args.indexOf('--soak');
+const soakSeconds = soakAt < 0 ? undefined : toMs(args[soakAt + 1] as Duration, '--soak') / 1_000;
+const wanted = soakAt < 0 ? args.filter((arg) => !arg.startsWith('--')) : ['DAY'];
 const chosen = scenarios.filter(({ id, isMatrix }, i) => {
   if (wanted.length > 0) return wanted.includes(id) || (isMatrix && wanted.includes('matrix'));
   return !isShort || (isMatrix ? i % 3 === 0 : !long.has(id));
@@ -55,7 +60,10 @@ for (const scenario of chosen) {
   const begin = Date.now();
   let findings: Finding[];
   try {
-    findings = await scenario.run(rig, { size: isShort ? 0.1 : 1 });
+    findings = await scenario.run(rig, {
+      size: isShort ? 0.1 : 1,
+      ...(soakSeconds !== undefined && { soakSeconds }),
+    });
   } catch (error) {
     findings = [{ what: String((error as Error).stack ?? error), figure: 'threw', limit: '', ok: false }];
   } finally {

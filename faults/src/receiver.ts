@@ -5,12 +5,12 @@ import type { AddressInfo } from 'node:net';
 
 /*
  * The receiver, a process of its own: it writes down what it got, safely, before it answers. `receiver <file>`. Told
- * `{ status, delayMs, failShare, maxBytes }` by its parent, it answers so from then on; what comes to `/down` it always
+ * `{ status, delayMs, failShare, hangShare, maxBytes }` by its parent, it answers so from then on, or never; what comes to `/down` it always
  * refuses, and what is larger with 413.
  */
 
 const file = openSync(process.argv[2]!, 'a');
-let behaviour = { status: 200, delayMs: 0, failShare: 0, maxBytes: Number.POSITIVE_INFINITY };
+let behaviour = { status: 200, delayMs: 0, failShare: 0, hangShare: 0, maxBytes: Number.POSITIVE_INFINITY };
 let waiting: { line: string; done: () => void }[] = [];
 
 /** What comes within one turn of the event loop is made safe together. */
@@ -36,16 +36,19 @@ const server = createServer(async (request, response) => {
   } catch {
     return;
   }
-  const { status, delayMs, failShare, maxBytes } = behaviour;
+  const { status, delayMs, failShare, hangShare, maxBytes } = behaviour;
   const body = Buffer.concat(chunks);
   const isTooLarge = body.length > maxBytes;
-  const isRefused = isTooLarge || status !== 200 || request.url === '/down' || Math.random() < failShare;
+  const hangs = Math.random() < hangShare;
+  const isRefused =
+    hangs || isTooLarge || status !== 200 || request.url === '/down' || Math.random() < failShare;
   const sha = createHash('sha256').update(body).digest('hex').slice(0, 16);
   const content: unknown = JSON.parse(body.toString());
   const events = Array.isArray(content) ? content.map(({ event_id }) => event_id) : undefined;
   const id = request.headers['webhook-id'];
   const arrival = { id, path: request.url, at: startedAt, sha, ok: !isRefused, isTooLarge, events };
   await record(`${JSON.stringify(arrival)}\n`);
+  if (hangs) return;
   if (delayMs > 0) await new Promise((resolve) => setTimeout(resolve, delayMs));
   const refusal = isTooLarge ? 413 : status === 200 ? 500 : status;
   response.writeHead(isRefused ? refusal : 200).end();

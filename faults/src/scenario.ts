@@ -3,6 +3,8 @@ import type { Finding, Rig } from './rig.js';
 interface ScenarioOptions {
   /** 1 is the full size; CI runs a part of it. */
   readonly size: number;
+  /** For how long the day in fast motion goes on, where that was said. */
+  readonly soakSeconds?: number;
 }
 
 export interface Scenario {
