@@ -40,6 +40,7 @@ const config: ViteUserConfig = defineConfig({
     maxWorkers: '100%',
     // Some tests build packages or run whole programs, on machines that may be busy.
     testTimeout: 60_000,
+    hookTimeout: 60_000,
     coverage: { provider: 'v8', include: ['packages/*/src/**/*.ts'] },
   },
 });

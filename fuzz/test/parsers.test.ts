@@ -501,7 +501,12 @@ fuzz(
         .replace(/&/g, '&amp;')
         .replace(/</g, '&lt;')
         .replace(/>/g, '&gt;');
-      expect(rendered(() => shown.render(context)) ?? value).toContain(value);
+      // What would be markup is in a mark of its own, which shows the character and nothing else.
+      const read = (rendered(() => shown.render(context)) ?? value).replace(
+        /<!date\^0{8}\^\{_\}\|(.)>/g,
+        '$1',
+      );
+      expect(read).toContain(value);
     }
     const json = await parsed(() => parseJsonText(source));
     if (json) expect(() => JSON.stringify(rendered(() => json.render(context)))).not.toThrow();

@@ -819,8 +819,8 @@ export interface components {
             channel_id: string;
             channel: string;
             /** @enum {string} */
-            outcome: "delivered" | "failed" | "rejected" | "gone";
-            kind: ("http_status" | "timeout" | "connect_timeout" | "dns" | "refused" | "reset" | "tls" | "protocol" | "too_large" | "address_forbidden" | "config" | "credentials" | "proxy" | "channel_error") | null;
+            outcome: "delivered" | "failed" | "rejected" | "gone" | "unknown";
+            kind: ("http_status" | "timeout" | "connect_timeout" | "dns" | "refused" | "reset" | "tls" | "protocol" | "too_large" | "address_forbidden" | "config" | "credentials" | "proxy" | "channel_error" | "worker_lost") | null;
             message: string | null;
             status_code: number | null;
             response: string | null;
@@ -928,9 +928,9 @@ export interface components {
             started_at: string;
             duration_ms: number;
             /** @enum {string} */
-            outcome: "delivered" | "failed" | "rejected" | "gone";
+            outcome: "delivered" | "failed" | "rejected" | "gone" | "unknown";
             /** @description Why it failed */
-            kind: ("http_status" | "timeout" | "connect_timeout" | "dns" | "refused" | "reset" | "tls" | "protocol" | "too_large" | "address_forbidden" | "config" | "credentials" | "proxy" | "channel_error") | null;
+            kind: ("http_status" | "timeout" | "connect_timeout" | "dns" | "refused" | "reset" | "tls" | "protocol" | "too_large" | "address_forbidden" | "config" | "credentials" | "proxy" | "channel_error" | "worker_lost") | null;
             message: string | null;
             /** @description The receiver’s */
             status_code: number | null;

@@ -22,9 +22,14 @@ export function delayWithoutChannel(ageMs: number, random: number): number | und
   return Math.round(Math.min(Math.max(ageMs / 4, minAbsentMs), maxAbsentMs) * (0.5 + random));
 }
 
+/** A receiver gets through most bursts in so long: nobody is told of a failure before. */
+const burstMs = 120_000;
+
 /** From what age of its event on a delivery that is put off counts as failed so many times: when that many waits are over. */
-const failedAfterMs = (times: number, { scheduleMs }: RetryPolicy): number =>
-  scheduleMs.slice(0, times).reduce((sum, ms) => sum + ms, 0);
+function failedAfterMs(times: number, { scheduleMs }: RetryPolicy): number {
+  const waitedMs = scheduleMs.slice(0, times).reduce((sum, ms) => sum + ms, 0);
+  return times === 0 ? 0 : Math.max(waitedMs, burstMs);
+}
 
 /** As how many failures a put-off counts at that age of the event. */
 export function triesWithin(ageMs: number, retry: RetryPolicy): number {

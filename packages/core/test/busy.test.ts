@@ -101,7 +101,7 @@ describe('a receiver that is busy', () => {
     await posthorn.dispatch('disk.full', 1);
     await posthorn.advance('3d');
     const [told] = secondsOf(sms.deliveries);
-    expect(told, 'as soon as the wait after a failure would be over').toBe(60);
+    expect(told, 'when a burst would be over, and the wait after a failure').toBe(120);
     const dead = (await posthorn.deliveries.list({ status: ['dead'] })).items[0]!;
     expect(dead).toMatchObject({ channel: 'slack', attempts: 3 });
     expect(await posthorn.deliveries.attempts(dead.id)).toMatchObject(

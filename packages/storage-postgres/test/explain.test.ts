@@ -68,7 +68,7 @@ describe.skipIf(!hasPostgres())('on Postgres', () => {
             next: {
               what: 'attempt',
               at: new Date(deliveryTo(second).createdAt.getTime() + 600_000),
-              why: 'it gathers in a digest until then, or until there are 100 events',
+              why: 'it gathers in a digest until then, or until there are 100 events, or as many bytes as fit',
             },
           },
           {
