@@ -7,8 +7,10 @@ import type { DeliveryStatus } from './models.js';
 
 /** Which deliveries a replay starts again: those that fit all that is given. */
 export interface ReplaySelection {
-  /** Those that stand so when their turn comes. */
+  /** Those that stand so when their turn comes; none where `isMissed`. */
   readonly status: readonly DeliveryStatus[];
+  /** Whether it makes those that are missing, as `backfill` does, and starts none again. */
+  readonly isMissed?: true;
   readonly eventType?: string;
   readonly webhookId?: string;
   /** Of events with this id or a later one. */
@@ -46,6 +48,22 @@ export interface ReplayClaim {
   readonly cursor: string | null;
 }
 
+/** What `backfill` has made, or would make. */
+export interface Backfilled {
+  readonly deliveries: number;
+  /** Where the next call goes on; null where nothing is left. */
+  readonly cursor: string | null;
+}
+
+export interface BackfillOptions {
+  /** At most so many deliveries are made, 1 or more. */
+  readonly limit: number;
+  /** Where an earlier call for the same selection has left off; null at the beginning. */
+  readonly cursor: string | null;
+  /** Counts what would be made of the events that it looks at, whatever `limit` says, and makes nothing. Default false. */
+  readonly isDryRun?: boolean;
+}
+
 /** What one step has done. */
 export interface ReplayStep {
   /** Added to what was counted so far. */
@@ -77,4 +95,19 @@ export interface ReplayStore {
     claim: Pick<ReplayClaim, 'token'> & { readonly replay: Pick<Replay, 'id'> },
     step: ReplayStep,
   ): Promise<Replay | undefined>;
+  /**
+   * Makes the deliveries that the events in `selection` would have by the tenant's webhooks as they are now, and do not
+   * have: one for each channel binding without `onlyAfter` of each active webhook that holds a pattern which covers the
+   * event's type (`matchKeys`). They begin as publishing begins them: due at once, or gathering; with an ordering key behind
+   * what is there with that. The oldest events come first. A call looks at a bounded number of events and says where to go on;
+   * it makes all of its deliveries or, where it rejects, none. Of an event to a binding there is one delivery, however often
+   * it is called.
+   */
+  backfill(tenantId: string, selection: ReplaySelection, options: BackfillOptions): Promise<Backfilled>;
+  /**
+   * Makes pending deliveries due at once; of a digest that waits, all of it. Nothing else of them changes: what has to wait
+   * for another with its ordering key still does, what gathers goes on gathering, and the retry schedule goes on where it is.
+   * Resolves to the ids of those that are due now, or were.
+   */
+  hasten(tenantId: string, deliveryIds: readonly string[]): Promise<readonly string[]>;
 }

@@ -1,7 +1,7 @@
 import type { PosthornError } from './errors.js';
 import type { Announcer } from './lifecycle.js';
 import type { DeliveryLog } from './log-port.js';
-import type { ReplayClaim, ReplayStore } from './replay-port.js';
+import type { Replay, ReplayClaim, ReplayStep, ReplayStore } from './replay-port.js';
 import { within } from './within.js';
 
 /**
@@ -15,6 +15,8 @@ const leaseMs = 30_000;
 const stepsPerSecond = 4;
 /** More in one statement would keep others waiting. */
 const maxStep = 1_000;
+
+type Done = Omit<ReplayStep, 'delayMs'>;
 
 export interface ReplayerOptions {
   /** Left out where the storage keeps none: then there is nothing to do. */
@@ -88,22 +90,40 @@ export class Replayer {
   }
 
   async #step({ replay, token, cursor }: ReplayClaim): Promise<void> {
-    const { replays, log, announcer, onDue } = this.#options;
-    const { tenantId, selection, perSecond } = replay;
+    const { replays, announcer, onDue } = this.#options;
+    const { selection, perSecond } = replay;
     const limit = Math.min(maxStep, Math.ceil(perSecond / stepsPerSecond));
-    const query = { ...selection, limit, ...(cursor !== null && { cursor }) };
-    const { items, nextCursor } = await log.deliveries(tenantId, query);
-    const found = items.map(({ id }) => id);
-    const started = found.length > 0 ? await log.setStatus(tenantId, found, 'pending') : [];
+    const done = selection.isMissed
+      ? await this.#backfill(replay, limit, cursor)
+      : await this.#restart(replay, limit, cursor);
     this.#steps++;
-    if (started.length > 0) onDue();
-    const replayed = started.length;
+    if (done.replayed > 0) onDue();
     // What could not be started is passed over without a wait.
-    const delayMs = Math.ceil((replayed * 1_000) / perSecond);
-    const step = { replayed, skipped: found.length - replayed, cursor: nextCursor, delayMs };
+    const delayMs = Math.ceil((done.replayed * 1_000) / perSecond);
+    const step = { ...done, delayMs };
     const saved = await replays!.save({ replay, token }, step);
     if (saved?.status === 'done') announcer.announce('replay:finished', () => saved);
     // A timer may ring a millisecond early by the storage's clock.
     else if (saved) setTimeout(() => this.wake(), delayMs + 1).unref();
+  }
+
+  /** Makes deliveries that are missing. */
+  async #backfill({ tenantId, selection }: Replay, limit: number, cursor: string | null): Promise<Done> {
+    const made = await this.#options.replays!.backfill(tenantId, selection, { limit, cursor });
+    return { replayed: made.deliveries, skipped: 0, cursor: made.cursor };
+  }
+
+  /** Starts a page of deliveries again; what waits for its next attempt keeps its schedule, and its place in any order. */
+  async #restart({ tenantId, selection }: Replay, limit: number, cursor: string | null): Promise<Done> {
+    const { replays, log } = this.#options;
+    const query = { ...selection, limit, ...(cursor !== null && { cursor }) };
+    const { items, nextCursor } = await log.deliveries(tenantId, query);
+    const idsOf = (isPending: boolean): string[] =>
+      items.flatMap(({ id, status }) => ((status === 'pending') === isPending ? [id] : []));
+    const [waiting, finished] = [idsOf(true), idsOf(false)];
+    const hastened = waiting.length > 0 ? await replays!.hasten(tenantId, waiting) : [];
+    const started = finished.length > 0 ? await log.setStatus(tenantId, finished, 'pending') : [];
+    const replayed = hastened.length + started.length;
+    return { replayed, skipped: items.length - replayed, cursor: nextCursor };
   }
 }

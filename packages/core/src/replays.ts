@@ -11,12 +11,21 @@ import {
   webhookIdSchema,
 } from './models.js';
 import type { Storage } from './ports.js';
-import type { Replay, ReplaySelection, ReplayStore } from './replay-port.js';
+import type { Backfilled, Replay, ReplaySelection, ReplayStore } from './replay-port.js';
 
 /** Which deliveries of a tenant: those that fit all that is given. */
 export interface ReplayFilter extends TenantOption {
-  /** Where they stand when their turn comes; finished ones only. Default: `dead` alone. */
-  readonly status?: readonly ('dead' | 'cancelled' | 'delivered')[];
+  /**
+   * Where they stand when their turn comes. `pending`: what waits for a later attempt is due now, and its retry schedule
+   * goes on where it is. Default: `dead` alone.
+   */
+  readonly status?: readonly ('dead' | 'cancelled' | 'delivered' | 'pending')[];
+  /**
+   * Makes deliveries instead, for stored events that active webhooks would have by what they are now and do not: they were
+   * switched off when the event came, say, or not there yet. Of each event and channel one, however often it is asked for.
+   * Needs `from`, and takes no `status`. The oldest events come first. Default false.
+   */
+  readonly missed?: boolean;
   /** Of events of this very type. */
   readonly eventType?: string;
   /** To this webhook. */
@@ -37,7 +46,7 @@ export interface Replays {
   /** Whether the storage keeps any; where not, each call rejects with `invalid_option`. */
   readonly areKept: boolean;
   /**
-   * Stores a replay; started processes carry it out, newest deliveries first, whichever of them there are. It rejects
+   * Stores a replay; started processes carry it out, newest deliveries first (`missed`: oldest first), whichever of them there are. It rejects
    * with `invalid_option`, also where the storage keeps no replays, and `not_found` for a webhook that is not there.
    *
    * It goes past each delivery once, also where that dies again meanwhile. But where a process dies amid a step, or
@@ -56,10 +65,11 @@ const instant = z.date().min(new Date(0));
 const filterShape = {
   tenantId: tenantIdSchema.default(defaultTenant),
   status: z
-    .array(oneOf(['dead', 'cancelled', 'delivered']))
+    .array(oneOf(['dead', 'cancelled', 'delivered', 'pending']))
     .min(1)
     .transform((status) => [...new Set(status)])
-    .default(['dead']),
+    .optional(),
+  missed: z.boolean().default(false),
   eventType: eventSchema.shape.type.optional(),
   webhookId: webhookIdSchema.optional(),
   from: instant.optional(),
@@ -92,7 +102,19 @@ export function managedReplays({ storage, ids, now, wake }: ReplaysOptions): Rep
   }
 
   async function selectionOf(filter: z.output<typeof filterSchema>): Promise<ReplaySelection> {
-    const { tenantId, status, eventType, webhookId, from, to } = filter;
+    const { tenantId, status, missed, eventType, webhookId, from, to } = filter;
+    if (missed && status) {
+      throw new PosthornError(
+        'invalid_option',
+        'replay takes a status or missed, not both: what is missed has none',
+      );
+    }
+    if (missed && !from) {
+      throw new PosthornError(
+        'invalid_option',
+        'replay of what was missed needs from: the instant since when it was',
+      );
+    }
     // What was dispatched in this very millisecond is there already.
     const end = Math.min(to?.getTime() ?? Number.POSITIVE_INFINITY, now() + 1);
     if (from && from.getTime() >= end) {
@@ -102,12 +124,27 @@ export function managedReplays({ storage, ids, now, wake }: ReplaysOptions): Rep
       throw new PosthornError('not_found', 'no webhook has this id');
     }
     return {
-      status,
+      ...(missed ? { status: [], isMissed: true } : { status: status ?? ['dead'] }),
       ...(eventType !== undefined && { eventType }),
       ...(webhookId !== undefined && { webhookId }),
       ...(from && { fromEventId: firstEventId(from.getTime()) }),
       beforeEventId: firstEventId(end),
     };
+  }
+
+  async function countMissed(tenantId: string, selection: ReplaySelection): Promise<number> {
+    let sum = 0;
+    let cursor: string | null = null;
+    do {
+      const counted: Backfilled = await store().backfill(tenantId, selection, {
+        limit: 1,
+        cursor,
+        isDryRun: true,
+      });
+      sum += counted.deliveries;
+      cursor = counted.cursor;
+    } while (cursor !== null);
+    return sum;
   }
 
   async function found(
@@ -138,6 +175,7 @@ export function managedReplays({ storage, ids, now, wake }: ReplaysOptions): Rep
       const checked = parse(filterSchema, given, 'invalid_option', 'replay');
       store();
       const selection = await selectionOf(checked);
+      if (selection.isMissed) return countMissed(checked.tenantId, selection);
       const [counts] = await log.counts(checked.tenantId, selection, []);
       return selection.status.reduce((sum, status) => sum + counts![status], 0);
     },

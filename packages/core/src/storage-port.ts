@@ -11,7 +11,7 @@ const methods = {
 /** What it may leave out, but not in part. */
 const optionalMethods = {
   apiKeys: ['create', 'find', 'list', 'revoke', 'touch'],
-  replays: ['create', 'get', 'cancel', 'claim', 'save'],
+  replays: ['create', 'get', 'cancel', 'claim', 'save', 'backfill', 'hasten'],
 } as const;
 
 /**

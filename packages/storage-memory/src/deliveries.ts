@@ -15,6 +15,10 @@ import type { WebhookTable } from './webhooks.js';
 export interface Queue extends DeliveryStore {
   /** Makes a delivery that is not being sent due at once, with a new schedule. */
   restart(delivery: DeliveryEntry): void;
+  /** Begins a delivery of a stored event to a binding that has none of it; false where it has, or there is no such binding. */
+  begin(event: EventEntry, webhook: WebhookEntry, bindingId: string): boolean;
+  /** Makes a pending delivery due at once; false for one that gathers. */
+  hasten(delivery: DeliveryEntry): boolean;
   /** Ends a delivery that is not finished. */
   cancel(delivery: DeliveryEntry): void;
   /** The webhook was paused or made active, or has other bindings than those of `former`. */
@@ -236,6 +240,23 @@ export function deliveryQueue(
 
     async settle(settlements) {
       return settlements.map(settleOne);
+    },
+
+    begin(event, webhook, bindingId) {
+      const begun = journal.begin(event, webhook, bindingId);
+      if (begun) enter(begun);
+      return begun !== undefined;
+    },
+
+    hasten(delivery) {
+      if (digests.gathers(delivery)) return false;
+      const time = wake();
+      const entry = delivery.digest?.lead ?? delivery;
+      if (entry.at <= time) return true;
+      alarms.remove(entry);
+      for (const each of together(entry)) each.at = time;
+      chains.push(entry);
+      return true;
     },
 
     restart(delivery) {

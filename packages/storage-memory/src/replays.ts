@@ -11,7 +11,7 @@ interface ReplayEntry {
 }
 
 /** Keeps replays, and forgets those that ended long ago. */
-export interface ReplayTable extends ReplayStore {
+export interface ReplayTable extends Omit<ReplayStore, 'backfill' | 'hasten'> {
   forget(options: Parameters<DeliveryLog['prune']>[0]): void;
 }
 

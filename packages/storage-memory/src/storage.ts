@@ -1,5 +1,6 @@
 import { kindOf, PosthornError, type Storage } from '@posthorn/core';
 import { apiKeyTable } from './api-keys.js';
+import { backfiller, hastener } from './backfill.js';
 import { deliveryQueue } from './deliveries.js';
 import { Journal } from './journal.js';
 import { deliveryLog } from './log.js';
@@ -47,6 +48,7 @@ export function memoryStorage(options: MemoryStorageOptions = {}): MemoryStorage
   const { publish, claim, begin, renew, settle } = queue;
   const { forget, ...replays } = replayTable(now);
   const log = deliveryLog(journal, queue, holds, now);
+  const backfill = backfiller(journal, queue, matching);
   return {
     losesEverythingOnExit: true,
     gathersDigests: true,
@@ -60,7 +62,7 @@ export function memoryStorage(options: MemoryStorageOptions = {}): MemoryStorage
         return log.prune(options);
       },
     },
-    replays,
+    replays: { ...replays, backfill, hasten: hastener(journal, queue) },
   };
 }
 

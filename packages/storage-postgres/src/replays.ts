@@ -6,7 +6,7 @@ import { dateOf, dateOrNull, msOf } from './values.js';
 const columns = `r.id, r.tenant_id as tenant, r.selection, r.per_second as pace, r.status, r.replayed::text as replayed,
   r.skipped::text as skipped, ${msOf('r.created_at')} as created, ${msOf('r.finished_at')} as finished`;
 
-export function replayStore(db: Database): ReplayStore {
+export function replayStore(db: Database): Omit<ReplayStore, 'backfill' | 'hasten'> {
   const create = db.statement(
     `insert into $.replays as r (id, tenant_id, selection, per_second, status, replayed, skipped, created_at, due_at)
     values ($1::text, $2::text, $3::text, $4::integer, 'running', 0, 0, $now, $now)

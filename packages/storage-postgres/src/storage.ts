@@ -1,6 +1,7 @@
 import { kindOf, maxTimerMs, PosthornError, type Storage } from '@posthorn/core';
 import { apiKeyStore } from './api-keys.js';
 import { beginner } from './begin.js';
+import { backfiller, hastener } from './backfill.js';
 import { Claimer } from './claim.js';
 import { Database } from './database.js';
 import { Digests } from './digests.js';
@@ -69,7 +70,7 @@ export function postgresStorage(pool: Pool, options: PostgresStorageOptions = {}
     },
     log: deliveryLog(db),
     apiKeys: apiKeyStore(db),
-    replays: replayStore(db),
+    replays: { ...replayStore(db), backfill: backfiller(db), hasten: hastener(db) },
     migrate: () => migrate(db, schema),
     partition: partitioner(db, schema),
   };

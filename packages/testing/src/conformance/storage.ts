@@ -1,6 +1,7 @@
 import { type Rule, register } from './rule.js';
 import { apiKeyRules } from './storage/api-keys.js';
 import { beginDigestRules, beginRules } from './storage/begin.js';
+import { backfillRules } from './storage/backfill.js';
 import { claimRules } from './storage/claim.js';
 import { copiesRules } from './storage/copies.js';
 import { currentRules } from './storage/current.js';
@@ -82,6 +83,7 @@ const rules: readonly StorageRule[] = [
   ...pruneRules,
   ...apiKeyRules,
   ...replaysRules,
+  ...backfillRules,
   ...isolationRules,
   ...copiesRules,
   ...racesRules,

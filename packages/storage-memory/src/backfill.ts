@@ -1,0 +1,73 @@
+import { matchKeys, parseDeliveryId, type ReplayStore } from '@posthorn/core';
+import { costOf } from './capacity.js';
+import type { Queue } from './deliveries.js';
+import type { EventEntry, WebhookEntry } from './entries.js';
+import { firstBindings, type Journal } from './journal.js';
+import type { WebhookTable } from './webhooks.js';
+
+/** It looks at so many events a call. */
+const maxEvents = 1_000;
+
+/** Makes deliveries that stored events would have by the webhooks as they are now. */
+export function backfiller(
+  journal: Journal,
+  queue: Queue,
+  matching: WebhookTable['matching'],
+): ReplayStore['backfill'] {
+  /** The bindings that have no delivery of the event. */
+  const missing = (event: EventEntry): [webhook: WebhookEntry, bindingId: string][] => {
+    const has = new Set(event.deliveries.map(({ bindingId }) => bindingId));
+    return matching(event.tenantId, matchKeys(event.type)).flatMap((webhook) =>
+      firstBindings(webhook).flatMap(({ id }): [WebhookEntry, string][] =>
+        has.has(id) ? [] : [[webhook, id]],
+      ),
+    );
+  };
+
+  return async (tenantId, selection, { limit, cursor, isDryRun = false }) => {
+    const { eventType, webhookId, fromEventId = '', beforeEventId } = selection;
+    const from = cursor ?? fromEventId;
+    const events = [...journal.events.values()]
+      .filter(({ id, type, tenantId: owner }) => {
+        const isInRange = id >= from && id < beforeEventId;
+        return owner === tenantId && isInRange && (eventType ?? type) === type;
+      })
+      .sort((one, other) => (one.id < other.id ? -1 : 1));
+    const wanted = (event: EventEntry) =>
+      missing(event).filter(([{ record }]) => (webhookId ?? record.id) === record.id);
+    const looked = events.slice(0, maxEvents);
+    const next = events[maxEvents]?.id ?? null;
+    if (isDryRun) {
+      return { deliveries: looked.reduce((sum, event) => sum + wanted(event).length, 0), cursor: next };
+    }
+    const targets: {
+      readonly event: EventEntry;
+      readonly webhook: WebhookEntry;
+      readonly bindingId: string;
+    }[] = [];
+    for (const event of looked) {
+      targets.push(...wanted(event).map(([webhook, bindingId]) => ({ event, webhook, bindingId })));
+      if (targets.length > limit) break;
+    }
+    const chosen = targets.slice(0, limit);
+    if (chosen.length > 0) journal.makeRoom(chosen.length * costOf.delivery, 0);
+    // Room may have been made at the cost of the event itself.
+    const made = chosen.filter(
+      ({ event, webhook, bindingId }) =>
+        journal.events.get(event.id) === event && queue.begin(event, webhook, bindingId),
+    );
+    return { deliveries: made.length, cursor: targets[limit]?.event.id ?? next };
+  };
+}
+
+/** Makes pending deliveries due at once. */
+export function hastener(journal: Journal, queue: Queue): ReplayStore['hasten'] {
+  return async (tenantId, deliveryIds) =>
+    deliveryIds.filter((id) => {
+      const named = parseDeliveryId(id);
+      const event = named && journal.events.get(named.eventId);
+      if (event?.tenantId !== tenantId) return false;
+      const delivery = event.deliveries.find(({ bindingId }) => bindingId === named!.bindingId);
+      return delivery?.status === 'pending' && queue.hasten(delivery);
+    });
+}

@@ -1,0 +1,281 @@
+import assert from 'node:assert/strict';
+import {
+  firstEventId,
+  type NewEvent,
+  type ReplaySelection,
+  type ReplayStore,
+  type Storage,
+} from '@posthorn/core';
+import { ok, same } from '../assertions.js';
+import { topic } from '../rule.js';
+import { digestOf, gathering, idsIn } from './digest-sample.js';
+import type { StorageRule, StorageUnderTest } from './harness.js';
+import {
+  acme,
+  claim,
+  claimAll,
+  deliverAll,
+  deliveriesOf,
+  deliveryOf,
+  globex,
+  hourMs,
+  idsOf,
+  minuteMs,
+  newBinding,
+  newEvent,
+  newEvents,
+  newWebhook,
+  one,
+  publish,
+  result,
+  settleAll,
+  sorted,
+} from './sample.js';
+
+function replaysOf({ replays }: Storage<unknown>): ReplayStore {
+  ok(replays, 'the storage keeps replays; where it does not, skip the topic `replays` and say why');
+  return replays;
+}
+
+/** All events, unless it says otherwise. */
+const missed = (overrides: Partial<ReplaySelection> = {}): ReplaySelection => ({
+  status: [],
+  isMissed: true,
+  beforeEventId: 'evt_~',
+  ...overrides,
+});
+
+/** Calls `backfill` until nothing is left; resolves to how many deliveries each call made. */
+async function backfillAll(storage: Storage<unknown>, selection = missed(), limit = 100): Promise<number[]> {
+  const counts: number[] = [];
+  let cursor: string | null = null;
+  do {
+    const made = await replaysOf(storage).backfill(acme, selection, { limit, cursor });
+    ok(made.deliveries <= limit, `at most ${limit} deliveries are made, not ${made.deliveries}`);
+    ok(counts.length < 1_000, 'the calls do not end');
+    counts.push(made.deliveries);
+    cursor = made.cursor;
+  } while (cursor !== null);
+  return counts;
+}
+
+const sum = (counts: readonly number[]): number => counts.reduce((total, count) => total + count, 0);
+
+async function countMissed(
+  storage: Storage<unknown>,
+  selection = missed(),
+  tenantId = acme,
+): Promise<number> {
+  const options = { limit: 1, cursor: null, isDryRun: true };
+  const counted = await replaysOf(storage).backfill(tenantId, selection, options);
+  same(counted.cursor, null);
+  return counted.deliveries;
+}
+
+/** The events of the claims, in the order in which they are claimed one at a time. */
+async function eventsClaimed(storage: Storage<unknown>): Promise<string[]> {
+  const ids: string[] = [];
+  for (let [next] = await claim(storage, { limit: 1 }); next; [next] = await claim(storage, { limit: 1 })) {
+    ids.push(next.event.id);
+    await settleAll(storage, [result(next, 'delivered')]);
+  }
+  return ids;
+}
+
+/** A delivery that has failed once, and waits for an hour. */
+async function waiting(storage: Storage<unknown>): Promise<string> {
+  const [claimed] = await claimAll(storage);
+  await settleAll(storage, [result(claimed!, { status: 'pending', delayMs: hourMs })]);
+  return claimed!.deliveryId;
+}
+
+/** What is made for events that are there already, and what waits and is sent now. */
+export const backfillRules: readonly StorageRule[] = topic<StorageUnderTest>('replays', {
+  'backfill makes what a webhook that was paused, or not there, would have had of an event': async ({
+    storage,
+  }) => {
+    const paused = await storage.webhooks.create(newWebhook({ isActive: false }));
+    const event = newEvent();
+    await publish(storage, event);
+    same(await deliveriesOf(storage), []);
+    await storage.webhooks.update(acme, paused.id, paused.version, { isActive: true });
+    const later = await storage.webhooks.create(newWebhook());
+    assert.equal(await countMissed(storage), 2);
+    same(await deliveriesOf(storage), []);
+    assert.equal(sum(await backfillAll(storage)), 2);
+    const made = await deliveriesOf(storage);
+    assert.deepEqual(sorted(made.map(({ webhookId }) => webhookId)), sorted([paused.id, later.id]));
+    for (const { status, attempts, eventId } of made) {
+      same({ status, attempts, eventId }, { status: 'pending', attempts: 0, eventId: event.id });
+    }
+    const claims = await claimAll(storage);
+    assert.deepEqual(sorted(claims.map(({ deliveryId }) => deliveryId)), sorted(idsOf(made)));
+    same(claims[0]?.event.payload, event.payload);
+  },
+
+  'backfill makes one delivery of an event to a binding, wherever that stands, and however often it is called':
+    async ({ storage }) => {
+      await storage.webhooks.create(newWebhook());
+      await publish(storage, newEvent());
+      await deliverAll(storage);
+      await publish(storage, newEvent());
+      await waiting(storage);
+      await publish(storage, newEvent());
+      await claimAll(storage);
+      await publish(storage, newEvent());
+      const before = await deliveriesOf(storage);
+      assert.equal(await countMissed(storage), 0);
+      same(await backfillAll(storage), [0]);
+      same(await deliveriesOf(storage), before);
+      await storage.webhooks.create(newWebhook());
+      assert.equal(sum(await backfillAll(storage)), 4);
+      assert.equal(sum(await backfillAll(storage)), 0);
+      await deliverAll(storage);
+      assert.equal(sum(await backfillAll(storage)), 0);
+      assert.equal((await deliveriesOf(storage)).length, 8);
+    },
+
+  'backfill makes none for a webhook that is paused or matches nothing, nor for a binding with `onlyAfter`':
+    async ({ storage }) => {
+      const event = newEvent();
+      await publish(storage, event);
+      await storage.webhooks.create(newWebhook({ isActive: false }));
+      await storage.webhooks.create(
+        newWebhook({ eventTypes: ['order.deleted', 'order', 'order.created.late'] }),
+      );
+      await storage.webhooks.create(newWebhook({ tenantId: globex }));
+      const [first, second] = [newBinding(), newBinding({ channel: 'sms' })];
+      const after = { ...second, onlyAfter: { channel: first.id, failedAttempts: 2 } };
+      await storage.webhooks.create(newWebhook({ eventTypes: ['order.*', '*'], channels: [first, after] }));
+      assert.equal(await countMissed(storage), 1);
+      assert.equal(sum(await backfillAll(storage)), 1);
+      same(
+        (await deliveriesOf(storage)).map(({ bindingId }) => bindingId),
+        [first.id],
+      );
+      same(await deliveriesOf(storage, globex), []);
+    },
+
+  'backfill keeps to its selection': async ({ storage }) => {
+    const types = ['order.created', 'order.deleted', 'order.created', 'order.created'];
+    const events = types.map((type) => newEvent({ type }));
+    await publish(storage, ...events);
+    const webhook = await storage.webhooks.create(newWebhook({ eventTypes: ['*'] }));
+    await storage.webhooks.create(newWebhook({ eventTypes: ['*'] }));
+    const selection = missed({
+      eventType: 'order.created',
+      webhookId: webhook.id,
+      fromEventId: events[1]!.id,
+      beforeEventId: events[3]!.id,
+    });
+    assert.equal(await countMissed(storage, selection), 1);
+    assert.equal(sum(await backfillAll(storage, selection)), 1);
+    const made = one(await deliveriesOf(storage));
+    same([made.eventId, made.webhookId], [events[2]!.id, webhook.id]);
+    assert.equal(await countMissed(storage, missed({ webhookId: webhook.id })), 3);
+    assert.equal(await countMissed(storage, missed({ beforeEventId: firstEventId(0) })), 0);
+  },
+
+  'backfill sees and makes nothing of another tenant': async ({ storage }) => {
+    const webhook = await storage.webhooks.create(newWebhook({ isActive: false }));
+    await publish(storage, newEvent());
+    await storage.webhooks.update(acme, webhook.id, webhook.version, { isActive: true });
+    for (const stranger of [globex, 'ACME', 'acme ', 'acm_', '%', '__proto__']) {
+      assert.equal(await countMissed(storage, missed({ webhookId: webhook.id }), stranger), 0);
+      const made = await replaysOf(storage).backfill(stranger, missed(), { limit: 10, cursor: null });
+      same(made, { deliveries: 0, cursor: null });
+    }
+    same(await deliveriesOf(storage), []);
+  },
+
+  'backfill makes at most `limit` a call, of the oldest events first': async ({ storage }) => {
+    const events = newEvents(3);
+    await publish(storage, ...events);
+    const channels = [newBinding(), newBinding()];
+    await storage.webhooks.create(newWebhook({ channels }));
+    const first = await replaysOf(storage).backfill(acme, missed(), { limit: 3, cursor: null });
+    assert.equal(first.deliveries, 3);
+    const begun = (await deliveriesOf(storage)).map(({ eventId }) => eventId);
+    same(begun, [events[1]!.id, events[0]!.id, events[0]!.id]);
+    assert.equal(sum(await backfillAll(storage, missed(), 2)), 3);
+    assert.equal((await deliveriesOf(storage)).length, 6);
+  },
+
+  'what backfill makes goes in the order of its ordering key, behind what is there': async ({ storage }) => {
+    const events = newEvents(4, { orderingKey: 'order-1' });
+    await publish(storage, ...events.slice(0, 3));
+    await storage.webhooks.create(newWebhook());
+    await publish(storage, events[3]!);
+    assert.equal(sum(await backfillAll(storage, missed(), 2)), 3);
+    const [last, ...before] = [events[3]!, ...events.slice(0, 3)].map(({ id }) => id);
+    same(await eventsClaimed(storage), [last, ...before]);
+  },
+
+  'what backfill makes for a binding with a digest gathers': async (under) => {
+    const { storage, advance } = under;
+    const events: NewEvent[] = newEvents(3);
+    await publish(storage, ...events);
+    const digest = { window: minuteMs as never, maxEvents: 100 };
+    await storage.webhooks.create(newWebhook({ channels: [newBinding({ digest })] }));
+    assert.equal(sum(await backfillAll(storage)), 3);
+    same(await claim(storage), []);
+    await advance(minuteMs);
+    same(idsIn(one(await claim(storage))), idsOf(events));
+  },
+
+  'hasten makes what waits due at once, and changes nothing else of it': async ({ storage }) => {
+    await storage.webhooks.create(newWebhook());
+    await publish(storage, newEvent());
+    const id = await waiting(storage);
+    const before = await deliveryOf(storage, id);
+    same(await claim(storage), []);
+    same(await replaysOf(storage).hasten(acme, [id]), [id]);
+    const after = await deliveryOf(storage, id);
+    ok(after.dueAt! < before.dueAt!, 'it is due sooner');
+    same({ ...after, dueAt: null }, { ...before, dueAt: null });
+    same(await replaysOf(storage).hasten(acme, [id]), [id]);
+    const claimed = one(await claim(storage));
+    same([claimed.deliveryId, claimed.attempt, claimed.attemptsBefore], [id, 2, 0]);
+  },
+
+  'hasten leaves alone what is being sent or is finished, and all of another tenant': async ({ storage }) => {
+    await storage.webhooks.create(newWebhook());
+    await publish(storage, newEvent());
+    await deliverAll(storage);
+    await publish(storage, newEvent());
+    const sending = one(await claim(storage));
+    const ids = idsOf(await deliveriesOf(storage));
+    same(await replaysOf(storage).hasten(acme, [...ids, 'dlv_x']), []);
+    await settleAll(storage, [result(sending, { status: 'pending', delayMs: hourMs })]);
+    for (const stranger of [globex, 'ACME', '%']) same(await replaysOf(storage).hasten(stranger, ids), []);
+    same(await claim(storage), []);
+    same(await replaysOf(storage).hasten(acme, ids), [sending.deliveryId]);
+  },
+
+  'hasten keeps the order of an ordering key': async ({ storage }) => {
+    await storage.webhooks.create(newWebhook());
+    const events = newEvents(3, { orderingKey: 'order-1' });
+    for (const event of events) await publish(storage, event);
+    await waiting(storage);
+    same(await claim(storage), []);
+    const ids = idsOf(await deliveriesOf(storage));
+    assert.deepEqual(sorted(await replaysOf(storage).hasten(acme, ids)), sorted(ids));
+    same(await eventsClaimed(storage), idsOf(events));
+  },
+
+  'hasten makes all of a digest due that waits, and leaves alone what gathers': async (under) => {
+    const { storage } = under;
+    await gathering(storage);
+    const { events, claimed } = await digestOf(under, 3);
+    await settleAll(storage, [result(claimed, { status: 'pending', delayMs: hourMs })]);
+    await publish(storage, newEvent());
+    const ids = idsOf(await deliveriesOf(storage));
+    const [gathers, ...waits] = ids;
+    same(await replaysOf(storage).hasten(acme, [gathers!]), []);
+    same(await claim(storage), []);
+    same(await replaysOf(storage).hasten(acme, waits.slice(1)), waits.slice(1));
+    const again = one(await claim(storage));
+    same(idsIn(again), idsOf(events));
+    same([again.attempt, again.attemptsBefore], [2, 0]);
+  },
+});
