@@ -82,6 +82,11 @@ export interface Dispatcher<Tx = never, Catalog extends EventCatalog | undefined
    * so do the later steps of a replay.
    */
   drain(): Promise<void>;
+  /**
+   * Forgets finished events that are older than `retention`, with their deliveries, as a started dispatcher does by itself:
+   * for processes that only drain. Resolves to how many events. Rejects with `storage_failed`.
+   */
+  prune(): Promise<number>;
   /** Calls `listener` with each announcement; what it throws becomes an `error` announcement, and hurts nothing. */
   on<Name extends keyof Lifecycle>(name: Name, listener: Lifecycle[Name]): this;
   once<Name extends keyof Lifecycle>(name: Name, listener: Lifecycle[Name]): this;
@@ -221,6 +226,7 @@ export function createDispatcher<Tx = never, const Catalog extends EventCatalog 
       warnOnce();
       return replayer.drain(() => worker.drain());
     },
+    prune: () => retention.prune(),
 
     on(name, listener) {
       announcer.on(name, listener);

@@ -873,6 +873,33 @@ describe('a process', () => {
     await dispatcher.stop();
   });
 
+  test('forgets what grows old while it runs, about as soon as a short retention says', async () => {
+    const clock = virtualClock();
+    const storage = memoryStorage({ now: clock.now });
+    const dispatcher = createDispatcher({ storage, channels: [recordingChannel()], retention: '10s' });
+    dispatcher.start();
+    await dispatcher.dispatch('a', 'old');
+    expect((await dispatcher.events.list()).items).toHaveLength(1);
+    clock.advance('11s');
+    await until(async () => (await dispatcher.events.list()).items.length === 0, { timeoutMs: 3_000 });
+    await dispatcher.stop();
+  });
+
+  test('forgets only when it is asked to where it was never started', async () => {
+    const clock = virtualClock();
+    const storage = memoryStorage({ now: clock.now });
+    const dispatcher = createDispatcher({ storage, channels: [recordingChannel()], retention: '1m' });
+    const events = Array.from({ length: 2_500 }, (_, i) => ({ type: 'a', payload: i }));
+    await dispatcher.dispatchMany(events);
+    clock.advance('2m');
+    await dispatcher.dispatch('a', 'young');
+    await dispatcher.drain();
+    expect((await dispatcher.events.list({ limit: 1_000 })).items).toHaveLength(1_000);
+    expect(await dispatcher.prune()).toBe(2_500);
+    expect((await dispatcher.events.list()).items).toMatchObject([{ payload: '"young"' }]);
+    expect(await dispatcher.prune()).toBe(0);
+  });
+
   test('that has started picks up what is dispatched, without waiting for the poll', async () => {
     const channel = recordingChannel();
     const dispatcher = createDispatcher({
