@@ -4,7 +4,7 @@ import type { Event, Webhook } from './models.js';
 import type { SecretPath } from './secret-paths.js';
 import type { Verdict } from './verdict.js';
 
-/** What a channel gets to send. */
+/** What a channel gets to send: frozen through and through, configs included. Who wants to change something copies it. */
 export interface Message<Configs = unknown> {
   /** The same at every try, and no other message's. Of a digest that gathered, the digest's own name, `dig_…`. */
   readonly deliveryId: string;

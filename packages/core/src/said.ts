@@ -51,9 +51,16 @@ function checked(verdict: Verdict): Verdict {
     (status === undefined || (Number.isInteger(status) && Number(status) >= 0 && Number(status) <= 999)) &&
     (response === undefined || typeof response === 'string');
   if (!isSound) return failed('channel_error', `it returned ${kindOf(verdict)} that is no verdict`);
-  return typeof response === 'string' && response.length > maxResponse
-    ? { ...verdict, response: cut(response, maxResponse) }
-    : verdict;
+  // A copy of what was checked: the channel may keep its verdict, and change it.
+  return {
+    outcome,
+    ...(outcome !== 'delivered' && { message }),
+    ...(outcome !== 'delivered' && outcome !== 'busy' && { kind }),
+    ...(retryAfterMs !== undefined && { retryAfterMs }),
+    ...(status !== undefined && { status }),
+    ...(response !== undefined && { response: cut(response as string, maxResponse) }),
+    ...('memo' in said && { memo: said.memo }),
+  } as Verdict;
 }
 
 const isMemo = (memo: unknown): boolean =>

@@ -3,6 +3,7 @@ import { inspect } from 'node:util';
 import type { Channel, DigestedEvent, Message } from './channel.js';
 import { digested, digestOf } from './digest.js';
 import { maxTimerMs } from './duration.js';
+import { kindOf } from './errors.js';
 import type { Announcer } from './lifecycle.js';
 import type { Secret } from './mask.js';
 import type { Attempt, ChannelBinding, Event } from './models.js';
@@ -27,7 +28,23 @@ export interface SendOptions {
 /** A claim whose webhook still has the binding. */
 export type BoundClaim = Claim & { readonly binding: ChannelBinding };
 
-/** What a channel gets of a claim. Printed or written as JSON, it shows nothing secret. */
+/** An event as one channel gets it; others may get the same one. Field by field: this is done for every attempt. */
+function asSent(event: Event): Event {
+  const { id, tenantId, type, payload, occurredAt, namespaceId, subject, cacheScope, orderingKey } = event;
+  return Object.freeze({
+    id,
+    tenantId,
+    type,
+    payload,
+    occurredAt: new Date(occurredAt),
+    namespaceId,
+    subject: subject && Object.freeze({ ...subject }),
+    cacheScope,
+    orderingKey,
+  });
+}
+
+/** What a channel gets of a claim: frozen, as other deliveries share what is in it. Printed or written as JSON, it shows nothing secret. */
 export class ClaimedMessage implements Message {
   readonly deliveryId: string;
   readonly attempt: number;
@@ -50,17 +67,19 @@ export class ClaimedMessage implements Message {
     this.deliveryId = deliveryId;
     this.attempt = attempt;
     this.attemptsBefore = attemptsBefore;
-    this.startedAt = startedAt;
-    this.event = event;
-    this.webhook = { id, tenantId, name };
+    // Copies: the record of the attempt, and other deliveries of the event, are not for the channel to change.
+    this.startedAt = new Date(startedAt);
+    this.event = asSent(event);
+    this.webhook = Object.freeze({ id, tenantId, name });
     this.configs = secrets.openConfigs(webhook, binding);
-    this.secrets = secrets
+    const holding = secrets
       .openAll(webhook, webhook.secrets)
-      .filter(({ expiresAt }) => expiresAt === null || expiresAt > startedAt)
-      .map(({ secret }) => secret);
+      .filter(({ expiresAt }) => expiresAt === null || expiresAt > startedAt);
+    this.secrets = Object.freeze(holding.map(({ secret }) => secret));
     if (memo !== undefined) this.memo = memo;
-    if (digest) this.digest = digested(digest);
+    if (digest) this.digest = Object.freeze(digested(digest.map(asSent)).map((one) => Object.freeze(one)));
     this.#readable = () => ({ ...this, configs: secrets.maskConfigs(binding.channel, this.configs) });
+    Object.freeze(this);
   }
 
   toJSON(): unknown {
@@ -142,7 +161,7 @@ export function send(
     };
     let timer = setTimeout(() => end(failed('timeout', `no result within ${deadlineMs} ms`)), deadlineMs);
     void outside(() => saidBy(channel, message, controller.signal, announcer)).then((theirs) => {
-      settle(withoutSecrets(theirs, () => secretsOf(message, channel, secrets)));
+      settle(redacted(theirs, () => secretsOf(message, channel, secrets)));
       if (channel.letsGoOfSignal) giveBack(controller);
     });
   });
@@ -150,6 +169,15 @@ export function send(
 }
 
 const notSent = (verdict: Verdict): Sending => ({ verdict: Promise.resolve(verdict), end: () => {} });
+
+/** As `withoutSecrets`; where what is secret cannot be found out, nothing of what was said is kept. Never throws. */
+function redacted(verdict: Verdict, secretTexts: () => readonly string[]): Verdict {
+  try {
+    return withoutSecrets(verdict, secretTexts);
+  } catch (error) {
+    return failed('channel_error', `what it said could not be read: ${kindOf(error)} was thrown`);
+  }
+}
 
 /** Nothing that is secret goes on record, whoever repeats it: a receiver that echoes, or a channel that throws. */
 function withoutSecrets(verdict: Verdict, secretTexts: () => readonly string[]): Verdict {

@@ -49,7 +49,7 @@ export interface WebhookSecrets {
   rotated(record: WebhookRecord, key: string, expiresAt: Date, now: number): readonly SigningSecret[];
   /** The signing keys, opened once for as long as the storage hands out the same ones. */
   openAll(owner: Owner, secrets: readonly SigningSecret[]): readonly OpenedSecret[];
-  /** A binding's configs as its channel is to have them, opened once for as long as the binding is the same. */
+  /** A binding's configs as its channel is to have them, opened once for as long as the binding is the same, and frozen. */
   openConfigs(owner: Owner, binding: ChannelBinding): unknown;
   /** The secret texts in opened configs. */
   textsIn(channel: string, configs: unknown): readonly string[];
@@ -74,6 +74,14 @@ export interface WebhookSecrets {
   readable(record: WebhookRecord): Webhook;
   /** What has to be written so that all is sealed by the first key; undefined where it is. */
   resealed(record: WebhookRecord): Required<Pick<WebhookChange, 'secrets' | 'channels'>> | undefined;
+}
+
+function deeplyFrozen<Value>(value: Value): Value {
+  if (typeof value === 'object' && value !== null) {
+    for (const item of Object.values(value)) deeplyFrozen(item);
+    Object.freeze(value);
+  }
+  return value;
 }
 
 export function webhookSecrets(vault: Vault, channels: ReadonlyMap<string, Channel>): WebhookSecrets {
@@ -147,7 +155,7 @@ export function webhookSecrets(vault: Vault, channels: ReadonlyMap<string, Chann
         secret: new Secret(vault.open(key, signing(owner))),
         expiresAt,
       }));
-      openedSecrets.set(secrets, all);
+      openedSecrets.set(secrets, Object.freeze(all));
       return all;
     },
 
@@ -156,8 +164,9 @@ export function webhookSecrets(vault: Vault, channels: ReadonlyMap<string, Chann
       const configs = mapSecrets(binding.configs, pathsOf(binding.channel), (text, at) =>
         vault.open(text, config(owner, binding.id, at)),
       );
-      openedConfigs.set(binding, configs);
-      return configs;
+      // Shared by all deliveries to the binding: what a channel changed would be there for the next one.
+      openedConfigs.set(binding, deeplyFrozen(structuredClone(configs)));
+      return openedConfigs.get(binding);
     },
 
     textsIn: (channel, configs) => secretTexts(configs, pathsOf(channel)),
