@@ -1,6 +1,6 @@
 import type { StandardSchemaV1 } from '@standard-schema/spec';
 import { describeIssues, invalidWebhook, isPosthornError, kindOf, PosthornError } from './errors.js';
-import { parseEventType } from './match.js';
+import { matchKeys, parseEventType } from './match.js';
 import { isRawJson, parseRawJson, type RawJson } from './raw-json.js';
 
 /** The application's event types, each with a schema of its payload. Zod, Valibot, ArkType: any Standard Schema. */
@@ -58,14 +58,23 @@ export async function checkPayload(catalog: EventCatalog, type: string, payload:
   }
 }
 
-/** With a catalog, a name that nothing can ever be dispatched under is a mistake. */
-export function checkNames(eventTypes: readonly string[], catalog: EventCatalog | undefined): void {
+/**
+ * With a catalog, a name that nothing can ever be dispatched under is a mistake; so may be a pattern that covers nothing in
+ * it. Throws `invalid_webhook`.
+ */
+export function checkNames(
+  eventTypes: readonly string[],
+  catalog: EventCatalog | undefined,
+  refusesUnmatched: boolean,
+): void {
   if (!catalog) return;
-  const issues = eventTypes.flatMap((name, i) =>
-    name.includes('*') || Object.hasOwn(catalog, name)
-      ? []
-      : [{ path: ['eventTypes', i], message: `${name} is not in the catalog` }],
-  );
+  const covered = new Set(refusesUnmatched ? Object.keys(catalog).flatMap(matchKeys) : []);
+  const issues = eventTypes.flatMap((name, i) => {
+    const isPattern = name.includes('*');
+    if (isPattern ? !refusesUnmatched || covered.has(name) : Object.hasOwn(catalog, name)) return [];
+    const message = isPattern ? `${name} covers nothing in the catalog` : `${name} is not in the catalog`;
+    return [{ path: ['eventTypes', i], message }];
+  });
   if (issues.length > 0) throw invalidWebhook(issues);
 }
 

@@ -29,6 +29,12 @@ export interface DispatcherOptions<
   readonly channels: readonly Channel<any>[];
   /** What may be dispatched, from `defineEvents`. Default: any event type, any JSON. */
   readonly events?: Catalog;
+  /**
+   * What becomes of a webhook with a pattern that covers no event type of the catalog, like `ordr.*`: it is refused
+   * (`invalid_webhook`), or allowed, as the catalog may grow. Needs `events`. Default `allow`. An exact name that is not in
+   * the catalog is always refused.
+   */
+  readonly unmatchedPatterns?: 'allow' | 'refuse';
   /** When a failed delivery is tried again. Default: eleven attempts in about 76 hours. */
   readonly retry?: RetryOptions;
   /** What becomes of deliveries behind a failed one with their ordering key. Default: they wait for an hour. */
@@ -91,7 +97,7 @@ const kinds = {
 } as const;
 
 const known = [
-  ...(['storage', 'channels', 'retry', 'ordering', 'encryption'] as const),
+  ...(['storage', 'channels', 'retry', 'ordering', 'encryption', 'unmatchedPatterns'] as const),
   ...(['attemptDeadline', 'lease', 'pollInterval', 'retention'] as const),
   ...(Object.keys(kinds) as (keyof typeof kinds)[]),
   ...(Object.keys(numbers.shape) as (keyof typeof numbers.shape)[]),
@@ -104,6 +110,7 @@ export interface Settings extends Omit<z.infer<typeof numbers>, 'tenantConcurren
   readonly defaultTenantConcurrency: number;
   readonly channels: ReadonlyMap<string, Channel>;
   readonly catalog: EventCatalog | undefined;
+  readonly refusesUnmatched: boolean;
   readonly notifier: Notifier | undefined;
   readonly retry: RetryPolicy;
   readonly ordering: OrderingPolicy;
@@ -143,6 +150,7 @@ export function settingsOf(options: DispatcherOptions<never>): Settings {
     defaultTenantConcurrency: counts.tenantConcurrency ?? concurrency,
     channels,
     catalog: given.events,
+    refusesUnmatched: refusesUnmatched(given),
     notifier: given.notifier,
     secrets: webhookSecrets(createVault(given.encryption), channels),
     retry: retryPolicy(given.retry),
@@ -167,6 +175,15 @@ function retentionOf(retention: Duration | false): number | undefined {
   const ms = toMs(retention, 'retention');
   if (ms > maxRetentionMs) throw invalid('retention must be at most 36500 days; false keeps events for ever');
   return ms;
+}
+
+function refusesUnmatched({ events, unmatchedPatterns }: Partial<DispatcherOptions<never>>): boolean {
+  if (unmatchedPatterns === undefined) return false;
+  if (unmatchedPatterns !== 'allow' && unmatchedPatterns !== 'refuse') {
+    throw invalid("unmatchedPatterns must be 'allow' or 'refuse'");
+  }
+  if (!events) throw invalid('unmatchedPatterns needs events: without a catalog any pattern may match');
+  return unmatchedPatterns === 'refuse';
 }
 
 function positive(duration: Duration, option: string): number {

@@ -71,6 +71,8 @@ export interface Webhooks extends Samples {
 export interface WebhooksOptions<Tx> extends SampleOptions {
   readonly store: WebhookStore<Tx>;
   readonly announcer: Announcer;
+  /** Whether a pattern that covers nothing in the catalog is refused. */
+  readonly refusesUnmatched: boolean;
   /** Whether the storage gathers digests. */
   readonly canGather: boolean;
   /** A webhook became active, or has new configs: something may be due. */
@@ -88,6 +90,7 @@ export interface ManagedWebhooks extends Webhooks {
 
 export function managedWebhooks<Tx>(context: WebhooksOptions<Tx>): ManagedWebhooks {
   const { store, channels, catalog, secrets, ids, now, announcer, canGather, wake } = context;
+  const { refusesUnmatched } = context;
 
   async function find(webhookId: string, tenantId = defaultTenant): Promise<WebhookRecord> {
     const record = isWebhookId(webhookId) ? await store.get(tenantId, webhookId) : undefined;
@@ -130,7 +133,7 @@ export function managedWebhooks<Tx>(context: WebhooksOptions<Tx>): ManagedWebhoo
         ...rest
       } = parse(webhookInputSchema, input, 'invalid_webhook', 'webhook');
       const { text: secret } = parseSecret(given);
-      checkNames(rest.eventTypes, catalog);
+      checkNames(rest.eventTypes, catalog, refusesUnmatched);
       const owner = { id, tenantId: rest.tenantId };
       const record = await store.create({
         ...rest,
@@ -159,7 +162,7 @@ export function managedWebhooks<Tx>(context: WebhooksOptions<Tx>): ManagedWebhoo
     async update(webhookId, patch, options) {
       const { tenantId, version } = optionsOf(options, ['tenantId', 'version'], 'webhooks.update');
       const given = parse(webhookPatchSchema, patch, 'invalid_webhook', 'webhook');
-      if (given.eventTypes) checkNames(given.eventTypes, catalog);
+      if (given.eventTypes) checkNames(given.eventTypes, catalog, refusesUnmatched);
       const { record, isChanged } = await change(webhookId, tenantId, async (present) => {
         if (version !== undefined && version !== present.version) throw outdated(present, version);
         const bound = given.channels && (await sealedBindings(present, given.channels, present.channels));

@@ -153,3 +153,43 @@ describe('types', () => {
     expectTypeOf(dispatcher.dispatch).parameter(1).toEqualTypeOf<unknown>();
   });
 });
+
+describe('a pattern that covers nothing in the catalog', () => {
+  const events = defineEvents({ 'order.placed': z.object({}), 'order.line.added': z.object({}) });
+  const input = { name: 'w', channels: [{ channel: 'webhook', configs: {} }] };
+  const patterns = ['order.*', '*', '*.placed', '*.line.*', 'order.line.added'];
+
+  test('is allowed by default: the catalog may grow', async () => {
+    const { webhooks } = testDispatcher({ channels: [recordingChannel()], events });
+    await expect(webhooks.create({ ...input, eventTypes: ['ordr.*'] })).resolves.toMatchObject({
+      eventTypes: ['ordr.*'],
+    });
+  });
+
+  test('is refused at its place where the application says so, and others are not', async () => {
+    const options = { channels: [recordingChannel()], events, unmatchedPatterns: 'refuse' } as const;
+    const { webhooks } = testDispatcher(options);
+    const { id } = await webhooks.create({ ...input, eventTypes: patterns });
+    for (const pattern of ['ordr.*', 'order.placed.*', '*.*.*.*', 'order.*.removed']) {
+      const refused = {
+        code: 'invalid_webhook',
+        issues: [{ path: ['eventTypes', 1], message: `${pattern} covers nothing in the catalog` }],
+      };
+      const eventTypes = ['order.*', pattern];
+      await expect(webhooks.create({ ...input, eventTypes })).rejects.toMatchObject(refused);
+      await expect(webhooks.update(id, { eventTypes })).rejects.toMatchObject(refused);
+    }
+  });
+
+  test('can only be refused where there is a catalog, by a word that is known', () => {
+    const channels = [recordingChannel()];
+    for (const options of [{ unmatchedPatterns: 'refuse' }, { events, unmatchedPatterns: 'warn' }]) {
+      expect(() => testDispatcher({ channels, ...options } as never)).toThrow(
+        expect.objectContaining({
+          code: 'invalid_option',
+          message: expect.stringContaining('unmatchedPatterns'),
+        }),
+      );
+    }
+  });
+});
