@@ -642,4 +642,42 @@ export const bugs: readonly Bug[] = [
       'record.finishedAt !== null && record.finishedAt.getTime() > last',
     ],
   }),
+
+  ...bugsIn('backfill.ts', {
+    'a delivery is made twice of one event': ['has.has(id) ? [] : [[webhook, id]]', '[[webhook, id]]'],
+    'what is missed begins also where it waits for another': [
+      'firstBindings(webhook).flatMap(({ id })',
+      'webhook.record.channels.flatMap(({ id })',
+    ],
+    'what another tenant missed is made': ['owner === tenantId && isInRange', 'isInRange'],
+    'what was missed before the range is made': ['id >= from && id < beforeEventId', 'id < beforeEventId'],
+    'what was missed after the range is made': ['id >= from && id < beforeEventId', 'id >= from'],
+    'what was missed of other types is made': ['&& (eventType ?? type) === type', ''],
+    'what other webhooks missed is made': ['(webhookId ?? record.id) === record.id', 'true'],
+    'what was missed last is made first': ['one.id < other.id ? -1 : 1', 'one.id < other.id ? 1 : -1'],
+    'a dry run makes what was missed': ['if (isDryRun) {', 'if (isDryRun && limit === 0) {'],
+    'more is made than the limit says': ['targets.slice(0, limit)', 'targets.slice()'],
+    'what is over the limit is passed over': ['targets[limit]?.event.id ?? next', 'next'],
+    'what waits is sent now for whoever asks': [
+      'if (event?.tenantId !== tenantId) return false',
+      'if (!event) return false',
+    ],
+    'what is being sent is sent now': [
+      "delivery?.status === 'pending' && queue",
+      'delivery !== undefined && queue',
+    ],
+  }),
+
+  ...bugsIn('deliveries.ts', {
+    'what gathers is sent now': ['if (digests.gathers(delivery)) return false;', ''],
+    'one of a digest is sent now, and not the digest': [
+      'const entry = delivery.digest?.lead ?? delivery;\n      if (entry.at',
+      'const entry = delivery;\n      if (entry.at',
+    ],
+    'what is sent now waits': ['alarms.remove(entry);\n      for', 'return true;\n      for'],
+    'what is sent now overtakes what is before it': [
+      'each.at = time;\n      chains.push(entry);',
+      'each.at = time;\n      lanes.push(entry);',
+    ],
+  }),
 ];

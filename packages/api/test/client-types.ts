@@ -347,7 +347,7 @@ export interface paths {
         put?: never;
         /**
          * Start many deliveries again
-         * @description Those that fit all that is given, newest first, so many a second. `dry_run` counts them, and starts none. Needs `deliveries:write`.
+         * @description Those that fit all that is given, newest first, so many a second. `pending` sends now what waits for a later attempt. `missed` makes deliveries instead, oldest first: those that active webhooks would have of stored events and do not, because they were switched off, or not there yet. `dry_run` counts, and starts none. Needs `deliveries:write`.
          */
         post: operations["createReplay"];
         delete?: never;
@@ -1003,7 +1003,9 @@ export interface components {
         };
         ReplayInput: {
             /** @description Default `["dead"]` */
-            status?: ("dead" | "cancelled" | "delivered")[] | null;
+            status?: ("dead" | "cancelled" | "delivered" | "pending")[] | null;
+            /** @description Needs `from`, and takes no `status` */
+            missed?: boolean | null;
             event_type?: string | null;
             webhook_id?: string | null;
             /** @description Of events dispatched at this instant or later */
@@ -1019,7 +1021,9 @@ export interface components {
             /** @enum {string} */
             status: "running" | "done" | "cancelled";
             filter: {
-                status: ("dead" | "cancelled" | "delivered")[];
+                status: ("dead" | "cancelled" | "delivered" | "pending")[];
+                /** @description Whether it makes what webhooks missed; then `status` is empty */
+                missed: boolean;
                 event_type: string | null;
                 webhook_id: string | null;
                 from: string | null;
@@ -1027,7 +1031,7 @@ export interface components {
                 to: string;
             };
             per_second: number;
-            /** @description How many deliveries were started again so far */
+            /** @description How many deliveries were started again, or made, so far */
             replayed: number;
             /** @description How many could not be: being sent, or without their webhook */
             skipped: number;
@@ -1458,7 +1462,7 @@ export interface operations {
                 offset?: number;
                 /** @description The `next_cursor` of the page before */
                 cursor?: string;
-                /** @description Counts them all */
+                /** @description Says `total` and `total_pages` in `pagination`, too */
                 include_total?: boolean;
             };
             header?: never;
@@ -1480,7 +1484,8 @@ export interface operations {
                     "application/json": {
                         results: components["schemas"]["Webhook"][];
                         pagination: components["schemas"]["Pagination"];
-                        total: number | null;
+                        /** @description How many there are on all pages */
+                        total: number;
                     };
                 };
             };

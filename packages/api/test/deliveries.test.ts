@@ -265,8 +265,32 @@ describe('replays', () => {
     expect(receiver.deliveries).toHaveLength(3);
   });
 
+  test('what a webhook missed while it was off is made, and what waits is sent now', async () => {
+    const { call, receiver, send, webhook_id, dispatcher } = await withReceiver();
+    const tenant = { tenantId: 'acme' };
+    await dispatcher.webhooks.update(webhook_id, { isActive: false }, tenant);
+    for (let i = 0; i < 3; i++) await send(i);
+    await dispatcher.webhooks.update(webhook_id, { isActive: true }, tenant);
+    const body = { missed: true, from: '2020-01-31T12:00:00Z', webhook_id };
+    const dry = await call('POST', '/replay', { body: { ...body, dry_run: true } });
+    expect([dry.status, dry.body]).toEqual([200, { dry_run: true, matching: 3 }]);
+    const made = await call('POST', '/replay', { body });
+    expect([made.status, made.body.filter]).toMatchObject([202, { missed: true, status: [] }]);
+    await dispatcher.drain();
+    expect((await call('GET', `/replay/${made.body.replay_id}`)).body).toMatchObject({ replayed: 3 });
+    expect(receiver.deliveries).toHaveLength(3);
+    const waiting = await call('POST', '/replay', { body: { status: ['pending'] } });
+    expect([waiting.status, waiting.body.filter]).toMatchObject([
+      202,
+      { missed: false, status: ['pending'] },
+    ]);
+  });
+
   test.each([
-    [{ status: ['pending'] }, ['body', 'status', 0]],
+    [{ status: ['sending'] }, ['body', 'status', 0]],
+    [{ missed: true }, ['body', 'from']],
+    [{ missed: true, from: '2020-01-31T12:00:00Z', status: ['dead'] }, ['body', 'status']],
+    [{ missed: 'yes' }, ['body', 'missed']],
     [{ status: [] }, ['body', 'status']],
     [{ per_second: 0 }, ['body', 'per_second']],
     [{ from: 'yesterday' }, ['body', 'from']],

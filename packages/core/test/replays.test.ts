@@ -1,4 +1,4 @@
-import { createDispatcher, type Delivery, rejected, type Storage } from '@posthorn/core';
+import { createDispatcher, type Delivery, gone, rejected, type Storage } from '@posthorn/core';
 import { memoryStorage } from '@posthorn/storage-memory';
 import { recordingChannel, testDispatcher } from '@posthorn/testing';
 import { describe, expect, test } from 'vitest';
@@ -188,7 +188,7 @@ describe('a filter', () => {
     ['no object', 7],
     ['an unknown name', { stauts: ['dead'] }],
     ['no status at all', { status: [] }],
-    ['a status that is not final', { status: ['pending'] }],
+    ['a status that is not final', { status: ['sending'] }],
     ['a status that is no list', { status: 'dead' }],
     ['a pattern for a type', { eventType: 'order.*' }],
     ['a webhook that is no id', { webhookId: 'orders' }],
@@ -257,4 +257,77 @@ describe('a storage', () => {
       expect.objectContaining({ code: 'invalid_option', message: expect.stringContaining('replays.save') }),
     );
   });
+});
+
+describe('a replay of what was missed', () => {
+  /** A webhook that its receiver switches off, and events that come while it is off. */
+  async function night(count: number) {
+    const channel = recordingChannel();
+    const dispatcher = testDispatcher({ channels: [channel] });
+    const webhook = await dispatcher.webhooks.create(toAll);
+    channel.failNext(1, gone('http_status', 'answered 410'));
+    await dispatcher.dispatch('order.created', 'gone');
+    await dispatcher.drain();
+    const from = new Date(dispatcher.clock.now() + 1);
+    await dispatcher.advance('1h');
+    const missed: string[] = [];
+    for (let i = 0; i < count; i++) {
+      missed.push((await dispatcher.dispatch('order.created', i)).eventId);
+      await dispatcher.advance(1);
+    }
+    const { missed: told } = await dispatcher.events.explain(missed[0] ?? '').catch(() => ({ missed: [] }));
+    await dispatcher.webhooks.update(webhook.id, { isActive: true });
+    return { channel, dispatcher, webhook, from, missed, told };
+  }
+
+  test('makes each delivery once, oldest first, at its rate, and counts what it will make', async () => {
+    const { channel, dispatcher, webhook, from, missed, told } = await night(10);
+    expect(told).toMatchObject([{ reason: 'disabled', message: expect.stringContaining('answered 410') }]);
+    const filter = { missed: true, from, webhookId: webhook.id };
+    expect(await dispatcher.replays.count(filter)).toBe(10);
+    expect(channel.deliveries).toEqual([]);
+    const { id, selection } = await dispatcher.replays.create({ ...filter, perSecond: 2 });
+    expect(selection).toMatchObject({ isMissed: true, status: [] });
+    await dispatcher.advance('1s');
+    expect(channel.deliveries.map(({ message }) => message.event.id)).toEqual(missed.slice(0, 3));
+    await dispatcher.advance('1m');
+    expect(channel.deliveries.map(({ message }) => message.event.id)).toEqual(missed);
+    expect(await dispatcher.replays.get(id)).toMatchObject({ status: 'done', replayed: 10, skipped: 0 });
+    expect(await dispatcher.replays.count(filter)).toBe(0);
+    await dispatcher.replays.create(filter);
+    await dispatcher.advance('1m');
+    expect(channel.deliveries).toHaveLength(10);
+  });
+
+  test.each([
+    [{ missed: true }, 'needs from'],
+    [{ missed: true, from: new Date(0), status: ['dead'] as const }, 'not both'],
+    [{ missed: 'yes', from: new Date(0) }, 'missed'],
+    [{ status: ['sending'] }, 'status'],
+  ])('refuses %j', async (options, why) => {
+    const { dispatcher } = await night(0);
+    const refused = { code: 'invalid_option', message: expect.stringContaining(why) };
+    await expect(dispatcher.replays.create(options as object)).rejects.toMatchObject(refused);
+    await expect(dispatcher.replays.count(options as object)).rejects.toMatchObject(refused);
+  });
+});
+
+test('a replay of what is pending sends now what waits, on the same schedule', async () => {
+  const channel = recordingChannel();
+  const retry = { schedule: ['1h', '2h'], jitter: 0 } as const;
+  const dispatcher = testDispatcher({ channels: [channel], retry });
+  await dispatcher.webhooks.create(toAll);
+  channel.failNext(3);
+  for (let i = 0; i < 3; i++) await dispatcher.dispatch('order.created', i);
+  await dispatcher.drain();
+  expect(await dispatcher.replays.count({ status: ['pending'] })).toBe(3);
+  channel.failNext(1);
+  const { id } = await dispatcher.replays.create({ status: ['pending'] });
+  await dispatcher.advance('1s');
+  expect(channel.deliveries).toHaveLength(2);
+  expect(await dispatcher.replays.get(id)).toMatchObject({ status: 'done', replayed: 3 });
+  const [failed] = (await dispatcher.deliveries.list({ status: ['pending'] })).items;
+  expect(failed).toMatchObject({ attempts: 2, attemptsBefore: 0 });
+  await dispatcher.advance('2h');
+  expect(channel.deliveries).toHaveLength(3);
 });

@@ -5,7 +5,7 @@ import { instantText } from '../wire/instant.js';
 import { eventTypeText } from '../wire/text.js';
 import { wholeFrom } from '../wire/whole-number.js';
 
-const statusSchema = oneOf(['dead', 'cancelled', 'delivered']);
+const statusSchema = oneOf(['dead', 'cancelled', 'delivered', 'pending']);
 
 const replaySchema = z
   .object({
@@ -13,13 +13,16 @@ const replaySchema = z
     status: z.enum(['running', 'done', 'cancelled']),
     filter: z.object({
       status: z.array(statusSchema),
+      missed: z
+        .boolean()
+        .meta({ description: 'Whether it makes what webhooks missed; then `status` is empty' }),
       event_type: z.string().nullable(),
       webhook_id: z.string().nullable(),
       from: z.iso.datetime().nullable(),
       to: z.iso.datetime(),
     }),
     per_second: z.int(),
-    replayed: z.int().meta({ description: 'How many deliveries were started again so far' }),
+    replayed: z.int().meta({ description: 'How many deliveries were started again, or made, so far' }),
     skipped: z.int().meta({ description: 'How many could not be: being sent, or without their webhook' }),
     created_at: z.iso.datetime(),
     finished_at: z.iso.datetime().nullable(),
@@ -43,6 +46,7 @@ function replayOf(replay: Replay): z.output<typeof replaySchema> {
     status: replay.status,
     filter: {
       status: selection.status as z.output<typeof statusSchema>[],
+      missed: selection.isMissed === true,
       event_type: selection.eventType ?? null,
       webhook_id: selection.webhookId ?? null,
       from: selection.fromEventId === undefined ? null : madeInstant(selection.fromEventId),
@@ -64,7 +68,7 @@ export const replayRoutes: readonly Route[] = [
     id: 'createReplay',
     summary: 'Start many deliveries again',
     description:
-      'Those that fit all that is given, newest first, so many a second. `dry_run` counts them, and starts none.',
+      'Those that fit all that is given, newest first, so many a second. `pending` sends now what waits for a later attempt. `missed` makes deliveries instead, oldest first: those that active webhooks would have of stored events and do not, because they were switched off, or not there yet. `dry_run` counts, and starts none.',
     scopes: ['deliveries:write'],
     body: z
       .strictObject({
@@ -73,6 +77,7 @@ export const replayRoutes: readonly Route[] = [
           .min(1, { error: 'must hold at least one status' })
           .nullish()
           .meta({ description: 'Default `["dead"]`' }),
+        missed: z.boolean().nullish().meta({ description: 'Needs `from`, and takes no `status`' }),
         event_type: eventTypeText.nullish(),
         webhook_id: webhookIdSchema.nullish(),
         from: instant.nullish().meta({ description: 'Of events dispatched at this instant or later' }),
@@ -80,16 +85,24 @@ export const replayRoutes: readonly Route[] = [
         per_second: wholeFrom(1, 10_000).nullish().meta({ description: 'At most; default 100' }),
         dry_run: z.boolean().nullish(),
       })
+      .superRefine(({ missed, status, from }, context) => {
+        if (!missed) return;
+        if (status != null)
+          context.addIssue({ code: 'custom', path: ['status'], message: 'goes with no missed' });
+        if (from == null)
+          context.addIssue({ code: 'custom', path: ['from'], message: 'is required with missed' });
+      })
       .optional()
       .meta({ id: 'ReplayInput' }),
     success: { status: 202, description: 'The replay, which is under way', schema: replaySchema },
     alsoAnswers: { status: 200, description: 'Of a dry run, how many there are', schema: dryRunSchema },
     errors: [404],
     async handle({ dispatcher, tenantId, body }) {
-      const { status, event_type, webhook_id, from, to, per_second, dry_run } = body ?? {};
+      const { status, missed, event_type, webhook_id, from, to, per_second, dry_run } = body ?? {};
       const filter = {
         tenantId,
         ...(status != null && { status }),
+        ...(missed != null && { missed }),
         ...(event_type != null && { eventType: event_type }),
         ...(webhook_id != null && { webhookId: webhook_id }),
         ...(from != null && { from }),

@@ -4,7 +4,7 @@ import { checkIfMatch, entityTag, versionIn } from '../entity-tag.js';
 import { flag, wholeNumber } from '../query.js';
 import { invalid, refuse } from '../refusal.js';
 import { type Answer, type AnyDispatcher, type Route, route } from '../route.js';
-import { askedPage, numbered, pageSchema, paginationOf } from '../wire/page.js';
+import { askedPage, countedPageSchema, numbered, paginationOf } from '../wire/page.js';
 import { patternText } from '../wire/text.js';
 import {
   creationOf,
@@ -103,7 +103,9 @@ export const webhookRoutes = (
       limit: wholeNumber(1, 1000).default(100).meta({ description: 'How many at most' }),
       offset: wholeNumber(0, 10_000).default(0).meta({ description: 'How many to pass over' }),
       cursor: z.string().optional().meta({ description: 'The `next_cursor` of the page before' }),
-      include_total: flag.default(false).meta({ description: 'Counts them all' }),
+      include_total: flag
+        .default(false)
+        .meta({ description: 'Says `total` and `total_pages` in `pagination`, too' }),
     }),
     body: z
       .strictObject({
@@ -114,9 +116,9 @@ export const webhookRoutes = (
       })
       .optional()
       .meta({ id: 'WebhookFilter' }),
-    success: { status: 200, description: 'A page of webhooks', schema: pageSchema(webhookSchema) },
+    success: { status: 200, description: 'A page of webhooks', schema: countedPageSchema(webhookSchema) },
     async handle({ dispatcher, tenantId, query, body }) {
-      const { offset, include_total: withTotal, ...rest } = query;
+      const { offset, include_total: isTotalWanted, ...rest } = query;
       if (offset > 0 && rest.cursor !== undefined) {
         throw invalid([{ loc: ['query', 'offset'], msg: 'goes with no cursor', type: 'value_error' }]);
       }
@@ -130,17 +132,19 @@ export const webhookRoutes = (
       const page = await dispatcher.webhooks.list({
         tenantId,
         ...asked,
-        withTotal,
+        // At the top it is always there: clients of the hosted product refuse null.
+        withTotal: true,
         ...(offset > 0 && { offset }),
         ...(is_active != null && { isActive: is_active }),
         ...(event_type != null &&
           (event_type.includes('*') ? { pattern: event_type } : { eventType: event_type })),
       });
       const pagination = paginationOf(page, { limit: asked.limit, scope });
-      const placed = asked.cursor === undefined ? numbered(pagination, offset, page.total) : pagination;
-      const total = page.total ?? null;
+      const counted = isTotalWanted ? page.total : undefined;
+      const placed = asked.cursor === undefined ? numbered(pagination, offset, counted) : pagination;
       const results = page.items.map(webhookOf);
-      return { status: 200, body: { results, pagination: { ...placed, total }, total } };
+      const answer = { results, pagination: { ...placed, total: counted ?? null }, total: page.total };
+      return { status: 200, body: answer };
     },
   }),
 

@@ -20,6 +20,10 @@ type Pagination = z.output<typeof paginationSchema>;
 export const pageSchema = <Item extends z.ZodType>(item: Item) =>
   z.object({ results: z.array(item), pagination: paginationSchema, total: z.int().nullable() });
 
+/** A page of `item`s which always says how many there are on all pages. */
+export const countedPageSchema = <Item extends z.ZodType>(item: Item) =>
+  pageSchema(item).extend({ total: z.int().meta({ description: 'How many there are on all pages' }) });
+
 /** The query parameters of every list. */
 export const pageQuery = {
   limit: wholeNumber(1, 1000).default(50).meta({ description: 'How many at most' }),
