@@ -84,7 +84,7 @@ export interface Dispatcher<Tx = never, Catalog extends EventCatalog | undefined
   drain(): Promise<void>;
   /**
    * Forgets finished events that are older than `retention`, with their deliveries, as a started dispatcher does by itself:
-   * for processes that only drain. Resolves to how many events. Rejects with `storage_failed`.
+   * for processes that only drain. Resolves to how many events; 0 where `retention` is false. Rejects with `storage_failed`.
    */
   prune(): Promise<number>;
   /** Calls `listener` with each announcement; what it throws becomes an `error` announcement, and hurts nothing. */
@@ -226,7 +226,7 @@ export function createDispatcher<Tx = never, const Catalog extends EventCatalog 
       warnOnce();
       return replayer.drain(() => worker.drain());
     },
-    prune: () => retention.prune(),
+    prune: async () => (await retention?.prune()) ?? 0,
 
     on(name, listener) {
       announcer.on(name, listener);

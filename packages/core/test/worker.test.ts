@@ -898,6 +898,9 @@ describe('a process', () => {
     expect(await dispatcher.prune()).toBe(2_500);
     expect((await dispatcher.events.list()).items).toMatchObject([{ payload: '"young"' }]);
     expect(await dispatcher.prune()).toBe(0);
+    const keeping = createDispatcher({ storage, channels: [], retention: false });
+    clock.advance('1000d');
+    expect(await keeping.prune()).toBe(0);
   });
 
   test('that has started picks up what is dispatched, without waiting for the poll', async () => {
