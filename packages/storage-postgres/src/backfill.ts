@@ -1,6 +1,8 @@
 import { deliveryId, matchKeys, parseDeliveryId, type ReplayStore } from '@posthorn/core';
-import { type Database, few } from './database.js';
+import type { Database } from './database.js';
 import { gatheredAt } from './digests.js';
+import { few, hasKey, isOfRow } from './given-rows.js';
+import { chainPosition } from './ordering.js';
 import { parameters } from './parameters.js';
 
 /** It looks at so many events a call. */
@@ -39,19 +41,21 @@ export function backfiller(db: Database): ReplayStore['backfill'] {
   const count = db.statement(`with ${missing} select count(*)::text as count from missing`);
   // What was made is not missing a second time.
   const make = db.statement(`
-    with ${missing}, chosen as materialized (
+    with ${missing}, taken as materialized (
       select m.n, m.id, m.webhook_id, m.binding_id, m.channel, m.gather_ms,
         case when m.gather_ms is null then e.ordering_key end as ordering_key
       from (select * from missing order by n, binding_id limit $5::integer) m
       cross join lateral (select ordering_key from $.events where id = m.id offset 0) e
       order by m.n, m.binding_id
+    ), chosen as materialized (
+      select t.*, row_number() over (partition by t.binding_id, t.ordering_key order by t.n) as place from taken t
     ), made as (
       insert into $.queue (event_id, binding_id, tenant_id, webhook_id, channel, due_at, position, attempts,
         attempts_before, is_ready, is_held, yields, ordering_key, digest_id, gathers_until, look_at)
       select c.id, c.binding_id, $1::text, c.webhook_id, c.channel,
         case when c.gather_ms is not null then 'infinity' else $now end,
         case when c.gather_ms is not null then ${gatheredAt} + least(c.n, 4095)
-          when c.ordering_key is not null then nextval('$.queue_position') end,
+          when c.ordering_key is not null then ${chainPosition('c.binding_id', 'c.ordering_key', 'c.place')} end,
         0, 0, c.gather_ms is null and c.ordering_key is null, c.ordering_key is not null, false, c.ordering_key,
         case when c.gather_ms is not null then '' end, $now + c.gather_ms * interval '1 millisecond',
         case when c.gather_ms is not null then $now end
@@ -114,12 +118,12 @@ export function hastener(db: Database): ReplayStore['hasten'] {
       -- What stands behind another with its ordering key goes when it is let in.
       update $.queue q set due_at = $now, is_ready = q.ordering_key is null
       from free f
-      where ${few('length(f.event_id)')} and q.event_id = f.event_id and q.binding_id = f.binding_id
+      where ${isOfRow('f')}
         and q.lease is null and not q.is_ready and not q.is_held and q.due_at > $now
       returning q.event_id, q.binding_id
     ), together as (
       update $.queue q set gathers_until = $now from due d
-      where q.binding_id = d.binding_id and q.digest_id = d.event_id
+      where ${hasKey('q', { binding_id: 'd.binding_id', digest_id: 'd.event_id' })}
     )
     select m.event_id, m.binding_id from mine m
     join free f on f.event_id = coalesce(m.digest_id, m.event_id) and f.binding_id = m.binding_id`);
