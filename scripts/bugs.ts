@@ -671,13 +671,10 @@ export const bugs: readonly Bug[] = [
   ...bugsIn('deliveries.ts', {
     'what gathers is sent now': ['if (digests.gathers(delivery)) return false;', ''],
     'one of a digest is sent now, and not the digest': [
-      'const entry = delivery.digest?.lead ?? delivery;\n      if (entry.at',
-      'const entry = delivery;\n      if (entry.at',
+      'delivery.digest ? delivery.digest.lead : delivery',
+      'delivery',
     ],
-    'what is sent now waits': ['alarms.remove(entry);\n      for', 'return true;\n      for'],
-    'what is sent now overtakes what is before it': [
-      'each.at = time;\n      chains.push(entry);',
-      'each.at = time;\n      lanes.push(entry);',
-    ],
+    'what is sent now waits': ['alarms.remove(waiting);', 'return true;'],
+    'what is sent now overtakes what is before it': ['chains.push(waiting);', 'lanes.push(waiting);'],
   }),
 ];

@@ -150,8 +150,9 @@ export function createDispatcher<Tx = never, const Catalog extends EventCatalog 
   const replayer = new Replayer({ ...storage, announcer, onDue: wake });
   const replays = managedReplays({ ...settings, storage, wake: () => replayer.wake() });
   const { retentionMs } = settings;
-  const retention = retentionMs === undefined ? [] : [new Retention(storage.log, retentionMs, announcer)];
-  const background = new Background([worker, hints, replayer, ...retention]);
+  const retention =
+    retentionMs === undefined ? undefined : new Retention(storage.log, retentionMs, announcer);
+  const background = new Background([worker, hints, replayer, ...(retention ? [retention] : [])]);
   const { disable, ...publicWebhooks } = webhooks;
 
   function warnOnce(): void {

@@ -1,5 +1,6 @@
 import type { Channel } from './channel.js';
 import { type Issue, invalidWebhook, PosthornError } from './errors.js';
+import { deeplyFrozen } from './frozen.js';
 import { mask, Secret } from './mask.js';
 import type { ChannelBinding, Webhook } from './models.js';
 import type { SigningSecret, WebhookChange, WebhookRecord } from './ports.js';
@@ -74,14 +75,6 @@ export interface WebhookSecrets {
   readable(record: WebhookRecord): Webhook;
   /** What has to be written so that all is sealed by the first key; undefined where it is. */
   resealed(record: WebhookRecord): Required<Pick<WebhookChange, 'secrets' | 'channels'>> | undefined;
-}
-
-function deeplyFrozen<Value>(value: Value): Value {
-  if (typeof value === 'object' && value !== null) {
-    for (const item of Object.values(value)) deeplyFrozen(item);
-    Object.freeze(value);
-  }
-  return value;
 }
 
 export function webhookSecrets(vault: Vault, channels: ReadonlyMap<string, Channel>): WebhookSecrets {

@@ -54,7 +54,7 @@ export function backfiller(
     // Room may have been made at the cost of the event itself.
     const made = chosen.filter(
       ({ event, webhook, bindingId }) =>
-        journal.events.get(event.id) === event && queue.begin(event, webhook, bindingId),
+        journal.events.get(event.id) === event && queue.beginMissed(event, webhook, bindingId),
     );
     return { deliveries: made.length, cursor: targets[limit]?.event.id ?? next };
   };

@@ -2,7 +2,7 @@ import type { Claim, ClaimOptions, DeliveryStore, HandOver, Settlement, WebhookR
 import { Alarms } from './alarms.js';
 import { Chains } from './chains.js';
 import { Digests } from './digests.js';
-import { attemptEntry, type DeliveryEntry, type WebhookEntry } from './entries.js';
+import { attemptEntry, type DeliveryEntry, type EventEntry, type WebhookEntry } from './entries.js';
 import { claimOf } from './handed-out.js';
 import type { Journal } from './journal.js';
 import { Lanes } from './lanes.js';
@@ -16,7 +16,7 @@ export interface Queue extends DeliveryStore {
   /** Makes a delivery that is not being sent due at once, with a new schedule. */
   restart(delivery: DeliveryEntry): void;
   /** Begins a delivery of a stored event to a binding that has none of it; false where it has, or there is no such binding. */
-  begin(event: EventEntry, webhook: WebhookEntry, bindingId: string): boolean;
+  beginMissed(event: EventEntry, webhook: WebhookEntry, bindingId: string): boolean;
   /** Makes a pending delivery due at once; false for one that gathers. */
   hasten(delivery: DeliveryEntry): boolean;
   /** Ends a delivery that is not finished. */
@@ -242,20 +242,21 @@ export function deliveryQueue(
       return settlements.map(settleOne);
     },
 
-    begin(event, webhook, bindingId) {
-      const begun = journal.begin(event, webhook, bindingId);
-      if (begun) enter(begun);
-      return begun !== undefined;
+    beginMissed(event, webhook, bindingId) {
+      const missed = journal.begin(event, webhook, bindingId);
+      if (!missed) return false;
+      enter(missed);
+      return true;
     },
 
     hasten(delivery) {
       if (digests.gathers(delivery)) return false;
-      const time = wake();
-      const entry = delivery.digest?.lead ?? delivery;
-      if (entry.at <= time) return true;
-      alarms.remove(entry);
-      for (const each of together(entry)) each.at = time;
-      chains.push(entry);
+      const present = wake();
+      const waiting = delivery.digest ? delivery.digest.lead : delivery;
+      if (waiting.at <= present) return true;
+      alarms.remove(waiting);
+      for (const each of together(waiting)) each.at = present;
+      chains.push(waiting);
       return true;
     },
 

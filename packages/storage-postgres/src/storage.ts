@@ -1,7 +1,7 @@
 import { kindOf, maxTimerMs, PosthornError, type Storage } from '@posthorn/core';
 import { apiKeyStore } from './api-keys.js';
-import { beginner } from './begin.js';
 import { backfiller, hastener } from './backfill.js';
+import { beginner } from './begin.js';
 import { Claimer } from './claim.js';
 import { Database } from './database.js';
 import { Digests } from './digests.js';

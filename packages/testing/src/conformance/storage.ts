@@ -1,7 +1,7 @@
 import { type Rule, register } from './rule.js';
 import { apiKeyRules } from './storage/api-keys.js';
-import { beginDigestRules, beginRules } from './storage/begin.js';
 import { backfillRules } from './storage/backfill.js';
+import { beginDigestRules, beginRules } from './storage/begin.js';
 import { claimRules } from './storage/claim.js';
 import { copiesRules } from './storage/copies.js';
 import { currentRules } from './storage/current.js';

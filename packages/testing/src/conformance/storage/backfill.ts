@@ -263,6 +263,22 @@ export const backfillRules: readonly StorageRule[] = topic<StorageUnderTest>('re
     same(await eventsClaimed(storage), idsOf(events));
   },
 
+  'hasten lets one of an ordering key go at a time': async ({ storage }) => {
+    await storage.webhooks.create(newWebhook());
+    for (const event of newEvents(2, { orderingKey: 'order-1' })) await publish(storage, event);
+    for (let i = 0; i < 2; i++) {
+      const claimed = one(await claim(storage));
+      const next = { status: 'pending', delayMs: hourMs, yields: true } as const;
+      await settleAll(storage, [result(claimed, next)]);
+    }
+    const ids = idsOf(await deliveriesOf(storage));
+    assert.deepEqual(sorted(await replaysOf(storage).hasten(acme, ids)), sorted(ids));
+    const first = one(await claim(storage));
+    same(await claim(storage), []);
+    await settleAll(storage, [result(first, 'delivered')]);
+    assert.notEqual(one(await claim(storage)).deliveryId, first.deliveryId);
+  },
+
   'hasten makes all of a digest due that waits, and leaves alone what gathers': async (under) => {
     const { storage } = under;
     await gathering(storage);
