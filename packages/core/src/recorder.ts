@@ -62,6 +62,7 @@ export class Recorder {
   /** Writes what becomes of the claim. Never rejects. */
   async record(claim: Claim, { next, attempt, begin, gone }: Result): Promise<void> {
     const { onRetry, disable } = this.#options;
+    const abandoned = this.#abandoned;
     try {
       const [isHeld] = await this.#settle([
         { claim, next, ...(attempt && { attempt }), ...(begin.length > 0 && { begin }) },
@@ -75,7 +76,7 @@ export class Recorder {
         await this.#insist(() => disable(claim.webhook, gone));
       }
     } catch (error) {
-      this.failed(error);
+      this.failed(error, abandoned);
     }
   }
 

@@ -163,6 +163,28 @@ describe('an attempt', () => {
     expect(await only()).toMatchObject({ status: 'delivered', attempts: 1 });
   });
 
+  test('whose result cannot be written is given up with the stop, and nothing of it goes on', async () => {
+    const { storage, shared, channel } = await engine({ lease: 50 });
+    let writes = 0;
+    const away = withQueue(storage, {
+      async settle() {
+        writes++;
+        throw new Error('the storage is away');
+      },
+    });
+    const worker = createDispatcher({ ...shared, channels: [channel], storage: away });
+    const errors: string[] = [];
+    worker.on('error', ({ message }) => void errors.push(message));
+    worker.start();
+    await worker.dispatch('a', 1);
+    await until(() => writes > 0);
+    await worker.stop({ grace: 0 });
+    const [written, told, stoppedAt] = [writes, errors.length, performance.now()];
+    // The next try would have come within a quarter of a second.
+    await until(() => performance.now() - stoppedAt > 300);
+    expect([writes, errors.length]).toEqual([written, told]);
+  });
+
   test('of what waits for a slot has not begun', async () => {
     const held: (() => void)[] = [];
     const { dispatcher, channel, storage } = await engine({ concurrency: 2, webhookConcurrency: 2 });
