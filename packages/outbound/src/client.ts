@@ -9,13 +9,20 @@ export interface HttpRequest extends Dispatcher.DispatchOptions {
 
 export interface HttpClientOptions extends Omit<Client.Options, 'connect'> {
   readonly connect: (...connecting: Parameters<buildConnector.connector>) => void;
+  /** The first request on a connection that is older is its last one, and says so. Default: none. */
+  readonly maxAgeMs?: number;
 }
 
 /** undici's client for one request at a time, which passes over an unasked 100 as it does over every other 1xx. */
 export class HttpClient extends Client {
   readonly #interim: InterimResponses;
+  readonly #maxAgeMs: number;
+  #openedAt = Number.POSITIVE_INFINITY;
 
-  constructor(origin: string | URL, { connect, ...options }: HttpClientOptions) {
+  constructor(
+    origin: string | URL,
+    { connect, maxAgeMs = Number.POSITIVE_INFINITY, ...options }: HttpClientOptions,
+  ) {
     const interim = new InterimResponses();
     super(origin, {
       ...options,
@@ -23,12 +30,14 @@ export class HttpClient extends Client {
         const onConnect: typeof callback = (...connected) => {
           const [, socket] = connected;
           if (socket) listen(socket, interim);
+          this.#openedAt = performance.now();
           callback(...connected);
         };
         connect(target, onConnect);
       },
     });
     this.#interim = interim;
+    this.#maxAgeMs = maxAgeMs;
   }
 
   /** Whether anything came since the last request. */
@@ -38,7 +47,8 @@ export class HttpClient extends Client {
 
   override dispatch(request: Dispatcher.DispatchOptions, handler: Dispatcher.DispatchHandler): boolean {
     this.#interim.begin();
-    return super.dispatch(request, handler);
+    const isOld = performance.now() - this.#openedAt >= this.#maxAgeMs;
+    return super.dispatch(isOld ? { ...request, reset: true } : request, handler);
   }
 }
 

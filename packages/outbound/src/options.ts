@@ -26,8 +26,8 @@ export interface OutboundOptions {
    */
   readonly keepAliveMs?: number;
   /**
-   * No request begins on a connection that is older: names are looked up anew, and a receiver that has moved is found.
-   * Default: five times `keepAliveMs`.
+   * No request begins on a connection that is older (of `guardedDispatcher`, only one more): names are looked up anew, and
+   * a receiver that has moved is found. Default: five times `keepAliveMs`.
    */
   readonly maxConnectionAgeMs?: number;
   /** Destinations with kept connections; the one longest unused is closed for a new one. Default 1,000. */
