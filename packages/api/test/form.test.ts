@@ -90,6 +90,8 @@ describe('a body of the form that the document has is not refused for its form',
         // What no form can say: that a seed and its public key belong together, and with which kind.
         fc.pre(name !== 'Rotation' || body.secret == null || body.kind == null);
         fc.pre(!String(body.secret).startsWith('whsk_'));
+        // What goes together: a replay of what was missed has a beginning, and no status.
+        fc.pre(body.missed !== true || (body.from != null && body.status == null));
         // And what the present time has to do with it.
         fc.pre(body.from == null || (body.from < '2026' && body.from < (body.to ?? '2026')));
         const { status, text } = await api.call('POST', path, { body });
@@ -162,7 +164,7 @@ test('a new secret is not of another kind than what is asked for', async () => {
 test.each([
   ['/replay', { per_second: 0 }, 'must be a whole number from 1 to 10000'],
   ['/replay', { per_second: '7' }, 'must be a whole number from 1 to 10000'],
-  ['/replay', { status: ['gone'] }, 'must be one of dead, cancelled, delivered'],
+  ['/replay', { status: ['gone'] }, 'must be one of dead, cancelled, delivered, pending'],
   ['/replay', { status: [] }, 'must hold at least one status'],
   ['/webhooks', { ...recorded(), channels: [] }, 'must hold at least one channel'],
   ['/webhooks', { ...recorded(), event_types: [] }, 'must hold at least one event type or pattern'],
