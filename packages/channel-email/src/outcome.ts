@@ -10,7 +10,7 @@ export interface Refusal {
 }
 
 /** It was taken for some recipients and not for the others. */
-export interface Answered {
+interface Answered {
   readonly accepted: readonly string[];
   readonly refusals: readonly Refusal[];
   readonly response: string;

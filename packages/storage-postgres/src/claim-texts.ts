@@ -14,7 +14,7 @@ export const maxAlarms = 1_000;
 /** At most so many of one lane a claim. */
 export const maxShare = 1_000;
 /** A claim ends with the delivery that brings the payloads of its events to so many bytes. */
-export const maxClaimBytes = 8 * 1_024 * 1_024;
+const maxClaimBytes = 8 * 1_024 * 1_024;
 
 /** Sees what is due at `$1` or later; walks through the lanes behind the one of tenant `$2` and webhook `$3`. */
 export const lookText = `

@@ -33,7 +33,7 @@ const visited = (node: Node): number =>
   (node.Plans ?? []).reduce((sum, child) => sum + visited(child), 0);
 
 /** A pool of one connection on which every statement is prepared, and explained before it is run. */
-export class ExplainingPool {
+class ExplainingPool {
   readonly costs = new Map<string, Cost>();
   readonly #client: pg.Client;
   readonly #names = new Map<string, string>();

@@ -5,7 +5,7 @@ import { renderMs } from './limits.js';
  * How much of the processor one rendering may use: the time in which something else has it is not the template's. Looked
  * at is the process's only when as much has passed on the clock, as each look is a call of the system.
  */
-export class RenderTime {
+class RenderTime {
   readonly #begun: NodeJS.CpuUsage = process.cpuUsage();
   #nextLook: number = performance.now() + renderMs;
 
