@@ -1,6 +1,7 @@
-import { eventColumns } from './event-rows.js';
+import { eventColumnsWith } from './event-rows.js';
 import { few, isOfRow } from './given-rows.js';
 import { mayGo } from './ordering.js';
+import { inlineBytes } from './payloads.js';
 import { msOf } from './values.js';
 import { stampOf } from './webhook-cache.js';
 
@@ -13,9 +14,6 @@ const maxLanes = 5_000;
 export const maxAlarms = 1_000;
 /** At most so many of one lane a claim. */
 export const maxShare = 1_000;
-/** A claim ends with the delivery that brings the payloads of its events to so many bytes. */
-const maxClaimBytes = 8 * 1_024 * 1_024;
-
 /** Sees what is due at `$1` or later; walks through the lanes behind the one of tenant `$2` and webhook `$3`. */
 export const lookText = `
   with recursive due as materialized (
@@ -56,9 +54,8 @@ export const lookText = `
       ) w on true where w.is_active is not false) as lanes`;
 
 /**
- * Leases so many of each lane, and `$4` in all: what is read of them is bounded by `maxClaimBytes`, and the payload of an
- * event comes with the first of its deliveries only. Where taking is slow it also says up to which due time it has taken
- * each lane.
+ * Leases so many of each lane, and `$4` in all; the payloads that are not large come with them. Where taking is slow it
+ * also says up to which due time it has taken each lane.
  */
 export const takeText = (isSlow: boolean): string => `
   with lanes as materialized (
@@ -79,41 +76,31 @@ export const takeText = (isSlow: boolean): string => `
     ) p
     where ${few('l.n')}
     limit $4::integer
-  ), going as (
-    select row_number() over () as n, p.* from picked p
-    where p.ordering_key is null or (p.position, p.event_id) = (
-      select o.position, o.event_id from picked o
-      where o.binding_id = p.binding_id and o.ordering_key = p.ordering_key
-      order by o.position, o.event_id limit 1)
-  ), each_once as (
-    select g.*, row_number() over (partition by g.event_id order by g.n) = 1 as is_first from going g order by g.n
-  ), weighed as materialized (
-    select o.event_id, o.binding_id, o.webhook, o.due_at, e.id, e.tenant_id, e.type,
-      case when o.is_first then e.payload end as payload, e.occurred_at, e.namespace_id, e.subject_type, e.subject_id,
-      e.cache_scope, e.ordering_key,
-      coalesce(sum(case
-        when not starts_with(o.event_id, 'dig_') then case when o.is_first then octet_length(e.payload) end
-        else (
-          select sum((select octet_length(payload) from $.events where id = m.event_id)) from $.queue m
-          where m.binding_id = o.binding_id and m.digest_id = o.event_id)
-        end) over (rows between unbounded preceding and 1 preceding), 0) < ${maxClaimBytes} as is_light
-    from each_once o left join lateral (select * from $.events where id = o.event_id offset 0) e on true
   ), claimed as (
     -- What began under a lease that is over was lost with its worker.
     update $.queue q set is_ready = false, lease = $2::bigint, begun_at = null,
       lost_at = case when q.lease is null then q.lost_at else coalesce(q.begun_at, q.lost_at) end,
       due_at = $now + $3::float8 * interval '1 millisecond'
-    from weighed w
-    where w.is_light and ${isOfRow('w')}
-    returning w.*, q.webhook_id, q.attempts, q.attempts_before, q.memo, q.lost_at
+    from picked p
+    where ${isOfRow('p')} and (p.ordering_key is null or (p.position, p.event_id) = (
+      select o.position, o.event_id from picked o
+      where o.binding_id = p.binding_id and o.ordering_key = p.ordering_key
+      order by o.position, o.event_id limit 1))
+    returning q.event_id, q.binding_id, q.webhook_id, q.attempts, q.attempts_before, q.memo, q.lost_at, p.due_at
   )
-  select e.event_id, e.binding_id, e.webhook_id, e.attempts, e.attempts_before, e.memo, ${msOf('e.lost_at')} as lost_at,
-    w.stamp, ${eventColumns},
-    (select count(*)::integer from weighed where not is_light) as beyond${
+  select c.event_id, c.binding_id, c.webhook_id, c.attempts, c.attempts_before, c.memo, ${msOf('c.lost_at')} as lost_at,
+    w.stamp, ${eventColumnsWith(`case when e.bytes <= ${inlineBytes} then e.payload end`)},
+    case when starts_with(c.event_id, 'dig_') then (
+      select sum((select octet_length(payload) from $.events where id = m.event_id)) from $.queue m
+      where m.binding_id = c.binding_id and m.digest_id = c.event_id) else e.bytes end as bytes,
+    date_part('epoch', c.due_at) * 1000 as due${
       isSlow
-        ? `, (select json_object_agg(t.webhook, t.ms)::text from (
-        select webhook, extract(epoch from max(due_at)) * 1000 as ms from claimed group by webhook) t) as taken`
+        ? `, (select json_object_agg(t.webhook_id, t.ms)::text from (
+        select webhook_id, extract(epoch from max(due_at)) * 1000 as ms from claimed group by webhook_id) t) as taken`
         : ''
     }
-  from claimed e
-  left join lateral (select ${stampOf('w')} as stamp from $.webhooks w where w.id = e.webhook_id offset 0) w on true`;
+  from claimed c
+  left join lateral (
+    select *, octet_length(payload) as bytes from $.events where id = c.event_id offset 0
+  ) e on true
+  left join lateral (select ${stampOf('w')} as stamp from $.webhooks w where w.id = c.webhook_id offset 0) w on true`;

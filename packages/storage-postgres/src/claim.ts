@@ -7,6 +7,7 @@ import { hasKey } from './given-rows.js';
 import { type Lane, Lanes, type Room, type Share } from './lanes.js';
 import { newLease, type Release, releaser, tokenOf } from './leases.js';
 import { cancelWaiting } from './orphans.js';
+import { Payloads, withinBytes } from './payloads.js';
 import type { Answer } from './queryable.js';
 import { restored } from './texts.js';
 import { dateOf } from './values.js';
@@ -34,6 +35,7 @@ export class Claimer {
   readonly #db: Database;
   readonly #webhooks: WebhookCache;
   readonly #digests: Digests;
+  readonly #payloads: Payloads;
   readonly #lanes = new Lanes();
   readonly #look: Statement;
   readonly #take: Statement;
@@ -57,6 +59,7 @@ export class Claimer {
     this.#db = db;
     this.#webhooks = webhooks;
     this.#digests = digests;
+    this.#payloads = new Payloads(db);
     this.#cancelWaiting = cancelWaiting(db);
     this.#release = releaser(db);
     this.#look = db.statement(lookText);
@@ -151,18 +154,34 @@ export class Claimer {
     const statement = this.#isTakingSlow ? this.#takeSlowly : this.#take;
     const rows = await this.#db.run(statement, [JSON.stringify(lanes), lease, leaseMs, limit]);
     this.#isTakingSlow ||= performance.now() - begin > slowMs;
-    for (const [webhookId, dueAt] of Object.entries<number>(JSON.parse(rows[0]?.taken ?? '{}'))) {
-      this.#taken.set(webhookId, dueAt - lateMs);
-    }
     this.#forgetEmpty(shares, rows, limit);
+    const { kept, left } = withinBytes(rows);
+    if (left.length > 0) await this.#giveBack(left, lease, shares);
+    else this.#remember(rows[0]?.taken ?? '{}');
     try {
-      return await this.#claimsOf(rows, lease);
+      return await this.#claimsOf(kept, lease);
     } catch (error) {
       await this.#release(
         lease,
-        rows.map(({ event_id: id }) => ({ id })),
+        kept.map(({ event_id: id }) => ({ id })),
       );
       throw error;
+    }
+  }
+
+  /** What was taken and would be too much to hold is due as it was, for whoever comes next. */
+  async #giveBack(rows: Answer['rows'], lease: number, shares: readonly Share[]): Promise<void> {
+    await this.#release(
+      lease,
+      rows.map(({ event_id: id, due }) => ({ id, due: Number(due) })),
+    );
+    const ids = new Set(rows.map(({ webhook_id: id }) => id));
+    this.expect(shares.map(({ lane }) => lane).filter(({ webhookId }) => ids.has(webhookId)));
+  }
+
+  #remember(taken: string): void {
+    for (const [webhookId, dueAt] of Object.entries<number>(JSON.parse(taken))) {
+      this.#taken.set(webhookId, dueAt - lateMs);
     }
   }
 
@@ -173,7 +192,7 @@ export class Claimer {
   #forgetEmpty(shares: readonly Share[], rows: Answer['rows'], limit: number): void {
     const counts = new Map<string, number>();
     for (const { webhook_id } of rows) counts.set(webhook_id, (counts.get(webhook_id) ?? 0) + 1);
-    const isFull = rows.length >= limit || Number(rows[0]?.beyond ?? 0) > 0;
+    const isFull = rows.length >= limit;
     const last = shares.findLastIndex(({ lane }) => counts.has(lane.webhookId));
     for (const { lane, count } of isFull ? shares.slice(0, last) : shares) {
       if ((counts.get(lane.webhookId) ?? 0) < count) this.#lanes.remove(lane);
@@ -188,9 +207,7 @@ export class Claimer {
       .filter(({ event_id }) => isDigest(event_id))
       .map(({ event_id: id, binding_id: bindingId }) => ({ id, bindingId }));
     const gathered = await this.#digests.follow(digests, lease);
-    // Deliveries of one event share its payload, which came with the first of them.
-    const payloads = new Map(rows.flatMap((row) => (row.payload === null ? [] : [[row.id, row.payload]])));
-    for (const row of rows) row.payload = payloads.get(row.id);
+    await this.#payloads.fill(rows);
     const gone: { event: string; lease: number }[] = [];
     const claims = rows.flatMap((row): Claim[] => {
       const digest = gathered.get(row.event_id);

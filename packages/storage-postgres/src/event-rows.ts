@@ -1,9 +1,12 @@
 import type { Event } from '@posthorn/core';
 import { dateOf, msOf } from './values.js';
 
-/** A row of `events`, as `e`, for {@link eventOf}. */
-export const eventColumns = `e.id, e.tenant_id, e.type, e.payload, ${msOf('e.occurred_at')} as occurred_at,
+/** A row of `events`, as `e`, for {@link eventOf}, with this SQL in place of its payload. */
+export const eventColumnsWith = (payload: string): string => `
+  e.id, e.tenant_id, e.type, ${payload} as payload, ${msOf('e.occurred_at')} as occurred_at,
   e.namespace_id, e.subject_type, e.subject_id, e.cache_scope, e.ordering_key`;
+
+export const eventColumns = eventColumnsWith('e.payload');
 
 // biome-ignore lint/suspicious/noExplicitAny: a row as the client read it.
 export function eventOf(row: Record<string, any>): Event {

@@ -20,16 +20,25 @@ export function leaseOf({ token, deliveryId }: Pick<Claim, 'token' | 'deliveryId
   return Number.isSafeInteger(lease) ? lease : undefined;
 }
 
-/** Gives back what was leased and cannot be sent, as if it had never been; never rejects: a lease ends by itself. */
-export type Release = (lease: number, events: readonly { readonly id: string }[]) => Promise<void>;
+/**
+ * Gives back what was leased and cannot be sent, as if it had never been, due when it was, by default now; never rejects: a
+ * lease ends by itself.
+ */
+export type Release = (
+  lease: number,
+  events: readonly { readonly id: string; readonly due?: number }[],
+) => Promise<void>;
 
 export function releaser(db: Database): Release {
   const statement = db.statement(`
-    update $.queue q set lease = null, is_ready = true, due_at = $now, begun_at = null,
+    update $.queue q set lease = null, is_ready = true, begun_at = null,
+      due_at = coalesce(to_timestamp(g.due / 1000), $now),
       attempts = attempts - case when begun_at is null then 0 else 1 end
-    from json_to_recordset($1::json) as g(event text)
+    from json_to_recordset($1::json) as g(event text, due float8)
     where ${hasKey('q', { event_id: 'g.event' })} and q.lease = $2::bigint`);
   return async (lease, events) => {
-    await db.run(statement, [JSON.stringify(events.map(({ id }) => ({ event: id }))), lease]).catch(() => {});
+    await db
+      .run(statement, [JSON.stringify(events.map(({ id, due }) => ({ event: id, due }))), lease])
+      .catch(() => {});
   };
 }
