@@ -62,9 +62,10 @@ export function httpChannel(options: HttpChannelOptions = {}): Channel<HttpConfi
     deadlineMs: (configs) => timeoutMs(configs) + graceMs,
 
     async send(message, signal) {
-      const { event, digest, deliveryId, configs, secrets } = message;
-      // The first event may leave its digest, and go by itself.
-      const id = digest ? deliveryId : event.id;
+      const { event, deliveryId, configs, secrets } = message;
+      // A digest goes by its own name, as its first event may leave it. What goes alone goes by its event's, in an array
+      // or not: the binding may have come to want digests between two tries.
+      const id = deliveryId.startsWith('dig_') ? deliveryId : event.id;
       if (secrets.length === 0) return failed('config', 'the webhook has no signing secret');
       try {
         const prepared = prepare(configs);

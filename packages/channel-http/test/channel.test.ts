@@ -306,6 +306,7 @@ describe('a digest', () => {
     payload: '{"b":2,"a":2.20}',
   };
   const digest = [event, second].map((one) => ({ event: one, payload: JSON.parse(one.payload) }));
+  const deliveryId = 'dig_0TvKq1aBcDeFgHiJkLmNoPbindingOne';
 
   test.each<[HttpFormat, HttpFormat, string]>([
     ['default', 'default', 'application/json'],
@@ -315,19 +316,29 @@ describe('a digest', () => {
   ])('as %s is an array of the bodies each event has as %s', async (format, single, type) => {
     const { url, received } = await receiver();
     for (const one of [event, second]) await sender({ format: single })(message({ url }, { event: one }));
-    expect(await sender({ format })(message({ url }, { digest }))).toMatchObject({ outcome: 'delivered' });
+    expect(await sender({ format })(message({ url }, { digest, deliveryId }))).toMatchObject({
+      outcome: 'delivered',
+    });
     const [first, other, { body, headers }] = received as [Received, Received, Received];
     expect(body).toBe(`[${first.body},${other.body}]`);
     expect(headers['content-type']).toBe(type);
-    expect(headers['webhook-id']).toBe(message({ url }).deliveryId);
+    expect(headers['webhook-id']).toBe(deliveryId);
     expect(Object.keys(headers).filter((name) => name.startsWith('ce-'))).toEqual([]);
     expect(() => new Webhook(secret).verify(body, headers)).not.toThrow();
   });
 
   test('of one event is an array, too', async () => {
     const { url, received } = await receiver();
-    await sender()(message({ url }, { digest: digest.slice(0, 1) }));
+    await sender()(message({ url }, { digest: digest.slice(0, 1), deliveryId }));
     expect(JSON.parse(received[0]!.body)).toMatchObject([{ event_id: event.id }]);
+    expect(received[0]!.headers['webhook-id']).toBe(deliveryId);
+  });
+
+  test('of an event that goes alone goes by the id that the event has without digests', async () => {
+    const { url, received } = await receiver();
+    await sender()(message({ url }));
+    await sender()(message({ url }, { digest: digest.slice(0, 1) }));
+    expect(received.map(({ headers }) => headers['webhook-id'])).toEqual([event.id, event.id]);
   });
 
   test('with a payload template is rendered once, with all events', async () => {
@@ -338,7 +349,7 @@ describe('a digest', () => {
       first: '{{ event_type }}',
     };
     const configs = { url, payload_template };
-    await sender({ format: 'cloudevents-binary' })(message(configs, { digest }));
+    await sender({ format: 'cloudevents-binary' })(message(configs, { digest, deliveryId }));
     expect(JSON.parse(received[0]!.body)).toEqual({
       types: 'order.created 1;order.paid 2;',
       events: [event.id, second.id],
@@ -346,7 +357,7 @@ describe('a digest', () => {
     });
     expect(received[0]!.headers).toMatchObject({
       'content-type': 'application/json',
-      'webhook-id': message(configs).deliveryId,
+      'webhook-id': deliveryId,
     });
     expect(received[0]!.headers).not.toHaveProperty('ce-id');
   });
