@@ -106,10 +106,11 @@ export const asleep: Scenario = {
   what: 'a worker sleeps for longer than its lease, others take over, and it wakes',
   async run(rig) {
     const ids = await dispatched(rig, 300);
-    await rig.behave({ delayMs: 200 });
+    await rig.behave({ delayMs: 1_000 });
     const settings = { leaseMs: 2_000, pollMs, concurrency: 10 };
     const sleepy = await rig.worker(settings);
-    await pause(700);
+    // With every slot taken it has nothing in hand that is judged and not yet sent.
+    while (rig.arrivals().length < settings.concurrency) await pause(10);
     sleepy.kill('SIGSTOP');
     await rig.worker({ ...settings, concurrency: 50 });
     const isSettled = await rig.settled(30_000);

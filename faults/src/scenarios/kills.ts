@@ -106,15 +106,17 @@ export const matrix: readonly Scenario[] = steps.flatMap((step) =>
 async function dieAt(rig: Rig, failAt: string): Promise<Finding[]> {
   const shortLease = 2_000;
   await rig.engine(['order.created']);
-  // A slow receiver, where the process is to live to renew its leases.
+  // A slow receiver, where the process is to live to renew its leases, or deliveries are to wait for a slot: what is sent
+  // at once begins with its publication.
   const isRenew = failAt.startsWith('renew');
-  if (isRenew) await rig.behave({ delayMs: 2_500 });
+  const delayMs = isRenew ? 2_500 : failAt.startsWith('begin') ? 250 : 0;
+  await rig.behave({ delayMs });
   const settings = { leaseMs: shortLease, pollMs: 200, concurrency: 10 };
   const plan = { count: 50, perSecond: 100, types: ['order.created'], works: true };
   const dying = rig.publisher(plan, { ...settings, failAt, failNth: isRenew ? 1 : 3 });
   const code = await Promise.race([dying.exited, pause(15_000).then(() => 0)]);
   const diedAt = Date.now();
-  if (isRenew) await rig.behave({ delayMs: 0 });
+  await rig.behave({ delayMs: 0 });
   await rig.worker(settings);
   const isSettled = await rig.settled(15_000);
   const ledger = rig.ledger();
