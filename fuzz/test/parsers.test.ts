@@ -5,6 +5,7 @@ import {
   createDispatcher,
   createIds,
   deliveryId,
+  domainInAscii,
   isPosthornError,
   type Message,
   matches,
@@ -226,10 +227,13 @@ fuzz(
     const isBelow = pattern.startsWith('*.');
     const own = new URL(`https://${isBelow ? pattern.slice(2) : pattern}/`).hostname;
     for (const candidate of [name, `${other}.${name}`, `${other}${name}`, other]) {
-      if (!URL.canParse(`https://${candidate}/`)) continue;
+      // One that is too long is no name. Node 26 says of some that they can be parsed, and then throws.
+      if (candidate.length > 2_000 || !URL.canParse(`https://${candidate}/`)) continue;
       const { hostname } = new URL(`https://${candidate}/`);
-      // An address is no name, and one that is too long is none either.
+      // Nor is an address.
       if (/^[\d.]+$|^\[/.test(hostname) || hostname.length > 2_000) continue;
+      // Newer versions of Node take an xn-- that stands for nothing, such as `xn--0`; we never do.
+      if (domainInAscii(hostname) === undefined) continue;
       const bare = hostname.replace(/\.$/, '');
       const matches = isBelow ? bare.endsWith(`.${own}`) : bare === own;
       const isPrivate = answeringWith('10.0.0.1');

@@ -26,20 +26,30 @@ export function whyNoPublicName(host: string): string | undefined {
   return name.includes('.') ? undefined : 'must be a full host name, with a dot in it';
 }
 
+/** RFC 1035 §2.3.4. Some versions of Node have URLs of longer names, and others none. */
+const maxNameLength = 253;
+
 /** Reads a pattern for hosts: a name or an address, exact, or `*.` and a suffix; undefined where it is none. */
 export function hostPattern(pattern: unknown): ((host: string) => boolean) | undefined {
   if (typeof pattern !== 'string') return undefined;
   const below = pattern.startsWith('*.');
-  const name = below ? pattern.slice(2) : pattern.replace(/^\[(.*)\]$/, '$1');
+  const name = below ? pattern.slice(2) : withoutBrackets(pattern);
   if (isIP(name) !== 0) {
     const address = hostOf(isIP(name) === 6 ? `[${name}]` : name);
     return below || address === undefined ? undefined : (host) => host === address;
   }
   const host = domainInAscii(name) ?? '';
+  if (host.length > maxNameLength) return undefined;
   if (!/^[a-z0-9_-]+(\.[a-z0-9_-]+)*$/.test(host) || isIP(host) !== 0) return undefined;
   // A dot at the end of the host makes no other host of it.
   const matches = (other: string): boolean => (below ? other.endsWith(`.${host}`) : other === host);
   return (other) => matches(other.endsWith('.') ? other.slice(0, -1) : other);
+}
+
+/** Those of IPv6; nothing else has any. */
+function withoutBrackets(text: string): string {
+  const inner = text.slice(1, -1);
+  return text === `[${inner}]` && isIP(inner) === 6 ? inner : text;
 }
 
 /** The one form of an address, as URLs write it. */
