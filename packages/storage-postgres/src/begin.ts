@@ -1,7 +1,8 @@
 import type { Claim, DeliveryStore } from '@posthorn/core';
+import { arrayOf, rowsOf } from './arrays.js';
 import type { Database } from './database.js';
 import { isQueued } from './given-rows.js';
-import { leasedRows } from './settle.js';
+import { type LeasedRow, leasedRows } from './settle.js';
 import { isHeld } from './settle-texts.js';
 import { dateOf, msOf } from './values.js';
 
@@ -17,16 +18,18 @@ export function beginner(db: Database): DeliveryStore['begin'] {
   const textWith = (members: string): string => `
     with begun as (
       update $.queue q set ${begins}
-      from json_to_recordset($1::json) as g(n integer, event text, binding text, lease bigint)
-      where ${isHeld} and q.due_at > $now + $2::float8 * interval '1 millisecond'
+      from ${rowsOf('g', { event: 'text', binding: 'text', lease: 'bigint' })}
+      where ${isHeld} and q.due_at > $now + $4::float8 * interval '1 millisecond'
       returning g.n, g.event, g.binding
     )${members}
-    select coalesce(json_agg(n), '[]')::text as begun, ${msOf(beginning)} as at from begun`;
+    select count(*)::integer as count, ${msOf(beginning)} as at,
+      case when count(*) < cardinality($1::text[]) then coalesce(json_agg(n), '[]')::text end as begun
+    from begun`;
   const begin = db.statement(textWith(''));
   const beginDigests = db.statement(
     textWith(`, members as (
       update $.queue q set ${begins}
-      from json_to_recordset($3::json) as m(digest text, event text, binding text, lease bigint)
+      from json_to_recordset($5::json) as m(digest text, event text, binding text, lease bigint)
       where ${isQueued('m.event', 'm.binding')} and q.lease = m.lease
         and (m.digest, m.binding) in (select event, binding from begun)
     )`),
@@ -34,15 +37,26 @@ export function beginner(db: Database): DeliveryStore['begin'] {
 
   return async (claims: readonly Claim[], leftMs: number) => {
     const given = leasedRows(claims);
+    const values = [...leaseArrays(given), leftMs];
     // What is in a digest has its lease, too.
     const members = given.flatMap(({ n, event: digest, binding, lease }) =>
       (claims[n]!.digest ?? []).map(({ id: event }) => ({ digest, event, binding, lease })),
     );
     const [row] =
       members.length > 0
-        ? await db.run(beginDigests, [JSON.stringify(given), leftMs, JSON.stringify(members)])
-        : await db.run(begin, [JSON.stringify(given), leftMs]);
-    const begun: number[] = JSON.parse(row!.begun);
-    return { begun: begun.sort((a, b) => a - b).map((n) => claims[n]!), at: dateOf(row!.at) };
+        ? await db.run(beginDigests, [...values, JSON.stringify(members)])
+        : await db.run(begin, values);
+    const at = dateOf(row!.at);
+    // Mostly all of them have begun, which are not named then.
+    const places: number[] | undefined = row!.begun === null ? undefined : JSON.parse(row!.begun);
+    const begun = places ? places.map((place) => given[place - 1]!) : given;
+    return { begun: begun.sort((a, b) => a.n - b.n).map(({ n }) => claims[n]!), at };
   };
 }
+
+/** The rows as the arrays of their events, bindings and leases. */
+const leaseArrays = (rows: readonly LeasedRow[]): string[] => [
+  arrayOf(rows.map(({ event }) => event)),
+  arrayOf(rows.map(({ binding }) => binding)),
+  arrayOf(rows.map(({ lease }) => lease)),
+];

@@ -1,4 +1,5 @@
 import type { Next } from '@posthorn/core';
+import { rowsOf } from './arrays.js';
 import { gatheredAt, queueId } from './digests.js';
 import { few, hasKey, isQueued } from './given-rows.js';
 import { chainPosition } from './ordering.js';
@@ -182,3 +183,26 @@ export function settleText({ ends, putsBack, hasFollowers, splits }: SettleShape
   with ${parts.join(', ')}
   select coalesce(json_agg(${hasFollowers ? 'distinct n' : 'n'}), '[]')::text as written from (${all('n')}) w`;
 }
+
+/** What is given of those that were delivered, with the attempt that did it. */
+const plainTypes = {
+  ...{ event: 'text', binding: 'text', lease: 'bigint', id: 'text', at: 'float8', took: 'integer' },
+  ...{ http: 'smallint', response: 'text' },
+};
+export const plainColumns = Object.keys(plainTypes) as readonly (keyof typeof plainTypes)[];
+
+/** As `settleText` of what ends, for what goes as arrays. */
+export const plainText: string = `
+  with ended as (
+    delete from $.queue q using ${rowsOf('g', plainTypes)} where ${isHeld}
+    returning g.*, ${kept('q')}
+  ), kept as (
+    insert into $.deliveries (event_id, binding_id, webhook_id, channel, status, attempts, attempts_before,
+      finished_at, position, attempt_id, started_at, duration_ms, http_status, response)
+    select event, binding, webhook_id, channel, 'delivered', attempts, attempts_before, $now, position, id,
+      to_timestamp(at / 1000), took, http, response
+    from ended
+    on conflict do nothing
+  )
+  select case when count(*) = cardinality($1::text[]) then 'null' else coalesce(json_agg(n), '[]')::text end as written
+  from ended`;

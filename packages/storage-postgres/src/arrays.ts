@@ -1,0 +1,26 @@
+/*
+ * Rows that are many and alike go to Postgres as an array for each column: `unnest` reads them in less than half of the
+ * time that JSON takes. As text, which every client passes on as it is.
+ */
+
+/** The array as Postgres writes it; undefined is null. */
+export function arrayOf(values: readonly (string | number | undefined)[]): string {
+  let text = '{';
+  for (let i = 0; i < values.length; i++) {
+    const value = values[i];
+    if (i > 0) text += ',';
+    if (value === undefined) text += 'null';
+    else if (typeof value === 'number') text += value;
+    else text += isPlain.test(value) ? value : `"${value.replace(/["\\]/g, '\\$&')}"`;
+  }
+  return `${text}}`;
+}
+
+/** What needs no quotes: ids, mostly. */
+const isPlain = /^(?!null$)\w+$/i;
+
+/** The rows of the parameters `$from` and up, each an array of these types, as `row`, with their number `n` from 1. */
+export function rowsOf(row: string, columns: Readonly<Record<string, string>>, from = 1): string {
+  const arrays = Object.values(columns).map((type, i) => `$${from + i}::${type}[]`);
+  return `unnest(${arrays.join(', ')}) with ordinality as ${row}(${Object.keys(columns).join(', ')}, n)`;
+}
