@@ -1,11 +1,40 @@
-import type { Flight } from './deliver.js';
-import type { HeldClaim } from './slots.js';
+import type { Deliverer, Flight, Tower } from './deliver.js';
+import type { HeldClaim, Slots } from './slots.js';
+
+export interface FlightsOptions {
+  readonly deliverer: Deliverer;
+  readonly slots: Slots;
+  /** Called when a slot has become free. */
+  readonly onFree: () => void;
+  /** Called when a claim is held no more; others may be had now that could not before. */
+  readonly onLanded: (held: HeldClaim, mayFreeOther: boolean) => void;
+}
 
 /** The deliveries that are under way: begun, sent, or their results being written. */
 export class Flights {
+  readonly #options: FlightsOptions;
   readonly #flights = new Map<HeldClaim, Flight>();
-  /** Those that are answered, and whose results are being written. */
-  readonly #answered = new Set<HeldClaim>();
+  #isStarting = false;
+  /** What is sent takes a slot until there is an answer, and is held until that is written. */
+  readonly #sent: Tower = {
+    onAnswered: ({ held }) => {
+      this.#options.slots.free(held);
+      this.#options.onFree();
+    },
+    // What waited for room, or behind this one.
+    onLanded: ({ held }) => {
+      const { orderingKey } = held.claim.event;
+      this.#land(held, this.#options.slots.forget(held) || orderingKey !== null);
+    },
+  };
+  readonly #released: Tower = {
+    onAnswered: () => {},
+    onLanded: ({ held }) => this.#land(held, held.claim.event.orderingKey !== null),
+  };
+
+  constructor(options: FlightsOptions) {
+    this.#options = options;
+  }
 
   get size(): number {
     return this.#flights.size;
@@ -15,17 +44,21 @@ export class Flights {
     return this.#flights.keys();
   }
 
-  add(flight: Flight): void {
-    this.#flights.set(flight.held, flight);
+  /** Starts what waits, as far as there are slots. */
+  start(): void {
+    // What is not sent at all is answered while it is being started.
+    if (this.#isStarting) return;
+    this.#isStarting = true;
+    const { slots, deliverer } = this.#options;
+    for (let held = slots.next(); held; held = slots.next()) {
+      this.#follow(deliverer.deliver(held, this.#sent));
+    }
+    this.#isStarting = false;
   }
 
-  answered(held: HeldClaim): void {
-    this.#answered.add(held);
-  }
-
-  landed(held: HeldClaim): void {
-    this.#flights.delete(held);
-    this.#answered.delete(held);
+  /** Gives back what was never started, and is in no slot. */
+  release(held: HeldClaim): void {
+    this.#follow(this.#options.deliverer.release(held, this.#released));
   }
 
   /** Ends the one of this claim. False where it is not under way. */
@@ -41,7 +74,19 @@ export class Flights {
 
   /** Whether a result is being written whose lease is over, so that a claim would take the delivery away. */
   hasOverdue(now: number): boolean {
-    for (const { heldUntil } of this.#answered) if (heldUntil <= now) return true;
+    for (const { isAnswered, held } of this.#flights.values()) {
+      if (isAnswered && held.heldUntil <= now) return true;
+    }
     return false;
+  }
+
+  #follow(flight: Flight): void {
+    this.#flights.set(flight.held, flight);
+    flight.start();
+  }
+
+  #land(held: HeldClaim, mayFreeOther: boolean): void {
+    this.#flights.delete(held);
+    this.#options.onLanded(held, mayFreeOther);
   }
 }

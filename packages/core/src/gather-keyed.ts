@@ -1,6 +1,6 @@
 import { setTimeout } from 'node:timers/promises';
 import { isPosthornError } from './errors.js';
-import { type GatherOptions, gather } from './gather.js';
+import { type GatherCallsOptions, gather } from './gather.js';
 
 export interface KeyedWrite {
   /** How long the write waits for a key that an open transaction holds. */
@@ -21,7 +21,7 @@ const patienceMs = 30_000;
  */
 export function gatherKeyed<Item, Result>(
   write: (items: readonly Item[], how: KeyedWrite) => Promise<readonly Result[]>,
-  options: GatherOptions & { readonly monotonic?: () => number },
+  options: GatherCallsOptions & { readonly monotonic?: () => number },
 ): (items: readonly Item[]) => Promise<readonly Result[]> {
   const { monotonic = () => performance.now() } = options;
   const together = gather((items: readonly Item[]) => write(items, { keyWaitMs, isHeld: false }), options);

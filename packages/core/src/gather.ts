@@ -1,10 +1,20 @@
 export interface GatherOptions {
   /** How many items a batch of several calls may have. */
   readonly maxItems: number;
-  /** Whether a failed batch is written again in halves, because one of its calls may be to blame. Default: never. */
-  readonly isOnesFault?: (error: unknown) => boolean;
   /** Whether the first batch, too, waits until this turn of the event loop is over. Default: it goes at once. */
   readonly isPatient?: boolean;
+}
+
+export interface GatherCallsOptions extends GatherOptions {
+  /** Whether a failed batch is written again in halves, because one of its calls may be to blame. Default: never. */
+  readonly isOnesFault?: (error: unknown) => boolean;
+}
+
+/** One item to be written, and who hears of it. Neither may throw. */
+export interface GatheredItem<Item, Result> {
+  readonly item: Item;
+  readonly onResult: (result: Result) => void;
+  readonly onError: (error: unknown) => void;
 }
 
 const maxWritesOfTurn = 100;
@@ -14,19 +24,13 @@ const nextTurn = (): Promise<void> => new Promise((resolve) => setImmediate(reso
 
 /**
  * Turns calls into batches: while one write is in flight, later calls gather and go as the next. An idle engine adds
- * no latency, a busy one writes in groups, and lets the event loop turn in between. A call's items stay together and
- * in order.
+ * no latency, a busy one writes in groups, and lets the event loop turn in between. `write` never rejects.
  */
-export function gather<Item, Result>(
-  write: (items: readonly Item[]) => Promise<readonly Result[]>,
-  options: GatherOptions,
-): (items: readonly Item[]) => Promise<readonly Result[]> {
-  const { maxItems, isOnesFault = () => false, isPatient = false } = options;
-  interface Call {
-    readonly items: readonly Item[];
-    readonly resolve: (results: readonly Result[]) => void;
-    readonly reject: (error: unknown) => void;
-  }
+function inBatches<Call>(
+  write: (calls: readonly Call[]) => Promise<void>,
+  sizeOf: (call: Call) => number,
+  { maxItems, isPatient = false }: GatherOptions,
+): (call: Call) => void {
   const waiting: Call[] = [];
   let isWriting = false;
   let writesOfTurn = 0;
@@ -35,10 +39,49 @@ export function gather<Item, Result>(
     if (waiting.length === 1) return waiting.splice(0);
     let items = 0;
     const end = waiting.findIndex((call, i) => {
-      items += call.items.length;
+      items += sizeOf(call);
       return i > 0 && items > maxItems;
     });
     return waiting.splice(0, end < 0 ? waiting.length : end);
+  }
+
+  /** A storage in memory answers without a turn of the event loop: a caller that waits for each call must not stop it. */
+  function hasHadItsTurn(): boolean {
+    if (writesOfTurn === 0) {
+      setImmediate(() => {
+        writesOfTurn = 0;
+      });
+    }
+    return ++writesOfTurn > maxWritesOfTurn;
+  }
+
+  async function writeAll(): Promise<void> {
+    isWriting = true;
+    // Without patience it waits for no more than what is called in the same breath.
+    await (isPatient || hasHadItsTurn() ? nextTurn() : undefined);
+    for (;;) {
+      await write(nextBatch());
+      if (waiting.length === 0) break;
+      await nextTurn();
+    }
+    isWriting = false;
+  }
+
+  return (call) => {
+    waiting.push(call);
+    if (!isWriting) void writeAll();
+  };
+}
+
+/** Batches of calls that resolve; the items of one stay together and in order. */
+export function gather<Item, Result>(
+  write: (items: readonly Item[]) => Promise<readonly Result[]>,
+  { isOnesFault = () => false, ...options }: GatherCallsOptions,
+): (items: readonly Item[]) => Promise<readonly Result[]> {
+  interface Call {
+    readonly items: readonly Item[];
+    readonly resolve: (results: readonly Result[]) => void;
+    readonly reject: (error: unknown) => void;
   }
 
   async function writeBatch(calls: readonly Call[]): Promise<void> {
@@ -61,31 +104,27 @@ export function gather<Item, Result>(
     }
   }
 
-  /** A storage in memory answers without a turn of the event loop: a caller that waits for each call must not stop it. */
-  function hasHadItsTurn(): boolean {
-    if (writesOfTurn === 0) {
-      setImmediate(() => {
-        writesOfTurn = 0;
-      });
-    }
-    return ++writesOfTurn > maxWritesOfTurn;
-  }
+  const add = inBatches<Call>(writeBatch, ({ items }) => items.length, options);
+  return (items) => new Promise((resolve, reject) => add({ items, resolve, reject }));
+}
 
-  async function writeAll(): Promise<void> {
-    isWriting = true;
-    // Without patience it waits for no more than what is called in the same breath.
-    await (isPatient || hasHadItsTurn() ? nextTurn() : undefined);
-    for (;;) {
-      await writeBatch(nextBatch());
-      if (waiting.length === 0) break;
-      await nextTurn();
-    }
-    isWriting = false;
-  }
-
-  return (items) =>
-    new Promise((resolve, reject) => {
-      waiting.push({ items, resolve, reject });
-      if (!isWriting) void writeAll();
-    });
+/** Batches of single items, without a promise for each: there are several for every delivery. */
+export function gatherItems<Item, Result>(
+  write: (items: readonly Item[]) => Promise<readonly Result[]>,
+  options: GatherOptions,
+): (one: GatheredItem<Item, Result>) => void {
+  return inBatches<GatheredItem<Item, Result>>(
+    async (all) => {
+      let results: readonly Result[];
+      try {
+        results = await write(all.map(({ item }) => item));
+      } catch (error) {
+        for (const { onError } of all) onError(error);
+        return;
+      }
+      for (const [i, { onResult }] of all.entries()) onResult(results[i]!);
+    },
+    () => 1,
+    options,
+  );
 }

@@ -2,7 +2,7 @@ import pRetry from 'p-retry';
 import type { StorageClock } from './clock.js';
 import type { Next } from './decide.js';
 import type { PosthornError } from './errors.js';
-import { gather } from './gather.js';
+import { type GatheredItem, gatherItems } from './gather.js';
 import { deliveryId } from './ids.js';
 import type { Announcer, DeliveryFacts } from './lifecycle.js';
 import type { Attempt, Event } from './models.js';
@@ -29,55 +29,70 @@ const writeRetries = { retries: 8, minTimeout: 100, maxTimeout: 5_000, unref: tr
  */
 export class Recorder {
   readonly #options: RecorderOptions;
-  readonly #begin: (claims: readonly Claim[]) => Promise<readonly (Date | undefined)[]>;
-  readonly #settle: (settlements: readonly Settlement[]) => Promise<readonly boolean[]>;
+  readonly #begin: (one: GatheredItem<Claim, Date | undefined>) => void;
+  readonly #settle: (one: GatheredItem<Settlement, boolean>) => void;
   #abandoned = new AbortController();
 
   /** A lease with less than `leftMs` left is as good as over: nothing begins on it. */
   constructor(options: RecorderOptions, leftMs: number) {
     this.#options = options;
     const { deliveries, clock } = options;
-    this.#begin = gather(
+    this.#begin = gatherItems(
       async (claims) => {
         const { begun, at } = await deliveries.begin(claims, leftMs);
         clock.set(at);
+        if (begun.length === claims.length) return claims.map(() => at);
         const tokens = new Set(begun.map(({ token }) => token));
         return claims.map(({ token }) => (tokens.has(token) ? at : undefined));
       },
       { maxItems: maxBatch },
     );
     // Patient, so that the results of one turn of the event loop are one write.
-    this.#settle = gather((settlements) => this.#insist(() => deliveries.settle(settlements)), {
+    this.#settle = gatherItems((settlements) => this.#insist(() => deliveries.settle(settlements)), {
       maxItems: maxBatch,
       isPatient: true,
     });
   }
 
-  /** When the attempt begins, by the storage's clock; undefined where the lease is over, or nearly so. */
-  async begin(claim: Claim): Promise<Date | undefined> {
-    const [at] = await this.#begin([claim]);
-    return at;
+  /** Tells when the attempt begins, by the storage's clock; undefined where the lease is over, or nearly so. */
+  begin(claim: Claim, onBegun: (at: Date | undefined) => void, onError: (error: unknown) => void): void {
+    this.#begin({ item: claim, onResult: onBegun, onError });
   }
 
-  /** Writes what becomes of the claim. Never rejects. */
-  async record(claim: Claim, { next, attempt, begin, gone }: Result): Promise<void> {
-    const { onRetry, disable } = this.#options;
+  /** Writes what becomes of the claim; `onRecorded` is called when that is done, or nothing can be done about it. */
+  record(claim: Claim, result: Result, onRecorded: () => void): void {
+    const { next, attempt, begin } = result;
     const abandoned = this.#abandoned;
+    this.#settle({
+      item: { claim, next, ...(attempt && { attempt }), ...(begin.length > 0 && { begin }) },
+      onResult: (isHeld) => this.#recorded(claim, result, isHeld, onRecorded),
+      onError: (error) => {
+        this.failed(error, abandoned);
+        onRecorded();
+      },
+    });
+  }
+
+  #recorded(claim: Claim, result: Result, isHeld: boolean, onRecorded: () => void): void {
+    const { next, attempt, begin, gone } = result;
+    const { onRetry, disable } = this.#options;
     try {
-      const [isHeld] = await this.#settle([
-        { claim, next, ...(attempt && { attempt }), ...(begin.length > 0 && { begin }) },
-      ]);
       if (isHeld && 'delayMs' in next && next.delayMs !== undefined) onRetry(next.delayMs);
       if (isHeld && (begin.length > 0 || next.status === 'split')) onRetry(0);
       this.#announce(claim, isHeld ? next : { status: 'lost' }, attempt);
-      // Where the webhook reaches others, it goes on for them.
-      const isOnlyChannel = claim.webhook.channels.length === 1;
-      if (isHeld && gone !== undefined && isOnlyChannel) {
-        await this.#insist(() => disable(claim.webhook, gone));
-      }
     } catch (error) {
-      this.failed(error, abandoned);
+      this.failed(error);
     }
+    // Where the webhook reaches others, it goes on for them.
+    const isOnlyChannel = claim.webhook.channels.length === 1;
+    if (!isHeld || gone === undefined || !isOnlyChannel) {
+      onRecorded();
+      return;
+    }
+    const abandoned = this.#abandoned;
+    void this.#insist(() => disable(claim.webhook, gone))
+      .catch((error) => this.failed(error, abandoned))
+      .then(onRecorded);
   }
 
   /** The claim is another's, or nobody's. */

@@ -10,17 +10,30 @@ const maxResponse = 16 * 1024;
 const maxMemo = 16 * 1024;
 
 /**
- * What the channel says of a message, whatever that is, as a verdict that may be stored. Never rejects. A channel is other
- * people's code, and may say anything.
+ * Asks the channel, and tells what it says of the message, whatever that is, as a verdict that may be stored: once, and
+ * never at once. A channel is other people's code, and may say anything.
  */
-export async function saidBy(
+export function ask(
   channel: Channel,
   message: Message,
   signal: AbortSignal,
   announcer: Announcer,
-): Promise<Verdict> {
+  onVerdict: (verdict: Verdict) => void,
+): void {
+  const onThrown = (error: unknown): void => onVerdict(thrown(error));
   try {
-    const verdict = checked(await channel.send(message, signal));
+    Promise.resolve(channel.send(message, signal)).then(
+      (said) => onVerdict(judged(said, channel, announcer)),
+      onThrown,
+    );
+  } catch (error) {
+    Promise.reject(error).catch(onThrown);
+  }
+}
+
+function judged(said: Verdict, channel: Channel, announcer: Announcer): Verdict {
+  try {
+    const verdict = checked(said);
     if (!('memo' in verdict) || isMemo(verdict.memo)) return verdict;
     // Who has it is forgotten; that it was delivered, say, is not.
     const { memo, ...rest } = verdict;

@@ -110,7 +110,9 @@ export function samples(
 
   return {
     test: (...asked) =>
-      ofEach('webhooks.test', asked, async (...claimed) => ({ verdict: await send(...claimed).verdict })),
+      ofEach('webhooks.test', asked, async (...claimed) => ({
+        verdict: await new Promise((resolve) => send(...claimed, resolve)),
+      })),
     preview: (...asked) => ofEach('webhooks.preview', asked, previewOf),
   };
 }

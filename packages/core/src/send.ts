@@ -10,7 +10,7 @@ import type { Attempt, ChannelBinding, Event } from './models.js';
 import { outside } from './outside.js';
 import type { Claim } from './ports.js';
 import { minSecretLength, redact } from './redact.js';
-import { cut, saidBy, thrown } from './said.js';
+import { ask, cut, thrown } from './said.js';
 import { type Busy, failed, type Verdict } from './verdict.js';
 import type { WebhookSecrets } from './webhook-secrets.js';
 
@@ -99,8 +99,6 @@ export class ClaimedMessage implements Message {
 
 /** One try under way. */
 export interface Sending {
-  /** What the channel said, or what became of it. Never rejects. */
-  readonly verdict: Promise<Verdict>;
   /** Aborts it. Unless the channel says within `momentMs` how it went, by default no time, the verdict is ours. */
   end(verdict: Verdict, momentMs?: number): void;
 }
@@ -115,13 +113,16 @@ function giveBack(controller: AbortController): void {
 }
 
 /**
- * Hands a claim to its channel. Ends at the deadline at the latest, whether the channel heeds the signal or not.
+ * Hands a claim to its channel, and tells what that said, or what became of it: once, at the deadline at the latest, whether
+ * the channel heeds the signal or not. Undefined where it could not be sent, which has been told.
  */
 export function send(
   claim: BoundClaim,
   startedAt: Date,
   { channels, secrets, attemptDeadlineMs, announcer }: SendOptions,
-): Sending {
+  onVerdict: (verdict: Verdict) => void,
+): Sending | undefined {
+  const notSent = (verdict: Verdict): undefined => void onVerdict(verdict);
   const channel = channels.get(claim.binding.channel);
   if (!channel) return notSent(failed('config', 'no channel of this type is registered in this process'));
   if (digestOf(claim) && !channel.takesDigests) {
@@ -144,31 +145,28 @@ export function send(
     return notSent(failed('channel_error', 'its deadlineMs is no time that one can wait'));
   }
   const controller = (channel.letsGoOfSignal && spareControllers.pop()) || new AbortController();
-  let end!: Sending['end'];
-  const verdict = new Promise<Verdict>((resolve) => {
-    let isOver = false;
-    const settle = (value: Verdict) => {
-      isOver = true;
-      clearTimeout(timer);
-      resolve(value);
-    };
-    end = (ours, momentMs = 0) => {
-      if (isOver) return;
-      clearTimeout(timer);
-      if (momentMs > 0) timer = setTimeout(() => settle(ours), momentMs);
-      else settle(ours);
-      controller.abort();
-    };
-    let timer = setTimeout(() => end(failed('timeout', `no result within ${deadlineMs} ms`)), deadlineMs);
-    void outside(() => saidBy(channel, message, controller.signal, announcer)).then((theirs) => {
-      settle(redacted(theirs, () => secretsOf(message, channel, secrets)));
-      if (channel.letsGoOfSignal) giveBack(controller);
-    });
-  });
-  return { verdict, end };
+  let isOver = false;
+  const settle = (value: Verdict): void => {
+    if (isOver) return;
+    isOver = true;
+    clearTimeout(timer);
+    onVerdict(value);
+  };
+  const end: Sending['end'] = (ours, momentMs = 0) => {
+    if (isOver) return;
+    clearTimeout(timer);
+    controller.abort();
+    if (momentMs > 0) timer = setTimeout(() => settle(ours), momentMs);
+    else settle(ours);
+  };
+  let timer = setTimeout(() => end(failed('timeout', `no result within ${deadlineMs} ms`)), deadlineMs);
+  const onSaid = (theirs: Verdict): void => {
+    if (!isOver) settle(redacted(theirs, () => secretsOf(message, channel, secrets)));
+    if (channel.letsGoOfSignal) giveBack(controller);
+  };
+  outside(() => ask(channel, message, controller.signal, announcer, onSaid));
+  return { end };
 }
-
-const notSent = (verdict: Verdict): Sending => ({ verdict: Promise.resolve(verdict), end: () => {} });
 
 /** As `withoutSecrets`; where what is secret cannot be found out, nothing of what was said is kept. Never throws. */
 function redacted(verdict: Verdict, secretTexts: () => readonly string[]): Verdict {

@@ -1,4 +1,4 @@
-import type { Deliverer, Flight } from './deliver.js';
+import type { Deliverer } from './deliver.js';
 import type { PosthornError } from './errors.js';
 import { Flights } from './flights.js';
 import { Heartbeat } from './heartbeat.js';
@@ -28,7 +28,7 @@ export class Worker {
   readonly #options: WorkerOptions;
   readonly #slots: Slots;
   readonly #heartbeat: Heartbeat;
-  readonly #flights = new Flights();
+  readonly #flights: Flights;
   #isRunning = false;
   #wasStarted = false;
   #stopping: Promise<void> | undefined;
@@ -49,6 +49,12 @@ export class Worker {
   constructor(options: WorkerOptions) {
     this.#options = options;
     this.#slots = new Slots(options, options.monotonic);
+    this.#flights = new Flights({
+      deliverer: options.deliverer,
+      slots: this.#slots,
+      onFree: () => this.#advance(),
+      onLanded: (held, mayFreeOther) => this.#land(held, mayFreeOther),
+    });
     this.#heartbeat = new Heartbeat({
       ...options,
       held: () => this.#held(),
@@ -76,7 +82,7 @@ export class Worker {
     });
     // What has not begun is given back at once.
     this.#advance();
-    const grace = setTimeout(() => this.#release(), graceMs);
+    const grace = setTimeout(() => this.#releaseAll(), graceMs);
     return this.#stopping.finally(() => clearTimeout(grace));
   }
 
@@ -156,35 +162,12 @@ export class Worker {
 
   /** Starts what waits, as far as there are slots. */
   #advance(): void {
-    const { deliverer } = this.#options;
-    if (!this.#isOpen) {
-      for (const held of this.#slots.takeWaiting()) this.#follow(deliverer.release(held));
-      return;
-    }
-    for (let held = this.#slots.next(); held; held = this.#slots.next()) this.#send(held);
+    if (this.#isOpen) this.#flights.start();
+    else for (const held of this.#slots.takeWaiting()) this.#flights.release(held);
   }
 
-  /** It takes a slot until there is an answer, and is held until that is written. */
-  #send(held: HeldClaim): void {
-    const flight = this.#options.deliverer.deliver(held);
-    void flight.answered.then(() => {
-      this.#flights.answered(held);
-      this.#slots.free(held);
-      this.#advance();
-    });
-    this.#follow(flight, true);
-  }
-
-  #follow(flight: Flight, isHeld = false): void {
-    this.#flights.add(flight);
-    void flight.landed.then(() => this.#land(flight.held, isHeld));
-  }
-
-  #land(held: HeldClaim, isHeld: boolean): void {
-    this.#flights.landed(held);
+  #land(held: HeldClaim, mayFreeOther: boolean): void {
     this.#heartbeat.forget(held);
-    // Only what could not be had before can be there now: it waited for room, or behind this one.
-    const mayFreeOther = (isHeld && this.#slots.forget(held)) || held.claim.event.orderingKey !== null;
     if (this.#slots.isEmpty) this.#heartbeat.stop();
     if (mayFreeOther || this.#shouldLook || this.#drains.areAny) this.wake();
     this.#checkIdle();
@@ -216,7 +199,7 @@ export class Worker {
 
   /** All that is claimed, but for what waits here in vain: that may be sent by others. */
   #held(): Iterable<HeldClaim> {
-    for (const held of this.#slots.takeStuck()) this.#follow(this.#options.deliverer.release(held));
+    for (const held of this.#slots.takeStuck()) this.#flights.release(held);
     return [...this.#flights.held, ...this.#slots.waiting()];
   }
 
@@ -237,7 +220,7 @@ export class Worker {
     this.#wasStarted = this.#isRunning;
   }
 
-  #release(): void {
+  #releaseAll(): void {
     this.#flights.releaseAll();
     // A storage that hangs is not waited for beyond the lease: then what is under way is anybody's.
     this.#patience ??= setTimeout(() => this.#idleWaits.end(), this.#options.leaseMs);
