@@ -175,19 +175,23 @@ export const bugs: readonly Bug[] = [
       }
       const plan = planOf(events, journal, matching);`,
     ],
-    'what is handed over is not leased': ['handOver(claimFor)', 'handOver({ ...claimFor, leaseMs: 0 })'],
-    'a hand-over ignores the limit': ['handOver(claimFor)', 'handOver({ ...claimFor, limit: 1000 })'],
+    'what is handed over is not leased': ['claimDue(claimFor)', 'claimDue({ ...claimFor, leaseMs: 0 })'],
+    'a hand-over ignores the limit': ['claimDue(claimFor)', 'claimDue({ ...claimFor, limit: 1000 })'],
     'a hand-over ignores what is in flight': [
-      'handOver(claimFor)',
-      'handOver({ ...claimFor, inFlight: new Map() })',
+      'claimDue(claimFor)',
+      'claimDue({ ...claimFor, inFlight: new Map() })',
     ],
     'a hand-over ignores the tenant limit': [
-      'handOver(claimFor)',
-      'handOver({ ...claimFor, tenantLimit: 1_000 })',
+      'claimDue(claimFor)',
+      'claimDue({ ...claimFor, tenantLimit: 1_000 })',
     ],
-    'what is handed over never begins': ['if (isBegun) for', 'if (false) for'],
-    'what is handed over always begins': ['if (isBegun) for', 'for'],
-    'a claim leaves the delivery to others': ['lease(delivery, at + leaseMs)', 'lease(delivery, at)'],
+    'what is claimed never begins with that': ['isBegun ? at : undefined', 'undefined'],
+    'what is claimed always begins with that': ['isBegun ? at : undefined', 'at'],
+    'what was lost begins again with its claim': [
+      'const begunAt = lostAt === undefined ? beginsAt : undefined;',
+      'const begunAt = beginsAt;',
+    ],
+    'a claim leaves the delivery to others': ['lease(delivery, at + leaseMs,', 'lease(delivery, at,'],
     'a lease never ends': ['putOff(delivery, until);', 'delivery.at = until;'],
     'a claim counts an attempt': [
       "for (const each of together(delivery)) each.status = 'sending';",
@@ -202,8 +206,12 @@ export const bugs: readonly Bug[] = [
       "leases.forgetLost(delivery);\n    if (next.status !== 'released') void 0;",
     ],
     'a release takes back an attempt that never began': [
-      'else if (leases.hasBegun(delivery)) for',
-      'else for',
+      'if (!attempt && leases.hasBegun(delivery)) for',
+      'if (!attempt) for',
+    ],
+    'what nothing was sent of counts an attempt': [
+      'if (!attempt && leases.hasBegun(delivery)) for',
+      'if (false) for',
     ],
     'settle has no fence': [
       'const delivery = leases.of(claim);\n    if (!delivery) return false;\n    for',

@@ -250,14 +250,15 @@ export function mapStorage(now: () => number = Date.now): Storage {
     const attempts = attempt ? [...row.attempts, structuredClone(attempt)] : row.attempts;
     const yields = row.yields || (next.status === 'pending' && next.yields === true);
     const memo = ('memo' in next ? next.memo : undefined) ?? row.memo;
-    const isUncounted = next.status === 'released' && row.lease.begunAt !== null;
+    // Nothing was sent.
+    const isUncounted = !attempt && row.lease.begunAt !== null;
     const begun = isUncounted ? row.begun - 1 : row.begun;
     const lostAt = next.status === 'released' ? row.lostAt : null;
     if (next.status === 'pending' || next.status === 'released')
       pending(row, now() + (next.delayMs ?? 0), { attempts, begun, lostAt, yields, memo });
     // Of digests, which it does not gather: what is none is tried again at once, with a new schedule.
     else if (next.status === 'split') pending(row, now(), { attempts, attemptsBefore: begun, lostAt, memo });
-    else finish({ ...row, lostAt, memo }, next.status, attempts);
+    else finish({ ...row, begun, lostAt, memo }, next.status, attempts);
     return true;
   }
 
@@ -351,9 +352,7 @@ export function mapStorage(now: () => number = Date.now): Storage {
         try {
           const published = given.map((event) => earlier(event) ?? store(event));
           const at = new Date(now());
-          const claims = claimFor ? claim(claimFor) : [];
-          if (claimFor?.isBegun) for (const one of claims) begin(one, 0, at.getTime());
-          return { published, claims, at };
+          return { published, claims: claimFor ? claim(claimFor) : [], at };
         } catch (error) {
           // All or none: back to what was there.
           for (const [i, map] of [events, rows, keys].entries()) {

@@ -29,6 +29,14 @@ export class StorageClock {
   readonly now = (): number =>
     this.#offsetMs === undefined ? this.#wall() : this.#monotonic() + this.#offsetMs;
 
+  /**
+   * How far the process's own clock is from monotonic time. It changes when the clock is set, or the machine has slept:
+   * monotonic time may not go on then.
+   */
+  get gapMs(): number {
+    return this.#wall() - this.#monotonic();
+  }
+
   /** The storage has just answered that it is `at`. */
   set(at: Date): void {
     const offsetMs = at.getTime() - this.#monotonic();

@@ -1,3 +1,4 @@
+import type { StorageClock } from './clock.js';
 import type { Recorder } from './recorder.js';
 import type { Result, Results } from './result.js';
 import { type BoundClaim, type Sending, type SendOptions, send } from './send.js';
@@ -10,6 +11,7 @@ export interface DelivererOptions extends SendOptions {
   readonly leaseMs: number;
   /** A lease with less than that left is as good as over. */
   readonly leftMs: number;
+  readonly clock: StorageClock;
   readonly monotonic: () => number;
 }
 
@@ -73,12 +75,12 @@ class Delivery implements Flight {
   }
 
   start(): void {
-    const { results, recorder } = this.#options;
-    const { claim, begunAt } = this.held;
+    const { results, recorder, clock } = this.#options;
+    const { claim } = this.held;
     try {
       const unsent = results.before(claim);
       if (unsent) this.#record(unsent);
-      else if (begunAt) this.#send(begunAt);
+      else if (claim.begunAt && !this.#hasSlept) this.#send(new Date(clock.now()));
       else {
         // Written before anything is sent: whatever becomes of this process, it counts.
         recorder.begin(
@@ -97,6 +99,12 @@ class Delivery implements Flight {
     // Who has it by now is worth knowing; a lease that is lost is another's already.
     const moment = why === 'lost' ? 0 : Math.min(momentMs, this.#options.leaseMs / 2);
     this.#sending?.end(failed('channel_error', why), moment);
+  }
+
+  /** Whether the machine may have slept since it was claimed: then the storage says whether it is still ours. */
+  get #hasSlept(): boolean {
+    const { clock, leftMs } = this.#options;
+    return Math.abs(clock.gapMs - this.held.gapMs) > leftMs;
   }
 
   #notBegun(error: unknown): void {

@@ -7,6 +7,8 @@ export class Pace {
   /** Of the last whole window, and of the one that runs. */
   #last: ReadonlyMap<string, number> = new Map();
   #present = new Map<string, number>();
+  #lastTotal = 0;
+  #presentTotal = 0;
   #since: number;
 
   constructor(now: () => number) {
@@ -18,6 +20,13 @@ export class Pace {
   count(key: string): void {
     this.#turn();
     this.#present.set(key, (this.#present.get(key) ?? 0) + 1);
+    this.#presentTotal++;
+  }
+
+  /** Of all keys together. */
+  get total(): number {
+    this.#turn();
+    return Math.max(this.#lastTotal, this.#presentTotal);
   }
 
   of(key: string): number {
@@ -35,8 +44,11 @@ export class Pace {
     const now = this.#now();
     const passed = now - this.#since;
     if (passed < windowMs) return;
-    this.#last = passed < 2 * windowMs ? this.#present : new Map();
+    const isRecent = passed < 2 * windowMs;
+    this.#last = isRecent ? this.#present : new Map();
+    this.#lastTotal = isRecent ? this.#presentTotal : 0;
     this.#present = new Map();
+    this.#presentTotal = 0;
     this.#since = now;
   }
 }

@@ -124,11 +124,10 @@ export interface ClaimOptions {
   readonly tenantLimit?: number;
   /** As `inFlight`, by tenant id. Left out: nothing. */
   readonly tenantsInFlight?: ReadonlyMap<string, number>;
-}
-
-/** What of the events that are being published may come back claimed. */
-export interface HandOver extends ClaimOptions {
-  /** Whether their attempts begin with it, as `begin` would have said. Default false. */
+  /**
+   * Whether attempts may begin with it, as `begin` would have said; those that do have `begunAt`. Never of what is
+   * `lostAt`. Default false.
+   */
   readonly isBegun?: boolean;
 }
 
@@ -137,8 +136,10 @@ export interface Claim {
   readonly deliveryId: string;
   /** Good until the delivery is claimed again, settled, cancelled or deleted; of a digest, until all of it is. */
   readonly token: string;
-  /** The number of the attempt that is to begin, 1 for the first. */
+  /** The number of the attempt that is to begin, or has begun with the claim; 1 for the first. */
   readonly attempt: number;
+  /** When the attempt began, where it did with the claim. */
+  readonly begunAt?: Date;
   /** How many attempts lie before the last manual retry. */
   readonly attemptsBefore: number;
   readonly event: Event;
@@ -166,7 +167,7 @@ export interface Settlement {
   readonly claim: Pick<Claim, 'deliveryId' | 'token' | 'event' | 'digest'>;
   /** Of a digest, it is what becomes of each of its deliveries. */
   readonly next: Next;
-  /** What happened; left out where nothing was sent. Of a digest, each of its deliveries has it on record. */
+  /** What happened; left out where nothing was sent, and then an attempt that has begun is not counted. Of a digest, each of its deliveries has it on record. */
   readonly attempt?: Attempt;
   /** The ids of bindings of the same webhook, with `onlyAfter`, whose deliveries of the event begin with this. */
   readonly begin?: readonly string[];
@@ -186,15 +187,15 @@ export interface DeliveryStore<Tx = never> {
    */
   publish(
     events: readonly NewEvent[],
-    options?: { readonly tx?: Tx; readonly claimFor?: HandOver; readonly keyWaitMs?: number },
+    options?: { readonly tx?: Tx; readonly claimFor?: ClaimOptions; readonly keyWaitMs?: number },
   ): Promise<{
     readonly published: readonly Published[];
     readonly claims: readonly Claim[];
     readonly at: Date;
   }>;
   /**
-   * Leases deliveries that are due, or whose lease is over, of active webhooks, and makes a fresh token. No attempt
-   * begins with it: what is claimed and never begun is as it was before when its lease is over. Two calls never get the same delivery. Tenants take turns, and so do the webhooks of each; within a
+   * Leases deliveries that are due, or whose lease is over, of active webhooks, and makes a fresh token. Without `isBegun`
+   * no attempt begins with it: what is claimed and never begun is as it was before when its lease is over. Two calls never get the same delivery. Tenants take turns, and so do the webhooks of each; within a
    * webhook, what was due first goes first. Of the deliveries to one channel binding whose events have the same
    * ordering key, none is claimed while another is `sending`, or an earlier one is not finished and does not yield.
    *

@@ -10,7 +10,7 @@ import type { PayloadLimits } from './json-text.js';
 import { matchKeys } from './match.js';
 import { type EventDetails, eventDetailsSchema } from './models.js';
 import { payloadText } from './payload.js';
-import type { Claim, DeliveryStore, HandOver, NewEvent, Published } from './ports.js';
+import type { Claim, ClaimOptions, DeliveryStore, NewEvent, Published } from './ports.js';
 
 /** An event as the application gives it. */
 export interface GivenEvent {
@@ -28,9 +28,9 @@ export interface PublisherOptions<Tx> {
   readonly monotonic: () => number;
   /** The worker of this process, which may send at once what it has room for. */
   readonly worker: {
-    /** What it could take over now of so many events; `take` must follow. */
-    reserve(count: number): HandOver | undefined;
-    take(claims: readonly Claim[], since: number, begunAt?: Date): void;
+    /** What it could take over now; `take` must follow. */
+    reserve(): ClaimOptions | undefined;
+    take(claims: readonly Claim[], since: number): void;
   };
   /** Called when deliveries were stored that this process has not begun to send. */
   readonly onWaiting: () => void;
@@ -96,22 +96,21 @@ export function publisher<Tx>(options: PublisherOptions<Tx>): Publisher<Tx> {
 
   async function write(events: readonly NewEvent[], keyed?: KeyedWrite): Promise<readonly Published[]> {
     // Room that is kept for what waits for a transaction would be missing elsewhere.
-    const claimFor = keyed?.isHeld ? undefined : worker.reserve(events.length);
+    const claimFor = keyed?.isHeld ? undefined : worker.reserve();
     const since = monotonic();
     let claims: readonly Claim[] = [];
-    let at: Date | undefined;
     try {
       const result = await deliveries.publish(events, {
         ...(claimFor && { claimFor }),
         ...(keyed && { keyWaitMs: keyed.keyWaitMs }),
       });
-      ({ claims, at } = result);
-      clock.set(at);
+      claims = result.claims;
+      clock.set(result.at);
       const count = result.published.reduce((sum, event) => sum + event.deliveries, 0);
       if (claims.length < count || claims.length === claimFor?.limit) onWaiting();
       return result.published;
     } finally {
-      if (claimFor) worker.take(claims, since, claimFor.isBegun ? at : undefined);
+      if (claimFor) worker.take(claims, since);
     }
   }
 

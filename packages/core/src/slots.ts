@@ -11,6 +11,8 @@ export interface SlotsOptions {
   readonly tenantConcurrency: number;
   /** As `tenantConcurrency`, of the tenant of an application that names none. */
   readonly defaultTenantConcurrency: number;
+  /** What is sent within that time may begin when it is claimed, though it waits here. */
+  readonly soonMs: number;
 }
 
 /** A claim that this process holds. */
@@ -18,8 +20,8 @@ export interface HeldClaim {
   readonly claim: Claim;
   /** Until when its lease holds at least, in monotonic time. */
   heldUntil: number;
-  /** When its attempt began, by the storage's clock; undefined as long as that is not written. */
-  begunAt?: Date;
+  /** How far the process's clock was from monotonic time when it was claimed. */
+  readonly gapMs: number;
 }
 
 /** How much may be claimed. */
@@ -33,8 +35,8 @@ const low = 0.75;
 /**
  * What this process has claimed: what it is sending, what waits here for its turn, and what was sent and is being
  * written down. Each webhook has a share of that, and each tenant. Beyond it, what this process publishes itself may wait
- * here as far as the webhook will get through it in a second: a burst is then sent without being claimed, and a slow
- * receiver holds no more than its share.
+ * here as far as the webhook will get through it soon: a burst is then sent without being claimed, and a slow receiver
+ * holds no more than its share.
  */
 export class Slots {
   readonly #options: SlotsOptions;
@@ -63,7 +65,7 @@ export class Slots {
     return this.#claimedCount === 0;
   }
 
-  /** What may be claimed now. */
+  /** What may be claimed now. At a slow pace some of it may wait here for long, so that it is begun when its turn comes. */
   get room(): Room {
     return {
       limit: this.#limit,
@@ -71,40 +73,43 @@ export class Slots {
       inFlight: this.#claimed,
       tenantLimit: ahead * this.#options.tenantConcurrency,
       tenantsInFlight: this.#withDefaultTenant(this.#claimedOfTenant, ahead),
+      isBegun: this.#isSoon(this.#limit),
     };
   }
 
-  /** What of the events that this process publishes may come back claimed, and wait here. */
+  /** What of the events that this process publishes may come back claimed: it is sent at once, or soon. */
   get roomForOwn(): Room {
-    const { limit, inFlight, tenantsInFlight, ...limits } = this.room;
-    const [ofWebhooks, ofTenants] = [new Map(inFlight), new Map(tenantsInFlight)];
-    let ownLimit = Math.max(limit, 0) - this.#surplus;
-    for (const id of this.#pace.keys()) {
-      const pace = this.#pace.of(id);
-      ownLimit += pace;
-      ofWebhooks.set(id, (ofWebhooks.get(id) ?? 0) - pace);
-    }
-    for (const id of this.#tenantPace.keys()) {
-      ofTenants.set(id, (ofTenants.get(id) ?? 0) - this.#tenantPace.of(id));
-    }
-    return { ...limits, limit: Math.max(ownLimit, limit), inFlight: ofWebhooks, tenantsInFlight: ofTenants };
+    const { concurrency, webhookConcurrency, tenantConcurrency } = this.#options;
+    return {
+      limit: concurrency + this.#soon(this.#pace.total) - this.#claimedCount,
+      webhookLimit: webhookConcurrency,
+      inFlight: this.#without(this.#claimed, this.#pace),
+      tenantLimit: tenantConcurrency,
+      tenantsInFlight: this.#without(this.#withDefaultTenant(this.#claimedOfTenant, 1), this.#tenantPace),
+      isBegun: true,
+    };
   }
 
-  /**
-   * What of `count` events that are being published may be sent at once, so that it may begin with their publication.
-   * Undefined where there are others that wait, or more events than one webhook has slots.
-   */
-  roomToSend(count: number): Room | undefined {
-    const { concurrency, webhookConcurrency, tenantConcurrency } = this.#options;
-    const free = concurrency - this.#sendingCount;
-    if (this.#waiting.size > 0 || count > Math.min(free, webhookConcurrency)) return undefined;
-    return {
-      limit: Math.min(free, this.#limit),
-      webhookLimit: webhookConcurrency,
-      inFlight: this.#sending,
-      tenantLimit: tenantConcurrency,
-      tenantsInFlight: this.#withDefaultTenant(this.#sendingOfTenant, 1),
-    };
+  /** Of so many in a second: how many are sent soon. */
+  #soon(pace: number): number {
+    return Math.floor((pace * this.#options.soonMs) / 1_000);
+  }
+
+  /** Whether all that waits here is sent soon, and so many more. */
+  #isSoon(more: number): boolean {
+    let count = more;
+    for (const [id, waiting] of this.#waiting) {
+      if (waiting.length > this.#soon(this.#pace.of(id))) return false;
+      count += waiting.length;
+    }
+    return count <= this.#soon(this.#pace.total);
+  }
+
+  /** What counts but for what is sent soon. */
+  #without(counts: ReadonlyMap<string, number>, pace: Pace): ReadonlyMap<string, number> {
+    const rest = new Map(counts);
+    for (const key of pace.keys()) rest.set(key, (rest.get(key) ?? 0) - this.#soon(pace.of(key)));
+    return rest;
   }
 
   /** Whether a claim would bring enough to be worth it. */

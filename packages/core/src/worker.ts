@@ -1,22 +1,27 @@
+import type { StorageClock } from './clock.js';
 import type { Deliverer } from './deliver.js';
 import type { PosthornError } from './errors.js';
 import { Flights } from './flights.js';
 import { Heartbeat } from './heartbeat.js';
 import type { Announcer } from './lifecycle.js';
-import type { Claim, DeliveryStore, HandOver } from './ports.js';
+import type { Claim, ClaimOptions, DeliveryStore } from './ports.js';
 import type { Recorder } from './recorder.js';
 import { type HeldClaim, Slots, type SlotsOptions } from './slots.js';
 import { Waiters } from './waiters.js';
 
-export interface WorkerOptions extends SlotsOptions {
+export interface WorkerOptions extends Omit<SlotsOptions, 'soonMs'> {
   readonly deliveries: Pick<DeliveryStore, 'claim' | 'renew'>;
   readonly deliverer: Deliverer;
   readonly recorder: Recorder;
   readonly leaseMs: number;
   readonly pollMs: number;
+  readonly clock: StorageClock;
   readonly monotonic: () => number;
   readonly announcer: Announcer;
 }
+
+/** A worker that is lost loses an attempt of what it would have sent within that time, and of nothing else. */
+const maxSoonMs = 1_000;
 
 /**
  * Decides when to claim and how much: as much as there is room for, whenever something may be due. It is told so by
@@ -48,7 +53,8 @@ export class Worker {
 
   constructor(options: WorkerOptions) {
     this.#options = options;
-    this.#slots = new Slots(options, options.monotonic);
+    const soonMs = Math.min(maxSoonMs, options.leaseMs / 4);
+    this.#slots = new Slots({ ...options, soonMs }, options.monotonic);
     this.#flights = new Flights({
       deliverer: options.deliverer,
       slots: this.#slots,
@@ -113,34 +119,30 @@ export class Worker {
     return this.#isOpen && this.#slots.room.limit > 0;
   }
 
-  /**
-   * What of `count` events about to be published may come back claimed: to be sent at once where there are slots, else to
-   * wait here. `take` must follow. Undefined without room.
-   */
-  reserve(count: number): HandOver | undefined {
+  /** What of the events about to be published may come back claimed; `take` must follow. Undefined without room. */
+  reserve(): ClaimOptions | undefined {
     if (this.#isHandedOver || !this.#isOpen) return undefined;
-    const { leaseMs } = this.#options;
-    const toSend = this.#slots.roomToSend(count);
-    const ask = toSend ? { ...toSend, leaseMs, isBegun: true } : { ...this.#slots.roomForOwn, leaseMs };
-    if (ask.limit <= 0) return undefined;
+    const room = this.#slots.roomForOwn;
+    if (room.limit <= 0) return undefined;
     this.#isHandedOver = true;
-    return ask;
+    return { ...room, leaseMs: this.#options.leaseMs };
   }
 
   /**
    * Takes over what was claimed since `since`, in monotonic time, and starts it as far as there are slots; a worker that
-   * is stopping gives it back. `begunAt` says when its attempts began, where they have.
+   * is stopping gives it back.
    */
-  take(claims: readonly Claim[], since: number, begunAt?: Date): void {
+  take(claims: readonly Claim[], since: number): void {
     this.#isHandedOver = false;
     // A look that came to nothing meanwhile could not end them.
     this.#shouldLook ||= this.#drains.areAny;
-    this.#takeIn(claims, since, begunAt);
+    this.#takeIn(claims, since);
   }
 
-  #takeIn(claims: readonly Claim[], since: number, begunAt?: Date): void {
+  #takeIn(claims: readonly Claim[], since: number): void {
     const heldUntil = since + this.#options.leaseMs;
-    for (const claim of claims) this.#slots.add({ claim, heldUntil, ...(begunAt && { begunAt }) });
+    const { gapMs } = this.#options.clock;
+    for (const claim of claims) this.#slots.add({ claim, heldUntil, gapMs });
     if (!this.#slots.isEmpty) this.#heartbeat.start();
     this.#advance();
     if (this.#shouldLook) this.wake();

@@ -33,14 +33,14 @@ function claimOf(webhookId: string): Claim {
 function slotsWith(concurrency: number, webhookConcurrency: number) {
   let ms = 0;
   const tenants = { tenantConcurrency: concurrency, defaultTenantConcurrency: concurrency };
-  const slots = new Slots({ concurrency, webhookConcurrency, ...tenants }, () => ms);
+  const slots = new Slots({ concurrency, webhookConcurrency, ...tenants, soonMs: 1_000 }, () => ms);
   return {
     slots,
     wait: (passed: number) => {
       ms += passed;
     },
     claim(webhookId: string, count: number): void {
-      for (let i = 0; i < count; i++) slots.add({ claim: claimOf(webhookId), heldUntil: 0 });
+      for (let i = 0; i < count; i++) slots.add({ claim: claimOf(webhookId), heldUntil: 0, gapMs: 0 });
     },
     /** Sends and lands up to `count`, of whichever webhook has its turn. */
     land(count: number): void {
@@ -59,24 +59,24 @@ const ownRoomOf = ({ roomForOwn }: Slots, webhookId: string): number =>
   Math.min(roomForOwn.limit, roomForOwn.webhookLimit - (roomForOwn.inFlight.get(webhookId) ?? 0));
 
 describe('what a process may claim', () => {
-  test('is twice what it may send, and of one webhook twice its share, while nothing has landed', () => {
+  test('is twice what it may send, and of one webhook twice its share; of its own what it may send', () => {
     const { slots, claim } = slotsWith(100, 10);
     expect(slots.room).toMatchObject({ limit: 200, webhookLimit: 20 });
-    expect(slots.roomForOwn).toMatchObject({ limit: 200, webhookLimit: 20 });
-    claim('wh_a', 20);
-    expect(slots.room.limit).toBe(180);
+    expect(slots.roomForOwn).toMatchObject({ limit: 100, webhookLimit: 10 });
+    claim('wh_a', 10);
+    expect(slots.room.limit).toBe(190);
     expect(ownRoomOf(slots, 'wh_a')).toBe(0);
-    expect(ownRoomOf(slots, 'wh_b')).toBe(20);
+    expect(ownRoomOf(slots, 'wh_b')).toBe(10);
   });
 
   test('of its own events is more by what their webhook got through in the last second', () => {
     const { slots, wait, claim, land } = slotsWith(100, 10);
     claim('wh_a', 20);
     land(20);
-    expect(ownRoomOf(slots, 'wh_a')).toBe(40);
-    claim('wh_a', 40);
+    expect(ownRoomOf(slots, 'wh_a')).toBe(30);
+    claim('wh_a', 30);
     expect(ownRoomOf(slots, 'wh_a')).toBe(0);
-    expect(ownRoomOf(slots, 'wh_b')).toBe(20);
+    expect(ownRoomOf(slots, 'wh_b')).toBe(10);
     wait(1_000);
     expect(ownRoomOf(slots, 'wh_a'), 'still its pace of a moment ago').toBe(0);
     wait(2_000);
@@ -96,13 +96,28 @@ describe('what a process may claim', () => {
     expect(slots.isEmpty).toBe(true);
   });
 
-  test('never has less room for its own than for what it claims', () => {
-    const { slots, wait, claim, land } = slotsWith(4, 2);
-    claim('wh_a', 4);
-    land(4);
-    claim('wh_a', 8);
-    wait(5_000);
-    expect(slots.roomForOwn.limit).toBe(slots.room.limit);
+  test('begins with its claim where all that waits here is sent within a second, and only there', () => {
+    const { slots, wait, claim, land } = slotsWith(10, 10);
+    expect(slots.room.isBegun, 'nothing was sent yet').toBe(false);
+    claim('wh_a', 20);
+    land(20);
+    expect(slots.room).toMatchObject({ limit: 20, isBegun: true });
+    claim('wh_a', 15);
+    for (let i = 0; i < 10; i++) slots.next();
+    expect(slots.room, 'five wait, and five more').toMatchObject({ limit: 5, isBegun: true });
+    wait(3_000);
+    expect(slots.room.isBegun, 'they have become slow').toBe(false);
+  });
+
+  test('begins with no claim as long as one webhook holds up what waits for it', () => {
+    const { slots, claim, land } = slotsWith(10, 5);
+    claim('wh_a', 100);
+    land(100);
+    claim('wh_slow', 7);
+    for (let i = 0; i < 5; i++) slots.next();
+    expect(slots.room.isBegun).toBe(false);
+    expect(slots.roomForOwn.isBegun, 'of its own only what is sent soon').toBe(true);
+    expect(ownRoomOf(slots, 'wh_slow')).toBe(-2);
   });
 });
 
@@ -136,14 +151,15 @@ describe('a webhook that has become slow', () => {
 
 describe('a tenant', () => {
   function slotsOf(tenantConcurrency: number, defaultTenantConcurrency: number) {
-    const limits = { concurrency: 10, webhookConcurrency: 4, tenantConcurrency, defaultTenantConcurrency };
+    const tenants = { tenantConcurrency, defaultTenantConcurrency };
+    const limits = { concurrency: 10, webhookConcurrency: 4, ...tenants, soonMs: 1_000 };
     const slots = new Slots(limits, () => 0);
     return {
       slots,
       claim(tenantId: string, webhookId: string, count: number): void {
         for (let i = 0; i < count; i++) {
           const claim = claimOf(webhookId);
-          slots.add({ claim: { ...claim, webhook: { ...claim.webhook, tenantId } }, heldUntil: 0 });
+          slots.add({ claim: { ...claim, webhook: { ...claim.webhook, tenantId } }, heldUntil: 0, gapMs: 0 });
         }
       },
       sendAll(): string[] {

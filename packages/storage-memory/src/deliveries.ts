@@ -1,4 +1,4 @@
-import type { Claim, ClaimOptions, DeliveryStore, HandOver, Settlement, WebhookRecord } from '@posthorn/core';
+import type { Claim, ClaimOptions, DeliveryStore, Settlement, WebhookRecord } from '@posthorn/core';
 import { Alarms } from './alarms.js';
 import { Chains } from './chains.js';
 import { Digests } from './digests.js';
@@ -73,11 +73,15 @@ export function deliveryQueue(
     leases.end(delivery);
   }
 
-  function lease(delivery: DeliveryEntry, until: number): Claim {
+  /** Its attempt begins with that at `beginsAt`, unless one before it was lost. */
+  function lease(delivery: DeliveryEntry, until: number, beginsAt: number | undefined): Claim {
     const { token, lostAt } = leases.open(delivery);
     putOff(delivery, until);
     for (const each of together(delivery)) each.status = 'sending';
-    return claimOf(delivery, token, lostAt);
+    const begunAt = lostAt === undefined ? beginsAt : undefined;
+    const claim = claimOf(delivery, token, { lostAt, begunAt });
+    if (begunAt !== undefined) begin(delivery, begunAt);
+    return claim;
   }
 
   function begin(delivery: DeliveryEntry, at: number): void {
@@ -158,21 +162,15 @@ export function deliveryQueue(
     }
   }
 
-  function claimDue(options: ClaimOptions): { claims: Claim[]; at: number } {
-    const { limit, leaseMs, webhookLimit, inFlight } = options;
+  function claimDue(options: ClaimOptions): Claim[] {
+    const { limit, leaseMs, webhookLimit, inFlight, isBegun = false } = options;
     const { tenantLimit = Number.POSITIVE_INFINITY, tenantsInFlight } = options;
     const at = wake();
     const taken = lanes.take(limit, {
       of: ({ record }) => webhookLimit - (inFlight.get(record.id) ?? 0),
       ofTenant: (tenantId) => tenantLimit - (tenantsInFlight?.get(tenantId) ?? 0),
     });
-    return { claims: taken.map((delivery) => lease(delivery, at + leaseMs)), at };
-  }
-
-  function handOver({ isBegun = false, ...options }: HandOver): Claim[] {
-    const { claims, at } = claimDue(options);
-    if (isBegun) for (const claim of claims) begin(leases.of(claim)!, at);
-    return claims;
+    return taken.map((delivery) => lease(delivery, at + leaseMs, isBegun ? at : undefined));
   }
 
   function settleOne({ claim, next, attempt, begin = [] }: Settlement): boolean {
@@ -187,7 +185,8 @@ export function deliveryQueue(
     }
     if ('memo' in next) delivery.memo = next.memo ?? delivery.memo;
     if (next.status !== 'released') leases.forgetLost(delivery);
-    else if (leases.hasBegun(delivery)) for (const each of together(delivery)) each.attempts--;
+    // Nothing was sent.
+    if (!attempt && leases.hasBegun(delivery)) for (const each of together(delivery)) each.attempts--;
     if (next.status === 'split') split(delivery);
     else if (next.status === 'pending') wait(delivery, next.delayMs, next.yields);
     else if (next.status !== 'released') end(delivery, next.status);
@@ -211,11 +210,11 @@ export function deliveryQueue(
       }
       const published = events.map((event) => results.get(plan.twins.get(event) ?? event)!);
       const { claimFor } = options;
-      return { published, claims: claimFor ? handOver(claimFor) : [], at: new Date(now()) };
+      return { published, claims: claimFor ? claimDue(claimFor) : [], at: new Date(now()) };
     },
 
     async claim(options) {
-      return claimDue(options).claims;
+      return claimDue(options);
     },
 
     async begin(claims, leftMs) {

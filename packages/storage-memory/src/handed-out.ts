@@ -2,8 +2,14 @@ import type { Claim, Event } from '@posthorn/core';
 import type { DeliveryEntry, EventEntry } from './entries.js';
 import { copiedSecrets } from './webhooks.js';
 
+interface Times {
+  /** When an attempt began that was lost, or that begins with this. */
+  readonly lostAt: number | undefined;
+  readonly begunAt: number | undefined;
+}
+
 /** A claim of the delivery, or of the digest that it leads. */
-export function claimOf(delivery: DeliveryEntry, token: string, lostAt: number | undefined): Claim {
+export function claimOf(delivery: DeliveryEntry, token: string, { lostAt, begunAt }: Times): Claim {
   const { event, webhook, bindingId, memo, digest } = delivery;
   const { id, tenantId, name, secrets, channels } = webhook.record;
   const events = digest && [...digest.entries].map((each) => eventOf(each.event));
@@ -17,6 +23,7 @@ export function claimOf(delivery: DeliveryEntry, token: string, lostAt: number |
     binding: channels.find((binding) => binding.id === bindingId),
     ...(memo !== undefined && { memo }),
     ...(events && { digest: events }),
+    ...(begunAt !== undefined && { begunAt: new Date(begunAt) }),
     ...(lostAt !== undefined && { lostAt: new Date(lostAt) }),
   };
 }

@@ -4,10 +4,7 @@ import type { Database } from './database.js';
 import { isQueued } from './given-rows.js';
 import { type LeasedRow, leasedRows } from './settle.js';
 import { isHeld } from './settle-texts.js';
-import { dateOf, msOf } from './values.js';
-
-/** When an attempt begins: to the millisecond, as it is told. */
-export const beginning = `date_trunc('milliseconds', $now)`;
+import { beginning, dateOf, msOf } from './values.js';
 
 /** The change of a row `q` whose attempt begins, unless it has under this lease. */
 const begins = `attempts = q.attempts + case when q.begun_at is null then 1 else 0 end,

@@ -2,7 +2,7 @@ import { eventColumnsWith } from './event-rows.js';
 import { few, isOfRow } from './given-rows.js';
 import { mayGo } from './ordering.js';
 import { inlineBytes } from './payloads.js';
-import { msOf } from './values.js';
+import { beginning, msOf } from './values.js';
 import { stampOf } from './webhook-cache.js';
 
 /*
@@ -53,11 +53,20 @@ export const lookText = `
         select is_active from $.webhooks where id = l.webhook_id offset 0
       ) w on true where w.is_active is not false) as lanes`;
 
-/**
- * Leases so many of each lane, and `$4` in all; the payloads that are not large come with them. Where taking is slow it
- * also says up to which due time it has taken each lane.
- */
-export const takeText = (isSlow: boolean): string => `
+export interface TakeShape {
+  /** Whether taking is slow: then it also says up to which due time it has taken each lane. */
+  readonly isSlow: boolean;
+  /** Whether the attempts begin with it. */
+  readonly isBegun: boolean;
+}
+
+/** What began under a lease that is over was lost with its worker; also before, as long as it is not on record. */
+const lostAt = 'case when q.lease is null then q.lost_at else coalesce(q.begun_at, q.lost_at) end';
+const begins = `begun_at = case when ${lostAt} is null then ${beginning} end,
+      attempts = q.attempts + case when ${lostAt} is null then 1 else 0 end`;
+
+/** Leases so many of each lane, and `$4` in all; the payloads that are not large come with them. */
+export const takeText = ({ isSlow, isBegun }: TakeShape): string => `
   with lanes as materialized (
     select * from json_to_recordset($1::json) as l(n integer, tenant text, webhook text, count integer, since float8)
   ), picked as materialized (
@@ -77,19 +86,19 @@ export const takeText = (isSlow: boolean): string => `
     where ${few('l.n')}
     limit $4::integer
   ), claimed as (
-    -- What began under a lease that is over was lost with its worker.
-    update $.queue q set is_ready = false, lease = $2::bigint, begun_at = null,
-      lost_at = case when q.lease is null then q.lost_at else coalesce(q.begun_at, q.lost_at) end,
+    update $.queue q set is_ready = false, lease = $2::bigint, ${isBegun ? begins : 'begun_at = null'},
+      lost_at = ${lostAt},
       due_at = $now + $3::float8 * interval '1 millisecond'
     from picked p
     where ${isOfRow('p')} and (p.ordering_key is null or (p.position, p.event_id) = (
       select o.position, o.event_id from picked o
       where o.binding_id = p.binding_id and o.ordering_key = p.ordering_key
       order by o.position, o.event_id limit 1))
-    returning q.event_id, q.binding_id, q.webhook_id, q.attempts, q.attempts_before, q.memo, q.lost_at, p.due_at
+    returning q.event_id, q.binding_id, q.webhook_id, q.attempts, q.attempts_before, q.memo, q.begun_at, q.lost_at,
+      p.due_at
   )
-  select c.event_id, c.binding_id, c.webhook_id, c.attempts, c.attempts_before, c.memo, ${msOf('c.lost_at')} as lost_at,
-    w.stamp, ${eventColumnsWith(`case when e.bytes <= ${inlineBytes} then e.payload end`)},
+  select c.event_id, c.binding_id, c.webhook_id, c.attempts, c.attempts_before, c.memo, ${msOf('c.begun_at')} as begun_at,
+    ${msOf('c.lost_at')} as lost_at, w.stamp, ${eventColumnsWith(`case when e.bytes <= ${inlineBytes} then e.payload end`)},
     case when starts_with(c.event_id, 'dig_') then (
       select sum((select octet_length(payload) from $.events where id = m.event_id)) from $.queue m
       where m.binding_id = c.binding_id and m.digest_id = c.event_id) else e.bytes end as bytes,

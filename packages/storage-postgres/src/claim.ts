@@ -1,5 +1,5 @@
 import { type Claim, type ClaimOptions, deliveryId, digestId } from '@posthorn/core';
-import { lookText, maxAlarms, maxShare, takeText } from './claim-texts.js';
+import { lookText, maxAlarms, maxShare, type TakeShape, takeText } from './claim-texts.js';
 import type { Database, Statement } from './database.js';
 import { type Digests, isDigest } from './digests.js';
 import { eventOf } from './event-rows.js';
@@ -38,8 +38,8 @@ export class Claimer {
   readonly #payloads: Payloads;
   readonly #lanes = new Lanes();
   readonly #look: Statement;
-  readonly #take: Statement;
-  readonly #takeSlowly: Statement;
+  /** By whether it is slow, and whether the attempts begin with it. */
+  readonly #takes = new Map<string, Statement>();
   readonly #drop: Statement;
   readonly #cancelWaiting: (webhookId: string) => Promise<void>;
   readonly #release: Release;
@@ -63,9 +63,6 @@ export class Claimer {
     this.#cancelWaiting = cancelWaiting(db);
     this.#release = releaser(db);
     this.#look = db.statement(lookText);
-    // Were it tried again, what the first try leased would be nobody's until its lease is over.
-    this.#take = db.statement(takeText(false), { isRepeatable: false });
-    this.#takeSlowly = db.statement(takeText(true), { isRepeatable: false });
     this.#drop = db.statement(`
       delete from $.queue q using json_to_recordset($1::json) as g(event text, lease bigint)
       where ${hasKey('q', { event_id: 'g.event' })} and q.lease = g.lease`);
@@ -141,7 +138,10 @@ export class Claimer {
     }
   }
 
-  async #takeOf(shares: readonly Share[], { limit, leaseMs }: ClaimOptions): Promise<readonly Claim[]> {
+  async #takeOf(
+    shares: readonly Share[],
+    { limit, leaseMs, isBegun = false }: ClaimOptions,
+  ): Promise<readonly Claim[]> {
     const lease = newLease();
     const lanes = shares.map(({ lane: { tenantId, webhookId }, count }, n) => ({
       n,
@@ -151,7 +151,7 @@ export class Claimer {
       since: this.#taken.get(webhookId) ?? 0,
     }));
     const begin = performance.now();
-    const statement = this.#isTakingSlow ? this.#takeSlowly : this.#take;
+    const statement = this.#takeBy({ isSlow: this.#isTakingSlow, isBegun });
     const rows = await this.#db.run(statement, [JSON.stringify(lanes), lease, leaseMs, limit]);
     this.#isTakingSlow ||= performance.now() - begin > slowMs;
     this.#forgetEmpty(shares, rows, limit);
@@ -167,6 +167,14 @@ export class Claimer {
       );
       throw error;
     }
+  }
+
+  #takeBy(shape: TakeShape): Statement {
+    const key = JSON.stringify(shape);
+    // Were it tried again, what the first try leased would be nobody's until its lease is over.
+    const statement = this.#takes.get(key) ?? this.#db.statement(takeText(shape), { isRepeatable: false });
+    this.#takes.set(key, statement);
+    return statement;
   }
 
   /** What was taken and would be too much to hold is due as it was, for whoever comes next. */
@@ -205,7 +213,11 @@ export class Claimer {
     const webhooks = await this.#webhooks.read([...seen.values()]);
     const digests = rows
       .filter(({ event_id }) => isDigest(event_id))
-      .map(({ event_id: id, binding_id: bindingId }) => ({ id, bindingId }));
+      .map(({ event_id: id, binding_id: bindingId, begun_at }) => ({
+        id,
+        bindingId,
+        hasBegun: begun_at !== null,
+      }));
     const gathered = await this.#digests.follow(digests, lease);
     await this.#payloads.fill(rows);
     const gone: { event: string; lease: number }[] = [];
@@ -222,12 +234,13 @@ export class Claimer {
         {
           deliveryId: id,
           token: tokenOf(lease, id),
-          attempt: Number(row.attempts) + 1,
+          attempt: Number(row.attempts) + (row.begun_at === null ? 1 : 0),
           attemptsBefore: Number(row.attempts_before),
           event,
           ...webhooks.parts(row.webhook_id, event.tenantId, row.binding_id),
           ...(memo !== null && { memo }),
           ...(digest && { digest }),
+          ...(row.begun_at !== null && { begunAt: dateOf(row.begun_at) }),
           ...(row.lost_at !== null && { lostAt: dateOf(row.lost_at) }),
         },
       ];

@@ -3,6 +3,7 @@ import type { Database, Statement } from './database.js';
 import { eventColumns, eventOf } from './event-rows.js';
 import { hasKey, isOfRow } from './given-rows.js';
 import type { Lane } from './lanes.js';
+import { beginning } from './values.js';
 
 /*
  * Deliveries that gather lie in the queue and are nobody's: no alarm wakes them, no lane holds them. Somebody looks at
@@ -35,6 +36,8 @@ export interface ClaimedDigest {
   /** As it stands in the queue. */
   readonly id: string;
   readonly bindingId: string;
+  /** Whether its attempt has begun with that. */
+  readonly hasBegun: boolean;
 }
 
 type GatheredEvent = ReturnType<typeof eventOf>;
@@ -49,8 +52,9 @@ export class Digests {
     this.#form = db.statement(formText);
     this.#follow = db.statement(
       `with following as (
-        update $.queue q set lease = $2::bigint, begun_at = null
-        from json_to_recordset($1::json) as g(digest text, binding text)
+        update $.queue q set lease = $2::bigint, begun_at = case when g.begun then ${beginning} end,
+          attempts = q.attempts + case when g.begun then 1 else 0 end
+        from json_to_recordset($1::json) as g(digest text, binding text, begun boolean)
         where ${hasKey('q', { binding_id: 'g.binding', digest_id: 'g.digest' })}
         returning q.event_id, q.digest_id, q.position
       )
@@ -80,7 +84,11 @@ export class Digests {
     lease: number,
   ): Promise<ReadonlyMap<string, readonly GatheredEvent[]>> {
     if (digests.length === 0) return new Map();
-    const given = digests.map(({ id, bindingId }) => ({ digest: id, binding: bindingId }));
+    const given = digests.map(({ id, bindingId, hasBegun }) => ({
+      digest: id,
+      binding: bindingId,
+      begun: hasBegun,
+    }));
     const events = new Map<string, GatheredEvent[]>();
     for (const row of await this.#db.run(this.#follow, [JSON.stringify(given), lease])) {
       const known = events.get(row.digest_id);

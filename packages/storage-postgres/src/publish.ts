@@ -3,13 +3,11 @@ import {
   type ClaimOptions,
   deliveryId,
   type Event,
-  type HandOver,
   type NewEvent,
   PosthornError,
   type Published,
 } from '@posthorn/core';
 import { batchOf, resultOf } from './batch.js';
-import { beginning } from './begin.js';
 import type { Database, Statement } from './database.js';
 import { few } from './given-rows.js';
 import type { Lane } from './lanes.js';
@@ -27,12 +25,12 @@ import {
   type StoreAnswer,
   storeText,
 } from './store.js';
-import { dateOf, msOf } from './values.js';
+import { beginning, dateOf, msOf } from './values.js';
 import { stampOf, type WebhookCache } from './webhook-cache.js';
 
 export interface PublishOptions {
   readonly tx?: Transaction;
-  readonly claimFor?: HandOver;
+  readonly claimFor?: ClaimOptions;
   readonly keyWaitMs?: number;
 }
 
@@ -181,7 +179,7 @@ export class Publisher {
       const leased = leasedOf(events, rows, answer);
       // Stored by a first try of this very call, whose answer was lost: what it leased is still the caller's.
       if (earlier.length > 0) leased.push(...(await this.#leasedBefore(earlier, lease)));
-      return { claims: await this.#claimsOf(leased, lease), at };
+      return { claims: await this.#claimsOf(leased, lease, claimFor.isBegun ? at : undefined), at };
     } catch {
       await this.#release(lease, events);
       this.#onWaiting(lanes);
@@ -204,7 +202,11 @@ export class Publisher {
     }));
   }
 
-  async #claimsOf(leased: readonly Leased[], lease: number): Promise<readonly Claim[]> {
+  async #claimsOf(
+    leased: readonly Leased[],
+    lease: number,
+    begunAt: Date | undefined,
+  ): Promise<readonly Claim[]> {
     if (leased.length === 0) return [];
     const webhooks = await this.#webhooks.read(leased.map(({ target }) => target));
     return leased.map(({ event, target: { id: webhookId, bindingId } }) => {
@@ -213,6 +215,7 @@ export class Publisher {
         deliveryId: id,
         token: tokenOf(lease, id),
         attempt: 1,
+        ...(begunAt && { begunAt }),
         attemptsBefore: 0,
         event: eventOf(event),
         ...webhooks.parts(webhookId, event.tenantId, bindingId),

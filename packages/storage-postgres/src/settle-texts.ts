@@ -33,12 +33,12 @@ const resultColumns = [
 const result = (row: string): string => resultColumns.map((column) => `${row}.${column}`).join(', ');
 
 /** Of a row `q`: what is kept of a delivery. */
-const kept = (q: string): string =>
-  `${q}.tenant_id, ${q}.webhook_id, ${q}.channel, ${q}.attempts, ${q}.attempts_before, ${q}.position`;
+const kept = (q: string, attempts = `${q}.attempts`): string =>
+  `${q}.tenant_id, ${q}.webhook_id, ${q}.channel, ${attempts}, ${q}.attempts_before, ${q}.position`;
 
-/** What is released takes its attempt back, where that has begun under this lease. */
-const uncounted = (row: string): string =>
-  `attempts = q.attempts - case when ${row}.status = 'released' and q.begun_at is not null then 1 else 0 end`;
+/** The attempts of a row `q`: what nothing was sent of takes its attempt back, where that has begun under this lease. */
+const counted = (row: string): string =>
+  `q.attempts - case when ${row}.id is null and q.begun_at is not null then 1 else 0 end`;
 
 /** That `q` is one of the deliveries in the digest that `row` is. */
 const isIn = (row: string): string =>
@@ -124,13 +124,13 @@ export function settleText({ ends, putsBack, hasFollowers, splits }: SettleShape
   if (ends) {
     parts.push(`ended as (
     delete from $.queue q using ${rows} g where ${isMixed ? `not ${isPutBack} and ` : ''}${isHeld}
-    returning g.event, g.binding, ${result('g')}, ${kept('q')},
+    returning g.event, g.binding, ${result('g')}, ${kept('q', `${counted('g')} as attempts`)},
       case when g.status <> 'delivered' then coalesce(g.memo, q.memo) end as memo
   )`);
     if (hasFollowers) {
       parts.push(`ended_with as (
     delete from $.queue q using ended e where ${isIn('e')}
-    returning q.event_id, e.binding, ${result('e')}, ${kept('q')}, e.memo
+    returning q.event_id, e.binding, ${result('e')}, ${kept('q', `${counted('e')} as attempts`)}, e.memo
   )`);
       parts.push(`finished as ${withFollowers('ended', 'ended_with', ', memo')}`);
     }
@@ -148,7 +148,7 @@ export function settleText({ ends, putsBack, hasFollowers, splits }: SettleShape
   if (putsBack) {
     parts.push(`again as (
     update $.queue q set lease = null, is_ready = g.delay <= 0, due_at = $now + g.delay * interval '1 millisecond',
-      yields = q.yields or g.yields, memo = coalesce(g.memo, q.memo), ${uncounted('g')}, begun_at = null,
+      yields = q.yields or g.yields, memo = coalesce(g.memo, q.memo), attempts = ${counted('g')}, begun_at = null,
       lost_at = case when g.status = 'released' then q.lost_at end,
       attempts_before = case when g.status = 'split' then q.attempts else q.attempts_before end
     from ${rows} g where ${isMixed ? `${isPutBack} and ` : ''}${isHeld}
@@ -158,7 +158,7 @@ export function settleText({ ends, putsBack, hasFollowers, splits }: SettleShape
     if (hasFollowers) {
       parts.push(`again_with as (
     update $.queue q set lease = null, gathers_until = a.due_at,${splits ? ` digest_id = ${digestOfHalf},` : ''}
-      ${uncounted('a')}, begun_at = null,
+      attempts = ${counted('a')}, begun_at = null,
       attempts_before = case when a.status = 'split' then q.attempts else q.attempts_before end
     from ${splits ? 'again_halved' : 'again'} a where ${isIn('a')}
     returning q.event_id, a.binding, ${result('a')}, ${kept('q')}

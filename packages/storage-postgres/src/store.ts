@@ -1,11 +1,10 @@
 import type { NewEvent } from '@posthorn/core';
 import { keyOf } from './batch.js';
-import { beginning } from './begin.js';
 import { gatheredAt } from './digests.js';
 import { few } from './given-rows.js';
 import type { Lane } from './lanes.js';
 import { type Chain, chainPosition, chainsOf } from './ordering.js';
-import { msOf } from './values.js';
+import { beginning, msOf } from './values.js';
 import { stampOf, type WebhookVersion } from './webhook-cache.js';
 
 /*

@@ -7,6 +7,9 @@
 /** The SQL that reads the instant `column`. */
 export const msOf = (column: string): string => `(extract(epoch from ${column}) * 1000)::bigint::text`;
 
+/** When an attempt begins: to the millisecond, as it is told. */
+export const beginning = `date_trunc('milliseconds', $now)`;
+
 export const dateOf = (ms: string): Date => new Date(Number(ms));
 
 export const dateOrNull = (ms: string | null): Date | null => (ms === null ? null : dateOf(ms));

@@ -35,6 +35,60 @@ export const beginRules: readonly StorageRule[] = topic<StorageUnderTest>('begin
     assert.deepEqual([status, attempts, attemptsBefore], ['sending', 1, 0]);
   },
 
+  'an attempt may begin with its claim, which says so, and counts from then': async ({ storage }) => {
+    const { deliveryId } = await oneDelivery(storage);
+    const claimed = one(await take(storage, { isBegun: true }));
+    const { begunAt, attempt, lostAt } = claimed;
+    same([attempt, lostAt], [1, undefined]);
+    assert.equal((await deliveryOf(storage, deliveryId)).attempts, begunAt ? 1 : 0);
+    const { begun, at } = await storage.deliveries.begin([claimed], 0);
+    same([one(begun).token, (begunAt ?? at) <= at], [claimed.token, true]);
+    assert.equal((await deliveryOf(storage, deliveryId)).attempts, 1);
+    await settleAll(storage, [release(claimed)]);
+    assert.equal((await deliveryOf(storage, deliveryId)).attempts, 0);
+  },
+
+  'without being asked to, none begins with its claim': async ({ storage }) => {
+    await oneDelivery(storage);
+    assert.equal(one(await take(storage)).begunAt, undefined);
+  },
+
+  'what began with its claim and was abandoned is lost, and does not begin with its next claim': async (
+    under,
+  ) => {
+    const { storage, advance } = under;
+    const { deliveryId } = await oneDelivery(storage);
+    const { begunAt } = one(await take(storage, { leaseMs, isBegun: true }));
+    for (let claims = 0; claims < 2; claims++) {
+      await advance(leaseMs);
+      const again = one(await take(storage, { leaseMs, isBegun: true }));
+      same([again.attempt, again.lostAt], begunAt ? [2, begunAt] : [1, undefined]);
+      if (begunAt) assert.equal(again.begunAt, undefined);
+      else return;
+    }
+    assert.equal((await deliveryOf(storage, deliveryId)).attempts, 1);
+  },
+
+  'what has begun and came to nothing that was sent is not counted': async ({ storage }) => {
+    await storage.webhooks.create(newWebhook());
+    await publish(storage, ...newEvents(4));
+    const claims = await claim(storage);
+    const nexts = [
+      { status: 'released' },
+      { status: 'cancelled' },
+      { status: 'dead' },
+      { status: 'pending', delayMs: hourMs },
+    ] as const;
+    await settleAll(
+      storage,
+      claims.map((claimed, i) => ({ claim: claimed, next: nexts[i]! })),
+    );
+    for (const { deliveryId } of claims) {
+      assert.equal((await deliveryOf(storage, deliveryId)).attempts, 0);
+      same(await storage.log.attempts(acme, deliveryId), []);
+    }
+  },
+
   'it begins at the time of the storage, and without claims that is told': async ({ storage, advance }) => {
     await oneDelivery(storage);
     const claims = await take(storage, { leaseMs: 100 * hourMs });
@@ -197,6 +251,10 @@ export const beginDigestRules: readonly StorageRule[] = topic<StorageUnderTest>(
             one((await storage.log.deliveries(acme, { eventId: id, limit: 2 })).items).attempts,
         ),
       );
+    const early = one(await take(storage, { isBegun: true }));
+    const before = early.begunAt ? 1 : 0;
+    same(await countsOf(), [before, before, before]);
+    await settleAll(storage, [release(early)]);
     const claimed = one(await take(storage, { leaseMs }));
     same(await countsOf(), [0, 0, 0]);
     const { at } = await storage.deliveries.begin([claimed], 0);

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import type { Claim, HandOver, NewEvent } from '@posthorn/core';
+import type { Claim, ClaimOptions, NewEvent } from '@posthorn/core';
 import { ok, same } from '../assertions.js';
 import { topic } from '../rule.js';
 import type { StorageRule, StorageUnderTest } from './harness.js';
@@ -28,9 +28,9 @@ import {
 async function handOff(
   { storage }: StorageUnderTest,
   events: readonly NewEvent[],
-  overrides: Partial<HandOver> = {},
+  overrides: Partial<ClaimOptions> = {},
 ): Promise<readonly Claim[]> {
-  const claimFor = { ...claimOptions(overrides), isBegun: true, ...overrides };
+  const claimFor = claimOptions({ isBegun: true, ...overrides });
   const { published, claims } = await storage.deliveries.publish(events, { claimFor });
   assert.equal(published.length, events.length);
   return claims;
@@ -47,9 +47,9 @@ export const handOffRules: readonly StorageRule[] = topic<StorageUnderTest>('han
     assert.equal(new Set(ids).size, 20);
     assert.equal(ids.length, 20, 'what was handed over is not claimed again');
     assert.deepEqual(sorted([...new Set(eventIdsOf([...handed, ...claimed]))]), sorted(idsOf(events)));
-    for (const { deliveryId } of handed) {
+    for (const { deliveryId, begunAt } of handed) {
       const { status, attempts } = await deliveryOf(storage, deliveryId);
-      assert.deepEqual([status, attempts], ['sending', 1]);
+      assert.deepEqual([status, attempts], ['sending', begunAt ? 1 : 0]);
     }
   },
 
@@ -129,8 +129,8 @@ export const handOffRules: readonly StorageRule[] = topic<StorageUnderTest>('han
     const { storage, advance } = under;
     await storage.webhooks.create(newWebhook());
     const handed = await handOff(under, newEvents(3), { isBegun: false, leaseMs: hourMs });
-    for (const { deliveryId, attempt } of handed) {
-      assert.equal(attempt, 1);
+    for (const { deliveryId, attempt, begunAt } of handed) {
+      same([attempt, begunAt], [1, undefined]);
       assert.equal((await deliveryOf(storage, deliveryId)).attempts, 0);
     }
     await advance(hourMs);
@@ -142,16 +142,17 @@ export const handOffRules: readonly StorageRule[] = topic<StorageUnderTest>('han
   ) => {
     const { storage, advance } = under;
     await storage.webhooks.create(newWebhook());
-    const claimFor = { ...claimOptions({ leaseMs: hourMs }), isBegun: true };
+    const claimFor = claimOptions({ leaseMs: hourMs, isBegun: true });
     const { claims, at } = await storage.deliveries.publish(newEvents(3), { claimFor });
-    const { begun, at: later } = await storage.deliveries.begin(claims, 0);
-    assert.equal(begun.length, claims.length, 'it has begun already');
-    ok(at instanceof Date && at <= later, 'the time of the publication');
-    for (const { deliveryId } of claims) {
-      assert.equal((await deliveryOf(storage, deliveryId)).attempts, 1);
+    ok(at instanceof Date, 'a Date');
+    const begun = claims.filter(({ begunAt }) => begunAt);
+    for (const { begunAt } of begun) same(begunAt, at);
+    await storage.deliveries.begin(begun, 0);
+    for (const { deliveryId } of begun) {
+      assert.equal((await deliveryOf(storage, deliveryId)).attempts, 1, 'it had begun already');
     }
     await advance(hourMs);
-    const lost = new Set(claims.map(({ deliveryId }) => deliveryId));
+    const lost = new Set(begun.map(({ deliveryId }) => deliveryId));
     for (const { deliveryId, attempt, lostAt } of await claimAll(storage)) {
       same([attempt, lostAt], lost.has(deliveryId) ? [2, at] : [1, undefined]);
     }

@@ -252,13 +252,13 @@ export const settleRules: readonly StorageRule[] = topic<StorageUnderTest>('sett
     );
   },
 
-  'a settlement without an attempt appends none': async (under) => {
+  'a settlement without an attempt appends none, and none is counted': async (under) => {
     const { deliveryId } = await oneDelivery(under.storage);
     const claimed = one(await claim(under.storage));
     same(await under.storage.deliveries.settle([{ claim: claimed, next: { status: 'dead' } }]), [true]);
     same(await attemptsOf(under, deliveryId), []);
     const { status, attempts } = await deliveryOf(under.storage, deliveryId);
-    assert.deepEqual([status, attempts], ['dead', 1]);
+    assert.deepEqual([status, attempts], ['dead', 0]);
   },
 
   "a receiver's answer is kept as it came": async (under) => {

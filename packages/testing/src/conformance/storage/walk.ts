@@ -154,7 +154,8 @@ async function walk(under: StorageUnderTest, seed: number): Promise<void> {
       const [limit, webhookLimit] = [1 + random(20), 1 + random(8)];
       const leaseMs = (1 + random(3)) * hourMs;
       const claimable = [...deliveries.values()].filter(isClaimable).length;
-      const claims = await storage.deliveries.claim(claimOptions({ limit, webhookLimit, leaseMs }));
+      const isBegun = random(2) === 0;
+      const claims = await storage.deliveries.claim(claimOptions({ limit, webhookLimit, leaseMs, isBegun }));
       ok(claims.length <= limit, `${claims.length} claims with a limit of ${limit}`);
       ok(claims.length > 0 || claimable === 0, `nothing claimed where ${claimable} are due`);
       const counts = new Map<string, number>();
@@ -162,10 +163,13 @@ async function walk(under: StorageUnderTest, seed: number): Promise<void> {
         const known = deliveries.get(claimed.deliveryId);
         ok(known && isClaimable(known), `${claimed.deliveryId} is claimed: ${known?.status}`);
         known.isLost ||= known.isBegun;
-        const lease = { status: 'sending', at: now + leaseMs, token: claimed.token, isBegun: false };
+        const hasBegun = claimed.begunAt !== undefined;
+        const lease = { status: 'sending', at: now + leaseMs, token: claimed.token, isBegun: hasBegun };
         Object.assign(known, lease);
         assert.equal(claimed.attempt, known.attempts + 1);
         assert.equal(claimed.lostAt !== undefined, known.isLost);
+        ok(!hasBegun || (isBegun && !known.isLost), 'it begins with its claim where it may');
+        if (hasBegun) known.attempts += 1;
         assert.equal(claimed.attemptsBefore, known.attemptsBefore);
         assert.equal(claimed.event.id, known.event.id);
         assert.equal(claimed.event.tenantId, claimed.webhook.tenantId);
