@@ -106,7 +106,11 @@ export function resultsBy(options: ResultsOptions): Results {
 
     after(claim, said, startedAt, sentAt) {
       const bound = claim as BoundClaim;
-      if (said.outcome === 'delivered') patience.delivered(bound, sentAt);
+      const durationMs = Math.round(monotonic() - sentAt);
+      if (said.outcome === 'delivered') {
+        patience.delivered(bound, sentAt);
+        return { ...delivered, attempt: attemptRecord(ids.attempt(), claim, startedAt, said, durationMs) };
+      }
       if (said.outcome === 'busy') {
         const delayMs = patience.busy(bound, said.retryAfterMs, sentAt);
         if (ageOf(claim) <= maxPutOffMs) return putOff(bound, delayMs, said);
@@ -116,7 +120,6 @@ export function resultsBy(options: ResultsOptions): Results {
       const tooLarge = nextOfTooLarge(claim, verdict);
       const decided = tooLarge ? { status: tooLarge } : decide(verdict, tries, retry, random());
       const next: Next = { ...decided, ...memoOf(verdict) };
-      const durationMs = Math.round(monotonic() - sentAt);
       return {
         ...failed(claim, next, tries),
         attempt: attemptRecord(ids.attempt(), claim, startedAt, verdict, durationMs),
@@ -130,6 +133,8 @@ export function resultsBy(options: ResultsOptions): Results {
     }),
   };
 }
+
+const delivered = { next: { status: 'delivered' }, begin: [] } as const;
 
 const asFailed = (said: Busy): Exclude<Verdict, Busy> => ({
   ...said,

@@ -41,6 +41,7 @@ export class Worker {
   readonly #drains = new Waiters();
   readonly #idleWaits = new Waiters();
   #isAsking = false;
+  #willAdvance = false;
   /** What is being published may come back claimed. */
   #isHandedOver = false;
   #shouldLook = false;
@@ -58,7 +59,7 @@ export class Worker {
     this.#flights = new Flights({
       deliverer: options.deliverer,
       slots: this.#slots,
-      onFree: () => this.#advance(),
+      onFree: () => this.#advanceSoon(),
       onLanded: (held, mayFreeOther) => this.#land(held, mayFreeOther),
     });
     this.#heartbeat = new Heartbeat({
@@ -166,6 +167,16 @@ export class Worker {
   #advance(): void {
     if (this.#isOpen) this.#flights.start();
     else for (const held of this.#slots.takeWaiting()) this.#flights.release(held);
+  }
+
+  /** After the other answers of this turn of the event loop: what is sent together costs less. */
+  #advanceSoon(): void {
+    if (this.#willAdvance) return;
+    this.#willAdvance = true;
+    setImmediate(() => {
+      this.#willAdvance = false;
+      this.#advance();
+    });
   }
 
   #land(held: HeldClaim, mayFreeOther: boolean): void {
