@@ -43,22 +43,25 @@ export function backfiller(db: Database): ReplayStore['backfill'] {
   const make = db.statement(`
     with ${missing}, taken as materialized (
       select m.n, m.id, m.webhook_id, m.binding_id, m.channel, m.gather_ms,
-        case when m.gather_ms is null then e.ordering_key end as ordering_key
+        case when m.gather_ms is null then e.ordering_key end as ordering_key,
+        case when m.gather_ms is not null then e.bytes end as gathered_bytes
       from (select * from missing order by n, binding_id limit $5::integer) m
-      cross join lateral (select ordering_key from $.events where id = m.id offset 0) e
+      cross join lateral (
+        select ordering_key, octet_length(payload) as bytes from $.events where id = m.id offset 0
+      ) e
       order by m.n, m.binding_id
     ), chosen as materialized (
       select t.*, row_number() over (partition by t.binding_id, t.ordering_key order by t.n) as place from taken t
     ), made as (
       insert into $.queue (event_id, binding_id, tenant_id, webhook_id, channel, due_at, position, attempts,
-        attempts_before, is_ready, is_held, yields, ordering_key, digest_id, gathers_until, look_at)
+        attempts_before, is_ready, is_held, yields, ordering_key, digest_id, gathers_until, look_at, gathered_bytes)
       select c.id, c.binding_id, $1::text, c.webhook_id, c.channel,
         case when c.gather_ms is not null then 'infinity' else $now end,
         case when c.gather_ms is not null then ${gatheredAt} + least(c.n, 4095)
           when c.ordering_key is not null then ${chainPosition('c.binding_id', 'c.ordering_key', 'c.place')} end,
         0, 0, c.gather_ms is null and c.ordering_key is null, c.ordering_key is not null, false, c.ordering_key,
         case when c.gather_ms is not null then '' end, $now + c.gather_ms * interval '1 millisecond',
-        case when c.gather_ms is not null then $now end
+        case when c.gather_ms is not null then $now end, c.gathered_bytes
       from chosen c order by c.n, c.binding_id
       on conflict (event_id, binding_id) do nothing
       returning 1

@@ -223,6 +223,21 @@ export const backfillRules: readonly StorageRule[] = topic<StorageUnderTest>('re
     same(idsIn(one(await claim(storage))), idsOf(events));
   },
 
+  'a digest of what backfill makes has no more bytes than its binding allows': async ({
+    storage,
+    advance,
+  }) => {
+    const events = newEvents(3, { payload: `"${'x'.repeat(498)}"` });
+    await publish(storage, ...events);
+    const digest = { window: minuteMs as never, maxEvents: 100, maxBytes: 1_000 };
+    await storage.webhooks.create(newWebhook({ channels: [newBinding({ digest })] }));
+    assert.equal(sum(await backfillAll(storage)), 3);
+    same(idsIn(one(await claimAll(storage))), idsOf(events.slice(0, 2)));
+    await advance(minuteMs);
+    const late = (await claimAll(storage)).filter(({ attempt }) => attempt === 1);
+    assert.ok(late.some((claimed) => idsIn(claimed).join() === events[2]!.id));
+  },
+
   'hasten makes what waits due at once, and changes nothing else of it': async ({ storage }) => {
     await storage.webhooks.create(newWebhook());
     await publish(storage, newEvent());
