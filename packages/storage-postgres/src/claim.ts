@@ -108,7 +108,11 @@ export class Claimer {
       }
     } while (alarms === maxAlarms && this.#lanes.isEmpty);
     const end = performance.now();
-    if (gathered > 0) this.expect(await this.#digests.form());
+    if (gathered > 0) {
+      const { lanes, gone } = await this.#digests.form();
+      this.expect(lanes);
+      for (const webhookId of gone) await this.#cancelWaiting(webhookId);
+    }
     this.#lookedAt = performance.now();
     this.#lookedWith = this.#db.clockOffset;
     if (!isComplete) return;

@@ -65,17 +65,22 @@ export class Digests {
     );
   }
 
-  /** Makes digests of what is to go, and lets go what is to go alone; tells the lanes that they stand in. */
-  async form(): Promise<readonly Lane[]> {
+  /**
+   * Makes digests of what is to go, and lets go what is to go alone; tells the lanes that they stand in, and the webhooks
+   * that are gone, of which something was committed later.
+   */
+  async form(): Promise<{ readonly lanes: readonly Lane[]; readonly gone: ReadonlySet<string> }> {
     const lanes: Lane[] = [];
+    const gone = new Set<string>();
     for (let rounds = 0; rounds < maxRounds; rounds++) {
       const [row] = await this.#db.run(this.#form, []);
       const formed: [string, string][] = JSON.parse(row!.lanes);
       lanes.push(...formed.map(([tenantId, webhookId]) => ({ tenantId, webhookId })));
+      for (const webhookId of JSON.parse(row!.gone)) gone.add(webhookId);
       // What is to go and was not formed here is another's, who is about to.
       if (Number(row!.due) === 0 || (formed.length === 0 && Number(row!.due) < maxDue)) break;
     }
-    return lanes;
+    return { lanes, gone };
   }
 
   /** Puts their deliveries under the lease of these digests: the events of each, by its id. */
@@ -102,13 +107,13 @@ export class Digests {
 const formText = `
   with due as materialized (
     select q.event_id, q.binding_id, q.webhook_id, ${gathersSince('q')} as since,
-      coalesce((select w.is_active from $.webhooks w where w.id = q.webhook_id), false) as is_active
+      (select w.is_active from $.webhooks w where w.id = q.webhook_id) as is_active
     from $.queue q where q.digest_id = '' and q.look_at <= $now
     order by q.look_at limit ${maxDue}
   ), paused as (
     -- Out of the way of others; it is looked at when its webhook is active again.
     update $.queue q set look_at = $now + interval '1 minute' from due d
-    where not d.is_active and ${isOfRow('d')}
+    where d.is_active is not true and ${isOfRow('d')}
   ), mine as materialized (
     -- One at a time forms digests of a webhook; whoever comes meanwhile leaves it to the other. By what its bindings say
     -- now, whatever they said when an event was published; null for those that want no digests.
@@ -177,5 +182,6 @@ const formText = `
     where ${isOfRow('l')} and ${gathersStill}
   )
   select coalesce(json_agg(json_build_array(tenant_id, webhook_id)), '[]')::text as lanes,
-    (select count(*)::integer from due) as due
+    (select count(*)::integer from due) as due,
+    (select coalesce(json_agg(distinct webhook_id), '[]')::text from due where is_active is null) as gone
   from (select tenant_id, webhook_id from parts union select tenant_id, webhook_id from alone) lanes`;

@@ -103,6 +103,25 @@ export const transactionsRules: readonly StorageRule[] = topic<StorageUnderTest>
       ]);
     },
 
+  'what a transaction holds for a webhook that is deleted before the commit is cancelled, also where it would gather':
+    async (under) => {
+      const { storage, advance } = under;
+      for (const digest of [{}, { digest: { window: hourMs as never, maxEvents: 100 } }]) {
+        const webhook = await storage.webhooks.create(newWebhook({ channels: [newBinding(digest)] }));
+        const { tx, commit } = await begin(under);
+        await storage.deliveries.publish([newEvent()], { tx });
+        assert.equal(await storage.webhooks.delete(acme, webhook.id), true);
+        await commit();
+        await advance(2 * hourMs);
+        // Whoever comes upon it cancels it, or is to.
+        const claims = await claimAll(storage);
+        const results = claims.map((claimed) => result(claimed, 'cancelled'));
+        await settleAll(storage, results);
+      }
+      const statuses = (await deliveriesOf(storage)).map(({ status }) => status);
+      same(statuses, ['cancelled', 'cancelled']);
+    },
+
   'what has an ordering key goes once it is committed and what was before it is done': async (under) => {
     const { storage } = under;
     await storage.webhooks.create(newWebhook());
