@@ -36,8 +36,12 @@ export const digestOf = ({ event, binding, digest }: Claimed): readonly Event[] 
 export const digested = (events: readonly Event[]): readonly DigestedEvent[] =>
   events.map((event) => ({ event, payload: JSON.parse(event.payload) }));
 
-/** HTTP's "content too large" (RFC 9110 §15.5.14), and the mail server's (RFC 1870 §6.1). */
-const tooLarge: readonly unknown[] = [413, 552];
+/**
+ * HTTP's "content too large" (RFC 9110 §15.5.14), and the mail server's of a message (RFC 1870 §6.1). Of a recipient that is
+ * to be asked again, 552 says that a mailbox is full, or that there are too many at once (RFC 5321 §4.2.2, §4.5.3.1.10).
+ */
+const isTooLarge = ({ outcome, status }: Verdict): boolean =>
+  outcome === 'rejected' ? status === 413 || status === 552 : outcome === 'failed' && status === 413;
 
 /**
  * What becomes of a digest that its receiver finds too large: its halves are tried, and so on; a single event that is too
@@ -45,7 +49,6 @@ const tooLarge: readonly unknown[] = [413, 552];
  */
 export function nextOfTooLarge(claimed: Claimed, verdict: Verdict): 'split' | 'dead' | undefined {
   const events = digestOf(claimed);
-  const isRefused = verdict.outcome === 'failed' || verdict.outcome === 'rejected';
-  if (!events || !isRefused || !tooLarge.includes(verdict.status)) return undefined;
+  if (!events || !isTooLarge(verdict)) return undefined;
   return events.length > 1 ? 'split' : 'dead';
 }

@@ -184,9 +184,12 @@ describe('a channel that wants digests', () => {
     expect(slack.attempts).toHaveLength(0);
   });
 
-  test('is tried again as it is where it fails in any other way', async () => {
+  test.each([
+    ['any other status', 414],
+    ['552 for a recipient, whose mailbox is full', 552],
+  ])('is tried again as it is where it fails in any other way: %s', async (_, status) => {
     const { posthorn, email, payloads } = await everyTenMinutes();
-    email.failNext(1, failed('http_status', 'answered 414', { status: 414 }));
+    email.failNext(1, failed('http_status', `answered ${status}`, { status }));
     for (const payload of [1, 2]) await posthorn.dispatch('order.created', payload);
     await posthorn.advance('11m');
     expect(email.attempts).toHaveLength(2);
