@@ -167,7 +167,7 @@ export function createDispatcher<Tx = never, const Catalog extends EventCatalog 
     // Read first, and at once: what the caller does with the payload afterwards changes nothing.
     const events = given.map(prepare);
     if (settings.catalog) await Promise.all(given.map(check));
-    const timedEvents = await timed(given, events);
+    const timedEvents = await timed(given, events, tx);
     const published = await publish(timedEvents, tx);
     // Nobody says whether the caller's transaction commits: what may never have been is not announced.
     if (tx === undefined) {

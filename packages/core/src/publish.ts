@@ -44,7 +44,7 @@ export interface Publisher<Tx> {
   /** Checks everything else, and gives the event its id; nothing is stored yet. */
   prepare(given: GivenEvent): NewEvent;
   /** The events, with ids and times of the storage's clock where this process did not know it yet. */
-  timed(given: readonly GivenEvent[], events: readonly NewEvent[]): Promise<readonly NewEvent[]>;
+  timed(given: readonly GivenEvent[], events: readonly NewEvent[], tx?: Tx): Promise<readonly NewEvent[]>;
   /** Stores events of one call: all or none. */
   publish(events: readonly NewEvent[], tx?: Tx): Promise<readonly Published[]>;
 }
@@ -117,10 +117,13 @@ export function publisher<Tx>(options: PublisherOptions<Tx>): Publisher<Tx> {
   async function timed(
     given: readonly GivenEvent[],
     events: readonly NewEvent[],
+    tx?: Tx,
   ): Promise<readonly NewEvent[]> {
     if (clock.isSet) return events;
     const before = clock.now();
-    clock.set((await deliveries.begin([], 0)).at);
+    // In the caller's transaction, which may hold the only connection that there is.
+    const { at } = await (tx === undefined ? deliveries.begin([], 0) : deliveries.publish([], { tx }));
+    clock.set(at);
     if (Math.abs(clock.now() - before) < toleratedMs) return events;
     return events.map((event, i) => ({
       ...event,

@@ -103,7 +103,8 @@ describe("the caller's transaction", () => {
       deliveries: {
         ...storage.deliveries,
         publish(events, options = {}) {
-          calls.push([events.length, options]);
+          // Without events it is asked for the time.
+          if (events.length > 0) calls.push([events.length, options]);
           return storage.deliveries.publish(events);
         },
       },

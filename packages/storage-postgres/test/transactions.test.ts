@@ -210,6 +210,18 @@ describe.skipIf(!hasPostgres())('an event dispatched in a transaction of', () =>
     expect((await dispatcher.events.list({ tenantId: 'ended' })).items).toEqual([]);
   });
 
+  test('a pool without another connection is stored at once, also where it is the first of the process', async () => {
+    const pool = database.newPool({ max: 1 });
+    const storage = postgresStorage(pool, { timeoutMs: 1_000 });
+    const dispatcher = createDispatcher({ storage, channels: [recordingChannel()] });
+    const client = await pool.connect();
+    await client.query('begin');
+    const { eventId } = await dispatcher.dispatch('a.b', 1, { tenantId: 'alone', tx: client });
+    await client.query('commit');
+    client.release();
+    expect(await dispatcher.events.get(eventId, { tenantId: 'alone' })).toMatchObject({ payload: '1' });
+  });
+
   test.each(['repeatable read', 'serializable'])(
     'a %s caller whose key another has taken meanwhile is to run again, and is told so',
     async (level) => {
