@@ -143,7 +143,8 @@ export function publisher<Tx>(options: PublisherOptions<Tx>): Publisher<Tx> {
     async publish(events, tx) {
       if (events.length === 0) return [];
       if (tx === undefined) return (events.some(isKeyed) ? gatheredKeyed : gathered)(events);
-      const { published } = await deliveries.publish(events, { tx });
+      const { published, at } = await deliveries.publish(events, { tx });
+      clock.set(at);
       onUncommitted();
       return published;
     },

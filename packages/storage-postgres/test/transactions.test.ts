@@ -222,6 +222,22 @@ describe.skipIf(!hasPostgres())('an event dispatched in a transaction of', () =>
     expect(await dispatcher.events.get(eventId, { tenantId: 'alone' })).toMatchObject({ payload: '1' });
   });
 
+  test("a process that does nothing else goes by the storage's clock", async () => {
+    let offset = 0;
+    const storage = postgresStorage(database.pool, { clockOffset: () => offset });
+    const dispatcher = createDispatcher({ storage, channels: [recordingChannel()] });
+    const inTransaction = await libraries.pg!();
+    let last = '';
+    for (const hours of [0, 1, 1]) {
+      offset = hours * 3_600_000;
+      await inTransaction(async (tx) => {
+        ({ eventId: last } = await dispatcher.dispatch('a.b', 1, { tenantId: 'clock', tx }));
+      });
+    }
+    const { occurredAt } = await dispatcher.events.get(last, { tenantId: 'clock' });
+    expect(Math.abs(occurredAt.getTime() - Date.now() - offset)).toBeLessThan(60_000);
+  });
+
   test.each(['repeatable read', 'serializable'])(
     'a %s caller whose key another has taken meanwhile is to run again, and is told so',
     async (level) => {
