@@ -2,6 +2,8 @@
 const maxSkewMs = 30_000;
 /** An answer that took its time makes the storage's clock look late by as much: beyond that the clock itself was set. */
 const maxLateMs = 1_000;
+/** By more than so much the process's own clock does not leave monotonic time by itself. */
+const maxDriftMs = 1_000;
 
 /**
  * The storage's clock, read in this process: receivers, records and ids bear the time of one clock, whichever process
@@ -13,6 +15,8 @@ export class StorageClock {
   readonly #monotonic: () => number;
   /** What monotonic time lies behind it. */
   #offsetMs: number | undefined;
+  /** What it lay behind the process's own clock when the storage told its time last. */
+  #wallOffsetMs = 0;
   #hasWarned = false;
 
   constructor(wall: () => number, monotonic: () => number) {
@@ -20,9 +24,13 @@ export class StorageClock {
     this.#monotonic = monotonic;
   }
 
-  /** Whether the storage has told its time. Until then `now` is the process's own. */
+  /**
+   * Whether the storage has told its time, and nothing has happened since: while a machine sleeps, monotonic time may stand
+   * still. Until it has, `now` is the process's own.
+   */
   get isSet(): boolean {
-    return this.#offsetMs !== undefined;
+    if (this.#offsetMs === undefined) return false;
+    return Math.abs(this.#wall() - this.#monotonic() - this.#wallOffsetMs) <= maxDriftMs;
   }
 
   /** Milliseconds since 1970. */
@@ -39,7 +47,9 @@ export class StorageClock {
 
   /** The storage has just answered that it is `at`. */
   set(at: Date): void {
-    const offsetMs = at.getTime() - this.#monotonic();
+    const monotonic = this.#monotonic();
+    const offsetMs = at.getTime() - monotonic;
+    this.#wallOffsetMs = this.#wall() - monotonic;
     const known = this.#offsetMs ?? Number.NEGATIVE_INFINITY;
     // The answer that was the fastest is the nearest to the truth.
     if (offsetMs > known || known - offsetMs > maxLateMs) this.#offsetMs = offsetMs;

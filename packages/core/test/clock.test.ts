@@ -49,6 +49,25 @@ describe("the storage's clock in a process", () => {
   });
 
   test.each([
+    ['the machine has slept, which monotonic time does not count', 3_600_000],
+    ["the process's own clock was set back", -600_000],
+  ])('is to be asked for again where %s', (_, jumpMs) => {
+    let [wall, monotonic] = [1_000_000, 500];
+    const clock = new StorageClock(
+      () => wall,
+      () => monotonic,
+    );
+    clock.set(new Date(1_000_000));
+    wall += 5_000;
+    monotonic += 5_000;
+    expect(clock.isSet).toBe(true);
+    wall += jumpMs;
+    expect(clock.isSet).toBe(false);
+    clock.set(new Date(wall));
+    expect([clock.isSet, clock.now()]).toEqual([true, wall]);
+  });
+
+  test.each([
     [30_001, 1],
     [-30_001, 1],
     [30_000, 0],
