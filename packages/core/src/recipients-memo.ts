@@ -11,8 +11,14 @@ export type SettledRecipients = ReadonlyMap<string, string | null>;
 const maxReason = 100;
 
 /** A memo is stored: it is no place for an address or a number. */
-const keyOf = (deliveryId: string, recipient: string): string =>
-  createHash('sha256').update(`${deliveryId} ${recipient}`).digest('base64url').slice(0, 12);
+const keyOf = (name: string, recipient: string): string =>
+  createHash('sha256').update(`${name} ${recipient}`).digest('base64url').slice(0, 12);
+
+/**
+ * What a delivery, the digest that it was in and the halves of that have in common: the end of their names, which is the
+ * binding's. A memo goes from one to the other.
+ */
+const bindingOf = (deliveryId: string): string => deliveryId.slice(-10);
 
 /**
  * What the memo of an earlier attempt says of `recipients`. Of a memo that nobody can read, nothing: a message too many
@@ -25,8 +31,10 @@ export function settledRecipients(
   const said = objectIn(memo);
   return new Map(
     recipients.flatMap((recipient) => {
-      const key = keyOf(deliveryId, recipient);
-      const reason = Object.hasOwn(said, key) ? said[key] : undefined;
+      // By the whole name in what an earlier version has left.
+      const keys = [bindingOf(deliveryId), deliveryId].map((name) => keyOf(name, recipient));
+      const key = keys.find((one) => Object.hasOwn(said, one));
+      const reason = key === undefined ? undefined : said[key];
       return reason === null || typeof reason === 'string' ? [[recipient, reason]] : [];
     }),
   );
@@ -39,7 +47,7 @@ export function recipientsMemo(
 ): { readonly memo?: string } {
   if (settled.size === 0) return {};
   const entries = [...settled].map(([recipient, reason]) => [
-    keyOf(deliveryId, recipient),
+    keyOf(bindingOf(deliveryId), recipient),
     reason === null ? null : shortened(reason),
   ]);
   return { memo: JSON.stringify(Object.fromEntries(entries)) };
