@@ -5,8 +5,9 @@ import { few, hasKey, isOfRow } from './given-rows.js';
 import { chainPosition } from './ordering.js';
 import { parameters } from './parameters.js';
 
-/** It looks at so many events a call. */
+/** It looks at so many events a call, and at no more than it takes for so many pairs of an event and a binding. */
 const maxEvents = 1_000;
+const maxPairs = 20_000;
 
 /**
  * The deliveries that are missing: `$1` is the tenant, `$2` holds the events, `$3` each type once with the patterns that
@@ -30,15 +31,23 @@ const missing = `
       where w.id = m.webhook_id and w.is_active offset 0
     ) w cross join lateral unnest(w.binding_ids, w.binding_channels, w.binding_windows)
       as b(binding_id, channel, gather_ms)
+  ), looked as materialized (
+    -- The first of them, one at least.
+    select * from (
+      select g.*, coalesce(sum(k.targets) over (order by g.n), 0) - coalesce(k.targets, 0) as pairs_before
+      from given g left join (select sort, count(*) as targets from targets group by sort) k using (sort)
+    ) l where pairs_before < ${maxPairs}
   ), missing as materialized (
-    select g.n, g.id, t.webhook_id, t.binding_id, t.channel, t.gather_ms from given g join targets t using (sort)
+    select g.n, g.id, t.webhook_id, t.binding_id, t.channel, t.gather_ms from looked g join targets t using (sort)
     where (select true from $.queue q where q.event_id = g.id and q.binding_id = t.binding_id limit 1) is null
       and (select true from $.deliveries d where d.event_id = g.id and d.binding_id = t.binding_id limit 1) is null
   )`;
 
 /** Makes deliveries that stored events would have by the webhooks as they are now. */
 export function backfiller(db: Database): ReplayStore['backfill'] {
-  const count = db.statement(`with ${missing} select count(*)::text as count from missing`);
+  const count = db.statement(`
+    with ${missing}
+    select (select count(*) from missing)::text as count, (select max(n) from looked)::integer as last_looked`);
   // What was made is not missing a second time.
   const make = db.statement(`
     with ${missing}, taken as materialized (
@@ -66,7 +75,7 @@ export function backfiller(db: Database): ReplayStore['backfill'] {
       on conflict (event_id, binding_id) do nothing
       returning 1
     )
-    select (select count(*) from made)::text as count,
+    select (select count(*) from made)::text as count, (select max(n) from looked)::integer as last_looked,
       (select id from chosen order by n desc limit 1) as last, (select count(*) from chosen)::text as chosen`);
 
   return async (tenantId, selection, { limit, cursor, isDryRun = false }) => {
@@ -82,7 +91,6 @@ export function backfiller(db: Database): ReplayStore['backfill'] {
       values,
     );
     const events = rows.slice(0, maxEvents);
-    const next: string | null = rows[maxEvents]?.id ?? null;
     const types = [...new Set(events.map(({ type }) => type as string))];
     const given = [
       tenantId,
@@ -90,12 +98,9 @@ export function backfiller(db: Database): ReplayStore['backfill'] {
       JSON.stringify(types.map((type, sort) => ({ sort, keys: matchKeys(type) }))),
       webhookId ?? null,
     ];
-    if (isDryRun) {
-      const [row] = await db.run(count, given);
-      return { deliveries: Number(row!.count), cursor: next };
-    }
-    const [row] = await db.run(make, [...given, limit]);
-    const isCut = Number(row!.chosen) === limit;
+    const [row] = isDryRun ? await db.run(count, given) : await db.run(make, [...given, limit]);
+    const isCut = !isDryRun && Number(row!.chosen) === limit;
+    const next: string | null = rows[Number(row!.last_looked ?? -1) + 1]?.id ?? null;
     return { deliveries: Number(row!.count), cursor: isCut ? row!.last : next };
   };
 }

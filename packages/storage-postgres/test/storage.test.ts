@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto';
-import { createDispatcher, createIds, firstEventId, type NewEvent } from '@posthorn/core';
+import { type Backfilled, createDispatcher, createIds, firstEventId, type NewEvent } from '@posthorn/core';
 import { recordingChannel, until } from '@posthorn/testing';
 import pg from 'pg';
 import { beforeAll, describe, expect, test } from 'vitest';
@@ -183,6 +183,31 @@ describe.skipIf(!hasPostgres())('the storage on Postgres', () => {
     expect((await storage.deliveries.publish(others)).published).toHaveLength(1_000);
     expect(texts).toHaveLength(2);
     for (const text of texts) expect(text.toLowerCase()).not.toContain('notify');
+  });
+
+  test('looks at as many events a call for what is missing as their webhooks allow, one at least', async () => {
+    const storage = postgresStorage(database.pool, { schema: 'missing' });
+    await storage.migrate();
+    const types = ['many', 'few', 'many', 'many', 'few', 'many', 'none'];
+    const idOf = (n: number) => `evt_${String(n).padStart(22, '0')}`;
+    await storage.deliveries.publish(types.map((type, n) => event({ id: idOf(n), type, keys: [type] })));
+    const bindings = () =>
+      Array.from({ length: 100 }, () => ({ id: ids.binding(), channel: 'test', configs: {} }));
+    const many = Array.from({ length: 101 }, () =>
+      newWebhook({ eventTypes: ['many'], channels: bindings() }),
+    );
+    const webhooks = [...many, newWebhook({ eventTypes: ['few'] })];
+    await Promise.all(webhooks.map((webhook) => storage.webhooks.create(webhook)));
+    const selection = { status: [], isMissed: true as const, beforeEventId: 'evt_~' };
+    const counts: number[] = [];
+    let cursor: string | null = null;
+    do {
+      const options = { limit: 1, cursor, isDryRun: true };
+      const counted: Backfilled = await storage.replays!.backfill('t', selection, options);
+      counts.push(counted.deliveries);
+      cursor = counted.cursor;
+    } while (cursor !== null);
+    expect(counts).toEqual([20_201, 20_201, 0]);
   });
 
   test('keeps payload bytes as they were given', async () => {
