@@ -148,6 +148,21 @@ const shownFilesMatch: Rule = (files) =>
     return block && block === file?.text.trim() ? [] : [`${path}: its first block is not ${target}`];
   });
 
+/** The methods that the engine asks of a storage, by its own check, stand in the rows of the guide's table. */
+const storageGuideIsWhole: Rule = (files) => {
+  const path = 'docs/writing-a-storage.md';
+  const textOf = (name: string) => files.find((file) => file.path === name)?.text ?? '';
+  const [asked = ''] = /const methods = \{[^}]*\}/.exec(textOf('packages/core/src/storage-port.ts')) ?? [];
+  const lines = textOf(path).split('\n');
+  return [...asked.matchAll(/(\w+): \[(.*)\]/g)].flatMap(([, part, methods]) => {
+    const row = lines.find((line) => line.startsWith(`| \`${part}\` `)) ?? '';
+    const names = [...methods!.matchAll(/\w+/g)].map(([name]) => name);
+    return names
+      .filter((name) => !row.includes(`\`${name}\``))
+      .map((name) => `${path}: its table does not name ${part}.${name}`);
+  });
+};
+
 /** The files that a line of Markdown links to, `[so](path#part)`, `[so]: path` or `src="path"`, other sites left out. */
 function targetsOf(line: string): string[] {
   const links = /\]\(\s*<?([^)>\s]+)|^\s*\[[^\]]+\]:\s*(\S+)|\b(?:href|src|srcset)="([^"\s]+)"/g;
@@ -178,6 +193,10 @@ rule('every ts block of the docs says just ts, so that none escapes', nothingEsc
 
 rule('a guide shows the tested file it says it shows', shownFilesMatch, {
   'docs/writing-a-channel.md': block(`export const anything = 'else';`),
+});
+
+rule('the guide to storages names every method that the engine asks for', storageGuideIsWhole, {
+  'docs/writing-a-storage.md': '| `deliveries` | `publish` `claim` `renew` `settle` |',
 });
 
 rule('relative links of the docs lead to files', linksLead, {
