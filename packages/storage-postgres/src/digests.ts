@@ -116,7 +116,8 @@ const formText = `
     where d.is_active is not true and ${isOfRow('d')}
   ), mine as materialized (
     -- One at a time forms digests of a webhook; whoever comes meanwhile leaves it to the other. By what its bindings say
-    -- now, whatever they said when an event was published; null for those that want no digests.
+    -- now, whatever they said when an event was published; null for those that want no digests, and where nobody can
+    -- read what they want: what has gathered goes alone then, and says so.
     select b.binding_id, b.since, d.waits, d.most, d.max_bytes
     from (
       select binding_id, webhook_id, min(since) as since from due where is_active group by binding_id, webhook_id
@@ -126,7 +127,7 @@ const formText = `
       select (c -> 'digest' ->> 'window')::float8 * interval '1 millisecond' as waits,
         (c -> 'digest' ->> 'maxEvents')::integer as most,
         coalesce((c -> 'digest' ->> 'maxBytes')::integer, ${defaultDigestBytes}) as max_bytes
-      from json_array_elements(w.channels::json) c where c ->> 'id' = b.binding_id
+      from json_array_elements($.json_array_in(w.channels)) c where c ->> 'id' = b.binding_id
     ) d on true
   ), single as materialized (
     select d.event_id, d.binding_id, d.since from due d join mine m using (binding_id) where m.waits is null

@@ -414,4 +414,23 @@ create aggregate :"schema".digest_of(bytes bigint, most bigint, max_bytes bigint
 alter table :"schema".queue add column begun_at timestamptz, add column lost_at timestamptz;
 `,
   },
+  {
+    number: 14,
+    name: 'damage',
+    text: String.raw`-- The array that a text holds as JSON; null where it holds none: a row that somebody has damaged must not fail what is done
+-- for others in the same statement.
+
+create function :"schema".json_array_in(value text) returns json
+  language plpgsql immutable as $$
+declare
+  held json;
+begin
+  held := value;
+  return case when json_typeof(held) = 'array' then held end;
+exception when others then
+  return null;
+end
+$$;
+`,
+  },
 ];

@@ -95,6 +95,35 @@ describe.skipIf(!hasPostgres())('A webhook whose row is damaged', () => {
     },
   );
 
+  test.each(['?', '{"v2":[]}'])(
+    'has what gathered for it fail alone, while the digests of others go: %s',
+    async (text) => {
+      const tenantId = `digests ${text.length}`;
+      const channel = { ...recordingChannel(), takesDigests: true };
+      const dispatcher = createDispatcher({ storage: postgresStorage(database.pool), channels: [channel] });
+      const [bad, good] = await Promise.all(
+        ['bad', 'good'].map((name) =>
+          dispatcher.webhooks.create({
+            tenantId,
+            name,
+            eventTypes: ['*'],
+            channels: [{ channel: channel.type, configs: {}, digest: { window: '1d', maxEvents: 2 } }],
+          }),
+        ),
+      );
+      await dispatcher.dispatch('a.b', 1, { tenantId });
+      await database.pool.query('update posthorn.webhooks set channels = $1 where id = $2', [text, bad!.id]);
+      await dispatcher.dispatch('a.b', 2, { tenantId });
+      await dispatcher.drain();
+      const { items } = await dispatcher.deliveries.list({ tenantId });
+      const statusesOf = (id: string) =>
+        items.filter(({ webhookId }) => webhookId === id).map(({ status, attempts }) => [status, attempts]);
+      expect(statusesOf(good!.id)).toEqual(Array(2).fill(['delivered', 1]));
+      expect(statusesOf(bad!.id)).toEqual(Array(2).fill(['pending', 1]));
+      await dispatcher.webhooks.delete(bad!.id, { tenantId });
+    },
+  );
+
   test('keeps its place in lists: the pages go on behind it', async () => {
     const tenantId = 'pages';
     const storage = postgresStorage(database.pool);
