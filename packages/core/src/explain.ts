@@ -152,7 +152,7 @@ function explained(
     const delivery = left.get(id);
     left.delete(id);
     if (delivery) return begun(delivery);
-    const next = stepBefore(binding, webhook!, deliveries);
+    const next = stepBefore(binding, webhook!, deliveries, attempts);
     return { bindingId: id, channel, delivery: null, attempts: [], next };
   });
   return [...ofBindings, ...[...left.values()].map(begun)];

@@ -32,7 +32,12 @@ export function stepOf(
   if (status === 'delivered') return nothing(`attempt ${attempts} delivered it`);
   if (status === 'dead') return nothing(whyDead(attempts, last));
   if (status === 'cancelled') return nothing(lost ? `it is cancelled: ${lost}` : 'it is cancelled');
-  if (status === 'sending') return { what: 'result', at: null, why: `attempt ${attempts} is under way` };
+  if (status === 'sending') {
+    // What was claimed may still wait for its turn: an attempt counts from when it begins.
+    const isBegun = attempts > (last?.number ?? 0);
+    const why = isBegun ? `attempt ${attempts} is under way` : `attempt ${attempts + 1} is about to begin`;
+    return { what: 'result', at: null, why };
+  }
   if (!webhook || !binding) return nothing(`it will be cancelled: ${lost}`);
   if (!webhook.isActive) return waits(whyPaused(webhook));
   if (binding.digest && attempts === 0 && dueAt! > createdAt) {
@@ -54,11 +59,15 @@ function whyDead(attempts: number, last: Attempt | undefined): string {
   return `it was given up, tried ${times(attempts)}`;
 }
 
-/** What happens next to a binding that has no delivery of the event; `deliveries` are those of its webhook. */
+/**
+ * What happens next to a binding that has no delivery of the event; `deliveries` are those of its webhook, `tried` their
+ * attempts on record, by their ids.
+ */
 export function stepBefore(
   binding: ChannelBinding,
   { channels }: Pick<Webhook, 'channels'>,
   deliveries: readonly Delivery[],
+  tried: ReadonlyMap<string, readonly Attempt[]>,
 ): NextStep {
   const { onlyAfter } = binding;
   const other = channels.find((one) => one.id !== binding.id && waitsFor(binding, one));
@@ -66,14 +75,14 @@ export function stepBefore(
   const condition = `it begins when ${other.channel} has failed ${times(onlyAfter.failedAttempts)}`;
   const delivery = deliveries.find(({ bindingId }) => bindingId === other.id);
   if (!delivery) {
-    const isNever = stepBefore(other, { channels }, deliveries).what === 'nothing';
+    const isNever = stepBefore(other, { channels }, deliveries, tried).what === 'nothing';
     if (isNever) return nothing(`${condition}, but ${other.channel} never begins`);
     return waits(`${condition}, and ${other.channel} has not begun`);
   }
-  const { status, attempts, attemptsBefore } = delivery;
+  const { id, status, attemptsBefore } = delivery;
   if (status === 'delivered') return nothing(`${condition}, but ${other.channel} has delivered it`);
   if (status === 'cancelled') return nothing(`${condition}, but ${other.channel} was cancelled`);
   if (status === 'dead') return nothing(`${condition}, but ${other.channel} was given up before`);
-  const failed = attempts - attemptsBefore - (status === 'sending' ? 1 : 0);
-  return waits(`${condition}; so far: ${failed}`);
+  const failed = (tried.get(id) ?? []).filter(({ number }) => number > attemptsBefore);
+  return waits(`${condition}; so far: ${failed.length}`);
 }

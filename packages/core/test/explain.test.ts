@@ -271,6 +271,29 @@ describe('what happens next to a channel that waits for another to fail', () => 
     expect(await explain()).toMatchObject({ what: 'nothing', why: 'attempt 1 delivered it' });
   });
 
+  test('counts what has failed, and not what is only claimed', async () => {
+    const clock = virtualClock();
+    const storage = memoryStorage({ now: clock.now });
+    const webhook = recordingChannel('webhook');
+    const retry = { schedule: ['1m', '1m'], jitter: 0 } as const;
+    const slack = recordingChannel('slack');
+    const posthorn = createDispatcher({ storage, channels: [webhook, slack], now: clock.now, retry });
+    await posthorn.webhooks.create({ name: 'w', eventTypes: ['*'], channels: after(2) });
+    const { eventId } = await posthorn.dispatch('order.created', 1);
+    webhook.failNext(2);
+    for (const failures of [0, 1]) {
+      const room = { limit: 1, leaseMs: 60_000, webhookLimit: 1, inFlight: new Map() };
+      const [claim] = await storage.deliveries.claim(room);
+      const explanation = await posthorn.events.explain(eventId);
+      const about = `attempt ${failures + 1} is about to begin`;
+      expect(nextOf(explanation)).toEqual({ what: 'result', at: null, why: about });
+      expect(nextOf(explanation, 1)).toMatchObject({ why: `${condition}; so far: ${failures}` });
+      await storage.deliveries.settle([{ claim: claim!, next: { status: 'released' } }]);
+      await posthorn.drain();
+      clock.advance(60_000);
+    }
+  });
+
   test('is nothing where the other has delivered it, or was cancelled', async () => {
     const { posthorn, create, publish } = application();
     await create({ channels: after(2) });
