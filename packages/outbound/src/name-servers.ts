@@ -12,6 +12,11 @@ const answers: ReadonlySet<unknown> = new Set(['ENOTFOUND', 'ENODATA']);
 
 export const isMissing = (error: unknown): boolean => answers.has(Object(error).code);
 
+/** A name server has answered that it cannot say, of this name or of its whole domain. */
+const refusals: ReadonlySet<unknown> = new Set(['ESERVFAIL', 'EREFUSED', 'ENOTIMP']);
+
+export const isRefused = (error: unknown): boolean => refusals.has(Object(error).code);
+
 /**
  * The name servers of this machine, asked without threads: `dns.lookup` has four for the whole process, which one dead
  * name server fills. A resolver of Node knows those of the moment it was made; this one makes another when the file that

@@ -1,7 +1,7 @@
 import type { LookupAddress, promises } from 'node:dns';
 import type { LookupFunction } from 'node:net';
 import { hostsFile, readHosts } from './hosts-file.js';
-import { isMissing, NameServers } from './name-servers.js';
+import { isMissing, isRefused, NameServers } from './name-servers.js';
 import { candidatesOf, readResolvConf, resolvConfFile } from './resolv-conf.js';
 import { systemFile } from './system-file.js';
 
@@ -47,17 +47,17 @@ export function createNames(sources: NameSources = {}): Names {
   async function resolveTrusted(host: string): Promise<readonly string[]> {
     const own = hostsOf().get(host) ?? loopbackOf(host);
     if (own) return own;
-    let missing: unknown;
+    let failure: unknown;
     for (const candidate of candidatesOf(host, confOf())) {
       try {
         return await servers.ask(candidate);
       } catch (error) {
-        // A name server that does not answer would not for the next one either.
-        if (!isMissing(error)) throw error;
-        missing = error;
+        // A name server that does not answer would not for the next one either. One that refuses may not serve this domain.
+        if (!isMissing(error) && !isRefused(error)) throw error;
+        if (!isRefused(failure)) failure = error;
       }
     }
-    throw missing;
+    throw failure;
   }
 
   return {

@@ -23,9 +23,12 @@ interface NameServer {
   readonly asked: readonly string[];
 }
 
+/** What a name server says that does not serve a domain, or cannot now (RFC 1035 §4.1.1). */
+const refusals = { refused: 0x8185, failed: 0x8182 };
+
 /** A name server that answers each question with the records `answer` gives; undefined is no answer at all. */
 async function nameServer(
-  answer: (type: 'A' | 'AAAA', name: string) => Records | undefined,
+  answer: (type: 'A' | 'AAAA', name: string) => Records | keyof typeof refusals | undefined,
 ): Promise<NameServer> {
   const asked: string[] = [];
   const socket = createSocket('udp4');
@@ -34,11 +37,13 @@ async function nameServer(
     const type = query.readUInt16BE(questionEnd - 4) === types.A ? 'A' : 'AAAA';
     const name = nameIn(query.subarray(12, questionEnd - 5));
     if (type === 'A') asked.push(name);
-    const records = answer(type, name);
-    if (!records) return;
+    const said = answer(type, name);
+    if (!said) return;
+    const records = typeof said === 'string' ? [] : said;
     const head = Buffer.from(query.subarray(0, 12));
     // A name without any record is one that there is not.
-    head.writeUInt16BE(records.length > 0 ? 0x8180 : 0x8183, 2);
+    const refusal = typeof said === 'string' ? refusals[said] : 0x8183;
+    head.writeUInt16BE(records.length > 0 ? 0x8180 : refusal, 2);
     head.writeUInt16BE(records.length, 6);
     head.writeUInt32BE(0, 8);
     const answers = records.map((bytes) =>
@@ -193,6 +198,20 @@ describe('a name that the application trusts', () => {
     expect(server.asked.slice(2)).toEqual(['x.y.z', 'x.y.z.a.example', 'x.y.z.b.example']);
     await expect(resolve('api')).rejects.toMatchObject({ code: 'ENOTFOUND' });
   });
+
+  test.each(['refused', 'failed'] as const)(
+    'is looked for in the other domains where one of them is %s, and what that said is told at the end',
+    async (refusal) => {
+      const server = await nameServer((type, name) => {
+        if (name.endsWith('.lan')) return refusal;
+        return type === 'A' && name === 'db.example.com' ? [[10, 0, 0, 1]] : [];
+      });
+      const { resolveTrusted } = await trusting(server, { conf: 'search lan\noptions ndots:5' });
+      expect(await resolveTrusted('db.example.com')).toEqual(['10.0.0.1']);
+      const code = { refused: 'EREFUSED', failed: 'ESERVFAIL' }[refusal];
+      await expect(resolveTrusted('other.example.com')).rejects.toMatchObject({ code });
+    },
+  );
 
   test('is asked for once where the name server is silent, however many domains there are', async () => {
     const server = await nameServer(() => undefined);
