@@ -45,15 +45,18 @@ export class StorageClock {
     return this.#wall() - this.#monotonic();
   }
 
-  /** The storage has just answered that it is `at`. */
-  set(at: Date): void {
+  /** The storage has just answered that it is `at`, or was since it was asked: `since`, in monotonic time. */
+  set(at: Date, since?: number): void {
     const monotonic = this.#monotonic();
+    const waitedMs = since === undefined ? 0 : monotonic - since;
     const offsetMs = at.getTime() - monotonic;
     this.#wallOffsetMs = this.#wall() - monotonic;
     const known = this.#offsetMs ?? Number.NEGATIVE_INFINITY;
     // The answer that was the fastest is the nearest to the truth.
-    if (offsetMs > known || known - offsetMs > maxLateMs) this.#offsetMs = offsetMs;
-    if (!this.#hasWarned) this.#warn(this.#wall() - at.getTime());
+    if (offsetMs > known || known - offsetMs > waitedMs + maxLateMs) this.#offsetMs = offsetMs;
+    if (this.#hasWarned) return;
+    const aheadMs = this.#wall() - at.getTime();
+    this.#warn(aheadMs > 0 ? Math.max(aheadMs - waitedMs, 0) : aheadMs);
   }
 
   #warn(aheadMs: number): void {

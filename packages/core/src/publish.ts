@@ -105,7 +105,7 @@ export function publisher<Tx>(options: PublisherOptions<Tx>): Publisher<Tx> {
         ...(keyed && { keyWaitMs: keyed.keyWaitMs }),
       });
       claims = result.claims;
-      clock.set(result.at);
+      clock.set(result.at, since);
       const count = result.published.reduce((sum, event) => sum + event.deliveries, 0);
       if (claims.length < count || claims.length === claimFor?.limit) onWaiting();
       return result.published;
@@ -122,8 +122,9 @@ export function publisher<Tx>(options: PublisherOptions<Tx>): Publisher<Tx> {
     if (clock.isSet) return events;
     const before = clock.now();
     // In the caller's transaction, which may hold the only connection that there is.
+    const since = monotonic();
     const { at } = await (tx === undefined ? deliveries.begin([], 0) : deliveries.publish([], { tx }));
-    clock.set(at);
+    clock.set(at, since);
     if (Math.abs(clock.now() - before) < toleratedMs) return events;
     return events.map((event, i) => ({
       ...event,
@@ -143,8 +144,9 @@ export function publisher<Tx>(options: PublisherOptions<Tx>): Publisher<Tx> {
     async publish(events, tx) {
       if (events.length === 0) return [];
       if (tx === undefined) return (events.some(isKeyed) ? gatheredKeyed : gathered)(events);
+      const since = monotonic();
       const { published, at } = await deliveries.publish(events, { tx });
-      clock.set(at);
+      clock.set(at, since);
       onUncommitted();
       return published;
     },

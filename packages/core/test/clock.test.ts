@@ -48,6 +48,24 @@ describe("the storage's clock in a process", () => {
     expect(clock.now(), 'it was set back by five seconds').toBe(5_000);
   });
 
+  test('is not set back by an answer that was long in coming, nor is that the fault of the process', async () => {
+    const codes = warningsHere();
+    let monotonic = 0;
+    const clock = new StorageClock(
+      () => 1_000_000 + monotonic,
+      () => monotonic,
+    );
+    clock.set(new Date(1_000_000));
+    // Whoever has a key of it in an open transaction lets it wait, and it tells when it began.
+    monotonic = 40_000;
+    clock.set(new Date(1_000_000), 0);
+    expect(clock.now()).toBe(1_040_000);
+    clock.set(new Date(1_030_000), monotonic - 10);
+    expect(clock.now(), 'it was set back by ten seconds').toBe(1_030_000);
+    await nextTurn();
+    expect(codes).toEqual([]);
+  });
+
   test.each([
     ['the machine has slept, which monotonic time does not count', 3_600_000],
     ["the process's own clock was set back", -600_000],
