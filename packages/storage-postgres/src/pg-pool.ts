@@ -79,11 +79,13 @@ export async function queryWithin(
             throw tooLate(lateAnswer, timeoutMs);
           });
         }));
-    isHealthy = true;
+    // Where it has ended by itself after all, the request to cancel may still hit what comes next.
+    isHealthy = !isLate;
     return answer;
   } catch (error) {
-    isHealthy = isRefusal(error);
-    throw isLate && codeOf(error) === queryCanceled ? tooLate(cancelledLate, timeoutMs, error) : error;
+    const isCancelled = isLate && codeOf(error) === queryCanceled;
+    isHealthy = isCancelled || (!isLate && isRefusal(error));
+    throw isCancelled ? tooLate(cancelledLate, timeoutMs, error) : error;
   } finally {
     client.release(!isHealthy);
   }

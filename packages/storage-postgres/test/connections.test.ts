@@ -7,6 +7,7 @@ import { faultOf } from '../src/faults.js';
 import { postgresStorage } from '../src/index.js';
 import { migrate, migrationText } from '../src/migrate.js';
 import { migrations } from '../src/migrations.js';
+import { queryWithin } from '../src/pg-pool.js';
 import { hasPostgres, openDatabase, type TestDatabase } from './database.js';
 
 const event = (): NewEvent => ({
@@ -66,6 +67,25 @@ describe.skipIf(!hasPostgres())('The connections of a pool', () => {
     await unlock();
     await storage.deliveries.publish([event()]);
     expect(made).toHaveLength(2);
+  });
+
+  test('over which a statement ends by itself once it is to be cancelled are used no more', async () => {
+    const released: boolean[] = [];
+    let answer = (_: { rows: unknown[] }): void => {};
+    const client = {
+      query: () =>
+        new Promise<{ rows: unknown[] }>((resolve) => {
+          answer = resolve;
+        }),
+      release: (isBroken = false) => released.push(isBroken),
+    };
+    const pool = { connect: async () => client, query: client.query };
+    const limits = { timeoutMs: 10, isUnbounded: false };
+    const running = queryWithin(pool as never, { text: 'select 1', values: [] }, limits, () => {});
+    // The timer of the limit was set before this one.
+    setTimeout(() => answer({ rows: [] }), 20);
+    expect(await running).toEqual({ rows: [] });
+    expect(released, 'the request to cancel may come late').toEqual([true]);
   });
 
   test('are waited for no longer than a statement, and what comes late is given back', async () => {
