@@ -188,8 +188,12 @@ export const bugs: readonly Bug[] = [
     'what is claimed never begins with that': ['isBegun ? at : undefined', 'undefined'],
     'what is claimed always begins with that': ['isBegun ? at : undefined', 'at'],
     'what was lost begins again with its claim': [
-      'const begunAt = lostAt === undefined ? beginsAt : undefined;',
-      'const begunAt = beginsAt;',
+      'const isFirst = lostAt === undefined &&',
+      'const isFirst =',
+    ],
+    'what was tried before begins with its claim': [
+      'lostAt === undefined && delivery.attempts === delivery.attemptsBefore;',
+      'lostAt === undefined;',
     ],
     'a claim leaves the delivery to others': ['lease(delivery, at + leaseMs,', 'lease(delivery, at,'],
     'a lease never ends': ['putOff(delivery, until);', 'delivery.at = until;'],

@@ -125,8 +125,8 @@ export interface ClaimOptions {
   /** As `inFlight`, by tenant id. Left out: nothing. */
   readonly tenantsInFlight?: ReadonlyMap<string, number>;
   /**
-   * Whether attempts may begin with it, as `begin` would have said; those that do have `begunAt`. Never of what is
-   * `lostAt`. Default false.
+   * Whether first attempts may begin with it, as `begin` would have said; those that do have `begunAt`. Never those of
+   * what is `lostAt`, or was tried since the last manual retry. Default false.
    */
   readonly isBegun?: boolean;
 }

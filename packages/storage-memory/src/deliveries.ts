@@ -73,12 +73,13 @@ export function deliveryQueue(
     leases.end(delivery);
   }
 
-  /** Its attempt begins with that at `beginsAt`, unless one before it was lost. */
+  /** A first attempt begins with that at `beginsAt`: so a delivery loses one at most that was never sent. */
   function lease(delivery: DeliveryEntry, until: number, beginsAt: number | undefined): Claim {
     const { token, lostAt } = leases.open(delivery);
     putOff(delivery, until);
     for (const each of together(delivery)) each.status = 'sending';
-    const begunAt = lostAt === undefined ? beginsAt : undefined;
+    const isFirst = lostAt === undefined && delivery.attempts === delivery.attemptsBefore;
+    const begunAt = isFirst ? beginsAt : undefined;
     const claim = claimOf(delivery, token, { lostAt, begunAt });
     if (begunAt !== undefined) begin(delivery, begunAt);
     return claim;

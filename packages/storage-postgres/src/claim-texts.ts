@@ -62,8 +62,10 @@ export interface TakeShape {
 
 /** What began under a lease that is over was lost with its worker; also before, as long as it is not on record. */
 const lostAt = 'case when q.lease is null then q.lost_at else coalesce(q.begun_at, q.lost_at) end';
-const begins = `begun_at = case when ${lostAt} is null then ${beginning} end,
-      attempts = q.attempts + case when ${lostAt} is null then 1 else 0 end`;
+/** Only a first attempt does: so a delivery loses one at most that was never sent. */
+const mayBegin = `q.attempts = q.attempts_before and (${lostAt}) is null`;
+const begins = `begun_at = case when ${mayBegin} then ${beginning} end,
+      attempts = q.attempts + case when ${mayBegin} then 1 else 0 end`;
 
 /** Leases so many of each lane, and `$4` in all; the payloads that are not large come with them. */
 export const takeText = ({ isSlow, isBegun }: TakeShape): string => `

@@ -48,6 +48,21 @@ export const beginRules: readonly StorageRule[] = topic<StorageUnderTest>('begin
     assert.equal((await deliveryOf(storage, deliveryId)).attempts, 0);
   },
 
+  'what was tried before does not begin with its claim, until somebody asks for a retry': async ({
+    storage,
+  }) => {
+    const { deliveryId } = await oneDelivery(storage);
+    await settleAll(storage, [result(one(await claim(storage)), { status: 'pending', delayMs: 0 })]);
+    const second = one(await take(storage, { isBegun: true }));
+    same([second.attempt, second.begunAt], [2, undefined]);
+    await storage.deliveries.begin([second], 0);
+    await settleAll(storage, [result(second, 'dead')]);
+    await storage.log.setStatus(acme, [deliveryId], 'pending');
+    const third = one(await take(storage, { isBegun: true }));
+    same([third.attempt, third.attemptsBefore], [3, 2]);
+    assert.equal((await deliveryOf(storage, deliveryId)).attempts, third.begunAt ? 3 : 2);
+  },
+
   'without being asked to, none begins with its claim': async ({ storage }) => {
     await oneDelivery(storage);
     assert.equal(one(await take(storage)).begunAt, undefined);

@@ -168,7 +168,8 @@ async function walk(under: StorageUnderTest, seed: number): Promise<void> {
         Object.assign(known, lease);
         assert.equal(claimed.attempt, known.attempts + 1);
         assert.equal(claimed.lostAt !== undefined, known.isLost);
-        ok(!hasBegun || (isBegun && !known.isLost), 'it begins with its claim where it may');
+        const mayBegin = isBegun && !known.isLost && known.attempts === known.attemptsBefore;
+        ok(!hasBegun || mayBegin, 'it begins with its claim where it may');
         if (hasBegun) known.attempts += 1;
         assert.equal(claimed.attemptsBefore, known.attemptsBefore);
         assert.equal(claimed.event.id, known.event.id);
