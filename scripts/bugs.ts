@@ -185,7 +185,6 @@ export const bugs: readonly Bug[] = [
       'claimDue(claimFor)',
       'claimDue({ ...claimFor, tenantLimit: 1_000 })',
     ],
-    'what is claimed never begins with that': ['isBegun ? at : undefined', 'undefined'],
     'what is claimed always begins with that': ['isBegun ? at : undefined', 'at'],
     'what was lost begins again with its claim': [
       'const isFirst = lostAt === undefined &&',

@@ -230,8 +230,9 @@ export const beginRules: readonly StorageRule[] = topic<StorageUnderTest>('begin
     await settleAll(storage, [release(third, minuteMs)]);
     assert.equal((await deliveryOf(storage, deliveryId)).attempts, 1);
     await storage.log.setStatus(acme, [deliveryId], 'pending');
-    const fourth = one(await take(storage));
+    const fourth = one(await take(storage, { isBegun: true }));
     same([fourth.attempt, fourth.attemptsBefore, fourth.lostAt], [2, 1, second.lostAt]);
+    assert.equal(fourth.begunAt, undefined);
   },
 
   'of many claims those begin that may, in order, in one call': async ({ storage }) => {
