@@ -7,18 +7,30 @@ import type { Place } from './competitor.js';
 const quantile = (values: readonly number[], part: number): number =>
   [...values].sort((a, b) => a - b)[Math.floor(values.length * part)] ?? Number.NaN;
 
-/** A webhook that sleeps beside nine that do not; and one tenant's burst beside another's trickle. */
+/** Webhooks that sleep beside nine that do not; and one tenant's burst beside another's trickle. */
 export async function neighbours({ postgres }: Place): Promise<void> {
-  const baseline = await slowWebhook(postgres, 0);
-  const beside = await slowWebhook(postgres, 1_000);
+  const own = { queued: 1_000, cap: 5, tenantId: 'default' };
+  const alone = await sleepers(postgres, { ...own, count: 0 });
+  const beside = await sleepers(postgres, { ...own, count: 1 });
   console.log(
-    `\nbeside a webhook that sleeps 30 s with 1,000 queued: p95 of nine others ${beside.p95.toFixed(1)} ms, ${baseline.p95.toFixed(1)} ms without it: ${(beside.p95 / baseline.p95).toFixed(2)} times; it held ${beside.held} of 50 slots`,
+    `\nbeside a webhook that sleeps 30 s with 1,000 queued: p95 of nine others ${compared(beside.p95, alone.p95)}; it held ${beside.held} of 50 slots`,
   );
+  const others = { queued: 20, cap: 10, tenantId: 'a' };
+  const without = await sleepers(postgres, { ...others, count: 0 });
+  for (const count of [10, 12, 50]) {
+    const { p95, held } = await sleepers(postgres, { ...others, count });
+    console.log(
+      `beside ${count} webhooks of one tenant that sleep 30 s, with 20 queued each: p95 of another tenant ${compared(p95, without.p95)}; they held ${held} of 50 slots`,
+    );
+  }
   const burst = await loudTenant(postgres);
   console.log(
     `beside a burst of 50,000 from one tenant: p95 of another tenant ${burst.p95.toFixed(0)} ms over ${burst.seconds.toFixed(0)} s`,
   );
 }
+
+const compared = (p95: number, before: number): string =>
+  `${p95.toFixed(1)} ms, ${before.toFixed(1)} ms without: ${(p95 / before).toFixed(2)} times`;
 
 async function fresh(
   postgres: string,
@@ -46,27 +58,40 @@ async function fresh(
   return { pool, dispatcher };
 }
 
-async function slowWebhook(postgres: string, queued: number): Promise<{ p95: number; held: number }> {
+interface Sleepers {
+  readonly count: number;
+  /** For each. */
+  readonly queued: number;
+  /** At most so many at a time to one webhook. */
+  readonly cap: number;
+  readonly tenantId: string;
+}
+
+async function sleepers(
+  postgres: string,
+  { count, queued, cap, tenantId }: Sleepers,
+): Promise<{ p95: number; held: number }> {
   const took: number[] = [];
   const published = new Map<string, number>();
   let sleeping = 0;
   let held = 0;
   const { pool, dispatcher } = await fresh(postgres, {
     concurrency: 50,
-    cap: 5,
+    cap,
     async send(type) {
-      if (type !== 'slow.event') return;
+      if (!type.startsWith('slow.')) return;
       held = Math.max(held, ++sleeping);
       await new Promise((resolve) => setTimeout(resolve, 30_000).unref());
       sleeping--;
     },
   });
   const channels = [{ channel: 'test', configs: {} }];
-  await dispatcher.webhooks.create({ name: 'slow', eventTypes: ['slow.*'], channels });
   for (let i = 0; i < 9; i++)
     await dispatcher.webhooks.create({ name: 'w', eventTypes: [`healthy.n${i}`], channels });
-  if (queued > 0) {
-    await dispatcher.dispatchMany(Array.from({ length: queued }, () => ({ type: 'slow.event', payload: 1 })));
+  for (let i = 0; i < count; i++) {
+    const type = `slow.n${i}`;
+    await dispatcher.webhooks.create({ name: 'slow', tenantId, eventTypes: [type], channels });
+    await dispatcher.dispatchMany(Array.from({ length: queued }, () => ({ type, payload: 1, tenantId })));
   }
   dispatcher.on('delivery:delivered', ({ eventId, attempt }) => {
     const at = published.get(eventId);
