@@ -32,7 +32,7 @@ describe.skipIf(!hasPostgres())('the schema', () => {
   });
 });
 
-/** Tables with their columns and settings, indexes, constraints, sequences, functions: what `pg_dump` says, on any machine. */
+/** Tables with their columns and settings, indexes, triggers, constraints, sequences, functions: what `pg_dump` says, on any machine. */
 async function dump({ pool }: TestDatabase): Promise<string> {
   const lines: string[] = [];
   const { rows: tables } = await pool.query(`
@@ -62,6 +62,11 @@ async function dump({ pool }: TestDatabase): Promise<string> {
       [oid],
     );
     for (const { text } of indexes) lines.push(`  ${text}`);
+    const { rows: triggers } = await pool.query(
+      'select pg_get_triggerdef(oid) as text from pg_trigger where tgrelid = $1 and not tgisinternal order by tgname',
+      [oid],
+    );
+    for (const { text } of triggers) lines.push(`  ${text}`);
   }
   const { rows: sequences } = await pool.query(
     `select sequencename, cache_size from pg_sequences where schemaname = 'posthorn' order by 1`,
