@@ -3,18 +3,22 @@
  * time that JSON takes. As text, which every client passes on as it is.
  */
 
-/** The array as Postgres writes it; undefined is null. */
-export function arrayOf(values: readonly (string | number | undefined)[]): string {
+/** The array as Postgres reads it. */
+export function arrayOf(values: readonly (string | number | null | undefined)[]): string {
   let text = '{';
   for (let i = 0; i < values.length; i++) {
     const value = values[i];
     if (i > 0) text += ',';
-    if (value === undefined) text += 'null';
+    if (value === undefined || value === null) text += 'null';
     else if (typeof value === 'number') text += value;
     else text += isPlain.test(value) ? value : `"${value.replace(/["\\]/g, '\\$&')}"`;
   }
   return `${text}}`;
 }
+
+/** The array of what needs no quotes: numbers, and ids of our own. */
+export const plainArrayOf = (values: readonly (string | number | boolean)[]): string =>
+  `{${values.join(',')}}`;
 
 /** What needs no quotes: ids, mostly. */
 const isPlain = /^(?!null$)\w+$/i;

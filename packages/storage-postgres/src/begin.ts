@@ -1,5 +1,5 @@
 import type { Claim, DeliveryStore } from '@posthorn/core';
-import { arrayOf, rowsOf } from './arrays.js';
+import { arrayOf, plainArrayOf, rowsOf } from './arrays.js';
 import type { Database } from './database.js';
 import { isQueued } from './given-rows.js';
 import { type LeasedRow, leasedRows } from './settle.js';
@@ -55,5 +55,5 @@ export function beginner(db: Database): DeliveryStore['begin'] {
 const leaseArrays = (rows: readonly LeasedRow[]): string[] => [
   arrayOf(rows.map(({ event }) => event)),
   arrayOf(rows.map(({ binding }) => binding)),
-  arrayOf(rows.map(({ lease }) => lease)),
+  plainArrayOf(rows.map(({ lease }) => lease)),
 ];

@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 import { kindOf, PosthornError } from '@posthorn/core';
-import { faultOf } from './faults.js';
+import { faultOf, isUniqueViolation } from './faults.js';
 import { isPgPool, queryWithin } from './pg-pool.js';
 import type { Answer, Pool, Transaction } from './queryable.js';
 import { checkOpen } from './transactions/open.js';
@@ -22,6 +22,8 @@ export interface Statement {
   readonly isRepeatable: boolean;
   /** Whether it may take as long as it takes: it changes the schema, and waits for no lock for long. */
   readonly isUnbounded: boolean;
+  /** Whether its caller handles unique violations: then they are not tried again. */
+  readonly expectsUniqueViolation: boolean;
 }
 
 const maxConflicts = 20;
@@ -43,12 +45,15 @@ export class Database {
   }
 
   /** For `run`: the text with its schema. Under its name it is parsed and planned once a connection. */
-  statement(text: string, { isRepeatable = true, isUnbounded = false } = {}): Statement {
+  statement(
+    text: string,
+    { isRepeatable = true, isUnbounded = false, expectsUniqueViolation = false } = {},
+  ): Statement {
     const { schema, clockOffset } = this.#options;
     const inSchema = text.replaceAll('$.', `"${schema}".`);
     const full = clockOffset ? inSchema : inSchema.replaceAll('$now', 'statement_timestamp()');
     const name = `ph_${createHash('sha1').update(full).digest('hex').slice(0, 20)}`;
-    return { text: full, name, isRepeatable, isUnbounded };
+    return { text: full, name, isRepeatable, isUnbounded, expectsUniqueViolation };
   }
 
   /** The rows that it answers. Rejects with `storage_failed` and what to do. */
@@ -63,6 +68,7 @@ export class Database {
         const { kind, error: refusal } = faultOf(error, this.#options.schema);
         // Several may have been under way under their names when the first of them was refused.
         if (kind === 'unprepared' && isNamed) this.#prepares = false;
+        else if (statement.expectsUniqueViolation && isUniqueViolation(refusal)) throw refusal;
         else if (kind === 'conflict' && conflicts++ < maxConflicts) await shortly(conflicts);
         else if ((kind === 'crowded' || kind === 'away') && performance.now() - begin < unsentMs[kind]) {
           await shortly(++unsent);

@@ -110,6 +110,10 @@ export function faultOf(error: unknown, schema: string, { isInTransaction = fals
   return { kind, error: new PosthornError('storage_failed', description, { cause: error }) };
 }
 
+/** Whether a statement failed because a row with its key exists already. */
+export const isUniqueViolation = (error: unknown): boolean =>
+  isPosthornError(error) && ((error.cause ?? {}) as { code?: string }).code === '23505';
+
 const codeOf = (message: string): string => messages.find(([pattern]) => pattern.test(message))?.[1] ?? '';
 
 function describe(kind: FaultKind, code: string, schema: string): string {

@@ -1,32 +1,20 @@
-import {
-  type Claim,
-  type ClaimOptions,
-  deliveryId,
-  type Event,
-  type NewEvent,
-  PosthornError,
-  type Published,
-} from '@posthorn/core';
+import { type Claim, type ClaimOptions, type NewEvent, PosthornError, type Published } from '@posthorn/core';
 import { batchOf, resultOf } from './batch.js';
 import type { Database, Statement } from './database.js';
 import { few } from './given-rows.js';
+import { HandOvers, idsText } from './hand-over.js';
 import type { Lane } from './lanes.js';
-import { newLease, type Release, releaser, tokenOf } from './leases.js';
+import { newLease } from './leases.js';
 import { advanceChains } from './ordering.js';
 import type { Transaction } from './queryable.js';
+import { isCommon } from './quick-batch.js';
+import { QuickPublisher, type QuickResult } from './quick-publish.js';
 import { type WithoutRemembered, withoutRemembered } from './remembered.js';
-import {
-  chainsOfAnswer,
-  encoded,
-  type Leased,
-  lanesOf,
-  leasedOf,
-  type Shape,
-  type StoreAnswer,
-  storeText,
-} from './store.js';
+import { tenantRoomsIn } from './rooms.js';
+import { encoded, type Shape, storeText } from './store.js';
+import { chainsOfAnswer, lanesOf, leasedOf, type StoreAnswer } from './store-answer.js';
 import { beginning, dateOf, msOf } from './values.js';
-import { stampOf, type WebhookCache } from './webhook-cache.js';
+import type { WebhookCache } from './webhook-cache.js';
 
 export interface PublishOptions {
   readonly tx?: Transaction;
@@ -34,7 +22,11 @@ export interface PublishOptions {
   readonly keyWaitMs?: number;
 }
 
-type StoreOptions = { readonly [Name in keyof PublishOptions]-?: PublishOptions[Name] | undefined };
+type StoreOptions = { readonly [Name in keyof PublishOptions]-?: PublishOptions[Name] | undefined } & {
+  readonly lease: number;
+  /** Whether others like it may be stored quickly by what is answered. */
+  readonly isPlain: boolean;
+};
 
 interface Stored {
   readonly claims: readonly Claim[];
@@ -45,33 +37,26 @@ type Result = Stored & { readonly published: readonly Published[] };
 
 export class Publisher {
   readonly #db: Database;
-  readonly #webhooks: WebhookCache;
   readonly #onWaiting: (lanes: Iterable<Lane>) => void;
   readonly #statements = new Map<string, Statement>();
   readonly #withoutRemembered: WithoutRemembered;
   readonly #earlier: Statement;
-  readonly #leased: Statement;
   readonly #savepoint: readonly Statement[];
-  readonly #release: Release;
+  readonly #handOvers: HandOvers;
+  readonly #quick: QuickPublisher;
   readonly #clock: Statement;
 
   /** `onWaiting` is called with the lanes of what is stored and not leased. */
   constructor(db: Database, webhooks: WebhookCache, onWaiting: (lanes: Iterable<Lane>) => void) {
     this.#db = db;
-    this.#webhooks = webhooks;
     this.#onWaiting = onWaiting;
     this.#withoutRemembered = withoutRemembered(db);
     this.#earlier = db.statement(`
       select e.id, e.deliveries from json_to_recordset($1::json) as g(n integer, id text)
       cross join lateral (select id, deliveries from $.events where id = g.id offset 0) e
       where ${few('g.n')}`);
-    this.#leased = db.statement(`
-      select q.event_id, q.binding_id, q.webhook_id, ${stampOf('w')} as stamp
-      from json_to_recordset($1::json) as g(n integer, id text)
-      cross join lateral (select * from $.queue where event_id = g.id and lease = $2::bigint offset 0) q
-      cross join lateral (select position, version from $.webhooks where id = q.webhook_id offset 0) w
-      where ${few('g.n')}`);
-    this.#release = releaser(db);
+    this.#handOvers = new HandOvers(db, webhooks);
+    this.#quick = new QuickPublisher(db);
     this.#clock = db.statement(`select ${msOf(beginning)} as at`);
     this.#savepoint = [
       'savepoint posthorn',
@@ -91,17 +76,48 @@ export class Publisher {
       );
     }
     if (events.length === 0) return { published: [], claims: [], at: await this.#now(tx) };
+    const lease = claimFor ? newLease() : 0;
+    // What a transaction sees of its own webhooks is nothing to keep.
+    const isPlain = tx === undefined && events.every(isCommon);
+    if (isPlain) {
+      const quick = await this.#quick.publish(events, claimFor, lease);
+      if (quick) return this.#handOver(events, quick, claimFor, lease);
+    }
     for (let round = 0; round < 20; round++) {
       const results = new Map<NewEvent, Published>();
       const batch = batchOf(events);
       const { fresh, isKeyed } = await this.#withoutRemembered(batch.events, results, tx);
-      const stored = await this.#storeKeyed(fresh, isKeyed, results, { tx, claimFor, keyWaitMs });
+      const stored = await this.#storeKeyed(fresh, isKeyed, results, {
+        tx,
+        claimFor,
+        keyWaitMs,
+        lease,
+        isPlain,
+      });
       // Another call took one of the keys while this one was under way: it is remembered now.
       if (!stored) continue;
       const published = events.map((event) => resultOf(event, batch, results));
       return { published, ...stored };
     }
     throw new PosthornError('storage_failed', 'other calls took the same idempotency keys each time');
+  }
+
+  async #handOver(
+    events: readonly NewEvent[],
+    { published, at, leased, waiting }: QuickResult,
+    claimFor: ClaimOptions | undefined,
+    lease: number,
+  ): Promise<Result> {
+    if (waiting.length > 0) this.#onWaiting(waiting);
+    if (leased.length === 0) return { published, claims: [], at };
+    const begunAt = claimFor?.isBegun ? at : undefined;
+    const claims = await this.#handOvers.claims(events, leased, { lease, begunAt });
+    if (!claims) {
+      this.#onWaiting(
+        leased.map(({ event, target }) => ({ tenantId: event.tenantId, webhookId: target.id })),
+      );
+    }
+    return { published, claims: claims ?? [], at };
   }
 
   /** Stores, or resolves to undefined, with nothing stored, where a key was taken meanwhile. */
@@ -133,11 +149,10 @@ export class Publisher {
     events: readonly NewEvent[],
     isKeyed: boolean,
     results: Map<NewEvent, Published>,
-    { tx, claimFor, keyWaitMs }: StoreOptions,
+    { tx, claimFor, keyWaitMs, lease, isPlain }: StoreOptions,
   ): Promise<Stored> {
     const { rows, sorts, bytes } = encoded(events);
     const isOrdered = events.some(({ orderingKey }) => orderingKey !== null);
-    const lease = claimFor ? newLease() : 0;
     const values: unknown[] = [JSON.stringify(rows), JSON.stringify(sorts), bytes];
     if (claimFor) {
       const { limit, leaseMs, webhookLimit, inFlight } = claimFor;
@@ -157,10 +172,12 @@ export class Publisher {
       isBrief,
       isOrdered,
       isInTransaction: tx !== undefined,
+      tellsVersions: isPlain,
     });
     const [row] = await this.#db.run(statement, values, tx);
     const answer: StoreAnswer = JSON.parse(row!.answer);
     const at = dateOf(answer.at);
+    if (isPlain) this.#quick.known.learn(sorts, answer);
 
     const counts = new Map<number, number>();
     for (const [sort] of answer.targets) counts.set(sort, (counts.get(sort) ?? 0) + 1);
@@ -175,52 +192,17 @@ export class Publisher {
     const lanes = lanesOf(answer, sorts);
     if (answer.placed > answer.leased) this.#onWaiting(lanes);
     if (!claimFor) return { claims: [], at };
-    try {
-      const leased = leasedOf(events, rows, answer);
-      // Stored by a first try of this very call, whose answer was lost: what it leased is still the caller's.
-      if (earlier.length > 0) leased.push(...(await this.#leasedBefore(earlier, lease)));
-      return { claims: await this.#claimsOf(leased, lease, claimFor.isBegun ? at : undefined), at };
-    } catch {
-      await this.#release(lease, events);
-      this.#onWaiting(lanes);
-      return { claims: [], at };
-    }
+    const leased = leasedOf(events, rows, answer);
+    const begunAt = claimFor.isBegun ? at : undefined;
+    const claims = await this.#handOvers.claims(events, leased, { lease, begunAt }, earlier);
+    if (!claims) this.#onWaiting(lanes);
+    return { claims: claims ?? [], at };
   }
 
   /** The time, where nothing was stored that would tell it. */
   async #now(tx: Transaction | undefined): Promise<Date> {
     const [row] = await this.#db.run(this.#clock, [], tx);
     return dateOf(row!.at);
-  }
-
-  async #leasedBefore(events: readonly NewEvent[], lease: number): Promise<Leased[]> {
-    const byId = new Map(events.map((event) => [event.id, event]));
-    const rows = await this.#db.run(this.#leased, [idsText(events), lease]);
-    return rows.map((row) => ({
-      event: byId.get(row.event_id)!,
-      target: { id: row.webhook_id, stamp: row.stamp, bindingId: row.binding_id },
-    }));
-  }
-
-  async #claimsOf(
-    leased: readonly Leased[],
-    lease: number,
-    begunAt: Date | undefined,
-  ): Promise<readonly Claim[]> {
-    if (leased.length === 0) return [];
-    const webhooks = await this.#webhooks.read(leased.map(({ target }) => target));
-    return leased.map(({ event, target: { id: webhookId, bindingId } }) => {
-      const id = deliveryId(event.id, bindingId);
-      return {
-        deliveryId: id,
-        token: tokenOf(lease, id),
-        attempt: 1,
-        ...(begunAt && { begunAt }),
-        attemptsBefore: 0,
-        event: eventOf(event),
-        ...webhooks.parts(webhookId, event.tenantId, bindingId),
-      };
-    });
   }
 
   /** Events whose ids are stored already: their first results. */
@@ -252,33 +234,3 @@ const keyInUse = (cause: unknown): PosthornError =>
     'a transaction that is still open holds an idempotency key of this call; nothing was stored: end that transaction, or try again later',
     { cause },
   );
-
-/** How much each tenant of these events has room for. */
-function tenantRoomsIn(
-  sorts: readonly { readonly tenant: string }[],
-  { limit, tenantLimit = limit, tenantsInFlight }: ClaimOptions,
-): { tenant: string; room: number }[] {
-  return [...new Set(sorts.map(({ tenant }) => tenant))].map((tenant) => ({
-    tenant,
-    room: Math.min(tenantLimit - (tenantsInFlight?.get(tenant) ?? 0), limit),
-  }));
-}
-
-const idsText = (events: readonly NewEvent[]): string =>
-  JSON.stringify(events.map(({ id }, n) => ({ n, id })));
-
-/** What a claim holds of an event: field by field, because copying the rest would be most of a dispatch. */
-function eventOf(event: NewEvent): Event {
-  const { id, tenantId, type, payload, occurredAt, namespaceId, subject, cacheScope, orderingKey } = event;
-  return {
-    id,
-    tenantId,
-    type,
-    payload,
-    occurredAt: new Date(occurredAt),
-    namespaceId,
-    subject: subject && { ...subject },
-    cacheScope,
-    orderingKey,
-  };
-}

@@ -2,13 +2,12 @@ import type { NewEvent } from '@posthorn/core';
 import { keyOf } from './batch.js';
 import { gatheredAt } from './digests.js';
 import { few } from './given-rows.js';
-import type { Lane } from './lanes.js';
-import { type Chain, chainPosition, chainsOf } from './ordering.js';
+import { chainPosition } from './ordering.js';
 import { beginning, msOf } from './values.js';
-import { stampOf, type WebhookVersion } from './webhook-cache.js';
+import { stampOf, versionOf } from './webhook-cache.js';
 
 /*
- * The statement that publishes: its text, what goes into it, and what comes back.
+ * The statement that publishes: its text, and what goes into it.
  */
 
 /** What a call holds decides what its statement has to do. */
@@ -23,20 +22,8 @@ export interface Shape {
   readonly isOrdered: boolean;
   /** Whether it is part of the caller's transaction, and seen at a time that nobody knows. */
   readonly isInTransaction: boolean;
-}
-
-export interface StoreAnswer {
-  /** When it was stored, in milliseconds since 1970. */
-  readonly at: string;
-  /** Which events were stored before; null where none was. */
-  readonly earlier: readonly number[] | null;
-  /** Sort of event, webhook, its stamp, and binding. */
-  readonly targets: readonly (readonly [number, string, string, string])[];
-  /** How many deliveries there are, and how many of them are leased. */
-  readonly placed: number;
-  readonly leased: number;
-  /** Event and target of each that waits, where some wait and some are leased; else null. */
-  readonly waiting: readonly (readonly [number, number])[] | null;
+  /** Whether the answer tells what may be kept of it: of targets all, and the versions of their tenants' webhooks. */
+  readonly tellsVersions: boolean;
 }
 
 /**
@@ -44,7 +31,8 @@ export interface StoreAnswer {
  * `$2` each pair of tenant and type once with the patterns that cover it, `$3` all payloads in one piece.
  */
 export function storeText(shape: Shape): string {
-  const { hasClaims, isBegun, hasTenantRooms, isKeyed, isBrief, isOrdered, isInTransaction } = shape;
+  const { hasClaims, isBegun, hasTenantRooms, isKeyed, isBrief, isOrdered, isInTransaction, tellsVersions } =
+    shape;
   // Nobody lets it in when the caller's transaction commits: so the next look does, whenever that is.
   const heldFor = `interval '${isInTransaction ? 0 : 5} seconds'`;
   return `
@@ -168,8 +156,15 @@ export function storeText(shape: Shape): string {
     select json_build_object(
       'at', ${msOf(beginning)}, 'earlier', case when (select count(*) from fresh) < (select count(*) from given)
         then (select json_agg(n) from given where n <> all (array(select n from fresh))) end,
-      'targets', (select coalesce(json_agg(json_build_array(sort, webhook_id, stamp, binding_id) order by t), '[]')
-        from targets),
+      'targets', (select coalesce(json_agg(json_build_array(sort, webhook_id, stamp, binding_id${
+        tellsVersions ? ', channel, gather_ms' : ''
+      }) order by t), '[]') from targets),${
+        tellsVersions
+          ? `
+      'versions', (select json_agg(json_build_array(s.tenant, ${versionOf('s.tenant')}))
+        from (select distinct tenant from sorts where ${few('sort')}) s),`
+          : ''
+      }
       'placed', p.placed, 'leased', p.leased,
       'waiting', case when p.leased between 1 and p.placed - 1
         then (select json_agg(json_build_array(n, t)) from placed where not is_leased) end
@@ -219,51 +214,4 @@ export function encoded(events: readonly NewEvent[]) {
   const bytes = Buffer.allocUnsafe(start - 1);
   for (const [n, event] of events.entries()) bytes.write(event.payload, rows[n]!.start - 1);
   return { rows, sorts, bytes };
-}
-
-/** A delivery that is stored, and the caller's. */
-export interface Leased {
-  readonly event: NewEvent;
-  /** The webhook and its binding; deliveries of one call to one binding share it. */
-  readonly target: WebhookVersion & { readonly bindingId: string };
-}
-
-/** All that was stored, but for what waits. */
-export function leasedOf(
-  events: readonly NewEvent[],
-  rows: readonly { readonly sort: number }[],
-  { earlier, targets, leased: count, waiting }: StoreAnswer,
-): Leased[] {
-  if (count === 0) return [];
-  const targetsOf = new Map<number, { readonly t: number; readonly target: Leased['target'] }[]>();
-  for (const [t, [sort, id, stamp, bindingId]] of targets.entries()) {
-    const target = { t, target: { id, stamp, bindingId } };
-    const known = targetsOf.get(sort);
-    if (known) known.push(target);
-    else targetsOf.set(sort, [target]);
-  }
-  const before = new Set(earlier);
-  const left = new Set(waiting?.map(([n, t]) => `${n} ${t}`));
-  const leased: Leased[] = [];
-  for (const [n, event] of events.entries()) {
-    if (before.has(n)) continue;
-    for (const { t, target } of targetsOf.get(rows[n]!.sort) ?? []) {
-      if (left.size === 0 || !left.has(`${n} ${t}`)) leased.push({ event, target });
-    }
-  }
-  return leased;
-}
-
-/** The lanes of what was stored. */
-export function lanesOf({ targets }: StoreAnswer, sorts: readonly { readonly tenant: string }[]): Lane[] {
-  return targets.map(([sort, webhookId]) => ({ tenantId: sorts[sort]!.tenant, webhookId }));
-}
-
-/** The chains of what was stored. */
-export function chainsOfAnswer({ targets }: StoreAnswer, events: readonly NewEvent[]): Chain[] {
-  return chainsOf(
-    events.flatMap(({ orderingKey }) =>
-      orderingKey === null ? [] : targets.map(([, , , bindingId]) => ({ bindingId, orderingKey })),
-    ),
-  );
 }

@@ -7,8 +7,11 @@ const mark = '\u0001';
 // biome-ignore lint/suspicious/noControlCharactersInRegex: it is what it looks for.
 const unstorable = /\0|\p{Surrogate}/u;
 
+/** Whether Postgres cannot hold it as it is. */
+export const isUnstorable = (text: string): boolean => unstorable.test(text);
+
 export function storable(text: string | null): string | null {
-  if (text === null || !(text.startsWith(mark) || unstorable.test(text))) return text;
+  if (text === null || !(text.startsWith(mark) || isUnstorable(text))) return text;
   return mark + JSON.stringify(text);
 }
 

@@ -11,6 +11,10 @@ export interface WebhookVersion {
 /** The SQL of a row's stamp: another for each write, and for a webhook that was deleted and made again. */
 export const stampOf = (row: string): string => `${row}.position || '.' || ${row}.version`;
 
+/** The SQL of the version of a tenant's webhooks, which differs after each write of one (0015_webhook_versions.sql). */
+export const versionOf = (tenant: string): string =>
+  `(select coalesce(sum(v.version), 0)::text from $.webhook_versions v where v.tenant_id = ${tenant})`;
+
 /** A webhook as the statement saw it; a stamp of null says that it looked, and there was none. */
 export type SeenWebhook = Pick<WebhookVersion, 'id'> & { readonly stamp: string | null };
 

@@ -263,6 +263,7 @@ async function goThrough(storage: ReturnType<typeof postgresStorage>, count: num
   const begun = { ...options, isBegun: true, tenantLimit: 1 };
   await settle((await deliveries.publish(events({ type: 'one.1' }), { claimFor: begun })).claims, again);
   await settle(await claimAll(), { status: 'delivered' });
+
   await deliveries.publish(events({ type: 'plain' }));
   await deliveries.publish(events({ type: 'one.2', orderingKey: 'k' }));
   await deliveries.publish(
@@ -304,4 +305,14 @@ async function goThrough(storage: ReturnType<typeof postgresStorage>, count: num
   await log.setStatus('acme', names, 'pending');
   await settle(await claimAll(), { status: 'delivered' });
   await log.prune({ olderThanMs: -3_600_000 * 24, limit: count });
+
+  // Quickly, as it is known by now who gets them: several, and one alone. Last, as what is left
+  // of them would be in the way of looks.
+  for (const claimFor of [undefined, options, begun]) {
+    const type = 'one.1';
+    for (const some of [[...events({ type }), newEvent({ type })], [newEvent({ type, namespaceId: 'n' })]]) {
+      const { claims } = await deliveries.publish(some, claimFor && { claimFor });
+      await settle(claims, { status: 'delivered' });
+    }
+  }
 }

@@ -28,7 +28,7 @@ const claimFor = { limit: 100, leaseMs: 60_000, webhookLimit: 100, inFlight: new
 
 /** Postgres compiles a statement whose estimated cost is more, which takes a hundred times as long as ours run. */
 const jitAboveCost = 100_000;
-const large = /^(queue|events|deliveries|attempts|idempotency_keys)/;
+const large = /^(queue|events|deliveries|attempts|idempotency_keys|webhook_versions)/;
 
 /** The large tables that a plan reads from end to end. */
 function scansOf(plan: Plan): string[] {
@@ -53,7 +53,7 @@ describe.skipIf(!hasPostgres())('the statements of the hot path', () => {
     const plans = new Map<string, Plan>();
     const watched = {
       async query(text: string, values?: unknown[]) {
-        if (/json_to_recordset|json_array_elements|recursive/.test(text)) {
+        if (/json_to_recordset|json_array_elements|recursive|with g as/.test(text)) {
           const { rows } = await pool.query(`explain (format json) ${text}`, values);
           plans.set(text, rows[0]['QUERY PLAN'][0].Plan);
         }
@@ -106,10 +106,16 @@ describe.skipIf(!hasPostgres())('the statements of the hot path', () => {
       event({ tenantId: 'loud', orderingKey: 'k' }),
       event({ tenantId: 'many' }),
     ];
-    const { claims } = await storage.deliveries.publish(events, { claimFor });
+    const claims = [...(await storage.deliveries.publish(events, { claimFor })).claims];
     await storage.deliveries.publish(
       events.map(({ idempotencyKey: _, ...one }) => ({ ...one, id: ids.event() })),
     );
+    // Quickly, as it is known by now who gets them: several, and one alone.
+    await storage.deliveries.publish([event(), event({ tenantId: 'loud' }), event({ tenantId: 'many' })]);
+    const quick = await storage.deliveries.publish([event(), event({ tenantId: 'many' })], { claimFor });
+    const one = await storage.deliveries.publish([event()], { claimFor });
+    expect([...plans.keys()].filter((text) => /^\s*with g as/.test(text))).toHaveLength(2);
+    claims.push(...quick.claims, ...one.claims);
     const more = await storage.deliveries.claim(claimFor);
     const all = [...claims, ...more];
     expect(await storage.deliveries.renew(all, 60_000)).toHaveLength(all.length);
@@ -131,5 +137,42 @@ describe.skipIf(!hasPostgres())('the statements of the hot path', () => {
       ];
     });
     expect(wrong).toEqual([]);
+  });
+
+  test('of what is published quickly are planned once a connection, however many events there are', async () => {
+    const pool = database.newPool({ max: 1 });
+    const { rows: versions } = await pool.query(
+      "select current_setting('server_version_num')::integer as number",
+    );
+    if (versions[0].number < 140_000) return;
+    const storage = postgresStorage(pool, { schema: 'planned' });
+    await storage.migrate();
+    for (const tenantId of ['small', 'many']) {
+      await storage.webhooks.create({
+        id: ids.webhook(),
+        tenantId,
+        name: 'w',
+        eventTypes: ['order.created'],
+        channels: [{ id: ids.binding(), channel: 'test', configs: {} }],
+        isActive: true,
+        secrets: [],
+      });
+    }
+    for (let n = 0; n < 20; n++) {
+      for (const options of [{}, { claimFor }]) {
+        const events = Array.from({ length: 1 + n }, () => [event(), event({ tenantId: 'many' })]).flat();
+        await storage.deliveries.publish(events, options);
+        await storage.deliveries.publish([event()], options);
+      }
+    }
+    const { rows } = await pool.query(
+      `select generic_plans::integer as generic, custom_plans::integer as custom from pg_prepared_statements
+      where statement like '%insert into "planned".queue%' and statement like '%with g as%'`,
+    );
+    expect(rows).toHaveLength(4);
+    for (const { generic, custom } of rows) {
+      expect(custom).toBeLessThanOrEqual(5);
+      expect(generic).toBeGreaterThan(10);
+    }
   });
 });

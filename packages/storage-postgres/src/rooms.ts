@@ -1,0 +1,79 @@
+import type { ClaimOptions } from '@posthorn/core';
+import type { Target } from './known-targets.js';
+
+/** How many more may be leased. */
+interface Room {
+  left: number;
+}
+
+/** A target of a batch, its number there from 1, and what it has room for. */
+export interface Place {
+  readonly target: Target;
+  readonly number: number;
+  readonly ofWebhook: Room;
+  readonly ofTenant: Room;
+}
+
+/**
+ * Decides which deliveries of a batch are leased, by the limits of the call, of each tenant and of each webhook, as the
+ * windows of the general statement do. Call `take` for each delivery in order: it counts against all three limits, also
+ * where it is not leased.
+ */
+export class Rooms {
+  readonly #claimFor: ClaimOptions;
+  readonly #webhooks = new Map<string, Room>();
+  readonly #tenants = new Map<string, Room>();
+  #left: number;
+  #places = 0;
+
+  constructor(claimFor: ClaimOptions) {
+    this.#claimFor = claimFor;
+    this.#left = claimFor.limit;
+  }
+
+  placeOf(target: Target): Place {
+    const { limit, webhookLimit, inFlight, tenantLimit = limit, tenantsInFlight } = this.#claimFor;
+    return {
+      target,
+      number: ++this.#places,
+      ofWebhook: roomIn(this.#webhooks, target.id, webhookLimit, inFlight),
+      ofTenant: roomIn(this.#tenants, target.tenantId, tenantLimit, tenantsInFlight),
+    };
+  }
+
+  take({ ofWebhook, ofTenant }: Place): boolean {
+    const isLeased = this.#left > 0 && ofWebhook.left > 0 && ofTenant.left > 0;
+    this.#left--;
+    ofWebhook.left--;
+    ofTenant.left--;
+    return isLeased;
+  }
+}
+
+function roomIn(
+  rooms: Map<string, Room>,
+  id: string,
+  limit: number,
+  inFlight: ReadonlyMap<string, number> | undefined,
+): Room {
+  let room = rooms.get(id);
+  if (!room) {
+    room = { left: limit - (inFlight?.get(id) ?? 0) };
+    rooms.set(id, room);
+  }
+  return room;
+}
+
+/** For calls that lease nothing. */
+export const noRoom: ClaimOptions = { limit: 0, leaseMs: 0, webhookLimit: 0, inFlight: new Map() };
+
+/** How much each tenant of these events has room for. */
+export function tenantRoomsIn(
+  sorts: readonly { readonly tenant: string }[],
+  { limit, tenantLimit = limit, tenantsInFlight }: ClaimOptions,
+): { tenant: string; room: number }[] {
+  return [...new Set(sorts.map(({ tenant }) => tenant))].map((tenant) => ({
+    tenant,
+    room: Math.min(tenantLimit - (tenantsInFlight?.get(tenant) ?? 0), limit),
+  }));
+}
