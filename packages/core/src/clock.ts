@@ -33,16 +33,16 @@ export class StorageClock {
     return Math.abs(this.#wall() - this.#monotonic() - this.#wallOffsetMs) <= maxDriftMs;
   }
 
-  /** Milliseconds since 1970. */
-  readonly now = (): number =>
-    this.#offsetMs === undefined ? this.#wall() : this.#monotonic() + this.#offsetMs;
+  /** Milliseconds since 1970. `monotonic` is what monotonic time is now, where that is known. */
+  readonly now = (monotonic: number = this.#monotonic()): number =>
+    this.#offsetMs === undefined ? this.#wall() : monotonic + this.#offsetMs;
 
   /**
    * How far the process's own clock is from monotonic time. It changes when the clock is set, or the machine has slept:
    * monotonic time may not go on then.
    */
-  get gapMs(): number {
-    return this.#wall() - this.#monotonic();
+  gapMs(monotonic: number = this.#monotonic()): number {
+    return this.#wall() - monotonic;
   }
 
   /** The storage has just answered that it is `at`, or was since it was asked: `since`, in monotonic time. */

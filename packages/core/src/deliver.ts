@@ -75,12 +75,13 @@ class Delivery implements Flight {
   }
 
   start(): void {
-    const { results, recorder, clock } = this.#options;
+    const { results, recorder, clock, monotonic } = this.#options;
     const { claim } = this.held;
     try {
       const unsent = results.before(claim);
+      const now = monotonic();
       if (unsent) this.#record(unsent);
-      else if (claim.begunAt && !this.#hasSlept) this.#send(new Date(clock.now()));
+      else if (claim.begunAt && !this.#hasSlept(now)) this.#send(new Date(clock.now(now)), now);
       else {
         // Written before anything is sent: whatever becomes of this process, it counts.
         recorder.begin(
@@ -102,9 +103,9 @@ class Delivery implements Flight {
   }
 
   /** Whether the machine may have slept since it was claimed: then the storage says whether it is still ours. */
-  get #hasSlept(): boolean {
+  #hasSlept(now: number): boolean {
     const { clock, leftMs } = this.#options;
-    return Math.abs(clock.gapMs - this.held.gapMs) > leftMs;
+    return Math.abs(clock.gapMs(now) - this.held.gapMs) > leftMs;
   }
 
   #notBegun(error: unknown): void {
@@ -114,14 +115,14 @@ class Delivery implements Flight {
   }
 
   /** `startedAt` is undefined where its lease was over, or nearly so. */
-  #send(startedAt: Date | undefined): void {
-    const { results, monotonic, leftMs } = this.#options;
+  #send(startedAt: Date | undefined, now: number = this.#options.monotonic()): void {
+    const { results, leftMs } = this.#options;
     const { claim, heldUntil } = this.held;
     try {
       this.#startedAt = startedAt;
-      this.#sentAt = monotonic();
+      this.#sentAt = now;
       // This process may have slept since.
-      const isLate = this.#sentAt > heldUntil - leftMs;
+      const isLate = now > heldUntil - leftMs;
       if (!startedAt || this.#ended === 'lost') this.#lose();
       else if (this.#ended === 'released' || isLate) this.#record(results.released());
       // Tried again as the schedule says: somebody may repair it.

@@ -16,9 +16,9 @@ export class Pace {
     this.#since = now();
   }
 
-  /** One more of this key was sent. */
-  count(key: string): void {
-    this.#turn();
+  /** One more of this key was sent. `now` is the time, where that is known. */
+  count(key: string, now: number = this.#now()): void {
+    this.#turn(now);
     this.#present.set(key, (this.#present.get(key) ?? 0) + 1);
     this.#presentTotal++;
   }
@@ -40,8 +40,7 @@ export class Pace {
     return new Set([...this.#last.keys(), ...this.#present.keys()]);
   }
 
-  #turn(): void {
-    const now = this.#now();
+  #turn(now: number = this.#now()): void {
     const passed = now - this.#since;
     if (passed < windowMs) return;
     const isRecent = passed < 2 * windowMs;

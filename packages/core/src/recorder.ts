@@ -66,7 +66,11 @@ export class Recorder {
     const { next, attempt, begin } = result;
     const abandoned = this.#abandoned;
     this.#settle({
-      item: { claim, next, ...(attempt && { attempt }), ...(begin.length > 0 && { begin }) },
+      // Mostly it is this, and objects that are put together cost more.
+      item:
+        attempt && begin.length === 0
+          ? { claim, next, attempt }
+          : { claim, next, ...(attempt && { attempt }), ...(begin.length > 0 && { begin }) },
       onResult: (isHeld) => this.#recorded(claim, result, isHeld, onRecorded),
       onError: (error) => {
         this.failed(error, abandoned);

@@ -109,7 +109,8 @@ export function resultsBy(options: ResultsOptions): Results {
       const durationMs = Math.round(monotonic() - sentAt);
       if (said.outcome === 'delivered') {
         patience.delivered(bound, sentAt);
-        return { ...delivered, attempt: attemptRecord(ids.attempt(), claim, startedAt, said, durationMs) };
+        const attempt = attemptRecord(ids.attempt(), claim, startedAt, said, durationMs);
+        return { next: isDelivered, begin: nobody, attempt };
       }
       if (said.outcome === 'busy') {
         const delayMs = patience.busy(bound, said.retryAfterMs, sentAt);
@@ -134,7 +135,8 @@ export function resultsBy(options: ResultsOptions): Results {
   };
 }
 
-const delivered = { next: { status: 'delivered' }, begin: [] } as const;
+const isDelivered: Next = { status: 'delivered' };
+const nobody: readonly string[] = [];
 
 const asFailed = (said: Busy): Exclude<Verdict, Busy> => ({
   ...said,

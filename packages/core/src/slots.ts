@@ -40,6 +40,7 @@ const low = 0.75;
  */
 export class Slots {
   readonly #options: SlotsOptions;
+  readonly #now: () => number;
   readonly #pace: Pace;
   readonly #tenantPace: Pace;
   readonly #claimed = new Map<string, number>();
@@ -57,6 +58,7 @@ export class Slots {
 
   constructor(options: SlotsOptions, now: () => number) {
     this.#options = options;
+    this.#now = now;
     this.#pace = new Pace(now);
     this.#tenantPace = new Pace(now);
   }
@@ -174,8 +176,9 @@ export class Slots {
     decrease(this.#sending, webhook.id);
     decrease(this.#sendingOfTenant, webhook.tenantId);
     this.#sendingCount--;
-    this.#pace.count(webhook.id);
-    this.#tenantPace.count(webhook.tenantId);
+    const now = this.#now();
+    this.#pace.count(webhook.id, now);
+    this.#tenantPace.count(webhook.tenantId, now);
   }
 
   /** What waits here; it is in nobody's way any more. */

@@ -142,7 +142,7 @@ export class Worker {
 
   #takeIn(claims: readonly Claim[], since: number): void {
     const heldUntil = since + this.#options.leaseMs;
-    const { gapMs } = this.#options.clock;
+    const gapMs = this.#options.clock.gapMs();
     for (const claim of claims) this.#slots.add({ claim, heldUntil, gapMs });
     if (!this.#slots.isEmpty) this.#heartbeat.start();
     this.#advance();
