@@ -208,6 +208,17 @@ export const bugs: readonly Bug[] = [
       "if (next.status !== 'released') leases.forgetLost(delivery);",
       "leases.forgetLost(delivery);\n    if (next.status !== 'released') void 0;",
     ],
+    'it counts as put off while nobody claims it': ['putOffs.leaveOut(delivery, now() - delivery.at);', ''],
+    'what is started anew goes on being put off': ['    putOffs.end(delivery);\n    chains', '    chains'],
+    'a release without a delay puts off': [
+      "if (next.status === 'released' && next.delayMs) putOffs",
+      "if (next.status === 'released') putOffs",
+    ],
+    'a failure does not end that a delivery is put off': [
+      "if (next.status === 'pending' && !next.isBusy) putOffs.end(delivery);",
+      '',
+    ],
+    'what fails as its receiver is busy is put off no more': ['&& !next.isBusy) putOffs', ') putOffs'],
     'a release takes back an attempt that never began': [
       'if (!attempt && leases.hasBegun(delivery)) for',
       'if (!attempt) for',
@@ -387,7 +398,15 @@ export const bugs: readonly Bug[] = [
     ],
   }),
 
+  ...bugsIn('put-offs.ts', {
+    'a delivery is put off since it was last': ['if (!this.#since.has(entry)) this', 'this'],
+  }),
+
   ...bugsIn('handed-out.ts', {
+    'a claim does not say that it is put off': [
+      'putOffSince: putOffSince === null ? null : new Date(putOffSince),',
+      'putOffSince: null,',
+    ],
     'a claim shows live secrets': ['secrets: copiedSecrets(secrets), channels },', 'secrets, channels },'],
     'a dropped binding is replaced by another': [
       'channels.find((binding) => binding.id === bindingId)',

@@ -35,6 +35,8 @@ interface Row extends Omit<Delivery, 'attempts'> {
   readonly lease: Lease | null;
   /** When an attempt began whose worker died. */
   readonly lostAt: number | null;
+  /** Since when it is put off, less the time in which it was due and nobody claimed it. */
+  readonly putOffSince: number | null;
   /** Those behind it with its ordering key need not wait for it. */
   readonly yields: boolean;
   /** What the attempts until now left for the next. */
@@ -142,6 +144,7 @@ export function mapStorage(now: () => number = Date.now): Storage {
       attempts: [],
       lease: null,
       lostAt: null,
+      putOffSince: null,
       yields: false,
       memo: undefined,
     });
@@ -207,12 +210,14 @@ export function mapStorage(now: () => number = Date.now): Storage {
   function leased(row: Row, leaseMs: number): Claim {
     const lease = { token: String(++tokens), endsAt: now() + leaseMs, begunAt: null };
     const lostAt = row.lease?.begunAt ?? row.lostAt;
+    const putOffSince = row.putOffSince === null ? null : row.putOffSince + now() - dueAt(row);
     const { begun, attemptsBefore, event, webhookId, bindingId, memo } = write({
       ...row,
       status: 'sending',
       dueAt: null,
       lease,
       lostAt,
+      putOffSince,
     });
     const { id, tenantId, name, secrets, channels } = structuredClone(webhooks.get(webhookId)!);
     return {
@@ -223,6 +228,7 @@ export function mapStorage(now: () => number = Date.now): Storage {
       event: structuredClone(event),
       webhook: { id, tenantId, name, secrets, channels },
       binding: channels.find((binding) => binding.id === bindingId),
+      putOffSince: putOffSince === null ? null : new Date(putOffSince),
       ...(memo !== undefined && { memo }),
       ...(lostAt !== null && { lostAt: new Date(lostAt) }),
     };
@@ -254,10 +260,14 @@ export function mapStorage(now: () => number = Date.now): Storage {
     const isUncounted = !attempt && row.lease.begunAt !== null;
     const begun = isUncounted ? row.begun - 1 : row.begun;
     const lostAt = next.status === 'released' ? row.lostAt : null;
+    const isPutOff = next.status === 'released' || (next.status === 'pending' && next.isBusy);
+    const since = next.status === 'released' && next.delayMs ? now() : null;
+    const putOffSince = isPutOff ? (row.putOffSince ?? since) : null;
     if (next.status === 'pending' || next.status === 'released')
-      pending(row, now() + (next.delayMs ?? 0), { attempts, begun, lostAt, yields, memo });
+      pending(row, now() + (next.delayMs ?? 0), { attempts, begun, lostAt, putOffSince, yields, memo });
     // Of digests, which it does not gather: what is none is tried again at once, with a new schedule.
-    else if (next.status === 'split') pending(row, now(), { attempts, attemptsBefore: begun, lostAt, memo });
+    else if (next.status === 'split')
+      pending(row, now(), { attempts, attemptsBefore: begun, lostAt, putOffSince, memo });
     else finish({ ...row, begun, lostAt, memo }, next.status, attempts);
     return true;
   }
@@ -270,7 +280,7 @@ export function mapStorage(now: () => number = Date.now): Storage {
     )
       return false;
     if (status === 'cancelled') finish(row, 'cancelled');
-    else pending(row, now(), { attemptsBefore: row.begun, yields: true });
+    else pending(row, now(), { attemptsBefore: row.begun, putOffSince: null, yields: true });
     return true;
   }
 
@@ -419,6 +429,6 @@ export function mapStorage(now: () => number = Date.now): Storage {
   };
 }
 
-function shown({ event, attempts, begun, lease, lostAt, yields, memo, ...row }: Row): Delivery {
+function shown({ event, attempts, begun, lease, lostAt, putOffSince, yields, memo, ...row }: Row): Delivery {
   return { ...row, attempts: begun };
 }

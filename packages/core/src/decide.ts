@@ -82,8 +82,8 @@ interface Unfinished {
 
 /**
  * What becomes of a delivery. `pending` waits `delayMs` by the storage's clock; where it `yields`, those behind it
- * with its ordering key may go ahead from now on. `released` waits as long, by default for no time, and its attempt, where
- * it has begun, is not counted: nothing has failed. What is `delivered` has no memo any more. `split` makes of a digest two, as it was too large:
+ * with its ordering key may go ahead from now on; where it `isBusy`, it is put off as it was. `released` waits as long, by
+ * default for no time, and its attempt, where it has begun, is not counted: nothing has failed. What is `delivered` has no memo any more. `split` makes of a digest two, as it was too large:
  * the latter half of its deliveries leaves it, half of them rounded down, and is a digest with its memo and a name of its
  * own. Both are due at once, with a new schedule; so is what is no digest, or has one event left.
  */
@@ -92,7 +92,12 @@ export type Next =
   | ({ readonly status: 'dead' } & Unfinished)
   | ({ readonly status: 'split' } & Unfinished)
   | ({ readonly status: 'released'; readonly delayMs?: number } & Unfinished)
-  | ({ readonly status: 'pending'; readonly delayMs: number; readonly yields?: boolean } & Unfinished);
+  | ({
+      readonly status: 'pending';
+      readonly delayMs: number;
+      readonly yields?: boolean;
+      readonly isBusy?: boolean;
+    } & Unfinished);
 
 /**
  * Decides, and does nothing else. `tries` counts the attempts of the present schedule, this one included; `random`

@@ -161,6 +161,13 @@ export interface Claim {
    * claim says so until a result is written, other than `released`.
    */
   readonly lostAt?: Date;
+  /**
+   * Since when it is put off: when it was first `released` with a delay, later by whatever time it was due after that and
+   * nobody claimed it; of a digest, the digest. Null where it is not: any result ends that but `released` and a `pending`
+   * that `isBusy`, and so does a manual retry. Left out by a storage that does not know, and maybe in a hand-over: then it
+   * counts as put off since the event was made: none is for ever, but an old event is given up sooner than it should be.
+   */
+  readonly putOffSince?: Date | null;
 }
 
 export interface Settlement {

@@ -8,6 +8,7 @@ import type { Journal } from './journal.js';
 import { Lanes } from './lanes.js';
 import { Leases } from './leases.js';
 import { planOf } from './plan.js';
+import { PutOffs } from './put-offs.js';
 import { refuseTransaction } from './transaction.js';
 import type { WebhookTable } from './webhooks.js';
 
@@ -41,6 +42,7 @@ export function deliveryQueue(
   const chains = new Chains(lanes);
   const alarms = new Alarms();
   const leases = new Leases();
+  const putOffs = new PutOffs();
   const digests = new Digests(alarms, {
     formed: ({ lead }) => chains.push(lead),
     left(delivery) {
@@ -76,11 +78,12 @@ export function deliveryQueue(
   /** A first attempt begins with that at `beginsAt`: so a delivery loses one at most that was never sent. */
   function lease(delivery: DeliveryEntry, until: number, beginsAt: number | undefined): Claim {
     const { token, lostAt } = leases.open(delivery);
+    putOffs.leaveOut(delivery, now() - delivery.at);
     putOff(delivery, until);
     for (const each of together(delivery)) each.status = 'sending';
     const isFirst = lostAt === undefined && delivery.attempts === delivery.attemptsBefore;
     const begunAt = isFirst ? beginsAt : undefined;
-    const claim = claimOf(delivery, token, { lostAt, begunAt });
+    const claim = claimOf(delivery, token, { lostAt, begunAt, putOffSince: putOffs.of(delivery) });
     if (begunAt !== undefined) begin(delivery, begunAt);
     return claim;
   }
@@ -120,6 +123,7 @@ export function deliveryQueue(
   /** Due at once, with a new schedule. */
   function startAnew(delivery: DeliveryEntry): void {
     for (const each of together(delivery)) each.attemptsBefore = each.attempts;
+    putOffs.end(delivery);
     chains.enter(delivery, true);
     makeDue(delivery);
   }
@@ -186,6 +190,8 @@ export function deliveryQueue(
     }
     if ('memo' in next) delivery.memo = next.memo ?? delivery.memo;
     if (next.status !== 'released') leases.forgetLost(delivery);
+    if (next.status === 'released' && next.delayMs) putOffs.begin(delivery, now());
+    if (next.status === 'pending' && !next.isBusy) putOffs.end(delivery);
     // Nothing was sent.
     if (!attempt && leases.hasBegun(delivery)) for (const each of together(delivery)) each.attempts--;
     if (next.status === 'split') split(delivery);

@@ -79,8 +79,8 @@ export const takeText = ({ isSlow, isBegun }: TakeShape): string => `
     cross join lateral (
       select * from (
         -- The outer limit decides; this one lets the planner know that it is no large share of the table.
-        select q.event_id, q.binding_id, q.due_at, q.ordering_key, q.position from $.queue q
-        where q.is_ready and q.tenant_id = l.tenant and q.webhook_id = l.webhook
+        select q.event_id, q.binding_id, q.due_at, q.ordering_key, q.position, q.put_off_since
+        from $.queue q where q.is_ready and q.tenant_id = l.tenant and q.webhook_id = l.webhook
           and q.due_at >= to_timestamp(l.since / 1000) and ${mayGo}
         order by q.due_at limit ${maxShare} for update skip locked
       ) r limit l.count
@@ -90,6 +90,8 @@ export const takeText = ({ isSlow, isBegun }: TakeShape): string => `
   ), claimed as (
     update $.queue q set is_ready = false, lease = $2::bigint, ${isBegun ? begins : 'begun_at = null'},
       lost_at = ${lostAt},
+      -- While it was due and nobody claimed it, nobody has put it off.
+      put_off_since = q.put_off_since + greatest(interval '0', $now - p.due_at),
       due_at = $now + $3::float8 * interval '1 millisecond'
     from picked p
     where ${isOfRow('p')} and (p.ordering_key is null or (p.position, p.event_id) = (
@@ -97,14 +99,14 @@ export const takeText = ({ isSlow, isBegun }: TakeShape): string => `
       where o.binding_id = p.binding_id and o.ordering_key = p.ordering_key
       order by o.position, o.event_id limit 1))
     returning q.event_id, q.binding_id, q.webhook_id, q.attempts, q.attempts_before, q.memo, q.begun_at, q.lost_at,
-      p.due_at
+      q.put_off_since, p.due_at, p.put_off_since as put_off_before
   )
   select c.event_id, c.binding_id, c.webhook_id, c.attempts, c.attempts_before, c.memo, ${msOf('c.begun_at')} as begun_at,
-    ${msOf('c.lost_at')} as lost_at, w.stamp, ${eventColumnsWith(`case when e.bytes <= ${inlineBytes} then e.payload end`)},
+    ${msOf('c.lost_at')} as lost_at, ${msOf('c.put_off_since')} as put_off_since, w.stamp, ${eventColumnsWith(`case when e.bytes <= ${inlineBytes} then e.payload end`)},
     case when starts_with(c.event_id, 'dig_') then (
       select sum((select octet_length(payload) from $.events where id = m.event_id)) from $.queue m
       where m.binding_id = c.binding_id and m.digest_id = c.event_id) else e.bytes end as bytes,
-    date_part('epoch', c.due_at) * 1000 as due${
+    date_part('epoch', c.due_at) * 1000 as due, date_part('epoch', c.put_off_before) * 1000 as put_off_before${
       isSlow
         ? `, (select json_object_agg(t.webhook_id, t.ms)::text from (
         select webhook_id, extract(epoch from max(due_at)) * 1000 as ms from claimed group by webhook_id) t) as taken`

@@ -10,7 +10,7 @@ import { cancelWaiting } from './orphans.js';
 import { Payloads, withinBytes } from './payloads.js';
 import type { Answer } from './queryable.js';
 import { restored } from './texts.js';
-import { dateOf } from './values.js';
+import { dateOf, dateOrNull, numberOrNull } from './values.js';
 import type { SeenWebhook, WebhookCache } from './webhook-cache.js';
 
 /** A look round is worth so long; after that another may find lanes that are not known. */
@@ -185,7 +185,11 @@ export class Claimer {
   async #giveBack(rows: Answer['rows'], lease: number, shares: readonly Share[]): Promise<void> {
     await this.#release(
       lease,
-      rows.map(({ event_id: id, due }) => ({ id, due: Number(due) })),
+      rows.map(({ event_id: id, due, put_off_before: since }) => ({
+        id,
+        due: Number(due),
+        since: numberOrNull(since),
+      })),
     );
     const ids = new Set(rows.map(({ webhook_id: id }) => id));
     this.expect(shares.map(({ lane }) => lane).filter(({ webhookId }) => ids.has(webhookId)));
@@ -242,6 +246,7 @@ export class Claimer {
           attemptsBefore: Number(row.attempts_before),
           event,
           ...webhooks.parts(row.webhook_id, event.tenantId, row.binding_id),
+          putOffSince: dateOrNull(row.put_off_since),
           ...(memo !== null && { memo }),
           ...(digest && { digest }),
           ...(row.begun_at !== null && { begunAt: dateOf(row.begun_at) }),

@@ -21,24 +21,28 @@ export function leaseOf({ token, deliveryId }: Pick<Claim, 'token' | 'deliveryId
 }
 
 /**
- * Gives back what was leased and cannot be sent, as if it had never been, due when it was, by default now; never rejects: a
- * lease ends by itself.
+ * Gives back what was leased and cannot be sent, as if it had never been, due when it was and put off since then, by default
+ * due now; never rejects: a lease ends by itself.
  */
 export type Release = (
   lease: number,
-  events: readonly { readonly id: string; readonly due?: number }[],
+  events: readonly { readonly id: string; readonly due?: number; readonly since?: number | null }[],
 ) => Promise<void>;
 
 export function releaser(db: Database): Release {
   const statement = db.statement(`
     update $.queue q set lease = null, is_ready = true, begun_at = null,
       due_at = coalesce(to_timestamp(g.due / 1000), $now),
+      put_off_since = case when g.due is null then put_off_since else to_timestamp(g.since / 1000) end,
       attempts = attempts - case when begun_at is null then 0 else 1 end
-    from json_to_recordset($1::json) as g(event text, due float8)
+    from json_to_recordset($1::json) as g(event text, due float8, since float8)
     where ${hasKey('q', { event_id: 'g.event' })} and q.lease = $2::bigint`);
   return async (lease, events) => {
     await db
-      .run(statement, [JSON.stringify(events.map(({ id, due }) => ({ event: id, due }))), lease])
+      .run(statement, [
+        JSON.stringify(events.map(({ id, due, since }) => ({ event: id, due, since }))),
+        lease,
+      ])
       .catch(() => {});
   };
 }

@@ -526,4 +526,12 @@ insert into :"schema".webhook_versions (tenant_id, version)
   select tenant_id, 1 + (random() * 2 ^ 50)::bigint from (select distinct tenant_id from :"schema".webhooks) t;
 `,
   },
+  {
+    number: 16,
+    name: 'put_off',
+    text: String.raw`-- Since when a delivery is put off, as its receiver is busy: how long that may go on is not a matter of how old its event is.
+
+alter table :"schema".queue add column put_off_since timestamptz;
+`,
+  },
 ];

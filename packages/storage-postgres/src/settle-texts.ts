@@ -109,7 +109,7 @@ export function settleText({ ends, putsBack, hasFollowers, splits }: SettleShape
     select * from json_to_recordset($1::json) as g(
       n integer, event text, binding text, lease bigint, status text, delay float8, yields boolean, id text,
       number integer, at float8, took integer, outcome text, kind text, message text, http smallint, response text,
-      memo text, begin json)
+      memo text, put_off text, begin json)
   )`,
   ];
   // Both would lock their rows, one after the other: so all are locked before, in one order.
@@ -150,6 +150,7 @@ export function settleText({ ends, putsBack, hasFollowers, splits }: SettleShape
     update $.queue q set lease = null, is_ready = g.delay <= 0, due_at = $now + g.delay * interval '1 millisecond',
       yields = q.yields or g.yields, memo = coalesce(g.memo, q.memo), attempts = ${counted('g')}, begun_at = null,
       lost_at = case when g.status = 'released' then q.lost_at end,
+      put_off_since = case g.put_off when 'begins' then coalesce(q.put_off_since, $now) when 'stays' then q.put_off_since end,
       attempts_before = case when g.status = 'split' then q.attempts else q.attempts_before end
     from ${rows} g where ${isMixed ? `${isPutBack} and ` : ''}${isHeld}
     returning g.event, g.binding, ${result('g')}, q.due_at, q.memo as left_memo, ${kept('q')}

@@ -1,4 +1,4 @@
-import type { Claim, Settlement } from '@posthorn/core';
+import type { Claim, Next, Settlement } from '@posthorn/core';
 import { arrayOf } from './arrays.js';
 import type { Database, Statement } from './database.js';
 import { isDigest } from './digests.js';
@@ -159,6 +159,12 @@ const placeOf = ({ deliveryId }: Pick<Claim, 'deliveryId'>): { event: string; bi
   binding: bindingOf(deliveryId),
 });
 
+/** Whether it is put off with that, if it was not before, or stays as it was. */
+function putOffBy(next: Next): 'begins' | 'stays' | undefined {
+  if (next.status === 'released') return next.delayMs ? 'begins' : 'stays';
+  return next.status === 'pending' && next.isBusy ? 'stays' : undefined;
+}
+
 function rowOf({ claim, next, attempt, begin }: Settlement, n: number, lease: number) {
   const { status } = next;
   return {
@@ -168,6 +174,7 @@ function rowOf({ claim, next, attempt, begin }: Settlement, n: number, lease: nu
     status,
     delay: 'delayMs' in next ? (next.delayMs ?? 0) : 0,
     yields: status === 'pending' && next.yields === true,
+    put_off: putOffBy(next),
     id: attempt?.id,
     number: attempt?.number,
     at: attempt?.startedAt.getTime(),

@@ -30,6 +30,7 @@ import { pauseRules } from './storage/pause.js';
 import { payloadRules } from './storage/payload.js';
 import { pruneRules } from './storage/prune.js';
 import { publishRules } from './storage/publish.js';
+import { putOffDigestRules, putOffRules } from './storage/put-off.js';
 import { racesRules } from './storage/races.js';
 import { replaysRules } from './storage/replays.js';
 import { withSecond } from './storage/second.js';
@@ -66,10 +67,12 @@ const rules: readonly StorageRule[] = [
   ...leaseRules,
   ...handOffRules,
   ...settleRules,
+  ...putOffRules,
   ...memosRules,
   ...escalationRules,
   ...digestRules,
   ...beginDigestRules,
+  ...putOffDigestRules,
   ...digestResultRules,
   ...digestMemberRules,
   ...digestChangeRules,
