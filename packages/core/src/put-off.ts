@@ -9,32 +9,32 @@ import type { ChannelBinding } from './models.js';
 
 /** So long may a delivery be put off: a receiver that is busy for longer is as good as down. */
 export const maxPutOffMs = 86_400_000;
-/** How long what has no channel here is left to others: longer the older it is. */
+/** How long what has no channel here is left to others: for longer each time. */
 const minAbsentMs = 500;
 const maxAbsentMs = 60_000;
 
 /**
- * How long to leave a delivery of this age to another process, which may have its channel: one that is being deployed,
- * or one of those that have others. Undefined where that has lasted for too long.
+ * How long to leave a delivery that has been put off for so long to another process, which may have its channel: one that
+ * is being deployed, or one of those that have others. Undefined where that has lasted for too long.
  */
-export function delayWithoutChannel(ageMs: number, random: number): number | undefined {
-  if (ageMs > maxPutOffMs) return undefined;
-  return Math.round(Math.min(Math.max(ageMs / 4, minAbsentMs), maxAbsentMs) * (0.5 + random));
+export function delayWithoutChannel(putOffMs: number, random: number): number | undefined {
+  if (putOffMs > maxPutOffMs) return undefined;
+  return Math.round(Math.min(Math.max(putOffMs / 4, minAbsentMs), maxAbsentMs) * (0.5 + random));
 }
 
 /** A receiver gets through most bursts in so long: nobody is told of a failure before. */
 const burstMs = 120_000;
 
-/** From what age of its event on a delivery that is put off counts as failed so many times: when that many waits are over. */
+/** How long a delivery must have been put off to count as failed so many times: until that many waits are over. */
 function failedAfterMs(times: number, { scheduleMs }: RetryPolicy): number {
   const waitedMs = scheduleMs.slice(0, times).reduce((sum, ms) => sum + ms, 0);
   return times === 0 ? 0 : Math.max(waitedMs, burstMs);
 }
 
-/** As how many failures a put-off counts at that age of the event. */
-export function triesWithin(ageMs: number, retry: RetryPolicy): number {
+/** As how many failures it counts to have been put off for so long. */
+export function triesWithin(putOffMs: number, retry: RetryPolicy): number {
   let tries = 0;
-  while (tries < retry.scheduleMs.length && failedAfterMs(tries + 1, retry) <= ageMs) tries++;
+  while (tries < retry.scheduleMs.length && failedAfterMs(tries + 1, retry) <= putOffMs) tries++;
   return tries;
 }
 
@@ -42,11 +42,11 @@ export function triesWithin(ageMs: number, retry: RetryPolicy): number {
 export function nextEscalation(
   binding: ChannelBinding,
   bindings: readonly ChannelBinding[],
-  ageMs: number,
+  putOffMs: number,
   retry: RetryPolicy,
 ): number {
   const waits = bindings
     .filter((other) => other.id !== binding.id && waitsFor(other, binding))
-    .map(({ onlyAfter }) => Math.ceil(failedAfterMs(onlyAfter!.failedAttempts, retry) - ageMs));
+    .map(({ onlyAfter }) => Math.ceil(failedAfterMs(onlyAfter!.failedAttempts, retry) - putOffMs));
   return Math.min(...waits.filter((ms) => ms > 0));
 }

@@ -50,7 +50,12 @@ export interface Results {
 
 export function resultsBy(options: ResultsOptions): Results {
   const { channels, retry, ordering, ids, clock, monotonic, random, patience } = options;
-  const ageOf = ({ event }: Claim): number => clock.now() - madeAt(event.id);
+  /** For how long it has been put off. */
+  const putOffMsOf = ({ putOffSince, event }: Claim): number =>
+    putOffSince === null ? 0 : Math.max(0, clock.now() - (putOffSince?.getTime() ?? madeAt(event.id)));
+
+  const isOverdue = (claim: Claim): boolean => putOffMsOf(claim) > maxPutOffMs;
+  const has = ({ binding }: BoundClaim): boolean => channels.has(binding.channel);
 
   /** With those who are to hear of it now that it has failed `tries` times, and what that means for those behind it. */
   function failed(claim: Claim, decided: Next, tries: number): Pick<Result, 'next' | 'begin'> {
@@ -77,11 +82,11 @@ export function resultsBy(options: ResultsOptions): Results {
   /** Gives it back for a while. Who waits for it to fail need not wait for longer than if it had. */
   function putOff(claim: BoundClaim, delayMs: number, said?: Busy): Result {
     const { binding, webhook } = claim;
-    const ageMs = ageOf(claim);
-    const soonestMs = nextEscalation(binding, webhook.channels, ageMs, retry);
+    const beforeMs = putOffMsOf(claim);
+    const soonestMs = nextEscalation(binding, webhook.channels, beforeMs, retry);
     return {
       next: { status: 'released', delayMs: Math.min(delayMs, soonestMs), ...(said && memoOf(said)) },
-      begin: escalationsOf(binding, webhook.channels, triesWithin(ageMs, retry)),
+      begin: escalationsOf(binding, webhook.channels, triesWithin(beforeMs, retry)),
     };
   }
 
@@ -96,8 +101,8 @@ export function resultsBy(options: ResultsOptions): Results {
       }
       if (!binding) return undefined;
       const bound = claim as BoundClaim;
-      if (!channels.has(binding.channel)) {
-        const delayMs = delayWithoutChannel(ageOf(claim), random());
+      if (!has(bound)) {
+        const delayMs = delayWithoutChannel(putOffMsOf(claim), random());
         return delayMs === undefined ? undefined : putOff(bound, delayMs);
       }
       const delayMs = patience.waitOf(bound);
@@ -114,13 +119,16 @@ export function resultsBy(options: ResultsOptions): Results {
       }
       if (said.outcome === 'busy') {
         const delayMs = patience.busy(bound, said.retryAfterMs, sentAt);
-        if (ageOf(claim) <= maxPutOffMs) return putOff(bound, delayMs, said);
+        if (!isOverdue(claim)) return putOff(bound, delayMs, said);
       }
       const verdict = said.outcome === 'busy' ? asFailed(said) : said;
       const tries = claim.attempt - claim.attemptsBefore;
       const tooLarge = nextOfTooLarge(claim, verdict);
       const decided = tooLarge ? { status: tooLarge } : decide(verdict, tries, retry, random());
-      const next: Next = { ...decided, ...memoOf(verdict) };
+      // What can be put off no longer fails from now on, until something else becomes of it.
+      const isBusy =
+        decided.status === 'pending' && isOverdue(claim) && (said.outcome === 'busy' || !has(bound));
+      const next: Next = { ...decided, ...memoOf(verdict), ...(isBusy && { isBusy }) };
       return {
         ...failed(claim, next, tries),
         attempt: attemptRecord(ids.attempt(), claim, startedAt, verdict, durationMs),

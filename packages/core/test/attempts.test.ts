@@ -243,16 +243,31 @@ describe('a delivery whose channel this process does not have', () => {
     expect(beta.attempts[0]!.message.attempt).toBe(1);
   });
 
-  test('has failed once nobody has had it for a day', async () => {
+  test('has failed once nobody has had it for a day, and from then on at each attempt', async () => {
     const { clock, first } = await twoProcesses();
     await first.dispatch('a', 1);
-    for (let hours = 0; hours < 26; hours++) {
+    for (let minutes = 0; minutes < 25 * 60; minutes++) {
       await first.drain();
-      clock.advance('1h');
+      clock.advance('1m');
     }
     const items = (await first.deliveries.list()).items.filter(({ channel }) => channel === 'beta');
-    expect(await first.deliveries.attempts(items[0]!.id)).toMatchObject([
-      { kind: 'config', message: 'no channel of this type is registered in this process' },
-    ]);
+    const lacking = { kind: 'config', message: 'no channel of this type is registered in this process' };
+    // Those of the schedule's first hour.
+    expect(await first.deliveries.attempts(items[0]!.id)).toMatchObject(Array(5).fill(lacking));
+  });
+
+  test('is left to it as well where its event is old', async () => {
+    const { clock, beta, first, second } = await twoProcesses();
+    await first.dispatch('a', 1);
+    await second.drain();
+    clock.advance('3d');
+    const { items } = await first.deliveries.list();
+    const { id } = items.find(({ channel }) => channel === 'beta')!;
+    await first.deliveries.retry(id);
+    await first.drain();
+    expect(await first.deliveries.attempts(id)).toHaveLength(1);
+    clock.advance('1s');
+    await second.drain();
+    expect(beta.deliveries).toHaveLength(2);
   });
 });

@@ -1,5 +1,14 @@
-import { busy, delivered, failed, type Message, type Verdict } from '@posthorn/core';
-import { recordingChannel, testDispatcher } from '@posthorn/testing';
+import {
+  busy,
+  createDispatcher,
+  type DeliveryStore,
+  delivered,
+  failed,
+  type Message,
+  type Verdict,
+} from '@posthorn/core';
+import { memoryStorage } from '@posthorn/storage-memory';
+import { recordingChannel, testDispatcher, virtualClock } from '@posthorn/testing';
 import { describe, expect, test } from 'vitest';
 
 /** Takes so many in so long, and says of more how long to wait. */
@@ -21,7 +30,7 @@ async function engine(retry: readonly ('1m' | '12h')[] = ['1m', '1m']) {
     ReturnType<typeof recordingChannel>,
   ];
   const posthorn = testDispatcher({ channels: [slack, sms, webhook], retry: { schedule: retry, jitter: 0 } });
-  await posthorn.webhooks.create({
+  const { id: webhookId } = await posthorn.webhooks.create({
     name: 'on call',
     eventTypes: ['*'],
     channels: [
@@ -33,7 +42,7 @@ async function engine(retry: readonly ('1m' | '12h')[] = ['1m', '1m']) {
   const begin = posthorn.clock.now();
   const secondsOf = (messages: readonly { readonly message: Message }[]) =>
     messages.map(({ message }) => (message.startedAt.getTime() - begin) / 1_000);
-  return { posthorn, slack, sms, webhook, secondsOf };
+  return { posthorn, slack, sms, webhook, webhookId, secondsOf };
 }
 
 const hour = 3_600_000;
@@ -149,5 +158,115 @@ describe('a receiver that is busy', () => {
     const [delivery] = (await posthorn.deliveries.list({ status: ['pending'] })).items;
     const [attempt] = await posthorn.deliveries.attempts(delivery!.id);
     expect(attempt).toMatchObject(failed('channel_error', 'it returned an object that is no verdict'));
+  });
+});
+
+describe('how long a receiver may be busy is counted from when it was so first, not from the event', () => {
+  test('so what was missed days ago is delivered at its pace, and nobody is told of a failure', async () => {
+    const { posthorn, slack, sms, webhookId } = await engine();
+    await posthorn.webhooks.update(webhookId, { isActive: false });
+    for (let i = 0; i < 30; i++) await posthorn.dispatch('disk.full', i);
+    await posthorn.advance('3d');
+    await posthorn.webhooks.update(webhookId, { isActive: true });
+    slack.answerWith(limited(posthorn.clock.now, 1, 1_000));
+    await posthorn.replays.create({ missed: true, webhookId, from: new Date(0) });
+    await posthorn.advance('2m');
+    expect(slack.deliveries).toHaveLength(30);
+    expect(sms.attempts).toEqual([]);
+    const { items } = await posthorn.deliveries.list({ limit: 1_000 });
+    expect(new Set(items.map(({ status, attempts }) => `${status} ${attempts}`))).toEqual(
+      new Set(['delivered 1']),
+    );
+  });
+
+  test('so an old event that somebody sends again loses nothing by it', async () => {
+    const { posthorn, slack, sms } = await engine();
+    await posthorn.dispatch('disk.full', 1);
+    await posthorn.drain();
+    await posthorn.advance('3d');
+    const { items } = await posthorn.deliveries.list();
+    const { id } = items.find(({ channel }) => channel === 'slack')!;
+    slack.failNext(3, busy(10_000, 'too many'));
+    await posthorn.deliveries.retry(id);
+    await posthorn.advance('1m');
+    expect(slack.deliveries).toHaveLength(2);
+    expect(await posthorn.deliveries.attempts(id)).toHaveLength(2);
+    expect(sms.attempts).toEqual([]);
+  });
+
+  test('and not while its webhook was paused: a night is no busy receiver', async () => {
+    const { posthorn, slack, sms, webhookId } = await engine();
+    slack.failNext(3, busy(30_000, 'too many'));
+    for (let i = 0; i < 3; i++) await posthorn.dispatch('disk.full', i);
+    await posthorn.drain();
+    await posthorn.webhooks.update(webhookId, { isActive: false });
+    await posthorn.advance('30h');
+    slack.answerWith(limited(posthorn.clock.now, 1, 5_000));
+    await posthorn.webhooks.update(webhookId, { isActive: true });
+    await posthorn.advance('2m');
+    expect(slack.deliveries).toHaveLength(3);
+    expect(sms.attempts).toEqual([]);
+    const { items } = await posthorn.deliveries.list();
+    expect(new Set(items.map(({ status, attempts }) => `${status} ${attempts}`))).toEqual(
+      new Set(['delivered 1']),
+    );
+  });
+
+  test('for more than a day it has failed all the same, however old the event is', async () => {
+    const { posthorn, slack, sms, webhookId, secondsOf } = await engine();
+    await posthorn.webhooks.update(webhookId, { isActive: false });
+    await posthorn.dispatch('disk.full', 1);
+    await posthorn.advance('3d');
+    await posthorn.webhooks.update(webhookId, { isActive: true });
+    slack.answerWith(() => busy(hour, 'too many', { status: 429 }));
+    await posthorn.replays.create({ missed: true, webhookId, from: new Date(0) });
+    const days = 86_400;
+    await posthorn.advance('23h');
+    expect(secondsOf(sms.deliveries), 'when a burst would be over').toEqual([3 * days + 120]);
+    expect(slack.attempts.every(({ message }) => message.attempt === 1)).toBe(true);
+    await posthorn.advance('4h');
+    const [dead] = (await posthorn.deliveries.list({ status: ['dead'] })).items;
+    expect(dead).toMatchObject({ channel: 'slack', attempts: 3 });
+  });
+
+  test('and it begins anew when something else became of it', async () => {
+    const { posthorn, slack, secondsOf } = await engine(['12h']);
+    const answers = [busy(hour, 'too many'), failed('http_status', 'answered 500'), busy(hour, 'too many')];
+    slack.answerWith(() => answers.shift() ?? delivered());
+    await posthorn.dispatch('disk.full', 1);
+    await posthorn.advance('1d');
+    const [first, second, third, fourth] = secondsOf(slack.attempts) as [number, number, number, number];
+    expect([first, third - second]).toEqual([0, 43_200]);
+    expect(fourth - third).toBeLessThanOrEqual(4_500);
+    expect(slack.attempts.map(({ message }) => message.attempt)).toEqual([1, 1, 2, 2]);
+  });
+
+  test('by a storage that does not know, it is counted from the event', async () => {
+    const clock = virtualClock();
+    const storage = memoryStorage({ now: clock.now });
+    const claim: DeliveryStore['claim'] = async (options) =>
+      (await storage.deliveries.claim(options)).map(({ putOffSince: _, ...claimed }) => claimed);
+    const slack = recordingChannel('slack');
+    const posthorn = createDispatcher({
+      storage: { ...storage, deliveries: { ...storage.deliveries, claim } },
+      channels: [slack],
+      retry: { schedule: ['12h'] },
+      now: clock.now,
+    });
+    const channels = [{ channel: 'slack', configs: {} }];
+    await posthorn.webhooks.create({ name: 'on call', eventTypes: ['*'], channels });
+    await posthorn.dispatch('disk.full', 1);
+    await posthorn.drain();
+    const { id } = (await posthorn.deliveries.list()).items[0]!;
+    slack.answerWith(() => busy(10_000, 'too many'));
+    for (const [days, onRecord] of [
+      [0, 1],
+      [2, 2],
+    ] as const) {
+      clock.advance(days * 24 * hour);
+      await posthorn.deliveries.retry(id);
+      await posthorn.drain();
+      expect(await posthorn.deliveries.attempts(id), `after ${days} days`).toHaveLength(onRecord);
+    }
   });
 });
