@@ -45,8 +45,8 @@ export class Claimer {
   readonly #release: Release;
   #lookedAt = Number.NEGATIVE_INFINITY;
   #lookedWith = 0;
-  /** The lane that the last complete look ended at, where there were more: the next one goes on behind it. */
-  #walkedTo = first;
+  /** The lane that the last look of a kind ended at, where there were more: the next one goes on behind it. */
+  readonly #walkedTo = { complete: first, lately: first };
   /** How long the last complete look took, when it was, and when that was by the storage's clock. */
   #completeMs = 0;
   #completeAt = Number.NEGATIVE_INFINITY;
@@ -94,13 +94,14 @@ export class Claimer {
       this.#db.clockOffset !== 0 ||
       begin - this.#completeAt > slowShare * this.#completeMs;
     const since = isComplete ? 0 : this.#seenUntil! - latelyMs;
+    const kind = isComplete ? 'complete' : 'lately';
     let alarms: number;
     let gathered: number;
     do {
-      const [row] = await this.#db.run(this.#look, [since, ...(isComplete ? this.#walkedTo : first)]);
+      const [row] = await this.#db.run(this.#look, [since, ...this.#walkedTo[kind]]);
       alarms = Number(row!.alarms);
       gathered = Number(row!.gathered);
-      if (isComplete) this.#walkedTo = row!.last === null ? first : JSON.parse(row!.last);
+      this.#walkedTo[kind] = row!.last === null ? first : JSON.parse(row!.last);
       this.#seenUntil = Number(row!.now);
       for (const [tenantId, webhookId, isActive] of JSON.parse(row!.lanes)) {
         if (isActive) this.#lanes.add({ tenantId, webhookId });

@@ -135,6 +135,23 @@ export const orderRules: readonly StorageRule[] = topic<StorageUnderTest>('order
     ok(less >= 25 && more - less <= 10, `${turns.get(acme)} turns to ${turns.get(globex)}`);
   },
 
+  'a late event of a new tenant waits for one turn of each other tenant, and no more': async ({
+    storage,
+  }) => {
+    const tenants = Array.from({ length: 60 }, (_, i) => `tenant ${i}`);
+    for (const tenantId of [...tenants, globex]) await storage.webhooks.create(newWebhook({ tenantId }));
+    await publish(storage, ...tenants.flatMap((tenantId) => newEvents(5, { tenantId })));
+    await claim(storage, { limit: 20 });
+    const late = newEvent({ tenantId: globex });
+    await publish(storage, late);
+    const reached: string[] = [];
+    // A round of 61 is four claims; the one before may have begun the next.
+    for (let claims = 0; claims < 5; claims++) {
+      reached.push(...eventIdsOf(await claim(storage, { limit: 20 })));
+    }
+    ok(reached.includes(late.id), 'none of 100 turns of 61 tenants was its own');
+  },
+
   'retries do not starve first attempts, nor these the retries': async ({ storage, advance }) => {
     await storage.webhooks.create(newWebhook());
     const old = newEvents(40);
