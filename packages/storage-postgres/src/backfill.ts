@@ -123,11 +123,12 @@ export function hastener(db: Database): ReplayStore['hasten'] {
         select from $.queue o where o.event_id = r.event_id and o.binding_id = r.binding_id and o.lease is null offset 0
       ) o where ${few('length(r.event_id)')}
     ), due as (
-      -- What stands behind another with its ordering key goes when it is let in.
+      -- What stands behind another with its ordering key goes when it is let in. Its conditions are in no form that leads
+      -- to an index: along that of what waits, each row would step over all that does.
       update $.queue q set due_at = $now, is_ready = q.ordering_key is null
       from free f
       where ${isOfRow('f')}
-        and q.lease is null and not q.is_ready and not q.is_held and q.due_at > $now
+        and case when q.lease is null and not q.is_ready and not q.is_held then q.due_at > $now end
       returning q.event_id, q.binding_id
     ), together as (
       update $.queue q set gathers_until = $now from due d

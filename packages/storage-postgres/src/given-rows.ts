@@ -8,6 +8,8 @@
  *   and to go along the whole index is of no use without a merge. What is left are nested loops, and of those the ones
  *   that look up each key by the index, as `few` keeps the given rows the outer side: those of a function or of a
  *   materialized query, of which it leaves one.
+ * - What they ask of those rows besides is in no form that leads to an index, nor to a partial one (`case when … end`):
+ *   along that of what waits, say, each given row would step over all that does.
  * - Those that only read look up each key in `cross join lateral (… offset 0)`, which cannot be turned round either.
  * - Whether there is a row is asked by `(select true … limit 1) is null`, as `not exists` would become a join.
  *

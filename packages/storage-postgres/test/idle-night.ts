@@ -296,10 +296,43 @@ async function goThrough(storage: ReturnType<typeof postgresStorage>, count: num
   await settle(await claimAll(), again);
   await settle(await claimAll(), { status: 'delivered' });
 
+  await deliveries.publish(events({ type: 'gathers' }));
+  await settle(await claimAll(), { status: 'split' });
+  await settle(await claimAll(), { status: 'delivered' });
+
+  const webhookOf = async (type: string) =>
+    (await storage.webhooks.list('acme', { limit: 1, keys: [type] })).items[0]!;
+  const namesOf = async (list: readonly NewEvent[]) => {
+    const { channels } = await webhookOf(list[0]!.type);
+    return list.map(({ id }) => deliveryId(id, channels[0]!.id));
+  };
+
+  const waiting = events({ type: 'one.5' });
+  await deliveries.publish(waiting);
+  await settle(await claimAll(), { status: 'pending', delayMs: 3_600_000 });
+  await storage.replays!.hasten('acme', await namesOf(waiting));
+  await settle(await claimAll(), { status: 'delivered' });
+
+  const switchTo = async (isActive: boolean) => {
+    const { id, version } = await webhookOf('one.6');
+    await storage.webhooks.update('acme', id, version, { isActive });
+  };
+  await switchTo(false);
+  const missed = events({ type: 'one.6' });
+  await deliveries.publish(missed);
+  await switchTo(true);
+  // Not to walk through the events of the burst. Those of one millisecond are in any order.
+  const [fromEventId] = missed.map(({ id }) => id).sort();
+  const range = { eventType: 'one.6', fromEventId: fromEventId!, beforeEventId: 'evt_7V' };
+  const selection = { ...range, status: [], isMissed: true as const };
+  for (const isDryRun of [true, false]) {
+    await storage.replays!.backfill('acme', selection, { limit: count, cursor: null, isDryRun });
+  }
+  await settle(await claimAll(), { status: 'delivered' });
+
   const moved = events({ type: 'one.4' });
   await deliveries.publish(moved);
-  const { items: webhooks } = await storage.webhooks.list('acme', { limit: 1, keys: ['one.4'] });
-  const names = moved.map(({ id }) => deliveryId(id, webhooks[0]!.channels[0]!.id));
+  const names = await namesOf(moved);
   await log.setStatus('acme', names, 'pending');
   await log.setStatus('acme', names, 'cancelled');
   await log.setStatus('acme', names, 'pending');
