@@ -53,9 +53,9 @@ export function resultsBy(options: ResultsOptions): Results {
   /** For how long it has been put off. */
   const putOffMsOf = ({ putOffSince, event }: Claim): number =>
     putOffSince === null ? 0 : Math.max(0, clock.now() - (putOffSince?.getTime() ?? madeAt(event.id)));
-
   const isOverdue = (claim: Claim): boolean => putOffMsOf(claim) > maxPutOffMs;
-  const has = ({ binding }: BoundClaim): boolean => channels.has(binding.channel);
+  const lacksChannel = ({ binding }: Claim): boolean =>
+    binding !== undefined && !channels.has(binding.channel);
 
   /** With those who are to hear of it now that it has failed `tries` times, and what that means for those behind it. */
   function failed(claim: Claim, decided: Next, tries: number): Pick<Result, 'next' | 'begin'> {
@@ -101,7 +101,7 @@ export function resultsBy(options: ResultsOptions): Results {
       }
       if (!binding) return undefined;
       const bound = claim as BoundClaim;
-      if (!has(bound)) {
+      if (lacksChannel(claim)) {
         const delayMs = delayWithoutChannel(putOffMsOf(claim), random());
         return delayMs === undefined ? undefined : putOff(bound, delayMs);
       }
@@ -127,7 +127,7 @@ export function resultsBy(options: ResultsOptions): Results {
       const decided = tooLarge ? { status: tooLarge } : decide(verdict, tries, retry, random());
       // What can be put off no longer fails from now on, until something else becomes of it.
       const isBusy =
-        decided.status === 'pending' && isOverdue(claim) && (said.outcome === 'busy' || !has(bound));
+        decided.status === 'pending' && isOverdue(claim) && (said.outcome === 'busy' || lacksChannel(claim));
       const next: Next = { ...decided, ...memoOf(verdict), ...(isBusy && { isBusy }) };
       return {
         ...failed(claim, next, tries),

@@ -241,6 +241,39 @@ describe('how long a receiver may be busy is counted from when it was so first, 
     expect(slack.attempts.map(({ message }) => message.attempt)).toEqual([1, 1, 2, 2]);
   });
 
+  test('so one whose webhook nobody can read any more fails as ever, however long it was put off', async () => {
+    const clock = virtualClock();
+    const storage = memoryStorage({ now: clock.now });
+    let isDamaged = false;
+    const claim: DeliveryStore['claim'] = async (options) =>
+      (await storage.deliveries.claim(options)).map((claimed) => ({
+        ...claimed,
+        ...(isDamaged && { binding: undefined, unreadable: 'it is damaged' }),
+      }));
+    const slack = recordingChannel('slack');
+    const posthorn = createDispatcher({
+      storage: { ...storage, deliveries: { ...storage.deliveries, claim } },
+      channels: [slack],
+      now: clock.now,
+    });
+    const channels = [{ channel: 'slack', configs: {} }];
+    await posthorn.webhooks.create({ name: 'on call', eventTypes: ['*'], channels });
+    slack.answerWith(() => busy(hour, 'too many'));
+    await posthorn.dispatch('disk.full', 1);
+    for (let hours = 0; hours < 30; hours++) {
+      await posthorn.drain();
+      clock.advance(1.25 * hour);
+    }
+    isDamaged = true;
+    clock.advance('1d');
+    await posthorn.drain();
+    const { id } = (await posthorn.deliveries.list()).items[0]!;
+    expect((await posthorn.deliveries.attempts(id)).at(-1)).toMatchObject({
+      kind: 'config',
+      message: 'it is damaged',
+    });
+  });
+
   test('by a storage that does not know, it is counted from the event', async () => {
     const clock = virtualClock();
     const storage = memoryStorage({ now: clock.now });

@@ -74,7 +74,7 @@ export const putOffRules: readonly StorageRule[] = topic<StorageUnderTest>('sett
     }
   },
 
-  'it says so to each that claims it, until there is a result': async (under) => {
+  'each claim says since when a delivery is put off, until there is a result': async (under) => {
     const { storage, advance } = under;
     if (!(await putOff(under))) return;
     await take(storage, { leaseMs: hourMs });
@@ -82,7 +82,7 @@ export const putOffRules: readonly StorageRule[] = topic<StorageUnderTest>('sett
     await isPutOffFor(under, one(await claim(storage)), 3 * hourMs);
   },
 
-  'what is released without a delay goes on being put off': async (under) => {
+  'what is released without a delay is put off as it was': async (under) => {
     const { storage } = under;
     if (!(await putOff(under))) return;
     await settleNext(under, { status: 'released' });
@@ -90,14 +90,14 @@ export const putOffRules: readonly StorageRule[] = topic<StorageUnderTest>('sett
     await isPutOffFor(under, one(await claim(storage)), 2 * hourMs);
   },
 
-  'and is not put off by that': async (under) => {
+  'what is released without a delay is not put off by that': async (under) => {
     const { storage } = under;
     await oneDelivery(storage);
     await settleNext(under, { status: 'released' });
     tells(one(await claim(storage)));
   },
 
-  'a failure ends it, and so does what splits a digest': async (under) => {
+  'a failure ends that a delivery is put off, and so does what splits a digest': async (under) => {
     const { storage, advance } = under;
     if (!(await putOff(under))) return;
     for (const next of [{ status: 'pending', delayMs: hourMs }, { status: 'split' }] as const) {
@@ -114,7 +114,7 @@ export const putOffRules: readonly StorageRule[] = topic<StorageUnderTest>('sett
     }
   },
 
-  'but not one that says so: it has failed, as its receiver was busy for too long': async (under) => {
+  'a failure of a busy receiver does not end that a delivery is put off': async (under) => {
     const { storage, advance } = under;
     if (!(await putOff(under))) return;
     await settleNext(under, { status: 'pending', delayMs: hourMs, isBusy: true });
@@ -122,7 +122,7 @@ export const putOffRules: readonly StorageRule[] = topic<StorageUnderTest>('sett
     await isPutOffFor(under, one(await claim(storage)), 3 * hourMs);
   },
 
-  'nor does that begin it': async (under) => {
+  'a failure of a busy receiver does not put a delivery off': async (under) => {
     const { storage } = under;
     await oneDelivery(storage);
     await settleNext(under, { status: 'pending', delayMs: 0, isBusy: true });
