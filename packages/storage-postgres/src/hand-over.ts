@@ -69,6 +69,7 @@ export class HandOvers {
         attempt: 1,
         ...(begunAt && { begunAt }),
         attemptsBefore: 0,
+        putOffSince: null,
         event: eventOf(event),
         ...webhooks.parts(webhookId, event.tenantId, bindingId),
       };
