@@ -70,7 +70,7 @@ const begun = (rows: string): string => `
     from (${rows}) w cross join lateral (
       select c ->> 'id' as id, c ->> 'channel' as channel, (c -> 'digest' ->> 'window')::float8 as waits,
         c -> 'digest' is not null as gathers
-      from $.webhooks h cross join json_array_elements(h.channels::json) c
+      from $.webhooks h cross join json_array_elements($.json_array_in(h.channels)) c
       where h.id = w.webhook_id and c ->> 'id' in (select json_array_elements_text(w.begin))
         and ${few("length(c ->> 'id')")}
       offset 0

@@ -65,9 +65,9 @@ export function webhookStore(db: Database): WebhookStore<Transaction> {
       -- What gathers by what its bindings say now, and by what those said that are dropped, which this still sees.
       update $.queue q set look_at = $now
       from (
-        select b ->> 'id' as id from changed c cross join json_array_elements(c.channels::json) b
+        select b ->> 'id' as id from changed c cross join json_array_elements($.json_array_in(c.channels)) b
         union
-        select b ->> 'id' from changed c join $.webhooks w using (id) cross join json_array_elements(w.channels::json) b
+        select b ->> 'id' from changed c join $.webhooks w using (id) cross join json_array_elements($.json_array_in(w.channels)) b
       ) b
       where ($9::boolean is not null or $6::text is not null) and q.digest_id = '' and ${hasKey('q', { binding_id: 'b.id' })}
     )

@@ -1,4 +1,4 @@
-import { createDispatcher, type PosthornError } from '@posthorn/core';
+import { createDispatcher, createIds, type PosthornError } from '@posthorn/core';
 import { recordingChannel, until } from '@posthorn/testing';
 import { beforeAll, describe, expect, test } from 'vitest';
 import { postgresStorage } from '../src/index.js';
@@ -123,6 +123,44 @@ describe.skipIf(!hasPostgres())('A webhook whose row is damaged', () => {
       await dispatcher.webhooks.delete(bad!.id, { tenantId });
     },
   );
+
+  test('lets the results of others be written with its own, and can be written anew', async () => {
+    const storage = postgresStorage(database.pool);
+    const ids = createIds();
+    const waiting = { id: ids.binding(), channel: 'b', configs: {}, onlyAfter: { failedAttempts: 1 } };
+    const newWebhook = () => ({
+      ...{
+        id: ids.webhook(),
+        tenantId: 'results',
+        name: 'w',
+        eventTypes: ['*'],
+        secrets: [],
+        isActive: true,
+      },
+      channels: [{ id: ids.binding(), channel: 'a', configs: {} }],
+    });
+    const bad = await storage.webhooks.create({
+      ...newWebhook(),
+      channels: [...newWebhook().channels, waiting],
+    });
+    await storage.webhooks.create(newWebhook());
+    const event = {
+      ...{ id: ids.event(), tenantId: 'results', type: 'a.b', payload: '1', occurredAt: new Date() },
+      ...{ namespaceId: null, subject: null, cacheScope: null, orderingKey: null, keys: ['*'] },
+    };
+    const claimFor = { limit: 9, leaseMs: 60_000, webhookLimit: 9, inFlight: new Map() };
+    const { claims } = await storage.deliveries.publish([event], { claimFor });
+    await database.pool.query(`update posthorn.webhooks set channels = '?' where id = $1`, [bad.id]);
+    const settlements = claims.map((claim) => ({
+      claim,
+      next: { status: 'pending', delayMs: 3_600_000 } as const,
+      ...(claim.webhook.id === bad.id && { begin: [waiting.id] }),
+    }));
+    expect(await storage.deliveries.settle(settlements)).toEqual([true, true]);
+    const { channels } = newWebhook();
+    const repaired = await storage.webhooks.update('results', bad.id, bad.version, { channels });
+    expect(repaired?.channels).toEqual(channels);
+  });
 
   test('keeps its place in lists: the pages go on behind it', async () => {
     const tenantId = 'pages';
