@@ -28,16 +28,16 @@ export async function cancelRunning(pool: PgPool, client: PgClient): Promise<voi
       connection: WireConnection;
       ssl?: unknown;
     };
-    const ended = new Promise<void>((resolve) => {
-      connection.on('error', resolve);
-      connection.once('end', resolve);
-    });
     const ask = () => connection.cancel(processID, secretKey);
     connection.once('connect', () => {
       if (!ssl) ask();
       else if (connection.sslNegotiation !== 'direct') connection.requestSsl();
     });
     connection.once('sslconnect', ask);
+    const ended = new Promise<void>((resolve) => {
+      connection.on('error', resolve);
+      connection.once('end', resolve);
+    });
     if (host.startsWith('/')) connection.connect(`${host}/.s.PGSQL.${port}`);
     else connection.connect(port, host);
     await withinTime(ended, limitMs, () => {});
