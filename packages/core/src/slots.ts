@@ -20,7 +20,7 @@ export interface HeldClaim {
   readonly claim: Claim;
   /** Until when its lease holds at least, in monotonic time. */
   heldUntil: number;
-  /** How far the process's clock was from monotonic time when it was claimed. */
+  /** How far the process's clock was from monotonic time just before it was claimed. */
   readonly gapMs: number;
 }
 

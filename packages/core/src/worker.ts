@@ -42,8 +42,8 @@ export class Worker {
   readonly #idleWaits = new Waiters();
   #isAsking = false;
   #willAdvance = false;
-  /** What is being published may come back claimed. */
-  #isHandedOver = false;
+  /** What is being published may come back claimed: how the clocks were apart before that was asked for. */
+  #handOverGapMs: number | undefined;
   #shouldLook = false;
   #willLook = false;
   /** The storage failed: only the next poll asks it again. */
@@ -122,10 +122,10 @@ export class Worker {
 
   /** What of the events about to be published may come back claimed; `take` must follow. Undefined without room. */
   reserve(): ClaimOptions | undefined {
-    if (this.#isHandedOver || !this.#isOpen) return undefined;
+    if (this.#handOverGapMs !== undefined || !this.#isOpen) return undefined;
     const room = this.#slots.roomForOwn;
     if (room.limit <= 0) return undefined;
-    this.#isHandedOver = true;
+    this.#handOverGapMs = this.#options.clock.gapMs();
     return { ...room, leaseMs: this.#options.leaseMs };
   }
 
@@ -134,15 +134,16 @@ export class Worker {
    * is stopping gives it back.
    */
   take(claims: readonly Claim[], since: number): void {
-    this.#isHandedOver = false;
+    const gapMs = this.#handOverGapMs!;
+    this.#handOverGapMs = undefined;
     // A look that came to nothing meanwhile could not end them.
     this.#shouldLook ||= this.#drains.areAny;
-    this.#takeIn(claims, since);
+    this.#takeIn(claims, since, gapMs);
   }
 
-  #takeIn(claims: readonly Claim[], since: number): void {
+  /** `gapMs` is of before it was asked for, too: the machine may have slept until the answer was heard. */
+  #takeIn(claims: readonly Claim[], since: number, gapMs: number): void {
     const heldUntil = since + this.#options.leaseMs;
-    const gapMs = this.#options.clock.gapMs();
     for (const claim of claims) this.#slots.add({ claim, heldUntil, gapMs });
     if (!this.#slots.isEmpty) this.#heartbeat.start();
     this.#advance();
@@ -155,7 +156,8 @@ export class Worker {
   }
 
   get #isIdle(): boolean {
-    return this.#slots.isEmpty && this.#flights.size === 0 && !this.#isAsking && !this.#isHandedOver;
+    const isHandedOver = this.#handOverGapMs !== undefined;
+    return this.#slots.isEmpty && this.#flights.size === 0 && !this.#isAsking && !isHandedOver;
   }
 
   #again(): void {
@@ -190,8 +192,9 @@ export class Worker {
     this.#willLook = false;
     // Whoever is asking, or lands and makes room, wakes again.
     if (!this.#slots.isLow || this.#isAsking || !this.#isOpen) return;
-    const { deliveries, leaseMs, monotonic, announcer } = this.#options;
+    const { deliveries, leaseMs, clock, monotonic, announcer } = this.#options;
     const since = monotonic();
+    const gapMs = clock.gapMs(since);
     // A process that was away for longer than a lease would claim what it is just writing the result of.
     if (this.#flights.hasOverdue(since)) return;
     this.#isAsking = true;
@@ -206,7 +209,7 @@ export class Worker {
       if (!this.#drains.fail(failure)) announcer.announce('error', () => failure);
     }
     this.#isAsking = false;
-    this.#takeIn(claims, since);
+    this.#takeIn(claims, since, gapMs);
     if (this.#isIdle && !this.#shouldLook) this.#drains.end();
   }
 

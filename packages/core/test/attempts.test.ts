@@ -1,7 +1,13 @@
-import { createDispatcher, type DispatcherOptions, delivered, type Storage } from '@posthorn/core';
+import {
+  type Claim,
+  createDispatcher,
+  type DispatcherOptions,
+  delivered,
+  type Storage,
+} from '@posthorn/core';
 import { memoryStorage } from '@posthorn/storage-memory';
 import { recordingChannel, until, virtualClock } from '@posthorn/testing';
-import { describe, expect, test } from 'vitest';
+import { describe, expect, onTestFinished, test, vi } from 'vitest';
 
 const toAll = { name: 'all', eventTypes: ['*'], channels: [{ channel: 'webhook', configs: {} }] };
 const dying = { limit: 1_000, leaseMs: 1_000, webhookLimit: 1_000, inFlight: new Map() };
@@ -143,6 +149,55 @@ describe('an attempt', () => {
     expect(channel.attempts.map(({ message }) => message.startedAt)).toEqual([new Date(clock.now())]);
     expect(await only()).toMatchObject({ status: 'delivered' });
   });
+
+  test.each(['published it', 'claimed it'])(
+    'is not sent where the machine slept until it heard that it had %s, and another has it by then',
+    async (how) => {
+      const present = Date.now;
+      let sleptMs = 0;
+      // Monotonic time stands still while it sleeps.
+      const now = vi.spyOn(Date, 'now').mockImplementation(() => present() + sleptMs);
+      onTestFinished(() => now.mockRestore());
+      const storage = memoryStorage({ now: () => Date.now() });
+      let willSleep = false;
+      const hear = async (claims: readonly Claim[]): Promise<void> => {
+        if (!willSleep || claims.length === 0) return;
+        expect(claims.map(({ begunAt }) => begunAt)).toEqual([expect.any(Date)]);
+        willSleep = false;
+        sleptMs += 3_600_000;
+        expect(await storage.deliveries.claim({ ...dying, leaseMs: 60_000 })).toHaveLength(1);
+      };
+      const sleepy = withQueue(storage, {
+        async publish(events, options) {
+          const answer = await storage.deliveries.publish(events, options);
+          await hear(answer.claims);
+          return answer;
+        },
+        async claim(options) {
+          const claims = await storage.deliveries.claim(options);
+          await hear(claims);
+          return claims;
+        },
+      });
+      const channel = recordingChannel();
+      const limits = { concurrency: 1, webhookConcurrency: 1, pollInterval: '1h' } as const;
+      const worker = createDispatcher({ ...limits, storage: sleepy, channels: [channel] });
+      const other = createDispatcher({ storage, channels: [channel] });
+      const lost: string[] = [];
+      worker.on('delivery:lost', ({ eventType }) => void lost.push(eventType));
+      await other.webhooks.create(toAll);
+      worker.start();
+      // At this pace first attempts begin with their claim.
+      for (let i = 0; i < 5; i++) await other.dispatch('before', i);
+      await worker.drain();
+      willSleep = true;
+      await (how === 'published it' ? worker : other).dispatch('slept', 1);
+      await worker.drain();
+      await worker.stop();
+      expect(channel.attempts.map(({ type }) => type)).toEqual(Array(5).fill('before'));
+      expect([willSleep, lost]).toEqual([false, ['slept']]);
+    },
+  );
 
   test('that cannot be begun is not sent, and is given back', async () => {
     const { storage, shared, dispatcher, channel, only } = await engine();
