@@ -102,10 +102,13 @@ class Delivery implements Flight {
     this.#sending?.end(failed('channel_error', why), moment);
   }
 
-  /** Whether the machine may have slept since it was claimed: then the storage says whether it is still ours. */
+  /**
+   * Whether the machine may have slept since it was claimed, or since the storage told its time last: then that says whether
+   * it is still ours, and what time it is.
+   */
   #hasSlept(now: number): boolean {
     const { clock, leftMs } = this.#options;
-    return Math.abs(clock.gapMs(now) - this.held.gapMs) > leftMs;
+    return !clock.isSet || Math.abs(clock.gapMs(now) - this.held.gapMs) > leftMs;
   }
 
   #notBegun(error: unknown): void {

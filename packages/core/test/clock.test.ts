@@ -1,7 +1,7 @@
 import { createDispatcher, firstEventId } from '@posthorn/core';
 import { memoryStorage } from '@posthorn/storage-memory';
 import { recordingChannel } from '@posthorn/testing';
-import { describe, expect, onTestFinished, test } from 'vitest';
+import { describe, expect, onTestFinished, test, vi } from 'vitest';
 import { StorageClock } from '../src/clock.js';
 
 /** The codes of the warnings that the process gives during the test. */
@@ -140,5 +140,40 @@ describe('a process whose clock is off by ten minutes', () => {
     await dispatcher.dispatch('a', 1, { occurredAt });
     await dispatcher.drain();
     expect(channel.attempts[0]!.message.event.occurredAt).toEqual(occurredAt);
+  });
+});
+
+describe('a process whose machine has slept', () => {
+  test("gives attempts the storage's time, also those that begin with their claim", async () => {
+    const present = Date.now;
+    let sleptMs = 0;
+    // Monotonic time stands still while it sleeps.
+    const now = vi.spyOn(Date, 'now').mockImplementation(() => present() + sleptMs);
+    onTestFinished(() => now.mockRestore());
+    const channel = recordingChannel();
+    const storage = memoryStorage({ now: () => Date.now() });
+    const begun: boolean[] = [];
+    const claim: typeof storage.deliveries.claim = async (options) => {
+      const claims = await storage.deliveries.claim(options);
+      begun.push(...claims.map(({ begunAt }) => begunAt !== undefined));
+      return claims;
+    };
+    const worker = createDispatcher({
+      storage: { ...storage, deliveries: { ...storage.deliveries, claim } },
+      channels: [channel],
+      ...{ concurrency: 1, webhookConcurrency: 1 },
+    });
+    const other = createDispatcher({ storage, channels: [channel] });
+    const channels = [{ channel: 'webhook', configs: {} }];
+    await other.webhooks.create({ name: 'all', eventTypes: ['*'], channels });
+    // At this pace first attempts begin with their claim.
+    for (let i = 0; i < 5; i++) await other.dispatch('before', i);
+    await worker.drain();
+    sleptMs = 3_600_000;
+    await other.dispatch('slept', 1);
+    await worker.drain();
+    expect(begun.at(-1)).toBe(true);
+    const { type, message } = channel.attempts.at(-1)!;
+    expect([type, Math.abs(message.startedAt.getTime() - Date.now()) < 60_000]).toEqual(['slept', true]);
   });
 });
