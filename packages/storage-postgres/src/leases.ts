@@ -29,14 +29,24 @@ export type Release = (
   events: readonly { readonly id: string; readonly due?: number; readonly since?: number | null }[],
 ) => Promise<void>;
 
+/** The change of a row `q` that is given back. */
+const given = `lease = null, begun_at = null,
+  attempts = q.attempts - case when q.begun_at is null then 0 else 1 end`;
+
 export function releaser(db: Database): Release {
   const statement = db.statement(`
-    update $.queue q set lease = null, is_ready = true, begun_at = null,
-      due_at = coalesce(to_timestamp(g.due / 1000), $now),
-      put_off_since = case when g.due is null then put_off_since else to_timestamp(g.since / 1000) end,
-      attempts = attempts - case when begun_at is null then 0 else 1 end
-    from json_to_recordset($1::json) as g(event text, due float8, since float8)
-    where ${hasKey('q', { event_id: 'g.event' })} and q.lease = $2::bigint`);
+    with released as (
+      update $.queue q set ${given}, is_ready = true, due_at = coalesce(to_timestamp(g.due / 1000), $now),
+        put_off_since = case when g.due is null then put_off_since else to_timestamp(g.since / 1000) end
+      from json_to_recordset($1::json) as g(event text, due float8, since float8)
+      where ${hasKey('q', { event_id: 'g.event' })} and q.lease = $2::bigint
+      returning q.event_id, q.binding_id
+    )
+    -- What is in a digest was leased with it, and may have begun.
+    update $.queue q set ${given}
+    from released r
+    where starts_with(r.event_id, 'dig_') and ${hasKey('q', { binding_id: 'r.binding_id', digest_id: 'r.event_id' })}
+      and q.lease = $2::bigint`);
   return async (lease, events) => {
     await db
       .run(statement, [

@@ -1,4 +1,4 @@
-import { createDispatcher, delivered, failed } from '@posthorn/core';
+import { createDispatcher, createIds, delivered, failed } from '@posthorn/core';
 import { recordingChannel, until } from '@posthorn/testing';
 import { beforeAll, describe, expect, test } from 'vitest';
 import { postgresStorage } from '../src/index.js';
@@ -61,4 +61,43 @@ describe.skipIf(!hasPostgres())('digests of two processes', () => {
     expect(items.map(({ status }) => status)).toEqual(numbers.map(() => 'delivered'));
     expect((await database.pool.query('select from posthorn.queue')).rowCount).toBe(0);
   }, 60_000);
+});
+
+describe.skipIf(!hasPostgres())('a digest whose claim fails after its deliveries were leased', () => {
+  test('is as it was: nothing of it is counted, and the next claim counts each attempt once', async () => {
+    const database = await openDatabase();
+    let isLost = false;
+    const storage = postgresStorage({
+      async query(text: string, values?: unknown[]) {
+        const answer = await database.pool.query(text, values);
+        if (isLost && /with following as/.test(text)) {
+          throw Object.assign(new Error('Connection terminated unexpectedly'), { code: 'ECONNRESET' });
+        }
+        return answer;
+      },
+    });
+    await storage.migrate();
+    const ids = createIds();
+    const digest = { window: 3_600_000 as never, maxEvents: 2 };
+    await storage.webhooks.create({
+      ...{ id: ids.webhook(), tenantId: 'acme', name: 'w', eventTypes: ['a'], isActive: true, secrets: [] },
+      channels: [{ id: ids.binding(), channel: 'webhook', configs: {}, digest }],
+    });
+    const event = { tenantId: 'acme', type: 'a', payload: '1', occurredAt: new Date(), keys: ['a'] };
+    const others = { namespaceId: null, subject: null, cacheScope: null, orderingKey: null };
+    await storage.deliveries.publish([1, 2].map(() => ({ id: ids.event(), ...event, ...others })));
+    const attempts = async () =>
+      (await storage.log.deliveries('acme', { limit: 10 })).items.map((one) => [one.status, one.attempts]);
+
+    const options = { limit: 10, leaseMs: 60_000, webhookLimit: 10, inFlight: new Map(), isBegun: true };
+    isLost = true;
+    for (let claims = 0; claims < 2; claims++) {
+      await expect(storage.deliveries.claim(options)).rejects.toThrow('lost');
+      expect(await attempts()).toEqual(Array(2).fill(['pending', 0]));
+    }
+    isLost = false;
+    const [claim] = await storage.deliveries.claim(options);
+    expect([claim!.attempt, claim!.begunAt, claim!.digest!.length]).toEqual([1, expect.any(Date), 2]);
+    expect(await attempts()).toEqual(Array(2).fill(['sending', 1]));
+  });
 });
