@@ -222,9 +222,10 @@ export class Claimer {
     const webhooks = await this.#webhooks.read([...seen.values()]);
     const digests = rows
       .filter(({ event_id }) => isDigest(event_id))
-      .map(({ event_id: id, binding_id: bindingId, begun_at }) => ({
+      .map(({ event_id: id, binding_id: bindingId, attempts, begun_at }) => ({
         id,
         bindingId,
+        attempts: Number(attempts),
         hasBegun: begun_at !== null,
       }));
     const gathered = await this.#digests.follow(digests, lease);

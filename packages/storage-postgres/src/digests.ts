@@ -36,7 +36,8 @@ export interface ClaimedDigest {
   /** As it stands in the queue. */
   readonly id: string;
   readonly bindingId: string;
-  /** Whether its attempt has begun with that. */
+  /** How many attempts it has, and whether the last of them has begun with that. */
+  readonly attempts: number;
   readonly hasBegun: boolean;
 }
 
@@ -53,8 +54,8 @@ export class Digests {
     this.#follow = db.statement(
       `with following as (
         update $.queue q set lease = $2::bigint, begun_at = case when g.begun then ${beginning} end,
-          attempts = q.attempts + case when g.begun then 1 else 0 end
-        from json_to_recordset($1::json) as g(digest text, binding text, begun boolean)
+          attempts = g.attempts
+        from json_to_recordset($1::json) as g(digest text, binding text, attempts integer, begun boolean)
         where ${hasKey('q', { binding_id: 'g.binding', digest_id: 'g.digest' })}
         returning q.event_id, q.digest_id, q.position
       )
@@ -83,15 +84,19 @@ export class Digests {
     return { lanes, gone };
   }
 
-  /** Puts their deliveries under the lease of these digests: the events of each, by its id. */
+  /**
+   * Puts their deliveries under the lease of these digests: the events of each, by its id. They have its attempts from now
+   * on, also where one had begun and its worker was lost before it came to this.
+   */
   async follow(
     digests: readonly ClaimedDigest[],
     lease: number,
   ): Promise<ReadonlyMap<string, readonly GatheredEvent[]>> {
     if (digests.length === 0) return new Map();
-    const given = digests.map(({ id, bindingId, hasBegun }) => ({
+    const given = digests.map(({ id, bindingId, attempts, hasBegun }) => ({
       digest: id,
       binding: bindingId,
+      attempts,
       begun: hasBegun,
     }));
     const events = new Map<string, GatheredEvent[]>();

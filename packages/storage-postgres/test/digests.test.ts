@@ -1,6 +1,6 @@
 import { createDispatcher, createIds, delivered, failed } from '@posthorn/core';
 import { recordingChannel, until } from '@posthorn/testing';
-import { beforeAll, describe, expect, test } from 'vitest';
+import { beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { postgresStorage } from '../src/index.js';
 import { hasPostgres, openDatabase, type TestDatabase } from './database.js';
 
@@ -63,41 +63,64 @@ describe.skipIf(!hasPostgres())('digests of two processes', () => {
   }, 60_000);
 });
 
-describe.skipIf(!hasPostgres())('a digest whose claim fails after its deliveries were leased', () => {
-  test('is as it was: nothing of it is counted, and the next claim counts each attempt once', async () => {
-    const database = await openDatabase();
-    let isLost = false;
-    const storage = postgresStorage({
+describe.skipIf(!hasPostgres())('a digest whose claim fails', () => {
+  const ids = createIds();
+  const options = { limit: 10, leaseMs: 60_000, webhookLimit: 10, inFlight: new Map(), isBegun: true };
+  let database: TestDatabase;
+  let storage: ReturnType<typeof postgresStorage>;
+  /** Of which statement the answer gets lost. */
+  let lost: RegExp | undefined;
+
+  beforeAll(async () => {
+    database = await openDatabase();
+    storage = postgresStorage({
       async query(text: string, values?: unknown[]) {
         const answer = await database.pool.query(text, values);
-        if (isLost && /with following as/.test(text)) {
+        if (lost?.test(text) && answer.rows.length > 0) {
           throw Object.assign(new Error('Connection terminated unexpectedly'), { code: 'ECONNRESET' });
         }
         return answer;
       },
     });
     await storage.migrate();
-    const ids = createIds();
     const digest = { window: 3_600_000 as never, maxEvents: 2 };
     await storage.webhooks.create({
       ...{ id: ids.webhook(), tenantId: 'acme', name: 'w', eventTypes: ['a'], isActive: true, secrets: [] },
       channels: [{ id: ids.binding(), channel: 'webhook', configs: {}, digest }],
     });
+  });
+
+  beforeEach(async () => {
+    await database.pool.query('delete from posthorn.queue; delete from posthorn.events');
     const event = { tenantId: 'acme', type: 'a', payload: '1', occurredAt: new Date(), keys: ['a'] };
     const others = { namespaceId: null, subject: null, cacheScope: null, orderingKey: null };
     await storage.deliveries.publish([1, 2].map(() => ({ id: ids.event(), ...event, ...others })));
-    const attempts = async () =>
-      (await storage.log.deliveries('acme', { limit: 10 })).items.map((one) => [one.status, one.attempts]);
+  });
 
-    const options = { limit: 10, leaseMs: 60_000, webhookLimit: 10, inFlight: new Map(), isBegun: true };
-    isLost = true;
+  const failToClaim = async (statement: RegExp, leaseMs: number): Promise<void> => {
+    lost = statement;
+    await expect(storage.deliveries.claim({ ...options, leaseMs })).rejects.toThrow('lost');
+    lost = undefined;
+  };
+  const attempts = async () =>
+    (await storage.log.deliveries('acme', { limit: 10 })).items.map((one) => [one.status, one.attempts]);
+
+  test('after its deliveries were leased is as it was: nothing of it is counted', async () => {
     for (let claims = 0; claims < 2; claims++) {
-      await expect(storage.deliveries.claim(options)).rejects.toThrow('lost');
+      await failToClaim(/with following as/, 60_000);
       expect(await attempts()).toEqual(Array(2).fill(['pending', 0]));
     }
-    isLost = false;
     const [claim] = await storage.deliveries.claim(options);
     expect([claim!.attempt, claim!.begunAt, claim!.digest!.length]).toEqual([1, expect.any(Date), 2]);
     expect(await attempts()).toEqual(Array(2).fill(['sending', 1]));
+  });
+
+  test('before its deliveries were leased has lost an attempt, and so has each of them', async () => {
+    await failToClaim(/picked as materialized/, 0);
+    const [claim] = await storage.deliveries.claim(options);
+    expect([claim!.attempt, claim!.lostAt, claim!.digest!.length]).toEqual([2, expect.any(Date), 2]);
+    expect(await attempts()).toEqual(Array(2).fill(['sending', 1]));
+    await storage.deliveries.begin([claim!], 0);
+    expect(await attempts()).toEqual(Array(2).fill(['sending', 2]));
   });
 });
