@@ -33,10 +33,9 @@ const ahead = 2;
 const low = 0.75;
 
 /**
- * What this process has claimed: what it is sending, what waits here for its turn, and what was sent and is being
- * written down. Each webhook has a share of that, and each tenant. Beyond it, what this process publishes itself may wait
- * here as far as the webhook will get through it soon: a burst is then sent without being claimed, and a slow receiver
- * holds no more than its share.
+ * What this process has claimed: what it is sending, what waits here for its turn, and what was sent and is being written
+ * down. Each webhook has a share of that, and each tenant. Beyond it, what this process publishes itself may wait here as
+ * far as it goes soon: a burst is then sent without being claimed, and a slow receiver holds no more than its share.
  */
 export class Slots {
   readonly #options: SlotsOptions;
@@ -67,26 +66,30 @@ export class Slots {
     return this.#claimedCount === 0;
   }
 
-  /** What may be claimed now. At a slow pace some of it may wait here for long, so that it is begun when its turn comes. */
+  get hasRoom(): boolean {
+    return this.#limit > 0;
+  }
+
+  /** What may be claimed now. At a slow pace some of it may wait here for long: then nothing of it begins with that. */
   get room(): Room {
+    if (this.#isSoon(this.#limit)) return { ...this.roomForOwn, limit: this.#limit };
     return {
       limit: this.#limit,
       webhookLimit: this.#share,
       inFlight: this.#claimed,
       tenantLimit: ahead * this.#options.tenantConcurrency,
       tenantsInFlight: this.#withDefaultTenant(this.#claimedOfTenant, ahead),
-      isBegun: this.#isSoon(this.#limit),
+      isBegun: false,
     };
   }
 
   /** What of the events that this process publishes may come back claimed: it is sent at once, or soon. */
   get roomForOwn(): Room {
-    const { concurrency, webhookConcurrency, tenantConcurrency } = this.#options;
     return {
-      limit: concurrency + this.#soon(this.#pace.total) - this.#claimedCount,
-      webhookLimit: webhookConcurrency,
+      limit: this.#options.concurrency + this.#soon(this.#pace.total) - this.#claimedCount,
+      webhookLimit: this.#options.webhookConcurrency,
       inFlight: this.#without(this.#claimed, this.#pace),
-      tenantLimit: tenantConcurrency,
+      tenantLimit: this.#options.tenantConcurrency,
       tenantsInFlight: this.#without(this.#withDefaultTenant(this.#claimedOfTenant, 1), this.#tenantPace),
       isBegun: true,
     };
@@ -222,8 +225,8 @@ export class Slots {
     const { id, tenantId } = webhook;
     this.#claimedCount--;
     const left = decrease(this.#claimed, id);
-    if (left >= this.#share) this.#surplus--;
     const leftOfTenant = decrease(this.#claimedOfTenant, tenantId);
+    if (left >= this.#share) this.#surplus--;
     const isRoom = left <= low * this.#share && this.#full.delete(id);
     const isTenantsRoom = leftOfTenant <= low * ahead * this.#concurrencyOf(tenantId);
     return (isTenantsRoom && this.#full.delete(tenantKey(tenantId))) || isRoom;

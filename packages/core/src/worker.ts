@@ -117,7 +117,7 @@ export class Worker {
 
   /** Whether this process could send more than it does. */
   get hasRoom(): boolean {
-    return this.#isOpen && this.#slots.room.limit > 0;
+    return this.#isOpen && this.#slots.hasRoom;
   }
 
   /** What of the events about to be published may come back claimed; `take` must follow. Undefined without room. */

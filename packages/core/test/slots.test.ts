@@ -102,6 +102,12 @@ describe('what a process may claim', () => {
     claim('wh_a', 20);
     land(20);
     expect(slots.room).toMatchObject({ limit: 20, isBegun: true });
+    const { webhookLimit, inFlight } = slots.room;
+    expect([webhookLimit, inFlight.get('wh_a'), inFlight.get('wh_new')], 'as much as goes soon').toEqual([
+      10,
+      -20,
+      undefined,
+    ]);
     claim('wh_a', 15);
     for (let i = 0; i < 10; i++) slots.next();
     expect(slots.room, 'five wait, and five more').toMatchObject({ limit: 5, isBegun: true });
