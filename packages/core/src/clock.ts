@@ -30,7 +30,7 @@ export class StorageClock {
    */
   get isSet(): boolean {
     if (this.#offsetMs === undefined) return false;
-    return Math.abs(this.#wall() - this.#monotonic() - this.#wallOffsetMs) <= maxDriftMs;
+    return Math.abs(this.gapMs() - this.#wallOffsetMs) <= maxDriftMs;
   }
 
   /** Milliseconds since 1970. `monotonic` is what monotonic time is now, where that is known. */
@@ -50,7 +50,7 @@ export class StorageClock {
     const monotonic = this.#monotonic();
     const waitedMs = since === undefined ? 0 : monotonic - since;
     const offsetMs = at.getTime() - monotonic;
-    this.#wallOffsetMs = this.#wall() - monotonic;
+    this.#wallOffsetMs = this.gapMs(monotonic);
     const known = this.#offsetMs ?? Number.NEGATIVE_INFINITY;
     // The answer that was the fastest is the nearest to the truth.
     if (offsetMs > known || known - offsetMs > waitedMs + maxLateMs) this.#offsetMs = offsetMs;

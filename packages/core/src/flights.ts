@@ -21,15 +21,11 @@ export class Flights {
       this.#options.slots.free(held);
       this.#options.onFree();
     },
-    // What waited for room, or behind this one.
-    onLanded: ({ held }) => {
-      const { orderingKey } = held.claim.event;
-      this.#land(held, this.#options.slots.forget(held) || orderingKey !== null);
-    },
+    onLanded: ({ held }) => this.#land(held, this.#options.slots.forget(held)),
   };
   readonly #released: Tower = {
     onAnswered: () => {},
-    onLanded: ({ held }) => this.#land(held, held.claim.event.orderingKey !== null),
+    onLanded: ({ held }) => this.#land(held, false),
   };
 
   constructor(options: FlightsOptions) {
@@ -85,8 +81,9 @@ export class Flights {
     flight.start();
   }
 
-  #land(held: HeldClaim, mayFreeOther: boolean): void {
+  #land(held: HeldClaim, mayFreeRoom: boolean): void {
     this.#flights.delete(held);
-    this.#options.onLanded(held, mayFreeOther);
+    // What waited for room, or behind this one.
+    this.#options.onLanded(held, mayFreeRoom || held.claim.event.orderingKey !== null);
   }
 }
