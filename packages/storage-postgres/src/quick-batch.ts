@@ -1,6 +1,7 @@
 import type { ClaimOptions, NewEvent } from '@posthorn/core';
 import { arrayOf, plainArrayOf } from './arrays.js';
 import { type Kind, type KnownTargets, maxTargets, type Target } from './known-targets.js';
+import { payloadsOf } from './payload-bytes.js';
 import { noRoom, type Place, Rooms } from './rooms.js';
 import type { Leased } from './store-answer.js';
 import { isUnstorable } from './texts.js';
@@ -146,13 +147,4 @@ export function valuesOfOne(
     kind.version,
     ...(leased.length > 0 ? [leaseMs, lease] : []),
   ];
-}
-
-/** All payloads as one piece of bytes, and where each begins in it, from 1; last where there would be one more. */
-function payloadsOf(events: readonly NewEvent[]): { bytes: Buffer; starts: number[] } {
-  const starts = [1];
-  for (const { payload } of events) starts.push(starts.at(-1)! + Buffer.byteLength(payload));
-  const bytes = Buffer.allocUnsafe(starts.at(-1)! - 1);
-  for (const [n, { payload }] of events.entries()) bytes.write(payload, starts[n]! - 1);
-  return { bytes, starts };
 }

@@ -1,4 +1,5 @@
 import { few } from './given-rows.js';
+import { areWaiting } from './rooms.js';
 import { beginning, msOf } from './values.js';
 import { versionOf } from './webhook-cache.js';
 
@@ -17,11 +18,6 @@ export interface QuickShape {
   /** Whether any event has more than an id, a type, a payload and a time. */
   readonly hasDetails: boolean;
 }
-
-/** Whether deliveries of the webhook have waited for over a second: then none is leased, so that nothing overtakes them. */
-const areWaiting = (tenant: string, webhook: string): string => `(
-      select true from $.queue q where q.is_ready and q.tenant_id = ${tenant} and q.webhook_id = ${webhook}
-        and q.due_at < $now - interval '1 second' order by q.due_at limit 1) is not null`;
 
 /** The columns of a new row of the queue from its lease on. */
 const leaseColumns = 'due_at, lease, attempts, attempts_before, is_ready, is_held, yields, begun_at';

@@ -64,6 +64,14 @@ function roomIn(
   return room;
 }
 
+/**
+ * The SQL of whether deliveries of the webhook have waited for over a second: then none is leased as it is stored, so that
+ * nothing overtakes them.
+ */
+export const areWaiting = (tenant: string, webhook: string): string => `(
+      select true from $.queue q where q.is_ready and q.tenant_id = ${tenant} and q.webhook_id = ${webhook}
+        and q.due_at < $now - interval '1 second' order by q.due_at limit 1) is not null`;
+
 /** For calls that lease nothing. */
 export const noRoom: ClaimOptions = { limit: 0, leaseMs: 0, webhookLimit: 0, inFlight: new Map() };
 

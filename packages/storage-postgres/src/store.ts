@@ -3,6 +3,8 @@ import { keyOf } from './batch.js';
 import { gatheredAt } from './digests.js';
 import { few } from './given-rows.js';
 import { chainPosition } from './ordering.js';
+import { payloadsOf } from './payload-bytes.js';
+import { areWaiting } from './rooms.js';
 import { beginning, msOf } from './values.js';
 import { stampOf, versionOf } from './webhook-cache.js';
 
@@ -90,11 +92,7 @@ export function storeText(shape: Shape): string {
     )${
       hasClaims
         ? `, rooms as materialized (
-      select w.webhook_id, case when (
-          -- Where others have waited for long, nobody overtakes them.
-          select true from $.queue q where q.is_ready and q.tenant_id = w.tenant and q.webhook_id = w.webhook_id
-            and q.due_at < $now - interval '1 second' order by q.due_at limit 1
-        ) then 0 else $7::integer - coalesce(f.count, 0) end as room${hasTenantRooms ? ', t.room as tenant_room' : ''}
+      select w.webhook_id, case when ${areWaiting('w.tenant', 'w.webhook_id')} then 0 else $7::integer - coalesce(f.count, 0) end as room${hasTenantRooms ? ', t.room as tenant_room' : ''}
       from (select distinct tenant, webhook_id from targets) w
       left join json_to_recordset($8::json) as f(webhook text, count integer) on f.webhook = w.webhook_id${
         hasTenantRooms
@@ -178,11 +176,11 @@ export function storeText(shape: Shape): string {
     from (select count(*) as placed, count(*) filter (where is_leased) as leased from placed) p`;
 }
 
-/** The events as `$1` to `$3`: payloads are text by the kilobyte, and cost least as one piece of bytes. */
+/** The events as `$1` to `$3`. */
 export function encoded(events: readonly NewEvent[]) {
   const sortOf = new Map<string, number>();
   const sorts: { sort: number; tenant: string; type: string; keys: readonly string[] }[] = [];
-  let start = 1;
+  const { bytes, starts } = payloadsOf(events);
   const rows = events.map((event, n) => {
     const { tenantId, type, keys, subject } = event;
     const name = keyOf(tenantId, type);
@@ -192,13 +190,12 @@ export function encoded(events: readonly NewEvent[]) {
       sortOf.set(name, sort);
       sorts.push({ sort, tenant: tenantId, type, keys });
     }
-    const length = Buffer.byteLength(event.payload);
-    const row = {
+    return {
       n,
       id: event.id,
       sort,
-      start,
-      length,
+      start: starts[n]!,
+      length: starts[n + 1]! - starts[n]!,
       at: event.occurredAt.getTime(),
       namespace: event.namespaceId ?? undefined,
       subjectType: subject?.type,
@@ -208,10 +205,6 @@ export function encoded(events: readonly NewEvent[]) {
       key: event.idempotencyKey,
       fingerprint: event.fingerprint,
     };
-    start += length;
-    return row;
   });
-  const bytes = Buffer.allocUnsafe(start - 1);
-  for (const [n, event] of events.entries()) bytes.write(event.payload, rows[n]!.start - 1);
   return { rows, sorts, bytes };
 }
