@@ -23,8 +23,8 @@ export const plainArrayOf = (values: readonly (string | number | boolean)[]): st
 /** What needs no quotes: ids, mostly. */
 const isPlain = /^(?!null$)\w+$/i;
 
-/** The rows of the parameters `$from` and up, each an array of these types, as `row`, with their number `n` from 1. */
-export function rowsOf(row: string, columns: Readonly<Record<string, string>>, from = 1): string {
-  const arrays = Object.values(columns).map((type, i) => `$${from + i}::${type}[]`);
+/** The rows of the parameters `$1` and up, each an array of these types, as `row`, with their number `n` from 1. */
+export function rowsOf(row: string, columns: Readonly<Record<string, string>>): string {
+  const arrays = Object.values(columns).map((type, i) => `$${i + 1}::${type}[]`);
   return `unnest(${arrays.join(', ')}) with ordinality as ${row}(${Object.keys(columns).join(', ')}, n)`;
 }

@@ -19,7 +19,7 @@ export function beginner(db: Database): DeliveryStore['begin'] {
       where ${isHeld} and q.due_at > $now + $4::float8 * interval '1 millisecond'
       returning g.n, g.event, g.binding
     )${members}
-    select count(*)::integer as count, ${msOf(beginning)} as at,
+    select ${msOf(beginning)} as at,
       case when count(*) < cardinality($1::text[]) then coalesce(json_agg(n), '[]')::text end as begun
     from begun`;
   const begin = db.statement(textWith(''));
