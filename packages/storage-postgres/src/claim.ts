@@ -1,6 +1,6 @@
 import { type Claim, type ClaimOptions, deliveryId, digestId } from '@posthorn/core';
 import { lookText, maxAlarms, maxShare, type TakeShape, takeText } from './claim-texts.js';
-import type { Database, Statement } from './database.js';
+import { type Database, type Statement, statementsOf } from './database.js';
 import { type Digests, isDigest } from './digests.js';
 import { eventOf } from './event-rows.js';
 import { hasKey } from './given-rows.js';
@@ -39,7 +39,7 @@ export class Claimer {
   readonly #lanes = new Lanes();
   readonly #look: Statement;
   /** By whether it is slow, and whether the attempts begin with it. */
-  readonly #takes = new Map<string, Statement>();
+  readonly #take: (shape: TakeShape) => Statement;
   readonly #drop: Statement;
   readonly #cancelWaiting: (webhookId: string) => Promise<void>;
   readonly #release: Release;
@@ -63,6 +63,8 @@ export class Claimer {
     this.#cancelWaiting = cancelWaiting(db);
     this.#release = releaser(db);
     this.#look = db.statement(lookText);
+    // Were it tried again, what the first try leased would be nobody's until its lease is over.
+    this.#take = statementsOf(db, takeText, { isRepeatable: false });
     this.#drop = db.statement(`
       delete from $.queue q using json_to_recordset($1::json) as g(event text, lease bigint)
       where ${hasKey('q', { event_id: 'g.event' })} and q.lease = g.lease`);
@@ -156,7 +158,7 @@ export class Claimer {
       since: this.#taken.get(webhookId) ?? 0,
     }));
     const begin = performance.now();
-    const statement = this.#takeBy({ isSlow: this.#isTakingSlow, isBegun });
+    const statement = this.#take({ isSlow: this.#isTakingSlow, isBegun });
     const rows = await this.#db.run(statement, [JSON.stringify(lanes), lease, leaseMs, limit]);
     this.#isTakingSlow ||= performance.now() - begin > slowMs;
     this.#forgetEmpty(shares, rows, limit);
@@ -172,14 +174,6 @@ export class Claimer {
       );
       throw error;
     }
-  }
-
-  #takeBy(shape: TakeShape): Statement {
-    const key = JSON.stringify(shape);
-    // Were it tried again, what the first try leased would be nobody's until its lease is over.
-    const statement = this.#takes.get(key) ?? this.#db.statement(takeText(shape), { isRepeatable: false });
-    this.#takes.set(key, statement);
-    return statement;
   }
 
   /** What was taken and would be too much to hold is due as it was, for whoever comes next. */

@@ -26,6 +26,23 @@ export interface Statement {
   readonly expectsUniqueViolation: boolean;
 }
 
+type StatementOptions = Partial<Omit<Statement, 'text' | 'name'>>;
+
+/** The statements of one kind, each made when it is first asked for: its text depends on what a call needs. */
+export function statementsOf<Shape>(
+  db: Database,
+  textOf: (shape: Shape) => string,
+  options?: StatementOptions,
+): (shape: Shape) => Statement {
+  const made = new Map<string, Statement>();
+  return (shape) => {
+    const key = JSON.stringify(shape);
+    const known = made.get(key) ?? db.statement(textOf(shape), options);
+    made.set(key, known);
+    return known;
+  };
+}
+
 const maxConflicts = 20;
 const maxLost = 2;
 /** How long to try again what was not sent: until others give a connection back; while a pooler starts again. */
@@ -47,7 +64,7 @@ export class Database {
   /** For `run`: the text with its schema. Under its name it is parsed and planned once a connection. */
   statement(
     text: string,
-    { isRepeatable = true, isUnbounded = false, expectsUniqueViolation = false } = {},
+    { isRepeatable = true, isUnbounded = false, expectsUniqueViolation = false }: StatementOptions = {},
   ): Statement {
     const { schema, clockOffset } = this.#options;
     const inSchema = text.replaceAll('$.', `"${schema}".`);

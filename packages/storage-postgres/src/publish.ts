@@ -1,6 +1,6 @@
 import { type Claim, type ClaimOptions, type NewEvent, PosthornError, type Published } from '@posthorn/core';
 import { batchOf, resultOf } from './batch.js';
-import type { Database, Statement } from './database.js';
+import { type Database, type Statement, statementsOf } from './database.js';
 import { few } from './given-rows.js';
 import { HandOvers, idsText } from './hand-over.js';
 import type { Lane } from './lanes.js';
@@ -38,7 +38,7 @@ type Result = Stored & { readonly published: readonly Published[] };
 export class Publisher {
   readonly #db: Database;
   readonly #onWaiting: (lanes: Iterable<Lane>) => void;
-  readonly #statements = new Map<string, Statement>();
+  readonly #statement: (shape: Shape) => Statement;
   readonly #withoutRemembered: WithoutRemembered;
   readonly #earlier: Statement;
   readonly #savepoint: readonly Statement[];
@@ -55,6 +55,7 @@ export class Publisher {
       select e.id, e.deliveries from json_to_recordset($1::json) as g(n integer, id text)
       cross join lateral (select id, deliveries from $.events where id = g.id offset 0) e
       where ${few('g.n')}`);
+    this.#statement = statementsOf(db, storeText);
     this.#handOvers = new HandOvers(db, webhooks);
     this.#quick = new QuickPublisher(db);
     this.#clock = db.statement(`select ${msOf(beginning)} as at`);
@@ -216,15 +217,6 @@ export class Publisher {
     for (const event of events) {
       results.set(event, { eventId: event.id, deliveries: deliveries.get(event.id) ?? 0 });
     }
-  }
-
-  #statement(shape: Shape): Statement {
-    const key = JSON.stringify(shape);
-    const known = this.#statements.get(key);
-    if (known) return known;
-    const made = this.#db.statement(storeText(shape));
-    this.#statements.set(key, made);
-    return made;
   }
 }
 

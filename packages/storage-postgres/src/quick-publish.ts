@@ -1,5 +1,5 @@
 import type { ClaimOptions, NewEvent, Published } from '@posthorn/core';
-import type { Database, Statement } from './database.js';
+import { type Database, type Statement, statementsOf } from './database.js';
 import { isUniqueViolation } from './faults.js';
 import { KnownTargets } from './known-targets.js';
 import type { Lane } from './lanes.js';
@@ -21,10 +21,14 @@ export interface QuickResult {
 export class QuickPublisher {
   readonly known = new KnownTargets();
   readonly #db: Database;
-  readonly #statements = new Map<string, Statement>();
+  readonly #many: (shape: QuickShape) => Statement;
+  readonly #one: (shape: QuickShape) => Statement;
 
   constructor(db: Database) {
     this.#db = db;
+    const options = { expectsUniqueViolation: true };
+    this.#many = statementsOf(db, quickText, options);
+    this.#one = statementsOf(db, quickTextOfOne, options);
   }
 
   /**
@@ -58,7 +62,7 @@ export class QuickPublisher {
   ): Promise<Answer['rows'][number] | undefined> {
     const { events, targets, leased } = batch;
     const isOne = events.length === 1 && targets.length === 1;
-    const statement = this.#statement(isOne, {
+    const statement = (isOne ? this.#one : this.#many)({
       hasClaims: leased.length > 0,
       isBegun: leased.length > 0 && claimFor?.isBegun === true,
       hasDetails: !isOne && events.some(hasDetails),
@@ -70,16 +74,6 @@ export class QuickPublisher {
       if (isUniqueViolation(error)) return undefined;
       throw error;
     }
-  }
-
-  #statement(isOne: boolean, shape: QuickShape): Statement {
-    const key = JSON.stringify([isOne, shape]);
-    const known = this.#statements.get(key);
-    if (known) return known;
-    const text = (isOne ? quickTextOfOne : quickText)(shape);
-    const made = this.#db.statement(text, { expectsUniqueViolation: true });
-    this.#statements.set(key, made);
-    return made;
   }
 }
 

@@ -1,6 +1,6 @@
 import type { Claim, Next, Settlement } from '@posthorn/core';
 import { arrayOf } from './arrays.js';
-import type { Database, Statement } from './database.js';
+import { type Database, type Statement, statementsOf } from './database.js';
 import { isDigest } from './digests.js';
 import { leaseOf } from './leases.js';
 import { advanceChains, type Chain, chainsOf } from './ordering.js';
@@ -14,13 +14,14 @@ const eventOfDelivery = (deliveryId: string): string =>
 
 export class Settler {
   readonly #db: Database;
-  readonly #statements = new Map<string, Statement>();
+  readonly #statement: (shape: SettleShape) => Statement;
   readonly #plain: Statement;
   readonly #renew: Statement;
   readonly #recorded: Statement;
 
   constructor(db: Database) {
     this.#db = db;
+    this.#statement = statementsOf(db, settleText);
     this.#plain = db.statement(plainText);
     this.#renew = db.statement(`
       with renewed as (
@@ -55,7 +56,7 @@ export class Settler {
     if (given.length > 0) {
       const written = given.every(isPlain)
         ? await this.#endPlainly(given)
-        : await this.#write(this.#statementFor(given), given);
+        : await this.#write(this.#statement(shapeOf(given)), given);
       for (const n of written) results[n] = true;
     }
     await this.#findRecorded(given, settlements, results);
@@ -74,20 +75,6 @@ export class Settler {
     // Those that are told go by their places.
     const places: number[] | null = JSON.parse(row!.written);
     return places ? places.map((place) => sorted[place - 1]!.n) : sorted.map(({ n }) => n);
-  }
-
-  #statementFor(rows: readonly SettledRow[]): Statement {
-    const putsBack = rows.filter(({ status }) => goesBack.includes(status)).length;
-    const shape: SettleShape = {
-      ends: putsBack < rows.length,
-      putsBack: putsBack > 0,
-      hasFollowers: rows.some(({ event, begin }) => isDigest(event) || begin !== undefined),
-      splits: rows.some(({ event, status }) => isDigest(event) && status === 'split'),
-    };
-    const name = JSON.stringify(shape);
-    const statement = this.#statements.get(name) ?? this.#db.statement(settleText(shape));
-    this.#statements.set(name, statement);
-    return statement;
   }
 
   /** The numbers of the rows that still held. */
@@ -139,6 +126,16 @@ interface GivenRow {
 }
 
 type SettledRow = ReturnType<typeof rowOf>;
+
+function shapeOf(rows: readonly SettledRow[]): SettleShape {
+  const putsBack = rows.filter(({ status }) => goesBack.includes(status)).length;
+  return {
+    ends: putsBack < rows.length,
+    putsBack: putsBack > 0,
+    hasFollowers: rows.some(({ event, begin }) => isDigest(event) || begin !== undefined),
+    splits: rows.some(({ event, status }) => isDigest(event) && status === 'split'),
+  };
+}
 
 /** Delivered, with nothing to be said but the answer, and nothing to begin. */
 const isPlain = (row: SettledRow): boolean =>
