@@ -7,9 +7,9 @@ import { type Rule, rule } from './rule.js';
 /** The files of core in the order in which one reads them: each may import the ones before it, and no other. */
 const readingOrder = `
   errors frozen domain duration within outside clock ids match raw-json json-depth json-text payload failures models door
-  secrets mask unescaped occurrences redact secret-paths vault verdict channel recipients-memo function-channel configs
+  secrets mask unescaped occurrences redact secret-paths vault verdict cancellation channel recipients-memo function-channel configs
   decide escalation digest catalog replay-port
-  lifecycle page api-key-port log-port ports storage-port webhook-secrets options bindings said send sample reencrypt
+  lifecycle page api-key-port log-port ports storage-port webhook-secrets options bindings said message send sample reencrypt
   webhook-list webhooks
   near-miss next-step missed scan explain time-range selection stats log
   short-memory api-keys replays gather gather-keyed publish pace patience put-off result recorder slots deliver

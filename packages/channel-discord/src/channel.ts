@@ -42,7 +42,6 @@ export function discordChannel(options: DiscordChannelOptions = {}): Channel<Dis
   return {
     type: 'discord',
     secretPaths: [['webhook_url']],
-    letsGoOfSignal: true, // the client takes its listener off again
     takesDigests: true,
     config: configsSchema('discord', {
       webhook_url: checkedText(discord.checkUrl),

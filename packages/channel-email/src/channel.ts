@@ -31,7 +31,6 @@ export function emailChannel(options: EmailChannelOptions): EmailChannel {
     type: 'email',
     config: emailConfigs,
     takesDigests: true,
-    letsGoOfSignal: true,
     deadlineMs: () => timeoutMs + graceMs,
 
     async preview(message) {

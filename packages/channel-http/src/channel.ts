@@ -56,7 +56,7 @@ export function httpChannel(options: HttpChannelOptions = {}): Channel<HttpConfi
   return {
     type: 'webhook',
     secretPaths: [['headers']],
-    letsGoOfSignal: true, // the client takes its listener off again
+    takesCancellation: true,
     takesDigests: true,
     config: httpConfigs(outbound),
     deadlineMs: (configs) => timeoutMs(configs) + graceMs,

@@ -33,7 +33,6 @@ export function slackChannel(options: SlackChannelOptions = {}): Channel<SlackCo
   return {
     type: 'slack',
     secretPaths: [['webhook_url'], ['bot_token']],
-    letsGoOfSignal: true, // the client takes its listener off again
     takesDigests: true,
     config: slackConfigs(webhooks),
 

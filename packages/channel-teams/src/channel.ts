@@ -41,7 +41,6 @@ export function teamsChannel(options: TeamsChannelOptions = {}): Channel<TeamsCo
   return {
     type: 'teams',
     secretPaths: [['workflow_url']],
-    letsGoOfSignal: true, // the client takes its listener off again
     takesDigests: true,
     config: configsSchema('teams', {
       workflow_url: checkedText(teams.checkUrl),

@@ -61,10 +61,10 @@ export interface Channel<Configs = unknown> {
    */
   send(message: Message<Configs>, signal: AbortSignal): Promise<Verdict>;
   /**
-   * Says that `send` keeps nothing of its signal once it has answered, so that the engine may use it for another
-   * message: making one costs as much as a signature. Default false: each attempt has a signal of its own.
+   * Whether a `Cancellation` is enough for `send`, as it is for `outbound.request`. Its signal is then no more than that,
+   * which costs a tenth. Default false: it is an AbortSignal.
    */
-  readonly letsGoOfSignal?: boolean;
+  readonly takesCancellation?: boolean;
   /**
    * What `send` would send of this message; nothing is sent, and nothing secret is shown. Rejects with `invalid_template`
    * where it cannot be rendered. Default: there is nothing to show.

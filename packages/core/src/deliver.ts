@@ -1,7 +1,8 @@
 import type { StorageClock } from './clock.js';
+import type { BoundClaim } from './message.js';
 import type { Recorder } from './recorder.js';
 import type { Result, Results } from './result.js';
-import { type BoundClaim, type Sending, type SendOptions, send } from './send.js';
+import { type Sending, type SendOptions, send } from './send.js';
 import type { HeldClaim } from './slots.js';
 import { failed, type Verdict } from './verdict.js';
 

@@ -17,16 +17,10 @@ export type NoConfigs = Readonly<Record<string, never>>;
 
 /** What else a channel may say of itself; see `Channel`. `config` defaults to one that takes `{}` and nothing else. */
 export type FunctionChannelOptions<Configs = NoConfigs> = Partial<
-  Pick<
-    Channel<Configs>,
-    'config' | 'secretPaths' | 'letsGoOfSignal' | 'preview' | 'takesDigests' | 'deadlineMs'
-  >
+  Pick<Channel<Configs>, 'config' | 'secretPaths' | 'preview' | 'takesDigests' | 'deadlineMs'>
 >;
 
-const optionNames = [
-  ...(['config', 'secretPaths', 'letsGoOfSignal'] as const),
-  ...(['preview', 'takesDigests', 'deadlineMs'] as const),
-];
+const optionNames = [...(['config', 'secretPaths', 'preview', 'takesDigests', 'deadlineMs'] as const)];
 
 /**
  * A function of this process as a channel, so that a subscriber of your own has deliveries, retries and a log like any

@@ -54,11 +54,10 @@ export const secretLetters = (length: number): string =>
 export function createIds(options: IdsOptions = {}): Ids {
   const { fill = randomFillSync, now = Date.now } = options;
   const randomCode = randomCodes(fill);
-  const text = Buffer.alloc(32);
   let time = -1;
-  const timeCodes = Buffer.alloc(timeLength);
+  const timeCodes = new Uint8Array(timeLength);
 
-  function writeTime(): void {
+  function writeTime(text: Buffer, start: number): void {
     let rest = Math.floor(now());
     if (rest !== time) {
       time = rest;
@@ -67,25 +66,27 @@ export function createIds(options: IdsOptions = {}): Ids {
         rest = Math.floor(rest / 62);
       }
     }
+    for (let i = 0; i < timeLength; i++) text[start + i] = timeCodes[i]!;
   }
 
-  function make(prefix: string, sortable: boolean, length: number): string {
-    let end = text.write(prefix, 'latin1');
-    if (sortable) {
-      writeTime();
-      end += timeCodes.copy(text, end);
-    }
-    for (const stop = end + length; end < stop; end++) text[end] = randomCode();
-    // Read back from the buffer: a flat string costs a third of a concatenated one, and these are kept by the million.
-    return text.toString('latin1', 0, end);
+  /** What makes ids of one kind, with a time or without, and so many characters of chance. */
+  function maker(prefix: string, isSortable: boolean, length: number): () => string {
+    const start = prefix.length + (isSortable ? timeLength : 0);
+    const text = Buffer.alloc(start + length, prefix, 'latin1');
+    return () => {
+      if (isSortable) writeTime(text, prefix.length);
+      for (let i = start; i < text.length; i++) text[i] = randomCode();
+      // Read back from the buffer: a flat string costs a third of a concatenated one, and these are kept by the million.
+      return text.toString('latin1');
+    };
   }
 
   return {
-    webhook: () => make('wh_', false, 10),
-    binding: () => make('ch_', false, 10),
-    event: () => make('evt_', true, 14),
-    attempt: () => make('att_', true, 14),
-    replay: () => make('rpl_', true, 14),
+    webhook: maker('wh_', false, 10),
+    binding: maker('ch_', false, 10),
+    event: maker('evt_', true, 14),
+    attempt: maker('att_', true, 14),
+    replay: maker('rpl_', true, 14),
   };
 }
 

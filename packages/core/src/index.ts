@@ -7,6 +7,7 @@ export {
   scopes,
 } from './api-key-port.js';
 export type { ApiKeyInput, ApiKeyListOptions, ApiKeys, CreatedApiKey } from './api-keys.js';
+export type { Cancellation } from './cancellation.js';
 export {
   defineEvents,
   type EventCatalog,

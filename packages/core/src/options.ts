@@ -206,7 +206,7 @@ const channelKinds = {
   deadlineMs: 'function',
   preview: 'function',
   takesDigests: 'boolean',
-  letsGoOfSignal: 'boolean',
+  takesCancellation: 'boolean',
 } as const;
 
 /** Paths that are none lead nowhere: what they were to name would be shown, and rest in the clear. */

@@ -10,11 +10,12 @@ import {
 import { nextOfTooLarge } from './digest.js';
 import { escalationsOf } from './escalation.js';
 import { type Ids, madeAt } from './ids.js';
+import type { BoundClaim } from './message.js';
 import type { Attempt } from './models.js';
 import type { Patience } from './patience.js';
 import type { Claim } from './ports.js';
 import { delayWithoutChannel, maxPutOffMs, nextEscalation, triesWithin } from './put-off.js';
-import { attemptRecord, type BoundClaim, lostRecord } from './send.js';
+import { attemptRecord, lostRecord } from './send.js';
 import type { Busy, Verdict } from './verdict.js';
 
 /** What becomes of a claim, and what was tried. */

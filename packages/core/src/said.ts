@@ -1,3 +1,4 @@
+import type { Cancellation } from './cancellation.js';
 import type { Channel, Message } from './channel.js';
 import { kindOf, PosthornError } from './errors.js';
 import { failureKindSchema } from './failures.js';
@@ -16,13 +17,14 @@ const maxMemo = 16 * 1024;
 export function ask(
   channel: Channel,
   message: Message,
-  signal: AbortSignal,
+  signal: Cancellation,
   announcer: Announcer,
   onVerdict: (verdict: Verdict) => void,
 ): void {
   const onThrown = (error: unknown): void => onVerdict(thrown(error));
   try {
-    Promise.resolve(channel.send(message, signal)).then(
+    // What it is given is what it says that it takes.
+    Promise.resolve(channel.send(message, signal as AbortSignal)).then(
       (said) => onVerdict(judged(said, channel, announcer)),
       onThrown,
     );
@@ -64,16 +66,15 @@ function checked(verdict: Verdict): Verdict {
     (status === undefined || (Number.isInteger(status) && Number(status) >= 0 && Number(status) <= 999)) &&
     (response === undefined || typeof response === 'string');
   if (!isSound) return failed('channel_error', `it returned ${kindOf(verdict)} that is no verdict`);
-  // A copy of what was checked: the channel may keep its verdict, and change it.
-  return {
-    outcome,
-    ...(outcome !== 'delivered' && { message }),
-    ...(outcome !== 'delivered' && outcome !== 'busy' && { kind }),
-    ...(retryAfterMs !== undefined && { retryAfterMs }),
-    ...(status !== undefined && { status }),
-    ...(response !== undefined && { response: cut(response as string, maxResponse) }),
-    ...('memo' in said && { memo: said.memo }),
-  } as Verdict;
+  // A copy of what was checked: the channel may keep its verdict, and change it. Field by field, as in most of them are few.
+  const copy: Record<string, unknown> = { outcome };
+  if (outcome !== 'delivered') copy.message = message;
+  if (outcome !== 'delivered' && outcome !== 'busy') copy.kind = kind;
+  if (retryAfterMs !== undefined) copy.retryAfterMs = retryAfterMs;
+  if (status !== undefined) copy.status = status;
+  if (response !== undefined) copy.response = cut(response as string, maxResponse);
+  if ('memo' in said) copy.memo = said.memo;
+  return copy as unknown as Verdict;
 }
 
 const isMemo = (memo: unknown): boolean =>

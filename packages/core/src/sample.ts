@@ -6,11 +6,12 @@ import { deliveryId, type Ids } from './ids.js';
 import type { PayloadLimits } from './json-text.js';
 import type { Announcer } from './lifecycle.js';
 import { parseEventType } from './match.js';
+import { type BoundClaim, ClaimedMessage } from './message.js';
 import type { TenantOption } from './models.js';
 import { payloadText } from './payload.js';
 import type { WebhookRecord } from './ports.js';
 import { redact } from './redact.js';
-import { type BoundClaim, ClaimedMessage, send } from './send.js';
+import { send } from './send.js';
 import type { Verdict } from './verdict.js';
 import type { WebhookSecrets } from './webhook-secrets.js';
 

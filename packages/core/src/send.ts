@@ -1,12 +1,11 @@
-import { getEventListeners } from 'node:events';
-import { inspect } from 'node:util';
-import type { Channel, DigestedEvent, Message } from './channel.js';
-import { digested, digestOf } from './digest.js';
+import { PlainCancellation } from './cancellation.js';
+import type { Channel, Message } from './channel.js';
+import { digestOf } from './digest.js';
 import { maxTimerMs } from './duration.js';
 import { kindOf } from './errors.js';
 import type { Announcer } from './lifecycle.js';
-import type { Secret } from './mask.js';
-import type { Attempt, ChannelBinding, Event } from './models.js';
+import { type BoundClaim, ClaimedMessage } from './message.js';
+import type { Attempt } from './models.js';
 import { outside } from './outside.js';
 import type { Claim } from './ports.js';
 import { minSecretLength, redact } from './redact.js';
@@ -25,91 +24,10 @@ export interface SendOptions {
   readonly announcer: Announcer;
 }
 
-/** A claim whose webhook still has the binding. */
-export type BoundClaim = Claim & { readonly binding: ChannelBinding };
-
-/** An event as one channel gets it; others may get the same one. Field by field: this is done for every attempt. */
-function asSent(event: Event): Event {
-  const { id, tenantId, type, payload, occurredAt, namespaceId, subject, cacheScope, orderingKey } = event;
-  return Object.freeze({
-    id,
-    tenantId,
-    type,
-    payload,
-    occurredAt: new Date(occurredAt),
-    namespaceId,
-    subject: subject && Object.freeze({ ...subject }),
-    cacheScope,
-    orderingKey,
-  });
-}
-
-/** What a channel gets of a claim: frozen, as other deliveries share what is in it. Printed or written as JSON, it shows nothing secret. */
-export class ClaimedMessage implements Message {
-  readonly deliveryId: string;
-  readonly attempt: number;
-  readonly attemptsBefore: number;
-  readonly startedAt: Date;
-  readonly event: Event;
-  readonly webhook: Message['webhook'];
-  readonly configs: unknown;
-  readonly secrets: readonly Secret[];
-  declare readonly memo?: string;
-  declare readonly digest?: readonly DigestedEvent[];
-  readonly #readable: () => unknown;
-  #payload: { readonly parsed: unknown } | undefined;
-
-  /** Throws `secret_unreadable`. */
-  constructor(claim: BoundClaim, startedAt: Date, secrets: WebhookSecrets) {
-    const { deliveryId, attempt, attemptsBefore, event, webhook, binding, memo } = claim;
-    const { id, tenantId, name } = webhook;
-    const digest = digestOf(claim);
-    this.deliveryId = deliveryId;
-    this.attempt = attempt;
-    this.attemptsBefore = attemptsBefore;
-    // Copies: the record of the attempt, and other deliveries of the event, are not for the channel to change.
-    this.startedAt = new Date(startedAt);
-    this.event = asSent(event);
-    this.webhook = Object.freeze({ id, tenantId, name });
-    this.configs = secrets.openConfigs(webhook, binding);
-    const holding = secrets
-      .openAll(webhook, webhook.secrets)
-      .filter(({ expiresAt }) => expiresAt === null || expiresAt > startedAt);
-    this.secrets = Object.freeze(holding.map(({ secret }) => secret));
-    if (memo !== undefined) this.memo = memo;
-    if (digest) this.digest = Object.freeze(digested(digest.map(asSent)).map((one) => Object.freeze(one)));
-    this.#readable = () => ({ ...this, configs: secrets.maskConfigs(binding.channel, this.configs) });
-    Object.freeze(this);
-  }
-
-  toJSON(): unknown {
-    return this.#readable();
-  }
-
-  [inspect.custom](): unknown {
-    return this.#readable();
-  }
-
-  /** Parsed when it is asked for: the HTTP channel never does. */
-  get payload(): unknown {
-    this.#payload ??= { parsed: JSON.parse(this.event.payload) };
-    return this.#payload.parsed;
-  }
-}
-
 /** One try under way. */
 export interface Sending {
   /** Aborts it. Unless the channel says within `momentMs` how it went, by default no time, the verdict is ours. */
   end(verdict: Verdict, momentMs?: number): void;
-}
-
-/** Signals that were let go of, not aborted, and not listened to. */
-const spareControllers: AbortController[] = [];
-
-function giveBack(controller: AbortController): void {
-  const { signal } = controller;
-  const isUnused = !signal.aborted && getEventListeners(signal, 'abort').length === 0;
-  if (isUnused && spareControllers.length < 1_000) spareControllers.push(controller);
 }
 
 /**
@@ -119,9 +37,10 @@ function giveBack(controller: AbortController): void {
 export function send(
   claim: BoundClaim,
   startedAt: Date,
-  { channels, secrets, attemptDeadlineMs, announcer }: SendOptions,
+  options: SendOptions,
   onVerdict: (verdict: Verdict) => void,
 ): Sending | undefined {
+  const { channels, secrets, attemptDeadlineMs } = options;
   const notSent = (verdict: Verdict): undefined => void onVerdict(verdict);
   const channel = channels.get(claim.binding.channel);
   if (!channel) return notSent(failed('config', 'no channel of this type is registered in this process'));
@@ -144,28 +63,67 @@ export function send(
   if (!(typeof deadlineMs === 'number' && deadlineMs > 0 && deadlineMs <= maxTimerMs)) {
     return notSent(failed('channel_error', 'its deadlineMs is no time that one can wait'));
   }
-  const controller = (channel.letsGoOfSignal && spareControllers.pop()) || new AbortController();
-  let isOver = false;
-  const settle = (value: Verdict): void => {
-    if (isOver) return;
-    isOver = true;
-    clearTimeout(timer);
-    onVerdict(value);
-  };
-  const end: Sending['end'] = (ours, momentMs = 0) => {
-    if (isOver) return;
-    clearTimeout(timer);
-    controller.abort();
-    if (momentMs > 0) timer = setTimeout(() => settle(ours), momentMs);
-    else settle(ours);
-  };
-  let timer = setTimeout(() => end(failed('timeout', `no result within ${deadlineMs} ms`)), deadlineMs);
-  const onSaid = (theirs: Verdict): void => {
-    if (!isOver) settle(redacted(theirs, () => secretsOf(message, channel, secrets)));
-    if (channel.letsGoOfSignal) giveBack(controller);
-  };
-  outside(() => ask(channel, message, controller.signal, announcer, onSaid));
-  return { end };
+  const sending = new ChannelSending(channel, message, options, onVerdict);
+  sending.begin(deadlineMs);
+  return sending;
+}
+
+/** A message that its channel has. A class, because there is one for each attempt. */
+class ChannelSending implements Sending {
+  readonly #channel: Channel;
+  readonly #message: Message;
+  readonly #options: SendOptions;
+  readonly #onVerdict: (verdict: Verdict) => void;
+  #abort: AbortController | PlainCancellation;
+  #timer: NodeJS.Timeout | undefined;
+  #isOver = false;
+
+  constructor(
+    channel: Channel,
+    message: Message,
+    options: SendOptions,
+    onVerdict: (verdict: Verdict) => void,
+  ) {
+    this.#channel = channel;
+    this.#message = message;
+    this.#options = options;
+    this.#onVerdict = onVerdict;
+    // The signal and its listeners would cost as much as the signature.
+    this.#abort = channel.takesCancellation ? new PlainCancellation() : new AbortController();
+  }
+
+  begin(deadlineMs: number): void {
+    this.#timer = setTimeout(expire, deadlineMs, this, deadlineMs);
+    const signal = this.#abort instanceof PlainCancellation ? this.#abort : this.#abort.signal;
+    outside(() =>
+      ask(this.#channel, this.#message, signal, this.#options.announcer, (said) => this.#said(said)),
+    );
+  }
+
+  end(ours: Verdict, momentMs = 0): void {
+    if (this.#isOver) return;
+    clearTimeout(this.#timer);
+    this.#abort.abort();
+    if (momentMs > 0) this.#timer = setTimeout(() => this.#settle(ours), momentMs);
+    else this.#settle(ours);
+  }
+
+  #said(theirs: Verdict): void {
+    if (this.#isOver) return;
+    const { secrets } = this.#options;
+    this.#settle(redacted(theirs, () => secretsOf(this.#message, this.#channel, secrets)));
+  }
+
+  #settle(verdict: Verdict): void {
+    if (this.#isOver) return;
+    this.#isOver = true;
+    clearTimeout(this.#timer);
+    this.#onVerdict(verdict);
+  }
+}
+
+function expire(sending: Sending, deadlineMs: number): void {
+  sending.end(failed('timeout', `no result within ${deadlineMs} ms`));
 }
 
 /** As `withoutSecrets`; where what is secret cannot be found out, nothing of what was said is kept. Never throws. */

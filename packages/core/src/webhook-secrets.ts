@@ -24,10 +24,10 @@ const maxOldSecrets = 10;
 
 type Owner = Pick<Webhook, 'id' | 'tenantId'>;
 
-/** A signing key, opened. */
-interface OpenedSecret {
-  readonly secret: Secret;
-  readonly expiresAt: Date | null;
+/** Signing keys, opened, and until when all of them hold. */
+interface OpenedSecrets {
+  readonly all: readonly Secret[];
+  readonly allHoldUntil: number;
 }
 
 /** A binding that has its id. */
@@ -48,8 +48,8 @@ export interface WebhookSecrets {
    * and cannot; an older one that cannot is dropped.
    */
   rotated(record: WebhookRecord, key: string, expiresAt: Date, now: number): readonly SigningSecret[];
-  /** The signing keys, opened once for as long as the storage hands out the same ones. */
-  openAll(owner: Owner, secrets: readonly SigningSecret[]): readonly OpenedSecret[];
+  /** The signing keys that hold at that time, frozen; opened once for as long as the storage hands out the same ones. */
+  holding(owner: Owner, secrets: readonly SigningSecret[], at: Date): readonly Secret[];
   /** A binding's configs as its channel is to have them, opened once for as long as the binding is the same, and frozen. */
   openConfigs(owner: Owner, binding: ChannelBinding): unknown;
   /** The secret texts in opened configs. */
@@ -78,7 +78,7 @@ export interface WebhookSecrets {
 }
 
 export function webhookSecrets(vault: Vault, channels: ReadonlyMap<string, Channel>): WebhookSecrets {
-  const openedSecrets = new WeakMap<readonly SigningSecret[], readonly OpenedSecret[]>();
+  const openedSecrets = new WeakMap<readonly SigningSecret[], OpenedSecrets>();
   const openedConfigs = new WeakMap<ChannelBinding, unknown>();
 
   const signing = ({ id, tenantId }: Owner): Place => ({ tenantId, webhookId: id, purpose: 'signing' });
@@ -118,6 +118,17 @@ export function webhookSecrets(vault: Vault, channels: ReadonlyMap<string, Chann
     }
   }
 
+  function openAll(owner: Owner, secrets: readonly SigningSecret[]): OpenedSecrets {
+    const opened = {
+      all: Object.freeze(secrets.map(({ key }) => new Secret(vault.open(key, signing(owner))))),
+      allHoldUntil: Math.min(
+        ...secrets.map(({ expiresAt }) => expiresAt?.getTime() ?? Number.POSITIVE_INFINITY),
+      ),
+    };
+    openedSecrets.set(secrets, opened);
+    return opened;
+  }
+
   return {
     areSealed: vault.hasKeys,
     seal: (owner, key) => vault.seal(key, signing(owner)),
@@ -141,15 +152,15 @@ export function webhookSecrets(vault: Vault, channels: ReadonlyMap<string, Chann
       return [{ key: vault.seal(key, place), expiresAt: null }, ...old];
     },
 
-    openAll(owner, secrets) {
-      const known = openedSecrets.get(secrets);
-      if (known) return known;
-      const all = secrets.map(({ key, expiresAt }) => ({
-        secret: new Secret(vault.open(key, signing(owner))),
-        expiresAt,
-      }));
-      openedSecrets.set(secrets, Object.freeze(all));
-      return all;
+    holding(owner, secrets, at) {
+      const { all, allHoldUntil } = openedSecrets.get(secrets) ?? openAll(owner, secrets);
+      if (at.getTime() < allHoldUntil) return all;
+      return Object.freeze(
+        all.filter((_, i) => {
+          const { expiresAt } = secrets[i]!;
+          return expiresAt === null || expiresAt > at;
+        }),
+      );
     },
 
     openConfigs(owner, binding) {

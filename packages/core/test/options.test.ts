@@ -19,7 +19,7 @@ test.each<[string, object, string]>([
       ['deadlineMs', 5_000],
       ['preview', true],
       ['takesDigests', 'yes'],
-      ['letsGoOfSignal', 1],
+      ['takesCancellation', 1],
     ] as const
   ).map(([field, value]): [string, object, string] => [
     `a channel whose ${field} is ${JSON.stringify(value)}`,

@@ -415,32 +415,33 @@ describe('an attempt', () => {
 });
 
 describe('the signal of an attempt', () => {
-  async function signalsOf(channel: Partial<Channel>, onSignal: (signal: AbortSignal) => void = () => {}) {
+  async function signalOf(channel: Partial<Channel>): Promise<AbortSignal> {
     const signals: AbortSignal[] = [];
-    const send: Channel['send'] = async (_, signal) => {
+    const send: Channel['send'] = (_, signal) => {
       signals.push(signal);
-      onSignal(signal);
-      return delivered();
+      return new Promise((_resolve, reject) => {
+        signal.addEventListener('abort', () => reject(new Error('aborted')));
+      });
     };
     const dispatcher = testDispatcher({
-      channels: [{ type: 'webhook', config: z.unknown(), send, ...channel }],
+      channels: [{ type: 'webhook', config: z.unknown(), send, deadlineMs: () => 1, ...channel }],
     });
     await dispatcher.webhooks.create(toAll);
-    for (let i = 0; i < 5; i++) {
-      await dispatcher.dispatch('a', i);
-      await dispatcher.drain();
-    }
-    return new Set(signals).size;
+    await dispatcher.dispatch('a', 1);
+    await dispatcher.drain();
+    return signals[0]!;
   }
 
-  test('is its own, unless the channel says that it lets go of it', async () => {
-    expect(await signalsOf({})).toBe(5);
-    expect(await signalsOf({ letsGoOfSignal: true })).toBe(1);
+  test('is an AbortSignal, aborted at the deadline', async () => {
+    const signal = await signalOf({});
+    expect(signal).toBeInstanceOf(AbortSignal);
+    expect(signal.aborted).toBe(true);
   });
 
-  test('is not used again while somebody listens to it', async () => {
-    const listen = (signal: AbortSignal) => signal.addEventListener('abort', () => {});
-    expect(await signalsOf({ letsGoOfSignal: true }, listen)).toBe(5);
+  test('is no more than a cancellation where that is enough for the channel, and is aborted as well', async () => {
+    const signal = await signalOf({ takesCancellation: true });
+    expect(signal).not.toBeInstanceOf(AbortSignal);
+    expect(signal.aborted).toBe(true);
   });
 });
 

@@ -1,3 +1,4 @@
+import type { Cancellation } from '@posthorn/core';
 import { type Dispatcher, errors } from 'undici';
 import type { Connection } from './connection.js';
 import { failure, failureOf, type OutboundFailure } from './failure.js';
@@ -60,7 +61,7 @@ export class Exchange implements Dispatcher.DispatchHandler {
   readonly #limits: AnswerLimits;
   readonly #timeoutMs: number;
   readonly #timer: NodeJS.Timeout;
-  readonly #signal: AbortSignal | undefined;
+  readonly #signal: Cancellation | undefined;
   readonly #isIdempotent: boolean;
   #onAbort: (() => void) | undefined;
   #resolve!: (result: OutboundResult) => void;
@@ -75,7 +76,7 @@ export class Exchange implements Dispatcher.DispatchHandler {
   constructor(
     limits: AnswerLimits,
     timeoutMs: number,
-    signal: AbortSignal | undefined,
+    signal: Cancellation | undefined,
     isIdempotent: boolean,
   ) {
     this.result = new Promise((resolve) => {

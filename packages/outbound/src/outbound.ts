@@ -1,5 +1,5 @@
 import type { LookupFunction } from 'node:net';
-import { isPosthornError, kindOf, PosthornError } from '@posthorn/core';
+import { type Cancellation, isPosthornError, kindOf, PosthornError } from '@posthorn/core';
 import type { HttpRequest } from './client.js';
 import type { Destination } from './connection.js';
 import { Exchange, type OutboundResult } from './exchange.js';
@@ -32,8 +32,8 @@ export interface OutboundRequest {
    * the methods that are idempotent by RFC 9110, which `POST` and `PATCH` are not.
    */
   readonly idempotent?: boolean;
-  /** Ends the request with `aborted`. */
-  readonly signal?: AbortSignal;
+  /** Ends the request with `aborted`. An AbortSignal, or as much of one. */
+  readonly signal?: Cancellation;
 }
 
 /** The HTTP client every request to a tenant's address goes through. */
@@ -61,7 +61,7 @@ interface Prepared {
   readonly message: HttpRequest;
   readonly timeoutMs: number;
   readonly isIdempotent: boolean;
-  readonly signal: AbortSignal | undefined;
+  readonly signal: Cancellation | undefined;
 }
 
 const maxTargets = 4_096;

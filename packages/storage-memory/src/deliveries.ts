@@ -77,13 +77,13 @@ export function deliveryQueue(
 
   /** A first attempt begins with that at `beginsAt`: so a delivery loses one at most that was never sent. */
   function lease(delivery: DeliveryEntry, until: number, beginsAt: number | undefined): Claim {
-    const { token, lostAt } = leases.open(delivery);
+    const lease = leases.open(delivery);
     putOffs.leaveOut(delivery, now() - delivery.at);
     putOff(delivery, until);
     for (const each of together(delivery)) each.status = 'sending';
-    const isFirst = lostAt === undefined && delivery.attempts === delivery.attemptsBefore;
+    const isFirst = lease.lostAt === undefined && delivery.attempts === delivery.attemptsBefore;
     const begunAt = isFirst ? beginsAt : undefined;
-    const claim = claimOf(delivery, token, { lostAt, begunAt, putOffSince: putOffs.of(delivery) });
+    const claim = claimOf(delivery, { ...lease, begunAt, putOffSince: putOffs.of(delivery) });
     if (begunAt !== undefined) begin(delivery, begunAt);
     return claim;
   }

@@ -2,7 +2,10 @@ import type { Claim, Event } from '@posthorn/core';
 import type { DeliveryEntry, EventEntry } from './entries.js';
 import { copiedSecrets } from './webhooks.js';
 
-interface Times {
+/** The lease that a claim is of. */
+interface ClaimLease {
+  readonly token: string;
+  readonly deliveryId: string;
   /** When an attempt began that was lost, or that begins with this. */
   readonly lostAt: number | undefined;
   readonly begunAt: number | undefined;
@@ -10,14 +13,16 @@ interface Times {
   readonly putOffSince: number | null;
 }
 
-/** A claim of the delivery, or of the digest that it leads. */
-export function claimOf(delivery: DeliveryEntry, token: string, times: Times): Claim {
-  const { lostAt, begunAt, putOffSince } = times;
+type Writable<T> = { -readonly [Key in keyof T]: T[Key] };
+
+/** A claim of the delivery, or of the digest that it leads. Most have none of what is optional. */
+export function claimOf(delivery: DeliveryEntry, lease: ClaimLease): Claim {
+  const { token, deliveryId, lostAt, begunAt, putOffSince } = lease;
   const { event, webhook, bindingId, memo, digest } = delivery;
   const { id, tenantId, name, secrets, channels } = webhook.record;
   const events = digest && [...digest.entries].map((each) => eventOf(each.event));
-  return {
-    deliveryId: delivery.id,
+  const claim: Writable<Claim> = {
+    deliveryId,
     token,
     attempt: delivery.attempts + 1,
     attemptsBefore: delivery.attemptsBefore,
@@ -25,11 +30,12 @@ export function claimOf(delivery: DeliveryEntry, token: string, times: Times): C
     webhook: { id, tenantId, name, secrets: copiedSecrets(secrets), channels },
     binding: channels.find((binding) => binding.id === bindingId),
     putOffSince: putOffSince === null ? null : new Date(putOffSince),
-    ...(memo !== undefined && { memo }),
-    ...(events && { digest: events }),
-    ...(begunAt !== undefined && { begunAt: new Date(begunAt) }),
-    ...(lostAt !== undefined && { lostAt: new Date(lostAt) }),
   };
+  if (memo !== undefined) claim.memo = memo;
+  if (events) claim.digest = events;
+  if (begunAt !== undefined) claim.begunAt = new Date(begunAt);
+  if (lostAt !== undefined) claim.lostAt = new Date(lostAt);
+  return claim;
 }
 
 export function eventOf(entry: EventEntry): Event {
