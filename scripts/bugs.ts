@@ -187,7 +187,7 @@ export const bugs: readonly Bug[] = [
     ],
     'what is claimed always begins with that': ['isBegun ? at : undefined', 'at'],
     'what was lost begins again with its claim': [
-      'const isFirst = lostAt === undefined &&',
+      'const isFirst = lease.lostAt === undefined &&',
       'const isFirst =',
     ],
     'what was tried before begins with its claim': [
@@ -358,10 +358,6 @@ export const bugs: readonly Bug[] = [
       'wake();\n      const { results }',
       'const { results }',
     ],
-    'a released delivery keeps its token': [
-      'else makeDue(delivery);',
-      'else {\n      makeDue(delivery);\n      leased.set(claim.token, delivery);\n    }',
-    ],
     'a released attempt counts': ['for (const each of together(delivery)) each.attempts--;', ''],
     'a released attempt counts twice': ['each.attempts--;', 'each.attempts++;'],
     'a retry does not wait': ['putOff(delivery, now() + delayMs);', 'putOff(delivery, now());'],
@@ -376,11 +372,8 @@ export const bugs: readonly Bug[] = [
     'results stand in another order': ['settlements.map(settleOne)', 'settlements.map(settleOne).reverse()'],
     'attemptsBefore is not set': ['each.attemptsBefore = each.attempts;', ''],
     'a cancelled delivery keeps its token': [
-      "halt(digest.lead);\n      finish(delivery, 'cancelled');",
-      `halt(digest.lead);
-      const { token } = delivery;
-      finish(delivery, 'cancelled');
-      if (token !== undefined) leased.set(token, delivery);`,
+      'halt(delivery);\n    leases.forgetLost',
+      "if (status !== 'cancelled') halt(delivery);\n    leases.forgetLost",
     ],
   }),
 
@@ -389,12 +382,16 @@ export const bugs: readonly Bug[] = [
       'if (begunAt !== undefined) this.#lost.set(entry, begunAt);',
       '',
     ],
-    'an attempt goes on under the next lease': ['    this.#begun.delete(entry);\n', ''],
-    'an attempt begins twice': ['if (this.#begun.has(entry)) return false;', ''],
+    'an attempt goes on under the next lease': ['deliveryId, begunAt: undefined }', 'deliveryId, begunAt }'],
+    'an attempt begins twice': ['if (!lease || lease.begunAt !== undefined) return', 'if (!lease) return'],
+    'a lease that is over keeps its token': [
+      'if (entry.token !== undefined) this.#leases.delete(entry.token);',
+      '',
+    ],
     'a token is not fresh': ['const token = String(++this.#count);', 'const token = entry.id;'],
     'a token opens any delivery': [
-      'entry?.id === deliveryId ? entry : undefined',
-      'deliveryId ? entry : undefined',
+      'lease?.deliveryId === deliveryId ? lease.entry : undefined',
+      'deliveryId && lease?.entry',
     ],
   }),
 
