@@ -3,6 +3,9 @@ import { Pool } from 'undici';
 
 export const concurrency = 100;
 
+/** How many events each of several processes publishes as its warm-up. */
+export const shareWarmUp = 10_000;
+
 /** An event: 1 KB, where to, and when it was published, for those that measure how long it took. */
 export interface Job {
   readonly path: string;
@@ -16,6 +19,8 @@ export interface Competitor {
   publish(job: Job): Promise<unknown>;
   /** Begins to deliver in this process; `onDone` is called for each that is recorded as delivered. */
   work(onDone: () => void): Promise<void> | void;
+  /** How many deliveries an event has. Default 1. */
+  readonly deliveriesOfEach?: number;
   /** What a night without work does to it. Left out: nothing that it would notice. */
   rest?(): Promise<void>;
   close(): Promise<void>;

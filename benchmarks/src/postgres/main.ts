@@ -6,10 +6,11 @@ import { join } from 'node:path';
 import pg from 'pg';
 import { type PostgresServer, startPostgres } from '../../../scripts/postgres.mjs';
 import { load, median } from '../figures.js';
-import type { Place } from './competitor.js';
+import { type Place, shareWarmUp } from './competitor.js';
 import { fanOut } from './fan-out.js';
-import type { CompetitorName } from './measure.js';
+import type { CompetitorName, Figures } from './measure.js';
 import { neighbours } from './neighbours.js';
+import { type Variant, variants } from './posthorn.js';
 
 /*
  * The engine on Postgres against what people would use instead, and against a hand-written loop that is the limit of
@@ -57,6 +58,13 @@ export async function benchPostgres(args: readonly string[]): Promise<void> {
       if (wants(what)) await compare(bench, what, names, count, rounds);
     }
     if (wants('afterNight')) await compare(bench, 'afterNight', ['loop', 'posthorn'], count, rounds);
+    if (wants('shapes')) await compareShapes(bench, count, rounds);
+    if (wants('allocated')) {
+      for (const name of ['loop', 'posthorn'] as const) {
+        const bytes = await bench.allocated(name, count);
+        console.log(`${name}: ${(bytes / 1024).toFixed(1)} KB allocated for each event, end to end`);
+      }
+    }
     if (wants('latency')) await compareLatency(bench, 'latency', names, rounds);
     if (wants('neighbour')) {
       for (const share of [0, 0.05, 0.2])
@@ -123,6 +131,34 @@ async function compare(
   );
 }
 
+/** End to end with more to do than one webhook's plain events of 1 KB, and in two processes. */
+async function compareShapes(bench: Bench, count: number, rounds: number): Promise<void> {
+  const shapes = variants.filter((variant) => variant !== 'second');
+  const runs = new Map<string, Run[]>();
+  const add = (name: string, run: Run) => runs.set(name, [...(runs.get(name) ?? []), run]);
+  for (let round = 0; round < rounds; round++) {
+    add('loop', await bench.run('loop', 'endToEnd', count));
+    for (const variant of shapes) add(variant, await bench.run('posthorn', 'endToEnd', count, variant));
+    add('loop, large', await bench.run('loop', 'endToEnd', count, 'large'));
+    add('two processes', await bench.runTwo(count));
+  }
+  const plain = runs.get('plain')!;
+  console.log('\nend to end, by what is asked');
+  console.table(
+    Object.fromEntries(
+      [...runs].map(([name, own]) => [
+        name,
+        {
+          'deliveries/s': Math.round(median(own.map(({ perSecond }) => perSecond))),
+          'of plain': median(own.map((run, i) => run.perSecond / plain[i]!.perSecond)).toFixed(2),
+          'Node µs': median(own.map(({ nodeMicros }) => nodeMicros)).toFixed(1),
+          'Postgres µs': median(own.map(({ postgresMicros }) => postgresMicros)).toFixed(1),
+        },
+      ]),
+    ),
+  );
+}
+
 async function compareLatency(
   bench: Bench,
   what: string,
@@ -159,22 +195,15 @@ class Bench {
     readonly place: Place,
   ) {}
 
-  async run(name: CompetitorName, what: string, count: number): Promise<Run> {
+  async run(name: CompetitorName, what: string, count: number, variant: Variant = 'plain'): Promise<Run> {
     const admin = new pg.Client({ connectionString: this.server.url });
     await admin.connect();
-    const child = fork(
-      new URL('./measure.ts', import.meta.url),
-      [name, what, String(count), JSON.stringify(this.place)],
-      { execArgv: ['--import', 'tsx'] },
-    );
+    const child = this.#fork(name, what, count, variant);
     let cpu = 0;
     let lsn = '';
     try {
       for (;;) {
-        const [message] = (await Promise.race([
-          once(child, 'message'),
-          once(child, 'exit').then(() => Promise.reject(new Error(`${name} ended without figures`))),
-        ])) as [{ begin?: true; warm?: true; figures?: { perSecond: number; cpuMicros: number } }];
+        const message = await messageOf<{ begin?: true; warm?: true; figures?: Figures }>(child);
         if (message.warm) {
           await this.#took();
           child.send('go');
@@ -183,16 +212,16 @@ class Bench {
           lsn = (await admin.query('select pg_current_wal_lsn() as lsn')).rows[0].lsn;
           child.send('go');
         } else if (message.figures) {
-          const postgresMicros = (cpuOf(this.server.pid!) - cpu) / count;
+          const { perSecond, cpuMicros, count: done } = message.figures;
+          const postgresMicros = (cpuOf(this.server.pid!) - cpu) / done;
           const text = 'select pg_wal_lsn_diff(pg_current_wal_lsn(), $1)::float8 as bytes';
           const { rows } = await admin.query(text, [lsn]);
           const took = await this.#took();
-          const { perSecond, cpuMicros } = message.figures;
           return {
             perSecond,
             nodeMicros: cpuMicros,
             postgresMicros,
-            walBytes: rows[0].bytes / count,
+            walBytes: rows[0].bytes / done,
             p50: quantile(took, 0.5),
             p99: quantile(took, 0.99),
           };
@@ -204,11 +233,77 @@ class Bench {
     }
   }
 
+  /** Two processes publish half of them each, and deliver what they get hold of; the first makes the tables. */
+  async runTwo(count: number): Promise<Run> {
+    const children: ChildProcess[] = [];
+    try {
+      for (const variant of ['plain', 'second'] as const) {
+        const child = this.#fork('posthorn', 'share', count / 2, variant);
+        children.push(child);
+        await messageOf(child);
+      }
+      const pids = children.map(({ pid }) => pid!);
+      await this.#runShares(children, shareWarmUp * 2);
+      const [node, postgres] = [sumOf(pids.map(cpuOfProcess)), cpuOf(this.server.pid!)];
+      const begin = performance.now();
+      const took = await this.#runShares(children, count);
+      return {
+        perSecond: count / ((performance.now() - begin) / 1000),
+        nodeMicros: (sumOf(pids.map(cpuOfProcess)) - node) / count,
+        postgresMicros: (cpuOf(this.server.pid!) - postgres) / count,
+        walBytes: Number.NaN,
+        p50: quantile(took, 0.5),
+        p99: quantile(took, 0.99),
+      };
+    } finally {
+      for (const child of children) child.kill('SIGKILL');
+    }
+  }
+
+  /** Has all of them publish, and waits until so many have arrived. */
+  async #runShares(children: readonly ChildProcess[], count: number): Promise<number[]> {
+    await this.#took();
+    for (const child of children) child.send('go');
+    const took: number[] = [];
+    while (took.length < count) {
+      await new Promise((resolve) => setTimeout(resolve, 10));
+      took.push(...(await this.#took()));
+    }
+    return took;
+  }
+
+  async allocated(name: CompetitorName, count: number): Promise<number> {
+    const child = this.#fork(name, 'allocated', count, 'plain');
+    const { bytes } = await messageOf<{ bytes: number }>(child);
+    child.kill('SIGKILL');
+    return bytes;
+  }
+
+  #fork(name: CompetitorName, what: string, count: number, variant: Variant): ChildProcess {
+    const args = [name, what, String(count), JSON.stringify(this.place), variant];
+    return fork(new URL('./measure.ts', import.meta.url), args, { execArgv: ['--import', 'tsx'] });
+  }
+
   async #took(): Promise<number[]> {
     this.receiver.send('report');
     const [{ took }] = (await once(this.receiver, 'message')) as [{ took: number[] }];
     return took;
   }
+}
+
+async function messageOf<Message>(child: ChildProcess): Promise<Message> {
+  const ended = once(child, 'exit').then(() => Promise.reject(new Error('it ended without figures')));
+  const [message] = (await Promise.race([once(child, 'message'), ended])) as [Message];
+  return message;
+}
+
+const sumOf = (values: readonly number[]): number => values.reduce((sum, value) => sum + value, 0);
+
+/** CPU time of one process in microseconds. */
+function cpuOfProcess(pid: number): number {
+  const stat = readFileSync(`/proc/${pid}/stat`, 'utf8');
+  const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
+  return (Number(fields[11]) + Number(fields[12])) * 10_000;
 }
 
 /** CPU time of the server in microseconds: of its processes, and of those that ended. */

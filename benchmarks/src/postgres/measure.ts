@@ -1,24 +1,29 @@
+import { allocated } from '../allocated.js';
 import { bullmq } from './bullmq.js';
-import { type Competitor, type Job, now, type Place } from './competitor.js';
+import { type Competitor, type Job, now, type Place, shareWarmUp } from './competitor.js';
 import { graphile } from './graphile.js';
 import { loop } from './loop.js';
 import { pgBoss10, pgBoss12 } from './pg-boss.js';
-import { posthorn } from './posthorn.js';
+import { posthorn, variants } from './posthorn.js';
 
-/* One measurement in a process of its own: `measure <competitor> <what> <count> <place>`. Sends figures to the parent. */
+/*
+ * One measurement in a process of its own: `measure <competitor> <what> <count> <place> <variant>`. Sends figures to the
+ * parent.
+ */
 
 const competitors = { loop, posthorn, graphile, pgBoss10, pgBoss12, bullmq };
 export type CompetitorName = keyof typeof competitors;
 
-const [, , name, what, countText, placeText] = process.argv;
+const [, , name, what, countText, placeText, variantText] = process.argv;
+const variant = variants.find((each) => each === variantText) ?? 'plain';
 const count = Number(countText);
 const place: Place = JSON.parse(placeText!);
-const text = 'x'.repeat(900);
+const text = 'x'.repeat(variant === 'large' ? 9_900 : 900);
 const jobTo = (path: string): Job => ({ path, sentAt: now(), text });
 
-/** 64 callers, each publishing one after the other. */
+/** 64 callers, each publishing one after the other, until there are so many deliveries. */
 async function publishAll(competitor: Competitor, total: number): Promise<void> {
-  let left = total;
+  let left = Math.ceil(total / (competitor.deliveriesOfEach ?? 1));
   async function caller(): Promise<void> {
     while (left-- > 0) await competitor.publish(jobTo('/'));
   }
@@ -26,7 +31,7 @@ async function publishAll(competitor: Competitor, total: number): Promise<void> 
 }
 
 /** Counts what is done, and resolves when it is as many as are waited for. */
-function counter(): { onDone: () => void; reach: (total: number) => Promise<void> } {
+function counter(): { onDone: () => void; done: () => number; reach: (total: number) => Promise<void> } {
   let done = 0;
   let wanted = Number.POSITIVE_INFINITY;
   let resolve: (() => void) | undefined;
@@ -34,6 +39,7 @@ function counter(): { onDone: () => void; reach: (total: number) => Promise<void
     onDone() {
       if (++done >= wanted) resolve?.();
     },
+    done: () => done,
     reach(total) {
       wanted = done >= total ? 0 : total;
       return done >= total
@@ -45,15 +51,25 @@ function counter(): { onDone: () => void; reach: (total: number) => Promise<void
   };
 }
 
-async function timed(run: () => Promise<void>): Promise<{ perSecond: number; cpuMicros: number }> {
+const told = (): Promise<unknown> => new Promise((resolve) => process.once('message', resolve));
+
+export interface Figures {
+  /** How much was done meanwhile. */
+  readonly count: number;
+  readonly perSecond: number;
+  readonly cpuMicros: number;
+}
+
+async function timed(run: () => Promise<void>, left: () => number = () => count): Promise<Figures> {
   process.send?.({ begin: true });
-  await new Promise((resolve) => process.once('message', resolve));
+  await told();
+  const count = left();
   const cpu = process.cpuUsage();
   const begin = performance.now();
   await run();
   const seconds = (performance.now() - begin) / 1000;
   const { user, system } = process.cpuUsage(cpu);
-  return { perSecond: count / seconds, cpuMicros: (user + system) / count };
+  return { count, perSecond: count / seconds, cpuMicros: (user + system) / count };
 }
 
 /** Publishes 200 a second; of those `slowShare` goes to the webhook that is slow. */
@@ -69,12 +85,12 @@ async function steady(competitor: Competitor, slowShare: number): Promise<void> 
   await Promise.all(publishing);
 }
 
-const warmUp = 3_000;
-const competitor = await competitors[name as CompetitorName](
-  place,
-  ...((what!.startsWith('slow') ? [10] : []) as []),
-);
-const { onDone, reach } = counter();
+/** Long enough for V8 to have compiled what is measured, for everyone. */
+const warmUp = 20_000;
+const competitor = await (name === 'posthorn'
+  ? posthorn(place, { variant, ...(what!.startsWith('slow') && { webhookConcurrency: 10 }) })
+  : competitors[name as CompetitorName](place));
+const { onDone, done, reach } = counter();
 
 switch (what) {
   case 'endToEnd': {
@@ -86,6 +102,28 @@ switch (what) {
       await reach(warmUp + count);
     });
     process.send?.({ figures });
+    break;
+  }
+  case 'allocated': {
+    await competitor.work(onDone);
+    await publishAll(competitor, warmUp);
+    await reach(warmUp);
+    const bytes = await allocated(async () => {
+      await publishAll(competitor, count);
+      await reach(warmUp + count);
+    });
+    process.send?.({ bytes: bytes / count });
+    break;
+  }
+  case 'share': {
+    // The parent counts what arrives: each delivers what it gets hold of.
+    await competitor.work(onDone);
+    process.send?.({ ready: true });
+    await told();
+    await publishAll(competitor, shareWarmUp);
+    await told();
+    await publishAll(competitor, count);
+    await told();
     break;
   }
   case 'afterNight': {
@@ -107,11 +145,15 @@ switch (what) {
     break;
   }
   case 'drain': {
-    await publishAll(competitor, count);
-    const figures = await timed(async () => {
-      await competitor.work(onDone);
-      await reach(count);
-    });
+    // Of what lies there, the first part is its warm-up.
+    await publishAll(competitor, warmUp + count);
+    await competitor.work(onDone);
+    await reach(warmUp);
+    const total = warmUp + count;
+    const figures = await timed(
+      () => reach(total),
+      () => total - done(),
+    );
     process.send?.({ figures });
     break;
   }
@@ -120,7 +162,7 @@ switch (what) {
     await competitor.work(onDone);
     await steady(competitor, 0);
     process.send?.({ warm: true });
-    await new Promise((resolve) => process.once('message', resolve));
+    await told();
     const figures = await timed(async () => {
       await steady(competitor, Number(what!.split(' ')[1] ?? 0));
       await new Promise((resolve) => setTimeout(resolve, 1_000));

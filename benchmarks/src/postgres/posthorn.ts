@@ -1,18 +1,37 @@
+import { randomBytes } from 'node:crypto';
 import { httpChannel } from '@posthorn/channel-http';
 import { createDispatcher } from '@posthorn/core';
 import { postgresStorage } from '@posthorn/storage-postgres';
 import pg from 'pg';
-import { type Competitor, concurrency, type Place } from './competitor.js';
+import { type Competitor, concurrency, type Job, type Place } from './competitor.js';
 
-/** Ours, with all that it does. `webhookConcurrency` is the cap for one webhook. */
+/**
+ * What is asked of it: `plain`, events to one webhook; `large`, of 10 KB; `tenants`, to one of 200 webhooks of each of five
+ * tenants in turn; `fan-out`, each to 1,000 webhooks; `ordering`, each with one of 100 ordering keys; `encryption`, with
+ * secrets sealed; `second`, as `plain`, beside a first process that has made the tables and the webhook.
+ */
+export const variants = [
+  ...(['plain', 'large', 'tenants', 'fan-out', 'ordering', 'encryption', 'second'] as const),
+] as const;
+export type Variant = (typeof variants)[number];
+
+export interface PosthornOptions {
+  readonly variant?: Variant;
+  /** The cap for one webhook. Default: none of its own. */
+  readonly webhookConcurrency?: number;
+}
+
+/** Ours, with all that it does. */
 export async function posthorn(
   { postgres, origin }: Place,
-  webhookConcurrency = concurrency,
+  { variant = 'plain', webhookConcurrency = concurrency }: PosthornOptions = {},
 ): Promise<Competitor> {
   const pool = new pg.Pool({ connectionString: postgres, max: 10 });
-  await pool.query('drop schema if exists posthorn cascade');
+  const isFirst = variant !== 'second';
+  if (isFirst) await pool.query('drop schema if exists posthorn cascade');
   const storage = postgresStorage(pool);
-  await storage.migrate();
+  if (isFirst) await storage.migrate();
+  const key = { id: 'bench', key: randomBytes(32) };
   const dispatcher = createDispatcher({
     storage,
     channels: [
@@ -22,18 +41,40 @@ export async function posthorn(
     ],
     concurrency,
     webhookConcurrency,
+    ...(variant === 'encryption' && { encryption: { keys: [key] } }),
   });
   dispatcher.on('error', (error) => console.error(error.message, error.cause));
-  const paths = ['/', '/slow'];
-  for (const path of paths) {
-    await dispatcher.webhooks.create({
-      name: path,
-      eventTypes: [typeOf(path)],
+
+  const create = (path: string, type: string, tenantId?: string) =>
+    dispatcher.webhooks.create({
+      name: type,
+      eventTypes: [type],
       channels: [{ channel: 'webhook', configs: { url: `${origin}${path}` } }],
+      ...(tenantId !== undefined && { tenantId }),
     });
+  if (variant === 'tenants') {
+    for (let n = 0; n < 1_000; n++) await create('/', `object.${n % 200}`, `tenant${Math.floor(n / 200)}`);
+  } else if (isFirst) {
+    const receivers = variant === 'fan-out' ? 1_000 : 1;
+    for (let n = 0; n < receivers; n++) await create('/', typeOf('/'));
+    await create('/slow', typeOf('/slow'));
   }
+
+  let published = 0;
+  function publish(job: Job): Promise<unknown> {
+    const n = published++;
+    if (variant === 'tenants') {
+      return dispatcher.dispatch(`object.${Math.floor(n / 5) % 200}`, job, { tenantId: `tenant${n % 5}` });
+    }
+    if (variant === 'ordering') {
+      return dispatcher.dispatch(typeOf(job.path), job, { orderingKey: `object ${n % 100}` });
+    }
+    return dispatcher.dispatch(typeOf(job.path), job);
+  }
+
   return {
-    publish: (job) => dispatcher.dispatch(typeOf(job.path), job),
+    publish,
+    deliveriesOfEach: variant === 'fan-out' ? 1_000 : 1,
     work(onDone) {
       dispatcher.on('delivery:delivered', onDone);
       dispatcher.start();

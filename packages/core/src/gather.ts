@@ -13,8 +13,8 @@ export interface GatherCallsOptions extends GatherOptions {
 /** One item to be written, and who hears of it. Neither may throw. */
 export interface GatheredItem<Item, Result> {
   readonly item: Item;
-  readonly onResult: (result: Result) => void;
-  readonly onError: (error: unknown) => void;
+  onResult(result: Result): void;
+  onError(error: unknown): void;
 }
 
 const maxWritesOfTurn = 100;
@@ -119,10 +119,10 @@ export function gatherItems<Item, Result>(
       try {
         results = await write(all.map(({ item }) => item));
       } catch (error) {
-        for (const { onError } of all) onError(error);
+        for (const one of all) one.onError(error);
         return;
       }
-      for (const [i, { onResult }] of all.entries()) onResult(results[i]!);
+      for (let i = 0; i < all.length; i++) all[i]!.onResult(results[i]!);
     },
     () => 1,
     options,
