@@ -1,4 +1,5 @@
 import type { FailureKind } from '@posthorn/core';
+import type { Answers } from './answers.js';
 
 /** What a server answered about one recipient, and not with yes. */
 export interface Refusal {
@@ -7,6 +8,8 @@ export interface Refusal {
   readonly response: string;
   /** Whether asking again is of no use. */
   readonly isFinal: boolean;
+  /** What it is, where it was no answer. */
+  readonly kind?: FailureKind;
 }
 
 /** It was taken for some recipients and not for the others. */
@@ -27,6 +30,10 @@ export interface Failed {
   readonly response?: string;
   /** Whether the server answered after it had taken our sender: to a recipient, or to the message. */
   readonly isPastSender?: boolean;
+  /** Whether the conversation ended before all recipients had their answer, or with 421: nothing of the message was taken. */
+  readonly isHangUp?: boolean;
+  /** What recipients were answered before, and not with yes. */
+  readonly refusals?: readonly Refusal[];
 }
 
 /** How the sending of a message ended. */
@@ -64,17 +71,48 @@ export function outcomeOf(info: unknown, recipients: readonly string[]): Outcome
   };
 }
 
-/** What nodemailer's error says. */
-export function outcomeOfError(error: unknown): Outcome {
-  const answer = Object(error) as Answer;
-  const { rejectedErrors = [], responseCode: status, response } = answer;
+/** What nodemailer's error says, and what the server had answered before. */
+export function outcomeOfError(error: unknown, answers?: Answers): Outcome {
+  const answer = Object(answers?.mailError ?? error) as Answer;
+  const { code, rejectedErrors = [], responseCode: status, response } = answer;
   if (rejectedErrors.length > 0) {
     return { accepted: [], refusals: rejectedErrors.map(refusalOf), response: response ?? '' };
   }
+  const { refusals, isNobodyLeft, isCutShort } = recipientsIn(answers);
+  if (isNobodyLeft) return { accepted: [], refusals, response: response ?? '' };
+  const isAnswered = status !== undefined && isPastSender(answer);
+  // An attempt that is over has no time for another transaction.
+  const isHangUp = code !== 'EABORT' && (isCutShort || (isAnswered && status === 421));
   return {
     ...(status === undefined ? withoutAnswer(answer, error) : withAnswer(answer, status)),
-    ...(status !== undefined && { status, isPastSender: isPastSender(answer) }),
+    ...(status !== undefined && { status }),
     ...(response !== undefined && { response }),
+    isPastSender: isAnswered || isHangUp,
+    isHangUp,
+    refusals,
+  };
+}
+
+interface AskedRecipients {
+  readonly refusals: readonly Refusal[];
+  /** Whether each of them was refused. */
+  readonly isNobodyLeft: boolean;
+  /** Whether one at least had no answer. */
+  readonly isCutShort: boolean;
+}
+
+/** Of a transaction that failed. 421 is no answer about the recipient to whom it came. */
+function recipientsIn(
+  { to, accepted, rejectedErrors = [], mailError }: Answers = { to: [] },
+): AskedRecipients {
+  if (!accepted || mailError) return { refusals: [], isNobodyLeft: false, isCutShort: false };
+  const refusals = rejectedErrors
+    .map((error) => refusalOf(Object(error) as Answer))
+    .filter(({ status }) => status !== 421);
+  return {
+    refusals,
+    isNobodyLeft: refusals.length === to.length,
+    isCutShort: accepted.length + refusals.length < to.length,
   };
 }
 

@@ -1,4 +1,5 @@
 import type { SendMailOptions } from 'nodemailer';
+import { answersTo } from './answers.js';
 import { type Failed, type Outcome, outcomeOf, outcomeOfError, type Refusal } from './outcome.js';
 import type { MailTransport } from './transport.js';
 
@@ -9,7 +10,7 @@ interface Attempt {
   readonly signal: AbortSignal;
 }
 
-/** Sends `mail` to `recipients` in one transaction, or in one for each where the server hangs up on all of them. Never rejects. */
+/** Sends `mail` to `recipients` in one transaction, or in one for each that has no answer of its own where the server hangs up. Never rejects. */
 export async function sendMail(
   mail: SendMailOptions,
   recipients: readonly string[],
@@ -29,14 +30,20 @@ export async function sendMail(
 
   /** One transaction, over when the attempt is, whether the transport heeds its signal or not. */
   const sendTo = async (some: readonly string[]): Promise<Outcome> => {
-    const one = { ...mail, envelope: { ...mail.envelope, to: [...some] }, signal: controller.signal };
+    const envelope = { ...mail.envelope, to: [...some] };
+    const one = { ...mail, envelope, signal: controller.signal };
     const begin = async () => (controller.signal.aborted ? ended : transport.sendMail(one));
-    return Promise.race([ended, begin()]).then((info) => outcomeOf(info, some), outcomeOfError);
+    return Promise.race([ended, begin()]).then(
+      (info) => outcomeOf(info, some),
+      (error) => outcomeOfError(error, answersTo(envelope)),
+    );
   };
 
   try {
     const outcome = await sendTo(recipients);
-    return isHungUp(outcome) && recipients.length > 1 ? await sendSingly(recipients, sendTo) : outcome;
+    return isHungUp(outcome) && recipients.length > 1
+      ? await sendSingly(recipients, outcome.refusals ?? [], sendTo)
+      : outcome;
   } finally {
     clearTimeout(timer);
     signal.removeEventListener('abort', end);
@@ -44,26 +51,30 @@ export async function sendMail(
 }
 
 /**
- * A server ends a conversation in which too many recipients were refused with 421 (RFC 5321 §4.2.1), and the next one in
- * the same way. It has taken nothing of the message then, and nodemailer keeps no answer of the recipients before.
+ * A server ends a conversation in which too many recipients were refused, with 421 (RFC 5321 §4.2.1) or without a word,
+ * and the next one in the same way. It has taken nothing of the message then.
  */
-const isHungUp = (outcome: Outcome): outcome is Failed =>
-  'kind' in outcome && outcome.status === 421 && outcome.isPastSender === true;
+const isHungUp = (outcome: Outcome): outcome is Failed => 'kind' in outcome && outcome.isHangUp === true;
 
 /** A server that hangs up on so many in a row does so on everybody. */
 const maxHangUps = 3;
 
-/** A transaction for each: what the server answers is of that recipient. Goes no further where it does not come to that. */
+/**
+ * A transaction for each who was not refused before: what the server answers is of that recipient. Goes no further where
+ * it does not come to that.
+ */
 async function sendSingly(
   recipients: readonly string[],
+  before: readonly Refusal[],
   sendTo: (some: readonly string[]) => Promise<Outcome>,
 ): Promise<Outcome> {
   const accepted: string[] = [];
-  const refusals: Refusal[] = [];
+  const refusals = [...before];
   let response = '';
   let hangUps = 0;
   let stoppedBy: Failed | undefined;
   for (const recipient of recipients) {
+    if (before.some((refusal) => refusal.recipient === recipient)) continue;
     if (stoppedBy) {
       refusals.push({ ...refusalBy(stoppedBy, recipient), response: `not asked: ${stoppedBy.message}` });
       continue;
@@ -83,6 +94,6 @@ async function sendSingly(
 }
 
 const refusalBy = (failure: Failed, recipient: string): Refusal => {
-  const { status = 0, message, response = message, isFinal } = failure;
-  return { recipient, status, response, isFinal };
+  const { kind, status = 0, message, response = message, isFinal } = failure;
+  return { recipient, kind, status, response, isFinal };
 };

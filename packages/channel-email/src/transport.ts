@@ -1,5 +1,6 @@
 import { kindOf, PosthornError } from '@posthorn/core';
 import { createTransport, type SendMailOptions, type SMTPPoolOptions } from 'nodemailer';
+import { hearAnswers } from './answers.js';
 
 /** nodemailer's settings for an SMTP server; see nodemailer.com/smtp. Pooled unless `pool` is false. */
 export type SmtpSettings = Omit<SMTPPoolOptions, 'pool'> & { readonly pool?: boolean };
@@ -34,6 +35,7 @@ const ours = {
 /** Throws `invalid_option`; never quotes an address, which may hold a password. */
 export function openTransport(transport: unknown, allowPlaintext: boolean): Transport {
   if (isTransport(transport)) {
+    hearAnswers(transport);
     const { _defaults: defaults } = transport as { readonly _defaults?: { readonly from?: unknown } };
     return {
       sendMail: (mail) => transport.sendMail(mail),
@@ -48,6 +50,7 @@ export function openTransport(transport: unknown, allowPlaintext: boolean): Tran
   if (!allowPlaintext && secure !== true && requireTLS !== true) {
     throw invalid('transport turns STARTTLS off; say allowPlaintext: true if that is meant');
   }
+  hearAnswers(pool);
   // Each send is told of its own failure: nobody has to hear of it twice.
   pool.on('error', () => undefined);
   let isClosed = false;

@@ -21,14 +21,22 @@ export function verdictOf(before: Recipients, outcome: Outcome, readable: (text:
 
   if (!('accepted' in outcome)) {
     const { kind, isFinal, status } = outcome;
-    const { response = '' } = outcome;
+    const { response = '', refusals = [] } = outcome;
     const message = readable(outcome.message);
     const report = {
       ...(status !== undefined && { status }),
       ...(response !== '' && { response: record(response) }),
     };
-    // It failed for all who were left; what came of earlier attempts stays true.
-    if (!isFinal) return failed(kind, message, { ...report, ...memoOf(before) });
+    // It failed for all who were left; what came of earlier attempts stays true, and what was answered before it did.
+    if (!isFinal) {
+      const final = refusals.filter((refusal) => refusal.isFinal);
+      const refused = [...before.refused, ...final.map(({ recipient }) => recipient)];
+      return failed(kind, message, {
+        ...report,
+        ...(final.length > 0 && { response: record(response, ...final.map(said)) }),
+        ...memoOf({ ...before, refused }),
+      });
+    }
     if (before.done.length === 0) return rejected(kind, message, report);
     return delivered({ ...report, response: record(refusedForGood([...before.refused, ...left]), response) });
   }
@@ -39,11 +47,15 @@ export function verdictOf(before: Recipients, outcome: Outcome, readable: (text:
   const done = [...before.done, ...outcome.accepted];
   const refused = [...before.refused, ...final.map(({ recipient }) => recipient)];
   if (later.length > 0) {
-    return failed(stoppedBy?.kind ?? 'http_status', `${count(later)} are to be tried again`, {
-      ...statusOf(later),
-      response: record(...[...later, ...final].map(said)),
-      ...memoOf({ deliveryId: before.deliveryId, done, refused }),
-    });
+    return failed(
+      stoppedBy?.kind ?? later[0]?.kind ?? 'http_status',
+      `${count(later)} are to be tried again`,
+      {
+        ...statusOf(later),
+        response: record(...[...later, ...final].map(said)),
+        ...memoOf({ deliveryId: before.deliveryId, done, refused }),
+      },
+    );
   }
   if (done.length === 0) {
     return rejected('config', `${count(refused)} were refused for good`, {

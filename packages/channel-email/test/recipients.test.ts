@@ -1,3 +1,4 @@
+import { until } from '@posthorn/testing';
 import { smtpStandIn } from '@posthorn/testing/smtp-stand-in';
 import { createTransport } from 'nodemailer';
 import { expect, onTestFinished, test } from 'vitest';
@@ -261,4 +262,95 @@ test('who has it is remembered where the attempt ends, or the server goes away, 
     expect(memoOf(verdict), fault).toBe(memoThat({ done: ['ada@example.com'] }));
     expect(sends, fault).toBe(3);
   }
+});
+
+test('what was answered before the connection ended is remembered, and the rest is sent singly', async () => {
+  for (const own of [true, false]) {
+    for (const pool of [true, false]) {
+      const server = await smtpStandIn();
+      onTestFinished(() => server.close());
+      const settings = { ...server.settings, pool };
+      const { send } = await setup({ transport: own ? createTransport(settings as object) : settings });
+      server.fail('rcpt', { code: 550, text: '5.1.1 No such user' }, { address: 'gone1@example.com' });
+      server.fail('rcpt', 'drop', { address: 'gone2@example.com' });
+      const verdict = await send(message(many));
+      expect(verdict).toMatchObject({
+        outcome: 'failed',
+        kind: 'reset',
+        message: '1 of 5 recipients are to be tried again',
+        response: expect.stringContaining('gone1@example.com: 550 5.1.1 No such user'),
+      });
+      expect(memoOf(verdict)).toBe(
+        memoThat({
+          done: ['ada@example.com', 'gone3@example.com', 'grace@example.com'],
+          refused: ['gone1@example.com'],
+        }),
+      );
+      expect(server.recipients.filter((address) => address === 'gone1@example.com')).toHaveLength(1);
+      server.recover();
+      const again = await send(message(many, { attempt: 2, memo: memoOf(verdict) }));
+      expect(again).toMatchObject({ outcome: 'delivered' });
+      expect(server.messages.flatMap(({ to }) => to).sort()).toEqual([
+        'ada@example.com',
+        'gone2@example.com',
+        'gone3@example.com',
+        'grace@example.com',
+      ]);
+    }
+  }
+});
+
+test('one at which the server falls silent is tried again, and the others have an answer of their own', async () => {
+  const server = await smtpStandIn();
+  onTestFinished(() => server.close());
+  const { send } = await setup({ transport: { ...server.settings, socketTimeout: 300 } });
+  server.fail('rcpt', 'hang', { address: 'ada@example.com' });
+  const known = memoThat({ done: ['grace@example.com', 'alan@example.com'] });
+  // On a busy machine the others may take more than one time of 300 ms.
+  await until(async () => {
+    const verdict = await send(message(three));
+    expect(verdict).toMatchObject({ outcome: 'failed', kind: 'timeout' });
+    return memoOf(verdict) === known;
+  });
+});
+
+test('who was refused for good is remembered however the attempt ends', async () => {
+  const refused = { code: 550, text: '5.1.1 No such user' };
+  for (const [stage, fault, kind] of [
+    ['rcpt', 'hang', 'timeout'],
+    ['data', 'drop', 'reset'],
+    ['answer', 'drop', 'reset'],
+    ['answer', 'hang', 'timeout'],
+    ['answer', { code: 451, text: '4.3.0 Not now' }, 'http_status'],
+  ] as const) {
+    const { server, send } = await setup();
+    server.fail(stage, fault, stage === 'rcpt' ? { address: 'grace@example.com' } : {});
+    server.fail('rcpt', refused, { address: 'ada@example.com' });
+    const controller = new AbortController();
+    const sending = send(message(three), controller.signal);
+    if (fault === 'hang') {
+      await until(() => (stage === 'rcpt' ? server.recipients.length > 1 : server.messages.length > 0));
+      controller.abort();
+    }
+    const verdict = await sending;
+    expect(verdict, `${stage} ${kind}`).toMatchObject({
+      outcome: 'failed',
+      kind,
+      response: expect.stringContaining('ada@example.com: 550 5.1.1 No such user'),
+    });
+    expect(memoOf(verdict)).toBe(memoThat({ refused: ['ada@example.com'] }));
+    // Whether the message arrived is unknown: it is not sent once more within the attempt.
+    expect(server.connections()).toBe(1);
+  }
+});
+
+test('a server that leaves at every recipient, unanswered, is left after three more', async () => {
+  const { server, send } = await setup();
+  server.fail('rcpt', 'drop');
+  expect(await send(message(many))).toMatchObject({
+    outcome: 'failed',
+    kind: 'reset',
+    response: expect.stringContaining('grace@example.com: not asked'),
+  });
+  expect(server.connections()).toBe(4);
 });

@@ -105,10 +105,10 @@ export async function smtpStandIn(options: SmtpStandInOptions = {}): Promise<Smt
 
   const faults = createFaults();
 
-  /** On one client, or on all. */
+  /** On one client, or on all. What has been answered goes out before. */
   function hangUp(session?: SMTPServerSession): void {
     for (const { id, _socket: socket } of server.connections) {
-      if (session === undefined || id === session.id) socket.destroy();
+      if (session === undefined || id === session.id) socket.destroySoon();
     }
   }
   /** Ends a stage with its fault; `go` is what happens without one. */
