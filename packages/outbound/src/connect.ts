@@ -2,7 +2,7 @@ import type { Socket } from 'node:net';
 import type { SecureContext } from 'node:tls';
 import { buildConnector } from 'undici';
 import { Connecting } from './connecting.js';
-import { dial } from './dial.js';
+import { dial, findToDial } from './dial.js';
 import type { Policy } from './policy.js';
 import { connectToProxy } from './proxy.js';
 import type { Resolve } from './resolve.js';
@@ -22,8 +22,8 @@ export interface ConnectOptions {
   readonly trust: SecureContext;
   /** Throws for a host that must not be looked up or dialled. */
   checkHost(host: string): void;
-  /** Of a host that has been checked. Rejects where one of them must not be dialled. */
-  addressesOf(host: string): Promise<readonly string[]>;
+  /** Of a host that has been checked. Rejects where one of them must not be dialled, and so does what comes late. */
+  readonly addressesOf: Resolve;
   /** Throws where a socket must not have gone there. */
   checkConnected(host: string, address: string | undefined): void;
   readonly resolveProxy: Resolve;
@@ -65,7 +65,7 @@ export function createConnect(options: ConnectOptions): Connect {
       await connectToProxy(proxy, target, connecting, onOpen);
       return;
     }
-    const addresses = await addressesOf(host);
+    const found = await findToDial(addressesOf, host);
     const onConnect = (socket: Socket): void => {
       try {
         checkConnected(host, socket.remoteAddress);
@@ -75,7 +75,7 @@ export function createConnect(options: ConnectOptions): Connect {
       }
       onOpen(socket);
     };
-    dial(connecting, addresses, portOf(target), onConnect, fail);
+    dial(connecting, found, portOf(target), onConnect, fail);
   }
 
   return (target, callback, own = trust) => {

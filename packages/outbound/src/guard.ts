@@ -4,6 +4,7 @@ import { PosthornError } from '@posthorn/core';
 import { bytesOf, dialledBytesOf, whyNotPublic } from './addresses.js';
 import { type Connect, createConnect } from './connect.js';
 import { whyNoPublicName } from './hosts.js';
+import type { OnLate } from './name-servers.js';
 import { isOwnAddress } from './own-addresses.js';
 import type { Policy } from './policy.js';
 import { whyNoWebPort } from './ports.js';
@@ -32,7 +33,8 @@ export interface Guard {
   check(url: string): Target;
   /**
    * The addresses that a connection would go to now; none where a proxy looks names up. Rejects as `check` throws, and
-   * with `url_unresolvable` where the name has no address or none is found within the connect timeout.
+   * with `url_unresolvable` where the name has no address or none is found within the connect timeout. It waits for both
+   * families, as a connection does not: it is asked what all of them are.
    */
   resolve(url: string): Promise<readonly string[]>;
   /** Opens every connection: name, TCP, proxy and TLS within the connect timeout. */
@@ -94,15 +96,20 @@ export function createGuard(options: GuardOptions): Guard {
     if (why) throw forbidden(`must lead to a public address, not to ${why}; ${howToAllow}`);
   }
 
-  /** Of a host that has been checked. An answer that is bad in part is refused whole. */
-  async function addressesOf(host: string): Promise<readonly string[]> {
+  /** Of a host that has been checked. An answer that is bad in part is refused whole; what comes late is judged, too. */
+  async function addressesOf(host: string, onLate?: OnLate): Promise<readonly string[]> {
     if (isIP(host) !== 0) return [host];
     const isAllowed = policy.allowsHost(host);
-    const addresses = await (isAllowed ? resolveTrusted : resolveAny)(host.replace(/\.$/, ''));
-    addresses.forEach(isAllowed ? checkDenied : checkAddress);
-    // Where hosts may be anywhere, they have to be somewhere.
-    if (addresses.some((address) => isIP(address) === 0)) throw new LookupError({ code: 'EBADRESP' });
-    return addresses;
+    function judged(addresses: readonly string[]): readonly string[] {
+      addresses.forEach(isAllowed ? checkDenied : checkAddress);
+      // Where hosts may be anywhere, they have to be somewhere.
+      if (addresses.some((address) => isIP(address) === 0)) throw new LookupError({ code: 'EBADRESP' });
+      return addresses;
+    }
+    const resolveHost = isAllowed ? resolveTrusted : resolveAny;
+    return judged(
+      await resolveHost(host.replace(/\.$/, ''), onLate && ((late) => onLate(late.then(judged)))),
+    );
   }
 
   function check(url: string): Target {

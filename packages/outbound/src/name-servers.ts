@@ -4,6 +4,9 @@ import type { ResolvConf } from './resolv-conf.js';
 /** With both tries, a dead name server answers within the connect timeout. */
 const patience = { timeout: 1_000, tries: 2 };
 
+/** So long the answer for one family waits for that of the other: RFC 8305 §8. */
+const resolutionDelayMs = 50;
+
 /** Resolvers that fail are made anew no more often. */
 const renewAfterMs = 1_000;
 
@@ -16,6 +19,9 @@ export const isMissing = (error: unknown): boolean => answers.has(Object(error).
 const refusals: ReadonlySet<unknown> = new Set(['ESERVFAIL', 'EREFUSED', 'ENOTIMP']);
 
 export const isRefused = (error: unknown): boolean => refusals.has(Object(error).code);
+
+/** Hears of the addresses of a family that was not waited for: none, where it turns out to have none. Never rejects. */
+export type OnLate = (late: Promise<readonly string[]>) => void;
 
 /**
  * The name servers of this machine, asked without threads: `dns.lookup` has four for the whole process, which one dead
@@ -34,10 +40,24 @@ export class NameServers {
     readonly makeResolver = () => new promises.Resolver(patience),
   ) {}
 
-  /** The addresses of both families. A family that fails does not matter where the other has an answer. */
-  async ask(name: string): Promise<readonly string[]> {
+  /**
+   * The addresses of both families. A family that fails does not matter where the other has an answer. With `onLate`, nor
+   * does one that is slow: some name servers never answer for one of them (RFC 8305 §3).
+   */
+  async ask(name: string, onLate?: OnLate): Promise<readonly string[]> {
     const resolver = this.#current();
-    const both = await Promise.allSettled([resolver.resolve4(name), resolver.resolve6(name)]);
+    const families = [resolver.resolve4(name), resolver.resolve6(name)];
+    const whole = Promise.allSettled(families).then((both) => this.#addressesIn(both, resolver));
+    const early = onLate && (await earlyOf(families));
+    if (!early) return whole;
+    onLate(whole.then((addresses) => addresses.filter((address) => !early.includes(address))));
+    return early;
+  }
+
+  #addressesIn(
+    both: readonly PromiseSettledResult<readonly string[]>[],
+    resolver: promises.Resolver,
+  ): readonly string[] {
     const errors = both.flatMap((answer) => (answer.status === 'rejected' ? [answer.reason] : []));
     const failure = errors.find((error) => !isMissing(error));
     if (failure !== undefined && resolver === this.#resolver) this.#hasFailed = true;
@@ -56,4 +76,23 @@ export class NameServers {
     this.#hasFailed = false;
     return this.#resolver;
   }
+}
+
+/** The addresses of the family that has some, where the other keeps it waiting; undefined where both have ended by then. */
+function earlyOf(families: readonly Promise<readonly string[]>[]): Promise<readonly string[] | undefined> {
+  return new Promise((resolve) => {
+    let timer: NodeJS.Timeout | undefined;
+    for (const family of families) {
+      family.then(
+        (addresses) => {
+          if (addresses.length > 0) timer ??= setTimeout(resolve, resolutionDelayMs, addresses);
+        },
+        () => {},
+      );
+    }
+    void Promise.allSettled(families).then(() => {
+      clearTimeout(timer);
+      resolve(undefined);
+    });
+  });
 }

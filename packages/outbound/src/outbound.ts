@@ -40,8 +40,9 @@ export interface OutboundRequest {
 export interface Outbound {
   /**
    * Judges an address as a request to it would be judged now, without sending one. Resolves to the addresses it would
-   * go to: none where a proxy looks names up. Rejects with `url_invalid`, `url_scheme`, `url_credentials`, `url_port`,
-   * `address_forbidden`, or `url_unresolvable` where the name leads nowhere.
+   * go to: none where a proxy looks names up; else those of both families, which it waits for within the connect timeout.
+   * Rejects with `url_invalid`, `url_scheme`, `url_credentials`, `url_port`, `address_forbidden`, or `url_unresolvable`
+   * where the name leads nowhere.
    */
   checkUrl(url: string): Promise<readonly string[]>;
   /**

@@ -2,7 +2,7 @@ import { isIP, type Socket } from 'node:net';
 import { connect as connectTls, type SecureContext } from 'node:tls';
 import type { buildConnector } from 'undici';
 import type { Connecting } from './connecting.js';
-import { dial } from './dial.js';
+import { dial, findToDial } from './dial.js';
 import type { ProxyAddress } from './policy.js';
 import type { Resolve } from './resolve.js';
 import { portOf } from './url.js';
@@ -64,8 +64,8 @@ export async function connectToProxy(
   }
 
   try {
-    const addresses = isIP(host) ? [host] : await resolve(host);
-    dial(connecting, addresses, port, isTls ? beginTls : ask, onError);
+    const found = isIP(host) ? { addresses: [host] } : await findToDial(resolve, host);
+    dial(connecting, found, port, isTls ? beginTls : ask, onError);
   } catch (error) {
     onError(error as Error);
   }

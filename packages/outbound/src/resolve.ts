@@ -1,12 +1,15 @@
 import type { LookupAddress, promises } from 'node:dns';
 import type { LookupFunction } from 'node:net';
 import { hostsFile, readHosts } from './hosts-file.js';
-import { isMissing, isRefused, NameServers } from './name-servers.js';
+import { isMissing, isRefused, NameServers, type OnLate } from './name-servers.js';
 import { candidatesOf, readResolvConf, resolvConfFile } from './resolv-conf.js';
 import { systemFile } from './system-file.js';
 
-/** All addresses of a name, one at least; rejects with a {@link LookupError}. */
-export type Resolve = (hostname: string) => Promise<readonly string[]>;
+/**
+ * All addresses of a name, one at least; rejects with a {@link LookupError}. With `onLate`, called before it resolves, no
+ * more than is there in time.
+ */
+export type Resolve = (hostname: string, onLate?: OnLate) => Promise<readonly string[]>;
 
 /** Where names lead, by who chose them. */
 export interface Names {
@@ -44,13 +47,13 @@ export function createNames(sources: NameSources = {}): Names {
   const hostsOf = systemFile(sources.hosts ?? hostsFile, readHosts);
   const servers = new NameServers(confOf, sources.makeResolver);
 
-  async function resolveTrusted(host: string): Promise<readonly string[]> {
+  async function resolveTrusted(host: string, onLate?: OnLate): Promise<readonly string[]> {
     const own = hostsOf().get(host) ?? loopbackOf(host);
     if (own) return own;
     let failure: unknown;
     for (const candidate of candidatesOf(host, confOf())) {
       try {
-        return await servers.ask(candidate);
+        return await servers.ask(candidate, onLate);
       } catch (error) {
         // A name server that does not answer would not for the next one either. One that refuses may not serve this domain.
         if (!isMissing(error) && !isRefused(error)) throw error;
@@ -61,7 +64,7 @@ export function createNames(sources: NameSources = {}): Names {
   }
 
   return {
-    resolve: resolveBy((host) => servers.ask(host)),
+    resolve: resolveBy((host, onLate) => servers.ask(host, onLate)),
     resolveTrusted: resolveBy(resolveTrusted),
   };
 }
@@ -98,11 +101,11 @@ function addressesIn(answer: unknown): readonly string[] {
   });
 }
 
-function resolveBy(ask: (hostname: string) => Promise<readonly string[]>): Resolve {
-  return async (hostname) => {
+function resolveBy(ask: Resolve): Resolve {
+  return async (hostname, onLate) => {
     let addresses: readonly string[];
     try {
-      addresses = await ask(hostname);
+      addresses = await ask(hostname, onLate);
     } catch (error) {
       throw new LookupError(error);
     }

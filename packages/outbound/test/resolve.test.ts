@@ -1,8 +1,5 @@
-import { createSocket } from 'node:dgram';
-import { promises } from 'node:dns';
-import { once } from 'node:events';
 import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
-import { type AddressInfo, isIP } from 'node:net';
+import { isIP } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createSecureContext } from 'node:tls';
@@ -11,67 +8,7 @@ import { describe, expect, onTestFinished, test } from 'vitest';
 import { createGuard } from '../src/guard.js';
 import { policyOf } from '../src/policy.js';
 import { createNames, resolveByLookup } from '../src/resolve.js';
-
-const types = { A: 1, AAAA: 28 };
-
-type Records = readonly (readonly number[])[];
-
-interface NameServer {
-  /** Asks this server alone. */
-  makeResolver(): promises.Resolver;
-  /** The names that were asked for, once for each family. */
-  readonly asked: readonly string[];
-}
-
-/** What a name server says that does not serve a domain, or cannot now (RFC 1035 §4.1.1). */
-const refusals = { refused: 0x8185, failed: 0x8182 };
-
-/** A name server that answers each question with the records `answer` gives; undefined is no answer at all. */
-async function nameServer(
-  answer: (type: 'A' | 'AAAA', name: string) => Records | keyof typeof refusals | undefined,
-): Promise<NameServer> {
-  const asked: string[] = [];
-  const socket = createSocket('udp4');
-  socket.on('message', (query, { port, address }) => {
-    const questionEnd = query.indexOf(0, 12) + 5;
-    const type = query.readUInt16BE(questionEnd - 4) === types.A ? 'A' : 'AAAA';
-    const name = nameIn(query.subarray(12, questionEnd - 5));
-    if (type === 'A') asked.push(name);
-    const said = answer(type, name);
-    if (!said) return;
-    const records = typeof said === 'string' ? [] : said;
-    const head = Buffer.from(query.subarray(0, 12));
-    // A name without any record is one that there is not.
-    const refusal = typeof said === 'string' ? refusals[said] : 0x8183;
-    head.writeUInt16BE(records.length > 0 ? 0x8180 : refusal, 2);
-    head.writeUInt16BE(records.length, 6);
-    head.writeUInt32BE(0, 8);
-    const answers = records.map((bytes) =>
-      Buffer.from([0xc0, 12, 0, types[type], 0, 1, 0, 0, 0, 60, 0, bytes.length, ...bytes]),
-    );
-    socket.send(Buffer.concat([head, query.subarray(12, questionEnd), ...answers]), port, address);
-  });
-  socket.bind(0, '127.0.0.1');
-  await once(socket, 'listening');
-  onTestFinished(() => void socket.close());
-  return {
-    asked,
-    makeResolver() {
-      const resolver = new promises.Resolver({ timeout: 100, tries: 1 });
-      resolver.setServers([`127.0.0.1:${(socket.address() as AddressInfo).port}`]);
-      return resolver;
-    },
-  };
-}
-
-/** Labels behind their lengths. */
-function nameIn(bytes: Buffer): string {
-  const labels: string[] = [];
-  for (let at = 0; at < bytes.length; at += bytes[at]! + 1) {
-    labels.push(bytes.toString('latin1', at + 1, at + 1 + bytes[at]!));
-  }
-  return labels.join('.').toLowerCase();
-}
+import { type NameServer, nameServer } from './name-server.js';
 
 /** A file of the system, in a folder of its own. */
 async function fileOf(text: string): Promise<string> {
