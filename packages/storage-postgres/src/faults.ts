@@ -13,8 +13,12 @@ export interface Fault {
   readonly error: PosthornError;
 }
 
-/** Codes of our own: no connection became free; the statement was cancelled, or did not even end then. */
+/**
+ * Codes of our own: no connection became free; it had a transaction of somebody else's, which did not end; the statement
+ * was cancelled, or did not even end then.
+ */
 export const poolBusy = 'POSTHORN_POOL_BUSY';
+export const leftOpen = 'POSTHORN_LEFT_OPEN';
 export const cancelledLate = 'POSTHORN_CANCELLED';
 export const lateAnswer = 'POSTHORN_NO_ANSWER';
 /** query_canceled */
@@ -88,6 +92,8 @@ const descriptions: Readonly<Record<string, (schema: string) => string>> = {
     'Postgres did not answer within timeoutMs; whether the statement took effect is unknown',
   [poolBusy]: () =>
     'no connection of the pool became free in time; give connections back sooner, or make the pool larger',
+  [leftOpen]: () =>
+    'a connection of the pool was given back in a transaction, which did not end within timeoutMs; nothing was stored; give connections back after commit or rollback',
   ended: () => 'the pool has been ended; stop the dispatcher first, and end the pool then',
   ECONNREFUSED: unreachable,
   '57P03': unreachable,

@@ -1,5 +1,5 @@
 import { cancelRunning } from './cancel.js';
-import { cancelledLate, lateAnswer, poolBusy, queryCanceled } from './faults.js';
+import { cancelledLate, lateAnswer, leftOpen, poolBusy, queryCanceled } from './faults.js';
 import type { Answer, Pool, Transaction } from './queryable.js';
 import { withinTime } from './within-time.js';
 
@@ -41,7 +41,7 @@ export const isPgPool = (pool: unknown): pool is PgPool =>
 const endingMs = 1_000;
 
 export interface QueryLimits {
-  /** How long to wait for a connection, and for the answer to a statement that has a limit. */
+  /** How long to wait for a connection, for it to be cleared, and for the answer to a statement that has a limit. */
   readonly timeoutMs: number;
   /** Whether the statement may take as long as it takes. */
   readonly isUnbounded: boolean;
@@ -65,20 +65,24 @@ export async function queryWithin(
   onClient(client);
   let isHealthy = false;
   let isLate = false;
+  const inTime = (running: Promise<Answer>): Promise<Answer> =>
+    withinTime(running, timeoutMs, async () => {
+      isLate = true;
+      await cancelRunning(pool, client);
+      return withinTime(running, endingMs, () => {
+        throw tooLate(lateAnswer, timeoutMs);
+      });
+    });
   try {
     const status = client.getTransactionStatus?.();
     // Somebody gave it back in the midst of a transaction: what is written in that would never be committed.
-    if (status === 'T' || status === 'E') await client.query({ text: 'rollback', values: [] });
+    if (status === 'T' || status === 'E') {
+      await inTime(client.query({ text: 'rollback', values: [] })).finally(() => {
+        if (isLate) throw tooLate(leftOpen, timeoutMs);
+      });
+    }
     const running = client.query(query);
-    const answer = await (isUnbounded
-      ? running
-      : withinTime(running, timeoutMs, async () => {
-          isLate = true;
-          await cancelRunning(pool, client);
-          return withinTime(running, endingMs, () => {
-            throw tooLate(lateAnswer, timeoutMs);
-          });
-        }));
+    const answer = await (isUnbounded ? running : inTime(running));
     // Where it has ended by itself after all, the request to cancel may still hit what comes next.
     isHealthy = !isLate;
     return answer;

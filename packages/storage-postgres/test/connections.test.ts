@@ -9,6 +9,7 @@ import { migrate, migrationText } from '../src/migrate.js';
 import { migrations } from '../src/migrations.js';
 import { queryWithin } from '../src/pg-pool.js';
 import { hasPostgres, openDatabase, type TestDatabase } from './database.js';
+import { silentProxy } from './silent-proxy.js';
 
 const event = (): NewEvent => ({
   id: createIds().event(),
@@ -127,6 +128,40 @@ describe.skipIf(!hasPostgres())('The connections of a pool', () => {
       const { items } = await postgresStorage(database.pool).log.events('t', { id: one.id, limit: 1 });
       expect(items).toHaveLength(1);
     }
+  });
+
+  test('that somebody gave back in a transaction, to a server that is gone since, are given up in time', async () => {
+    const proxy = await silentProxy(database.url);
+    const pool = database.newPool({ connectionString: proxy.url, max: 1 });
+    const storage = postgresStorage(pool, { timeoutMs: 500 });
+    const client = await pool.connect();
+    await client.query('begin');
+    client.release();
+    proxy.isSilent = true;
+    await expect(storage.deliveries.publish([event()])).rejects.toMatchObject(
+      failure('given back in a transaction'),
+    );
+    expect(pool.totalCount, 'the dead one makes room').toBe(0);
+    proxy.isSilent = false;
+    await storage.deliveries.publish([event()]);
+  });
+
+  test('that somebody gave back while they wait for a lock leave no session that waits', async () => {
+    const unlock = await locked('lock table posthorn.events in access exclusive mode');
+    const pool = database.newPool({ max: 1 });
+    const storage = postgresStorage(pool, { timeoutMs: 500 });
+    const client = await pool.connect();
+    await client.query('begin');
+    const forgotten = client.query('lock table posthorn.events').catch(() => {});
+    client.release();
+    await expect(storage.deliveries.publish([event()])).rejects.toMatchObject(
+      failure('given back in a transaction'),
+    );
+    await forgotten;
+    expect(await waiting()).toBe(0);
+    expect(pool.totalCount).toBe(0);
+    await unlock();
+    await storage.deliveries.publish([event()]);
   });
 
   test('of a pool that has been ended are refused with what to do', async () => {
