@@ -101,7 +101,7 @@ export interface ReplayStore {
    * event's type (`matchKeys`). They begin as publishing begins them: due at once, or gathering; with an ordering key behind
    * what is there with that. The oldest events come first. A call looks at a bounded number of events and says where to go on;
    * it makes all of its deliveries or, where it rejects, none. Of an event to a binding there is one delivery, however often
-   * it is called.
+   * it is called, and also where another call makes it meanwhile and it is delivered before this one comes to it.
    */
   backfill(tenantId: string, selection: ReplaySelection, options: BackfillOptions): Promise<Backfilled>;
   /**

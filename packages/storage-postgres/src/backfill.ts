@@ -48,7 +48,8 @@ export function backfiller(db: Database): ReplayStore['backfill'] {
   const count = db.statement(`
     with ${missing}
     select (select count(*) from missing)::text as count, (select max(n) from looked)::integer as last_looked`);
-  // What was made is not missing a second time.
+  // What was made is not missing a second time. Where another makes the same at once, one of the two waits at its key and
+  // makes nothing; where that has left the queue by then, having been delivered, the statement is refused, and looks again.
   const make = db.statement(`
     with ${missing}, taken as materialized (
       select m.n, m.id, m.webhook_id, m.binding_id, m.channel, m.gather_ms,
@@ -73,9 +74,12 @@ export function backfiller(db: Database): ReplayStore['backfill'] {
         case when c.gather_ms is not null then $now end, c.gathered_bytes
       from chosen c order by c.n, c.binding_id
       on conflict (event_id, binding_id) do nothing
-      returning 1
+      returning event_id, binding_id
+    ), new as materialized (
+      select count(*) as count, array_agg(event_id) as event_ids, array_agg(binding_id) as binding_ids from made
     )
-    select (select count(*) from made)::text as count, (select max(n) from looked)::integer as last_looked,
+    select (select (count + $.refuse_finished(event_ids, binding_ids))::text from new) as count,
+      (select max(n) from looked)::integer as last_looked,
       (select id from chosen order by n desc limit 1) as last, (select count(*) from chosen)::text as chosen`);
 
   return async (tenantId, selection, { limit, cursor, isDryRun = false }) => {

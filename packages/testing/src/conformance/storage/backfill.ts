@@ -201,6 +201,32 @@ export const backfillRules: readonly StorageRule[] = topic<StorageUnderTest>('re
     assert.equal((await deliveriesOf(storage)).length, 6);
   },
 
+  'backfills at once make one delivery of an event to a binding, though it is sent before the other is done':
+    async ({ storage, second = storage }) => {
+      const events = newEvents(1_000);
+      await publish(storage, ...events);
+      for (let round = 0; round < 5; round++) {
+        const { id } = await second.webhooks.create(newWebhook());
+        const make = async (by: Storage<unknown>, fromEventId: string): Promise<number> => {
+          const selection = missed({ webhookId: id, fromEventId });
+          return (await replaysOf(by).backfill(acme, selection, { limit: 1_000, cursor: null })).deliveries;
+        };
+        const makeLastAndSend = async (): Promise<number> => {
+          const made = await make(second, events.at(-10)!.id);
+          const claims = await claim(second, { isBegun: true });
+          await settleAll(
+            second,
+            claims.map((claimed) => result(claimed, 'delivered')),
+          );
+          return made;
+        };
+        // The one that makes all has looked before the other has made the last few, and comes to them after.
+        const [all, last] = await Promise.all([make(storage, events[0]!.id), makeLastAndSend()]);
+        assert.equal(all + last, events.length, 'each is made once');
+        await storage.webhooks.delete(acme, id);
+      }
+    },
+
   'what backfill makes goes in the order of its ordering key, behind what is there': async ({ storage }) => {
     const events = newEvents(4, { orderingKey: 'order-1' });
     await publish(storage, ...events.slice(0, 3));
