@@ -5,6 +5,12 @@ const maxLateMs = 1_000;
 /** By more than so much the process's own clock does not leave monotonic time by itself. */
 const maxDriftMs = 1_000;
 
+/** What the clocks of the process said at one instant. */
+export interface Reading {
+  readonly wall: number;
+  readonly monotonic: number;
+}
+
 /**
  * The storage's clock, read in this process: receivers, records and ids bear the time of one clock, whichever process
  * writes them. Each answer of the storage that bears its time sets it. Between those it runs on with monotonic time, so
@@ -45,18 +51,28 @@ export class StorageClock {
     return this.#wall() - monotonic;
   }
 
-  /** The storage has just answered that it is `at`, or was since it was asked: `since`, in monotonic time. */
-  set(at: Date, since?: number): void {
-    const monotonic = this.#monotonic();
-    const waitedMs = since === undefined ? 0 : monotonic - since;
-    const offsetMs = at.getTime() - monotonic;
-    this.#wallOffsetMs = this.gapMs(monotonic);
+  /** What the process's own clocks say, before it asks the storage: for `set`. */
+  read(): Reading {
+    return { wall: this.#wall(), monotonic: this.#monotonic() };
+  }
+
+  /**
+   * The storage has just answered that it is `at`, or was since it was asked. Where the machine has slept meanwhile, or
+   * its clock was set, nobody knows on which side of that the answer lies: it is to be asked again.
+   */
+  set(at: Date, asked: Reading = this.read()): void {
+    const answered = this.read();
+    const waitedMs = answered.monotonic - asked.monotonic;
+    const offsetMs = at.getTime() - answered.monotonic;
+    this.#wallOffsetMs = asked.wall - asked.monotonic;
     const known = this.#offsetMs ?? Number.NEGATIVE_INFINITY;
     // The answer that was the fastest is the nearest to the truth.
     if (offsetMs > known || known - offsetMs > waitedMs + maxLateMs) this.#offsetMs = offsetMs;
     if (this.#hasWarned) return;
-    const aheadMs = this.#wall() - at.getTime();
-    this.#warn(aheadMs > 0 ? Math.max(aheadMs - waitedMs, 0) : aheadMs);
+    // A clock that is right has passed the storage's time between the two readings.
+    const ahead = Math.min(asked.wall, answered.wall) - at.getTime();
+    const behind = at.getTime() - Math.max(asked.wall, answered.wall);
+    this.#warn(ahead > 0 ? ahead : -Math.max(behind, 0));
   }
 
   #warn(aheadMs: number): void {

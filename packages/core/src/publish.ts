@@ -25,7 +25,6 @@ export interface PublisherOptions<Tx> {
   readonly limits: PayloadLimits;
   readonly ids: Ids;
   readonly clock: StorageClock;
-  readonly monotonic: () => number;
   /** The worker of this process, which may send at once what it has room for. */
   readonly worker: {
     /** What it could take over now; `take` must follow. */
@@ -56,7 +55,7 @@ const maxKnownTypes = 10_000;
 const noDetails = parse(eventDetailsSchema, {}, 'invalid_option', 'event details');
 
 export function publisher<Tx>(options: PublisherOptions<Tx>): Publisher<Tx> {
-  const { deliveries, catalog, limits, ids, clock, monotonic, worker, onWaiting, onUncommitted } = options;
+  const { deliveries, catalog, limits, ids, clock, worker, onWaiting, onUncommitted } = options;
   const keysOfType = new Map<string, readonly string[]>();
 
   function keysOf(type: string): readonly string[] {
@@ -97,7 +96,7 @@ export function publisher<Tx>(options: PublisherOptions<Tx>): Publisher<Tx> {
   async function write(events: readonly NewEvent[], keyed?: KeyedWrite): Promise<readonly Published[]> {
     // Room that is kept for what waits for a transaction would be missing elsewhere.
     const claimFor = keyed?.isHeld ? undefined : worker.reserve();
-    const since = monotonic();
+    const asked = clock.read();
     let claims: readonly Claim[] = [];
     try {
       const result = await deliveries.publish(events, {
@@ -105,12 +104,12 @@ export function publisher<Tx>(options: PublisherOptions<Tx>): Publisher<Tx> {
         ...(keyed && { keyWaitMs: keyed.keyWaitMs }),
       });
       claims = result.claims;
-      clock.set(result.at, since);
+      clock.set(result.at, asked);
       const count = result.published.reduce((sum, event) => sum + event.deliveries, 0);
       if (claims.length < count || claims.length === claimFor?.limit) onWaiting();
       return result.published;
     } finally {
-      if (claimFor) worker.take(claims, since);
+      if (claimFor) worker.take(claims, asked.monotonic);
     }
   }
 
@@ -121,10 +120,13 @@ export function publisher<Tx>(options: PublisherOptions<Tx>): Publisher<Tx> {
   ): Promise<readonly NewEvent[]> {
     if (clock.isSet) return events;
     const before = clock.now();
-    // In the caller's transaction, which may hold the only connection that there is.
-    const since = monotonic();
-    const { at } = await (tx === undefined ? deliveries.begin([], 0) : deliveries.publish([], { tx }));
-    clock.set(at, since);
+    // Once more where the machine has slept meanwhile, and not for ever.
+    for (let asks = 0; asks < 2 && !clock.isSet; asks++) {
+      const asked = clock.read();
+      // In the caller's transaction, which may hold the only connection that there is.
+      const { at } = await (tx === undefined ? deliveries.begin([], 0) : deliveries.publish([], { tx }));
+      clock.set(at, asked);
+    }
     if (Math.abs(clock.now() - before) < toleratedMs) return events;
     return events.map((event, i) => ({
       ...event,
@@ -144,9 +146,9 @@ export function publisher<Tx>(options: PublisherOptions<Tx>): Publisher<Tx> {
     async publish(events, tx) {
       if (events.length === 0) return [];
       if (tx === undefined) return (events.some(isKeyed) ? gatheredKeyed : gathered)(events);
-      const since = monotonic();
+      const asked = clock.read();
       const { published, at } = await deliveries.publish(events, { tx });
-      clock.set(at, since);
+      clock.set(at, asked);
       onUncommitted();
       return published;
     },

@@ -12,7 +12,6 @@ import type { Result } from './result.js';
 export interface RecorderOptions {
   readonly deliveries: Pick<DeliveryStore, 'begin' | 'settle'>;
   readonly clock: StorageClock;
-  readonly monotonic: () => number;
   readonly announcer: Announcer;
   /** Called when a retry was written, with how long it waits, or another delivery has begun. */
   readonly onRetry: (delayMs: number) => void;
@@ -37,12 +36,12 @@ export class Recorder {
   /** A lease with less than `leftMs` left is as good as over: nothing begins on it. */
   constructor(options: RecorderOptions, leftMs: number) {
     this.#options = options;
-    const { deliveries, clock, monotonic } = options;
+    const { deliveries, clock } = options;
     this.#begin = gatherItems(
       async (claims) => {
-        const since = monotonic();
+        const asked = clock.read();
         const { begun, at } = await deliveries.begin(claims, leftMs);
-        clock.set(at, since);
+        clock.set(at, asked);
         if (begun.length === claims.length) return claims.map(() => at);
         const tokens = new Set(begun.map(({ token }) => token));
         return claims.map(({ token }) => (tokens.has(token) ? at : undefined));

@@ -57,10 +57,11 @@ describe("the storage's clock in a process", () => {
     );
     clock.set(new Date(1_000_000));
     // Whoever has a key of it in an open transaction lets it wait, and it tells when it began.
+    const asked = clock.read();
     monotonic = 40_000;
-    clock.set(new Date(1_000_000), 0);
+    clock.set(new Date(1_000_000), asked);
     expect(clock.now()).toBe(1_040_000);
-    clock.set(new Date(1_030_000), monotonic - 10);
+    clock.set(new Date(1_030_000));
     expect(clock.now(), 'it was set back by ten seconds').toBe(1_030_000);
     await nextTurn();
     expect(codes).toEqual([]);
@@ -84,6 +85,54 @@ describe("the storage's clock in a process", () => {
     clock.set(new Date(wall));
     expect([clock.isSet, clock.now()]).toEqual([true, wall]);
   });
+
+  test.each([
+    ['before', 1_000_000],
+    ['after', 4_600_000],
+  ])(
+    'is to be asked for again where the machine slept while the answer of %s was on its way, and is not off',
+    async (_, at) => {
+      const codes = warningsHere();
+      let wall = 1_000_000;
+      const clock = new StorageClock(
+        () => wall,
+        () => 500,
+      );
+      clock.set(new Date(wall));
+      const asked = clock.read();
+      // Monotonic time stands still while it sleeps.
+      wall += 3_600_000;
+      clock.set(new Date(at), asked);
+      expect(clock.isSet).toBe(false);
+      clock.set(new Date(wall));
+      expect([clock.isSet, clock.now()]).toEqual([true, wall]);
+      await nextTurn();
+      expect(codes).toEqual([]);
+    },
+  );
+
+  test.each([
+    [40_000, 10_000, 0],
+    [40_001, 10_000, 1],
+    [-30_000, 10_000, 0],
+    [-30_001, 10_000, 1],
+  ])(
+    'is not held against a process that is off by %d ms when it hears of it, having waited %d ms',
+    async (offMs, waitedMs, times) => {
+      const codes = warningsHere();
+      const at = 1_000_000;
+      let now = at + offMs - waitedMs;
+      const clock = new StorageClock(
+        () => now,
+        () => now,
+      );
+      const asked = clock.read();
+      now += waitedMs;
+      clock.set(new Date(at), asked);
+      await nextTurn();
+      expect(codes).toEqual(Array(times).fill('POSTHORN_CLOCK_OFF'));
+    },
+  );
 
   test.each([
     [30_001, 1],
@@ -144,12 +193,39 @@ describe('a process whose clock is off by ten minutes', () => {
 });
 
 describe('a process whose machine has slept', () => {
-  test("gives attempts the storage's time, also those that begin with their claim", async () => {
+  /** Makes it sleep: monotonic time stands still meanwhile. */
+  function sleeper(): (ms: number) => void {
     const present = Date.now;
     let sleptMs = 0;
-    // Monotonic time stands still while it sleeps.
     const now = vi.spyOn(Date, 'now').mockImplementation(() => present() + sleptMs);
     onTestFinished(() => now.mockRestore());
+    return (ms) => {
+      sleptMs += ms;
+    };
+  }
+
+  test("gives events the storage's time, also where that was while it was asking for it", async () => {
+    const sleep = sleeper();
+    const codes = warningsHere();
+    const storage = memoryStorage({ now: () => Date.now() });
+    const naps = [3_600_000];
+    const begin: typeof storage.deliveries.begin = async (...given) => {
+      const begun = await storage.deliveries.begin(...given);
+      sleep(naps.pop() ?? 0);
+      return begun;
+    };
+    const deliveries = { ...storage.deliveries, begin };
+    const { dispatch, events } = createDispatcher({ storage: { ...storage, deliveries }, channels: [] });
+    const { eventId } = await dispatch('a', 1);
+    expect(naps).toEqual([]);
+    const { occurredAt } = await events.get(eventId);
+    expect(Math.abs(occurredAt.getTime() - Date.now())).toBeLessThan(60_000);
+    await nextTurn();
+    expect(codes).not.toContain('POSTHORN_CLOCK_OFF');
+  });
+
+  test("gives attempts the storage's time, also those that begin with their claim", async () => {
+    const sleep = sleeper();
     const channel = recordingChannel();
     const storage = memoryStorage({ now: () => Date.now() });
     const begun: boolean[] = [];
@@ -169,7 +245,7 @@ describe('a process whose machine has slept', () => {
     // At this pace first attempts begin with their claim.
     for (let i = 0; i < 5; i++) await other.dispatch('before', i);
     await worker.drain();
-    sleptMs = 3_600_000;
+    sleep(3_600_000);
     await other.dispatch('slept', 1);
     await worker.drain();
     expect(begun.at(-1)).toBe(true);
