@@ -1033,7 +1033,7 @@ export interface components {
             per_second: number;
             /** @description How many deliveries were started again, or made, so far */
             replayed: number;
-            /** @description How many could not be: being sent, or without their webhook */
+            /** @description How many could not be: being sent, without their webhook, or gathering for a digest */
             skipped: number;
             /** Format: date-time */
             created_at: string;

@@ -29,7 +29,7 @@ export interface Replay {
   readonly status: 'running' | 'done' | 'cancelled';
   /** How many deliveries were started again so far; what a process has started that died before it said so is not in it. */
   readonly replayed: number;
-  /** How many fitted and could not be: they were being sent, or their webhook is gone. */
+  /** How many fitted and could not be: they were being sent, their webhook is gone, or they gather for a digest, which goes on. */
   readonly skipped: number;
   readonly createdAt: Date;
   /** Null while it is running. */

@@ -331,3 +331,17 @@ test('a replay of what is pending sends now what waits, on the same schedule', a
   await dispatcher.advance('2h');
   expect(channel.deliveries).toHaveLength(3);
 });
+
+test('a replay of what is pending leaves alone what gathers for a digest, and counts it as skipped', async () => {
+  const channel = recordingChannel();
+  const dispatcher = testDispatcher({ channels: [{ ...channel, takesDigests: true }] });
+  const [binding] = toAll.channels;
+  await dispatcher.webhooks.create({ ...toAll, channels: [{ ...binding!, digest: { window: '10m' } }] });
+  for (let i = 0; i < 3; i++) await dispatcher.dispatch('order.created', i);
+  const { id } = await dispatcher.replays.create({ status: ['pending'] });
+  await dispatcher.advance('9m');
+  expect(await dispatcher.replays.get(id)).toMatchObject({ status: 'done', replayed: 0, skipped: 3 });
+  expect(channel.deliveries).toEqual([]);
+  await dispatcher.advance('1m');
+  expect(channel.deliveries).toHaveLength(1);
+});

@@ -23,7 +23,9 @@ const replaySchema = z
     }),
     per_second: z.int(),
     replayed: z.int().meta({ description: 'How many deliveries were started again, or made, so far' }),
-    skipped: z.int().meta({ description: 'How many could not be: being sent, or without their webhook' }),
+    skipped: z.int().meta({
+      description: 'How many could not be: being sent, without their webhook, or gathering for a digest',
+    }),
     created_at: z.iso.datetime(),
     finished_at: z.iso.datetime().nullable(),
   })
