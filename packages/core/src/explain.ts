@@ -7,6 +7,7 @@ import {
   type NamedWebhook,
   named,
   nearlyMatching,
+  remedyFor,
   whyWithout,
 } from './missed.js';
 import type { Attempt, Delivery, Event, Webhook } from './models.js';
@@ -53,7 +54,8 @@ const maxReads = 8;
 export function explainer({
   log,
   webhooks,
-}: Pick<Storage, 'log' | 'webhooks'>): (event: Event) => Promise<Explanation> {
+  replays,
+}: Pick<Storage, 'log' | 'webhooks' | 'replays'>): (event: Event) => Promise<Explanation> {
   return async (event) => {
     const { id: eventId, tenantId, type } = event;
     const covering = coveringPatterns(type);
@@ -77,8 +79,12 @@ export function explainer({
     for await (const webhook of scan((page) => webhooks.list(tenantId, { ...page, keys }), onCut)) {
       if (deliveries.has(webhook.id) || !areAllKnown) continue;
       const why = whyWithout(webhook, publishedAt);
-      if (why) late.push({ webhook: named(webhook), pattern: covering(webhook)[0]!, ...why });
-      else unsent.push([webhook.id, []]);
+      if (!why) {
+        unsent.push([webhook.id, []]);
+        continue;
+      }
+      const message = replays ? `${why.message}; ${remedyFor(webhook)}` : why.message;
+      late.push({ webhook: named(webhook), pattern: covering(webhook)[0]!, reason: why.reason, message });
     }
     const others = without(
       deliveries,

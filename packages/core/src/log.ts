@@ -64,7 +64,7 @@ export interface Deliveries {
 }
 
 export interface LogContext {
-  readonly storage: Pick<Storage, 'log' | 'webhooks'>;
+  readonly storage: Pick<Storage, 'log' | 'webhooks' | 'replays'>;
   readonly announcer: Announcer;
   readonly now: () => number;
   /** Called when something became due. */

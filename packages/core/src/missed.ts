@@ -10,7 +10,7 @@ export type NamedWebhook = Pick<Webhook, 'id' | 'name' | 'isActive'>;
 /**
  * Why a webhook has no delivery of an event. `pattern`: none of its patterns covers the type. Of the others one does, but
  * it is `paused` by the application or `disabled` by the engine now, or was `created_later` or `changed_later` than the
- * event was published.
+ * event was published. What it was like before its last change is not on record: also whether it was on.
  */
 export type MissReason = 'paused' | 'disabled' | 'created_later' | 'changed_later' | 'pattern';
 
@@ -52,12 +52,24 @@ export function whyWithout(
   if (isLater(createdAt)) {
     return { reason: 'created_later', message: `it was created at ${createdAt.toISOString()}, ${before}` };
   }
-  if (!isActive) {
-    return { reason: disabledReason === null ? 'paused' : 'disabled', message: whyPaused(webhook) };
+  const changed = `it was changed at ${updatedAt.toISOString()}, ${before}, and`;
+  if (isActive) {
+    if (!isLater(updatedAt)) return undefined;
+    const then = 'whether it was paused then, or had other event types, is not on record';
+    return { reason: 'changed_later', message: `${changed} ${then}` };
   }
-  if (!isLater(updatedAt)) return undefined;
-  return { reason: 'changed_later', message: `it was changed at ${updatedAt.toISOString()}, ${before}` };
+  const paused = whyPaused(webhook);
+  return {
+    reason: disabledReason === null ? 'paused' : 'disabled',
+    message: isLater(updatedAt)
+      ? `${paused}; ${changed} whether it was paused then is not on record`
+      : paused,
+  };
 }
+
+/** What makes the delivery that a webhook would have had, where the storage keeps replays: one is not told of what it refuses. */
+export const remedyFor = ({ isActive }: Webhook): string =>
+  `${isActive ? '' : 'when it is active again, '}replays.create({ missed: true }) makes its delivery`;
 
 /** The `maxMissed` of `webhooks` that nearly cover `type`, and do not: the nearest first. */
 export async function nearlyMatching(

@@ -328,6 +328,10 @@ describe('what happens next to a channel that waits for another to fail', () => 
 });
 
 describe('a webhook that missed an event', () => {
+  const remedy = 'replays.create({ missed: true }) makes its delivery';
+  const remedyWhenActive = `when it is active again, ${remedy}`;
+  const unknown = 'whether it was paused then, or had other event types, is not on record';
+
   test('is one that is paused, disabled, or was created or changed later', async () => {
     const { posthorn, webhook, create, publish, at } = application();
     const paused = await create({ name: 'paused', isActive: false });
@@ -345,10 +349,15 @@ describe('a webhook that missed an event', () => {
     const later = at(0).toISOString();
     const before = `the event was published at ${published.toISOString()}`;
     const expected = [
-      [created, 'order.*', 'created_later', `it was created at ${later}, ${before}`],
-      [changed, 'order.*', 'changed_later', `it was changed at ${later}, ${before}`],
-      [disabled, '*', 'disabled', 'the engine has paused the webhook: answered 410'],
-      [paused, 'order.*', 'paused', 'the webhook is paused'],
+      [created, 'order.*', 'created_later', `it was created at ${later}, ${before}; ${remedy}`],
+      [
+        changed,
+        'order.*',
+        'changed_later',
+        `it was changed at ${later}, ${before}, and ${unknown}; ${remedy}`,
+      ],
+      [disabled, '*', 'disabled', `the engine has paused the webhook: answered 410; ${remedyWhenActive}`],
+      [paused, 'order.*', 'paused', `the webhook is paused; ${remedyWhenActive}`],
     ] as const;
     const { matched, missed } = await posthorn.events.explain(eventId);
     expect(matched).toEqual([]);
@@ -360,6 +369,47 @@ describe('a webhook that missed an event', () => {
         message,
       })),
     );
+  });
+
+  test('may have been paused, where it was switched on or off after the event: that is not on record', async () => {
+    const { posthorn, create, publish, at } = application();
+    const { id } = await create({ isActive: false });
+    await posthorn.advance('1s');
+    const eventId = await publish();
+    const published = at(0).toISOString();
+    await posthorn.advance('8h');
+    await posthorn.webhooks.update(id, { isActive: true });
+    const explain = async () => (await posthorn.events.explain(eventId)).missed;
+    const changed = () => `it was changed at ${at(0).toISOString()}, the event was published at ${published}`;
+    expect(await explain()).toMatchObject([
+      {
+        webhook: { isActive: true },
+        reason: 'changed_later',
+        message: `${changed()}, and ${unknown}; ${remedy}`,
+      },
+    ]);
+    await posthorn.advance('1h');
+    await posthorn.webhooks.update(id, { isActive: false });
+    const message = `the webhook is paused; ${changed()}, and whether it was paused then is not on record; ${remedyWhenActive}`;
+    expect(await explain()).toMatchObject([{ webhook: { isActive: false }, reason: 'paused', message }]);
+    await posthorn.webhooks.update(id, { isActive: true });
+    await posthorn.replays.create({ missed: true, from: new Date(published) });
+    await posthorn.advance(0);
+    expect(nextOf(await posthorn.events.explain(eventId))).toMatchObject({ why: 'attempt 1 delivered it' });
+  });
+
+  test('is told of no replay where the storage keeps none', async () => {
+    const { now } = virtualClock();
+    const { replays: _, ...storage } = memoryStorage({ now });
+    const { webhooks, dispatch, events } = createDispatcher({
+      storage,
+      channels: [recordingChannel('webhook')],
+      now,
+    });
+    await webhooks.create({ name: 'w', eventTypes: ['*'], channels, isActive: false });
+    const { eventId } = await dispatch('order.created', 1);
+    const { missed } = await events.explain(eventId);
+    expect(missed).toMatchObject([{ reason: 'paused', message: 'the webhook is paused' }]);
   });
 
   test('was created later also where it was in the same millisecond, unless it was paused', async () => {
