@@ -12,7 +12,7 @@ const readingOrder = `
   lifecycle page api-key-port log-port ports storage-port webhook-secrets options bindings said message send sample reencrypt
   webhook-list webhooks
   near-miss next-step missed scan explain time-range selection stats log
-  short-memory api-keys replays gather gather-keyed publish pace patience put-off result recorder slots deliver
+  short-memory api-keys replays gather gather-keyed publish pace patience put-off result recorder fifo claim-counts slots deliver
   heartbeat waiters flights worker hints retention replayer background dispatcher index
 `
   .trim()

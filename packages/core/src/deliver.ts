@@ -1,9 +1,9 @@
+import type { HeldClaim } from './claim-counts.js';
 import type { StorageClock } from './clock.js';
 import type { BoundClaim } from './message.js';
 import type { Recorder } from './recorder.js';
 import type { Result, Results } from './result.js';
 import { type Sending, type SendOptions, send } from './send.js';
-import type { HeldClaim } from './slots.js';
 import { failed, type Verdict } from './verdict.js';
 
 export interface DelivererOptions extends SendOptions {

@@ -1,5 +1,6 @@
+import type { HeldClaim } from './claim-counts.js';
 import type { Deliverer, Flight, Tower } from './deliver.js';
-import type { HeldClaim, Slots } from './slots.js';
+import type { Slots } from './slots.js';
 
 export interface FlightsOptions {
   readonly deliverer: Deliverer;

@@ -1,7 +1,7 @@
+import type { HeldClaim } from './claim-counts.js';
 import type { PosthornError } from './errors.js';
 import type { Announcer } from './lifecycle.js';
 import type { DeliveryStore } from './ports.js';
-import type { HeldClaim } from './slots.js';
 
 export interface HeartbeatOptions {
   readonly deliveries: Pick<DeliveryStore, 'renew'>;

@@ -1,6 +1,7 @@
+import { ClaimCounts, type HeldClaim, type Lane, type Tenant } from './claim-counts.js';
 import { defaultTenant } from './models.js';
 import { Pace } from './pace.js';
-import type { Claim, ClaimOptions } from './ports.js';
+import type { ClaimOptions } from './ports.js';
 
 export interface SlotsOptions {
   /** How many deliveries may be sent at a time. */
@@ -13,15 +14,6 @@ export interface SlotsOptions {
   readonly defaultTenantConcurrency: number;
   /** What is sent within that time may begin when it is claimed, though it waits here. */
   readonly soonMs: number;
-}
-
-/** A claim that this process holds. */
-export interface HeldClaim {
-  readonly claim: Claim;
-  /** Until when its lease holds at least, in monotonic time. */
-  heldUntil: number;
-  /** How far the process's clock was from monotonic time just before it was claimed. */
-  readonly gapMs: number;
 }
 
 /** How much may be claimed. */
@@ -42,18 +34,13 @@ export class Slots {
   readonly #now: () => number;
   readonly #pace: Pace;
   readonly #tenantPace: Pace;
-  readonly #claimed = new Map<string, number>();
-  readonly #claimedOfTenant = new Map<string, number>();
-  readonly #sending = new Map<string, number>();
-  readonly #sendingOfTenant = new Map<string, number>();
-  /** By webhook, and each goes to the end when it had its turn. */
-  readonly #waiting = new Map<string, HeldClaim[]>();
+  readonly #counts = new ClaimCounts();
+  /** The lanes in which something waits; each goes to the end when it had its turn. */
+  readonly #turns = new Set<Lane>();
   #claimedCount = 0;
   /** How many of the claimed lie beyond their webhooks' shares. */
   #surplus = 0;
   #sendingCount = 0;
-  /** Webhooks and tenants that had no room when it was last asked how much there is. */
-  readonly #full = new Set<string>();
 
   constructor(options: SlotsOptions, now: () => number) {
     this.#options = options;
@@ -76,9 +63,9 @@ export class Slots {
     return {
       limit: this.#limit,
       webhookLimit: this.#share,
-      inFlight: this.#claimed,
+      inFlight: this.#counts.byWebhook(),
       tenantLimit: ahead * this.#options.tenantConcurrency,
-      tenantsInFlight: this.#withDefaultTenant(this.#claimedOfTenant, ahead),
+      tenantsInFlight: this.#claimedOfTenants(ahead),
       isBegun: false,
     };
   }
@@ -88,9 +75,9 @@ export class Slots {
     return {
       limit: this.#options.concurrency + this.#soon(this.#pace.total) - this.#claimedCount,
       webhookLimit: this.#options.webhookConcurrency,
-      inFlight: this.#without(this.#claimed, this.#pace),
+      inFlight: this.#without(this.#counts.byWebhook(), this.#pace),
       tenantLimit: this.#options.tenantConcurrency,
-      tenantsInFlight: this.#without(this.#withDefaultTenant(this.#claimedOfTenant, 1), this.#tenantPace),
+      tenantsInFlight: this.#without(this.#claimedOfTenants(1), this.#tenantPace),
       isBegun: true,
     };
   }
@@ -103,7 +90,7 @@ export class Slots {
   /** Whether all that waits here is sent soon, and so many more. */
   #isSoon(more: number): boolean {
     let count = more;
-    for (const [id, waiting] of this.#waiting) {
+    for (const { id, waiting } of this.#turns) {
       if (waiting.length > this.#soon(this.#pace.of(id))) return false;
       count += waiting.length;
     }
@@ -111,10 +98,9 @@ export class Slots {
   }
 
   /** What counts but for what is sent soon. */
-  #without(counts: ReadonlyMap<string, number>, pace: Pace): ReadonlyMap<string, number> {
-    const rest = new Map(counts);
-    for (const key of pace.keys()) rest.set(key, (rest.get(key) ?? 0) - this.#soon(pace.of(key)));
-    return rest;
+  #without(counts: Map<string, number>, pace: Pace): ReadonlyMap<string, number> {
+    for (const key of pace.keys()) counts.set(key, (counts.get(key) ?? 0) - this.#soon(pace.of(key)));
+    return counts;
   }
 
   /** Whether a claim would bring enough to be worth it. */
@@ -136,48 +122,54 @@ export class Slots {
   }
 
   /** The default tenant may have more than others: by so much it has less than there is. */
-  #withDefaultTenant(counts: ReadonlyMap<string, number>, times: number): ReadonlyMap<string, number> {
+  #claimedOfTenants(times: number): Map<string, number> {
+    const counts = this.#counts.byTenant();
     const more = this.#options.defaultTenantConcurrency - this.#options.tenantConcurrency;
-    if (more === 0) return counts;
-    return new Map(counts).set(defaultTenant, (counts.get(defaultTenant) ?? 0) - times * more);
+    if (more > 0) counts.set(defaultTenant, (counts.get(defaultTenant) ?? 0) - times * more);
+    return counts;
   }
 
   /** Takes in what was claimed. */
   add(held: HeldClaim): void {
-    const { id, tenantId } = held.claim.webhook;
+    const lane = this.#counts.add(held.claim.webhook);
+    const { tenant } = lane;
     this.#claimedCount++;
-    const count = increase(this.#claimed, id);
-    if (count >= this.#share) this.#full.add(id);
-    if (count > this.#share) this.#surplus++;
-    const ofTenant = increase(this.#claimedOfTenant, tenantId);
-    if (ofTenant >= ahead * this.#concurrencyOf(tenantId)) this.#full.add(tenantKey(tenantId));
-    const waiting = this.#waiting.get(id);
-    if (waiting) waiting.push(held);
-    else this.#waiting.set(id, [held]);
+    if (lane.claimed >= this.#share) lane.isFull = true;
+    if (lane.claimed > this.#share) this.#surplus++;
+    if (tenant.claimed >= ahead * this.#concurrencyOf(tenant.id)) tenant.isFull = true;
+    lane.waiting.push(held);
+    this.#turns.add(lane);
   }
 
   /** The next that may be sent; it takes a slot until `free`. */
   next(): HeldClaim | undefined {
     if (this.#sendingCount >= this.#options.concurrency) return undefined;
-    for (const [id, waiting] of this.#waiting) {
-      if ((this.#sending.get(id) ?? 0) >= this.#options.webhookConcurrency) continue;
-      const { tenantId } = waiting[0]!.claim.webhook;
-      if ((this.#sendingOfTenant.get(tenantId) ?? 0) >= this.#concurrencyOf(tenantId)) continue;
-      this.#waiting.delete(id);
+    for (const lane of this.#turns) {
+      const { tenant, waiting } = lane;
+      if (lane.sending >= this.#options.webhookConcurrency) continue;
+      if (tenant.sending >= this.#concurrencyOf(tenant.id)) continue;
       const held = waiting.shift()!;
-      if (waiting.length > 0) this.#waiting.set(id, waiting);
-      increase(this.#sending, id);
-      increase(this.#sendingOfTenant, tenantId);
+      this.#endTurn(lane);
+      lane.sending++;
+      tenant.sending++;
       this.#sendingCount++;
       return held;
     }
     return undefined;
   }
 
+  #endTurn(lane: Lane): void {
+    // Alone it is the last one, too; and a set from which much is taken is made anew again and again.
+    if (lane.waiting.length > 0 && this.#turns.size === 1) return;
+    this.#turns.delete(lane);
+    if (lane.waiting.length > 0) this.#turns.add(lane);
+  }
+
   /** Gives its slot back: there is an answer, which is still to be written. */
   free({ claim: { webhook } }: HeldClaim): void {
-    decrease(this.#sending, webhook.id);
-    decrease(this.#sendingOfTenant, webhook.tenantId);
+    const lane = this.#counts.of(webhook.id)!;
+    lane.sending--;
+    lane.tenant.sending--;
     this.#sendingCount--;
     const now = this.#now();
     this.#pace.count(webhook.id, now);
@@ -187,7 +179,8 @@ export class Slots {
   /** What waits here; it is in nobody's way any more. */
   takeWaiting(): HeldClaim[] {
     const all = this.waiting();
-    this.#waiting.clear();
+    for (const { waiting } of this.#turns) waiting.takeLast(waiting.length);
+    this.#turns.clear();
     for (const held of all) this.forget(held);
     return all;
   }
@@ -195,56 +188,44 @@ export class Slots {
   /** What waits here though its webhook will not get through it soon: it has become slow. The latest go first. */
   takeStuck(): HeldClaim[] {
     const stuck: HeldClaim[] = [];
-    for (const [id, waiting] of this.#waiting) {
-      const most = this.#share + this.#pace.of(id);
-      const count = Math.min((this.#claimed.get(id) ?? 0) - most, waiting.length);
-      if (count > 0) stuck.push(...waiting.splice(waiting.length - count));
-      if (waiting.length === 0) this.#waiting.delete(id);
+    for (const lane of this.#turns) {
+      const most = this.#share + this.#pace.of(lane.id);
+      const count = Math.min(lane.claimed - most, lane.waiting.length);
+      if (count > 0) stuck.push(...lane.waiting.takeLast(count));
+      if (lane.waiting.length === 0) this.#turns.delete(lane);
     }
     for (const held of stuck) this.forget(held);
     return stuck;
   }
 
   waiting(): HeldClaim[] {
-    return [...this.#waiting.values()].flat();
+    return [...this.#turns].flatMap(({ waiting }) => [...waiting]);
   }
 
   /** Drops one that waits here and was lost. */
   drop(held: HeldClaim): void {
-    const { id } = held.claim.webhook;
-    const waiting = this.#waiting.get(id);
-    const at = waiting?.indexOf(held) ?? -1;
-    if (at < 0) return;
-    waiting!.splice(at, 1);
-    if (waiting!.length === 0) this.#waiting.delete(id);
+    const lane = this.#counts.of(held.claim.webhook.id);
+    if (!lane?.waiting.remove(held)) return;
+    if (lane.waiting.length === 0) this.#turns.delete(lane);
     this.forget(held);
   }
 
   /** It is held no more. True where its webhook or its tenant may have more elsewhere, for which there is room now. */
   forget({ claim: { webhook } }: HeldClaim): boolean {
-    const { id, tenantId } = webhook;
+    const lane = this.#counts.of(webhook.id)!;
+    const { tenant } = lane;
     this.#claimedCount--;
-    const left = decrease(this.#claimed, id);
-    const leftOfTenant = decrease(this.#claimedOfTenant, tenantId);
-    if (left >= this.#share) this.#surplus--;
-    const isRoom = left <= low * this.#share && this.#full.delete(id);
-    const isTenantsRoom = leftOfTenant <= low * ahead * this.#concurrencyOf(tenantId);
-    return (isTenantsRoom && this.#full.delete(tenantKey(tenantId))) || isRoom;
+    this.#counts.remove(lane);
+    if (lane.claimed >= this.#share) this.#surplus--;
+    const isRoom = hasRoomAgain(lane, low * this.#share);
+    const isTenantsRoom = hasRoomAgain(tenant, low * ahead * this.#concurrencyOf(tenant.id));
+    return isRoom || isTenantsRoom;
   }
 }
 
-/** No webhook's id has such a form. */
-const tenantKey = (tenantId: string): string => `tenant ${tenantId}`;
-
-function increase(counts: Map<string, number>, key: string): number {
-  const count = (counts.get(key) ?? 0) + 1;
-  counts.set(key, count);
-  return count;
-}
-
-function decrease(counts: Map<string, number>, key: string): number {
-  const left = counts.get(key)! - 1;
-  if (left > 0) counts.set(key, left);
-  else counts.delete(key);
-  return left;
+/** Whether what was full has come down to so many. */
+function hasRoomAgain(holder: Tenant, most: number): boolean {
+  const hasRoom = holder.isFull && holder.claimed <= most;
+  if (hasRoom) holder.isFull = false;
+  return hasRoom;
 }

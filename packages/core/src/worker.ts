@@ -1,3 +1,4 @@
+import type { HeldClaim } from './claim-counts.js';
 import type { StorageClock } from './clock.js';
 import type { Deliverer } from './deliver.js';
 import type { PosthornError } from './errors.js';
@@ -6,7 +7,7 @@ import { Heartbeat } from './heartbeat.js';
 import type { Announcer } from './lifecycle.js';
 import type { Claim, ClaimOptions, DeliveryStore } from './ports.js';
 import type { Recorder } from './recorder.js';
-import { type HeldClaim, Slots, type SlotsOptions } from './slots.js';
+import { Slots, type SlotsOptions } from './slots.js';
 import { Waiters } from './waiters.js';
 
 export interface WorkerOptions extends Omit<SlotsOptions, 'soonMs'> {
