@@ -58,45 +58,49 @@ describe.skipIf(!hasPostgres())('a replay on Postgres', () => {
     expect(await one.replays.count()).toBe(0);
   });
 
-  test('makes what was missed once, where another has made it meanwhile and it was delivered', async () => {
-    const storage = postgresStorage(database.newPool());
-    const channel = recordingChannel();
-    const posthorn = createDispatcher({ storage, channels: [channel] });
-    const tenantId = 'twice';
-    const { eventIds } = await posthorn
-      .dispatchMany([1, 2, 3].map((payload) => ({ type: 'order.created', payload, tenantId })))
-      .then((all) => ({ eventIds: all.map(({ eventId }) => eventId).sort() }));
-    const webhook = await posthorn.webhooks.create({
-      ...{ name: 'late', tenantId, eventTypes: ['*'] },
-      channels: [{ channel: 'webhook', configs: {} }],
-    });
-    const backfill = (fromEventId: string) =>
-      storage.replays!.backfill(
-        tenantId,
-        { status: [], isMissed: true, fromEventId, beforeEventId: 'evt_7V' },
-        { limit: 100, cursor: null },
-      );
+  test.each(['read committed', 'repeatable read', 'serializable'])(
+    'makes what was missed once, where another has made it meanwhile and it was delivered, in transactions that are %s',
+    async (level) => {
+      const options = `-c default_transaction_isolation=${level.replace(' ', '\\ ')}`;
+      const storage = postgresStorage(database.newPool({ options }));
+      const channel = recordingChannel();
+      const posthorn = createDispatcher({ storage, channels: [channel] });
+      const tenantId = `twice ${level}`;
+      const { eventIds } = await posthorn
+        .dispatchMany([1, 2, 3].map((payload) => ({ type: 'order.created', payload, tenantId })))
+        .then((all) => ({ eventIds: all.map(({ eventId }) => eventId).sort() }));
+      const webhook = await posthorn.webhooks.create({
+        ...{ name: 'late', tenantId, eventTypes: ['*'] },
+        channels: [{ channel: 'webhook', configs: {} }],
+      });
+      const backfill = (fromEventId: string) =>
+        storage.replays!.backfill(
+          tenantId,
+          { status: [], isMissed: true, fromEventId, beforeEventId: 'evt_7V' },
+          { limit: 100, cursor: null },
+        );
 
-    // One that looks while nothing is there stands still before its first row, as another holds its place.
-    const held = await database.pool.connect();
-    await held.query('begin');
-    await held.query(
-      `insert into posthorn.queue (event_id, binding_id, tenant_id, webhook_id, channel, due_at, attempts, attempts_before,
+      // One that looks while nothing is there stands still before its first row, as another holds its place.
+      const held = await database.pool.connect();
+      await held.query('begin');
+      await held.query(
+        `insert into posthorn.queue (event_id, binding_id, tenant_id, webhook_id, channel, due_at, attempts, attempts_before,
         is_ready, is_held, yields) values ($1, $2, 'x', 'x', 'x', now(), 0, 0, false, false, false)`,
-      [eventIds[0], webhook.channels[0]!.id],
-    );
-    const slow = backfill(firstEventId(0));
-    const { rows } = await held.query('select pg_backend_pid() as pid');
-    const waits = 'select from pg_stat_activity where $1 = any (pg_blocking_pids(pid))';
-    while ((await database.pool.query(waits, [rows[0].pid])).rows.length === 0);
-    expect((await backfill(eventIds[1]!)).deliveries).toBe(2);
-    await posthorn.drain();
-    expect(channel.deliveries).toHaveLength(2);
-    await held.query('rollback');
-    held.release();
+        [eventIds[0], webhook.channels[0]!.id],
+      );
+      const slow = backfill(firstEventId(0));
+      const { rows } = await held.query('select pg_backend_pid() as pid');
+      const waits = 'select from pg_stat_activity where $1 = any (pg_blocking_pids(pid))';
+      while ((await database.pool.query(waits, [rows[0].pid])).rows.length === 0);
+      expect((await backfill(eventIds[1]!)).deliveries).toBe(2);
+      await posthorn.drain();
+      expect(channel.deliveries).toHaveLength(2);
+      await held.query('rollback');
+      held.release();
 
-    expect(await slow).toEqual({ deliveries: 1, cursor: null });
-    await posthorn.drain();
-    expect(channel.deliveries.map(({ message }) => message.event.id).sort()).toEqual(eventIds);
-  });
+      expect(await slow).toEqual({ deliveries: 1, cursor: null });
+      await posthorn.drain();
+      expect(channel.deliveries.map(({ message }) => message.event.id).sort()).toEqual(eventIds);
+    },
+  );
 });
