@@ -52,8 +52,9 @@ const withFollowers = (first: string, followed: string, more = ''): string => `(
 
 /**
  * Begins deliveries to bindings that have waited for one in `rows`, of the webhook as it is now. Where there is one
- * already, nothing changes: it is seen in one of the two tables, though it may just be leaving the first. Those that
- * gather, do; one with an ordering key is let into its lane by the next look.
+ * already, nothing changes: it is seen in one of the two tables, though it may just be leaving the first. One that came
+ * after the statement had looked, as of a binding that waits no more, and is finished by now ends the statement, which then
+ * looks again. Those that gather, do; one with an ordering key is let into its lane by the next look.
  */
 const begun = (rows: string): string => `
     insert into $.queue (event_id, binding_id, tenant_id, webhook_id, channel, due_at, position, attempts,
@@ -80,7 +81,8 @@ const begun = (rows: string): string => `
     where w.begin is not null
       and (select true from $.queue o where o.event_id = w.event and o.binding_id = b.id limit 1) is null
       and (select true from $.deliveries d where d.event_id = w.event and d.binding_id = b.id limit 1) is null
-    on conflict (event_id, binding_id) do nothing`;
+    on conflict (event_id, binding_id) do nothing
+    returning event_id, binding_id`;
 
 /** Makes digests of the latter halves of those that are split, which each of their deliveries at that place or behind is in. */
 const halved = `latter as materialized (
@@ -178,11 +180,18 @@ export function settleText({ ends, putsBack, hasFollowers, splits }: SettleShape
     written.map((rows) => `select ${columns} from ${rows}`).join(' union all ');
   if (hasFollowers) {
     parts.push(`begun as (${begun(all('event, tenant_id, webhook_id, begin'))}
+  ), new as materialized (
+    select array_agg(event_id) as event_ids, array_agg(binding_id) as binding_ids from begun
   )`);
+    const refused = '(select $.refuse_finished(event_ids, binding_ids) from new where event_ids is not null)';
+    return `
+  with ${parts.join(', ')}
+  select case when coalesce(${refused}, 0) = 0 then coalesce(json_agg(distinct n), '[]')::text end as written
+  from (${all('n')}) w`;
   }
   return `
   with ${parts.join(', ')}
-  select coalesce(json_agg(${hasFollowers ? 'distinct n' : 'n'}), '[]')::text as written from (${all('n')}) w`;
+  select coalesce(json_agg(n), '[]')::text as written from (${all('n')}) w`;
 }
 
 /** What is given of those that were delivered, with the attempt that did it. */

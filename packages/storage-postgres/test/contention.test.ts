@@ -162,6 +162,39 @@ describe.skipIf(!hasPostgres())('what others do with the rows meanwhile', () => 
     expect([of(first), of(second)]).toEqual([['pending'], ['delivered']]);
   });
 
+  test.each(['read committed', 'repeatable read'])(
+    'what begins with a result begins once, though a replay makes it meanwhile and it ends, in transactions that are %s',
+    async (level) => {
+      await drained();
+      const options = `-c default_transaction_isolation=${level.replace(' ', '\\ ')}`;
+      const { deliveries, webhooks, log } = postgresStorage(database.newPool({ options }));
+      const tenantId = `replayed ${level}`;
+      const [first, second] = [ids.binding(), ids.binding()];
+      const webhookId = ids.webhook();
+      const onlyAfter = { channel: first, failedAttempts: 1 };
+      await webhooks.create({
+        ...{ id: webhookId, tenantId, name: 'w', eventTypes: ['order.created'], isActive: true, secrets: [] },
+        channels: [
+          { id: first, channel: 'test', configs: {} },
+          { id: second, channel: 'test', configs: {}, onlyAfter },
+        ],
+      });
+      const escalated = event({ tenantId });
+      const { claims } = await deliveries.publish([escalated], { claimFor: claimOptions });
+      // Without its `onlyAfter`, which it has lost since, a replay makes it.
+      const text = `select from posthorn.queue where binding_id = '${first}' for update;
+        insert into posthorn.deliveries (event_id, binding_id, webhook_id, channel, status, attempts, attempts_before, finished_at)
+        values ('${escalated.id}', '${second}', '${webhookId}', 'test', 'delivered', 1, 0, now())`;
+      const next = { ...settled(claims[0]!, { status: 'pending', delayMs: 3_600_000 }), begin: [second] };
+      expect(await behind(text, () => deliveries.settle([next]))).toEqual([true]);
+      const { items } = await log.deliveries(tenantId, { limit: 10 });
+      const of = (id: string) =>
+        items.filter(({ bindingId }) => bindingId === id).map(({ status }) => status);
+      expect([of(first), of(second)]).toEqual([['pending'], ['delivered']]);
+      expect(await log.attempts(tenantId, claims[0]!.deliveryId)).toHaveLength(1);
+    },
+  );
+
   test('renewals and results at once lose no lease, and never lock each other out', async () => {
     codes.length = 0;
     for (let round = 0; round < 15; round++) {
