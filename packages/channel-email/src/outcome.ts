@@ -81,8 +81,7 @@ export function outcomeOfError(error: unknown, answers?: Answers): Outcome {
   const { refusals, isNobodyLeft, isCutShort } = recipientsIn(answers);
   if (isNobodyLeft) return { accepted: [], refusals, response: response ?? '' };
   const isAnswered = status !== undefined && isPastSender(answer);
-  // An attempt that is over has no time for another transaction.
-  const isHangUp = code !== 'EABORT' && (isCutShort || (isAnswered && status === 421));
+  const isHangUp = isEnd(code, status) && (isCutShort || isAnswered);
   return {
     ...(status === undefined ? withoutAnswer(answer, error) : withAnswer(answer, status)),
     ...(status !== undefined && { status }),
@@ -115,6 +114,13 @@ function recipientsIn(
     isCutShort: accepted.length + refusals.length < to.length,
   };
 }
+
+/**
+ * Whether the server ended the conversation. Any other answer is one to what it was asked, the sender for one; what the
+ * transport says of itself is none; and an attempt that is over has no time for another transaction.
+ */
+const isEnd = (code = '', status?: number): boolean =>
+  status === undefined ? /^(?:ECONNECTION|ESOCKET|ETIMEDOUT|EPROTOCOL)$/.test(code) : status === 421;
 
 /** Of a 421 in an answer to `RCPT TO`, nodemailer says no more than that the connection is over. */
 const isPastSender = ({ code, command }: Answer): boolean =>

@@ -354,3 +354,32 @@ test('a server that leaves at every recipient, unanswered, is left after three m
   });
   expect(server.connections()).toBe(4);
 });
+
+test('a sender that is refused is no hang-up, with a nodemailer that does not keep it in the envelope either', async () => {
+  let sends = 0;
+  const plugins: ((mail: object, done: () => void) => void)[] = [];
+  // As nodemailer 6 does it.
+  const older = {
+    transporter: {},
+    use: (_: string, plugin: (typeof plugins)[number]) => plugins.push(plugin),
+    async sendMail(data: object) {
+      sends++;
+      const envelope = { to: ['ada@example.com', 'grace@example.com'], accepted: [], rejectedErrors: [] };
+      for (const plugin of plugins) plugin({ data, message: { getEnvelope: () => envelope } }, () => {});
+      const refusal = {
+        code: 'EENVELOPE',
+        command: 'MAIL FROM',
+        responseCode: 550,
+        response: '550 5.7.1 No',
+      };
+      throw Object.assign(new Error('Mail command failed'), refusal);
+    },
+  };
+  const { send } = await setup({ transport: older });
+  expect(await send(message(three))).toMatchObject({
+    outcome: 'failed',
+    kind: 'credentials',
+    message: 'the mail server refused our sender with 550',
+  });
+  expect(sends).toBe(1);
+});
