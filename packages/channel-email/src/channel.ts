@@ -59,7 +59,9 @@ export function emailChannel(options: EmailChannelOptions): EmailChannel {
           memoOf(recipients),
         );
       }
-      const outcome = await sendMail(mail, recipients.left, { transport, timeoutMs, signal });
+      // Every second one: a server may just be slow, with everybody.
+      const isImpatient = message.attempt % 2 === 0;
+      const outcome = await sendMail(mail, recipients.left, { transport, timeoutMs, signal, isImpatient });
       return verdictOf(recipients, outcome, (text) => redact(text, transport.secrets));
     },
 

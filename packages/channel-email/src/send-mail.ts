@@ -1,20 +1,26 @@
 import type { SendMailOptions } from 'nodemailer';
 import { answersTo } from './answers.js';
 import { type Failed, type Outcome, outcomeOf, outcomeOfError, type Refusal } from './outcome.js';
-import type { MailTransport } from './transport.js';
+import { silenceAt } from './silence.js';
+import type { Transport } from './transport.js';
 
 interface Attempt {
-  readonly transport: MailTransport;
+  readonly transport: Transport;
   /** For the whole of it, however many transactions it takes. */
   readonly timeoutMs: number;
   readonly signal: AbortSignal;
+  /** Whether a server that falls silent at a recipient is left for the sake of the others. */
+  readonly isImpatient: boolean;
 }
+
+/** Silence is this part of `timeoutMs`: after twice as long, with all and then with the one, there is time for the others. */
+const silentParts = 6;
 
 /** Sends `mail` to `recipients` in one transaction, or in one for each that has no answer of its own where the server hangs up. Never rejects. */
 export async function sendMail(
   mail: SendMailOptions,
   recipients: readonly string[],
-  { transport, timeoutMs, signal }: Attempt,
+  { transport, timeoutMs, signal, isImpatient }: Attempt,
 ): Promise<Outcome> {
   const controller = new AbortController();
   const ended = new Promise<never>((_, reject) => {
@@ -29,18 +35,31 @@ export async function sendMail(
   if (signal.aborted) end();
 
   /** One transaction, over when the attempt is, whether the transport heeds its signal or not. */
-  const sendTo = async (some: readonly string[]): Promise<Outcome> => {
+  const sendTo = async (some: readonly string[], isLast: boolean): Promise<Outcome> => {
     const envelope = { ...mail.envelope, to: [...some] };
-    const one = { ...mail, envelope, signal: controller.signal };
+    const transaction = new AbortController();
+    const endIt = () => transaction.abort();
+    controller.signal.addEventListener('abort', endIt);
+    // Where it does not heed its signal, the mail might still go to those who are asked singly by then.
+    const isWatched = isImpatient && !isLast && transport.heedsSignal;
+    const silence = isWatched ? silenceAt(envelope, timeoutMs / silentParts) : undefined;
+    const one = { ...mail, envelope, signal: transaction.signal };
     const begin = async () => (controller.signal.aborted ? ended : transport.sendMail(one));
-    return Promise.race([ended, begin()]).then(
-      (info) => outcomeOf(info, some),
-      (error) => outcomeOfError(error, answersTo(envelope)),
-    );
+    try {
+      const info = await Promise.race([ended, begin(), ...(silence ? [silence.isOver] : [])]);
+      return outcomeOf(info, some);
+    } catch (error) {
+      const outcome = outcomeOfError(error, answersTo(envelope));
+      endIt();
+      return outcome;
+    } finally {
+      silence?.stop();
+      controller.signal.removeEventListener('abort', endIt);
+    }
   };
 
   try {
-    const outcome = await sendTo(recipients);
+    const outcome = await sendTo(recipients, recipients.length === 1);
     return isHungUp(outcome) && recipients.length > 1
       ? await sendSingly(recipients, outcome.refusals ?? [], sendTo)
       : outcome;
@@ -66,20 +85,20 @@ const maxHangUps = 3;
 async function sendSingly(
   recipients: readonly string[],
   before: readonly Refusal[],
-  sendTo: (some: readonly string[]) => Promise<Outcome>,
+  sendTo: (some: readonly string[], isLast: boolean) => Promise<Outcome>,
 ): Promise<Outcome> {
   const accepted: string[] = [];
   const refusals = [...before];
   let response = '';
   let hangUps = 0;
   let stoppedBy: Failed | undefined;
-  for (const recipient of recipients) {
-    if (before.some((refusal) => refusal.recipient === recipient)) continue;
+  const left = recipients.filter((one) => !before.some(({ recipient }) => recipient === one));
+  for (const recipient of left) {
     if (stoppedBy) {
       refusals.push({ ...refusalBy(stoppedBy, recipient), response: `not asked: ${stoppedBy.message}` });
       continue;
     }
-    const outcome = await sendTo([recipient]);
+    const outcome = await sendTo([recipient], recipient === left.at(-1));
     hangUps = isHungUp(outcome) ? hangUps + 1 : 0;
     if ('kind' in outcome) {
       refusals.push(refusalBy(outcome, recipient));

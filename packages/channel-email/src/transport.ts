@@ -12,6 +12,8 @@ export interface MailTransport {
 
 /** A transport made ready. */
 export interface Transport extends MailTransport {
+  /** Whether a `signal` ends what is being sent, and its connection. */
+  readonly heedsSignal: boolean;
   /** Who mail is from by its defaults, if it says so. */
   readonly from: unknown;
   /** What of its settings must not be told. */
@@ -36,8 +38,12 @@ const ours = {
 export function openTransport(transport: unknown, allowPlaintext: boolean): Transport {
   if (isTransport(transport)) {
     hearAnswers(transport);
-    const { _defaults: defaults } = transport as { readonly _defaults?: { readonly from?: unknown } };
+    const { _defaults: defaults, transporter } = transport as {
+      readonly _defaults?: { readonly from?: unknown };
+      readonly transporter?: unknown;
+    };
     return {
+      heedsSignal: Object(transporter).supportsAbortSignal === true,
       sendMail: (mail) => transport.sendMail(mail),
       from: defaults?.from,
       secrets: [],
@@ -55,6 +61,7 @@ export function openTransport(transport: unknown, allowPlaintext: boolean): Tran
   pool.on('error', () => undefined);
   let isClosed = false;
   return {
+    heedsSignal: true,
     async sendMail(mail) {
       if (isClosed) throw Object.assign(new Error('the channel was closed'), { code: 'ECONFIG' });
       return pool.sendMail(mail);

@@ -314,6 +314,46 @@ test('one at which the server falls silent is tried again, and the others have a
   });
 });
 
+test('who comes after one at which the server falls silent has the mail with the second attempt', async () => {
+  for (const [own, pool] of [
+    [true, false],
+    [false, true],
+  ] as const) {
+    const server = await smtpStandIn();
+    onTestFinished(() => server.close());
+    const settings = { ...server.settings, pool };
+    const { send } = await setup({
+      transport: own ? createTransport(settings as object) : settings,
+      timeoutMs: 3_000,
+    });
+    server.fail('rcpt', 'hang', { address: 'ada@example.com' });
+    const known = memoThat({ done: ['grace@example.com', 'alan@example.com'] });
+    // On a busy machine the others may take more than what is left of it.
+    await until(async () => {
+      const verdict = await send(message(three, { attempt: 2 }));
+      expect(verdict).toMatchObject({ outcome: 'failed', kind: 'timeout' });
+      return memoOf(verdict) === known;
+    });
+  }
+});
+
+test('a first attempt, one recipient alone and a message that is there are waited for to the end', async () => {
+  for (const [attempt, stage, recipients] of [
+    [1, 'rcpt', three],
+    [2, 'rcpt', { to_addresses: ['ada@example.com'] }],
+    [2, 'answer', three],
+  ] as const) {
+    const { server, send } = await setup({ timeoutMs: 1_200 });
+    server.fail(stage, 'hang');
+    expect(await send(message(recipients, { attempt })), stage).toMatchObject({
+      outcome: 'failed',
+      kind: 'timeout',
+      message: 'the mail server did not finish in time',
+    });
+    expect(server.connections(), stage).toBe(1);
+  }
+});
+
 test('who was refused for good is remembered however the attempt ends', async () => {
   const refused = { code: 550, text: '5.1.1 No such user' };
   for (const [stage, fault, kind] of [
