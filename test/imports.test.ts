@@ -9,7 +9,7 @@ const readingOrder = `
   errors frozen domain duration within outside clock ids match raw-json json-depth json-text payload failures models door
   secrets mask unescaped occurrences redact secret-paths vault verdict cancellation channel recipients-memo function-channel configs
   decide escalation digest catalog replay-port
-  lifecycle page api-key-port log-port ports storage-port webhook-secrets options bindings said message send sample reencrypt
+  lifecycle page api-key-port log-port ports storage-port signing-keys webhook-secrets options bindings said message send sample reencrypt
   webhook-list webhooks
   near-miss next-step missed scan explain time-range selection stats log
   short-memory api-keys replays gather gather-keyed publish pace patience put-off result recorder fifo claim-counts slots deliver

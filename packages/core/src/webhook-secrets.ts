@@ -1,7 +1,7 @@
 import type { Channel } from './channel.js';
 import { type Issue, invalidWebhook, PosthornError } from './errors.js';
 import { deeplyFrozen } from './frozen.js';
-import { mask, Secret } from './mask.js';
+import { mask, type Secret } from './mask.js';
 import type { ChannelBinding, Webhook } from './models.js';
 import type { SigningSecret, WebhookChange, WebhookRecord } from './ports.js';
 import {
@@ -13,6 +13,7 @@ import {
   secretNumbers,
   secretTexts,
 } from './secret-paths.js';
+import { SigningKeys } from './signing-keys.js';
 import { looksSealed, type Place, type Vault } from './vault.js';
 
 /*
@@ -23,12 +24,6 @@ import { looksSealed, type Place, type Vault } from './vault.js';
 const maxOldSecrets = 10;
 
 type Owner = Pick<Webhook, 'id' | 'tenantId'>;
-
-/** Signing keys, opened, and until when all of them hold. */
-interface OpenedSecrets {
-  readonly all: readonly Secret[];
-  readonly allHoldUntil: number;
-}
 
 /** A binding that has its id. */
 export interface IdentifiedBinding extends ChannelBinding {
@@ -78,7 +73,7 @@ export interface WebhookSecrets {
 }
 
 export function webhookSecrets(vault: Vault, channels: ReadonlyMap<string, Channel>): WebhookSecrets {
-  const openedSecrets = new WeakMap<readonly SigningSecret[], OpenedSecrets>();
+  const signingKeys = new SigningKeys();
   const openedConfigs = new WeakMap<ChannelBinding, unknown>();
 
   const signing = ({ id, tenantId }: Owner): Place => ({ tenantId, webhookId: id, purpose: 'signing' });
@@ -118,17 +113,6 @@ export function webhookSecrets(vault: Vault, channels: ReadonlyMap<string, Chann
     }
   }
 
-  function openAll(owner: Owner, secrets: readonly SigningSecret[]): OpenedSecrets {
-    const opened = {
-      all: Object.freeze(secrets.map(({ key }) => new Secret(vault.open(key, signing(owner))))),
-      allHoldUntil: Math.min(
-        ...secrets.map(({ expiresAt }) => expiresAt?.getTime() ?? Number.POSITIVE_INFINITY),
-      ),
-    };
-    openedSecrets.set(secrets, opened);
-    return opened;
-  }
-
   return {
     areSealed: vault.hasKeys,
     seal: (owner, key) => vault.seal(key, signing(owner)),
@@ -152,16 +136,8 @@ export function webhookSecrets(vault: Vault, channels: ReadonlyMap<string, Chann
       return [{ key: vault.seal(key, place), expiresAt: null }, ...old];
     },
 
-    holding(owner, secrets, at) {
-      const { all, allHoldUntil } = openedSecrets.get(secrets) ?? openAll(owner, secrets);
-      if (at.getTime() < allHoldUntil) return all;
-      return Object.freeze(
-        all.filter((_, i) => {
-          const { expiresAt } = secrets[i]!;
-          return expiresAt === null || expiresAt > at;
-        }),
-      );
-    },
+    holding: (owner, secrets, at) =>
+      signingKeys.holding(secrets, at, (key) => vault.open(key, signing(owner))),
 
     openConfigs(owner, binding) {
       if (openedConfigs.has(binding)) return openedConfigs.get(binding);
