@@ -193,8 +193,8 @@ describe('a process whose clock is off by ten minutes', () => {
 });
 
 describe('a process whose machine has slept', () => {
-  /** Makes it sleep: monotonic time stands still meanwhile. */
-  function sleeper(): (ms: number) => void {
+  /** Makes monotonic time stand still, as while it sleeps. */
+  function standstill(): (ms: number) => void {
     const present = Date.now;
     let sleptMs = 0;
     const now = vi.spyOn(Date, 'now').mockImplementation(() => present() + sleptMs);
@@ -205,13 +205,13 @@ describe('a process whose machine has slept', () => {
   }
 
   test("gives events the storage's time, also where that was while it was asking for it", async () => {
-    const sleep = sleeper();
+    const stand = standstill();
     const codes = warningsHere();
     const storage = memoryStorage({ now: () => Date.now() });
     const naps = [3_600_000];
     const begin: typeof storage.deliveries.begin = async (...given) => {
       const begun = await storage.deliveries.begin(...given);
-      sleep(naps.pop() ?? 0);
+      stand(naps.pop() ?? 0);
       return begun;
     };
     const deliveries = { ...storage.deliveries, begin };
@@ -225,7 +225,7 @@ describe('a process whose machine has slept', () => {
   });
 
   test("gives attempts the storage's time, also those that begin with their claim", async () => {
-    const sleep = sleeper();
+    const stand = standstill();
     const channel = recordingChannel();
     const storage = memoryStorage({ now: () => Date.now() });
     const begun: boolean[] = [];
@@ -245,7 +245,7 @@ describe('a process whose machine has slept', () => {
     // At this pace first attempts begin with their claim.
     for (let i = 0; i < 5; i++) await other.dispatch('before', i);
     await worker.drain();
-    sleep(3_600_000);
+    stand(3_600_000);
     await other.dispatch('slept', 1);
     await worker.drain();
     expect(begun.at(-1)).toBe(true);
