@@ -16,9 +16,9 @@ export const keyChange: Scenario = {
     const [old, fresh] = [keyOf('old'), keyOf('fresh')];
     const attempts: Attempt[] = [];
     let wrong = 0;
-    const engineWith = (...keys: EncryptionKey[]) => {
+    const engineWith = (keys: EncryptionKey[], own = storage) => {
       const channel = { ...recordingChannel(), secretPaths: [['token']] };
-      const engine = createDispatcher({ storage, channels: [channel], encryption: { keys } });
+      const engine = createDispatcher({ storage: own, channels: [channel], encryption: { keys } });
       const note = ({ attempt }: { readonly attempt: Attempt | null }) => void attempts.push(attempt!);
       engine.on('delivery:delivered', note).on('delivery:failed', note);
       channel.answerWith(({ configs, event }) => {
@@ -29,8 +29,8 @@ export const keyChange: Scenario = {
       return engine;
     };
     const count = 10_000 * size;
-    const before = engineWith(old, fresh);
-    const after = engineWith(fresh, old);
+    const before = engineWith([old, fresh]);
+    const after = engineWith([fresh, old]);
     const types = Array.from({ length: count }, (_, i) => `type.t${i}`);
     for (let at = 0; at < count; at += 100) {
       const some = types.slice(at, at + 100).map((type) =>
@@ -52,13 +52,19 @@ export const keyChange: Scenario = {
       }
     };
     const all = [traffic(before), traffic(after)];
-    const begin = performance.now();
-    const written = await after.webhooks.reencrypt();
-    const seconds = (performance.now() - begin) / 1_000;
+    // How long each takes is the machine's affair; what each costs is ours.
+    let statements = 0;
+    const counting = postgresStorage({
+      query(text: string, values?: unknown[]) {
+        statements++;
+        return rig.pool.query(text, values);
+      },
+    });
+    const written = await engineWith([fresh, old], counting).webhooks.reencrypt();
     isOver = true;
     await Promise.all(all);
     const during = attempts.length;
-    const only = engineWith(fresh);
+    const only = engineWith([fresh]);
     for (const type of types.slice(0, 500)) await only.dispatch(type, 0);
     await only.drain();
     return [
@@ -67,7 +73,7 @@ export const keyChange: Scenario = {
       atLeast('attempts without the old key', attempts.length - during, 500),
       atMost('failed attempts', attempts.filter(({ outcome }) => outcome !== 'delivered').length, 0),
       atMost('wrong secrets', wrong, 0),
-      atMost('milliseconds for each webhook', (seconds * 1_000) / count, 20, ' ms'),
+      atMost('statements for each webhook', statements / count, 2.1),
     ];
   },
 };
