@@ -14,6 +14,8 @@ interface Plan {
   readonly inTransactions?: boolean;
   /** So many ordering keys, by turns; those of one key go one after another, so that they have an order. */
   readonly orderingKeys?: number;
+  /** Each goes when the one before is acknowledged: what is dispatched meanwhile would be published with others. */
+  readonly oneByOne?: boolean;
   /** The worker runs in this process, so that deliveries are handed off. */
   readonly works?: boolean;
 }
@@ -72,6 +74,7 @@ for (let n = 0; n < plan.count; n++) {
   const wait = begin + (n * 1_000) / plan.perSecond - performance.now();
   if (wait > 0) await new Promise((resolve) => setTimeout(resolve, wait));
   publishing.push(publishInTurn(n));
+  if (plan.oneByOne) await publishing.at(-1);
 }
 await Promise.all(publishing);
 closeSync(file);
