@@ -9,7 +9,8 @@ export type HttpFormat = 'default' | 'standard-webhooks' | 'cloudevents' | 'clou
 
 /** A body to send, and what goes with it. */
 export interface HttpBody {
-  readonly text: string;
+  /** Its text, in pieces: the payload is by far the largest, and is not copied to stand among the others. */
+  readonly pieces: readonly string[];
   readonly contentType: string;
   /** What the format wants to be said in headers: names and values in turn. */
   readonly headers: readonly string[];
@@ -18,7 +19,8 @@ export interface HttpBody {
 /** Writes events as a format wants them. The payload goes in as the text it was dispatched with, byte for byte. */
 export interface BodyWriter {
   readonly contentType: string;
-  write(event: Event): string;
+  /** In pieces, as those of a body. */
+  write(event: Event): readonly string[];
   /** Names and values in turn. */
   headers?(event: Event): readonly string[];
   /** How it writes several events into one JSON array. */
@@ -32,10 +34,11 @@ const maxRenderedBytes = 256 * 1024;
 export function bodyOf({ event, digest }: Message, writer: BodyWriter): HttpBody {
   if (digest) {
     const { contentType, write } = writer.batch;
-    return { text: `[${digest.map((one) => write(one.event)).join(',')}]`, contentType, headers: [] };
+    const pieces = digest.flatMap((one, i) => [i === 0 ? '[' : ',', ...write(one.event)]);
+    return { pieces: [...pieces, ']'], contentType, headers: [] };
   }
   return {
-    text: writer.write(event),
+    pieces: writer.write(event),
     contentType: writer.contentType,
     headers: writer.headers?.(event) ?? [],
   };
@@ -55,7 +58,17 @@ export function renderedBody(template: JsonTemplate, message: Message, writer: B
     );
   }
   const headers = message.digest ? [] : (writer.headers?.(message.event) ?? []);
-  return { text, contentType: 'application/json', headers };
+  return { pieces: [text], contentType: 'application/json', headers };
+}
+
+/** What of a body is signed and sent. */
+export function bytesOf({ pieces }: HttpBody): Buffer {
+  let length = 0;
+  for (const piece of pieces) length += Buffer.byteLength(piece);
+  const bytes = Buffer.allocUnsafe(length);
+  let at = 0;
+  for (const piece of pieces) at += bytes.write(piece, at);
+  return bytes;
 }
 
 /** As JSON.stringify, which takes its time even for what needs no escape: ids and types. */
@@ -70,30 +83,34 @@ export function bodyWriters(source: string): Readonly<Record<HttpFormat, BodyWri
     const contentType = 'application/json';
     return { contentType, write, batch: { contentType, write } };
   };
-  const writeCloudEvent = (event: Event): string =>
+  const writeCloudEvent: BodyWriter['write'] = (event) => [
     `{"specversion":"1.0","id":${text(event.id)},"source":${text(source)},"type":${text(event.type)}` +
-    `,"time":"${event.occurredAt.toISOString()}"` +
-    `${event.subject ? `,"subject":${text(subjectOf(event.subject))}` : ''}` +
-    `${event.namespaceId === null ? '' : `,"namespaceid":${text(event.namespaceId)}`}` +
-    `,"datacontenttype":"application/json","data":${event.payload}}`;
+      `,"time":"${event.occurredAt.toISOString()}"` +
+      `${event.subject ? `,"subject":${text(subjectOf(event.subject))}` : ''}` +
+      `${event.namespaceId === null ? '' : `,"namespaceid":${text(event.namespaceId)}`}` +
+      `,"datacontenttype":"application/json","data":`,
+    event.payload,
+    '}',
+  ];
   // CloudEvents HTTP binding 1.0.2 §3.3: a batch is of structured events, there is none in binary mode.
   const batch = { contentType: 'application/cloudevents-batch+json', write: writeCloudEvent };
   return {
-    default: inJson(
-      (event) =>
-        `{"event_id":${text(event.id)},"event_type":${text(event.type)}` +
+    default: inJson((event) => [
+      `{"event_id":${text(event.id)},"event_type":${text(event.type)}` +
         `,"occurred_at":"${event.occurredAt.toISOString()}","namespace_id":${text(event.namespaceId)}` +
-        `,"subject":${text(event.subject)},"metadata":${event.payload}` +
-        `${event.cacheScope === null ? '' : `,"cache_scope":${event.cacheScope}`}}`,
-    ),
-    'standard-webhooks': inJson(
-      (event) =>
-        `{"type":${text(event.type)},"timestamp":"${event.occurredAt.toISOString()}","data":${event.payload}}`,
-    ),
+        `,"subject":${text(event.subject)},"metadata":`,
+      event.payload,
+      event.cacheScope === null ? '}' : `,"cache_scope":${event.cacheScope}}`,
+    ]),
+    'standard-webhooks': inJson((event) => [
+      `{"type":${text(event.type)},"timestamp":"${event.occurredAt.toISOString()}","data":`,
+      event.payload,
+      '}',
+    ]),
     cloudevents: { contentType: 'application/cloudevents+json', write: writeCloudEvent, batch },
     'cloudevents-binary': {
       contentType: 'application/json',
-      write: (event) => event.payload,
+      write: (event) => [event.payload],
       headers: (event) => [
         ...['ce-specversion', '1.0', 'ce-id', event.id, 'ce-source', encoded(source), 'ce-type', event.type],
         ...['ce-time', event.occurredAt.toISOString()],

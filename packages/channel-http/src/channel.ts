@@ -1,10 +1,11 @@
 import { type Channel, failed, isPosthornError, type Message, PosthornError, redact } from '@posthorn/core';
 import { checkHeaders, verdictOf } from '@posthorn/outbound';
 import { type JsonTemplate, parseJsonTemplate } from '@posthorn/template';
-import { bodyOf, type HttpBody, renderedBody } from './body.js';
+import { bodyOf, bytesOf, type HttpBody, renderedBody } from './body.js';
 import { defaultTimeout, type HttpConfigs, httpConfigs } from './configs.js';
 import { derivedSecrets } from './derived-secrets.js';
 import { type HttpChannelOptions, settingsOf } from './options.js';
+import { SharedBody, type WrittenBody } from './shared-body.js';
 import { signatureOf } from './sign.js';
 
 /** What all requests of one binding have in common. */
@@ -42,6 +43,14 @@ export function httpChannel(options: HttpChannelOptions = {}): Channel<HttpConfi
     return prepared;
   }
 
+  const shared = new SharedBody();
+
+  function written(message: Message<HttpConfigs>, prepared: Prepared): WrittenBody {
+    if (!prepared.template && !message.digest) return shared.of(message.event, () => bodyOf(message, writer));
+    const body = write(message, prepared);
+    return { body, bytes: bytesOf(body) };
+  }
+
   function write(message: Message<HttpConfigs>, { template }: Prepared): HttpBody {
     if (!template) return bodyOf(message, writer);
     try {
@@ -69,26 +78,25 @@ export function httpChannel(options: HttpChannelOptions = {}): Channel<HttpConfi
       if (secrets.length === 0) return failed('config', 'the webhook has no signing secret');
       try {
         const prepared = prepare(configs);
-        const { text, contentType, headers } = write(message, prepared);
         // Signed and sent are the same bytes.
-        const body = Buffer.from(text);
+        const { body, bytes } = written(message, prepared);
         const timestamp = Math.floor(message.startedAt.getTime() / 1000);
         const result = await outbound.request({
           url: configs.url,
           method: configs.method ?? 'POST',
           headers: [
             ...prepared.headers,
-            ...headers,
+            ...body.headers,
             'content-type',
-            contentType,
+            body.contentType,
             'webhook-id',
             id,
             'webhook-timestamp',
             String(timestamp),
             'webhook-signature',
-            signatureOf(secrets, id, timestamp, body),
+            signatureOf(secrets, id, timestamp, bytes),
           ],
-          body,
+          body: bytes,
           timeoutMs: timeoutMs(configs),
           // Receivers know a repetition by its webhook-id.
           idempotent: true,
@@ -104,8 +112,8 @@ export function httpChannel(options: HttpChannelOptions = {}): Channel<HttpConfi
     },
 
     async preview(message) {
-      const { text, contentType } = write(message, prepare(message.configs));
-      return [{ name: 'body', type: contentType, text }];
+      const { pieces, contentType } = write(message, prepare(message.configs));
+      return [{ name: 'body', type: contentType, text: pieces.join('') }];
     },
   };
 }
