@@ -67,7 +67,7 @@ async function costs<T>(
     stillMs: delay.max / 1e6,
     findings: (limit) => [
       atMost('memory, at its most', growth, limit, ' MiB'),
-      atMost('event loop, longest at work', longestMs, 500, ' ms'),
+      atMost('event loop, longest at work', longestMs, 300, ' ms'),
     ],
   };
 }
