@@ -21,7 +21,8 @@ export interface Tenant {
 
 /** The same for one webhook, and what of it waits here. */
 export interface Lane extends Tenant {
-  readonly tenant: Tenant;
+  /** Of the last that was added: a webhook may be deleted, and made again for another tenant, while something is held. */
+  tenant: Tenant;
   readonly waiting: Fifo<HeldClaim>;
 }
 
@@ -37,6 +38,7 @@ export class ClaimCounts {
   /** One more is held for this webhook. */
   add({ id, tenantId }: Claim['webhook']): Lane {
     const lane = this.#lanes.get(id) ?? this.#begin(id, tenantId);
+    if (lane.tenant.id !== tenantId) this.#move(lane, tenantId);
     lane.claimed++;
     lane.tenant.claimed++;
     return lane;
@@ -47,7 +49,7 @@ export class ClaimCounts {
     lane.claimed--;
     lane.tenant.claimed--;
     if (lane.claimed === 0) this.#lanes.delete(lane.id);
-    if (lane.tenant.claimed === 0) this.#tenants.delete(lane.tenant.id);
+    this.#endIfNone(lane.tenant);
   }
 
   byWebhook(): Map<string, number> {
@@ -59,14 +61,34 @@ export class ClaimCounts {
   }
 
   #begin(id: string, tenantId: string): Lane {
-    const nothing = { claimed: 0, sending: 0, isFull: false };
-    const tenant = this.#tenants.get(tenantId) ?? { id: tenantId, ...nothing };
-    const lane = { id, ...nothing, tenant, waiting: new Fifo<HeldClaim>() };
-    this.#tenants.set(tenantId, tenant);
+    const lane = { id, ...nothing, tenant: this.#tenantOf(tenantId), waiting: new Fifo<HeldClaim>() };
     this.#lanes.set(id, lane);
     return lane;
   }
+
+  /** With all that is held for it: a webhook that is never idle would else be counted for its former tenant for ever. */
+  #move(lane: Lane, tenantId: string): void {
+    const { tenant: former, claimed, sending } = lane;
+    former.claimed -= claimed;
+    former.sending -= sending;
+    this.#endIfNone(former);
+    lane.tenant = this.#tenantOf(tenantId);
+    lane.tenant.claimed += claimed;
+    lane.tenant.sending += sending;
+  }
+
+  #tenantOf(id: string): Tenant {
+    const tenant = this.#tenants.get(id) ?? { id, ...nothing };
+    this.#tenants.set(id, tenant);
+    return tenant;
+  }
+
+  #endIfNone({ id, claimed }: Tenant): void {
+    if (claimed === 0) this.#tenants.delete(id);
+  }
 }
+
+const nothing = { claimed: 0, sending: 0, isFull: false };
 
 function countsOf(all: ReadonlyMap<string, Tenant>): Map<string, number> {
   const counts = new Map<string, number>();

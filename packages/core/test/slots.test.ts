@@ -215,4 +215,23 @@ describe('a tenant', () => {
     };
     expect([landed(), landed()]).toEqual([false, true]);
   });
+
+  test('that gets a webhook of another, while something of it is held, has what is held counted, and the other has not', () => {
+    const { slots, claim } = slotsOf(2, 10);
+    claim('acme', 'wh_moved', 2);
+    const first = slots.next()!;
+    claim('globex', 'wh_moved', 3);
+    expect(slots.room.tenantsInFlight.get('acme')).toBeUndefined();
+    expect(slots.room.tenantsInFlight.get('globex')).toBe(5);
+    const second = slots.next()!;
+    expect(slots.next(), 'two of globex are being sent').toBeUndefined();
+    claim('acme', 'wh_a', 3);
+    expect(slots.next()!.claim.webhook.id).toBe('wh_a');
+    for (const held of [first, second]) {
+      slots.free(held);
+      slots.forget(held);
+    }
+    expect(slots.room.tenantsInFlight.get('acme')).toBe(3);
+    expect(slots.room.tenantsInFlight.get('globex')).toBe(3);
+  });
 });
