@@ -9,6 +9,9 @@ create table :"schema".webhook_versions (
   version numeric not null
 );
 
+-- It has no key. Without this, nothing could be deleted from it where all tables are published to subscribers.
+alter table :"schema".webhook_versions replica identity full;
+
 create index webhook_versions_tenant on :"schema".webhook_versions (tenant_id);
 
 -- As in 0011_pages.sql: a look-up by the tenant is the cheapest plan whatever Postgres believes of the table.

@@ -1,3 +1,8 @@
+-- Made by an earlier form of 0015_webhook_versions.sql it lacks this: where all tables are published to subscribers, as for
+-- logical replication, nothing could be deleted from it, and so no webhook be written.
+
+alter table :"schema".webhook_versions replica identity full;
+
 -- As in 0011_pages.sql, for what is looked up by each claim: connections that planned their statements while there were few
 -- webhooks would read all of them for each delivery, once there are thousands.
 

@@ -447,6 +447,9 @@ create table :"schema".webhook_versions (
   version numeric not null
 );
 
+-- It has no key. Without this, nothing could be deleted from it where all tables are published to subscribers.
+alter table :"schema".webhook_versions replica identity full;
+
 create index webhook_versions_tenant on :"schema".webhook_versions (tenant_id);
 
 -- As in 0011_pages.sql: a look-up by the tenant is the cheapest plan whatever Postgres believes of the table.
@@ -596,7 +599,12 @@ $$;
   {
     number: 19,
     name: 'webhook_pages',
-    text: String.raw`-- As in 0011_pages.sql, for what is looked up by each claim: connections that planned their statements while there were few
+    text: String.raw`-- Made by an earlier form of 0015_webhook_versions.sql it lacks this: where all tables are published to subscribers, as for
+-- logical replication, nothing could be deleted from it, and so no webhook be written.
+
+alter table :"schema".webhook_versions replica identity full;
+
+-- As in 0011_pages.sql, for what is looked up by each claim: connections that planned their statements while there were few
 -- webhooks would read all of them for each delivery, once there are thousands.
 
 alter table :"schema".webhooks set (vacuum_truncate = false);

@@ -2,7 +2,7 @@ import { randomBytes } from 'node:crypto';
 import { type Backfilled, createDispatcher, createIds, firstEventId, type NewEvent } from '@posthorn/core';
 import { recordingChannel, until } from '@posthorn/testing';
 import pg from 'pg';
-import { beforeAll, describe, expect, test } from 'vitest';
+import { beforeAll, describe, expect, onTestFinished, test } from 'vitest';
 import { postgresNotifier, postgresStorage } from '../src/index.js';
 import { migrationText } from '../src/migrate.js';
 import { migrations } from '../src/migrations.js';
@@ -104,6 +104,22 @@ describe.skipIf(!hasPostgres())('the storage on Postgres', () => {
     await Promise.all(pools.map((pool) => pool.query('select 1')));
     await Promise.all(pools.map((pool) => postgresStorage(pool, { schema }).migrate()));
     expect(await count(`select count(*) from ${schema}.migrations`)).toBe(migrations.length);
+  });
+
+  test('migrates, and has its webhooks written, where all tables are published to subscribers', async () => {
+    await database.pool.query('create publication everything for all tables');
+    onTestFinished(async () => void (await database.pool.query('drop publication everything')));
+    const { migrate, webhooks } = postgresStorage(database.pool, { schema: 'published' });
+    await migrate();
+    // As an earlier form of the migrations left it, before there was a publication.
+    await database.pool.query(`alter table published.webhook_versions replica identity default;
+      delete from published.migrations where number = 19`);
+    await migrate();
+    const created = await webhooks.create(newWebhook());
+    expect(await webhooks.update('t', created.id, created.version, { name: 'x' })).toMatchObject({
+      name: 'x',
+    });
+    expect(await webhooks.delete('t', created.id)).toBe(true);
   });
 
   test('needs no right to create anything where the schema is of this version', async () => {
