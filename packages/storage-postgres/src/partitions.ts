@@ -168,7 +168,10 @@ function addText(schema: string, { name, from, to }: Range): string {
       with (autovacuum_analyze_threshold = 5000, vacuum_truncate = false);
     insert into $.${table}_${name} (${id}, ${columns})
       select '${from}' || n, ${values}, repeat('-', 1800) from generate_series(1, 200) n;
+    -- As long as it has no key, nothing could be deleted from it where all tables are published to subscribers.
+    alter table $.${table}_${name} replica identity full;
     delete from $.${table}_${name};
+    alter table $.${table}_${name} replica identity default;
     -- From now on it only shrinks.
     alter table $.${table}_default reset (vacuum_truncate);
     alter table $.${table} attach partition $.${table}_${name} for values from ('${from}') to ('${to}');`,

@@ -796,6 +796,20 @@ describe.skipIf(!hasPostgres())('the storage on Postgres', () => {
       expect((await storage.log.deliveries('t', { limit: 10 })).items).toEqual([]);
     });
 
+    test('are made where all tables are published to subscribers, and their rows deleted', async () => {
+      await database.pool.query('create publication everything for all tables');
+      onTestFinished(async () => void (await database.pool.query('drop publication everything')));
+      const storage = postgresStorage(database.pool, { schema: 'sent_on' });
+      await storage.migrate();
+      expect((await storage.partition({ every: 'day', ahead: 1 })).added).toHaveLength(2);
+      await storage.deliveries.publish([event()]);
+      await database.pool.query('delete from sent_on.events');
+      const { rows } = await database.pool.query(
+        `select relname from pg_class where relnamespace = 'sent_on'::regnamespace and relkind = 'r' and relreplident = 'f'`,
+      );
+      expect(rows, 'those with a key go by that').toEqual([{ relname: 'webhook_versions' }]);
+    });
+
     test('of another length follow those that are there', async () => {
       let offset = Date.UTC(2026, 10, 25, 12) - Date.now(); // a Wednesday
       const storage = postgresStorage(database.pool, { schema: 'lengths', clockOffset: () => offset });
