@@ -610,9 +610,10 @@ alter table :"schema".webhook_versions replica identity full;
 alter table :"schema".webhooks set (vacuum_truncate = false);
 alter table :"schema".subscriptions set (vacuum_truncate = false);
 
-insert into :"schema".webhooks (id, tenant_id, name, event_types, channels, binding_ids, binding_channels, secrets, is_active, version,
-    created_at, updated_at)
-  select n::text, '', '', '{}', repeat('-', 1800), '{}', '{}', '', false, 0, now(), now() from generate_series(1, 200) n;
+-- With positions of their own: none that a webhook would have is used up.
+insert into :"schema".webhooks (id, tenant_id, position, name, event_types, channels, binding_ids, binding_channels, secrets,
+    is_active, version, created_at, updated_at) overriding system value
+  select n::text, '', n, '', '{}', repeat('-', 1800), '{}', '{}', '', false, 0, now(), now() from generate_series(1, 200) n;
 insert into :"schema".subscriptions (tenant_id, pattern, webhook_id)
   select '', n::text || repeat('-', 1800), '' from generate_series(1, 200) n;
 delete from :"schema".subscriptions where tenant_id = '';
