@@ -1,11 +1,11 @@
 import { type Channel, failed, isPosthornError, type Message, PosthornError, redact } from '@posthorn/core';
 import { checkHeaders, verdictOf } from '@posthorn/outbound';
 import { type JsonTemplate, parseJsonTemplate } from '@posthorn/template';
-import { bodyOf, bytesOf, type HttpBody, renderedBody } from './body.js';
+import { bodyOf, type HttpBody, renderedBody } from './body.js';
 import { defaultTimeout, type HttpConfigs, httpConfigs } from './configs.js';
 import { derivedSecrets } from './derived-secrets.js';
 import { type HttpChannelOptions, settingsOf } from './options.js';
-import { SharedBody, type WrittenBody } from './shared-body.js';
+import { SharedBody, type WrittenBody, writtenBody } from './shared-body.js';
 import { signatureOf } from './sign.js';
 
 /** What all requests of one binding have in common. */
@@ -46,9 +46,8 @@ export function httpChannel(options: HttpChannelOptions = {}): Channel<HttpConfi
   const shared = new SharedBody();
 
   function written(message: Message<HttpConfigs>, prepared: Prepared): WrittenBody {
-    if (!prepared.template && !message.digest) return shared.of(message.event, () => bodyOf(message, writer));
-    const body = write(message, prepared);
-    return { body, bytes: bytesOf(body) };
+    const make = (): WrittenBody => writtenBody(write(message, prepared));
+    return prepared.template || message.digest ? make() : shared.of(message.event, make);
   }
 
   function write(message: Message<HttpConfigs>, { template }: Prepared): HttpBody {

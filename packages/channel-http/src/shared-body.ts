@@ -7,21 +7,19 @@ export interface WrittenBody {
   readonly bytes: Buffer;
 }
 
+export const writtenBody = (body: HttpBody): WrittenBody => ({ body, bytes: bytesOf(body) });
+
 /**
  * The last body that was written of an event: where an event goes to thousands of webhooks, they come one after the other,
  * and get the same bytes. Without that each would hold its own while it is sent.
  */
 export class SharedBody {
-  #event: Event | undefined;
-  #written: WrittenBody | undefined;
+  #last: { readonly event: Event; readonly written: WrittenBody } | undefined;
 
   /** The body of `event`: the one that was written last, where that is of the same event, or what `write` makes. */
-  of(event: Event, write: () => HttpBody): WrittenBody {
-    if (this.#written && this.#event && isSame(this.#event, event)) return this.#written;
-    const body = write();
-    this.#written = { body, bytes: bytesOf(body) };
-    this.#event = event;
-    return this.#written;
+  of(event: Event, write: () => WrittenBody): WrittenBody {
+    if (!this.#last || !isSame(this.#last.event, event)) this.#last = { event, written: write() };
+    return this.#last.written;
   }
 }
 

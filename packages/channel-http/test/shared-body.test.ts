@@ -1,7 +1,7 @@
 import type { Event } from '@posthorn/core';
 import { expect, test } from 'vitest';
-import { bodyOf, bodyWriters, type HttpBody } from '../src/body.js';
-import { SharedBody } from '../src/shared-body.js';
+import { bodyOf, bodyWriters } from '../src/body.js';
+import { SharedBody, type WrittenBody, writtenBody } from '../src/shared-body.js';
 
 const event: Event = {
   id: 'evt_0VboZYV4VbCm0NPWAF1C3F',
@@ -31,8 +31,8 @@ const writers = bodyWriters('source');
 const formats = Object.keys(writers) as (keyof typeof writers)[];
 const bodyIn =
   (format: (typeof formats)[number]) =>
-  (of: Event): HttpBody =>
-    bodyOf({ event: of } as Parameters<typeof bodyOf>[0], writers[format]);
+  (of: Event): WrittenBody =>
+    writtenBody(bodyOf({ event: of } as Parameters<typeof bodyOf>[0], writers[format]));
 
 test.each(formats)('the bytes of a body in the format %s are those of its text', (format) => {
   const shared = new SharedBody();
@@ -57,6 +57,6 @@ test.each(Object.entries(others))('of an event with %s the body is its own', (_,
   const different = { ...event, ...other };
   shared.of(event, () => write(event));
   const { bytes } = shared.of(different, () => write(different));
-  expect(bytes.toString()).toBe(write(different).pieces.join(''));
-  expect(shared.of(event, () => write(event)).bytes.toString()).toBe(write(event).pieces.join(''));
+  expect(bytes.toString()).toBe(write(different).body.pieces.join(''));
+  expect(shared.of(event, () => write(event)).bytes.toString()).toBe(write(event).body.pieces.join(''));
 });

@@ -13,6 +13,11 @@ export class PlainCancellation implements Cancellation {
   aborted = false;
   readonly #listeners: (() => void)[] = [];
 
+  /** Itself: it is to be had as that of an AbortController. */
+  get signal(): Cancellation {
+    return this;
+  }
+
   addEventListener(_: 'abort', listener: () => void): void {
     if (!this.#listeners.includes(listener)) this.#listeners.push(listener);
   }

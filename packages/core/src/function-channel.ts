@@ -20,7 +20,7 @@ export type FunctionChannelOptions<Configs = NoConfigs> = Partial<
   Pick<Channel<Configs>, 'config' | 'secretPaths' | 'preview' | 'takesDigests' | 'deadlineMs'>
 >;
 
-const optionNames = [...(['config', 'secretPaths', 'preview', 'takesDigests', 'deadlineMs'] as const)];
+const optionNames = ['config', 'secretPaths', 'preview', 'takesDigests', 'deadlineMs'] as const;
 
 /**
  * A function of this process as a channel, so that a subscriber of your own has deliveries, retries and a log like any

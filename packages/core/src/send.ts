@@ -74,7 +74,7 @@ class ChannelSending implements Sending {
   readonly #message: Message;
   readonly #options: SendOptions;
   readonly #onVerdict: (verdict: Verdict) => void;
-  #abort: AbortController | PlainCancellation;
+  readonly #controller: AbortController | PlainCancellation;
   #timer: NodeJS.Timeout | undefined;
   #isOver = false;
 
@@ -89,12 +89,12 @@ class ChannelSending implements Sending {
     this.#options = options;
     this.#onVerdict = onVerdict;
     // The signal and its listeners would cost as much as the signature.
-    this.#abort = channel.takesCancellation ? new PlainCancellation() : new AbortController();
+    this.#controller = channel.takesCancellation ? new PlainCancellation() : new AbortController();
   }
 
   begin(deadlineMs: number): void {
     this.#timer = setTimeout(expire, deadlineMs, this, deadlineMs);
-    const signal = this.#abort instanceof PlainCancellation ? this.#abort : this.#abort.signal;
+    const { signal } = this.#controller;
     outside(() =>
       ask(this.#channel, this.#message, signal, this.#options.announcer, (said) => this.#said(said)),
     );
@@ -103,7 +103,7 @@ class ChannelSending implements Sending {
   end(ours: Verdict, momentMs = 0): void {
     if (this.#isOver) return;
     clearTimeout(this.#timer);
-    this.#abort.abort();
+    this.#controller.abort();
     if (momentMs > 0) this.#timer = setTimeout(() => this.#settle(ours), momentMs);
     else this.#settle(ours);
   }

@@ -178,8 +178,7 @@ export class Slots {
 
   /** What waits here; it is in nobody's way any more. */
   takeWaiting(): HeldClaim[] {
-    const all = this.waiting();
-    for (const { waiting } of this.#turns) waiting.takeLast(waiting.length);
+    const all = [...this.#turns].flatMap(({ waiting }) => waiting.takeLast(waiting.length));
     this.#turns.clear();
     for (const held of all) this.forget(held);
     return all;

@@ -1,13 +1,11 @@
 import type { Claim, Event } from '@posthorn/core';
 import type { DeliveryEntry, EventEntry } from './entries.js';
+import type { OpenedLease } from './leases.js';
 import { copiedSecrets } from './webhooks.js';
 
 /** The lease that a claim is of. */
-interface ClaimLease {
-  readonly token: string;
-  readonly deliveryId: string;
-  /** When an attempt began that was lost, or that begins with this. */
-  readonly lostAt: number | undefined;
+interface ClaimLease extends OpenedLease {
+  /** When its attempt began, where it begins with this. */
   readonly begunAt: number | undefined;
   /** Since when it is put off. */
   readonly putOffSince: number | null;

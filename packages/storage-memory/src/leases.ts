@@ -9,9 +9,10 @@ interface Lease {
   begunAt: number | undefined;
 }
 
-interface OpenedLease {
+export interface OpenedLease {
   readonly token: string;
   readonly deliveryId: string;
+  /** When an attempt began that is not on record, if there is one. */
   readonly lostAt: number | undefined;
 }
 
@@ -25,7 +26,7 @@ export class Leases {
   readonly #lost = new WeakMap<DeliveryEntry, number>();
   #count = 0;
 
-  /** Opens one in place of the last. `lostAt` says when an attempt began that is not on record, if there is one. */
+  /** Opens one in place of the last. */
   open(entry: DeliveryEntry): OpenedLease {
     const begunAt = this.#of(entry)?.begunAt;
     if (begunAt !== undefined) this.#lost.set(entry, begunAt);
