@@ -542,31 +542,11 @@ alter table :"schema".queue add column put_off_since timestamptz;
     name: 'finished_meanwhile',
     text: String.raw`-- Ends a statement, and all that it has written, where a delivery that it has just put into the queue is finished by now:
 -- another had made the same after the statement had looked, and it has left the queue since, so that no key was in the way.
--- The statement sees what was there when it began; a volatile function sees what is there when it is called.
+-- The statement sees what was there when it began; a volatile function sees what is there when it is called. Where
+-- transactions are repeatable, as a server, a role or a pool may have them by default, it sees no more than the statement
+-- did. A key sees all that there is: what is there is found by inserting it, of which nothing stays.
 
 create function :"schema".refuse_finished(event_ids text[], binding_ids text[]) returns integer
-  language plpgsql volatile as $$
-begin
-  if (
-    select true from unnest(event_ids, binding_ids) as m(event_id, binding_id) cross join lateral (
-      select from :"schema".deliveries d where d.event_id = m.event_id and d.binding_id = m.binding_id offset 0
-    ) d limit 1
-  ) then
-    raise exception 'what was missing has been delivered meanwhile' using errcode = 'serialization_failure';
-  end if;
-  return 0;
-end
-$$;
-`,
-  },
-  {
-    number: 18,
-    name: 'finished_unseen',
-    text: String.raw`-- As before; and where transactions are repeatable, as a server, a role or a pool may have them by default, a function sees
--- no more than the statement did when it began. A key sees all that there is: what is there is found by inserting it, of
--- which nothing stays.
-
-create or replace function :"schema".refuse_finished(event_ids text[], binding_ids text[]) returns integer
   language plpgsql volatile as $$
 declare
   is_finished boolean := false;
@@ -597,7 +577,7 @@ $$;
 `,
   },
   {
-    number: 19,
+    number: 18,
     name: 'webhook_pages',
     text: String.raw`-- Made by an earlier form of 0015_webhook_versions.sql it lacks this: where all tables are published to subscribers, as for
 -- logical replication, nothing could be deleted from it, and so no webhook be written.
