@@ -119,10 +119,7 @@ async function compare(
       [...runs].map(([name, own]) => [
         name,
         {
-          'events/s': Math.round(median(own.map(({ perSecond }) => perSecond))),
-          'of the loop': median(own.map((run, i) => run.perSecond / loops[i]!.perSecond)).toFixed(2),
-          'Node µs': median(own.map(({ nodeMicros }) => nodeMicros)).toFixed(1),
-          'Postgres µs': median(own.map(({ postgresMicros }) => postgresMicros)).toFixed(1),
+          ...speedOf(own, 'of the loop', loops),
           'CPU to the loop': median(own.map((run, i) => total(run) / total(loops[i]!))).toFixed(2),
           'WAL bytes': Math.round(median(own.map(({ walBytes }) => walBytes))),
         },
@@ -130,6 +127,14 @@ async function compare(
     ),
   );
 }
+
+/** How fast runs are, beside those of the same rounds that they are measured by. */
+const speedOf = (own: readonly Run[], ratio: string, reference: readonly Run[]) => ({
+  'per second': Math.round(median(own.map(({ perSecond }) => perSecond))),
+  [ratio]: median(own.map((run, i) => run.perSecond / reference[i]!.perSecond)).toFixed(2),
+  'Node µs': median(own.map(({ nodeMicros }) => nodeMicros)).toFixed(1),
+  'Postgres µs': median(own.map(({ postgresMicros }) => postgresMicros)).toFixed(1),
+});
 
 /** End to end with more to do than one webhook's plain events of 1 KB, and in two processes. */
 async function compareShapes(bench: Bench, count: number, rounds: number): Promise<void> {
@@ -144,19 +149,7 @@ async function compareShapes(bench: Bench, count: number, rounds: number): Promi
   }
   const plain = runs.get('plain')!;
   console.log('\nend to end, by what is asked');
-  console.table(
-    Object.fromEntries(
-      [...runs].map(([name, own]) => [
-        name,
-        {
-          'deliveries/s': Math.round(median(own.map(({ perSecond }) => perSecond))),
-          'of plain': median(own.map((run, i) => run.perSecond / plain[i]!.perSecond)).toFixed(2),
-          'Node µs': median(own.map(({ nodeMicros }) => nodeMicros)).toFixed(1),
-          'Postgres µs': median(own.map(({ postgresMicros }) => postgresMicros)).toFixed(1),
-        },
-      ]),
-    ),
-  );
+  console.table(Object.fromEntries([...runs].map(([name, own]) => [name, speedOf(own, 'of plain', plain)])));
 }
 
 async function compareLatency(

@@ -85,33 +85,32 @@ async function steady(competitor: Competitor, slowShare: number): Promise<void> 
   await Promise.all(publishing);
 }
 
+/** So many more, until all are recorded that there were by then. */
+async function publishAndReach(competitor: Competitor, total: number): Promise<void> {
+  await publishAll(competitor, total);
+  reached += total;
+  await reach(reached);
+}
+
 /** Long enough for V8 to have compiled what is measured, for everyone. */
 const warmUp = 20_000;
 const competitor = await (name === 'posthorn'
   ? posthorn(place, { variant, ...(what!.startsWith('slow') && { webhookConcurrency: 10 }) })
   : competitors[name as CompetitorName](place));
 const { onDone, done, reach } = counter();
+let reached = 0;
 
 switch (what) {
   case 'endToEnd': {
     await competitor.work(onDone);
-    await publishAll(competitor, warmUp);
-    await reach(warmUp);
-    const figures = await timed(async () => {
-      await publishAll(competitor, count);
-      await reach(warmUp + count);
-    });
-    process.send?.({ figures });
+    await publishAndReach(competitor, warmUp);
+    process.send?.({ figures: await timed(() => publishAndReach(competitor, count)) });
     break;
   }
   case 'allocated': {
     await competitor.work(onDone);
-    await publishAll(competitor, warmUp);
-    await reach(warmUp);
-    const bytes = await allocated(async () => {
-      await publishAll(competitor, count);
-      await reach(warmUp + count);
-    });
+    await publishAndReach(competitor, warmUp);
+    const bytes = await allocated(() => publishAndReach(competitor, count));
     process.send?.({ bytes: bytes / count });
     break;
   }
@@ -131,12 +130,9 @@ switch (what) {
     await publishAll(competitor, count);
     await competitor.work(onDone);
     await reach(count);
+    reached = count;
     await competitor.rest?.();
-    const figures = await timed(async () => {
-      await publishAll(competitor, count);
-      await reach(2 * count);
-    });
-    process.send?.({ figures });
+    process.send?.({ figures: await timed(() => publishAndReach(competitor, count)) });
     break;
   }
   case 'enqueue': {

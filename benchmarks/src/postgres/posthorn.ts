@@ -10,9 +10,7 @@ import { type Competitor, concurrency, type Job, type Place } from './competitor
  * tenants in turn; `fan-out`, each to 1,000 webhooks; `ordering`, each with one of 100 ordering keys; `encryption`, with
  * secrets sealed; `second`, as `plain`, beside a first process that has made the tables and the webhook.
  */
-export const variants = [
-  ...(['plain', 'large', 'tenants', 'fan-out', 'ordering', 'encryption', 'second'] as const),
-] as const;
+export const variants = ['plain', 'large', 'tenants', 'fan-out', 'ordering', 'encryption', 'second'] as const;
 export type Variant = (typeof variants)[number];
 
 export interface PosthornOptions {
