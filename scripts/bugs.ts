@@ -190,6 +190,8 @@ export const bugs: readonly Bug[] = [
       'const isFirst = lease.lostAt === undefined &&',
       'const isFirst =',
     ],
+    'the schedule leaves out nothing': ["if (next.status === 'pending' && next.isUncounted)", 'if (false)'],
+    'a manual retry leaves out as before': ['leases.countAll(delivery);', ''],
     'what was tried before begins with its claim': [
       'lostAt === undefined && delivery.attempts === delivery.attemptsBefore;',
       'lostAt === undefined;',
@@ -378,6 +380,7 @@ export const bugs: readonly Bug[] = [
   }),
 
   ...bugsIn('leases.ts', {
+    'the schedule leaves out one at most': ['(this.#uncounted.get(entry) ?? 0) + 1', '1'],
     'a claim forgets that an attempt had begun': [
       'if (begunAt !== undefined) this.#lost.set(entry, begunAt);',
       '',

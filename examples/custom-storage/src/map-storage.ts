@@ -33,6 +33,8 @@ interface Row extends Omit<Delivery, 'attempts'> {
   /** Attempts begun: those that workers died at are not among `attempts` yet. */
   readonly begun: number;
   readonly lease: Lease | null;
+  /** Attempts since the last manual retry that the schedule leaves out. */
+  readonly uncounted: number;
   /** When an attempt began whose worker died. */
   readonly lostAt: number | null;
   /** Since when it is put off, less the time in which it was due and nobody claimed it. */
@@ -137,6 +139,7 @@ export function mapStorage(now: () => number = Date.now): Storage {
       status: 'pending',
       begun: 0,
       attemptsBefore: 0,
+      uncounted: 0,
       dueAt: new Date(now()),
       createdAt: new Date(publishedAt),
       finishedAt: null,
@@ -211,7 +214,7 @@ export function mapStorage(now: () => number = Date.now): Storage {
     const lease = { token: String(++tokens), endsAt: now() + leaseMs, begunAt: null };
     const lostAt = row.lease?.begunAt ?? row.lostAt;
     const putOffSince = row.putOffSince === null ? null : row.putOffSince + now() - dueAt(row);
-    const { begun, attemptsBefore, event, webhookId, bindingId, memo } = write({
+    const { begun, attemptsBefore, uncounted, event, webhookId, bindingId, memo } = write({
       ...row,
       status: 'sending',
       dueAt: null,
@@ -225,6 +228,7 @@ export function mapStorage(now: () => number = Date.now): Storage {
       token: lease.token,
       attempt: begun + 1,
       attemptsBefore,
+      uncounted,
       event: structuredClone(event),
       webhook: { id, tenantId, name, secrets, channels },
       binding: channels.find((binding) => binding.id === bindingId),
@@ -263,11 +267,20 @@ export function mapStorage(now: () => number = Date.now): Storage {
     const isPutOff = next.status === 'released' || (next.status === 'pending' && next.isBusy);
     const since = next.status === 'released' && next.delayMs ? now() : null;
     const putOffSince = isPutOff ? (row.putOffSince ?? since) : null;
+    const uncounted = row.uncounted + (next.status === 'pending' && next.isUncounted ? 1 : 0);
     if (next.status === 'pending' || next.status === 'released')
-      pending(row, now() + (next.delayMs ?? 0), { attempts, begun, lostAt, putOffSince, yields, memo });
+      pending(row, now() + (next.delayMs ?? 0), {
+        attempts,
+        begun,
+        uncounted,
+        lostAt,
+        putOffSince,
+        yields,
+        memo,
+      });
     // Of digests, which it does not gather: what is none is tried again at once, with a new schedule.
     else if (next.status === 'split')
-      pending(row, now(), { attempts, attemptsBefore: begun, lostAt, putOffSince, memo });
+      pending(row, now(), { attempts, attemptsBefore: begun, uncounted: 0, lostAt, putOffSince, memo });
     else finish({ ...row, begun, lostAt, memo }, next.status, attempts);
     return true;
   }
@@ -280,7 +293,7 @@ export function mapStorage(now: () => number = Date.now): Storage {
     )
       return false;
     if (status === 'cancelled') finish(row, 'cancelled');
-    else pending(row, now(), { attemptsBefore: row.begun, putOffSince: null, yields: true });
+    else pending(row, now(), { attemptsBefore: row.begun, uncounted: 0, putOffSince: null, yields: true });
     return true;
   }
 
@@ -429,6 +442,17 @@ export function mapStorage(now: () => number = Date.now): Storage {
   };
 }
 
-function shown({ event, attempts, begun, lease, lostAt, putOffSince, yields, memo, ...row }: Row): Delivery {
+function shown({
+  event,
+  attempts,
+  begun,
+  uncounted,
+  lease,
+  lostAt,
+  putOffSince,
+  yields,
+  memo,
+  ...row
+}: Row): Delivery {
   return { ...row, attempts: begun };
 }

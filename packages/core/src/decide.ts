@@ -82,7 +82,8 @@ interface Unfinished {
 
 /**
  * What becomes of a delivery. `pending` waits `delayMs` by the storage's clock; where it `yields`, those behind it
- * with its ordering key may go ahead from now on; where it `isBusy`, it is put off as it was. `released` waits as long, by
+ * with its ordering key may go ahead from now on; where it `isBusy`, it is put off as it was; where it `isUncounted`, the
+ * schedule leaves out the attempt, and every claim says so until a manual retry. `released` waits as long, by
  * default for no time, and its attempt, where it has begun, is not counted: nothing has failed. What is `delivered` has no memo any more. `split` makes of a digest two, as it was too large:
  * the latter half of its deliveries leaves it, half of them rounded down, and is a digest with its memo and a name of its
  * own. Both are due at once, with a new schedule; so is what is no digest, or has one event left.
@@ -97,6 +98,7 @@ export type Next =
       readonly delayMs: number;
       readonly yields?: boolean;
       readonly isBusy?: boolean;
+      readonly isUncounted?: boolean;
     } & Unfinished);
 
 /**
@@ -123,12 +125,15 @@ export function decide(verdict: Verdict, tries: number, policy: RetryPolicy, ran
 const maxLostWaitMs = 30_000;
 
 /**
- * As `decide`, after `tries` attempts of which the last one's worker was lost. The first time it is tried again at once;
- * after that it waits, so that a delivery that ends its worker does not always take the same others along.
+ * As `decide`, after `tries` attempts of which the last one's worker was lost; `isFirst` says that there was none before.
+ * That may have begun with its claim and never been sent: it is tried again at once, and the schedule leaves it out. After
+ * that it waits, so that a delivery that ends its worker does not always take the same others along.
  */
-export function decideLost(tries: number, policy: RetryPolicy, random: number): Next {
-  if (tries > policy.scheduleMs.length) return { status: 'dead' };
-  const waitMs = tries > 1 ? Math.min(policy.scheduleMs[tries - 1]!, maxLostWaitMs) : 0;
+export function decideLost(tries: number, isFirst: boolean, policy: RetryPolicy, random: number): Next {
+  if (isFirst) return { status: 'pending', delayMs: 0, isUncounted: true };
+  const scheduledMs = policy.scheduleMs[tries - 1];
+  if (scheduledMs === undefined) return { status: 'dead' };
+  const waitMs = Math.min(scheduledMs, maxLostWaitMs);
   return { status: 'pending', delayMs: Math.round(waitMs * (1 + policy.jitter * (2 * random - 1))) };
 }
 

@@ -83,6 +83,8 @@ export function stepBefore(
   if (status === 'delivered') return nothing(`${condition}, but ${other.channel} has delivered it`);
   if (status === 'cancelled') return nothing(`${condition}, but ${other.channel} was cancelled`);
   if (status === 'dead') return nothing(`${condition}, but ${other.channel} was given up before`);
-  const failed = (tried.get(id) ?? []).filter(({ number }) => number > attemptsBefore);
+  const failed = (tried.get(id) ?? []).filter(
+    ({ number, kind }) => number > attemptsBefore + (kind === 'worker_lost' ? 1 : 0),
+  );
   return waits(`${condition}; so far: ${failed.length}`);
 }

@@ -142,6 +142,8 @@ export interface Claim {
   readonly begunAt?: Date;
   /** How many attempts lie before the last manual retry. */
   readonly attemptsBefore: number;
+  /** How many attempts since then the schedule leaves out. Left out: none. */
+  readonly uncounted?: number;
   readonly event: Event;
   /** With its bindings as they are now. */
   readonly webhook: Pick<WebhookRecord, 'id' | 'tenantId' | 'name' | 'secrets' | 'channels'>;
@@ -157,7 +159,7 @@ export interface Claim {
   /** Of a digest that gathered, all its events in the order of publication, `event` being the first. */
   readonly digest?: readonly Event[];
   /**
-   * When the attempt before this one began, where whoever began it was lost before writing how it went. It counts. Each
+   * When the attempt before this one began, where whoever began it was lost before writing how it went. Each
    * claim says so until a result is written, other than `released`.
    */
   readonly lostAt?: Date;

@@ -76,8 +76,9 @@ export function resultsBy(options: ResultsOptions): Results {
     const attempt = lostRecord(ids.attempt(), { ...claim, attempt: number }, lostAt);
     const isDropped = !claim.binding && claim.unreadable === undefined;
     if (isDropped) return { next: { status: 'cancelled' }, attempt, begin: [] };
-    const tries = number - claim.attemptsBefore;
-    return { ...failed(claim, decideLost(tries, retry, random()), tries), attempt };
+    const tries = triesOf(claim) - 1;
+    const next = decideLost(tries, number === claim.attemptsBefore + 1, retry, random());
+    return { ...failed(claim, next, tries), attempt };
   }
 
   /** Gives it back for a while. Who waits for it to fail need not wait for longer than if it had. */
@@ -93,13 +94,12 @@ export function resultsBy(options: ResultsOptions): Results {
 
   return {
     before(claim) {
-      const { attempt, attemptsBefore, binding, lostAt, unreadable } = claim;
+      const { binding, lostAt, unreadable } = claim;
+      const tries = triesOf(claim);
       if (lostAt) return lost(claim, lostAt);
       if (!binding && unreadable === undefined) return { next: { status: 'cancelled' }, begin: [] };
       // The schedule has become shorter.
-      if (attempt - attemptsBefore > retry.scheduleMs.length + 1) {
-        return failed(claim, { status: 'dead' }, attempt - attemptsBefore);
-      }
+      if (tries > retry.scheduleMs.length + 1) return failed(claim, { status: 'dead' }, tries);
       if (!binding) return undefined;
       const bound = claim as BoundClaim;
       if (lacksChannel(claim)) {
@@ -123,7 +123,7 @@ export function resultsBy(options: ResultsOptions): Results {
         if (!isOverdue(claim)) return putOff(bound, delayMs, said);
       }
       const verdict = said.outcome === 'busy' ? asFailed(said) : said;
-      const tries = claim.attempt - claim.attemptsBefore;
+      const tries = triesOf(claim);
       const tooLarge = nextOfTooLarge(claim, verdict);
       const decided = tooLarge ? { status: tooLarge } : decide(verdict, tries, retry, random());
       // What can be put off no longer fails from now on, until something else becomes of it.
@@ -143,6 +143,10 @@ export function resultsBy(options: ResultsOptions): Results {
     }),
   };
 }
+
+/** The attempts of the present schedule, the one that is to begin included. */
+const triesOf = ({ attempt, attemptsBefore, uncounted = 0 }: Claim): number =>
+  attempt - attemptsBefore - uncounted;
 
 const isDelivered: Next = { status: 'delivered' };
 const nobody: readonly string[] = [];

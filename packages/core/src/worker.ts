@@ -21,7 +21,7 @@ export interface WorkerOptions extends Omit<SlotsOptions, 'soonMs'> {
   readonly announcer: Announcer;
 }
 
-/** A worker that is lost loses an attempt of what it would have sent within that time, and of nothing else. */
+/** First attempts begin with their claim where they are sent within that time: if the worker is lost, all of them are on record. */
 const maxSoonMs = 1_000;
 
 /**

@@ -3,6 +3,7 @@ import {
   createDispatcher,
   type DispatcherOptions,
   delivered,
+  failed,
   type Storage,
 } from '@posthorn/core';
 import { memoryStorage } from '@posthorn/storage-memory';
@@ -52,6 +53,35 @@ describe('an attempt', () => {
     expect(channel.attempts.every(({ message }) => message.attempt === 1)).toBe(true);
   });
 
+  test('that began with its claim and only waited costs nothing of the schedule, however many workers die', async () => {
+    const retry = { schedule: ['1s'], jitter: 0 } as const;
+    const { clock, dispatcher, channel, storage, die } = await engine({ retry });
+    for (let i = 0; i < 60; i++) await dispatcher.dispatch('a', i);
+    const claims = await storage.deliveries.claim({ ...dying, isBegun: true });
+    expect(claims.every(({ begunAt }) => begunAt)).toBe(true);
+    clock.advance('1s');
+    for (let deaths = 0; deaths < 11; deaths++) await die(false);
+    channel.answerWith(() => failed('reset', 'no'));
+    await dispatcher.drain();
+    clock.advance('1s');
+    await dispatcher.drain();
+    const { items } = await dispatcher.deliveries.list();
+    expect(new Set(items.map(({ status, attempts }) => `${status} after ${attempts}`))).toEqual(
+      new Set(['dead after 3']),
+    );
+    expect(channel.attempts).toHaveLength(120);
+  });
+
+  test('that may never have been sent is made again also where nothing is tried again', async () => {
+    const { clock, dispatcher, storage, only } = await engine({ retry: { schedule: [] } });
+    await dispatcher.dispatch('a', 1);
+    await storage.deliveries.claim({ ...dying, isBegun: true });
+    clock.advance('1s');
+    await dispatcher.drain();
+    const { status, log } = await only();
+    expect([status, log.map(({ outcome }) => outcome)]).toEqual(['delivered', ['unknown', 'delivered']]);
+  });
+
   test('whose worker died at sending is on record as such, and is tried again at once', async () => {
     const { dispatcher, channel, die, only, clock } = await engine();
     const told: unknown[] = [];
@@ -71,7 +101,7 @@ describe('an attempt', () => {
     expect(channel.attempts.map(({ message }) => message.attempt)).toEqual([2]);
   });
 
-  test('that ends its worker each time is dead after as many as any other, with that reason', async () => {
+  test('that ends its worker each time is dead after one more than any other, with that reason', async () => {
     const retry = { schedule: ['1s', '1m', '1h'], jitter: 0 } as const;
     const { dispatcher, channel, storage, die, only, clock } = await engine({ retry });
     const dead: unknown[] = [];
@@ -94,13 +124,13 @@ describe('an attempt', () => {
     undertaker.on('delivery:dead', ({ attempt }) => void dead.push([attempt?.number, attempt?.kind]));
     await die(true);
     for (let rounds = 0; rounds < 6; rounds++) await undertaker.drain();
-    expect(waits, 'at once, and then at most half a minute').toEqual([0, 30_000, 30_000]);
-    expect(dead).toEqual([[4, 'worker_lost']]);
+    expect(waits, 'at once, and then at most half a minute').toEqual([0, 1_000, 30_000, 30_000]);
+    expect(dead).toEqual([[5, 'worker_lost']]);
     expect(channel.attempts).toEqual([]);
     const { status, attempts, log } = await only();
-    expect([status, attempts]).toEqual(['dead', 4]);
+    expect([status, attempts]).toEqual(['dead', 5]);
     expect(log.map(({ number, outcome }) => [number, outcome])).toEqual(
-      [1, 2, 3, 4].map((number) => [number, 'unknown']),
+      [1, 2, 3, 4, 5].map((number) => [number, 'unknown']),
     );
   });
 

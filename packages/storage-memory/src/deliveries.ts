@@ -75,7 +75,7 @@ export function deliveryQueue(
     leases.end(delivery);
   }
 
-  /** A first attempt begins with that at `beginsAt`: so a delivery loses one at most that was never sent. */
+  /** A first attempt begins with that at `beginsAt`: the schedule leaves it out where its worker is lost. */
   function lease(delivery: DeliveryEntry, until: number, beginsAt: number | undefined): Claim {
     const lease = leases.open(delivery);
     putOffs.leaveOut(delivery, now() - delivery.at);
@@ -123,6 +123,7 @@ export function deliveryQueue(
   /** Due at once, with a new schedule. */
   function startAnew(delivery: DeliveryEntry): void {
     for (const each of together(delivery)) each.attemptsBefore = each.attempts;
+    leases.countAll(delivery);
     putOffs.end(delivery);
     chains.enter(delivery, true);
     makeDue(delivery);
@@ -192,6 +193,7 @@ export function deliveryQueue(
     if (next.status !== 'released') leases.forgetLost(delivery);
     if (next.status === 'released' && next.delayMs) putOffs.begin(delivery, now());
     if (next.status === 'pending' && !next.isBusy) putOffs.end(delivery);
+    if (next.status === 'pending' && next.isUncounted) leases.leaveOut(delivery);
     // Nothing was sent.
     if (!attempt && leases.hasBegun(delivery)) for (const each of together(delivery)) each.attempts--;
     if (next.status === 'split') split(delivery);

@@ -15,7 +15,7 @@ type Writable<T> = { -readonly [Key in keyof T]: T[Key] };
 
 /** A claim of the delivery, or of the digest that it leads. Most have none of what is optional. */
 export function claimOf(delivery: DeliveryEntry, lease: ClaimLease): Claim {
-  const { token, deliveryId, lostAt, begunAt, putOffSince } = lease;
+  const { token, deliveryId, lostAt, uncounted, begunAt, putOffSince } = lease;
   const { event, webhook, bindingId, memo, digest } = delivery;
   const { id, tenantId, name, secrets, channels } = webhook.record;
   const events = digest && [...digest.entries].map((each) => eventOf(each.event));
@@ -32,6 +32,7 @@ export function claimOf(delivery: DeliveryEntry, lease: ClaimLease): Claim {
   if (memo !== undefined) claim.memo = memo;
   if (events) claim.digest = events;
   if (begunAt !== undefined) claim.begunAt = new Date(begunAt);
+  if (uncounted !== undefined) claim.uncounted = uncounted;
   if (lostAt !== undefined) claim.lostAt = new Date(lostAt);
   return claim;
 }

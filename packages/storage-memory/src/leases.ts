@@ -14,6 +14,8 @@ export interface OpenedLease {
   readonly deliveryId: string;
   /** When an attempt began that is not on record, if there is one. */
   readonly lostAt: number | undefined;
+  /** How many attempts the schedule leaves out, if there are any. */
+  readonly uncounted: number | undefined;
 }
 
 /**
@@ -24,6 +26,7 @@ export class Leases {
   readonly #leases = new Map<string, Lease>();
   /** When those began whose worker was lost before it wrote how they went. */
   readonly #lost = new WeakMap<DeliveryEntry, number>();
+  readonly #uncounted = new WeakMap<DeliveryEntry, number>();
   #count = 0;
 
   /** Opens one in place of the last. */
@@ -35,7 +38,7 @@ export class Leases {
     entry.token = token;
     const deliveryId = entry.id;
     this.#leases.set(token, { entry, deliveryId, begunAt: undefined });
-    return { token, deliveryId, lostAt: this.#lost.get(entry) };
+    return { token, deliveryId, lostAt: this.#lost.get(entry), uncounted: this.#uncounted.get(entry) };
   }
 
   /** What the claim's token names, as long as it does. */
@@ -65,6 +68,16 @@ export class Leases {
   /** Whatever was lost is on record, or does not matter any more. */
   forgetLost(entry: DeliveryEntry): void {
     this.#lost.delete(entry);
+  }
+
+  /** The schedule leaves out an attempt. */
+  leaveOut(entry: DeliveryEntry): void {
+    this.#uncounted.set(entry, (this.#uncounted.get(entry) ?? 0) + 1);
+  }
+
+  /** The schedule is a new one, and leaves out nothing yet. */
+  countAll(entry: DeliveryEntry): void {
+    this.#uncounted.delete(entry);
   }
 
   #of({ token }: DeliveryEntry): Lease | undefined {

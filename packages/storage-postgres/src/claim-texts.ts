@@ -62,7 +62,7 @@ export interface TakeShape {
 
 /** What began under a lease that is over was lost with its worker; also before, as long as it is not on record. */
 const lostAt = 'case when q.lease is null then q.lost_at else coalesce(q.begun_at, q.lost_at) end';
-/** Only a first attempt does: so a delivery loses one at most that was never sent. */
+/** Only a first attempt does: where its worker is lost, the schedule leaves that one out. */
 const mayBegin = `q.attempts = q.attempts_before and (${lostAt}) is null`;
 const begins = `begun_at = case when ${mayBegin} then ${beginning} end,
       attempts = q.attempts + case when ${mayBegin} then 1 else 0 end`;
@@ -98,11 +98,11 @@ export const takeText = ({ isSlow, isBegun }: TakeShape): string => `
       select o.position, o.event_id from picked o
       where o.binding_id = p.binding_id and o.ordering_key = p.ordering_key
       order by o.position, o.event_id limit 1))
-    returning q.event_id, q.binding_id, q.webhook_id, q.attempts, q.attempts_before, q.memo, q.begun_at, q.lost_at,
-      q.put_off_since, p.due_at, p.put_off_since as put_off_before
+    returning q.event_id, q.binding_id, q.webhook_id, q.attempts, q.attempts_before, q.uncounted, q.memo, q.begun_at,
+      q.lost_at, q.put_off_since, p.due_at, p.put_off_since as put_off_before
   )
-  select c.event_id, c.binding_id, c.webhook_id, c.attempts, c.attempts_before, c.memo, ${msOf('c.begun_at')} as begun_at,
-    ${msOf('c.lost_at')} as lost_at, ${msOf('c.put_off_since')} as put_off_since, w.stamp, ${eventColumnsWith(`case when e.bytes <= ${inlineBytes} then e.payload end`)},
+  select c.event_id, c.binding_id, c.webhook_id, c.attempts, c.attempts_before, c.uncounted, c.memo,
+    ${msOf('c.begun_at')} as begun_at, ${msOf('c.lost_at')} as lost_at, ${msOf('c.put_off_since')} as put_off_since, w.stamp, ${eventColumnsWith(`case when e.bytes <= ${inlineBytes} then e.payload end`)},
     case when starts_with(c.event_id, 'dig_') then (
       select sum((select octet_length(payload) from $.events where id = m.event_id)) from $.queue m
       where m.binding_id = c.binding_id and m.digest_id = c.event_id) else e.bytes end as bytes,

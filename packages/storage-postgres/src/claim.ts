@@ -246,6 +246,7 @@ export class Claimer {
           ...(memo !== null && { memo }),
           ...(digest && { digest }),
           ...(row.begun_at !== null && { begunAt: dateOf(row.begun_at) }),
+          ...(row.uncounted !== null && { uncounted: Number(row.uncounted) }),
           ...(row.lost_at !== null && { lostAt: dateOf(row.lost_at) }),
         },
       ];

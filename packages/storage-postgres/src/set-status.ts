@@ -17,13 +17,14 @@ export function statusSetter(db: Database): DeliveryLog['setStatus'] {
       -- One that gathers goes alone.
       update $.queue q set is_ready = true, is_held = false, yields = true, due_at = $now,
         digest_id = null, gathers_until = null, look_at = null, attempts_before = q.attempts,
-        put_off_since = null
+        put_off_since = null, uncounted = null
       from mine m
       where ${isQueued('m.event', 'm.binding')} and q.lease is null and coalesce(q.digest_id, '') = ''
         and (select true from $.webhooks w where w.id = q.webhook_id) is not null
       returning q.event_id, q.binding_id, q.ordering_key
     ), digests as (
-      update $.queue q set is_ready = true, due_at = $now, attempts_before = q.attempts, put_off_since = null
+      update $.queue q set is_ready = true, due_at = $now, attempts_before = q.attempts,
+        put_off_since = null, uncounted = null
       from (
         select distinct q.binding_id, q.digest_id
         from mine m join $.queue q on ${isQueued('m.event', 'm.binding')} where q.digest_id <> ''

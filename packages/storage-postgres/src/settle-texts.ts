@@ -109,7 +109,8 @@ export function settleText({ ends, putsBack, hasFollowers, splits }: SettleShape
   const parts = [
     `given as (
     select * from json_to_recordset($1::json) as g(
-      n integer, event text, binding text, lease bigint, status text, delay float8, yields boolean, id text,
+      n integer, event text, binding text, lease bigint, status text, delay float8, yields boolean,
+      uncounted smallint, id text,
       number integer, at float8, took integer, outcome text, kind text, message text, http smallint, response text,
       memo text, put_off text, begin json)
   )`,
@@ -153,7 +154,8 @@ export function settleText({ ends, putsBack, hasFollowers, splits }: SettleShape
       yields = q.yields or g.yields, memo = coalesce(g.memo, q.memo), attempts = ${counted('g')}, begun_at = null,
       lost_at = case when g.status = 'released' then q.lost_at end,
       put_off_since = case g.put_off when 'begins' then coalesce(q.put_off_since, $now) when 'stays' then q.put_off_since end,
-      attempts_before = case when g.status = 'split' then q.attempts else q.attempts_before end
+      attempts_before = case when g.status = 'split' then q.attempts else q.attempts_before end,
+      uncounted = case when g.status <> 'split' then coalesce(q.uncounted + g.uncounted, q.uncounted, g.uncounted) end
     from ${rows} g where ${isMixed ? `${isPutBack} and ` : ''}${isHeld}
     returning g.event, g.binding, ${result('g')}, q.due_at, q.memo as left_memo, ${kept('q')}
   )`);

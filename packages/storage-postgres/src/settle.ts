@@ -171,6 +171,7 @@ function rowOf({ claim, next, attempt, begin }: Settlement, n: number, lease: nu
     status,
     delay: 'delayMs' in next ? (next.delayMs ?? 0) : 0,
     yields: status === 'pending' && next.yields === true,
+    uncounted: status === 'pending' && next.isUncounted ? 1 : undefined,
     put_off: putOffBy(next),
     id: attempt?.id,
     number: attempt?.number,

@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import type { Next } from '@posthorn/core';
 import { ok, same } from '../assertions.js';
 import { topic } from '../rule.js';
 import type { StorageRule, StorageUnderTest } from './harness.js';
@@ -161,6 +162,44 @@ export const beginRules: readonly StorageRule[] = topic<StorageUnderTest>('begin
     assert.equal((await deliveryOf(storage, deliveryId)).attempts, 2);
   },
 
+  'what the schedule leaves out is said by each claim, whatever else becomes of it, until a manual retry':
+    async (under) => {
+      const { storage, advance } = under;
+      const { deliveryId } = await oneDelivery(storage);
+      const next = async (): Promise<readonly number[]> => {
+        const { attempt, attemptsBefore, uncounted = 0 } = one(await take(storage));
+        return [attempt, attemptsBefore, uncounted];
+      };
+      const settle = async (given: Next, isSent = true): Promise<void> => {
+        const claimed = one(await (isSent ? claim : take)(storage, { leaseMs }));
+        await settleAll(storage, [isSent ? result(claimed, given) : release(claimed, hourMs)]);
+        await advance(hourMs);
+      };
+      await settle({ status: 'pending', delayMs: 0 });
+      await settle({ status: 'pending', delayMs: 0, isUncounted: true });
+      same(await next(), [3, 0, 1]);
+      await advance(hourMs);
+      await settle({ status: 'pending', delayMs: 0, isBusy: true });
+      await settle({ status: 'released' }, false);
+      same(await next(), [4, 0, 1]);
+      await advance(hourMs);
+      await settle({ status: 'pending', delayMs: hourMs, isUncounted: true });
+      same(await next(), [5, 0, 2]);
+      await advance(hourMs);
+      for (const given of ['dead', 'pending'] as const) {
+        await settle(
+          given === 'dead' ? { status: given } : { status: given, delayMs: hourMs, isUncounted: true },
+        );
+        same(await storage.log.setStatus(acme, [deliveryId], 'pending'), [deliveryId]);
+        const { attempts } = await deliveryOf(storage, deliveryId);
+        same(await next(), [attempts + 1, attempts, 0]);
+        await advance(hourMs);
+      }
+      await settle({ status: 'pending', delayMs: 0, isUncounted: true });
+      await settle({ status: 'split' });
+      same(await next(), [9, 8, 0]);
+    },
+
   'a token begins the delivery that it was given with, and no other': async ({ storage }) => {
     await storage.webhooks.create(newWebhook());
     await publish(storage, ...newEvents(2));
@@ -284,4 +323,26 @@ export const beginDigestRules: readonly StorageRule[] = topic<StorageUnderTest>(
     await settleAll(storage, [release(again)]);
     same(await countsOf(), [1, 1, 1]);
   },
+
+  'what the schedule of a digest leaves out is said by each claim, until one of it is retried by hand':
+    async (under) => {
+      const { storage, advance } = under;
+      const binding = newBinding({ digest: { window: hourMs, maxEvents: 100 } });
+      await storage.webhooks.create(newWebhook({ channels: [binding] }));
+      const events = newEvents(3);
+      await publish(storage, ...events);
+      await advance(2 * hourMs);
+      await settleAll(storage, [
+        result(one(await claim(storage)), { status: 'pending', delayMs: hourMs, isUncounted: true }),
+      ]);
+      await advance(hourMs);
+      const left = one(await take(storage));
+      same([left.attempt, left.attemptsBefore, left.uncounted], [2, 0, 1]);
+      await settleAll(storage, [release(left, hourMs)]);
+      const { items } = await storage.log.deliveries(acme, { eventId: events[0]!.id, limit: 1 });
+      await storage.log.setStatus(acme, idsOf(items), 'pending');
+      const anew = one(await take(storage));
+      same([anew.attempt, anew.attemptsBefore, anew.uncounted ?? 0], [2, 1, 0]);
+      same(idsOf(anew.digest ?? []), idsOf(events));
+    },
 });

@@ -43,6 +43,7 @@ interface Known {
   status: DeliveryStatus;
   attempts: number;
   attemptsBefore: number;
+  uncounted: number;
   recorded: number;
   /** When it is due while pending, when its lease ends while sending. */
   at: number;
@@ -136,7 +137,7 @@ async function walk(under: StorageUnderTest, seed: number): Promise<void> {
         const ids = matching.flatMap((webhook) =>
           webhook.record.channels.map((binding) => {
             const id = deliveryId(event.id, binding.id);
-            const counts = { attempts: 0, attemptsBefore: 0, recorded: 0 };
+            const counts = { attempts: 0, attemptsBefore: 0, uncounted: 0, recorded: 0 };
             const fresh = { status: 'pending', ...counts, isBegun: false, isLost: false } as const;
             deliveries.set(id, { event, webhook, ...fresh, at: now, token: undefined });
             return id;
@@ -172,6 +173,7 @@ async function walk(under: StorageUnderTest, seed: number): Promise<void> {
         ok(!hasBegun || mayBegin, 'it begins with its claim where it may');
         if (hasBegun) known.attempts += 1;
         assert.equal(claimed.attemptsBefore, known.attemptsBefore);
+        assert.equal(claimed.uncounted ?? 0, known.uncounted);
         assert.equal(claimed.event.id, known.event.id);
         assert.equal(claimed.event.tenantId, claimed.webhook.tenantId);
         ok(claimed.binding, 'the binding is there');
@@ -213,6 +215,7 @@ async function walk(under: StorageUnderTest, seed: number): Promise<void> {
         { status: 'cancelled' },
         { status: 'released' },
         { status: 'pending', delayMs: random(4) * hourMs },
+        { status: 'pending', delayMs: random(4) * hourMs, isUncounted: true },
       ];
       const nexts = claims.map(() => pick(fates)!);
       const settlements = claims.map((claimed, i) =>
@@ -228,6 +231,7 @@ async function walk(under: StorageUnderTest, seed: number): Promise<void> {
         } else {
           known.recorded += 1;
           known.isLost = false;
+          if (next.status === 'pending' && next.isUncounted) known.uncounted += 1;
           move(known, next.status, next.status === 'pending' ? now + next.delayMs : now);
         }
         return true;
@@ -256,7 +260,7 @@ async function walk(under: StorageUnderTest, seed: number): Promise<void> {
             ? !isFinished(known)
             : known.status !== 'sending' && !known.webhook.isDeleted);
         if (!may) return false;
-        if (status === 'pending') known.attemptsBefore = known.attempts;
+        if (status === 'pending') Object.assign(known, { attemptsBefore: known.attempts, uncounted: 0 });
         else known.isLost = false;
         move(known, status);
         return true;
