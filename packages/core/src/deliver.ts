@@ -21,6 +21,8 @@ export interface Flight {
   readonly held: HeldClaim;
   /** Whether its receiver is done with, and its result being written. */
   readonly isAnswered: boolean;
+  /** Where it stands among the others. Set by who follows it. */
+  place: number;
   /** Called once. */
   start(): void;
   /**
@@ -61,6 +63,7 @@ export const deliverer = (options: DelivererOptions): Deliverer => ({
 class Delivery implements Flight {
   readonly held: HeldClaim;
   isAnswered = false;
+  place = 0;
   readonly #tower: Tower;
   readonly #options: DelivererOptions;
   #sending: Sending | undefined;
@@ -178,6 +181,7 @@ class Delivery implements Flight {
 class Release implements Flight {
   readonly held: HeldClaim;
   readonly isAnswered = false;
+  place = 0;
   readonly #tower: Tower;
   readonly #options: DelivererOptions;
 

@@ -14,7 +14,11 @@ export interface FlightsOptions {
 /** The deliveries that are under way: begun, sent, or their results being written. */
 export class Flights {
   readonly #options: FlightsOptions;
-  readonly #flights = new Map<HeldClaim, Flight>();
+  /**
+   * In any order. No Map: the table that a Map outgrows, as it does time and again where much comes and goes, keeps the next
+   * one alive, and all that is in it, until a collection of everything. That was half of what collecting garbage cost.
+   */
+  readonly #flights: Flight[] = [];
   #isStarting = false;
   /** What is sent takes a slot until there is an answer, and is held until that is written. */
   readonly #sent: Tower = {
@@ -22,11 +26,11 @@ export class Flights {
       this.#options.slots.free(held);
       this.#options.onFree();
     },
-    onLanded: ({ held }) => this.#land(held, this.#options.slots.forget(held)),
+    onLanded: (flight) => this.#land(flight, this.#options.slots.forget(flight.held)),
   };
   readonly #released: Tower = {
     onAnswered: () => {},
-    onLanded: ({ held }) => this.#land(held, false),
+    onLanded: (flight) => this.#land(flight, false),
   };
 
   constructor(options: FlightsOptions) {
@@ -34,11 +38,11 @@ export class Flights {
   }
 
   get size(): number {
-    return this.#flights.size;
+    return this.#flights.length;
   }
 
-  get held(): Iterable<HeldClaim> {
-    return this.#flights.keys();
+  get held(): readonly HeldClaim[] {
+    return this.#flights.map(({ held }) => held);
   }
 
   /** Starts what waits, as far as there are slots. */
@@ -60,30 +64,32 @@ export class Flights {
 
   /** Ends the one of this claim. False where it is not under way. */
   end(held: HeldClaim, why: 'released' | 'lost'): boolean {
-    const flight = this.#flights.get(held);
+    const flight = this.#flights.find((each) => each.held === held);
     flight?.end(why);
     return flight !== undefined;
   }
 
   releaseAll(): void {
-    for (const flight of this.#flights.values()) flight.end('released');
+    for (const flight of [...this.#flights]) flight.end('released');
   }
 
   /** Whether a result is being written whose lease is over, so that a claim would take the delivery away. */
   hasOverdue(now: number): boolean {
-    for (const { isAnswered, held } of this.#flights.values()) {
-      if (isAnswered && held.heldUntil <= now) return true;
-    }
-    return false;
+    return this.#flights.some(({ isAnswered, held }) => isAnswered && held.heldUntil <= now);
   }
 
   #follow(flight: Flight): void {
-    this.#flights.set(flight.held, flight);
+    flight.place = this.#flights.push(flight) - 1;
     flight.start();
   }
 
-  #land(held: HeldClaim, mayFreeRoom: boolean): void {
-    this.#flights.delete(held);
+  #land(flight: Flight, mayFreeRoom: boolean): void {
+    const { held, place } = flight;
+    const last = this.#flights.pop()!;
+    if (last !== flight) {
+      last.place = place;
+      this.#flights[place] = last;
+    }
     // What waited for room, or behind this one.
     this.#options.onLanded(held, mayFreeRoom || held.claim.event.orderingKey !== null);
   }
