@@ -1,49 +1,67 @@
-/** Below this many free places at the front it is not worth moving the rest. */
-const minFree = 64;
+const minPlaces = 16;
 
-/** First in, first out. An array's `shift` moves all that is behind, once there are thousands. */
+/**
+ * First in, first out, in a ring of places that only ever grows. An array's `shift` moves all that is behind, once there are
+ * thousands; and each array that is outgrown keeps what it held until a collection of everything, if it has become old.
+ */
 export class Fifo<Item extends object> {
-  #items: (Item | undefined)[] = [];
-  /** Where the first one stands; what is before it is free. */
+  /** As many as a power of two. */
+  #places = new Array<Item | undefined>(minPlaces).fill(undefined);
   #start = 0;
+  #length = 0;
 
   get length(): number {
-    return this.#items.length - this.#start;
+    return this.#length;
   }
 
   get first(): Item | undefined {
-    return this.#items[this.#start];
+    return this.#places[this.#start];
   }
 
   push(item: Item): void {
-    this.#items.push(item);
+    if (this.#length === this.#places.length) this.#grow();
+    this.#places[this.#placeOf(this.#length++)] = item;
   }
 
   shift(): Item | undefined {
     const { first } = this;
     if (first === undefined) return undefined;
-    this.#items[this.#start++] = undefined;
-    if (this.#start >= minFree && this.#start * 2 >= this.#items.length) {
-      this.#items.splice(0, this.#start);
-      this.#start = 0;
-    }
+    this.#places[this.#start] = undefined;
+    this.#start = this.#placeOf(1);
+    this.#length--;
     return first;
   }
 
   /** Takes out the last ones, in their order. */
   takeLast(count: number): Item[] {
-    const from = Math.max(this.#items.length - count, this.#start);
-    return this.#items.splice(from) as Item[];
+    const left = Math.max(this.#length - count, 0);
+    const taken = [...this].slice(left);
+    while (this.#length > left) this.#places[this.#placeOf(--this.#length)] = undefined;
+    return taken;
   }
 
   /** Takes this one out; false where it is not there. */
   remove(item: Item): boolean {
-    const at = this.#items.indexOf(item, this.#start);
-    if (at >= 0) this.#items.splice(at, 1);
-    return at >= 0;
+    const all = [...this];
+    const at = all.indexOf(item);
+    if (at < 0) return false;
+    this.takeLast(all.length - at);
+    for (const behind of all.slice(at + 1)) this.push(behind);
+    return true;
   }
 
   *[Symbol.iterator](): Iterator<Item> {
-    for (let at = this.#start; at < this.#items.length; at++) yield this.#items[at]!;
+    for (let n = 0; n < this.#length; n++) yield this.#places[this.#placeOf(n)]!;
+  }
+
+  /** Of the one that so many are before. */
+  #placeOf(n: number): number {
+    return (this.#start + n) & (this.#places.length - 1);
+  }
+
+  #grow(): void {
+    const all = [...this];
+    this.#places = [...all, ...new Array<undefined>(all.length).fill(undefined)];
+    this.#start = 0;
   }
 }
