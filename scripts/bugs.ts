@@ -388,13 +388,13 @@ export const bugs: readonly Bug[] = [
     'an attempt goes on under the next lease': ['deliveryId, begunAt: undefined }', 'deliveryId, begunAt }'],
     'an attempt begins twice': ['if (!lease || lease.begunAt !== undefined) return', 'if (!lease) return'],
     'a lease that is over keeps its token': [
-      'if (entry.token !== undefined) this.#leases.delete(entry.token);',
+      'this.#leases[place] = undefined;\n    this.#free.push(place);',
       '',
     ],
-    'a token is not fresh': ['const token = String(++this.#count);', 'const token = entry.id;'],
+    'a token is not fresh': ['`${place}.${++this.#count}`', '`${place}`'],
     'a token opens any delivery': [
-      'lease?.deliveryId === deliveryId ? lease.entry : undefined',
-      'deliveryId && lease?.entry',
+      'lease?.token === token && lease.deliveryId === deliveryId ? lease.entry : undefined',
+      'lease?.token === token && deliveryId ? lease.entry : undefined',
     ],
   }),
 

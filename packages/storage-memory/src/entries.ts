@@ -77,6 +77,18 @@ export function attemptEntry(attempt: Attempt): AttemptEntry {
   return { id, number, startedAt: startedAt.getTime(), durationMs, outcome, kind, message, status, response };
 }
 
+/** Who has a delivery that is being sent. */
+export interface Lease {
+  readonly entry: DeliveryEntry;
+  /** Where it stands, and a number that no other lease has. */
+  readonly token: string;
+  readonly place: number;
+  /** Of what is sent: the delivery, or the digest that it led when the lease was opened. */
+  readonly deliveryId: string;
+  /** When its attempt began, if it has. */
+  begunAt: number | undefined;
+}
+
 export class DeliveryEntry {
   readonly event: EventEntry;
   readonly webhook: WebhookEntry;
@@ -87,8 +99,8 @@ export class DeliveryEntry {
   attemptsBefore = 0;
   /** When it is due while pending, when its lease ends while sending, when it became final after that. */
   at: number;
-  /** Names its lease while sending. */
-  token: string | undefined = undefined;
+  /** While it is being sent. */
+  lease: Lease | undefined = undefined;
   /** Its place in the alarm heap; -1 while it is not there. */
   slot = -1;
   /** Its neighbours in its webhook's lane. */

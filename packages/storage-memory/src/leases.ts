@@ -1,13 +1,5 @@
 import type { Claim } from '@posthorn/core';
-import type { DeliveryEntry } from './entries.js';
-
-interface Lease {
-  readonly entry: DeliveryEntry;
-  /** Of what is sent: the delivery, or the digest that it led when the lease was opened. */
-  readonly deliveryId: string;
-  /** When its attempt began, if it has. */
-  begunAt: number | undefined;
-}
+import type { DeliveryEntry, Lease } from './entries.js';
 
 export interface OpenedLease {
   readonly token: string;
@@ -23,7 +15,9 @@ export interface OpenedLease {
  * begun. A lease that is over goes on until another is opened.
  */
 export class Leases {
-  readonly #leases = new Map<string, Lease>();
+  /** Places, some of them free. A Map would be outgrown time and again: see Flights in core. */
+  readonly #leases: (Lease | undefined)[] = [];
+  readonly #free: number[] = [];
   /** When those began whose worker was lost before it wrote how they went. */
   readonly #lost = new WeakMap<DeliveryEntry, number>();
   readonly #uncounted = new WeakMap<DeliveryEntry, number>();
@@ -31,38 +25,42 @@ export class Leases {
 
   /** Opens one in place of the last. */
   open(entry: DeliveryEntry): OpenedLease {
-    const begunAt = this.#of(entry)?.begunAt;
+    const begunAt = entry.lease?.begunAt;
     if (begunAt !== undefined) this.#lost.set(entry, begunAt);
     this.end(entry);
-    const token = String(++this.#count);
-    entry.token = token;
+    const place = this.#free.pop() ?? this.#leases.length;
+    const token = `${place}.${++this.#count}`;
     const deliveryId = entry.id;
-    this.#leases.set(token, { entry, deliveryId, begunAt: undefined });
+    entry.lease = { entry, token, place, deliveryId, begunAt: undefined };
+    this.#leases[place] = entry.lease;
     return { token, deliveryId, lostAt: this.#lost.get(entry), uncounted: this.#uncounted.get(entry) };
   }
 
   /** What the claim's token names, as long as it does. */
   of({ token, deliveryId }: Pick<Claim, 'token' | 'deliveryId'>): DeliveryEntry | undefined {
-    const lease = this.#leases.get(token);
-    return lease?.deliveryId === deliveryId ? lease.entry : undefined;
+    const lease = this.#leases[Number.parseInt(token, 10)];
+    return lease?.token === token && lease.deliveryId === deliveryId ? lease.entry : undefined;
   }
 
   /** Ends the lease, if there is one, with the attempt that began under it. */
   end(entry: DeliveryEntry): void {
-    if (entry.token !== undefined) this.#leases.delete(entry.token);
-    entry.token = undefined;
+    if (!entry.lease) return;
+    const { place } = entry.lease;
+    this.#leases[place] = undefined;
+    this.#free.push(place);
+    entry.lease = undefined;
   }
 
   /** True where the attempt begins with this: under this lease it may have begun before. */
   begin(entry: DeliveryEntry, at: number): boolean {
-    const lease = this.#of(entry);
+    const { lease } = entry;
     if (!lease || lease.begunAt !== undefined) return false;
     lease.begunAt = at;
     return true;
   }
 
   hasBegun(entry: DeliveryEntry): boolean {
-    return this.#of(entry)?.begunAt !== undefined;
+    return entry.lease?.begunAt !== undefined;
   }
 
   /** Whatever was lost is on record, or does not matter any more. */
@@ -78,9 +76,5 @@ export class Leases {
   /** The schedule is a new one, and leaves out nothing yet. */
   countAll(entry: DeliveryEntry): void {
     this.#uncounted.delete(entry);
-  }
-
-  #of({ token }: DeliveryEntry): Lease | undefined {
-    return token === undefined ? undefined : this.#leases.get(token);
   }
 }
