@@ -125,12 +125,10 @@ export function decide(verdict: Verdict, tries: number, policy: RetryPolicy, ran
 const maxLostWaitMs = 30_000;
 
 /**
- * As `decide`, after `tries` attempts of which the last one's worker was lost; `isFirst` says that there was none before.
- * That may have begun with its claim and never been sent: it is tried again at once, and the schedule leaves it out. After
- * that it waits, so that a delivery that ends its worker does not always take the same others along.
+ * As `decide`, after `tries` attempts of which the last one's worker was lost. It waits, so that a delivery that ends its
+ * worker does not always take the same others along.
  */
-export function decideLost(tries: number, isFirst: boolean, policy: RetryPolicy, random: number): Next {
-  if (isFirst) return { status: 'pending', delayMs: 0, isUncounted: true };
+export function decideLost(tries: number, policy: RetryPolicy, random: number): Next {
   const scheduledMs = policy.scheduleMs[tries - 1];
   if (scheduledMs === undefined) return { status: 'dead' };
   const waitMs = Math.min(scheduledMs, maxLostWaitMs);

@@ -42,6 +42,7 @@ export class Fifo<Item extends object> {
 
   /** Takes this one out; false where it is not there. */
   remove(item: Item): boolean {
+    if (item === this.first) return this.shift() !== undefined;
     const all = [...this];
     const at = all.indexOf(item);
     if (at < 0) return false;

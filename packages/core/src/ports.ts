@@ -159,7 +159,8 @@ export interface Claim {
   /** Of a digest that gathered, all its events in the order of publication, `event` being the first. */
   readonly digest?: readonly Event[];
   /**
-   * When the attempt before this one began, where whoever began it was lost before writing how it went. Each
+   * When the attempt before this one began, where whoever began it was lost before writing how it went; a manual retry may
+   * have come since. Each
    * claim says so until a result is written, other than `released`.
    */
   readonly lostAt?: Date;

@@ -76,9 +76,14 @@ export function resultsBy(options: ResultsOptions): Results {
     const attempt = lostRecord(ids.attempt(), { ...claim, attempt: number }, lostAt);
     const isDropped = !claim.binding && claim.unreadable === undefined;
     if (isDropped) return { next: { status: 'cancelled' }, attempt, begin: [] };
+    // The first may have begun with its claim, and never been sent: the schedule leaves it out, and it is no failure.
+    const isUncounted = number === claim.attemptsBefore + 1;
     const tries = triesOf(claim) - 1;
-    const next = decideLost(tries, number === claim.attemptsBefore + 1, retry, random());
-    return { ...failed(claim, next, tries), attempt };
+    // Or somebody has asked for a retry since.
+    if (isUncounted || tries === 0) {
+      return { next: { status: 'pending', delayMs: 0, isUncounted }, attempt, begin: [] };
+    }
+    return { ...failed(claim, decideLost(tries, retry, random()), tries), attempt };
   }
 
   /** Gives it back for a while. Who waits for it to fail need not wait for longer than if it had. */
@@ -144,9 +149,12 @@ export function resultsBy(options: ResultsOptions): Results {
   };
 }
 
-/** The attempts of the present schedule, the one that is to begin included. */
+/**
+ * The attempts of the present schedule, the one that is to begin included. A version of the library that knows of none that
+ * are left out may have begun the schedule anew.
+ */
 const triesOf = ({ attempt, attemptsBefore, uncounted = 0 }: Claim): number =>
-  attempt - attemptsBefore - uncounted;
+  Math.max(1, attempt - attemptsBefore - uncounted);
 
 const isDelivered: Next = { status: 'delivered' };
 const nobody: readonly string[] = [];

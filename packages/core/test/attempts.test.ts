@@ -14,13 +14,13 @@ const toAll = { name: 'all', eventTypes: ['*'], channels: [{ channel: 'webhook',
 const dying = { limit: 1_000, leaseMs: 1_000, webhookLimit: 1_000, inFlight: new Map() };
 
 /** A storage and an engine on one clock, and workers that die at a step of theirs. */
-async function engine(options: Partial<DispatcherOptions> = {}, webhook = toAll) {
+async function engine(options: Partial<DispatcherOptions> = {}) {
   const clock = virtualClock();
   const storage = memoryStorage({ now: clock.now });
   const channel = recordingChannel();
   const shared = { storage, now: clock.now, retry: { jitter: 0 }, ...options };
   const dispatcher = createDispatcher({ channels: [channel], ...shared });
-  await dispatcher.webhooks.create(webhook);
+  await dispatcher.webhooks.create(toAll);
   return {
     ...{ clock, storage, channel, dispatcher, shared },
     /** A worker claims all there is, begins what it is to, and is never heard of again. */
@@ -80,6 +80,66 @@ describe('an attempt', () => {
     await dispatcher.drain();
     const { status, log } = await only();
     expect([status, log.map(({ outcome }) => outcome)]).toEqual(['delivered', ['unknown', 'delivered']]);
+  });
+
+  test('that was lost before somebody asked for a retry takes nothing from the new schedule', async () => {
+    const { clock, dispatcher, channel, storage, only } = await engine({ retry: { schedule: [] } });
+    await dispatcher.dispatch('a', 1);
+    await storage.deliveries.claim({ ...dying, isBegun: true });
+    clock.advance('1s');
+    // A worker that stops gives it back, and nobody has written down what was lost.
+    const [claim] = await storage.deliveries.claim(dying);
+    await storage.deliveries.settle([{ claim: claim!, next: { status: 'released' } }]);
+    await dispatcher.deliveries.retry(claim!.deliveryId);
+    await dispatcher.drain();
+    expect([(await only()).status, channel.attempts.length]).toEqual(['delivered', 1]);
+  });
+
+  test('counts as one at least where an earlier version has begun the schedule anew and left out what it was', async () => {
+    const memory = memoryStorage();
+    const storage = withQueue(memory, {
+      publish: (events) => memory.deliveries.publish(events),
+      claim: async (options) =>
+        (await memory.deliveries.claim(options)).map((claim) => ({
+          ...claim,
+          ...{ attempt: claim.attempt + 1, attemptsBefore: 1, uncounted: 1 },
+        })),
+    });
+    const channel = recordingChannel();
+    const dispatcher = createDispatcher({ storage, channels: [channel] });
+    await dispatcher.webhooks.create(toAll);
+    channel.failNext();
+    await dispatcher.dispatch('a', 1);
+    await dispatcher.drain();
+    expect((await dispatcher.deliveries.list()).items).toMatchObject([{ status: 'pending' }]);
+  });
+
+  test('that only waited as its worker died is no failure: nobody is told who waits for one', async () => {
+    const pager = recordingChannel('pager');
+    const onlyAfter = { channel: 'webhook', failedAttempts: 1 };
+    const { clock, dispatcher, channel, storage, shared } = await engine();
+    const both = createDispatcher({ ...shared, channels: [channel, pager] });
+    const [webhook] = (await dispatcher.webhooks.list()).items;
+    await both.webhooks.update(webhook!.id, {
+      channels: [...toAll.channels, { channel: 'pager', configs: {}, onlyAfter }],
+    });
+    await both.dispatch('a', 1);
+    await storage.deliveries.claim({ ...dying, isBegun: true });
+    clock.advance('1s');
+    await both.drain();
+    expect([channel.attempts.length, pager.attempts.length]).toEqual([1, 0]);
+  });
+
+  test.each<[string, Partial<DispatcherOptions>]>([
+    ['skip what fails', { ordering: { behindFailure: 'skip' } }],
+    ['wait for less than the first retry takes', { retry: { jitter: 0, schedule: ['2h'] } }],
+  ])('that only waited as its worker died keeps its place before those that %s', async (_, options) => {
+    const { clock, dispatcher, channel, storage } = await engine({ concurrency: 1, ...options });
+    for (let n = 0; n < 3; n++) await dispatcher.dispatch('a', n, { orderingKey: 'k' });
+    await storage.deliveries.claim({ ...dying, isBegun: true });
+    clock.advance('1s');
+    await dispatcher.drain();
+    expect(channel.attempts.map(({ message }) => message.payload)).toEqual([0, 1, 2]);
   });
 
   test('whose worker died at sending is on record as such, and is tried again at once', async () => {
