@@ -20,13 +20,22 @@ const isBehind = (q: string): string => `(
     where o.binding_id = ${q}.binding_id and o.ordering_key = ${q}.ordering_key and not o.yields
       and (o.position, o.event_id) < (${q}.position, ${q}.event_id) order by o.position limit 1) is not null`;
 
+/** Of a chain: there is one in it that does not yield. */
+export const isBehindAny = (bindingId: string, orderingKey: string): string => `((
+    select true from $.queue o where o.binding_id = ${bindingId} and o.ordering_key = ${orderingKey} and not o.yields
+    order by o.position limit 1) is not null)`;
+
+/** Of a chain: one of it is in flight. */
+export const isInFlight = (bindingId: string, orderingKey: string): string => `((
+    select true from $.queue o
+    where o.binding_id = ${bindingId} and o.ordering_key = ${orderingKey} and o.lease is not null) is not null)`;
+
 /**
  * Of a row `q`: it has no ordering key, or nothing of its chain is in flight, and what is earlier yields. One that is in
  * flight itself goes on when its lease is over, though something earlier was committed meanwhile: that one waits for it.
  */
-export const mayGo = `(q.ordering_key is null or q.lease is not null or (not ${isBehind('q')} and (
-    select true from $.queue o
-    where o.binding_id = q.binding_id and o.ordering_key = q.ordering_key and o.lease is not null) is null))`;
+export const mayGo = `(q.ordering_key is null or q.lease is not null
+    or (not ${isBehind('q')} and not ${isInFlight('q.binding_id', 'q.ordering_key')}))`;
 
 /**
  * The SQL of a new position at the end of a chain, which `place` says of several new ones of it, from 1. It follows what

@@ -12,7 +12,7 @@ import { QuickPublisher, type QuickResult } from './quick-publish.js';
 import { type WithoutRemembered, withoutRemembered } from './remembered.js';
 import { tenantRoomsIn } from './rooms.js';
 import { encoded, type Shape, storeText } from './store.js';
-import { chainsOfAnswer, lanesOf, leasedOf, type StoreAnswer } from './store-answer.js';
+import { chainsHeld, lanesOf, leasedOf, type StoreAnswer } from './store-answer.js';
 import { beginning, dateOf, msOf } from './values.js';
 import type { WebhookCache } from './webhook-cache.js';
 
@@ -189,7 +189,7 @@ export class Publisher {
     if (earlier.length > 0) await this.#readEarlier(earlier, results, tx);
     if (tx) return { claims: [], at };
     // What is stored is published, whatever fails from here on: what is held has its alarm, and goes a little later.
-    if (isOrdered) await advanceChains(this.#db, chainsOfAnswer(answer, events)).catch(() => {});
+    if (isOrdered) await advanceChains(this.#db, chainsHeld(answer, events)).catch(() => {});
     const lanes = lanesOf(answer, sorts);
     if (answer.placed > answer.leased) this.#onWaiting(lanes);
     if (!claimFor) return { claims: [], at };

@@ -18,6 +18,8 @@ export interface StoreAnswer {
   readonly leased: number;
   /** Event and target of each that waits, where some wait and some are leased; else null. */
   readonly waiting: readonly (readonly [number, number])[] | null;
+  /** Event and target of each that is behind another with its ordering key; left out or null where none is. */
+  readonly held?: readonly (readonly [number, number])[] | null;
 }
 
 /** A delivery that is stored, and the caller's. */
@@ -58,11 +60,9 @@ export function lanesOf({ targets }: StoreAnswer, sorts: readonly { readonly ten
   return targets.map(([sort, webhookId]) => ({ tenantId: sorts[sort]!.tenant, webhookId }));
 }
 
-/** The chains of what was stored. */
-export function chainsOfAnswer({ targets }: StoreAnswer, events: readonly NewEvent[]): Chain[] {
+/** The chains in which something was stored behind another. */
+export function chainsHeld({ held, targets }: StoreAnswer, events: readonly NewEvent[]): Chain[] {
   return chainsOf(
-    events.flatMap(({ orderingKey }) =>
-      orderingKey === null ? [] : targets.map(([, , , bindingId]) => ({ bindingId, orderingKey })),
-    ),
+    (held ?? []).map(([n, t]) => ({ bindingId: targets[t]![3], orderingKey: events[n]!.orderingKey! })),
   );
 }

@@ -2,7 +2,7 @@ import type { NewEvent } from '@posthorn/core';
 import { keyOf } from './batch.js';
 import { gatheredAt } from './digests.js';
 import { few } from './given-rows.js';
-import { chainPosition } from './ordering.js';
+import { chainPosition, isBehindAny, isInFlight } from './ordering.js';
 import { payloadsOf } from './payload-bytes.js';
 import { areWaiting } from './rooms.js';
 import { beginning, msOf } from './values.js';
@@ -103,34 +103,35 @@ export function storeText(shape: Shape): string {
     )`
         : ''
     }, placed as materialized (
-      select f.n, f.id, case when t.gather_ms is null then f.ordering end as ordering, t.t, t.tenant, t.webhook_id,
-        t.binding_id, t.channel, t.gather_ms, f.length,
-        ${
-          hasClaims
-            ? `f.ordering is null and t.gather_ms is null and row_number() over (order by f.n, t.t) <= $6::integer
-          and row_number() over (partition by t.webhook_id order by f.n, t.t) <= r.room${
+      select p.*, ${
+        hasClaims
+          ? `p.may_go and row_number() over (order by p.n, p.t) <= $6::integer
+          and row_number() over (partition by p.webhook_id order by p.n, p.t) <= r.room${
             hasTenantRooms
               ? `
-          and row_number() over (partition by t.tenant order by f.n, t.t) <= r.tenant_room`
+          and row_number() over (partition by p.tenant order by p.n, p.t) <= r.tenant_room`
               : ''
           }`
-            : 'false'
-        } as is_leased,
-        ${
-          isOrdered
-            ? `f.ordering is not null and t.gather_ms is null and (
-          row_number() over (partition by t.binding_id, f.ordering order by f.n) > 1 or coalesce((
-            select true from $.queue q
-            where q.binding_id = t.binding_id and q.ordering_key = f.ordering and not q.yields
-            order by q.position limit 1), false))`
-            : 'false'
-        } as is_held${
-          isOrdered
-            ? `,
-        row_number() over (partition by t.binding_id, f.ordering order by f.n) as place`
-            : ''
-        }
-      from fresh f join targets t using (sort)${hasClaims ? ' join rooms r using (webhook_id)' : ''}
+          : 'false'
+      } as is_leased
+      from (
+        select c.*, c.gather_ms is null and not c.is_held${
+          isOrdered ? ` and (c.ordering is null or not ${isInFlight('c.binding_id', 'c.ordering')})` : ''
+        } as may_go
+        from (
+          select f.n, f.id, case when t.gather_ms is null then f.ordering end as ordering, t.t, t.tenant, t.webhook_id,
+            t.binding_id, t.channel, t.gather_ms, f.length,
+            ${
+              isOrdered
+                ? `f.ordering is not null and t.gather_ms is null and (
+              row_number() over (partition by t.binding_id, f.ordering order by f.n) > 1
+              or ${isBehindAny('t.binding_id', 'f.ordering')}) as is_held,
+            row_number() over (partition by t.binding_id, f.ordering order by f.n) as place`
+                : 'false as is_held'
+            }
+          from fresh f join targets t using (sort)
+        ) c
+      ) p${hasClaims ? ' join rooms r using (webhook_id)' : ''}
     ), queued as (
       insert into $.queue (event_id, binding_id, tenant_id, webhook_id, channel, due_at, lease, position,
         attempts, attempts_before, is_ready, is_held, yields, ordering_key, digest_id, gathers_until, look_at,
@@ -163,7 +164,9 @@ export function storeText(shape: Shape): string {
         from (select distinct tenant from sorts where ${few('sort')}) s),`
           : ''
       }
-      'placed', p.placed, 'leased', p.leased,
+      'placed', p.placed, 'leased', p.leased,${
+        isOrdered ? " 'held', (select json_agg(json_build_array(n, t)) from placed where is_held)," : ''
+      }
       'waiting', case when p.leased between 1 and p.placed - 1
         then (select json_agg(json_build_array(n, t)) from placed where not is_leased) end
     )::text as answer${

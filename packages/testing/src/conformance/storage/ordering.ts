@@ -358,6 +358,31 @@ export const orderingRules: readonly StorageRule[] = topic<StorageUnderTest>('or
     }
   },
 
+  'what comes back claimed keeps the order of its key: it is the first of it, and nothing of it is in flight':
+    async ({ storage }) => {
+      await storage.webhooks.create(newWebhook());
+      const handOff = async (...events: NewEvent[]): Promise<readonly Claim[]> =>
+        (await storage.deliveries.publish(events, { claimFor: claimOptions() })).claims;
+      const [first, second, third, other] = [...keyed(3), newEvent({ orderingKey: 'order-2' })];
+      const handed = await handOff(first!, second!, other!);
+      await storage.deliveries.begin(handed, 0);
+      const early = [...handed, ...(await claim(storage))];
+      same(sorted(eventIdsOf(early)), sorted(idsOf([first!, other!])));
+      const failing = early.find(({ event }) => event.id === first!.id)!;
+      const rest = early.filter((each) => each !== failing);
+      await settleAll(storage, [retryIn(failing, 0, true), ...rest.map((each) => result(each, 'delivered'))]);
+      // What failed lets others pass, but while it is tried again it is in flight.
+      const again = one(await claim(storage));
+      same(await handOff(third!), []);
+      await deliver(storage, again);
+      const gone = [again.event.id];
+      for (let claims = await claim(storage); claims.length > 0; claims = await claim(storage)) {
+        gone.push(one(claims).event.id);
+        await deliver(storage, one(claims));
+      }
+      same(sorted(gone), sorted(idsOf([first!, second!, third!])));
+    },
+
   'claims and events at once never put two of a key in flight': async ({ storage, second = storage }) => {
     await storage.webhooks.create(newWebhook());
     const handles = [storage, second];
@@ -365,27 +390,32 @@ export const orderingRules: readonly StorageRule[] = topic<StorageUnderTest>('or
     const delivered: string[] = [];
     let published = 0;
 
+    /** What is claimed or comes back claimed. */
+    async function fly(handle: Storage<unknown>, claims: readonly Claim[]): Promise<void> {
+      for (const { event } of claims) {
+        const key = event.orderingKey!;
+        assert.equal(flying.get(key) ?? 0, 0, `two of ${key} are in flight`);
+        flying.set(key, 1);
+      }
+      await Promise.resolve();
+      for (const claimed of claims) {
+        flying.set(claimed.event.orderingKey!, 0);
+        await deliver(handle, claimed);
+        delivered.push(claimed.event.id);
+      }
+    }
     async function publishSome(i: number): Promise<void> {
       for (let n = 0; n < 5; n++) {
-        await publish(handles[i % 2]!, ...keyed(2, `key-${i % 3}`));
+        const handle = handles[i % 2]!;
+        const options = n % 2 === 0 ? {} : { claimFor: claimOptions({ isBegun: true }) };
+        const { claims } = await handle.deliveries.publish(keyed(2, `key-${(i + n) % 3}`), options);
         published += 2;
+        await handle.deliveries.begin(claims, 0);
+        await fly(handle, claims);
       }
     }
     async function work(i: number): Promise<void> {
-      for (let n = 0; n < 40; n++) {
-        const claims = await claim(handles[i % 2]!, { limit: 3 });
-        for (const { event } of claims) {
-          const key = event.orderingKey!;
-          assert.equal(flying.get(key) ?? 0, 0, `two of ${key} are in flight`);
-          flying.set(key, 1);
-        }
-        await Promise.resolve();
-        for (const claimed of claims) {
-          flying.set(claimed.event.orderingKey!, 0);
-          await deliver(handles[i % 2]!, claimed);
-          delivered.push(claimed.event.id);
-        }
-      }
+      for (let n = 0; n < 40; n++) await fly(handles[i % 2]!, await claim(handles[i % 2]!, { limit: 3 }));
     }
     await Promise.all([...[0, 1, 2, 3].map(publishSome), ...[0, 1, 2, 3].map(work)]);
     for (let rest = await claim(storage); rest.length > 0; rest = await claim(storage)) {
