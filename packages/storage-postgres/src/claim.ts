@@ -79,15 +79,18 @@ export class Claimer {
     for (let looks = 0; ; looks++) {
       const isStale =
         performance.now() - this.#lookedAt > lookEveryMs || this.#lookedWith !== this.#db.clockOffset;
-      // A second look sees what the first one woke beyond its limit; a third would see nothing new.
-      if (looks > 0 || isStale || this.#lanes.isEmpty) await this.#lookRound();
+      // A second look goes on where the first one came to its limit; a third would see nothing new.
+      if (looks > 0 || isStale || this.#lanes.isEmpty) {
+        const hasSeenAll = await this.#lookRound();
+        if (hasSeenAll && this.#lanes.isEmpty) return [];
+      }
       const claims = await this.#takeTurns(options);
       if (claims.length > 0 || looks > 0) return claims;
     }
   }
 
-  /** Wakes what is due, and learns of the lanes that hold something. */
-  async #lookRound(): Promise<void> {
+  /** Wakes what is due, and learns of the lanes that hold something. False where there was more than a look takes. */
+  async #lookRound(): Promise<boolean> {
     const begin = performance.now();
     const isComplete =
       this.#seenUntil === undefined ||
@@ -99,11 +102,13 @@ export class Claimer {
     const kind = isComplete ? 'complete' : 'lately';
     let alarms: number;
     let gathered: number;
+    let last: string | null;
     do {
       const [row] = await this.#db.run(this.#look, [since, ...this.#walkedTo[kind]]);
       alarms = Number(row!.alarms);
       gathered = Number(row!.gathered);
-      this.#walkedTo[kind] = row!.last === null ? first : JSON.parse(row!.last);
+      last = row!.last;
+      this.#walkedTo[kind] = last === null ? first : JSON.parse(last);
       this.#seenUntil = Number(row!.now);
       for (const [tenantId, webhookId, isActive] of JSON.parse(row!.lanes)) {
         if (isActive) this.#lanes.add({ tenantId, webhookId });
@@ -118,12 +123,14 @@ export class Claimer {
     }
     this.#lookedAt = performance.now();
     this.#lookedWith = this.#db.clockOffset;
-    if (!isComplete) return;
+    const hasSeenAll = alarms < maxAlarms && last === null;
+    if (!isComplete) return hasSeenAll;
     this.#completeAt = begin;
     this.#completeMs = end - begin;
     // What was committed late lies before those times.
     this.#taken.clear();
     this.#isTakingSlow = false;
+    return hasSeenAll;
   }
 
   /**

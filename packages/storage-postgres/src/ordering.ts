@@ -1,5 +1,6 @@
 import type { Database, Statement } from './database.js';
 import { few, isOfRow } from './given-rows.js';
+import type { Lane } from './lanes.js';
 
 /*
  * Deliveries to one channel binding with one ordering key are a chain, in the order of `position`. Only what may go
@@ -54,9 +55,9 @@ export function chainsOf(chains: readonly Chain[]): Chain[] {
 
 const statements = new WeakMap<Database, Statement>();
 
-/** Lets the first held delivery of each chain into its lane, where nothing before it is in the way. */
-export async function advanceChains(db: Database, chains: readonly Chain[]): Promise<void> {
-  if (chains.length === 0) return;
+/** Lets the first held delivery of each chain into its lane, where nothing before it is in the way. Resolves to those lanes. */
+export async function advanceChains(db: Database, chains: readonly Chain[]): Promise<readonly Lane[]> {
+  if (chains.length === 0) return [];
   let statement = statements.get(db);
   if (!statement) {
     // By its key: a look that puts it off in the same instant only makes this wait.
@@ -71,7 +72,8 @@ export async function advanceChains(db: Database, chains: readonly Chain[]): Pro
         ) n where ${few('c.n')} and not ${isBehind('n')}
       )
       update $.queue q set is_held = false, is_ready = true, due_at = $now
-      from next where ${isOfRow('next')} and q.is_held`);
+      from next where ${isOfRow('next')} and q.is_held
+      returning q.tenant_id, q.webhook_id`);
     statements.set(db, statement);
   }
   const rows = chains.map(({ bindingId, orderingKey }, n) => ({
@@ -79,5 +81,6 @@ export async function advanceChains(db: Database, chains: readonly Chain[]): Pro
     binding: bindingId,
     ordering: orderingKey,
   }));
-  await db.run(statement, [JSON.stringify(rows)]);
+  const ready = await db.run(statement, [JSON.stringify(rows)]);
+  return ready.map((row) => ({ tenantId: row.tenant_id, webhookId: row.webhook_id }));
 }

@@ -189,7 +189,7 @@ export class Publisher {
     if (earlier.length > 0) await this.#readEarlier(earlier, results, tx);
     if (tx) return { claims: [], at };
     // What is stored is published, whatever fails from here on: what is held has its alarm, and goes a little later.
-    if (isOrdered) await advanceChains(this.#db, chainsHeld(answer, events)).catch(() => {});
+    if (isOrdered) await advanceChains(this.#db, chainsHeld(answer, events)).catch(() => []);
     const lanes = lanesOf(answer, sorts);
     if (answer.placed > answer.leased) this.#onWaiting(lanes);
     if (!claimFor) return { claims: [], at };

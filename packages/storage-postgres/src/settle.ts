@@ -2,6 +2,7 @@ import type { Claim, Next, Settlement } from '@posthorn/core';
 import { arrayOf } from './arrays.js';
 import { type Database, type Statement, statementsOf } from './database.js';
 import { isDigest } from './digests.js';
+import type { Lane } from './lanes.js';
 import { leaseOf } from './leases.js';
 import { advanceChains, type Chain, chainsOf } from './ordering.js';
 import { goesBack, isHeld, plainColumns, plainText, type SettleShape, settleText } from './settle-texts.js';
@@ -19,8 +20,12 @@ export class Settler {
   readonly #renew: Statement;
   readonly #recorded: Statement;
 
-  constructor(db: Database) {
+  readonly #onWaiting: (lanes: Iterable<Lane>) => void;
+
+  /** `onWaiting` is called with the lanes that results have let others into. */
+  constructor(db: Database, onWaiting: (lanes: Iterable<Lane>) => void) {
     this.#db = db;
+    this.#onWaiting = onWaiting;
     this.#statement = statementsOf(db, settleText);
     this.#plain = db.statement(plainText);
     this.#renew = db.statement(`
@@ -60,10 +65,8 @@ export class Settler {
       for (const n of written) results[n] = true;
     }
     await this.#findRecorded(given, settlements, results);
-    await advanceChains(
-      this.#db,
-      chainsOf(settlements.flatMap((one, n) => (results[n] ? chainOf(one) : []))),
-    );
+    const chains = chainsOf(settlements.flatMap((one, n) => (results[n] ? chainOf(one) : [])));
+    this.#onWaiting(await advanceChains(this.#db, chains));
     return results;
   }
 

@@ -5,6 +5,7 @@ import { beginner } from './begin.js';
 import { Claimer } from './claim.js';
 import { Database } from './database.js';
 import { Digests } from './digests.js';
+import type { Lane } from './lanes.js';
 import { deliveryLog } from './log.js';
 import { migrate } from './migrate.js';
 import { type PartitionChanges, type PartitionOptions, partitioner } from './partitions.js';
@@ -56,8 +57,9 @@ export function postgresStorage(pool: Pool, options: PostgresStorageOptions = {}
   const webhooks = new WebhookCache(db);
   const digests = new Digests(db);
   const claimer = new Claimer(db, webhooks, digests);
-  const publisher = new Publisher(db, webhooks, (lanes) => claimer.expect(lanes));
-  const settler = new Settler(db);
+  const expect = (lanes: Iterable<Lane>) => claimer.expect(lanes);
+  const publisher = new Publisher(db, webhooks, expect);
+  const settler = new Settler(db, expect);
   return {
     gathersDigests: true,
     webhooks: webhookStore(db),
