@@ -1,6 +1,6 @@
 import { Session } from 'node:inspector/promises';
 
-/** Where the time of `run` went, in shares of 1: by package of ours, undici, Node's own parts, collecting garbage. */
+/** Where the time of `run` went, in shares of 1: by package of ours, undici, pg, Node's own parts, collecting garbage. */
 export async function profile(run: () => Promise<void>): Promise<Record<string, number>> {
   const session = new Session();
   session.connect();
@@ -33,6 +33,8 @@ function partOf(functionName: string, url: string): string {
   const ours = /packages\/([a-z-]+)\//.exec(url)?.[1];
   if (ours) return ours;
   if (url.includes('/undici/')) return 'undici';
+  if (/\/pg(-[a-z]+)?\//.test(url)) return 'pg';
+  if (/writev/.test(functionName)) return 'sockets';
   if (url.startsWith('node:internal/crypto') || /hmac|digest|update/i.test(functionName)) return 'sign';
   if (/timers/.test(url)) return 'timers';
   if (/abort_controller|event_target/.test(url)) return 'abort signals';

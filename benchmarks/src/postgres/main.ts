@@ -65,6 +65,7 @@ export async function benchPostgres(args: readonly string[]): Promise<void> {
         console.log(`${name}: ${(bytes / 1024).toFixed(1)} KB allocated for each event, end to end`);
       }
     }
+    if (wants('profile')) await bench.profiles(['loop', 'posthorn'], count);
     if (wants('latency')) await compareLatency(bench, 'latency', names, rounds);
     if (wants('neighbour')) {
       for (const share of [0, 0.05, 0.2])
@@ -270,6 +271,23 @@ class Bench {
     const { bytes } = await messageOf<{ bytes: number }>(child);
     child.kill('SIGKILL');
     return bytes;
+  }
+
+  /** Says what Node's CPU time of an event goes to, end to end, by each of these. */
+  async profiles(names: readonly CompetitorName[], count: number): Promise<void> {
+    const table: Record<string, Record<string, string>> = {};
+    for (const name of names) {
+      const child = this.#fork(name, 'profile', count, 'plain');
+      const { parts, cpuMicros } = await messageOf<{ parts: Record<string, number>; cpuMicros: number }>(
+        child,
+      );
+      child.kill('SIGKILL');
+      for (const [part, share] of Object.entries(parts)) {
+        table[part] = { ...table[part], [`${name}, µs`]: (share * cpuMicros).toFixed(1) };
+      }
+    }
+    console.log('\nNode, by part, end to end');
+    console.table(table);
   }
 
   #fork(name: CompetitorName, what: string, count: number, variant: Variant): ChildProcess {

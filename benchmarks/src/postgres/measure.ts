@@ -1,4 +1,5 @@
 import { allocated } from '../allocated.js';
+import { profile } from '../profile.js';
 import { bullmq } from './bullmq.js';
 import { type Competitor, type Job, now, type Place, shareWarmUp } from './competitor.js';
 import { graphile } from './graphile.js';
@@ -112,6 +113,15 @@ switch (what) {
     await publishAndReach(competitor, warmUp);
     const bytes = await allocated(() => publishAndReach(competitor, count));
     process.send?.({ bytes: bytes / count });
+    break;
+  }
+  case 'profile': {
+    await competitor.work(onDone);
+    await publishAndReach(competitor, warmUp);
+    const cpu = process.cpuUsage();
+    const parts = await profile(() => publishAndReach(competitor, count));
+    const { user, system } = process.cpuUsage(cpu);
+    process.send?.({ parts, cpuMicros: (user + system) / count });
     break;
   }
   case 'share': {
