@@ -152,7 +152,8 @@ const shownFilesMatch: Rule = (files) =>
 const storageGuideIsWhole: Rule = (files) => {
   const path = 'docs/writing-a-storage.md';
   const textOf = (name: string) => files.find((file) => file.path === name)?.text ?? '';
-  const [asked = ''] = /const methods = \{[^}]*\}/.exec(textOf('packages/core/src/storage-port.ts')) ?? [];
+  const [asked = ''] =
+    /const methods = \{[^}]*\}/.exec(textOf('packages/core/src/storage/storage-port.ts')) ?? [];
   const lines = textOf(path).split('\n');
   return [...asked.matchAll(/(\w+): \[(.*)\]/g)].flatMap(([, part, methods]) => {
     const row = lines.find((line) => line.startsWith(`| \`${part}\` `)) ?? '';

@@ -2,24 +2,16 @@ import { type Channel, checkedText, configsSchema } from '@posthorn/core';
 import { templateField } from '@posthorn/template';
 import { z } from 'zod';
 import { parseAddress } from './address.js';
-import { contentTypeOf, parseBody } from './templates.js';
-
-export type EmailContentType = 'plain_text' | 'html' | 'markdown' | 'json';
+import { contentTypeOf, parseBody, type Templates } from './templates.js';
 
 /** The configs of an `email` channel, named as on the wire. Optional fields may be null; at most 50 recipients in all. */
-export interface EmailConfigs {
+export interface EmailConfigs extends Templates {
   /** One mailbox each, `name@example.com`. `recipients` is read as another name for it. */
   readonly to_addresses: readonly string[];
   /** Shown to everybody. */
   readonly cc_addresses?: readonly string[] | null | undefined;
   /** Shown to nobody. */
   readonly bcc_addresses?: readonly string[] | null | undefined;
-  /** Takes the place of the subject. */
-  readonly subject_template?: string | null | undefined;
-  /** Takes the place of the body, in the language that `content_type` names. */
-  readonly body_template?: string | null | undefined;
-  /** Default `html`. */
-  readonly content_type?: EmailContentType | null | undefined;
 }
 
 const maxRecipients = 50;

@@ -7,9 +7,18 @@ import {
   type TemplateContext,
   writeJson,
 } from '@posthorn/template';
-import type { EmailConfigs, EmailContentType } from './configs.js';
 
-type Templates = Pick<EmailConfigs, 'subject_template' | 'body_template' | 'content_type'>;
+export type EmailContentType = 'plain_text' | 'html' | 'markdown' | 'json';
+
+/** What of the configs is about templates. */
+export interface Templates {
+  /** Takes the place of the subject. */
+  readonly subject_template?: string | null | undefined;
+  /** Takes the place of the body, in the language that `content_type` names. */
+  readonly body_template?: string | null | undefined;
+  /** Default `html`. */
+  readonly content_type?: EmailContentType | null | undefined;
+}
 
 /** Of Markdown as people read it who see the plain text. */
 const places: Readonly<Record<Exclude<EmailContentType, 'json'>, Place>> = {

@@ -1,30 +1,35 @@
+export type { ApiKeyInput, ApiKeyListOptions, ApiKeys, CreatedApiKey } from './api-keys/api-keys.js';
+export type { Cancellation } from './channels/cancellation.js';
+export type * from './channels/channel.js';
+export { checkedText, configsSchema } from './channels/configs.js';
+export { domainInAscii } from './channels/domain.js';
 export {
-  type ApiKey,
-  type ApiKeyRecord,
-  type ApiKeyStore,
-  type NewApiKey,
-  type Scope,
-  scopes,
-} from './api-key-port.js';
-export type { ApiKeyInput, ApiKeyListOptions, ApiKeys, CreatedApiKey } from './api-keys.js';
-export type { Cancellation } from './cancellation.js';
+  type FunctionChannelOptions,
+  type FunctionHandler,
+  functionChannel,
+  type NoConfigs,
+} from './channels/function-channel.js';
+export { mask, Secret } from './channels/mask.js';
+export { recipientsMemo, type SettledRecipients, settledRecipients } from './channels/recipients-memo.js';
+export { type SecretPath, secretTexts } from './channels/secret-paths.js';
 export {
-  defineEvents,
-  type EventCatalog,
-  type EventTypeOf,
-  type PayloadOf,
-} from './catalog.js';
-export type * from './channel.js';
-export { checkedText, configsSchema } from './configs.js';
+  type Busy,
+  busy,
+  delivered,
+  failed,
+  gone,
+  type Report,
+  rejected,
+  type Verdict,
+} from './channels/verdict.js';
 export {
   decide,
   defaultSchedule,
-  type Next,
   type OrderingOptions,
   type RetryOptions,
   type RetryPolicy,
   retryPolicy,
-} from './decide.js';
+} from './delivery/decide.js';
 export {
   createDispatcher,
   type Dispatched,
@@ -34,7 +39,6 @@ export {
   type StopOptions,
   type TxOption,
 } from './dispatcher.js';
-export { domainInAscii } from './domain.js';
 export { inWords, optionsOf } from './door.js';
 export { type Duration, maxTimerMs, toMs } from './duration.js';
 export {
@@ -47,14 +51,30 @@ export {
   PosthornError,
   type PosthornErrorOptions,
 } from './errors.js';
-export type { ExplainedDelivery, Explanation, MatchedWebhook } from './explain.js';
-export { type FailureKind, type Fault, failureKindSchema, faultOf } from './failures.js';
 export {
-  type FunctionChannelOptions,
-  type FunctionHandler,
-  functionChannel,
-  type NoConfigs,
-} from './function-channel.js';
+  defineEvents,
+  type EventCatalog,
+  type EventTypeOf,
+  type PayloadOf,
+} from './events/catalog.js';
+export { isDeeperThan } from './events/json-depth.js';
+export { type RawJson, rawJson } from './events/raw-json.js';
+export type { ExplainedDelivery, Explanation, MatchedWebhook } from './history/explain.js';
+export type {
+  Deliveries,
+  DeliveryListOptions,
+  EventListOptions,
+  Events,
+  UndeliveredOptions,
+} from './history/log.js';
+export type { MissedWebhook, MissReason, NamedWebhook } from './history/missed.js';
+export type { NextStep } from './history/next-step.js';
+export type { SelectionOptions } from './history/selection.js';
+export type { Stats, StatsBucket, StatsOptions } from './history/stats.js';
+export type { TimeRange } from './history/time-range.js';
+export type { DeliveryFacts, Lifecycle } from './lifecycle.js';
+export { matches, matchKeys, parseEventType, parsePattern } from './match.js';
+export { type FailureKind, type Fault, failureKindSchema, faultOf } from './models/failures.js';
 export {
   createIds,
   deliveryId,
@@ -64,37 +84,26 @@ export {
   type IdsOptions,
   madeAt,
   parseDeliveryId,
-} from './ids.js';
-export { isDeeperThan } from './json-depth.js';
-export type { DeliveryFacts, Lifecycle } from './lifecycle.js';
-export type {
-  Deliveries,
-  DeliveryListOptions,
-  EventListOptions,
-  Events,
-  UndeliveredOptions,
-} from './log.js';
-export type * from './log-port.js';
-export { mask, Secret } from './mask.js';
-export { matches, matchKeys, parseEventType, parsePattern } from './match.js';
-export type { MissedWebhook, MissReason, NamedWebhook } from './missed.js';
-export * from './models.js';
-export type { NextStep } from './next-step.js';
+} from './models/ids.js';
+export * from './models/models.js';
 export type { DispatcherOptions } from './options.js';
-export type { Page, PageQuery } from './page.js';
-export type * from './ports.js';
-export { type RawJson, rawJson } from './raw-json.js';
-export { recipientsMemo, type SettledRecipients, settledRecipients } from './recipients-memo.js';
-export { redact } from './redact.js';
-export type * from './replay-port.js';
-export type { ReplayFilter, ReplayOptions, Replays } from './replays.js';
-export type { Preview, Sample, Samples, TestResult } from './sample.js';
-export { type SecretPath, secretTexts } from './secret-paths.js';
-export { createSecret, type ParsedSecret, parseSecret, type SecretKind } from './secrets.js';
-export type { SelectionOptions } from './selection.js';
-export type { Stats, StatsBucket, StatsOptions } from './stats.js';
-export type { TimeRange } from './time-range.js';
-export type { EncryptionKey, EncryptionOptions } from './vault.js';
-export { type Busy, busy, delivered, failed, gone, type Report, rejected, type Verdict } from './verdict.js';
-export type { WebhookListOptions } from './webhook-list.js';
-export type { RotateOptions, Webhooks } from './webhooks.js';
+export type { ReplayFilter, ReplayOptions, Replays } from './replays/replays.js';
+export { redact } from './secrets/redact.js';
+export { createSecret, type ParsedSecret, parseSecret, type SecretKind } from './secrets/secrets.js';
+export type { EncryptionKey, EncryptionOptions } from './secrets/vault.js';
+export {
+  type ApiKey,
+  type ApiKeyRecord,
+  type ApiKeyStore,
+  type NewApiKey,
+  type Scope,
+  scopes,
+} from './storage/api-key-port.js';
+export type * from './storage/log-port.js';
+export type { Next } from './storage/next.js';
+export type { Page, PageQuery } from './storage/page.js';
+export type * from './storage/ports.js';
+export type * from './storage/replay-port.js';
+export type { Preview, Sample, Samples, TestResult } from './webhooks/sample.js';
+export type { WebhookListOptions } from './webhooks/webhook-list.js';
+export type { RotateOptions, Webhooks } from './webhooks/webhooks.js';

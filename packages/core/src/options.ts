@@ -1,7 +1,5 @@
 import { z } from 'zod';
-import type { EventCatalog } from './catalog.js';
-import type { Channel } from './channel.js';
-import { StorageClock } from './clock.js';
+import type { Channel } from './channels/channel.js';
 import {
   type OrderingOptions,
   type OrderingPolicy,
@@ -9,14 +7,16 @@ import {
   type RetryOptions,
   type RetryPolicy,
   retryPolicy,
-} from './decide.js';
+} from './delivery/decide.js';
 import { optionsOf, parse } from './door.js';
 import { type Duration, maxTimerMs, toMs } from './duration.js';
 import { kindOf, PosthornError } from './errors.js';
-import { createIds, type Ids } from './ids.js';
-import type { Notifier, Storage } from './ports.js';
-import { createVault, type EncryptionOptions } from './vault.js';
-import { type WebhookSecrets, webhookSecrets } from './webhook-secrets.js';
+import type { EventCatalog } from './events/catalog.js';
+import { createIds, type Ids } from './models/ids.js';
+import { createVault, type EncryptionOptions } from './secrets/vault.js';
+import { type WebhookSecrets, webhookSecrets } from './secrets/webhook-secrets.js';
+import { StorageClock } from './storage/clock.js';
+import type { Notifier, Storage } from './storage/ports.js';
 
 export interface DispatcherOptions<
   Tx = never,

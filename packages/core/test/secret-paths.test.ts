@@ -1,5 +1,11 @@
 import { describe, expect, test } from 'vitest';
-import { everything, mapSecrets, type SecretPath, secretNumbers, secretTexts } from '../src/secret-paths.js';
+import {
+  everything,
+  mapSecrets,
+  type SecretPath,
+  secretNumbers,
+  secretTexts,
+} from '../src/channels/secret-paths.js';
 
 const configs = {
   url: 'u',

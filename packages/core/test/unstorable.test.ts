@@ -2,7 +2,7 @@ import { memoryStorage } from '@posthorn/storage-memory';
 import { recordingChannel } from '@posthorn/testing';
 import { expect, test } from 'vitest';
 import { createDispatcher } from '../src/dispatcher.js';
-import type { Storage } from '../src/ports.js';
+import type { Storage } from '../src/storage/ports.js';
 
 /** A storage that tells of each call, and of what reaches it. */
 function watched(): { storage: Storage; calls: string[] } {

@@ -2,7 +2,7 @@ import type { Socket } from 'node:net';
 import { HttpClient, type HttpClientOptions, type HttpRequest } from './client.js';
 import type { Connect } from './connect.js';
 import type { Connecting } from './connecting.js';
-import { type Exchange, over } from './exchange.js';
+import { type Carrier, type Exchange, over } from './exchange.js';
 import { inOwnContext } from './own-context.js';
 import type { Trust } from './trust.js';
 
@@ -24,7 +24,7 @@ export interface ConnectionOptions extends Omit<HttpClientOptions, 'connect'> {
  * A connection to an origin: an undici client and its socket. undici knows a socket only from when it is connected;
  * here it is held from its first moment, so that it can be closed before, and all that comes over it is counted.
  */
-export class Connection {
+export class Connection implements Carrier {
   readonly #client: HttpClient;
   readonly #maxAnswerBytes: number;
   #connecting: Connecting | undefined;
@@ -84,12 +84,10 @@ export class Connection {
     return performance.now() - this.#openedAt >= ageMs;
   }
 
-  /** Whether it ended by an error: what was to go on until its end is not whole, then. */
   isBroken(): boolean {
     return Boolean(this.#socket?.errored);
   }
 
-  /** Whether it had been kept, and nothing has come since: the receiver may have closed it before it saw the request. */
   isStale(): boolean {
     return this.#wasKept && !this.#client.hasHeard;
   }

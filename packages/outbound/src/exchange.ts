@@ -1,6 +1,5 @@
 import type { Cancellation } from '@posthorn/core';
 import { type Dispatcher, errors } from 'undici';
-import type { Connection } from './connection.js';
 import { failure, failureOf, type OutboundFailure } from './failure.js';
 
 /** Complete response headers came: what they say stands, whatever becomes of the body. */
@@ -41,6 +40,14 @@ export const maxAnswerBytes = (limits: AnswerLimits): number =>
 /** Names of chunks and what stands between fields; a receiver that needs more is not worth it. */
 const framingBytes = 64 * 1024;
 
+/** What an exchange asks of the connection that carries it. */
+export interface Carrier {
+  /** Whether it ended by an error: what was to go on until its end is not whole, then. */
+  isBroken(): boolean;
+  /** Whether it had been kept, and nothing has come since: the receiver may have closed it before it saw the request. */
+  isStale(): boolean;
+}
+
 /** What undici is told when a connection is closed from our side. */
 export const over: Error = new errors.RequestAbortedError();
 
@@ -57,7 +64,7 @@ export class Exchange implements Dispatcher.DispatchHandler {
   /** Whether it had to wait for a free connection. Set by the pool. */
   waited = false;
   /** What carries it. Set by the connection. */
-  connection: Connection | undefined;
+  connection: Carrier | undefined;
   readonly #limits: AnswerLimits;
   readonly #timeoutMs: number;
   readonly #timer: NodeJS.Timeout;

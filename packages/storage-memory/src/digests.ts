@@ -1,17 +1,6 @@
 import { type ChannelBinding, defaultDigestBytes, digestId } from '@posthorn/core';
 import type { Alarms } from './alarms.js';
-import { DeliveryEntry } from './entries.js';
-
-/**
- * Deliveries that are sent as one message. In the queue `lead` stands for them: it is in no journal, waits, is leased and
- * has the memo, whichever of them leave.
- */
-export interface Digest {
-  readonly name: string;
-  readonly lead: DeliveryEntry;
-  /** In the order of publication. */
-  readonly entries: Set<DeliveryEntry>;
-}
+import { DeliveryEntry, type Digest } from './entries.js';
 
 /** What its binding says of digests now; undefined where it wants none, or is gone. */
 function limitsOf({ webhook, bindingId }: DeliveryEntry): Limits | undefined {

@@ -6,7 +6,6 @@ import {
   type NewEvent,
   type WebhookRecord,
 } from '@posthorn/core';
-import type { Digest } from './digests.js';
 
 /*
  * What is held, in the leanest shape: pending deliveries are kept by the million. Instants are numbers (a Date
@@ -75,6 +74,17 @@ export type AttemptEntry = Omit<Attempt, 'startedAt' | 'deliveryId'> & { readonl
 export function attemptEntry(attempt: Attempt): AttemptEntry {
   const { id, number, startedAt, durationMs, outcome, kind, message, status, response } = attempt;
   return { id, number, startedAt: startedAt.getTime(), durationMs, outcome, kind, message, status, response };
+}
+
+/**
+ * Deliveries that are sent as one message. In the queue `lead` stands for them: it is in no journal, waits, is leased and
+ * has the memo, whichever of them leave.
+ */
+export interface Digest {
+  readonly name: string;
+  readonly lead: DeliveryEntry;
+  /** In the order of publication. */
+  readonly entries: Set<DeliveryEntry>;
 }
 
 /** Who has a delivery that is being sent. */

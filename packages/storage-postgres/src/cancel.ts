@@ -1,4 +1,4 @@
-import type { PgClient, PgPool } from './pg-pool.js';
+import type { PgClient, PgPool } from './pg-client.js';
 import { withinTime } from './within-time.js';
 
 /** The slice of a `pg` Client's connection by which a request to cancel goes out. */

@@ -1,7 +1,8 @@
 import { createHash } from 'node:crypto';
 import { kindOf, PosthornError } from '@posthorn/core';
 import { faultOf, isUniqueViolation } from './faults.js';
-import { isPgPool, queryWithin } from './pg-pool.js';
+import { isPgPool } from './pg-client.js';
+import { queryWithin } from './pg-pool.js';
 import type { Answer, Pool, Transaction } from './queryable.js';
 import { checkOpen } from './transactions/open.js';
 

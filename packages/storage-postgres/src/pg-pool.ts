@@ -1,41 +1,8 @@
 import { cancelRunning } from './cancel.js';
 import { cancelledLate, lateAnswer, leftOpen, poolBusy, queryCanceled } from './faults.js';
-import type { Answer, Pool, Transaction } from './queryable.js';
+import type { PgClient, PgPool, PgQuery } from './pg-client.js';
+import type { Answer } from './queryable.js';
 import { withinTime } from './within-time.js';
-
-/** A statement as `pg` takes it: with a name, if it is to be prepared. */
-export interface PgQuery {
-  readonly text: string;
-  readonly values: unknown[];
-  readonly name?: string;
-}
-
-/** The slice of a `pg` client of a pool. */
-export interface PgClient extends Pick<Transaction, 'on'> {
-  query(query: PgQuery): Promise<Answer>;
-  /** Gives it back; with true it is not used again. */
-  release(isBroken?: boolean): void;
-  /** `I` between transactions, `T` in one, `E` in one that has failed; undefined in old versions. */
-  getTransactionStatus?(): string | null;
-  readonly processID?: number | null;
-  readonly secretKey?: unknown;
-  readonly host?: string;
-  readonly port?: number | string;
-}
-
-/** The slice of a `pg` pool. */
-export interface PgPool extends Pool {
-  connect(): Promise<PgClient>;
-  readonly Client?: new (options: unknown) => unknown;
-  readonly options?: unknown;
-}
-
-export const isPgPool = (pool: unknown): pool is PgPool =>
-  typeof pool === 'object' &&
-  pool !== null &&
-  'totalCount' in pool &&
-  'idleCount' in pool &&
-  typeof (pool as { connect?: unknown }).connect === 'function';
 
 /** After a request to cancel, so long the statement may take to end; a connection that does not is dropped. */
 const endingMs = 1_000;

@@ -1,5 +1,5 @@
 import { kindOf, PosthornError } from '@posthorn/core';
-import { isPgPool } from '../pg-pool.js';
+import { isPgPool } from '../pg-client.js';
 import type { Transaction } from '../queryable.js';
 
 /** What the caller's `tx` may be besides what has `query`. */

@@ -1,0 +1,65 @@
+import type { PosthornError } from '../errors.js';
+import type { Announcer } from '../lifecycle.js';
+import type { DeliveryStore } from '../storage/ports.js';
+import type { HeldClaim } from './claim-counts.js';
+
+export interface HeartbeatOptions {
+  readonly deliveries: Pick<DeliveryStore, 'renew'>;
+  readonly leaseMs: number;
+  readonly announcer: Announcer;
+  readonly monotonic: () => number;
+  /** All that this process has claimed. */
+  readonly held: () => Iterable<HeldClaim>;
+  /** Called with what is another's now, or nobody's. */
+  readonly onLost: (held: HeldClaim) => void;
+}
+
+/** Three times within a lease: renews what has seen a beat before, which most claims do not live to see. */
+export class Heartbeat {
+  readonly #options: HeartbeatOptions;
+  /** Claims whose lease has seen a beat. */
+  #aging = new Set<HeldClaim>();
+  #isRenewing = false;
+  #timer: NodeJS.Timeout | undefined;
+
+  constructor(options: HeartbeatOptions) {
+    this.#options = options;
+  }
+
+  start(): void {
+    this.#timer ??= setInterval(() => void this.#beat(), this.#options.leaseMs / 3).unref();
+  }
+
+  stop(): void {
+    clearInterval(this.#timer);
+    this.#timer = undefined;
+  }
+
+  /** A claim that has landed. */
+  forget(held: HeldClaim): void {
+    this.#aging.delete(held);
+  }
+
+  async #beat(): Promise<void> {
+    // A storage that is slow to answer is not asked twice for the same.
+    if (this.#isRenewing) return;
+    const { deliveries, leaseMs, announcer, monotonic, held, onLost } = this.#options;
+    const aging = [...this.#aging];
+    this.#aging = new Set(held());
+    if (aging.length === 0) return;
+    this.#isRenewing = true;
+    try {
+      const heldUntil = monotonic() + leaseMs;
+      const claims = aging.map(({ claim }) => claim);
+      const renewed = new Set((await deliveries.renew(claims, leaseMs)).map(({ token }) => token));
+      for (const one of aging) {
+        if (renewed.has(one.claim.token)) one.heldUntil = heldUntil;
+        else onLost(one);
+      }
+    } catch (error) {
+      announcer.announce('error', () => error as PosthornError);
+    } finally {
+      this.#isRenewing = false;
+    }
+  }
+}

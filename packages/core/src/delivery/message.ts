@@ -1,0 +1,78 @@
+import { inspect } from 'node:util';
+import type { DigestedEvent, Message } from '../channels/channel.js';
+import { digested, digestOf } from '../channels/digest.js';
+import type { Secret } from '../channels/mask.js';
+import type { ChannelBinding, Event } from '../models/models.js';
+import type { WebhookSecrets } from '../secrets/webhook-secrets.js';
+import type { Claim } from '../storage/ports.js';
+
+/** A claim whose webhook still has the binding. */
+export type BoundClaim = Claim & { readonly binding: ChannelBinding };
+
+/** An event as one channel gets it; others may get the same one. Field by field: this is done for every attempt. */
+function asSent(event: Event): Event {
+  const { id, tenantId, type, payload, occurredAt, namespaceId, subject, cacheScope, orderingKey } = event;
+  return Object.freeze({
+    id,
+    tenantId,
+    type,
+    payload,
+    occurredAt: new Date(occurredAt),
+    namespaceId,
+    subject: subject && Object.freeze({ ...subject }),
+    cacheScope,
+    orderingKey,
+  });
+}
+
+/** What a channel gets of a claim: frozen, as other deliveries share what is in it. Printed or written as JSON, it shows nothing secret. */
+export class ClaimedMessage implements Message {
+  readonly deliveryId: string;
+  readonly attempt: number;
+  readonly attemptsBefore: number;
+  readonly startedAt: Date;
+  readonly event: Event;
+  readonly webhook: Message['webhook'];
+  readonly configs: unknown;
+  readonly secrets: readonly Secret[];
+  declare readonly memo?: string;
+  declare readonly digest?: readonly DigestedEvent[];
+  readonly #channel: string;
+  readonly #keeper: WebhookSecrets;
+  #payload: { readonly parsed: unknown } | undefined;
+
+  /** Throws `secret_unreadable`. */
+  constructor(claim: BoundClaim, startedAt: Date, secrets: WebhookSecrets) {
+    const { deliveryId, attempt, attemptsBefore, event, webhook, binding, memo } = claim;
+    const { id, tenantId, name } = webhook;
+    const digest = digestOf(claim);
+    this.deliveryId = deliveryId;
+    this.attempt = attempt;
+    this.attemptsBefore = attemptsBefore;
+    // Copies: the record of the attempt, and other deliveries of the event, are not for the channel to change.
+    this.startedAt = new Date(startedAt);
+    this.event = asSent(event);
+    this.webhook = Object.freeze({ id, tenantId, name });
+    this.configs = secrets.openConfigs(webhook, binding);
+    this.secrets = secrets.holding(webhook, webhook.secrets, startedAt);
+    if (memo !== undefined) this.memo = memo;
+    if (digest) this.digest = Object.freeze(digested(digest.map(asSent)).map((one) => Object.freeze(one)));
+    this.#channel = binding.channel;
+    this.#keeper = secrets;
+    Object.freeze(this);
+  }
+
+  toJSON(): unknown {
+    return { ...this, configs: this.#keeper.maskConfigs(this.#channel, this.configs) };
+  }
+
+  [inspect.custom](): unknown {
+    return this.toJSON();
+  }
+
+  /** Parsed when it is asked for: the HTTP channel never does. */
+  get payload(): unknown {
+    this.#payload ??= { parsed: JSON.parse(this.event.payload) };
+    return this.#payload.parsed;
+  }
+}

@@ -1,0 +1,170 @@
+import { createHash } from 'node:crypto';
+import { parse } from '../door.js';
+import { isPosthornError } from '../errors.js';
+import { matchKeys } from '../match.js';
+import type { Ids } from '../models/ids.js';
+import { type EventDetails, eventDetailsSchema } from '../models/models.js';
+import type { StorageClock } from '../storage/clock.js';
+import { gather } from '../storage/gather.js';
+import { gatherKeyed, type KeyedWrite } from '../storage/gather-keyed.js';
+import type { Claim, ClaimOptions, DeliveryStore, NewEvent, Published } from '../storage/ports.js';
+import { checkPayload, type EventCatalog } from './catalog.js';
+import type { PayloadLimits } from './json-text.js';
+import { payloadText } from './payload.js';
+
+/** An event as the application gives it. */
+export interface GivenEvent {
+  readonly type: string;
+  readonly payload: unknown;
+  readonly details?: EventDetails | undefined;
+}
+
+export interface PublisherOptions<Tx> {
+  readonly deliveries: DeliveryStore<Tx>;
+  readonly catalog: EventCatalog | undefined;
+  readonly limits: PayloadLimits;
+  readonly ids: Ids;
+  readonly clock: StorageClock;
+  /** The worker of this process, which may send at once what it has room for. */
+  readonly worker: {
+    /** What it could take over now; `take` must follow. */
+    reserve(): ClaimOptions | undefined;
+    take(claims: readonly Claim[], since: number): void;
+  };
+  /** Called when deliveries were stored that this process has not begun to send. */
+  readonly onWaiting: () => void;
+  /** Called when the caller's transaction holds deliveries; nobody says when it commits. */
+  readonly onUncommitted: () => void;
+}
+
+export interface Publisher<Tx> {
+  /** Asks the catalog, where there is one. */
+  check(given: GivenEvent): Promise<void>;
+  /** Checks everything else, and gives the event its id; nothing is stored yet. */
+  prepare(given: GivenEvent): NewEvent;
+  /** The events, with ids and times of the storage's clock where this process did not know it yet. */
+  timed(given: readonly GivenEvent[], events: readonly NewEvent[], tx?: Tx): Promise<readonly NewEvent[]>;
+  /** Stores events of one call: all or none. */
+  publish(events: readonly NewEvent[], tx?: Tx): Promise<readonly Published[]>;
+}
+
+const maxBatch = 1000;
+/** How far its clock may be off in the first event of a process. */
+const toleratedMs = 1_000;
+const maxKnownTypes = 10_000;
+const noDetails = parse(eventDetailsSchema, {}, 'invalid_option', 'event details');
+
+export function publisher<Tx>(options: PublisherOptions<Tx>): Publisher<Tx> {
+  const { deliveries, catalog, limits, ids, clock, worker, onWaiting, onUncommitted } = options;
+  const keysOfType = new Map<string, readonly string[]>();
+
+  function keysOf(type: string): readonly string[] {
+    let keys = keysOfType.get(type);
+    if (!keys) {
+      keys = matchKeys(type);
+      if (keysOfType.size >= maxKnownTypes) keysOfType.clear();
+      keysOfType.set(type, keys);
+    }
+    return keys;
+  }
+
+  async function check({ type, payload }: GivenEvent): Promise<void> {
+    if (catalog) await checkPayload(catalog, type, payload);
+  }
+
+  function prepare({ type, payload, details }: GivenEvent): NewEvent {
+    const keys = keysOf(type);
+    const given = details ? parse(eventDetailsSchema, details, 'invalid_option', 'event details') : noDetails;
+    // Field by field: this is done for every event, and copying objects would be most of it.
+    const event: NewEvent = {
+      id: ids.event(),
+      tenantId: given.tenantId,
+      type,
+      payload: payloadText(payload, limits),
+      occurredAt: given.occurredAt ?? new Date(clock.now()),
+      namespaceId: given.namespaceId,
+      subject: given.subject,
+      cacheScope: given.cacheScope && payloadText(given.cacheScope, limits, 'cacheScope'),
+      orderingKey: given.orderingKey,
+      keys,
+    };
+    const { idempotencyKey } = given;
+    if (idempotencyKey === undefined) return event;
+    return { ...event, idempotencyKey, fingerprint: fingerprintOf(event, given.occurredAt) };
+  }
+
+  async function write(events: readonly NewEvent[], keyed?: KeyedWrite): Promise<readonly Published[]> {
+    // Room that is kept for what waits for a transaction would be missing elsewhere.
+    const claimFor = keyed?.isHeld ? undefined : worker.reserve();
+    const asked = clock.read();
+    let claims: readonly Claim[] = [];
+    try {
+      const result = await deliveries.publish(events, {
+        ...(claimFor && { claimFor }),
+        ...(keyed && { keyWaitMs: keyed.keyWaitMs }),
+      });
+      claims = result.claims;
+      clock.set(result.at, asked);
+      const count = result.published.reduce((sum, event) => sum + event.deliveries, 0);
+      if (claims.length < count || claims.length === claimFor?.limit) onWaiting();
+      return result.published;
+    } finally {
+      if (claimFor) worker.take(claims, asked.monotonic);
+    }
+  }
+
+  async function timed(
+    given: readonly GivenEvent[],
+    events: readonly NewEvent[],
+    tx?: Tx,
+  ): Promise<readonly NewEvent[]> {
+    if (clock.isSet) return events;
+    const before = clock.now();
+    // Once more where the machine has slept meanwhile, and not for ever.
+    for (let asks = 0; asks < 2 && !clock.isSet; asks++) {
+      const asked = clock.read();
+      // In the caller's transaction, which may hold the only connection that there is.
+      const { at } = await (tx === undefined ? deliveries.begin([], 0) : deliveries.publish([], { tx }));
+      clock.set(at, asked);
+    }
+    if (Math.abs(clock.now() - before) < toleratedMs) return events;
+    return events.map((event, i) => ({
+      ...event,
+      id: ids.event(),
+      occurredAt: given[i]!.details?.occurredAt ?? new Date(clock.now()),
+    }));
+  }
+
+  const batches = { maxItems: maxBatch, isOnesFault: isRefused };
+  const gathered = gather((events: readonly NewEvent[]) => write(events), batches);
+  const gatheredKeyed = gatherKeyed(write, batches);
+
+  return {
+    check,
+    prepare,
+    timed,
+    async publish(events, tx) {
+      if (events.length === 0) return [];
+      if (tx === undefined) return (events.some(isKeyed) ? gatheredKeyed : gathered)(events);
+      const asked = clock.read();
+      const { published, at } = await deliveries.publish(events, { tx });
+      clock.set(at, asked);
+      onUncommitted();
+      return published;
+    },
+  };
+}
+
+const isKeyed = ({ idempotencyKey }: NewEvent): boolean => idempotencyKey !== undefined;
+
+/** Refused for what one call holds; the others in its batch are not to blame. */
+const isRefused = (error: unknown): boolean => isPosthornError(error) && error.code !== 'storage_failed';
+
+/** Equal for two events that mean the same. The time counts only where the application gave it. */
+function fingerprintOf(event: NewEvent, occurredAt: Date | undefined): string {
+  const { type, namespaceId, subject, cacheScope, orderingKey, payload } = event;
+  const rest = [type, namespaceId, subject?.type, subject?.id, cacheScope, occurredAt?.toISOString()];
+  // At the end, and only where there is one: keys that an earlier version remembered still fit.
+  if (orderingKey !== null) rest.push(orderingKey);
+  return createHash('sha256').update(JSON.stringify(rest)).update(payload).digest('base64url');
+}

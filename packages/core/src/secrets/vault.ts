@@ -1,0 +1,122 @@
+import { createCipheriv, createDecipheriv, createSecretKey, type KeyObject, randomBytes } from 'node:crypto';
+import { optionsOf } from '../door.js';
+import { kindOf, PosthornError } from '../errors.js';
+
+export interface EncryptionKey {
+  /** 1 to 64 letters, digits, `_` or `-`; stored with what the key encrypts. */
+  readonly id: string;
+  /** 32 bytes from a random source, or their base64: `openssl rand -base64 32`. */
+  readonly key: Uint8Array | string;
+}
+
+export interface EncryptionOptions {
+  /** The first encrypts, all decrypt. Each process gets a new key as a later one before any has it as the first. */
+  readonly keys: readonly EncryptionKey[];
+}
+
+/** Whose secret it is, and which: what was sealed for one place opens in no other. */
+export interface Place {
+  readonly tenantId: string;
+  readonly webhookId: string;
+  readonly purpose: string;
+}
+
+/** Seals what rests in a storage, by AES-256-GCM, and opens it again. Without keys, what comes is what goes. */
+export interface Vault {
+  readonly hasKeys: boolean;
+  seal(text: string, place: Place): string;
+  /** Text that was never sealed is returned as it is. Throws `secret_unreadable`. */
+  open(text: string, place: Place): string;
+  /** Whether it is as `seal` would leave it: by the first key, or in the clear where there is none. */
+  isCurrent(text: string): boolean;
+}
+
+/** How sealed text begins: `enc:v1:<key id>:<base64url of nonce, ciphertext and tag>`. */
+const prefix = 'enc:v1:';
+const sealed = /^enc:v1:([A-Za-z0-9_-]{1,64}):([A-Za-z0-9_-]+)$/;
+
+const algorithm = 'aes-256-gcm';
+const keyBytes = 32;
+/** NIST SP 800-38D §5.2.1.1 and §8.3: 96 random bits are enough for 2^32 texts under one key. */
+const nonceBytes = 12;
+const tagBytes = 16;
+
+/** Whether a text reads as a sealed one: nobody may hand in such. */
+export const looksSealed = (text: string): boolean => text.startsWith(prefix);
+
+/** Throws `invalid_option`; never quotes a key. */
+export function createVault(options: EncryptionOptions | undefined): Vault {
+  const keys = options === undefined ? new Map<string, KeyObject>() : keysOf(options);
+  const [current] = keys.keys();
+
+  return {
+    hasKeys: current !== undefined,
+
+    seal(text, place) {
+      if (current === undefined) return text;
+      const nonce = randomBytes(nonceBytes);
+      const cipher = createCipheriv(algorithm, keys.get(current)!, nonce, { authTagLength: tagBytes });
+      cipher.setAAD(associatedData(place));
+      const bytes = Buffer.concat([nonce, cipher.update(text, 'utf8'), cipher.final(), cipher.getAuthTag()]);
+      return `${prefix}${current}:${bytes.toString('base64url')}`;
+    },
+
+    open(text, place) {
+      if (!looksSealed(text)) return text;
+      const [, keyId = '', base64 = ''] = sealed.exec(text) ?? [];
+      const key = keys.get(keyId);
+      if (!key) throw unreadable(keyId ? `encryption.keys has no key ${keyId}` : 'it is malformed');
+      const bytes = Buffer.from(base64, 'base64url');
+      if (bytes.length < nonceBytes + tagBytes) throw unreadable('it is malformed');
+      const decipher = createDecipheriv(algorithm, key, bytes.subarray(0, nonceBytes), {
+        authTagLength: tagBytes,
+      });
+      decipher.setAAD(associatedData(place));
+      decipher.setAuthTag(bytes.subarray(-tagBytes));
+      try {
+        const opened = decipher.update(bytes.subarray(nonceBytes, -tagBytes));
+        return Buffer.concat([opened, decipher.final()]).toString();
+      } catch {
+        throw unreadable(`the key ${keyId} is another one, or it was sealed for another place`);
+      }
+    },
+
+    isCurrent: (text) =>
+      current === undefined ? !looksSealed(text) : text.startsWith(`${prefix}${current}:`),
+  };
+}
+
+/** As JSON, so that no two places read alike. */
+const associatedData = ({ tenantId, webhookId, purpose }: Place): Buffer =>
+  Buffer.from(JSON.stringify([tenantId, webhookId, purpose]));
+
+function keysOf(options: EncryptionOptions): Map<string, KeyObject> {
+  const { keys } = optionsOf(options, ['keys'], 'encryption');
+  if (!Array.isArray(keys) || keys.length === 0) throw invalid('keys must be an array of one key or more');
+  const byId = new Map<string, KeyObject>();
+  for (const [i, given] of keys.entries()) {
+    const { id, key } = optionsOf(given as EncryptionKey, ['id', 'key'], `encryption.keys[${i}]`);
+    if (typeof id !== 'string' || !/^[A-Za-z0-9_-]{1,64}$/.test(id)) {
+      throw invalid(`keys[${i}].id must be 1 to 64 letters, digits, _ or -`);
+    }
+    if (byId.has(id)) throw invalid(`keys[${i}].id must differ from the others`);
+    byId.set(id, createSecretKey(bytesOf(key, i)));
+  }
+  return byId;
+}
+
+function bytesOf(key: Uint8Array | string, i: number): Uint8Array {
+  const bytes = typeof key === 'string' ? Buffer.from(key, 'base64') : key;
+  if (!(bytes instanceof Uint8Array))
+    throw invalid(`keys[${i}].key must be bytes or base64, not ${kindOf(key)}`);
+  const isStrict = typeof key !== 'string' || Buffer.from(bytes).toString('base64') === key;
+  if (!isStrict || bytes.length !== keyBytes)
+    throw invalid(`keys[${i}].key must be ${keyBytes} bytes, or their base64`);
+  return bytes;
+}
+
+const invalid = (message: string): PosthornError =>
+  new PosthornError('invalid_option', `encryption.${message}`);
+
+const unreadable = (why: string): PosthornError =>
+  new PosthornError('secret_unreadable', `a stored secret cannot be decrypted: ${why}`);

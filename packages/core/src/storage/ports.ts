@@ -1,0 +1,248 @@
+import type { Attempt, ChannelBinding, Event, Webhook } from '../models/models.js';
+import type { ApiKeyStore } from './api-key-port.js';
+import type { DeliveryLog } from './log-port.js';
+import type { Next } from './next.js';
+import type { Page, PageQuery } from './page.js';
+import type { ReplayStore } from './replay-port.js';
+
+/*
+ * The ports: what the engine asks of a storage and of a channel. The suites in @posthorn/testing prove an adapter.
+ *
+ * For every method of a storage: `tenantId` limits what is seen and written, without exception. What is handed out
+ * is a copy or frozen, so that nobody can change what is stored. A rejection with a PosthornError reaches the
+ * caller as it is; any other becomes `storage_failed`. Time is the storage's own clock.
+ */
+
+export interface Storage<Tx = never> {
+  /** Says that it gathers digests. Default false: bindings cannot ask for them. */
+  readonly gathersDigests?: boolean;
+  /** Says that nothing rests anywhere when the process has ended: there is nothing to encrypt. Default false. */
+  readonly losesEverythingOnExit?: boolean;
+  readonly webhooks: WebhookStore<Tx>;
+  readonly deliveries: DeliveryStore<Tx>;
+  readonly log: DeliveryLog;
+  /** Left out: there are no API keys, and whoever serves the API brings an authentication of their own. */
+  readonly apiKeys?: ApiKeyStore;
+  /** Left out: nothing can be replayed by a filter. */
+  readonly replays?: ReplayStore;
+}
+
+/** A key that signs what a webhook receives: `whsec_…` (HMAC) or `whsk_…` (ed25519), sealed where there are keys. */
+export interface SigningSecret {
+  readonly key: string;
+  /** Signs until then; null for the present one, which comes first. */
+  readonly expiresAt: Date | null;
+}
+
+/** A webhook as it is stored, with what no read of the application shows. */
+export interface WebhookRecord extends Webhook {
+  readonly secrets: readonly SigningSecret[];
+}
+
+/** The storage sets `version` to 1, `disabledReason` to null, and `createdAt` and `updatedAt` by its clock. */
+export type NewWebhook = Omit<WebhookRecord, 'disabledReason' | 'version' | 'createdAt' | 'updatedAt'>;
+
+export type WebhookChange = Partial<
+  Pick<WebhookRecord, 'name' | 'eventTypes' | 'channels' | 'isActive' | 'disabledReason' | 'secrets'>
+>;
+
+export interface WebhookFilter extends PageQuery {
+  readonly isActive?: boolean;
+  /** Those that hold any of these keys among their event types. */
+  readonly keys?: readonly string[];
+  /** Those of this very name. */
+  readonly name?: string;
+  /** Passes over so many first, after the cursor where there is one. Default 0. */
+  readonly offset?: number;
+  /** Asks for the page's `total`. Default false. */
+  readonly withTotal?: boolean;
+}
+
+export interface WebhookStore<Tx = never> {
+  /**
+   * Rejects with `conflict` where the id is taken, by whichever tenant. One that a deletion freed can be had again, and
+   * brings nothing back: no delivery, no setting, no place in a list.
+   */
+  create(webhook: NewWebhook, options?: { readonly tx?: Tx }): Promise<WebhookRecord>;
+  /** Rejects with `webhook_unreadable` where what is stored of it is damaged. */
+  get(tenantId: string, webhookId: string): Promise<WebhookRecord | undefined>;
+  /** Whether a webhook has this id, whichever tenant's it is: all that is ever told of another's. */
+  isTaken(webhookId: string): Promise<boolean>;
+  /** The one that was created last comes first. A damaged one is among the page's `unreadable`, and hides no other. */
+  list(tenantId: string, filter: WebhookFilter): Promise<Page<WebhookRecord>>;
+  /**
+   * Webhooks of all tenants, in any order that a cursor can go on in; one that is there from the first page to the last
+   * is on one of them. For the engine's own upkeep; no call of a tenant leads here.
+   */
+  all(query: PageQuery): Promise<Page<WebhookRecord>>;
+  /**
+   * Writes the given fields where the stored version is `version`, and adds one to it; resolves to undefined, and
+   * writes nothing, where it is another or there is no such webhook. `updatedAt` moves if a field other than
+   * `secrets` is given, unless `isUpkeep` says that nobody has changed anything. Pending deliveries follow at once: a
+   * paused webhook's wait, a binding's use its new configs.
+   */
+  update(
+    tenantId: string,
+    webhookId: string,
+    version: number,
+    change: WebhookChange,
+    options?: { readonly isUpkeep?: boolean },
+  ): Promise<WebhookRecord | undefined>;
+  /**
+   * Cancels what is not finished; what happened stays on record. False where there is no such webhook or, where a
+   * `version` is given, it is stored with another.
+   */
+  delete(tenantId: string, webhookId: string, version?: number): Promise<boolean>;
+}
+
+export interface NewEvent extends Event {
+  /** Every pattern that covers its type: a webhook matches if it holds one of them. */
+  readonly keys: readonly string[];
+  /** Remembered for its tenant for 24 hours at least; a storage that is bounded may let the oldest go sooner, and says so. */
+  readonly idempotencyKey?: string;
+  /** Equal for equal events; given with the key. */
+  readonly fingerprint?: string;
+}
+
+export interface Published {
+  /** The event stored under the idempotency key, or the event itself. */
+  readonly eventId: string;
+  /** How many deliveries it has: one for each channel binding of each active webhook that matched. */
+  readonly deliveries: number;
+}
+
+export interface ClaimOptions {
+  /** At most so many claims, 1 or more. */
+  readonly limit: number;
+  /** How long they are the caller's alone. */
+  readonly leaseMs: number;
+  /** At most so many for one webhook, what the caller has in flight included. */
+  readonly webhookLimit: number;
+  /** What the caller has in flight, by webhook id; less than nothing where a webhook may have more than the limit. */
+  readonly inFlight: ReadonlyMap<string, number>;
+  /** At most so many for all webhooks of one tenant, what the caller has in flight included. Left out: any number. */
+  readonly tenantLimit?: number;
+  /** As `inFlight`, by tenant id. Left out: nothing. */
+  readonly tenantsInFlight?: ReadonlyMap<string, number>;
+  /**
+   * Whether first attempts may begin with it, as `begin` would have said; those that do have `begunAt`. Never those of
+   * what is `lostAt`, or was tried since the last manual retry. Default false.
+   */
+  readonly isBegun?: boolean;
+}
+
+/** One delivery, leased, and all that is needed to send it. A digest goes by its name, which {@link digestId} makes. */
+export interface Claim {
+  readonly deliveryId: string;
+  /** Good until the delivery is claimed again, settled, cancelled or deleted; of a digest, until all of it is. */
+  readonly token: string;
+  /** The number of the attempt that is to begin, or has begun with the claim; 1 for the first. */
+  readonly attempt: number;
+  /** When the attempt began, where it did with the claim. */
+  readonly begunAt?: Date;
+  /** How many attempts lie before the last manual retry. */
+  readonly attemptsBefore: number;
+  /** How many attempts since then the schedule leaves out. Left out: none. */
+  readonly uncounted?: number;
+  readonly event: Event;
+  /** With its bindings as they are now. */
+  readonly webhook: Pick<WebhookRecord, 'id' | 'tenantId' | 'name' | 'secrets' | 'channels'>;
+  /** As it is now; undefined where the webhook has dropped it since. */
+  readonly binding: ChannelBinding | undefined;
+  /**
+   * Why the webhook cannot be read, where what is stored of it is damaged: nothing of it is in the claim then, and the
+   * attempt fails as `config`. Other webhooks' deliveries are claimed as ever.
+   */
+  readonly unreadable?: string;
+  /** What the attempts before this one left for it. */
+  readonly memo?: string;
+  /** Of a digest that gathered, all its events in the order of publication, `event` being the first. */
+  readonly digest?: readonly Event[];
+  /**
+   * When the attempt before this one began, where whoever began it was lost before writing how it went; a manual retry may
+   * have come since. Each
+   * claim says so until a result is written, other than `released`.
+   */
+  readonly lostAt?: Date;
+  /**
+   * Since when it is put off: when it was first `released` with a delay, later by whatever time it was due after that and
+   * nobody claimed it; of a digest, the digest. Null where it is not: any result ends that but `released` and a `pending`
+   * that `isBusy`, and so does a manual retry. Left out by a storage that does not know, and maybe in a hand-over: then it
+   * counts as put off since the event was made: none is for ever, but an old event is given up sooner than it should be.
+   */
+  readonly putOffSince?: Date | null;
+}
+
+export interface Settlement {
+  readonly claim: Pick<Claim, 'deliveryId' | 'token' | 'event' | 'digest'>;
+  /** Of a digest, it is what becomes of each of its deliveries. */
+  readonly next: Next;
+  /** What happened; left out where nothing was sent, and then an attempt that has begun is not counted. Of a digest, each of its deliveries has it on record. */
+  readonly attempt?: Attempt;
+  /** The ids of bindings of the same webhook, with `onlyAfter`, whose deliveries of the event begin with this. */
+  readonly begin?: readonly string[];
+}
+
+/** The hot path; this is the queue. */
+export interface DeliveryStore<Tx = never> {
+  /**
+   * Stores the events and their deliveries, due at once: all of them or, where it rejects, none. Bindings with
+   * `onlyAfter` get none yet; those with `digest` gather theirs. An event whose id
+   * is stored already, or whose key is remembered with the same fingerprint, changes nothing and has the first
+   * result. Rejects with `idempotency_conflict` where the fingerprint is another, `storage_full` at the cap.
+   * With `claimFor`, and never with `tx`, deliveries may come back already claimed, as `claim` would have done.
+   * With `tx` all of it commits or vanishes with the caller's transaction. A key that a transaction holds which is still
+   * open is waited for; with `keyWaitMs`, and never with `tx`, no longer than that: then it rejects with
+   * `idempotency_key_in_use`. `at` is the time of it.
+   */
+  publish(
+    events: readonly NewEvent[],
+    options?: { readonly tx?: Tx; readonly claimFor?: ClaimOptions; readonly keyWaitMs?: number },
+  ): Promise<{
+    readonly published: readonly Published[];
+    readonly claims: readonly Claim[];
+    readonly at: Date;
+  }>;
+  /**
+   * Leases deliveries that are due, or whose lease is over, of active webhooks, and makes a fresh token. Without `isBegun`
+   * no attempt begins with it: what is claimed and never begun is as it was before when its lease is over. Two calls never get the same delivery. Tenants take turns, and so do the webhooks of each; within a
+   * webhook, what was due first goes first. Of the deliveries to one channel binding whose events have the same
+   * ordering key, none is claimed while another is `sending`, or an earlier one is not finished and does not yield.
+   *
+   * Deliveries of a binding with `digest` gather until the first of them is as old as its window, or there are
+   * `maxEvents`, or as many bytes of payload as `maxBytes`. Then the earliest, as many as fit and at least one, are one digest, in one claim, and stay together: a later claim has
+   * the same ones. Name, memo and lease are the digest's: whichever is cancelled leaves it, and the others go on. What
+   * gathers goes by what its binding says now: its window ends so long after the first, and without `digest`, or without
+   * the binding, each is due at once, by itself.
+   */
+  claim(options: ClaimOptions): Promise<readonly Claim[]>;
+  /**
+   * Begins the attempts of claims whose lease has more than `leftMs` left, and counts them: from now on each has happened,
+   * also where nobody ever says how it went. Resolves to those claims, in order, and to the time, which is when they began:
+   * each may be sent. The others may not. A second call for the same claim changes nothing. Without claims it tells the time.
+   */
+  begin(
+    claims: readonly Claim[],
+    leftMs: number,
+  ): Promise<{ readonly begun: readonly Claim[]; readonly at: Date }>;
+  /**
+   * Moves the end of each lease whose token still holds to `leaseMs` from now; resolves to those claims. A token holds
+   * until the delivery is claimed again, settled, cancelled or deleted, also where the lease was over in between.
+   */
+  renew(claims: readonly Claim[], leaseMs: number): Promise<readonly Claim[]>;
+  /**
+   * Writes each result whose token still holds: appends the attempt, moves the delivery on, and begins others where the
+   * result says so, for which there is none yet: all or nothing. Resolves in order: true for those, false for others.
+   */
+  settle(settlements: readonly Settlement[]): Promise<readonly boolean[]>;
+}
+
+/**
+ * Tells the workers of other processes that something may be due. A hint, and no more: one that is lost costs a poll,
+ * never a delivery.
+ */
+export interface Notifier {
+  notify(): Promise<void>;
+  /** Calls `onHint` for every hint, and whenever hints may have been lost; resolves to what ends it. */
+  listen(onHint: () => void): Promise<() => Promise<void>>;
+}

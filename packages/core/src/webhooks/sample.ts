@@ -1,0 +1,159 @@
+import type { Channel, PreviewPart } from '../channels/channel.js';
+import type { Verdict } from '../channels/verdict.js';
+import { type BoundClaim, ClaimedMessage } from '../delivery/message.js';
+import { send } from '../delivery/send.js';
+import { optionsOf } from '../door.js';
+import { isPosthornError, kindOf } from '../errors.js';
+import { checkPayload, type EventCatalog } from '../events/catalog.js';
+import type { PayloadLimits } from '../events/json-text.js';
+import { payloadText } from '../events/payload.js';
+import type { Announcer } from '../lifecycle.js';
+import { parseEventType } from '../match.js';
+import { deliveryId, type Ids } from '../models/ids.js';
+import type { TenantOption } from '../models/models.js';
+import { redact } from '../secrets/redact.js';
+import type { WebhookSecrets } from '../secrets/webhook-secrets.js';
+import type { WebhookRecord } from '../storage/ports.js';
+
+/** What a sample is called; it need not be in a catalog. */
+const sampleType = 'webhook.test';
+
+/** What to send as a sample. */
+export interface Sample {
+  /** Default `webhook.test`, which need not be in the catalog; any other must be, and its payload must fit. */
+  readonly type?: string;
+  /** Default `{ "test": true }`. */
+  readonly payload?: unknown;
+}
+
+/** What became of a sample at one channel binding. */
+export interface TestResult {
+  readonly bindingId: string;
+  readonly channel: string;
+  readonly verdict: Verdict;
+}
+
+/** What a sample would look like at one channel binding. */
+export interface Preview {
+  readonly bindingId: string;
+  readonly channel: string;
+  /** What would be sent; null where it cannot be rendered, or the channel has nothing to show. */
+  readonly parts: readonly PreviewPart[] | null;
+  /** Why it cannot be rendered, for people; null where it can, or the channel has nothing to show. */
+  readonly reason: string | null;
+}
+
+/** Calls that try a webhook with an event that never happened. */
+export interface Samples {
+  /** Sends a sample to each channel at once and says how it went. Not stored, not retried; also while paused. */
+  test(webhookId: string, options?: TenantOption & Sample): Promise<readonly TestResult[]>;
+  /**
+   * Renders the sample that `test` would send to each channel, and sends nothing. What cannot be rendered says why.
+   * There is nothing secret in it: channels get no signing keys, and secret configs are cut from what they show.
+   */
+  preview(webhookId: string, options?: TenantOption & Sample): Promise<readonly Preview[]>;
+}
+
+export interface SampleOptions {
+  readonly channels: ReadonlyMap<string, Channel>;
+  readonly catalog: EventCatalog | undefined;
+  readonly secrets: WebhookSecrets;
+  readonly limits: PayloadLimits;
+  readonly attemptDeadlineMs: number;
+  readonly announcer: Announcer;
+  readonly ids: Ids;
+  readonly now: () => number;
+}
+
+/** Tries a webhook as a delivery would, but past the storage. `find` rejects where there is none. */
+export function samples(
+  find: (webhookId: string, tenantId: string | undefined) => Promise<WebhookRecord>,
+  options: SampleOptions,
+): Samples {
+  const { catalog, limits, ids, now } = options;
+
+  /** Asks `of` about each binding of the webhook. */
+  async function ofEach<Result>(
+    what: string,
+    [webhookId, asked]: Parameters<Samples['test']>,
+    of: (claim: BoundClaim, startedAt: Date, options: SampleOptions) => Promise<Result>,
+  ): Promise<(Result & Pick<TestResult, 'bindingId' | 'channel'>)[]> {
+    const { tenantId, ...sample } = optionsOf(asked, ['tenantId', 'type', 'payload'], what);
+    if (catalog && sample.type !== undefined && sample.type !== sampleType) {
+      await checkPayload(catalog, sample.type, sample.payload);
+    }
+    const webhook = await find(webhookId, tenantId);
+    const { type = sampleType, payload = { test: true } } = sample;
+    const startedAt = new Date(now());
+    const event = {
+      id: ids.event(),
+      tenantId: webhook.tenantId,
+      type: parseEventType(type),
+      payload: payloadText(payload, limits),
+      occurredAt: startedAt,
+      namespaceId: null,
+      subject: null,
+      cacheScope: null,
+      orderingKey: null,
+    };
+    return Promise.all(
+      webhook.channels.map(async (binding) => {
+        const id = deliveryId(event.id, binding.id);
+        const claim = { deliveryId: id, token: '', attempt: 1, attemptsBefore: 0, event, webhook, binding };
+        return {
+          bindingId: binding.id,
+          channel: binding.channel,
+          ...(await of(claim, startedAt, options)),
+        };
+      }),
+    );
+  }
+
+  return {
+    test: (...asked) =>
+      ofEach('webhooks.test', asked, async (...claimed) => ({
+        verdict: await new Promise((resolve) => send(...claimed, resolve)),
+      })),
+    preview: (...asked) => ofEach('webhooks.preview', asked, previewOf),
+  };
+}
+
+/** What the channel of a claim shows of it. Never rejects. */
+async function previewOf(
+  claim: BoundClaim,
+  startedAt: Date,
+  { channels, secrets, attemptDeadlineMs }: SampleOptions,
+): Promise<Pick<Preview, 'parts' | 'reason'>> {
+  const { channel: type } = claim.binding;
+  const channel = channels.get(type);
+  if (!channel) return { parts: null, reason: 'no channel of this type is registered in this process' };
+  if (!channel.preview) return { parts: null, reason: null };
+  let secretTexts: readonly string[] = [];
+  let timer: NodeJS.Timeout | undefined;
+  try {
+    const withoutKeys = { ...claim, webhook: { ...claim.webhook, secrets: [] } };
+    const message = new ClaimedMessage(withoutKeys, startedAt, secrets);
+    secretTexts = secrets.textsIn(type, message.configs);
+    const late = new Promise<never>((_, reject) => {
+      timer = setTimeout(
+        () => reject(new Error(`no preview within ${attemptDeadlineMs} ms`)),
+        attemptDeadlineMs,
+      );
+    });
+    const parts = await Promise.race([channel.preview(message), late]);
+    return {
+      parts: parts.map((part) => ({ ...part, text: redact(part.text, secretTexts) })),
+      reason: null,
+    };
+  } catch (error) {
+    return { parts: null, reason: redact(reasonOf(error), secretTexts) };
+  } finally {
+    clearTimeout(timer);
+  }
+}
+
+/** A channel is other people's code, and may throw anything. */
+function reasonOf(error: unknown): string {
+  if (isPosthornError(error)) return error.message;
+  return error instanceof Error ? `${error.name}: ${error.message}` : `it threw ${kindOf(error)}`;
+}

@@ -1,0 +1,39 @@
+import type { Answer, Pool, Transaction } from './queryable.js';
+
+/*
+ * What of `pg` is used.
+ */
+
+/** A statement as `pg` takes it: with a name, if it is to be prepared. */
+export interface PgQuery {
+  readonly text: string;
+  readonly values: unknown[];
+  readonly name?: string;
+}
+
+/** The slice of a `pg` client of a pool. */
+export interface PgClient extends Pick<Transaction, 'on'> {
+  query(query: PgQuery): Promise<Answer>;
+  /** Gives it back; with true it is not used again. */
+  release(isBroken?: boolean): void;
+  /** `I` between transactions, `T` in one, `E` in one that has failed; undefined in old versions. */
+  getTransactionStatus?(): string | null;
+  readonly processID?: number | null;
+  readonly secretKey?: unknown;
+  readonly host?: string;
+  readonly port?: number | string;
+}
+
+/** The slice of a `pg` pool. */
+export interface PgPool extends Pool {
+  connect(): Promise<PgClient>;
+  readonly Client?: new (options: unknown) => unknown;
+  readonly options?: unknown;
+}
+
+export const isPgPool = (pool: unknown): pool is PgPool =>
+  typeof pool === 'object' &&
+  pool !== null &&
+  'totalCount' in pool &&
+  'idleCount' in pool &&
+  typeof (pool as { connect?: unknown }).connect === 'function';
