@@ -1,11 +1,11 @@
-// Writes packages/storage-postgres/src/migrations.ts from the numbered SQL files: so they are part of the built package,
+// Writes packages/storage-postgres/src/schema/migrations.ts from the numbered SQL files: so they are part of the built package,
 // wherever a bundler puts it. `--check` only says whether it is as it should be.
 import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { root } from './install.mjs';
 
 const folder = join(root, 'packages/storage-postgres/migrations');
-const target = join(root, 'packages/storage-postgres/src/migrations.ts');
+const target = join(root, 'packages/storage-postgres/src/schema/migrations.ts');
 
 const migrations = readdirSync(folder)
   .filter((file) => file.endsWith('.sql'))
@@ -15,7 +15,7 @@ const migrations = readdirSync(folder)
     return { number: Number(number), name, text: readFileSync(join(folder, file), 'utf8') };
   });
 
-const source = `// Made by scripts/embed-migrations.mjs from ../migrations: edit those, never this, and never one that was published.
+const source = `// Made by scripts/embed-migrations.mjs from the SQL files: edit those, never this, and never one that was published.
 
 export interface Migration {
   readonly number: number;
@@ -39,7 +39,7 @@ ${migrations
 
 if (process.argv.includes('--check')) {
   if (readFileSync(target, 'utf8') !== source) {
-    console.error('src/migrations.ts is not what the SQL files say: run scripts/embed-migrations.mjs');
+    console.error('src/schema/migrations.ts is not what the SQL files say: run scripts/embed-migrations.mjs');
     process.exitCode = 1;
   }
 } else {

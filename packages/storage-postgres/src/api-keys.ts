@@ -1,7 +1,7 @@
 import { type ApiKeyRecord, type ApiKeyStore, PosthornError } from '@posthorn/core';
-import type { Database } from './database.js';
-import { positionOf } from './pages.js';
-import { dateOf, dateOrNull, msOf, newPosition } from './values.js';
+import type { Database } from './client/database.js';
+import { positionOf } from './client/pages.js';
+import { dateOf, dateOrNull, msOf, newPosition } from './client/values.js';
 
 /** A row of `api_keys`, as `k`, for {@link recordOf}. */
 const columns = `k.id, k.tenant_id as tenant, k.position::text as position, k.name, k.mode,

@@ -1,6 +1,6 @@
+export type { Answer, Pool, Transaction } from './client/queryable.js';
 export { type HintClient, type PostgresNotifierOptions, postgresNotifier } from './notifier.js';
-export type { PartitionChanges, PartitionOptions, Period } from './partitions.js';
-export type { Answer, Pool, Transaction } from './queryable.js';
+export type { PartitionChanges, PartitionOptions, Period } from './schema/partitions.js';
 export { type PostgresStorage, type PostgresStorageOptions, postgresStorage } from './storage.js';
 export { fromDrizzle } from './transactions/drizzle.js';
 export { fromKnex } from './transactions/knex.js';

@@ -1,5 +1,5 @@
 import { kindOf, maxTimerMs, type Notifier, PosthornError } from '@posthorn/core';
-import { withinTime } from './within-time.js';
+import { withinTime } from './client/within-time.js';
 
 /** The slice of a `pg` Client that hints need. */
 export interface HintClient {

@@ -1,19 +1,19 @@
 import { kindOf, maxTimerMs, PosthornError, type Storage } from '@posthorn/core';
 import { apiKeyStore } from './api-keys.js';
-import { backfiller, hastener } from './backfill.js';
-import { beginner } from './begin.js';
-import { Claimer } from './claim.js';
-import { Database } from './database.js';
-import { Digests } from './digests.js';
-import type { Lane } from './lanes.js';
-import { deliveryLog } from './log.js';
-import { migrate } from './migrate.js';
-import { type PartitionChanges, type PartitionOptions, partitioner } from './partitions.js';
-import { Publisher } from './publish.js';
-import type { Pool, Transaction } from './queryable.js';
-import { replayStore } from './replays.js';
-import { Settler } from './settle.js';
-import { WebhookCache } from './webhook-cache.js';
+import { Database } from './client/database.js';
+import type { Pool, Transaction } from './client/queryable.js';
+import { deliveryLog } from './log/log.js';
+import { beginner } from './queue/begin.js';
+import { Claimer } from './queue/claim.js';
+import { Digests } from './queue/digests.js';
+import type { Lane } from './queue/lanes.js';
+import { Publisher } from './queue/publish.js';
+import { Settler } from './queue/settle.js';
+import { WebhookCache } from './queue/webhook-cache.js';
+import { backfiller, hastener } from './replays/backfill.js';
+import { replayStore } from './replays/replays.js';
+import { migrate } from './schema/migrate.js';
+import { type PartitionChanges, type PartitionOptions, partitioner } from './schema/partitions.js';
 import { webhookStore } from './webhooks.js';
 
 export interface PostgresStorageOptions {

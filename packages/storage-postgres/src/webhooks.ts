@@ -5,15 +5,15 @@ import {
   type WebhookRecord,
   type WebhookStore,
 } from '@posthorn/core';
-import type { Database } from './database.js';
-import { hasKey } from './given-rows.js';
-import { cancelWaiting } from './orphans.js';
-import { positionOf } from './pages.js';
-import { type Parameters, parameters } from './parameters.js';
-import type { Transaction } from './queryable.js';
-import { storable } from './texts.js';
-import { newPosition } from './values.js';
-import { recordColumns, recordOf, recordsOf, secretsText } from './webhook-rows.js';
+import type { Database } from './client/database.js';
+import { hasKey } from './client/given-rows.js';
+import { positionOf } from './client/pages.js';
+import { type Parameters, parameters } from './client/parameters.js';
+import type { Transaction } from './client/queryable.js';
+import { storable } from './client/texts.js';
+import { newPosition } from './client/values.js';
+import { recordColumns, recordOf, recordsOf, secretsText } from './client/webhook-rows.js';
+import { cancelWaiting } from './queue/orphans.js';
 
 export function webhookStore(db: Database): WebhookStore<Transaction> {
   // What `changed` holds is subscribed to, and nothing else is.

@@ -2,12 +2,12 @@ import { randomBytes } from 'node:crypto';
 import { createIds, type NewEvent } from '@posthorn/core';
 import { until } from '@posthorn/testing';
 import { beforeAll, describe, expect, test } from 'vitest';
-import { Database } from '../src/database.js';
-import { faultOf } from '../src/faults.js';
+import { Database } from '../src/client/database.js';
+import { faultOf } from '../src/client/faults.js';
+import { queryWithin } from '../src/client/pg-pool.js';
 import { postgresStorage } from '../src/index.js';
-import { migrate, migrationText } from '../src/migrate.js';
-import { migrations } from '../src/migrations.js';
-import { queryWithin } from '../src/pg-pool.js';
+import { migrate, migrationText } from '../src/schema/migrate.js';
+import { migrations } from '../src/schema/migrations.js';
 import { hasPostgres, openDatabase, type TestDatabase } from './database.js';
 import { silentProxy } from './silent-proxy.js';
 

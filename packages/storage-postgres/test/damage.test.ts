@@ -1,8 +1,8 @@
 import { createDispatcher, createIds, type PosthornError } from '@posthorn/core';
 import { recordingChannel, until } from '@posthorn/testing';
 import { beforeAll, describe, expect, test } from 'vitest';
+import { restored, storable } from '../src/client/texts.js';
 import { postgresStorage } from '../src/index.js';
-import { restored, storable } from '../src/texts.js';
 import { hasPostgres, openDatabase, type TestDatabase } from './database.js';
 
 const secret = 'c2VjcmV0LXRoYXQtbm9ib2R5LW1heS1zZWU=';

@@ -4,8 +4,8 @@ import { recordingChannel, until } from '@posthorn/testing';
 import pg from 'pg';
 import { beforeAll, describe, expect, onTestFinished, test } from 'vitest';
 import { postgresNotifier, postgresStorage } from '../src/index.js';
-import { migrationText } from '../src/migrate.js';
-import { migrations } from '../src/migrations.js';
+import { migrationText } from '../src/schema/migrate.js';
+import { migrations } from '../src/schema/migrations.js';
 import { hasPostgres, openDatabase, type TestDatabase } from './database.js';
 
 const ids = createIds();

@@ -1,8 +1,8 @@
 import { createIds, type NewEvent } from '@posthorn/core';
 import { beforeAll, describe, expect, test } from 'vitest';
-import { Database } from '../src/database.js';
+import { Database } from '../src/client/database.js';
 import { postgresStorage } from '../src/index.js';
-import { WebhookCache } from '../src/webhook-cache.js';
+import { WebhookCache } from '../src/queue/webhook-cache.js';
 import { hasPostgres, openDatabase, type TestDatabase } from './database.js';
 
 const ids = createIds();

@@ -1,4 +1,4 @@
-import type { Answer, Transaction } from '../queryable.js';
+import type { Answer, Transaction } from '../client/queryable.js';
 import { checkMethod, checkTransaction } from './foreign.js';
 
 interface KnexTransaction {

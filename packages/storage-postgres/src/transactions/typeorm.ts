@@ -1,4 +1,4 @@
-import type { Transaction } from '../queryable.js';
+import type { Transaction } from '../client/queryable.js';
 import { checkMethod, checkTransaction } from './foreign.js';
 
 interface TypeormManager {

@@ -1,0 +1,265 @@
+import { type Claim, type ClaimOptions, deliveryId, digestId } from '@posthorn/core';
+import { type Database, type Statement, statementsOf } from '../client/database.js';
+import { eventOf } from '../client/event-rows.js';
+import { hasKey } from '../client/given-rows.js';
+import type { Answer } from '../client/queryable.js';
+import { restored } from '../client/texts.js';
+import { dateOf, dateOrNull, numberOrNull } from '../client/values.js';
+import { lookText, maxAlarms, maxShare, type TakeShape, takeText } from './claim-texts.js';
+import { type Digests, isDigest } from './digests.js';
+import { type Lane, Lanes, type Room, type Share } from './lanes.js';
+import { newLease, type Release, releaser, tokenOf } from './leases.js';
+import { cancelWaiting } from './orphans.js';
+import { Payloads, withinBytes } from './payloads.js';
+import type { SeenWebhook, WebhookCache } from './webhook-cache.js';
+
+/** A look round is worth so long; after that another may find lanes that are not known. */
+const lookEveryMs = 100;
+/** So many more lanes are asked where the first ones gave nothing. */
+const maxSpare = 1_000;
+/** Before every lane: its tenant, its webhook. */
+const first: readonly [string, string] = ['', ''];
+/** Beyond it a statement is slow: it steps over what is deleted and cannot be cleaned up, as under an old snapshot. */
+const slowMs = 25;
+/** A slow complete look may take one part in so many of the time; between those only what came due lately is looked at. */
+const slowShare = 20;
+/** What counts as lately, so that what was committed late is seen, too; and how late that mostly is, for one lane. */
+const latelyMs = 5_000;
+const lateMs = 500;
+
+/**
+ * Claims in two steps. A look wakes what is due and finds the lanes that hold something; `Lanes` says whose turn it is;
+ * the taking leases that. While lanes are known and fresh, the taking is all.
+ */
+export class Claimer {
+  readonly #db: Database;
+  readonly #webhooks: WebhookCache;
+  readonly #digests: Digests;
+  readonly #payloads: Payloads;
+  readonly #lanes = new Lanes();
+  readonly #look: Statement;
+  /** By whether it is slow, and whether the attempts begin with it. */
+  readonly #take: (shape: TakeShape) => Statement;
+  readonly #drop: Statement;
+  readonly #cancelWaiting: (webhookId: string) => Promise<void>;
+  readonly #release: Release;
+  #lookedAt = Number.NEGATIVE_INFINITY;
+  #lookedWith = 0;
+  /** The lane that the last look of a kind ended at, where there were more: the next one goes on behind it. */
+  readonly #walkedTo = { complete: first, lately: first };
+  /** How long the last complete look took, when it was, and when that was by the storage's clock. */
+  #completeMs = 0;
+  #completeAt = Number.NEGATIVE_INFINITY;
+  #seenUntil: number | undefined;
+  #isTakingSlow = false;
+  /** While taking is slow: the due time up to which each lane is known to be taken, so that it is not stepped over. */
+  readonly #taken = new Map<string, number>();
+
+  constructor(db: Database, webhooks: WebhookCache, digests: Digests) {
+    this.#db = db;
+    this.#webhooks = webhooks;
+    this.#digests = digests;
+    this.#payloads = new Payloads(db);
+    this.#cancelWaiting = cancelWaiting(db);
+    this.#release = releaser(db);
+    this.#look = db.statement(lookText);
+    // Were it tried again, what the first try leased would be nobody's until its lease is over.
+    this.#take = statementsOf(db, takeText, { isRepeatable: false });
+    this.#drop = db.statement(`
+      delete from $.queue q using json_to_recordset($1::json) as g(event text, lease bigint)
+      where ${hasKey('q', { event_id: 'g.event' })} and q.lease = g.lease`);
+  }
+
+  /** Deliveries were published that wait in these lanes. */
+  expect(lanes: Iterable<Lane>): void {
+    for (const lane of lanes) this.#lanes.add(lane);
+  }
+
+  async claim(options: ClaimOptions): Promise<readonly Claim[]> {
+    for (let looks = 0; ; looks++) {
+      const isStale =
+        performance.now() - this.#lookedAt > lookEveryMs || this.#lookedWith !== this.#db.clockOffset;
+      // A second look goes on where the first one came to its limit; a third would see nothing new.
+      if (looks > 0 || isStale || this.#lanes.isEmpty) {
+        const hasSeenAll = await this.#lookRound();
+        if (hasSeenAll && this.#lanes.isEmpty) return [];
+      }
+      const claims = await this.#takeTurns(options);
+      if (claims.length > 0 || looks > 0) return claims;
+    }
+  }
+
+  /** Wakes what is due, and learns of the lanes that hold something. False where there was more than a look takes. */
+  async #lookRound(): Promise<boolean> {
+    const begin = performance.now();
+    const isComplete =
+      this.#seenUntil === undefined ||
+      this.#completeMs < slowMs ||
+      // By a clock that is moved in tests nothing is late.
+      this.#db.clockOffset !== 0 ||
+      begin - this.#completeAt > slowShare * this.#completeMs;
+    const since = isComplete ? 0 : this.#seenUntil! - latelyMs;
+    const kind = isComplete ? 'complete' : 'lately';
+    let alarms: number;
+    let gathered: number;
+    let last: string | null;
+    do {
+      const [row] = await this.#db.run(this.#look, [since, ...this.#walkedTo[kind]]);
+      alarms = Number(row!.alarms);
+      gathered = Number(row!.gathered);
+      last = row!.last;
+      this.#walkedTo[kind] = last === null ? first : JSON.parse(last);
+      this.#seenUntil = Number(row!.now);
+      for (const [tenantId, webhookId, isActive] of JSON.parse(row!.lanes)) {
+        if (isActive) this.#lanes.add({ tenantId, webhookId });
+        else if (isActive === null) await this.#cancelWaiting(webhookId);
+      }
+    } while (alarms === maxAlarms && this.#lanes.isEmpty);
+    const end = performance.now();
+    if (gathered > 0) {
+      const { lanes, gone } = await this.#digests.form();
+      this.expect(lanes);
+      for (const webhookId of gone) await this.#cancelWaiting(webhookId);
+    }
+    this.#lookedAt = performance.now();
+    this.#lookedWith = this.#db.clockOffset;
+    const hasSeenAll = alarms < maxAlarms && last === null;
+    if (!isComplete) return hasSeenAll;
+    this.#completeAt = begin;
+    this.#completeMs = end - begin;
+    // What was committed late lies before those times.
+    this.#taken.clear();
+    this.#isTakingSlow = false;
+    return hasSeenAll;
+  }
+
+  /**
+   * Takes until there is something, or nothing is left to take from. Others may have emptied all that stand in front, so
+   * after a take of nothing many more lanes are asked at once.
+   */
+  async #takeTurns(options: ClaimOptions): Promise<readonly Claim[]> {
+    const { limit, webhookLimit, inFlight } = options;
+    const { tenantLimit = Number.POSITIVE_INFINITY, tenantsInFlight } = options;
+    const room: Room = {
+      of: ({ webhookId }) => Math.min(webhookLimit - (inFlight.get(webhookId) ?? 0), maxShare),
+      ofTenant: (tenantId) => tenantLimit - (tenantsInFlight?.get(tenantId) ?? 0),
+    };
+    for (let spare = 0; ; spare = maxSpare) {
+      const shares = this.#lanes.share(limit, room);
+      if (shares.length === 0) return [];
+      const claims = await this.#takeOf([...shares, ...this.#lanes.spares(shares, spare, room)], options);
+      if (claims.length > 0) return claims;
+    }
+  }
+
+  async #takeOf(
+    shares: readonly Share[],
+    { limit, leaseMs, isBegun = false }: ClaimOptions,
+  ): Promise<readonly Claim[]> {
+    const lease = newLease();
+    const lanes = shares.map(({ lane: { tenantId, webhookId }, count }, n) => ({
+      n,
+      tenant: tenantId,
+      webhook: webhookId,
+      count,
+      since: this.#taken.get(webhookId) ?? 0,
+    }));
+    const begin = performance.now();
+    const statement = this.#take({ isSlow: this.#isTakingSlow, isBegun });
+    const rows = await this.#db.run(statement, [JSON.stringify(lanes), lease, leaseMs, limit]);
+    this.#isTakingSlow ||= performance.now() - begin > slowMs;
+    this.#forgetEmpty(shares, rows, limit);
+    const { kept, left } = withinBytes(rows);
+    if (left.length > 0) await this.#giveBack(left, lease, shares);
+    else this.#remember(rows[0]?.taken ?? '{}');
+    try {
+      return await this.#claimsOf(kept, lease);
+    } catch (error) {
+      await this.#release(
+        lease,
+        kept.map(({ event_id: id }) => ({ id })),
+      );
+      throw error;
+    }
+  }
+
+  /** What was taken and would be too much to hold is due as it was, for whoever comes next. */
+  async #giveBack(rows: Answer['rows'], lease: number, shares: readonly Share[]): Promise<void> {
+    await this.#release(
+      lease,
+      rows.map(({ event_id: id, due, put_off_before: since }) => ({
+        id,
+        due: Number(due),
+        since: numberOrNull(since),
+      })),
+    );
+    const ids = new Set(rows.map(({ webhook_id: id }) => id));
+    this.expect(shares.map(({ lane }) => lane).filter(({ webhookId }) => ids.has(webhookId)));
+  }
+
+  #remember(taken: string): void {
+    for (const [webhookId, dueAt] of Object.entries<number>(JSON.parse(taken))) {
+      this.#taken.set(webhookId, dueAt - lateMs);
+    }
+  }
+
+  /**
+   * A lane that gave less than was asked for holds no more; what comes into it later is found by a look. Where the claim
+   * was full, those behind the last that gave something were not asked.
+   */
+  #forgetEmpty(shares: readonly Share[], rows: Answer['rows'], limit: number): void {
+    const counts = new Map<string, number>();
+    for (const { webhook_id } of rows) counts.set(webhook_id, (counts.get(webhook_id) ?? 0) + 1);
+    const isFull = rows.length >= limit;
+    const last = shares.findLastIndex(({ lane }) => counts.has(lane.webhookId));
+    for (const { lane, count } of isFull ? shares.slice(0, last) : shares) {
+      if ((counts.get(lane.webhookId) ?? 0) < count) this.#lanes.remove(lane);
+    }
+  }
+
+  async #claimsOf(rows: Answer['rows'], lease: number): Promise<readonly Claim[]> {
+    const seen = new Map<string, SeenWebhook>();
+    for (const { webhook_id: id, stamp } of rows) seen.set(id, { id, stamp });
+    const webhooks = await this.#webhooks.read([...seen.values()]);
+    const digests = rows
+      .filter(({ event_id }) => isDigest(event_id))
+      .map(({ event_id: id, binding_id: bindingId, attempts, begun_at }) => ({
+        id,
+        bindingId,
+        attempts: Number(attempts),
+        hasBegun: begun_at !== null,
+      }));
+    const gathered = await this.#digests.follow(digests, lease);
+    await this.#payloads.fill(rows);
+    const gone: { event: string; lease: number }[] = [];
+    const claims = rows.flatMap((row): Claim[] => {
+      const digest = gathered.get(row.event_id);
+      const event = digest?.[0] ?? (row.id === null ? undefined : eventOf(row));
+      if (!event) {
+        gone.push({ event: row.event_id, lease });
+        return [];
+      }
+      const id = (digest ? digestId : deliveryId)(row.event_id, row.binding_id);
+      const memo = restored(row.memo);
+      return [
+        {
+          deliveryId: id,
+          token: tokenOf(lease, id),
+          attempt: Number(row.attempts) + (row.begun_at === null ? 1 : 0),
+          attemptsBefore: Number(row.attempts_before),
+          event,
+          ...webhooks.parts(row.webhook_id, event.tenantId, row.binding_id),
+          putOffSince: dateOrNull(row.put_off_since),
+          ...(memo !== null && { memo }),
+          ...(digest && { digest }),
+          ...(row.begun_at !== null && { begunAt: dateOf(row.begun_at) }),
+          ...(row.uncounted !== null && { uncounted: Number(row.uncounted) }),
+          ...(row.lost_at !== null && { lostAt: dateOf(row.lost_at) }),
+        },
+      ];
+    });
+    // A manual retry and retention met, or all of a digest was cancelled: there is nothing left to send.
+    if (gone.length > 0) await this.#db.run(this.#drop, [JSON.stringify(gone)]);
+    return claims;
+  }
+}

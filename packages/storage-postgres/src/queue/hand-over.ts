@@ -1,0 +1,97 @@
+import { type Claim, deliveryId, type Event, type NewEvent } from '@posthorn/core';
+import type { Database, Statement } from '../client/database.js';
+import { few } from '../client/given-rows.js';
+import { type Release, releaser, tokenOf } from './leases.js';
+import type { Leased } from './store-answer.js';
+import { stampOf, type WebhookCache } from './webhook-cache.js';
+
+/** How it was leased: by which lease, and when its attempts began, where they did with that. */
+export interface HandedOver {
+  readonly lease: number;
+  readonly begunAt: Date | undefined;
+}
+
+/** Makes claims of what was leased when it was stored. */
+export class HandOvers {
+  readonly #db: Database;
+  readonly #webhooks: WebhookCache;
+  readonly #leased: Statement;
+  readonly #release: Release;
+
+  constructor(db: Database, webhooks: WebhookCache) {
+    this.#db = db;
+    this.#webhooks = webhooks;
+    this.#leased = db.statement(`
+      select q.event_id, q.binding_id, q.webhook_id, ${stampOf('w')} as stamp
+      from json_to_recordset($1::json) as g(n integer, id text)
+      cross join lateral (select * from $.queue where event_id = g.id and lease = $2::bigint offset 0) q
+      cross join lateral (select position, version from $.webhooks where id = q.webhook_id offset 0) w
+      where ${few('g.n')}`);
+    this.#release = releaser(db);
+  }
+
+  /**
+   * The claims of what is leased, that of a first try of the same call included, which stored `earlier` and whose answer was
+   * lost. Undefined where they could not be made: what was leased waits again.
+   */
+  async claims(
+    events: readonly NewEvent[],
+    leased: readonly Leased[],
+    { lease, begunAt }: HandedOver,
+    earlier: readonly NewEvent[] = [],
+  ): Promise<readonly Claim[] | undefined> {
+    try {
+      const before = earlier.length > 0 ? await this.#leasedBefore(earlier, lease) : [];
+      return await this.#claimsOf([...leased, ...before], { lease, begunAt });
+    } catch {
+      await this.#release(lease, events);
+      return undefined;
+    }
+  }
+
+  async #leasedBefore(events: readonly NewEvent[], lease: number): Promise<Leased[]> {
+    const byId = new Map(events.map((event) => [event.id, event]));
+    const rows = await this.#db.run(this.#leased, [idsText(events), lease]);
+    return rows.map((row) => ({
+      event: byId.get(row.event_id)!,
+      target: { id: row.webhook_id, stamp: row.stamp, bindingId: row.binding_id },
+    }));
+  }
+
+  async #claimsOf(leased: readonly Leased[], { lease, begunAt }: HandedOver): Promise<readonly Claim[]> {
+    if (leased.length === 0) return [];
+    const webhooks = await this.#webhooks.read(leased.map(({ target }) => target));
+    return leased.map(({ event, target: { id: webhookId, bindingId } }) => {
+      const id = deliveryId(event.id, bindingId);
+      return {
+        deliveryId: id,
+        token: tokenOf(lease, id),
+        attempt: 1,
+        ...(begunAt && { begunAt }),
+        attemptsBefore: 0,
+        putOffSince: null,
+        event: eventOf(event),
+        ...webhooks.parts(webhookId, event.tenantId, bindingId),
+      };
+    });
+  }
+}
+
+export const idsText = (events: readonly NewEvent[]): string =>
+  JSON.stringify(events.map(({ id }, n) => ({ n, id })));
+
+/** What a claim holds of an event: field by field, because copying the rest would be most of a dispatch. */
+function eventOf(event: NewEvent): Event {
+  const { id, tenantId, type, payload, occurredAt, namespaceId, subject, cacheScope, orderingKey } = event;
+  return {
+    id,
+    tenantId,
+    type,
+    payload,
+    occurredAt: new Date(occurredAt),
+    namespaceId,
+    subject: subject && { ...subject },
+    cacheScope,
+    orderingKey,
+  };
+}

@@ -1,0 +1,58 @@
+import { randomInt } from 'node:crypto';
+import type { Claim } from '@posthorn/core';
+import type { Database } from '../client/database.js';
+import { hasKey } from '../client/given-rows.js';
+
+/*
+ * A lease is a number that no other call has; all that one call claims shares it. A token is the lease and the delivery
+ * that it was given with, so that it opens no other.
+ */
+
+export const newLease = (): number => randomInt(2 ** 48 - 1);
+
+export const tokenOf = (lease: number, deliveryId: string): string => `${lease}.${deliveryId}`;
+
+/** Undefined for what is no token of this delivery. */
+export function leaseOf({ token, deliveryId }: Pick<Claim, 'token' | 'deliveryId'>): number | undefined {
+  const end = token.length - deliveryId.length - 1;
+  if (end < 1 || end > 15 || token[end] !== '.' || !token.endsWith(deliveryId)) return undefined;
+  const lease = Number(token.slice(0, end));
+  return Number.isSafeInteger(lease) ? lease : undefined;
+}
+
+/**
+ * Gives back what was leased and cannot be sent, as if it had never been, due when it was and put off since then, by default
+ * due now; never rejects: a lease ends by itself.
+ */
+export type Release = (
+  lease: number,
+  events: readonly { readonly id: string; readonly due?: number; readonly since?: number | null }[],
+) => Promise<void>;
+
+/** The change of a row `q` that is given back. */
+const given = `lease = null, begun_at = null,
+  attempts = q.attempts - case when q.begun_at is null then 0 else 1 end`;
+
+export function releaser(db: Database): Release {
+  const statement = db.statement(`
+    with released as (
+      update $.queue q set ${given}, is_ready = true, due_at = coalesce(to_timestamp(g.due / 1000), $now),
+        put_off_since = case when g.due is null then put_off_since else to_timestamp(g.since / 1000) end
+      from json_to_recordset($1::json) as g(event text, due float8, since float8)
+      where ${hasKey('q', { event_id: 'g.event' })} and q.lease = $2::bigint
+      returning q.event_id, q.binding_id
+    )
+    -- What is in a digest was leased with it, and may have begun.
+    update $.queue q set ${given}
+    from released r
+    where starts_with(r.event_id, 'dig_') and ${hasKey('q', { binding_id: 'r.binding_id', digest_id: 'r.event_id' })}
+      and q.lease = $2::bigint`);
+  return async (lease, events) => {
+    await db
+      .run(statement, [
+        JSON.stringify(events.map(({ id, due, since }) => ({ event: id, due, since }))),
+        lease,
+      ])
+      .catch(() => {});
+  };
+}

@@ -1,0 +1,220 @@
+import type { Next } from '@posthorn/core';
+import { rowsOf } from '../client/arrays.js';
+import { few, hasKey, isQueued } from '../client/given-rows.js';
+import { gatheredAt, queueId } from './digests.js';
+import { chainPosition } from './ordering.js';
+
+/*
+ * The statement that writes results. The rows are found by their keys, never by the places that a snapshot saw: whoever
+ * has to wait for another's update then goes on with the row as it is. Each statement locks its rows in the order of their
+ * keys, so that no two wait for each other.
+ */
+
+/** What the results of one call need: most are of one delivery and begin nothing, and are spared the looking for more. */
+export interface SettleShape {
+  readonly ends: boolean;
+  readonly putsBack: boolean;
+  /** Whether there are digests among them, with what is in them, or some that begin others. */
+  readonly hasFollowers: boolean;
+  /** Whether two are made of one of those digests. */
+  readonly splits: boolean;
+}
+
+/** What does not end. */
+export const goesBack: readonly Next['status'][] = ['pending', 'released', 'split'];
+const isPutBack = `g.status in ('${goesBack.join("', '")}')`;
+
+export const isHeld: string = `${isQueued('g.event', 'g.binding')} and q.lease = g.lease`;
+
+/** What a result says, of each delivery in a digest alike. */
+const resultColumns = [
+  ...['n', 'status', 'id', 'number', 'at', 'took', 'outcome', 'kind', 'message', 'http', 'response', 'begin'],
+];
+const result = (row: string): string => resultColumns.map((column) => `${row}.${column}`).join(', ');
+
+/** Of a row `q`: what is kept of a delivery. */
+const kept = (q: string, attempts = `${q}.attempts`): string =>
+  `${q}.tenant_id, ${q}.webhook_id, ${q}.channel, ${attempts}, ${q}.attempts_before, ${q}.position`;
+
+/** The attempts of a row `q`: what nothing was sent of takes its attempt back, where that has begun under this lease. */
+const counted = (row: string): string =>
+  `q.attempts - case when ${row}.id is null and q.begun_at is not null then 1 else 0 end`;
+
+/** That `q` is one of the deliveries in the digest that `row` is. */
+const isIn = (row: string): string =>
+  hasKey('q', { binding_id: `${row}.binding`, digest_id: `${row}.event` });
+
+/** All that `first` wrote, and what followed it instead of a digest. */
+const withFollowers = (first: string, followed: string, more = ''): string => `(
+    select event, binding, ${result(first)}, ${kept(first)}${more} from ${first} where not starts_with(event, 'dig_')
+    union all select event_id, binding, ${result(followed)}, ${kept(followed)}${more} from ${followed}
+  )`;
+
+/**
+ * Begins deliveries to bindings that have waited for one in `rows`, of the webhook as it is now. Where there is one
+ * already, nothing changes: it is seen in one of the two tables, though it may just be leaving the first. One that came
+ * after the statement had looked, as of a binding that waits no more, and is finished by now ends the statement, which then
+ * looks again. Those that gather, do; one with an ordering key is let into its lane by the next look.
+ */
+const begun = (rows: string): string => `
+    insert into $.queue (event_id, binding_id, tenant_id, webhook_id, channel, due_at, position, attempts,
+      attempts_before, is_ready, is_held, yields, ordering_key, digest_id, gathers_until, look_at,
+      gathered_bytes)
+    select w.event, b.id, w.tenant_id, w.webhook_id, b.channel,
+      case when b.gathers then 'infinity' else $now end,
+      case when b.gathers then ${gatheredAt}
+        when e.ordering_key is not null then ${chainPosition('b.id', 'e.ordering_key', '1')} end,
+      0, 0, not b.gathers and e.ordering_key is null, not b.gathers and e.ordering_key is not null, false,
+      case when not b.gathers then e.ordering_key end, case when b.gathers then '' end,
+      case when b.gathers then $now + b.waits * interval '1 millisecond' end, case when b.gathers then $now end,
+      case when b.gathers then e.bytes end
+    from (${rows}) w cross join lateral (
+      select c ->> 'id' as id, c ->> 'channel' as channel, (c -> 'digest' ->> 'window')::float8 as waits,
+        c -> 'digest' is not null as gathers
+      from $.webhooks h cross join json_array_elements($.json_array_in(h.channels)) c
+      where h.id = w.webhook_id and c ->> 'id' in (select json_array_elements_text(w.begin))
+        and ${few("length(c ->> 'id')")}
+      offset 0
+    ) b cross join lateral (
+      select ordering_key, octet_length(payload) as bytes from $.events where id = w.event offset 0
+    ) e
+    where w.begin is not null
+      and (select true from $.queue o where o.event_id = w.event and o.binding_id = b.id limit 1) is null
+      and (select true from $.deliveries d where d.event_id = w.event and d.binding_id = b.id limit 1) is null
+    on conflict (event_id, binding_id) do nothing
+    returning event_id, binding_id`;
+
+/** Makes digests of the latter halves of those that are split, which each of their deliveries at that place or behind is in. */
+const halved = `latter as materialized (
+    select a.event, a.binding, h.event_id, h.position, ${queueId('h.event_id')} as id
+    from again a cross join lateral (
+      select m.event_id, m.position from $.queue m where m.binding_id = a.binding and m.digest_id = a.event
+      order by m.position, m.event_id offset (
+        select (count(*) + 1) / 2 from $.queue c where c.binding_id = a.binding and c.digest_id = a.event) limit 1
+    ) h where a.status = 'split'
+  ), halved as (
+    insert into $.queue (event_id, binding_id, tenant_id, webhook_id, channel, due_at, attempts, attempts_before,
+      is_ready, is_held, yields, memo)
+    select l.id, a.binding, a.tenant_id, a.webhook_id, a.channel, a.due_at, a.attempts, a.attempts,
+      true, false, false, a.left_memo
+    from latter l join again a using (event, binding)
+  ), again_halved as materialized (
+    select a.*, l.id as half, l.position as half_position, l.event_id as half_event
+    from again a left join latter l using (event, binding)
+  )`;
+const digestOfHalf = `case when (q.position, q.event_id) >= (a.half_position, a.half_event) then a.half else q.digest_id end`;
+
+/** Writes all of a call's results, or none; those of the `$1` whose lease still holds. */
+export function settleText({ ends, putsBack, hasFollowers, splits }: SettleShape): string {
+  const parts = [
+    `given as (
+    select * from json_to_recordset($1::json) as g(
+      n integer, event text, binding text, lease bigint, status text, delay float8, yields boolean,
+      uncounted smallint, id text,
+      number integer, at float8, took integer, outcome text, kind text, message text, http smallint, response text,
+      memo text, put_off text, begin json)
+  )`,
+  ];
+  // Both would lock their rows, one after the other: so all are locked before, in one order.
+  const isMixed = ends && putsBack;
+  if (isMixed) {
+    parts.push(`held as materialized (
+    select g.* from given g join $.queue q on ${isHeld} for update of q
+  )`);
+  }
+  const rows = isMixed ? 'held' : 'given';
+  const written: string[] = [];
+  if (ends) {
+    parts.push(`ended as (
+    delete from $.queue q using ${rows} g where ${isMixed ? `not ${isPutBack} and ` : ''}${isHeld}
+    returning g.event, g.binding, ${result('g')}, ${kept('q', `${counted('g')} as attempts`)},
+      case when g.status <> 'delivered' then coalesce(g.memo, q.memo) end as memo
+  )`);
+    if (hasFollowers) {
+      parts.push(`ended_with as (
+    delete from $.queue q using ended e where ${isIn('e')}
+    returning q.event_id, e.binding, ${result('e')}, ${kept('q', `${counted('e')} as attempts`)}, e.memo
+  )`);
+      parts.push(`finished as ${withFollowers('ended', 'ended_with', ', memo')}`);
+    }
+    written.push(hasFollowers ? 'finished' : 'ended');
+    parts.push(`kept as (
+    -- Where what was begun twice in one instant ends twice, it has ended.
+    insert into $.deliveries (event_id, binding_id, webhook_id, channel, status, attempts, attempts_before,
+      finished_at, position, attempt_id, started_at, duration_ms, outcome, kind, message, http_status, response, memo)
+    select event, binding, webhook_id, channel, status, attempts, attempts_before, $now, position, id,
+      to_timestamp(at / 1000), took, nullif(outcome, status), kind, message, http, response, memo
+    from ${written.at(-1)}
+    on conflict do nothing
+  )`);
+  }
+  if (putsBack) {
+    parts.push(`again as (
+    update $.queue q set lease = null, is_ready = g.delay <= 0, due_at = $now + g.delay * interval '1 millisecond',
+      yields = q.yields or g.yields, memo = coalesce(g.memo, q.memo), attempts = ${counted('g')}, begun_at = null,
+      lost_at = case when g.status = 'released' then q.lost_at end,
+      put_off_since = case g.put_off when 'begins' then coalesce(q.put_off_since, $now) when 'stays' then q.put_off_since end,
+      attempts_before = case when g.status = 'split' then q.attempts else q.attempts_before end,
+      uncounted = case when g.status <> 'split' then coalesce(q.uncounted + g.uncounted, q.uncounted, g.uncounted) end
+    from ${rows} g where ${isMixed ? `${isPutBack} and ` : ''}${isHeld}
+    returning g.event, g.binding, ${result('g')}, q.due_at, q.memo as left_memo, ${kept('q')}
+  )`);
+    if (splits) parts.push(halved);
+    if (hasFollowers) {
+      parts.push(`again_with as (
+    update $.queue q set lease = null, gathers_until = a.due_at,${splits ? ` digest_id = ${digestOfHalf},` : ''}
+      attempts = ${counted('a')}, begun_at = null,
+      attempts_before = case when a.status = 'split' then q.attempts else q.attempts_before end
+    from ${splits ? 'again_halved' : 'again'} a where ${isIn('a')}
+    returning q.event_id, a.binding, ${result('a')}, ${kept('q')}
+  )`);
+      parts.push(`returned as ${withFollowers('again', 'again_with')}`);
+    }
+    written.push(hasFollowers ? 'returned' : 'again');
+    parts.push(`tried as (
+    insert into $.attempts (event_id, binding_id, id, number, started_at, duration_ms, outcome, kind, message,
+      http_status, response)
+    select event, binding, id, number, to_timestamp(at / 1000), took, outcome, kind, message, http, response
+    from ${written.at(-1)} where id is not null
+  )`);
+  }
+  const all = (columns: string): string =>
+    written.map((rows) => `select ${columns} from ${rows}`).join(' union all ');
+  if (hasFollowers) {
+    parts.push(`begun as (${begun(all('event, tenant_id, webhook_id, begin'))}
+  ), new as materialized (
+    select array_agg(event_id) as event_ids, array_agg(binding_id) as binding_ids from begun
+  )`);
+    const refused = '(select $.refuse_finished(event_ids, binding_ids) from new where event_ids is not null)';
+    return `
+  with ${parts.join(', ')}
+  select case when coalesce(${refused}, 0) = 0 then coalesce(json_agg(distinct n), '[]')::text end as written
+  from (${all('n')}) w`;
+  }
+  return `
+  with ${parts.join(', ')}
+  select coalesce(json_agg(n), '[]')::text as written from (${all('n')}) w`;
+}
+
+/** What is given of those that were delivered, with the attempt that did it. */
+const plainTypes = {
+  ...{ event: 'text', binding: 'text', lease: 'bigint', id: 'text', at: 'float8', took: 'integer' },
+  ...{ http: 'smallint', response: 'text' },
+};
+export const plainColumns = Object.keys(plainTypes) as readonly (keyof typeof plainTypes)[];
+
+/** As `settleText` of what ends, for what goes as arrays. */
+export const plainText: string = `
+  with ended as (
+    delete from $.queue q using ${rowsOf('g', plainTypes)} where ${isHeld}
+    returning g.*, ${kept('q')}
+  ), kept as (
+    insert into $.deliveries (event_id, binding_id, webhook_id, channel, status, attempts, attempts_before,
+      finished_at, position, attempt_id, started_at, duration_ms, http_status, response)
+    select event, binding, webhook_id, channel, 'delivered', attempts, attempts_before, $now, position, id,
+      to_timestamp(at / 1000), took, http, response
+    from ended
+    on conflict do nothing
+  )
+  select case when count(*) = cardinality($1::text[]) then 'null' else coalesce(json_agg(n), '[]')::text end as written
+  from ended`;
