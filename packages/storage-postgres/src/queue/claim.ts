@@ -1,17 +1,15 @@
-import { type Claim, type ClaimOptions, deliveryId, digestId } from '@posthorn/core';
+import type { Claim, ClaimOptions } from '@posthorn/core';
 import { type Database, type Statement, statementsOf } from '../client/database.js';
-import { eventOf } from '../client/event-rows.js';
-import { hasKey } from '../client/given-rows.js';
 import type { Answer } from '../client/queryable.js';
-import { restored } from '../client/texts.js';
-import { dateOf, dateOrNull, numberOrNull } from '../client/values.js';
+import { numberOrNull } from '../client/values.js';
 import { lookText, maxAlarms, maxShare, type TakeShape, takeText } from './claim-texts.js';
-import { type Digests, isDigest } from './digests.js';
+import { ClaimedRows } from './claimed-rows.js';
+import type { Digests } from './digests.js';
 import { type Lane, Lanes, type Room, type Share } from './lanes.js';
-import { newLease, type Release, releaser, tokenOf } from './leases.js';
+import { newLease, type Release, releaser } from './leases.js';
 import { cancelWaiting } from './orphans.js';
-import { Payloads, withinBytes } from './payloads.js';
-import type { SeenWebhook, WebhookCache } from './webhook-cache.js';
+import { withinBytes } from './payloads.js';
+import type { WebhookCache } from './webhook-cache.js';
 
 /** A look round is worth so long; after that another may find lanes that are not known. */
 const lookEveryMs = 100;
@@ -33,14 +31,12 @@ const lateMs = 500;
  */
 export class Claimer {
   readonly #db: Database;
-  readonly #webhooks: WebhookCache;
   readonly #digests: Digests;
-  readonly #payloads: Payloads;
+  readonly #claimed: ClaimedRows;
   readonly #lanes = new Lanes();
   readonly #look: Statement;
   /** By whether it is slow, and whether the attempts begin with it. */
   readonly #take: (shape: TakeShape) => Statement;
-  readonly #drop: Statement;
   readonly #cancelWaiting: (webhookId: string) => Promise<void>;
   readonly #release: Release;
   #lookedAt = Number.NEGATIVE_INFINITY;
@@ -57,17 +53,13 @@ export class Claimer {
 
   constructor(db: Database, webhooks: WebhookCache, digests: Digests) {
     this.#db = db;
-    this.#webhooks = webhooks;
     this.#digests = digests;
-    this.#payloads = new Payloads(db);
+    this.#claimed = new ClaimedRows(db, webhooks, digests);
     this.#cancelWaiting = cancelWaiting(db);
     this.#release = releaser(db);
     this.#look = db.statement(lookText);
     // Were it tried again, what the first try leased would be nobody's until its lease is over.
     this.#take = statementsOf(db, takeText, { isRepeatable: false });
-    this.#drop = db.statement(`
-      delete from $.queue q using json_to_recordset($1::json) as g(event text, lease bigint)
-      where ${hasKey('q', { event_id: 'g.event' })} and q.lease = g.lease`);
   }
 
   /** Deliveries were published that wait in these lanes. */
@@ -173,7 +165,7 @@ export class Claimer {
     if (left.length > 0) await this.#giveBack(left, lease, shares);
     else this.#remember(rows[0]?.taken ?? '{}');
     try {
-      return await this.#claimsOf(kept, lease);
+      return await this.#claimed.claims(kept, lease);
     } catch (error) {
       await this.#release(
         lease,
@@ -215,51 +207,5 @@ export class Claimer {
     for (const { lane, count } of isFull ? shares.slice(0, last) : shares) {
       if ((counts.get(lane.webhookId) ?? 0) < count) this.#lanes.remove(lane);
     }
-  }
-
-  async #claimsOf(rows: Answer['rows'], lease: number): Promise<readonly Claim[]> {
-    const seen = new Map<string, SeenWebhook>();
-    for (const { webhook_id: id, stamp } of rows) seen.set(id, { id, stamp });
-    const webhooks = await this.#webhooks.read([...seen.values()]);
-    const digests = rows
-      .filter(({ event_id }) => isDigest(event_id))
-      .map(({ event_id: id, binding_id: bindingId, attempts, begun_at }) => ({
-        id,
-        bindingId,
-        attempts: Number(attempts),
-        hasBegun: begun_at !== null,
-      }));
-    const gathered = await this.#digests.follow(digests, lease);
-    await this.#payloads.fill(rows);
-    const gone: { event: string; lease: number }[] = [];
-    const claims = rows.flatMap((row): Claim[] => {
-      const digest = gathered.get(row.event_id);
-      const event = digest?.[0] ?? (row.id === null ? undefined : eventOf(row));
-      if (!event) {
-        gone.push({ event: row.event_id, lease });
-        return [];
-      }
-      const id = (digest ? digestId : deliveryId)(row.event_id, row.binding_id);
-      const memo = restored(row.memo);
-      return [
-        {
-          deliveryId: id,
-          token: tokenOf(lease, id),
-          attempt: Number(row.attempts) + (row.begun_at === null ? 1 : 0),
-          attemptsBefore: Number(row.attempts_before),
-          event,
-          ...webhooks.parts(row.webhook_id, event.tenantId, row.binding_id),
-          putOffSince: dateOrNull(row.put_off_since),
-          ...(memo !== null && { memo }),
-          ...(digest && { digest }),
-          ...(row.begun_at !== null && { begunAt: dateOf(row.begun_at) }),
-          ...(row.uncounted !== null && { uncounted: Number(row.uncounted) }),
-          ...(row.lost_at !== null && { lostAt: dateOf(row.lost_at) }),
-        },
-      ];
-    });
-    // A manual retry and retention met, or all of a digest was cancelled: there is nothing left to send.
-    if (gone.length > 0) await this.#db.run(this.#drop, [JSON.stringify(gone)]);
-    return claims;
   }
 }
