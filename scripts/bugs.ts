@@ -179,7 +179,7 @@ export const bugs: readonly Bug[] = [
     'a hand-over ignores the limit': ['claimDue(claimFor)', 'claimDue({ ...claimFor, limit: 1000 })'],
     'a hand-over ignores what is in flight': [
       'claimDue(claimFor)',
-      'claimDue({ ...claimFor, inFlight: new Map() })',
+      'claimDue({ ...claimFor, webhookRoom: new Map() })',
     ],
     'a hand-over ignores the tenant limit': [
       'claimDue(claimFor)',
@@ -324,23 +324,17 @@ export const bugs: readonly Bug[] = [
       'const { digest } = delivery;\n      digests.remove(delivery);',
       'const { digest } = delivery;',
     ],
-    'the webhook limit is ignored': [
-      'webhookLimit - (inFlight.get(record.id) ?? 0)',
-      'Number.MAX_SAFE_INTEGER',
+    'the webhook limit is ignored': ['webhookRoom.get(record.id) ?? webhookLimit', 'Number.MAX_SAFE_INTEGER'],
+    'the room of a webhook is ignored': ['webhookRoom.get(record.id) ?? webhookLimit', 'webhookLimit'],
+    'a webhook may have no more than the limit': [
+      'webhookRoom.get(record.id) ?? webhookLimit',
+      'Math.min(webhookRoom.get(record.id) ?? webhookLimit, webhookLimit)',
     ],
-    'what is in flight is ignored': ['webhookLimit - (inFlight.get(record.id) ?? 0)', 'webhookLimit'],
-    'less than nothing in flight is nothing': [
-      '(inFlight.get(record.id) ?? 0)',
-      'Math.max(0, inFlight.get(record.id) ?? 0)',
-    ],
-    'the tenant limit is ignored': ['tenantLimit - (tenantsInFlight?.get(tenantId) ?? 0)', '1_000'],
-    'what a tenant has in flight is ignored': [
-      'tenantLimit - (tenantsInFlight?.get(tenantId) ?? 0)',
-      'tenantLimit',
-    ],
+    'the tenant limit is ignored': ['tenantRoom?.get(tenantId) ?? tenantLimit', '1_000'],
+    'the room of a tenant is ignored': ['tenantRoom?.get(tenantId) ?? tenantLimit', 'tenantLimit'],
     'a tenant may have no more than the limit': [
-      '(tenantsInFlight?.get(tenantId) ?? 0)',
-      'Math.max(0, tenantsInFlight?.get(tenantId) ?? 0)',
+      'tenantRoom?.get(tenantId) ?? tenantLimit',
+      'Math.min(tenantRoom?.get(tenantId) ?? tenantLimit, tenantLimit)',
     ],
     'what is asked for again is due when it was, or ended': ['each.at = time;', ''],
     'renew extends nothing': ['if (delivery) putOff(delivery, end);', ''],

@@ -63,7 +63,7 @@ export async function fanOut({ postgres }: Place): Promise<void> {
 
 /** How long claims of 100 take; each is given back. */
 async function claimTimes(storage: ReturnType<typeof postgresStorage>): Promise<number[]> {
-  const options = { limit: 100, leaseMs: 60_000, webhookLimit: 100, inFlight: new Map() };
+  const options = { limit: 100, leaseMs: 60_000, webhookLimit: 100, webhookRoom: new Map() };
   const times: number[] = [];
   for (let i = 0; i < 220; i++) {
     const begin = performance.now();

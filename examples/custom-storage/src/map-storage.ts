@@ -173,19 +173,17 @@ export function mapStorage(now: () => number = Date.now): Storage {
       limit,
       leaseMs,
       webhookLimit,
-      inFlight,
+      webhookRoom,
       tenantLimit = Number.POSITIVE_INFINITY,
-      tenantsInFlight,
+      tenantRoom,
     } = options;
     const claims: Claim[] = [];
     const taken = (fits: (webhook: Claim['webhook']) => boolean): number =>
       claims.filter(({ webhook }) => fits(webhook)).length;
     const room = ({ webhookId, tenantId }: Row): number =>
       Math.min(
-        webhookLimit - (inFlight.get(webhookId) ?? 0) - taken(({ id }) => id === webhookId),
-        tenantLimit -
-          (tenantsInFlight?.get(tenantId) ?? 0) -
-          taken((webhook) => webhook.tenantId === tenantId),
+        (webhookRoom.get(webhookId) ?? webhookLimit) - taken(({ id }) => id === webhookId),
+        (tenantRoom?.get(tenantId) ?? tenantLimit) - taken((webhook) => webhook.tenantId === tenantId),
       );
     // The tenant whose turn is longest ago, of it the webhook, of that what was due first.
     const turnOf = ({ tenantId, webhookId }: Row): [number, number] => [

@@ -11,7 +11,7 @@ import { recordingChannel, until, virtualClock } from '@posthorn/testing';
 import { describe, expect, onTestFinished, test, vi } from 'vitest';
 
 const toAll = { name: 'all', eventTypes: ['*'], channels: [{ channel: 'webhook', configs: {} }] };
-const dying = { limit: 1_000, leaseMs: 1_000, webhookLimit: 1_000, inFlight: new Map() };
+const dying = { limit: 1_000, leaseMs: 1_000, webhookLimit: 1_000, webhookRoom: new Map() };
 
 /** A storage and an engine on one clock, and workers that die at a step of theirs. */
 async function engine(options: Partial<DispatcherOptions> = {}) {

@@ -282,7 +282,7 @@ describe('what happens next to a channel that waits for another to fail', () => 
     const { eventId } = await posthorn.dispatch('order.created', 1);
     webhook.failNext(2);
     for (const failures of [0, 1]) {
-      const room = { limit: 1, leaseMs: 60_000, webhookLimit: 1, inFlight: new Map() };
+      const room = { limit: 1, leaseMs: 60_000, webhookLimit: 1, webhookRoom: new Map() };
       const [claim] = await storage.deliveries.claim(room);
       const explanation = await posthorn.events.explain(eventId);
       const about = `attempt ${failures + 1} is about to begin`;

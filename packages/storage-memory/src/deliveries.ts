@@ -169,12 +169,12 @@ export function deliveryQueue(
   }
 
   function claimDue(options: ClaimOptions): Claim[] {
-    const { limit, leaseMs, webhookLimit, inFlight, isBegun = false } = options;
-    const { tenantLimit = Number.POSITIVE_INFINITY, tenantsInFlight } = options;
+    const { limit, leaseMs, webhookLimit, webhookRoom, isBegun = false } = options;
+    const { tenantLimit = Number.POSITIVE_INFINITY, tenantRoom } = options;
     const at = wake();
     const taken = lanes.take(limit, {
-      of: ({ record }) => webhookLimit - (inFlight.get(record.id) ?? 0),
-      ofTenant: (tenantId) => tenantLimit - (tenantsInFlight?.get(tenantId) ?? 0),
+      of: ({ record }) => webhookRoom.get(record.id) ?? webhookLimit,
+      ofTenant: (tenantId) => tenantRoom?.get(tenantId) ?? tenantLimit,
     });
     return taken.map((delivery) => lease(delivery, at + leaseMs, isBegun ? at : undefined));
   }

@@ -45,7 +45,7 @@ export function newEvent(overrides: Partial<NewEvent> = {}): NewEvent {
 
 /** Claims, and begins what is claimed. */
 export async function claim({ deliveries }: MemoryStorage): Promise<readonly Claim[]> {
-  const options = { limit: 100, leaseMs: 60_000, webhookLimit: 100, inFlight: new Map() };
+  const options = { limit: 100, leaseMs: 60_000, webhookLimit: 100, webhookRoom: new Map() };
   return (await deliveries.begin(await deliveries.claim(options), 0)).begun;
 }
 

@@ -21,7 +21,7 @@ const newEvent = (bytes: number): NewEvent => ({
   keys: matchKeys('report.made'),
 });
 
-const options = { limit: 200, leaseMs: 60_000, webhookLimit: 100, inFlight: new Map(), isBegun: true };
+const options = { limit: 200, leaseMs: 60_000, webhookLimit: 100, webhookRoom: new Map(), isBegun: true };
 const eventsIn = (claims: readonly Claim[]): ReadonlyMap<string, number> =>
   new Map(claims.map(({ event }) => [event.id, event.payload.length]));
 const bytesIn = (claims: readonly Claim[]): number =>

@@ -17,7 +17,12 @@ const event = (overrides: Partial<NewEvent> = {}): NewEvent => ({
   keys: ['order.created'],
   ...overrides,
 });
-const claimOptions = { limit: 100, leaseMs: 60_000, webhookLimit: 100, inFlight: new Map<string, number>() };
+const claimOptions = {
+  limit: 100,
+  leaseMs: 60_000,
+  webhookLimit: 100,
+  webhookRoom: new Map<string, number>(),
+};
 
 const settled = (claim: Claim, next: Settlement['next']): Settlement => ({
   claim,

@@ -148,7 +148,7 @@ describe.skipIf(!hasPostgres())('A webhook whose row is damaged', () => {
       ...{ id: ids.event(), tenantId: 'results', type: 'a.b', payload: '1', occurredAt: new Date() },
       ...{ namespaceId: null, subject: null, cacheScope: null, orderingKey: null, keys: ['*'] },
     };
-    const claimFor = { limit: 9, leaseMs: 60_000, webhookLimit: 9, inFlight: new Map() };
+    const claimFor = { limit: 9, leaseMs: 60_000, webhookLimit: 9, webhookRoom: new Map() };
     const { claims } = await storage.deliveries.publish([event], { claimFor });
     await database.pool.query(`update posthorn.webhooks set channels = '?' where id = $1`, [bad.id]);
     const settlements = claims.map((claim) => ({

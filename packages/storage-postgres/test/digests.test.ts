@@ -65,7 +65,7 @@ describe.skipIf(!hasPostgres())('digests of two processes', () => {
 
 describe.skipIf(!hasPostgres())('a digest whose claim fails', () => {
   const ids = createIds();
-  const options = { limit: 10, leaseMs: 60_000, webhookLimit: 10, inFlight: new Map(), isBegun: true };
+  const options = { limit: 10, leaseMs: 60_000, webhookLimit: 10, webhookRoom: new Map(), isBegun: true };
   let database: TestDatabase;
   let storage: ReturnType<typeof postgresStorage>;
   /** Of which statement the answer gets lost. */

@@ -229,7 +229,7 @@ export async function costsAfter(night: Night, left: number | 'healthy'): Promis
 /** All that the queue is for, with `count` deliveries at a time and in an order that is the same each time. */
 async function goThrough(storage: ReturnType<typeof postgresStorage>, count: number): Promise<void> {
   const { deliveries, log } = storage;
-  const options = { limit: 10 * count, leaseMs: 60_000, webhookLimit: 1_000, inFlight: new Map() };
+  const options = { limit: 10 * count, leaseMs: 60_000, webhookLimit: 1_000, webhookRoom: new Map() };
   const events = (overrides: Partial<NewEvent> = {}) =>
     Array.from({ length: count }, () => newEvent(overrides));
   const claimAll = async () => {

@@ -4,7 +4,7 @@ import { postgresStorage } from '../src/index.js';
 import { hasPostgres, openDatabase, type TestDatabase } from './database.js';
 
 const ids = createIds();
-const claimFor = { limit: 100, leaseMs: 60_000, webhookLimit: 100, inFlight: new Map<string, number>() };
+const claimFor = { limit: 100, leaseMs: 60_000, webhookLimit: 100, webhookRoom: new Map<string, number>() };
 
 const newWebhook = (tenantId: string, eventTypes = ['order.created']): NewWebhook => ({
   id: ids.webhook(),

@@ -21,7 +21,7 @@ const newEvent = (tenantId: string): NewEvent => ({
 });
 
 /** As a worker of the usual size claims. */
-const options = { limit: 200, leaseMs: 60_000, webhookLimit: 20, tenantLimit: 100, inFlight: new Map() };
+const options = { limit: 200, leaseMs: 60_000, webhookLimit: 20, tenantLimit: 100, webhookRoom: new Map() };
 
 describe.skipIf(!hasPostgres())('a late event where five thousand tenants have deliveries', () => {
   let database: TestDatabase;

@@ -24,7 +24,7 @@ const event = (overrides: Partial<NewEvent> = {}): NewEvent => ({
   keys: ['order.created'],
   ...overrides,
 });
-const claimFor = { limit: 100, leaseMs: 60_000, webhookLimit: 100, inFlight: new Map<string, number>() };
+const claimFor = { limit: 100, leaseMs: 60_000, webhookLimit: 100, webhookRoom: new Map<string, number>() };
 
 /** Postgres compiles a statement whose estimated cost is more, which takes a hundred times as long as ours run. */
 const jitAboveCost = 100_000;

@@ -88,14 +88,14 @@ describe.skipIf(!hasPostgres())('the quick statement and the general one', () =>
 
   const claimForOf = (): ClaimOptions | undefined => {
     if (random() < 0.25) return undefined;
-    const inFlight = new Map(webhooks.map(({ id }) => [id, below(4) - 1]));
+    const webhookRoom = new Map(webhooks.map(({ id }) => [id, below(10)]));
     return {
       limit: 1 + below(30),
       leaseMs: 60_000,
       webhookLimit: below(8),
-      inFlight: random() < 0.5 ? inFlight : new Map(),
+      webhookRoom: random() < 0.5 ? webhookRoom : new Map(),
       ...(random() < 0.5 && { tenantLimit: below(12) }),
-      ...(random() < 0.3 && { tenantsInFlight: new Map(tenants.map((tenant) => [tenant, below(5)])) }),
+      ...(random() < 0.3 && { tenantRoom: new Map(tenants.map((tenant) => [tenant, below(5)])) }),
       ...(random() < 0.5 && { isBegun: true }),
     };
   };

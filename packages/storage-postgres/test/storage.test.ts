@@ -22,7 +22,7 @@ const event = (overrides: Partial<NewEvent> = {}): NewEvent => ({
   keys: ['order.created', '*'],
   ...overrides,
 });
-const claimAll = { limit: 100, leaseMs: 60_000, webhookLimit: 100, inFlight: new Map<string, number>() };
+const claimAll = { limit: 100, leaseMs: 60_000, webhookLimit: 100, webhookRoom: new Map<string, number>() };
 const newWebhook = (overrides = {}) => ({
   id: ids.webhook(),
   tenantId: 't',

@@ -7,7 +7,12 @@ import { hasPostgres, openDatabase, type TestDatabase } from './database.js';
 
 const ids = createIds();
 const total = 10_000;
-const claimAll = { limit: 20_000, leaseMs: 60_000, webhookLimit: 100, inFlight: new Map<string, number>() };
+const claimAll = {
+  limit: 20_000,
+  leaseMs: 60_000,
+  webhookLimit: 100,
+  webhookRoom: new Map<string, number>(),
+};
 
 const event = (type: string): NewEvent => ({
   id: ids.event(),

@@ -29,7 +29,7 @@ test('a second in another process has calls, instants, Maps and errors as they w
     await expect(webhooks.create(given)).rejects.toMatchObject({ name: 'PosthornError', code: 'conflict' });
     await deliveries.publish([newEvent()]);
     const options = { limit: 9, leaseMs: hourMs, webhookLimit: 1 };
-    expect(await deliveries.claim({ ...options, inFlight: new Map([[given.id, 1]]) })).toEqual([]);
+    expect(await deliveries.claim({ ...options, webhookRoom: new Map([[given.id, 0]]) })).toEqual([]);
     await advance(hourMs);
     const renamed = await webhooks.update('acme', given.id, 1, { name: 'Renamed' });
     expect(renamed!.updatedAt.getTime() - created.createdAt.getTime()).toBe(hourMs);

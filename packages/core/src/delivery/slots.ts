@@ -63,21 +63,22 @@ export class Slots {
     return {
       limit: this.#limit,
       webhookLimit: this.#share,
-      inFlight: this.#counts.byWebhook(),
+      webhookRoom: this.#roomIn(this.#counts.byWebhook(), () => this.#share),
       tenantLimit: ahead * this.#options.tenantConcurrency,
-      tenantsInFlight: this.#claimedOfTenants(ahead),
+      tenantRoom: this.#roomIn(this.#countsOfTenants(), (id) => ahead * this.#concurrencyOf(id)),
       isBegun: false,
     };
   }
 
   /** What of the events that this process publishes may come back claimed: it is sent at once, or soon. */
   get roomForOwn(): Room {
+    const { concurrency, webhookConcurrency, tenantConcurrency } = this.#options;
     return {
-      limit: this.#options.concurrency + this.#soon(this.#pace.total) - this.#claimedCount,
-      webhookLimit: this.#options.webhookConcurrency,
-      inFlight: this.#without(this.#counts.byWebhook(), this.#pace),
-      tenantLimit: this.#options.tenantConcurrency,
-      tenantsInFlight: this.#without(this.#claimedOfTenants(1), this.#tenantPace),
+      limit: concurrency + this.#soon(this.#pace.total) - this.#claimedCount,
+      webhookLimit: webhookConcurrency,
+      webhookRoom: this.#roomIn(this.#counts.byWebhook(), () => webhookConcurrency, this.#pace),
+      tenantLimit: tenantConcurrency,
+      tenantRoom: this.#roomIn(this.#countsOfTenants(), (id) => this.#concurrencyOf(id), this.#tenantPace),
       isBegun: true,
     };
   }
@@ -97,10 +98,18 @@ export class Slots {
     return count <= this.#soon(this.#pace.total);
   }
 
-  /** What counts but for what is sent soon. */
-  #without(counts: Map<string, number>, pace: Pace): ReadonlyMap<string, number> {
-    for (const key of pace.keys()) counts.set(key, (counts.get(key) ?? 0) - this.#soon(pace.of(key)));
-    return counts;
+  /** How many more of each may be claimed: up to its limit, less what is held, and more by what is sent soon at its pace. */
+  #roomIn(
+    counts: ReadonlyMap<string, number>,
+    limitOf: (id: string) => number,
+    pace?: Pace,
+  ): ReadonlyMap<string, number> {
+    const room = new Map<string, number>();
+    for (const id of [...counts.keys(), ...(pace?.keys() ?? [])]) {
+      const soon = pace ? this.#soon(pace.of(id)) : 0;
+      room.set(id, Math.max(0, limitOf(id) + soon - (counts.get(id) ?? 0)));
+    }
+    return room;
   }
 
   /** Whether a claim would bring enough to be worth it. */
@@ -121,11 +130,10 @@ export class Slots {
     return tenantId === defaultTenant ? defaultTenantConcurrency : tenantConcurrency;
   }
 
-  /** The default tenant may have more than others: by so much it has less than there is. */
-  #claimedOfTenants(times: number): Map<string, number> {
+  /** Of those for whom anything is held, and of the default tenant, whose limit is its own. */
+  #countsOfTenants(): ReadonlyMap<string, number> {
     const counts = this.#counts.byTenant();
-    const more = this.#options.defaultTenantConcurrency - this.#options.tenantConcurrency;
-    if (more > 0) counts.set(defaultTenant, (counts.get(defaultTenant) ?? 0) - times * more);
+    if (!counts.has(defaultTenant)) counts.set(defaultTenant, 0);
     return counts;
   }
 

@@ -116,14 +116,14 @@ export interface ClaimOptions {
   readonly limit: number;
   /** How long they are the caller's alone. */
   readonly leaseMs: number;
-  /** At most so many for one webhook, what the caller has in flight included. */
+  /** At most this many for each webhook that `webhookRoom` does not name. */
   readonly webhookLimit: number;
-  /** What the caller has in flight, by webhook id; less than nothing where a webhook may have more than the limit. */
-  readonly inFlight: ReadonlyMap<string, number>;
-  /** At most so many for all webhooks of one tenant, what the caller has in flight included. Left out: any number. */
+  /** At most this many for a webhook, by its id: 0 or more. It may be less than the limit, or more. */
+  readonly webhookRoom: ReadonlyMap<string, number>;
+  /** At most this many for all webhooks of a tenant that `tenantRoom` does not name. Left out: any number. */
   readonly tenantLimit?: number;
-  /** As `inFlight`, by tenant id. Left out: nothing. */
-  readonly tenantsInFlight?: ReadonlyMap<string, number>;
+  /** As `webhookRoom`, by tenant id. Left out: names none. */
+  readonly tenantRoom?: ReadonlyMap<string, number>;
   /**
    * Whether first attempts may begin with it, as `begin` would have said; those that do have `begunAt`. Never those of
    * what is `lostAt`, or was tried since the last manual retry. Default false.

@@ -130,11 +130,11 @@ export class Claimer {
    * after a take of nothing many more lanes are asked at once.
    */
   async #takeTurns(options: ClaimOptions): Promise<readonly Claim[]> {
-    const { limit, webhookLimit, inFlight } = options;
-    const { tenantLimit = Number.POSITIVE_INFINITY, tenantsInFlight } = options;
+    const { limit, webhookLimit, webhookRoom } = options;
+    const { tenantLimit = Number.POSITIVE_INFINITY, tenantRoom } = options;
     const room: Room = {
-      of: ({ webhookId }) => Math.min(webhookLimit - (inFlight.get(webhookId) ?? 0), maxShare),
-      ofTenant: (tenantId) => tenantLimit - (tenantsInFlight?.get(tenantId) ?? 0),
+      of: ({ webhookId }) => Math.min(webhookRoom.get(webhookId) ?? webhookLimit, maxShare),
+      ofTenant: (tenantId) => tenantRoom?.get(tenantId) ?? tenantLimit,
     };
     for (let spare = 0; ; spare = maxSpare) {
       const shares = this.#lanes.share(limit, room);

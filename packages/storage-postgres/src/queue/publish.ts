@@ -156,9 +156,9 @@ export class Publisher {
     const isOrdered = events.some(({ orderingKey }) => orderingKey !== null);
     const values: unknown[] = [JSON.stringify(rows), JSON.stringify(sorts), bytes];
     if (claimFor) {
-      const { limit, leaseMs, webhookLimit, inFlight } = claimFor;
-      const flying = [...inFlight].map(([webhook, count]) => ({ webhook, count }));
-      values.push(lease, leaseMs, limit, webhookLimit, JSON.stringify(flying));
+      const { limit, leaseMs, webhookLimit, webhookRoom } = claimFor;
+      const rooms = [...webhookRoom].map(([webhook, room]) => ({ webhook, room }));
+      values.push(lease, leaseMs, limit, webhookLimit, JSON.stringify(rooms));
     }
     const tenantRooms = claimFor ? tenantRoomsIn(sorts, claimFor) : [];
     const hasTenantRooms = tenantRooms.some(({ room }) => room < claimFor!.limit);

@@ -32,12 +32,12 @@ export class Rooms {
   }
 
   placeOf(target: Target): Place {
-    const { limit, webhookLimit, inFlight, tenantLimit = limit, tenantsInFlight } = this.#claimFor;
+    const { limit, webhookLimit, webhookRoom, tenantLimit = limit, tenantRoom } = this.#claimFor;
     return {
       target,
       number: ++this.#places,
-      ofWebhook: roomIn(this.#webhooks, target.id, webhookLimit, inFlight),
-      ofTenant: roomIn(this.#tenants, target.tenantId, tenantLimit, tenantsInFlight),
+      ofWebhook: roomIn(this.#webhooks, target.id, webhookLimit, webhookRoom),
+      ofTenant: roomIn(this.#tenants, target.tenantId, tenantLimit, tenantRoom),
     };
   }
 
@@ -54,11 +54,11 @@ function roomIn(
   rooms: Map<string, Room>,
   id: string,
   limit: number,
-  inFlight: ReadonlyMap<string, number> | undefined,
+  given: ReadonlyMap<string, number> | undefined,
 ): Room {
   let room = rooms.get(id);
   if (!room) {
-    room = { left: limit - (inFlight?.get(id) ?? 0) };
+    room = { left: given?.get(id) ?? limit };
     rooms.set(id, room);
   }
   return room;
@@ -73,15 +73,15 @@ export const areWaiting = (tenant: string, webhook: string): string => `(
         and q.due_at < $now - interval '1 second' order by q.due_at limit 1) is not null`;
 
 /** For calls that lease nothing. */
-export const noRoom: ClaimOptions = { limit: 0, leaseMs: 0, webhookLimit: 0, inFlight: new Map() };
+export const noRoom: ClaimOptions = { limit: 0, leaseMs: 0, webhookLimit: 0, webhookRoom: new Map() };
 
 /** How much each tenant of these events has room for. */
 export function tenantRoomsIn(
   sorts: readonly { readonly tenant: string }[],
-  { limit, tenantLimit = limit, tenantsInFlight }: ClaimOptions,
+  { limit, tenantLimit = limit, tenantRoom }: ClaimOptions,
 ): { tenant: string; room: number }[] {
   return [...new Set(sorts.map(({ tenant }) => tenant))].map((tenant) => ({
     tenant,
-    room: Math.min(tenantLimit - (tenantsInFlight?.get(tenant) ?? 0), limit),
+    room: Math.min(tenantRoom?.get(tenant) ?? tenantLimit, limit),
   }));
 }

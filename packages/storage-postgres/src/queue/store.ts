@@ -92,9 +92,9 @@ export function storeText(shape: Shape): string {
     )${
       hasClaims
         ? `, rooms as materialized (
-      select w.webhook_id, case when ${areWaiting('w.tenant', 'w.webhook_id')} then 0 else $7::integer - coalesce(f.count, 0) end as room${hasTenantRooms ? ', t.room as tenant_room' : ''}
+      select w.webhook_id, case when ${areWaiting('w.tenant', 'w.webhook_id')} then 0 else coalesce(f.room, $7::integer) end as room${hasTenantRooms ? ', t.room as tenant_room' : ''}
       from (select distinct tenant, webhook_id from targets) w
-      left join json_to_recordset($8::json) as f(webhook text, count integer) on f.webhook = w.webhook_id${
+      left join json_to_recordset($8::json) as f(webhook text, room integer) on f.webhook = w.webhook_id${
         hasTenantRooms
           ? `
       join json_to_recordset($9::json) as t(tenant text, room integer) on t.tenant = w.tenant`

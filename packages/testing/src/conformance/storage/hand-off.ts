@@ -100,13 +100,15 @@ export const handOffRules: readonly StorageRule[] = topic<StorageUnderTest>('han
     assert.equal((await claimAll(under.storage)).length, 10 - handed.length);
   },
 
-  'at most the webhook limit comes back claimed, what is in flight included': async (under) => {
+  'at most the room of a webhook comes back claimed, or the limit where it has none of its own': async (
+    under,
+  ) => {
     const { storage } = under;
     const busy = await storage.webhooks.create(newWebhook());
     const idle = await storage.webhooks.create(newWebhook());
     const handed = await handOff(under, newEvents(10), {
       webhookLimit: 4,
-      inFlight: new Map([[busy.id, 3]]),
+      webhookRoom: new Map([[busy.id, 1]]),
     });
     const of = (id: string) => handed.filter(({ webhook }) => webhook.id === id).length;
     ok(of(busy.id) <= 1, `${of(busy.id)} where one place is left`);
@@ -114,12 +116,12 @@ export const handOffRules: readonly StorageRule[] = topic<StorageUnderTest>('han
     assert.equal((await claimAll(storage)).length, 20 - handed.length);
   },
 
-  'at most the tenant limit comes back claimed, what is in flight included': async (under) => {
+  'at most the room of a tenant comes back claimed': async (under) => {
     const { storage } = under;
     for (let i = 0; i < 4; i++) await storage.webhooks.create(newWebhook());
     const handed = await handOff(under, newEvents(2), {
       tenantLimit: 4,
-      tenantsInFlight: new Map([['acme', 1]]),
+      tenantRoom: new Map([['acme', 3]]),
     });
     ok(handed.length <= 3, `${handed.length} where three places are left`);
     assert.equal((await claimAll(storage)).length, 8 - handed.length);

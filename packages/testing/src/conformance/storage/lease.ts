@@ -66,7 +66,7 @@ export const leaseRules: readonly StorageRule[] = topic<StorageUnderTest>('lease
     const claims = await claimAll(storage, { leaseMs });
     await advance(2 * leaseMs);
     // At its limit the webhook gets nothing; paused it gets nothing either.
-    same(await claim(storage, { webhookLimit: 1, inFlight: new Map([[webhook.id, 1]]) }), []);
+    same(await claim(storage, { webhookLimit: 1, webhookRoom: new Map([[webhook.id, 0]]) }), []);
     await storage.webhooks.update(acme, webhook.id, 1, { isActive: false });
     same(await claim(storage), []);
     for (const { deliveryId } of claims) {

@@ -65,8 +65,8 @@ export const racesRules: readonly StorageRule[] = topic<StorageUnderTest>('races
       const late = newEvent({ tenantId: others.at(-1)!.webhook.tenantId });
       const full = newEvent({ tenantId: first.webhook.tenantId });
       await publish(second, full, late);
-      const inFlight = new Map([[first.webhook.id, 100]]);
-      same(eventIdsOf(await claim(storage, { limit: 1, inFlight })), [late.id]);
+      const webhookRoom = new Map([[first.webhook.id, 0]]);
+      same(eventIdsOf(await claim(storage, { limit: 1, webhookRoom })), [late.id]);
     },
 
   'claims at once take over an abandoned delivery once': async (under) => {

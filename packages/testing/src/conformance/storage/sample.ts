@@ -139,7 +139,7 @@ export async function oneDelivery(
 }
 
 export function claimOptions(overrides: Partial<ClaimOptions> = {}): ClaimOptions {
-  return { limit: 100, leaseMs: hourMs, webhookLimit: 100, inFlight: new Map(), ...overrides };
+  return { limit: 100, leaseMs: hourMs, webhookLimit: 100, webhookRoom: new Map(), ...overrides };
 }
 
 /** Claims, and begins nothing: what is claimed waits with whoever has it. */
