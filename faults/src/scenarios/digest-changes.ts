@@ -1,10 +1,9 @@
-import { once } from 'node:events';
 import { type Arrival, atLeast, atMost, pause } from '../rig.js';
 import type { Scenario } from '../scenario.js';
 
 const leaseMs = 2_000;
 const pollMs = 200;
-const perSecond = 100;
+const perRound = 100;
 const maxEvents = 40;
 /** Fewer events than a digest may have: those that are full are divided. */
 const receiverBytes = 8_000;
@@ -29,19 +28,28 @@ export const changingDigests: Scenario = {
     await rig.behave({ delayMs: 20, failShare: 0.03, maxBytes: receiverBytes });
     const workers = await Promise.all([0, 1, 2].map(() => rig.worker({ leaseMs, pollMs })));
     const rounds = Math.max(6, Math.round(20 * size));
-    const plan = { count: rounds * perSecond, perSecond: perSecond / 2, types: [type] };
-    const publisher = rig.publisher(plan);
-    const told = once(publisher, 'message');
+    const acknowledged: string[] = [];
+    // Under each window some, however long the start of a process takes.
+    const publishSome = async (): Promise<void> => {
+      for (let n = 0; n < perRound; n += 10) {
+        const events = Array.from({ length: 10 }, (_, i) => ({
+          type,
+          payload: { n: n + i, text: 'x'.repeat(150) },
+        }));
+        acknowledged.push(...(await dispatcher.dispatchMany(events)).map(({ eventId }) => eventId));
+        await pause(100);
+      }
+    };
+    await publishSome();
     for (let round = 0; round < rounds; round++) {
       await pause(500 + Math.random() * 1_000);
       const next = round % workers.length;
       workers[next]!.kill('SIGKILL');
-      workers[next] = await rig.worker({ leaseMs, pollMs });
+      const [worker] = await Promise.all([rig.worker({ leaseMs, pollMs }), publishSome()]);
+      workers[next] = worker;
       await dispatcher.webhooks.update(id, { channels: channels(windows[round % windows.length]) });
     }
-    await told;
     const isSettled = await rig.settled(60_000);
-    const acknowledged = rig.acknowledged();
     const arrivals = rig.arrivals().filter(({ path }) => path === '/gathered');
     const accepted = arrivals.filter(({ ok }) => ok);
     const taken = namesByEvent(accepted);
