@@ -33,7 +33,7 @@ export const races: Scenario = {
   what: 'one idempotency key from ten processes at once, and again with another event',
   async run(rig) {
     await rig.engine(['order.created']);
-    const engines = await Promise.all(Array.from({ length: 10 }, () => rig.engine()));
+    const engines = await Promise.all(Array.from({ length: 10 }, () => rig.engine([], { poolMax: 2 })));
     const details = { idempotencyKey: 'order-1' };
     const results = await Promise.all(
       Array.from({ length: 100 }, (_, i) =>
