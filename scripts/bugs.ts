@@ -181,6 +181,10 @@ export const bugs: readonly Bug[] = [
       'claimDue(claimFor)',
       'claimDue({ ...claimFor, webhookRoom: new Map() })',
     ],
+    'a hand-over ignores the room of a tenant': [
+      'claimDue(claimFor)',
+      'claimDue({ ...claimFor, tenantRoom: new Map() })',
+    ],
     'a hand-over ignores the tenant limit': [
       'claimDue(claimFor)',
       'claimDue({ ...claimFor, tenantLimit: 1_000 })',

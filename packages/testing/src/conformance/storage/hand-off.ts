@@ -116,13 +116,15 @@ export const handOffRules: readonly StorageRule[] = topic<StorageUnderTest>('han
     assert.equal((await claimAll(storage)).length, 20 - handed.length);
   },
 
-  'at most the room of a tenant comes back claimed': async (under) => {
+  'at most the room of a tenant comes back claimed, or the limit where it has none of its own': async (
+    under,
+  ) => {
     const { storage } = under;
     for (let i = 0; i < 4; i++) await storage.webhooks.create(newWebhook());
-    const handed = await handOff(under, newEvents(2), {
-      tenantLimit: 4,
-      tenantRoom: new Map([['acme', 3]]),
-    });
+    const limited = await handOff(under, newEvents(2), { tenantLimit: 4 });
+    ok(limited.length <= 4, `${limited.length} where four places are left`);
+    await claimAll(storage);
+    const handed = await handOff(under, newEvents(2), { tenantLimit: 4, tenantRoom: new Map([['acme', 3]]) });
     ok(handed.length <= 3, `${handed.length} where three places are left`);
     assert.equal((await claimAll(storage)).length, 8 - handed.length);
   },
