@@ -15,16 +15,18 @@ export interface Chain {
   readonly orderingKey: string;
 }
 
-/** Of a row `q`: before it in its chain is one that does not yield. Of two with one position the event's id decides. */
-const isBehind = (q: string): string => `(
-    select true from $.queue o
-    where o.binding_id = ${q}.binding_id and o.ordering_key = ${q}.ordering_key and not o.yields
-      and (o.position, o.event_id) < (${q}.position, ${q}.event_id) order by o.position limit 1) is not null`;
-
-/** Of a chain: there is one in it that does not yield. */
-export const isBehindAny = (bindingId: string, orderingKey: string): string => `((
+/** Of a chain: there is one in it that does not yield, and is as `condition` says of `o`. */
+export const hasHead = (bindingId: string, orderingKey: string, condition = 'true'): string => `((
     select true from $.queue o where o.binding_id = ${bindingId} and o.ordering_key = ${orderingKey} and not o.yields
-    order by o.position limit 1) is not null)`;
+      and ${condition} order by o.position limit 1) is not null)`;
+
+/** Of a row `q`: before it in its chain is one that does not yield. Of two with one position the event's id decides. */
+const isBehind = (q: string): string =>
+  hasHead(
+    `${q}.binding_id`,
+    `${q}.ordering_key`,
+    `(o.position, o.event_id) < (${q}.position, ${q}.event_id)`,
+  );
 
 /** Of a chain: one of it is in flight. */
 export const isInFlight = (bindingId: string, orderingKey: string): string => `((

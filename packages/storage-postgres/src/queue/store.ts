@@ -3,7 +3,7 @@ import { few } from '../client/given-rows.js';
 import { beginning, msOf } from '../client/values.js';
 import { keyOf } from './batch.js';
 import { gatheredAt } from './digests.js';
-import { chainPosition, isBehindAny, isInFlight } from './ordering.js';
+import { chainPosition, hasHead, isInFlight } from './ordering.js';
 import { payloadsOf } from './payload-bytes.js';
 import { areWaiting } from './rooms.js';
 import { stampOf, versionOf } from './webhook-cache.js';
@@ -125,7 +125,7 @@ export function storeText(shape: Shape): string {
               isOrdered
                 ? `f.ordering is not null and t.gather_ms is null and (
               row_number() over (partition by t.binding_id, f.ordering order by f.n) > 1
-              or ${isBehindAny('t.binding_id', 'f.ordering')}) as is_held,
+              or ${hasHead('t.binding_id', 'f.ordering')}) as is_held,
             row_number() over (partition by t.binding_id, f.ordering order by f.n) as place`
                 : 'false as is_held'
             }
