@@ -1,10 +1,10 @@
 import { type ApiKeys, apiKeysIn } from './api-keys/api-keys.js';
 import { Background } from './delivery/background.js';
-import { deliverer } from './delivery/deliver.js';
-import { Hints } from './delivery/hints.js';
-import { Patience } from './delivery/patience.js';
+import { createExecutor } from './delivery/executor.js';
+import { NotifierLink } from './delivery/notifier-link.js';
+import { ReceiverThrottle } from './delivery/receiver-throttle.js';
 import { Recorder } from './delivery/recorder.js';
-import { resultsBy } from './delivery/result.js';
+import { createResults } from './delivery/results.js';
 import { Worker } from './delivery/worker.js';
 import { optionsOf } from './door.js';
 import { type Duration, maxTimerMs, toMs } from './duration.js';
@@ -116,7 +116,7 @@ export function createDispatcher<Tx = never, const Catalog extends EventCatalog 
   /** Something became due: for this process's worker, or for another's where this one has its hands full. */
   const wake = () => {
     worker.wake();
-    if (!worker.hasRoom) hints.send();
+    if (!worker.hasCapacity) hints.send();
   };
   const canGather = storage.gathersDigests === true;
   const webhooks = managedWebhooks({ ...shared, store: storage.webhooks, limits, canGather, wake });
@@ -129,15 +129,15 @@ export function createDispatcher<Tx = never, const Catalog extends EventCatalog 
     },
     leftMs,
   );
-  const patience = new Patience(settings.monotonic, settings.random);
-  const results = resultsBy({ ...settings, patience });
+  const throttle = new ReceiverThrottle(settings.monotonic, settings.random);
+  const results = createResults({ ...settings, throttle });
   const worker = new Worker({
     ...shared,
     deliveries: storage.deliveries,
     recorder,
-    deliverer: deliverer({ ...shared, results, recorder, leftMs }),
+    executor: createExecutor({ ...shared, results, recorder, leftMs }),
   });
-  const hints = new Hints(settings.notifier, () => worker.wake(), announcer);
+  const hints = new NotifierLink(settings.notifier, () => worker.wake(), announcer);
   const { check, prepare, timed, publish } = publisher({
     ...shared,
     deliveries: storage.deliveries,

@@ -23,7 +23,7 @@ export {
   type Verdict,
 } from './channels/verdict.js';
 export {
-  decide,
+  nextState,
   defaultSchedule,
   type OrderingOptions,
   type RetryOptions,
@@ -100,7 +100,7 @@ export {
   scopes,
 } from './storage/api-key-port.js';
 export type * from './storage/log-port.js';
-export type { Next } from './storage/next.js';
+export type { NextState } from './storage/next-state.js';
 export type { Page, PageQuery } from './storage/page.js';
 export type * from './storage/ports.js';
 export type * from './storage/replay-port.js';

@@ -1,6 +1,6 @@
 import {
   type Duration,
-  decide,
+  nextState,
   defaultSchedule,
   delivered,
   failed,
@@ -26,12 +26,12 @@ describe('the retry schedule', () => {
   test('spreads each wait over ± 20 %, and evenly', () => {
     for (const [i, wait] of defaultSchedule.entries()) {
       const ms = toMs(wait, 'wait');
-      expect(decide(failure(), i + 1, policy, 0)).toEqual({
+      expect(nextState(failure(), i + 1, policy, 0)).toEqual({
         status: 'pending',
         delayMs: Math.round(ms * 0.8),
       });
-      expect(decide(failure(), i + 1, policy, 0.5)).toEqual({ status: 'pending', delayMs: ms });
-      expect(decide(failure(), i + 1, policy, 1)).toEqual({
+      expect(nextState(failure(), i + 1, policy, 0.5)).toEqual({ status: 'pending', delayMs: ms });
+      expect(nextState(failure(), i + 1, policy, 1)).toEqual({
         status: 'pending',
         delayMs: Math.round(ms * 1.2),
       });
@@ -39,14 +39,14 @@ describe('the retry schedule', () => {
   });
 
   test('ends in dead after the last wait', () => {
-    expect(decide(failure(), 11, policy, 0.5)).toEqual({ status: 'dead' });
-    expect(decide(failure(1_000), 11, policy, 0.5)).toEqual({ status: 'dead' });
+    expect(nextState(failure(), 11, policy, 0.5)).toEqual({ status: 'dead' });
+    expect(nextState(failure(1_000), 11, policy, 0.5)).toEqual({ status: 'dead' });
   });
 
   test('is not asked after a success, a refusal, or a farewell', () => {
-    expect(decide(delivered(), 1, policy, 0)).toEqual({ status: 'delivered' });
-    expect(decide(rejected('http_status', 'never'), 1, policy, 0)).toEqual({ status: 'dead' });
-    expect(decide(gone('http_status', 'answered 410'), 1, policy, 0)).toEqual({ status: 'dead' });
+    expect(nextState(delivered(), 1, policy, 0)).toEqual({ status: 'delivered' });
+    expect(nextState(rejected('http_status', 'never'), 1, policy, 0)).toEqual({ status: 'dead' });
+    expect(nextState(gone('http_status', 'answered 410'), 1, policy, 0)).toEqual({ status: 'dead' });
   });
 });
 
@@ -60,14 +60,14 @@ describe('Retry-After', () => {
     ['negative', 2, -5_000, 30_000],
     ['no number', 2, Number.NaN, 30_000],
   ])('%s is clamped', (_, tries, retryAfterMs, delayMs) => {
-    expect(decide(failure(retryAfterMs), tries, policy, Number.isNaN(retryAfterMs) ? 0.5 : 0)).toEqual({
+    expect(nextState(failure(retryAfterMs), tries, policy, Number.isNaN(retryAfterMs) ? 0.5 : 0)).toEqual({
       status: 'pending',
       delayMs,
     });
   });
 
   test('is spread upwards over 20 %, and never sooner', () => {
-    const delays = [0, 0.5, 1].map((random) => decide(failure(60_000), 1, policy, random));
+    const delays = [0, 0.5, 1].map((random) => nextState(failure(60_000), 1, policy, random));
     expect(delays).toEqual([60_000, 66_000, 72_000].map((delayMs) => ({ status: 'pending', delayMs })));
   });
 
@@ -78,7 +78,7 @@ describe('Retry-After', () => {
         fc.double(),
         fc.double({ min: 0, max: 1, noNaN: true }),
         (tries, ms, random) => {
-          const next = decide(failure(ms), tries, policy, random);
+          const next = nextState(failure(ms), tries, policy, random);
           const wait = policy.scheduleMs[tries - 1]!;
           if (next.status !== 'pending') return false;
           return next.delayMs >= Math.round(wait * 0.8) && next.delayMs <= 1.2 * Math.max(2 * wait, hour);

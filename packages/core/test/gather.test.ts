@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import { PosthornError } from '../src/errors.js';
-import { gather } from '../src/storage/gather.js';
-import { gatherKeyed } from '../src/storage/gather-keyed.js';
+import { batchCalls } from '../src/storage/batch-writer.js';
+import { batchKeyedCalls } from '../src/storage/batch-keyed-calls.js';
 
 const refusal = new PosthornError('idempotency_conflict', 'it is the fault of one');
 const inUse = new PosthornError('idempotency_key_in_use', 'it is held');
@@ -14,7 +14,7 @@ describe('A batch of several calls that fails', () => {
       if (items.includes('bad')) throw refusal;
       return items.map((item) => item.toUpperCase());
     };
-    const gathered = gather(write, { maxItems: 1_000, isOnesFault: (error) => error === refusal });
+    const gathered = batchCalls(write, { maxItems: 1_000, shouldSplit: (error) => error === refusal });
     const names = Array.from({ length: 64 }, (_, n) => (n === 40 ? 'bad' : `call ${n}`));
     const answers = await Promise.allSettled(names.map((name) => gathered([name])));
     for (const [n, answer] of answers.entries()) {
@@ -27,7 +27,7 @@ describe('A batch of several calls that fails', () => {
 
   test('is not written again where no call is to blame', async () => {
     let writes = 0;
-    const gathered = gather(
+    const gathered = batchCalls(
       async () => {
         writes++;
         throw refusal;
@@ -40,7 +40,7 @@ describe('A batch of several calls that fails', () => {
 });
 
 describe('A call whose key is held', () => {
-  const isOnesFault = () => true;
+  const shouldSplit = () => true;
 
   test('asks again apart from the others, which are not held up', async () => {
     const held = new Set(['held']);
@@ -50,7 +50,7 @@ describe('A call whose key is held', () => {
       if (items.some((item) => held.has(item))) throw inUse;
       return items;
     };
-    const gathered = gatherKeyed(write, { maxItems: 1_000, isOnesFault });
+    const gathered = batchKeyedCalls(write, { maxItems: 1_000, shouldSplit });
     const waiting = gathered(['held']);
     for (let n = 0; n < 20; n++) expect(await gathered([`other ${n}`])).toEqual([`other ${n}`]);
     held.clear();
@@ -61,20 +61,20 @@ describe('A call whose key is held', () => {
   test('gives up after half a minute', async () => {
     let now = 0;
     let writes = 0;
-    const gathered = gatherKeyed(
+    const gathered = batchKeyedCalls(
       async () => {
         writes++;
         now += 10_000;
         throw inUse;
       },
-      { maxItems: 1_000, isOnesFault, monotonic: () => now },
+      { maxItems: 1_000, shouldSplit, monotonic: () => now },
     );
     await expect(gathered(['held'])).rejects.toBe(inUse);
     expect(writes).toBe(4);
   });
 
   test('is told of anything else at once', async () => {
-    const gathered = gatherKeyed(async () => Promise.reject(refusal), { maxItems: 1_000, isOnesFault });
+    const gathered = batchKeyedCalls(async () => Promise.reject(refusal), { maxItems: 1_000, shouldSplit });
     await expect(gathered(['call'])).rejects.toBe(refusal);
   });
 });

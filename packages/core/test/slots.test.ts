@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { Slots } from '../src/delivery/slots.js';
+import { ClaimBuffer } from '../src/delivery/claim-buffer.js';
 import { createIds, deliveryId } from '../src/models/ids.js';
 import type { Claim } from '../src/storage/ports.js';
 
@@ -33,7 +33,7 @@ function claimOf(webhookId: string): Claim {
 function slotsWith(concurrency: number, webhookConcurrency: number) {
   let ms = 0;
   const tenants = { tenantConcurrency: concurrency, defaultTenantConcurrency: concurrency };
-  const slots = new Slots({ concurrency, webhookConcurrency, ...tenants, soonMs: 1_000 }, () => ms);
+  const slots = new ClaimBuffer({ concurrency, webhookConcurrency, ...tenants, soonMs: 1_000 }, () => ms);
   return {
     slots,
     wait: (passed: number) => {
@@ -47,24 +47,24 @@ function slotsWith(concurrency: number, webhookConcurrency: number) {
       for (let i = 0; i < count; i++) {
         const held = slots.next();
         if (!held) continue;
-        slots.free(held);
-        slots.forget(held);
+        slots.freeSlot(held);
+        slots.remove(held);
       }
     },
   };
 }
 
 /** What may come back claimed of one webhook's events. */
-const ownRoomOf = ({ roomForOwn }: Slots, webhookId: string): number =>
-  Math.min(roomForOwn.limit, roomForOwn.webhookRoom.get(webhookId) ?? roomForOwn.webhookLimit);
+const ownRoomOf = ({ prefetchCapacity }: ClaimBuffer, webhookId: string): number =>
+  Math.min(prefetchCapacity.limit, prefetchCapacity.webhookRoom.get(webhookId) ?? prefetchCapacity.webhookLimit);
 
 describe('what a process may claim', () => {
   test('is twice what it may send, and of one webhook twice its share; of its own what it may send', () => {
     const { slots, claim } = slotsWith(100, 10);
-    expect(slots.room).toMatchObject({ limit: 200, webhookLimit: 20 });
-    expect(slots.roomForOwn).toMatchObject({ limit: 100, webhookLimit: 10 });
+    expect(slots.capacity).toMatchObject({ limit: 200, webhookLimit: 20 });
+    expect(slots.prefetchCapacity).toMatchObject({ limit: 100, webhookLimit: 10 });
     claim('wh_a', 10);
-    expect(slots.room.limit).toBe(190);
+    expect(slots.capacity.limit).toBe(190);
     expect(ownRoomOf(slots, 'wh_a')).toBe(0);
     expect(ownRoomOf(slots, 'wh_b')).toBe(10);
   });
@@ -88,30 +88,30 @@ describe('what a process may claim', () => {
     claim('wh_a', 20);
     land(20);
     claim('wh_a', 40);
-    expect(slots.room.limit, 'its share counts, its surplus does not').toBe(180);
-    expect(slots.room.webhookRoom.get('wh_a')).toBe(0);
+    expect(slots.capacity.limit, 'its share counts, its surplus does not').toBe(180);
+    expect(slots.capacity.webhookRoom.get('wh_a')).toBe(0);
     expect(slots.isLow).toBe(true);
     land(40);
-    expect(slots.room.limit).toBe(200);
+    expect(slots.capacity.limit).toBe(200);
     expect(slots.isEmpty).toBe(true);
   });
 
   test('begins with its claim where all that waits here is sent within a second, and only there', () => {
     const { slots, wait, claim, land } = slotsWith(10, 10);
-    expect(slots.room.isBegun, 'nothing was sent yet').toBe(false);
+    expect(slots.capacity.isBegun, 'nothing was sent yet').toBe(false);
     claim('wh_a', 20);
     land(20);
-    expect(slots.room).toMatchObject({ limit: 20, isBegun: true });
-    const { webhookLimit, webhookRoom } = slots.room;
+    expect(slots.capacity).toMatchObject({ limit: 20, isBegun: true });
+    const { webhookLimit, webhookRoom } = slots.capacity;
     expect(
       [webhookLimit, webhookRoom.get('wh_a'), webhookRoom.get('wh_new')],
       'as much as goes soon',
     ).toEqual([10, 30, undefined]);
     claim('wh_a', 15);
     for (let i = 0; i < 10; i++) slots.next();
-    expect(slots.room, 'five wait, and five more').toMatchObject({ limit: 5, isBegun: true });
+    expect(slots.capacity, 'five wait, and five more').toMatchObject({ limit: 5, isBegun: true });
     wait(3_000);
-    expect(slots.room.isBegun, 'they have become slow').toBe(false);
+    expect(slots.capacity.isBegun, 'they have become slow').toBe(false);
   });
 
   test('begins with no claim as long as one webhook holds up what waits for it', () => {
@@ -120,8 +120,8 @@ describe('what a process may claim', () => {
     land(100);
     claim('wh_slow', 7);
     for (let i = 0; i < 5; i++) slots.next();
-    expect(slots.room.isBegun).toBe(false);
-    expect(slots.roomForOwn.isBegun, 'of its own only what is sent soon').toBe(true);
+    expect(slots.capacity.isBegun).toBe(false);
+    expect(slots.prefetchCapacity.isBegun, 'of its own only what is sent soon').toBe(true);
     expect(ownRoomOf(slots, 'wh_slow')).toBe(0);
   });
 });
@@ -133,13 +133,13 @@ describe('a webhook that has become slow', () => {
     land(20);
     claim('wh_a', 40);
     claim('wh_b', 5);
-    expect(slots.takeStuck(), 'while it keeps its pace').toEqual([]);
+    expect(slots.takeExcess(), 'while it keeps its pace').toEqual([]);
     wait(3_000);
     const before = slots.waiting().filter(({ claim: { webhook } }) => webhook.id === 'wh_a');
-    expect(slots.takeStuck()).toEqual(before.slice(20));
+    expect(slots.takeExcess()).toEqual(before.slice(20));
     expect(slots.waiting()).toHaveLength(25);
-    expect(slots.room.limit).toBe(175);
-    expect(slots.takeStuck()).toEqual([]);
+    expect(slots.capacity.limit).toBe(175);
+    expect(slots.takeExcess()).toEqual([]);
   });
 
   test('keeps what is on its way already', () => {
@@ -149,7 +149,7 @@ describe('a webhook that has become slow', () => {
     claim('wh_a', 300);
     for (let i = 0; i < 100; i++) slots.next();
     wait(3_000);
-    expect(slots.takeStuck()).toHaveLength(100);
+    expect(slots.takeExcess()).toHaveLength(100);
     expect(slots.waiting()).toHaveLength(100);
   });
 });
@@ -158,7 +158,7 @@ describe('a tenant', () => {
   function slotsOf(tenantConcurrency: number, defaultTenantConcurrency: number) {
     const tenants = { tenantConcurrency, defaultTenantConcurrency };
     const limits = { concurrency: 10, webhookConcurrency: 4, ...tenants, soonMs: 1_000 };
-    const slots = new Slots(limits, () => 0);
+    const slots = new ClaimBuffer(limits, () => 0);
     return {
       slots,
       claim(tenantId: string, webhookId: string, count: number): void {
@@ -181,8 +181,8 @@ describe('a tenant', () => {
     expect(sendAll()).toEqual(Array(5).fill('acme'));
     claim('globex', 'wh_d', 2);
     expect(sendAll()).toEqual(['globex', 'globex']);
-    expect(slots.room.tenantLimit).toBe(10);
-    expect(slots.room.tenantRoom.get('acme')).toBe(1);
+    expect(slots.capacity.tenantLimit).toBe(10);
+    expect(slots.capacity.tenantRoom.get('acme')).toBe(1);
   });
 
   test('gets the next slot when one of its own is free', () => {
@@ -190,17 +190,17 @@ describe('a tenant', () => {
     claim('acme', 'wh_a', 3);
     const [first, second] = [slots.next()!, slots.next()!];
     expect(slots.next()).toBeUndefined();
-    slots.free(first);
+    slots.freeSlot(first);
     expect(slots.next()).toBeDefined();
     expect(slots.next()).toBeUndefined();
-    slots.free(second);
+    slots.freeSlot(second);
   });
 
   test('that an application names none of may have all', () => {
     const { slots, claim, sendAll } = slotsOf(5, 10);
     for (const webhook of ['wh_a', 'wh_b', 'wh_c']) claim('default', webhook, 4);
     expect(sendAll()).toHaveLength(10);
-    const { tenantRoom } = slots.room;
+    const { tenantRoom } = slots.capacity;
     expect(tenantRoom.get('default'), 'twenty less the twelve it has').toBe(8);
   });
 
@@ -209,8 +209,8 @@ describe('a tenant', () => {
     for (const webhook of ['wh_a', 'wh_b']) claim('acme', webhook, 4);
     const landed = () => {
       const held = slots.next()!;
-      slots.free(held);
-      return slots.forget(held);
+      slots.freeSlot(held);
+      return slots.remove(held);
     };
     expect([landed(), landed()]).toEqual([false, true]);
   });
@@ -220,17 +220,17 @@ describe('a tenant', () => {
     claim('acme', 'wh_moved', 2);
     const first = slots.next()!;
     claim('globex', 'wh_moved', 3);
-    expect(slots.room.tenantRoom.get('acme')).toBeUndefined();
-    expect(slots.room.tenantRoom.get('globex')).toBe(0);
+    expect(slots.capacity.tenantRoom.get('acme')).toBeUndefined();
+    expect(slots.capacity.tenantRoom.get('globex')).toBe(0);
     const second = slots.next()!;
     expect(slots.next(), 'two of globex are being sent').toBeUndefined();
     claim('acme', 'wh_a', 3);
     expect(slots.next()!.claim.webhook.id).toBe('wh_a');
     for (const held of [first, second]) {
-      slots.free(held);
-      slots.forget(held);
+      slots.freeSlot(held);
+      slots.remove(held);
     }
-    expect(slots.room.tenantRoom.get('acme')).toBe(1);
-    expect(slots.room.tenantRoom.get('globex')).toBe(1);
+    expect(slots.capacity.tenantRoom.get('acme')).toBe(1);
+    expect(slots.capacity.tenantRoom.get('globex')).toBe(1);
   });
 });

@@ -2,7 +2,7 @@ import type { Verdict } from '../channels/verdict.js';
 import { optionsOf } from '../door.js';
 import { type Duration, toMs } from '../duration.js';
 import { PosthornError } from '../errors.js';
-import type { Next } from '../storage/next.js';
+import type { NextState } from '../storage/next-state.js';
 
 export interface RetryOptions {
   /** The wait after each failed attempt; one attempt more than there are waits. Default: {@link defaultSchedule}. */
@@ -82,7 +82,7 @@ export function retryPolicy(options: RetryOptions = {}): RetryPolicy {
  * twice that, or an hour where that is more: it can ask for patience, not for oblivion. It is made longer by up to
  * `jitter` of itself, so that what it was said to does not come back all at once. What is `busy` counts as `failed` here.
  */
-export function decide(verdict: Verdict, tries: number, policy: RetryPolicy, random: number): Next {
+export function nextState(verdict: Verdict, tries: number, policy: RetryPolicy, random: number): NextState {
   if (verdict.outcome === 'delivered') return { status: 'delivered' };
   const waitMs = policy.scheduleMs[tries - 1];
   const isOver = verdict.outcome === 'rejected' || verdict.outcome === 'gone';
@@ -103,7 +103,7 @@ const maxLostWaitMs = 30_000;
  * As `decide`, after `tries` attempts of which the last one's worker was lost. It waits, so that a delivery that ends its
  * worker does not always take the same others along.
  */
-export function decideLost(tries: number, policy: RetryPolicy, random: number): Next {
+export function nextStateOfLost(tries: number, policy: RetryPolicy, random: number): NextState {
   const scheduledMs = policy.scheduleMs[tries - 1];
   if (scheduledMs === undefined) return { status: 'dead' };
   const waitMs = Math.min(scheduledMs, maxLostWaitMs);

@@ -4,10 +4,10 @@ import type { Announcer, DeliveryFacts } from '../lifecycle.js';
 import { deliveryId } from '../models/ids.js';
 import type { Attempt, Event } from '../models/models.js';
 import type { StorageClock } from '../storage/clock.js';
-import { type GatheredItem, gatherItems } from '../storage/gather.js';
-import type { Next } from '../storage/next.js';
+import { type BatchedItem, createBatchWriter } from '../storage/batch-writer.js';
+import type { NextState } from '../storage/next-state.js';
 import type { Claim, DeliveryStore, Settlement } from '../storage/ports.js';
-import type { Result } from './result.js';
+import type { Result } from './results.js';
 
 export interface RecorderOptions {
   readonly deliveries: Pick<DeliveryStore, 'begin' | 'settle'>;
@@ -29,15 +29,15 @@ const writeRetries = { retries: 8, minTimeout: 100, maxTimeout: 5_000, unref: tr
  */
 export class Recorder {
   readonly #options: RecorderOptions;
-  readonly #begin: (one: GatheredItem<Claim, Date | undefined>) => void;
-  readonly #settle: (one: GatheredItem<Settlement, boolean>) => void;
+  readonly #begin: (one: BatchedItem<Claim, Date | undefined>) => void;
+  readonly #settle: (one: BatchedItem<Settlement, boolean>) => void;
   #abandoned = new AbortController();
 
   /** A lease with less than `leftMs` left is as good as over: nothing begins on it. */
   constructor(options: RecorderOptions, leftMs: number) {
     this.#options = options;
     const { deliveries, clock } = options;
-    this.#begin = gatherItems(
+    this.#begin = createBatchWriter(
       async (claims) => {
         const asked = clock.read();
         const { begun, at } = await deliveries.begin(claims, leftMs);
@@ -49,9 +49,9 @@ export class Recorder {
       { maxItems: maxBatch },
     );
     // Patient, so that the results of one turn of the event loop are one write.
-    this.#settle = gatherItems((settlements) => this.#insist(() => deliveries.settle(settlements)), {
+    this.#settle = createBatchWriter((settlements) => this.#insist(() => deliveries.settle(settlements)), {
       maxItems: maxBatch,
-      isPatient: true,
+      deferFirstBatch: true,
     });
   }
 
@@ -126,7 +126,7 @@ export class Recorder {
     }
   }
 
-  #announce(claim: Claim, next: Next | { status: 'lost' }, attempt: Attempt | undefined): void {
+  #announce(claim: Claim, next: NextState | { status: 'lost' }, attempt: Attempt | undefined): void {
     const { announcer } = this.#options;
     for (const event of claim.digest ?? [claim.event]) {
       const facts = () => factsOf(claim, event, attempt);

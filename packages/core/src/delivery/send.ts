@@ -11,7 +11,7 @@ import type { WebhookSecrets } from '../secrets/webhook-secrets.js';
 import type { Claim } from '../storage/ports.js';
 import { type BoundClaim, ClaimedMessage } from './message.js';
 import { outside } from './outside.js';
-import { ask, cut, thrown } from './said.js';
+import { callChannel, truncate, verdictFromError } from './call-channel.js';
 
 /** How much of an error's message is kept. */
 const maxMessage = 1024;
@@ -58,7 +58,7 @@ export function send(
   try {
     deadlineMs = channel.deadlineMs?.(message.configs) ?? attemptDeadlineMs;
   } catch (error) {
-    return notSent(thrown(error));
+    return notSent(verdictFromError(error));
   }
   if (!(typeof deadlineMs === 'number' && deadlineMs > 0 && deadlineMs <= maxTimerMs)) {
     return notSent(failed('channel_error', 'its deadlineMs is no time that one can wait'));
@@ -96,7 +96,7 @@ class ChannelSending implements Sending {
     this.#timer = setTimeout(expire, deadlineMs, this, deadlineMs);
     const { signal } = this.#controller;
     outside(() =>
-      ask(this.#channel, this.#message, signal, this.#options.announcer, (said) => this.#said(said)),
+      callChannel(this.#channel, this.#message, signal, this.#options.announcer, (said) => this.#said(said)),
     );
   }
 
@@ -172,7 +172,7 @@ export function attemptRecord(
     durationMs,
     outcome: verdict.outcome,
     kind: isDelivered ? null : verdict.kind,
-    message: isDelivered ? null : cut(verdict.message, maxMessage),
+    message: isDelivered ? null : truncate(verdict.message, maxMessage),
     status: verdict.status ?? null,
     response: verdict.response ?? null,
   };

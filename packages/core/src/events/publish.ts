@@ -5,8 +5,8 @@ import { matchKeys } from '../match.js';
 import type { Ids } from '../models/ids.js';
 import { type EventDetails, eventDetailsSchema } from '../models/models.js';
 import type { StorageClock } from '../storage/clock.js';
-import { gather } from '../storage/gather.js';
-import { gatherKeyed, type KeyedWrite } from '../storage/gather-keyed.js';
+import { batchCalls } from '../storage/batch-writer.js';
+import { batchKeyedCalls, type KeyedWrite } from '../storage/batch-keyed-calls.js';
 import type { Claim, ClaimOptions, DeliveryStore, NewEvent, Published } from '../storage/ports.js';
 import { checkPayload, type EventCatalog } from './catalog.js';
 import type { PayloadLimits } from './json-text.js';
@@ -136,8 +136,8 @@ export function publisher<Tx>(options: PublisherOptions<Tx>): Publisher<Tx> {
   }
 
   const batches = { maxItems: maxBatch, isOnesFault: isRefused };
-  const gathered = gather((events: readonly NewEvent[]) => write(events), batches);
-  const gatheredKeyed = gatherKeyed(write, batches);
+  const gathered = batchCalls((events: readonly NewEvent[]) => write(events), batches);
+  const gatheredKeyed = batchKeyedCalls(write, batches);
 
   return {
     check,

@@ -1,7 +1,7 @@
 import type { Attempt, ChannelBinding, Event, Webhook } from '../models/models.js';
 import type { ApiKeyStore } from './api-key-port.js';
 import type { DeliveryLog } from './log-port.js';
-import type { Next } from './next.js';
+import type { NextState } from './next-state.js';
 import type { Page, PageQuery } from './page.js';
 import type { ReplayStore } from './replay-port.js';
 
@@ -176,7 +176,7 @@ export interface Claim {
 export interface Settlement {
   readonly claim: Pick<Claim, 'deliveryId' | 'token' | 'event' | 'digest'>;
   /** Of a digest, it is what becomes of each of its deliveries. */
-  readonly next: Next;
+  readonly next: NextState;
   /** What happened; left out where nothing was sent, and then an attempt that has begun is not counted. Of a digest, each of its deliveries has it on record. */
   readonly attempt?: Attempt;
   /** The ids of bindings of the same webhook, with `onlyAfter`, whose deliveries of the event begin with this. */

@@ -1,5 +1,5 @@
 import { isDeepStrictEqual } from 'node:util';
-import { cut } from '../delivery/said.js';
+import { truncate } from '../delivery/call-channel.js';
 import { checkTenant, optionsOf, parse } from '../door.js';
 import { type Duration, toMs } from '../duration.js';
 import { PosthornError } from '../errors.js';
@@ -234,7 +234,7 @@ export function managedWebhooks<Tx>(context: WebhooksOptions<Tx>): ManagedWebhoo
 
     async disable({ id, tenantId }, reason) {
       const { record, isChanged } = await change(id, tenantId, ({ isActive }) =>
-        isActive ? { isActive: false, disabledReason: cut(reason, maxReason) } : {},
+        isActive ? { isActive: false, disabledReason: truncate(reason, maxReason) } : {},
       );
       if (isChanged)
         announcer.announce('webhook:disabled', () => ({ webhook: secrets.readable(record), reason }));

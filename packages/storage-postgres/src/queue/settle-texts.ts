@@ -1,4 +1,4 @@
-import type { Next } from '@posthorn/core';
+import type { NextState } from '@posthorn/core';
 import { rowsOf } from '../client/arrays.js';
 import { few, hasKey, isQueued } from '../client/given-rows.js';
 import { gatheredAt, queueId } from './digests.js';
@@ -21,7 +21,7 @@ export interface SettleShape {
 }
 
 /** What does not end. */
-export const goesBack: readonly Next['status'][] = ['pending', 'released', 'split'];
+export const goesBack: readonly NextState['status'][] = ['pending', 'released', 'split'];
 const isPutBack = `g.status in ('${goesBack.join("', '")}')`;
 
 export const isHeld: string = `${isQueued('g.event', 'g.binding')} and q.lease = g.lease`;

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import type { Next } from '@posthorn/core';
+import type { NextState } from '@posthorn/core';
 import { ok, same } from '../assertions.js';
 import { topic } from '../rule.js';
 import type { StorageRule, StorageUnderTest } from './harness.js';
@@ -170,7 +170,7 @@ export const beginRules: readonly StorageRule[] = topic<StorageUnderTest>('begin
         const { attempt, attemptsBefore, uncounted = 0 } = one(await take(storage));
         return [attempt, attemptsBefore, uncounted];
       };
-      const settle = async (given: Next, isSent = true): Promise<void> => {
+      const settle = async (given: NextState, isSent = true): Promise<void> => {
         const claimed = one(await (isSent ? claim : take)(storage, { leaseMs }));
         await settleAll(storage, [isSent ? result(claimed, given) : release(claimed, hourMs)]);
         await advance(hourMs);

@@ -13,7 +13,7 @@ import {
   matchKeys,
   type NewEvent,
   type NewWebhook,
-  type Next,
+  type NextState,
   type Page,
   type PageQuery,
   type Settlement,
@@ -194,7 +194,7 @@ export function attemptOf(
 }
 
 /** A settlement with an attempt, as after a send. */
-export function result(claimed: Claim, next: Next | 'delivered' | 'dead' | 'cancelled'): Settlement {
+export function result(claimed: Claim, next: NextState | 'delivered' | 'dead' | 'cancelled'): Settlement {
   const attempt =
     next === 'delivered'
       ? attemptOf(claimed)

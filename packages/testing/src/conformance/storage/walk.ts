@@ -4,7 +4,7 @@ import {
   type DeliveryStatus,
   deliveryId,
   type NewEvent,
-  type Next,
+  type NextState,
   type Published,
   type WebhookRecord,
 } from '@posthorn/core';
@@ -209,7 +209,7 @@ async function walk(under: StorageUnderTest, seed: number): Promise<void> {
       const claims = [...new Set(Array.from({ length: 1 + random(8) }, () => pick(held)))].filter(
         (claimed) => claimed !== undefined,
       );
-      const fates: readonly Exclude<Next, { status: 'split' }>[] = [
+      const fates: readonly Exclude<NextState, { status: 'split' }>[] = [
         { status: 'delivered' },
         { status: 'dead' },
         { status: 'cancelled' },

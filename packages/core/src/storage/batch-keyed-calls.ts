@@ -1,6 +1,6 @@
 import { setTimeout } from 'node:timers/promises';
 import { isPosthornError } from '../errors.js';
-import { type GatherCallsOptions, gather } from './gather.js';
+import { type BatchCallsOptions, batchCalls } from './batch-writer.js';
 
 export interface KeyedWrite {
   /** How long the write waits for a key that an open transaction holds. */
@@ -19,14 +19,14 @@ const patienceMs = 30_000;
  * long: the call that wants it waits for that, up to 30 s, and no other does. Then it rejects with
  * `idempotency_key_in_use`, with nothing stored.
  */
-export function gatherKeyed<Item, Result>(
+export function batchKeyedCalls<Item, Result>(
   write: (items: readonly Item[], how: KeyedWrite) => Promise<readonly Result[]>,
-  options: GatherCallsOptions & { readonly monotonic?: () => number },
+  options: BatchCallsOptions & { readonly monotonic?: () => number },
 ): (items: readonly Item[]) => Promise<readonly Result[]> {
   const { monotonic = () => performance.now() } = options;
-  const together = gather((items: readonly Item[]) => write(items, { keyWaitMs, isHeld: false }), options);
+  const together = batchCalls((items: readonly Item[]) => write(items, { keyWaitMs, isHeld: false }), options);
   // However many are held, one of them at a time asks again: they never take more than one connection from the others.
-  const held = gather((items: readonly Item[]) => write(items, { keyWaitMs, isHeld: true }), { maxItems: 1 });
+  const held = batchCalls((items: readonly Item[]) => write(items, { keyWaitMs, isHeld: true }), { maxItems: 1 });
   return async (items) => {
     const end = monotonic() + patienceMs;
     for (let tries = 0; ; tries++) {

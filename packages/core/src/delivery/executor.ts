@@ -3,10 +3,10 @@ import type { StorageClock } from '../storage/clock.js';
 import type { HeldClaim } from './claim-counts.js';
 import type { BoundClaim } from './message.js';
 import type { Recorder } from './recorder.js';
-import type { Result, Results } from './result.js';
+import type { Result, Results } from './results.js';
 import { type Sending, type SendOptions, send } from './send.js';
 
-export interface DelivererOptions extends SendOptions {
+export interface ExecutorOptions extends SendOptions {
   readonly results: Results;
   readonly recorder: Recorder;
   readonly leaseMs: number;
@@ -16,65 +16,65 @@ export interface DelivererOptions extends SendOptions {
   readonly monotonic: () => number;
 }
 
-/** A claimed delivery on its way. */
-export interface Flight {
+/** The execution of one claim: from the claim to the written result. */
+export interface Execution {
   readonly held: HeldClaim;
-  /** Whether its receiver is done with, and its result being written. */
+  /** Whether its receiver has answered, or nothing is sent. Its result is being written. */
   readonly isAnswered: boolean;
-  /** Where it stands among the others. Set by who follows it. */
+  /** Its index in the list that holds it. */
   place: number;
   /** Called once. */
   start(): void;
   /**
-   * Ends the attempt: `released` gives the delivery back uncounted, unless its channel says in a moment that it is
-   * delivered; `lost` leaves it to whoever has it now.
+   * Ends the attempt. `released` gives the delivery back uncounted, unless its channel reports within a moment that it is
+   * delivered. `lost` writes nothing: another process has the claim.
    */
-  end(why: 'released' | 'lost'): void;
+  abort(why: 'released' | 'lost'): void;
 }
 
-/** Who hears of a flight, of each once, maybe while it is being started. Neither throws. */
-export interface Tower {
-  /** Its receiver is done with: it has answered, or nothing is sent. */
-  onAnswered(flight: Flight): void;
-  /** Its result is written, or nobody can write it any more. */
-  onLanded(flight: Flight): void;
+/** Each is called once, maybe within `start`. Neither throws. */
+export interface ExecutionListener {
+  /** The receiver has answered, or nothing is sent. */
+  onAnswered(execution: Execution): void;
+  /** The result is written, or this process can no longer write it. */
+  onSettled(execution: Execution): void;
 }
 
-export interface Deliverer {
-  /** Begins, sends, decides, records. */
-  deliver(held: HeldClaim, tower: Tower): Flight;
-  /** Gives back what was never started. */
-  release(held: HeldClaim, tower: Tower): Flight;
+export interface Executor {
+  /** Begins the attempt, sends, decides what comes next, and records that. */
+  run(held: HeldClaim, listener: ExecutionListener): Execution;
+  /** Gives back a claim that was never begun. */
+  release(held: HeldClaim, listener: ExecutionListener): Execution;
 }
 
-/** How long a channel may take to say how it went when a stop's grace time is over. */
+/** How long a channel may take to report when the grace time of a stop is over. */
 const momentMs = 250;
 
-export const deliverer = (options: DelivererOptions): Deliverer => ({
-  deliver: (held, tower) => new Delivery(held, tower, options),
-  release: (held, tower) => new Release(held, tower, options),
+export const createExecutor = (options: ExecutorOptions): Executor => ({
+  run: (held, listener) => new SendExecution(held, listener, options),
+  release: (held, listener) => new ReleaseExecution(held, listener, options),
 });
 
 /**
- * One delivery, step by step: to begin it, to send it, to record what became of it. The steps call each other when the
- * storage or the channel has answered, without a promise in between: there are as many as deliveries, and promises and the
- * functions around them took a tenth of the time that a delivery takes.
+ * Sends one delivery, step by step: begin, send, decide, record. Each step calls the next one when the storage or the
+ * channel has answered, without a promise in between: promises, and the functions around them, took a tenth of the time
+ * of a delivery.
  */
-class Delivery implements Flight {
+class SendExecution implements Execution {
   readonly held: HeldClaim;
   isAnswered = false;
   place = 0;
-  readonly #tower: Tower;
-  readonly #options: DelivererOptions;
+  readonly #listener: ExecutionListener;
+  readonly #options: ExecutorOptions;
   #sending: Sending | undefined;
   #ended: 'released' | 'lost' | undefined;
   #startedAt: Date | undefined;
   /** Monotonic. */
   #sentAt = 0;
 
-  constructor(held: HeldClaim, tower: Tower, options: DelivererOptions) {
+  constructor(held: HeldClaim, listener: ExecutionListener, options: ExecutorOptions) {
     this.held = held;
-    this.#tower = tower;
+    this.#listener = listener;
     this.#options = options;
   }
 
@@ -87,7 +87,7 @@ class Delivery implements Flight {
       if (unsent) this.#record(unsent);
       else if (claim.begunAt && !this.#hasSlept(now)) this.#send(new Date(clock.now(now)), now);
       else {
-        // Written before anything is sent: whatever becomes of this process, it counts.
+        // Written before anything is sent, so that the attempt counts even if this process is lost.
         recorder.begin(
           claim,
           (at) => this.#send(at),
@@ -99,16 +99,16 @@ class Delivery implements Flight {
     }
   }
 
-  end(why: 'released' | 'lost'): void {
+  abort(why: 'released' | 'lost'): void {
     this.#ended ??= why;
-    // Who has it by now is worth knowing; a lease that is lost is another's already.
+    // A report that it was delivered spares a second delivery. A lost claim is another's, and needs none.
     const moment = why === 'lost' ? 0 : Math.min(momentMs, this.#options.leaseMs / 2);
     this.#sending?.end(failed('channel_error', why), moment);
   }
 
   /**
-   * Whether the machine may have slept since it was claimed, or since the storage told its time last: then that says whether
-   * it is still ours, and what time it is.
+   * Whether the machine may have slept since the claim, or since the storage last gave its time. Then `begin` asks it
+   * whether the lease still holds, and for the time.
    */
   #hasSlept(now: number): boolean {
     const { clock, leftMs } = this.#options;
@@ -121,18 +121,18 @@ class Delivery implements Flight {
     this.#record(results.released());
   }
 
-  /** `startedAt` is undefined where its lease was over, or nearly so. */
+  /** `startedAt` is undefined where the lease was over, or nearly so. */
   #send(startedAt: Date | undefined, now: number = this.#options.monotonic()): void {
     const { results, leftMs } = this.#options;
     const { claim, heldUntil } = this.held;
     try {
       this.#startedAt = startedAt;
       this.#sentAt = now;
-      // This process may have slept since.
+      // The process may have slept since the storage answered.
       const isLate = now > heldUntil - leftMs;
       if (!startedAt || this.#ended === 'lost') this.#lose();
       else if (this.#ended === 'released' || isLate) this.#record(results.released());
-      // Tried again as the schedule says: somebody may repair it.
+      // Retried by the schedule: the webhook may be repaired meanwhile.
       else if (claim.unreadable !== undefined) this.#decide(failed('config', claim.unreadable));
       else this.#sending = send(claim as BoundClaim, startedAt, this.#options, (said) => this.#decide(said));
     } catch (error) {
@@ -154,47 +154,47 @@ class Delivery implements Flight {
 
   #record(result: Result): void {
     this.#answer();
-    this.#options.recorder.record(this.held.claim, result, () => this.#tower.onLanded(this));
+    this.#options.recorder.record(this.held.claim, result, () => this.#listener.onSettled(this));
   }
 
-  /** It is another's. */
+  /** Another process has the claim. */
   #lose(): void {
     this.#answer();
     this.#options.recorder.lost(this.held.claim);
-    this.#tower.onLanded(this);
+    this.#listener.onSettled(this);
   }
 
-  /** Nobody knows how it went: its lease ends by itself, and that goes on record. */
+  /** The outcome is unknown. The lease ends by itself, and the next claim puts the attempt on record as lost. */
   #fail(error: unknown): void {
     this.#options.recorder.failed(error);
     this.#answer();
-    this.#tower.onLanded(this);
+    this.#listener.onSettled(this);
   }
 
   #answer(): void {
     if (this.isAnswered) return;
     this.isAnswered = true;
-    this.#tower.onAnswered(this);
+    this.#listener.onAnswered(this);
   }
 }
 
-class Release implements Flight {
+class ReleaseExecution implements Execution {
   readonly held: HeldClaim;
   readonly isAnswered = false;
   place = 0;
-  readonly #tower: Tower;
-  readonly #options: DelivererOptions;
+  readonly #listener: ExecutionListener;
+  readonly #options: ExecutorOptions;
 
-  constructor(held: HeldClaim, tower: Tower, options: DelivererOptions) {
+  constructor(held: HeldClaim, listener: ExecutionListener, options: ExecutorOptions) {
     this.held = held;
-    this.#tower = tower;
+    this.#listener = listener;
     this.#options = options;
   }
 
   start(): void {
     const { recorder, results } = this.#options;
-    recorder.record(this.held.claim, results.released(), () => this.#tower.onLanded(this));
+    recorder.record(this.held.claim, results.released(), () => this.#listener.onSettled(this));
   }
 
-  end(): void {}
+  abort(): void {}
 }

@@ -2,7 +2,7 @@
 const windowMs = 1_000;
 
 /** How many deliveries of each key, a webhook for one, have been sent lately: about as many will be in as long a time to come. */
-export class Pace {
+export class ThroughputMeter {
   readonly #now: () => number;
   /** Of the last whole window, and of the one that runs. */
   #last: ReadonlyMap<string, number> = new Map();
@@ -24,12 +24,12 @@ export class Pace {
   }
 
   /** Of all keys together. */
-  get total(): number {
+  get totalPerSecond(): number {
     this.#turn();
     return Math.max(this.#lastTotal, this.#presentTotal);
   }
 
-  of(key: string): number {
+  perSecond(key: string): number {
     this.#turn();
     return Math.max(this.#last.get(key) ?? 0, this.#present.get(key) ?? 0);
   }

@@ -11,7 +11,7 @@ interface Unfinished {
  * the latter half of its deliveries leaves it, half of them rounded down, and is a digest with its memo and a name of its
  * own. Both are due at once, with a new schedule; so is what is no digest, or has one event left.
  */
-export type Next =
+export type NextState =
   | { readonly status: 'delivered' | 'cancelled' }
   | ({ readonly status: 'dead' } & Unfinished)
   | ({ readonly status: 'split' } & Unfinished)

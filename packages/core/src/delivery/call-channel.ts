@@ -14,14 +14,14 @@ const maxMemo = 16 * 1024;
  * Asks the channel, and tells what it says of the message, whatever that is, as a verdict that may be stored: once, and
  * never at once. A channel is other people's code, and may say anything.
  */
-export function ask(
+export function callChannel(
   channel: Channel,
   message: Message,
   signal: Cancellation,
   announcer: Announcer,
   onVerdict: (verdict: Verdict) => void,
 ): void {
-  const onThrown = (error: unknown): void => onVerdict(thrown(error));
+  const onThrown = (error: unknown): void => onVerdict(verdictFromError(error));
   try {
     // What it is given is what it says that it takes.
     Promise.resolve(channel.send(message, signal as AbortSignal)).then(
@@ -42,12 +42,12 @@ function judged(said: Verdict, channel: Channel, announcer: Announcer): Verdict 
     announcer.announce('error', () => memoRefused(channel, memo));
     return rest;
   } catch (error) {
-    return thrown(error);
+    return verdictFromError(error);
   }
 }
 
 /** What a channel threw, as a verdict. */
-export function thrown(error: unknown): Verdict {
+export function verdictFromError(error: unknown): Verdict {
   try {
     if (error instanceof Error) return failed('channel_error', `${error.name}: ${error.message}`);
   } catch {
@@ -72,7 +72,7 @@ function checked(verdict: Verdict): Verdict {
   if (outcome !== 'delivered' && outcome !== 'busy') copy.kind = kind;
   if (retryAfterMs !== undefined) copy.retryAfterMs = retryAfterMs;
   if (status !== undefined) copy.status = status;
-  if (response !== undefined) copy.response = cut(response as string, maxResponse);
+  if (response !== undefined) copy.response = truncate(response as string, maxResponse);
   if ('memo' in said) copy.memo = said.memo;
   return copy as unknown as Verdict;
 }
@@ -86,7 +86,7 @@ function memoRefused({ type }: Channel, memo: unknown): PosthornError {
 }
 
 /** The beginning of `text`, without half a character at its end: no database takes a lone surrogate. */
-export function cut(text: string, length: number): string {
+export function truncate(text: string, length: number): string {
   if (text.length <= length) return text;
   const beginning = text.slice(0, length).replace(/[\ud800-\udbff]$/, '');
   // Written and read once: a slice would keep the whole text alive.

@@ -1,5 +1,5 @@
 import type { Claim } from '../storage/ports.js';
-import { Pace } from './pace.js';
+import { ThroughputMeter } from './throughput-meter.js';
 
 /** Longer than this nobody is waited for without being asked. */
 const maxWaitMs = 3_600_000;
@@ -39,21 +39,21 @@ type Waiting = Pick<Claim, 'deliveryId'> & { readonly binding: { readonly id: st
  * turn comes, one delivery at a time, at the pace at which they are taken. So nothing waits here, and in nobody's way: the
  * other channels of the webhook go on.
  */
-export class Patience {
+export class ReceiverThrottle {
   /** Monotonic: a wait is as long as it is, whatever becomes of the machine's clock. */
   readonly #now: () => number;
   readonly #random: () => number;
-  readonly #taken: Pace;
+  readonly #taken: ThroughputMeter;
   readonly #limits = new Map<string, Limit>();
 
   constructor(now: () => number, random: () => number) {
     this.#now = now;
     this.#random = random;
-    this.#taken = new Pace(now);
+    this.#taken = new ThroughputMeter(now);
   }
 
   /** How long to give the delivery back for: 0 where it may be sent now. */
-  waitOf({ deliveryId, binding }: Waiting): number {
+  delayFor({ deliveryId, binding }: Waiting): number {
     const now = this.#now();
     const limit = this.#limitOf(binding.id, now);
     if (!limit) return 0;
@@ -113,7 +113,7 @@ export class Patience {
 
   #begin(bindingId: string, now: number): Limit {
     for (const [id, limit] of this.#limits) if (isOver(limit, now)) this.#limits.delete(id);
-    const gapMs = Math.max(minGapMs, firstGapMs / Math.max(1, this.#taken.of(bindingId)));
+    const gapMs = Math.max(minGapMs, firstGapMs / Math.max(1, this.#taken.perSecond(bindingId)));
     const past = Number.NEGATIVE_INFINITY;
     const limit: Limit = {
       ...{ heldUntil: now, gapMs, isProbing: true, lastAt: past, saidAt: now },

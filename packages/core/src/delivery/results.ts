@@ -4,17 +4,17 @@ import { escalationsOf } from '../models/escalation.js';
 import { type Ids, madeAt } from '../models/ids.js';
 import type { Attempt } from '../models/models.js';
 import type { StorageClock } from '../storage/clock.js';
-import type { Next } from '../storage/next.js';
+import type { NextState } from '../storage/next-state.js';
 import type { Claim } from '../storage/ports.js';
-import { decide, decideLost, type OrderingPolicy, type RetryPolicy, yieldsAfter } from './decide.js';
+import { nextState, nextStateOfLost, type OrderingPolicy, type RetryPolicy, yieldsAfter } from './decide.js';
 import type { BoundClaim } from './message.js';
-import type { Patience } from './patience.js';
+import type { ReceiverThrottle } from './receiver-throttle.js';
 import { delayWithoutChannel, maxPutOffMs, nextEscalation, triesWithin } from './put-off.js';
 import { attemptRecord, lostRecord } from './send.js';
 
 /** What becomes of a claim, and what was tried. */
 export interface Result {
-  readonly next: Next;
+  readonly next: NextState;
   readonly attempt?: Attempt;
   /** The bindings whose deliveries of the event begin with this. */
   readonly begin: readonly string[];
@@ -30,7 +30,7 @@ export interface ResultsOptions {
   readonly clock: StorageClock;
   readonly monotonic: () => number;
   readonly random: () => number;
-  readonly patience: Patience;
+  readonly throttle: ReceiverThrottle;
 }
 
 /** Decides what becomes of claims, before they are sent and after. Nothing is written here. */
@@ -43,8 +43,8 @@ export interface Results {
   released(verdict?: Verdict): Result;
 }
 
-export function resultsBy(options: ResultsOptions): Results {
-  const { channels, retry, ordering, ids, clock, monotonic, random, patience } = options;
+export function createResults(options: ResultsOptions): Results {
+  const { channels, retry, ordering, ids, clock, monotonic, random, throttle } = options;
   /** For how long it has been put off. */
   const putOffMsOf = ({ putOffSince, event }: Claim): number =>
     putOffSince === null ? 0 : Math.max(0, clock.now() - (putOffSince?.getTime() ?? madeAt(event.id)));
@@ -53,7 +53,7 @@ export function resultsBy(options: ResultsOptions): Results {
     binding !== undefined && !channels.has(binding.channel);
 
   /** With those who are to hear of it now that it has failed `tries` times, and what that means for those behind it. */
-  function failed(claim: Claim, decided: Next, tries: number): Pick<Result, 'next' | 'begin'> {
+  function failed(claim: Claim, decided: NextState, tries: number): Pick<Result, 'next' | 'begin'> {
     const { binding, webhook, event } = claim;
     const isBehind = decided.status === 'pending' && event.orderingKey !== null;
     const next = isBehind
@@ -77,7 +77,7 @@ export function resultsBy(options: ResultsOptions): Results {
     if (isUncounted || tries === 0) {
       return { next: { status: 'pending', delayMs: 0, isUncounted }, attempt, begin: [] };
     }
-    return { ...failed(claim, decideLost(tries, retry, random()), tries), attempt };
+    return { ...failed(claim, nextStateOfLost(tries, retry, random()), tries), attempt };
   }
 
   /** Gives it back for a while. Who waits for it to fail need not wait for longer than if it had. */
@@ -105,7 +105,7 @@ export function resultsBy(options: ResultsOptions): Results {
         const delayMs = delayWithoutChannel(putOffMsOf(claim), random());
         return delayMs === undefined ? undefined : putOff(bound, delayMs);
       }
-      const delayMs = patience.waitOf(bound);
+      const delayMs = throttle.delayFor(bound);
       return delayMs > 0 ? putOff(bound, delayMs) : undefined;
     },
 
@@ -113,22 +113,22 @@ export function resultsBy(options: ResultsOptions): Results {
       const bound = claim as BoundClaim;
       const durationMs = Math.round(monotonic() - sentAt);
       if (said.outcome === 'delivered') {
-        patience.delivered(bound, sentAt);
+        throttle.delivered(bound, sentAt);
         const attempt = attemptRecord(ids.attempt(), claim, startedAt, said, durationMs);
         return { next: isDelivered, begin: nobody, attempt };
       }
       if (said.outcome === 'busy') {
-        const delayMs = patience.busy(bound, said.retryAfterMs, sentAt);
+        const delayMs = throttle.busy(bound, said.retryAfterMs, sentAt);
         if (!isOverdue(claim)) return putOff(bound, delayMs, said);
       }
       const verdict = said.outcome === 'busy' ? asFailed(said) : said;
       const tries = triesOf(claim);
       const tooLarge = nextOfTooLarge(claim, verdict);
-      const decided = tooLarge ? { status: tooLarge } : decide(verdict, tries, retry, random());
+      const decided = tooLarge ? { status: tooLarge } : nextState(verdict, tries, retry, random());
       // What can be put off no longer fails from now on, until something else becomes of it.
       const isBusy =
         decided.status === 'pending' && isOverdue(claim) && (said.outcome === 'busy' || lacksChannel(claim));
-      const next: Next = { ...decided, ...memoOf(verdict), ...(isBusy && { isBusy }) };
+      const next: NextState = { ...decided, ...memoOf(verdict), ...(isBusy && { isBusy }) };
       return {
         ...failed(claim, next, tries),
         attempt: attemptRecord(ids.attempt(), claim, startedAt, verdict, durationMs),
@@ -150,7 +150,7 @@ export function resultsBy(options: ResultsOptions): Results {
 const triesOf = ({ attempt, attemptsBefore, uncounted = 0 }: Claim): number =>
   Math.max(1, attempt - attemptsBefore - uncounted);
 
-const isDelivered: Next = { status: 'delivered' };
+const isDelivered: NextState = { status: 'delivered' };
 const nobody: readonly string[] = [];
 
 const asFailed = (said: Busy): Exclude<Verdict, Busy> => ({

@@ -1,17 +1,17 @@
-export interface GatherOptions {
+export interface BatchOptions {
   /** How many items a batch of several calls may have. */
   readonly maxItems: number;
   /** Whether the first batch, too, waits until this turn of the event loop is over. Default: it goes at once. */
-  readonly isPatient?: boolean;
+  readonly deferFirstBatch?: boolean;
 }
 
-export interface GatherCallsOptions extends GatherOptions {
+export interface BatchCallsOptions extends BatchOptions {
   /** Whether a failed batch is written again in halves, because one of its calls may be to blame. Default: never. */
-  readonly isOnesFault?: (error: unknown) => boolean;
+  readonly shouldSplit?: (error: unknown) => boolean;
 }
 
 /** One item to be written, and who hears of it. Neither may throw. */
-export interface GatheredItem<Item, Result> {
+export interface BatchedItem<Item, Result> {
   readonly item: Item;
   onResult(result: Result): void;
   onError(error: unknown): void;
@@ -29,7 +29,7 @@ const nextTurn = (): Promise<void> => new Promise((resolve) => setImmediate(reso
 function inBatches<Call>(
   write: (calls: readonly Call[]) => Promise<void>,
   sizeOf: (call: Call) => number,
-  { maxItems, isPatient = false }: GatherOptions,
+  { maxItems, deferFirstBatch = false }: BatchOptions,
 ): (call: Call) => void {
   const waiting: Call[] = [];
   let isWriting = false;
@@ -58,7 +58,7 @@ function inBatches<Call>(
   async function writeAll(): Promise<void> {
     isWriting = true;
     // Without patience it waits for no more than what is called in the same breath.
-    await (isPatient || hasHadItsTurn() ? nextTurn() : undefined);
+    await (deferFirstBatch || hasHadItsTurn() ? nextTurn() : undefined);
     for (;;) {
       await write(nextBatch());
       if (waiting.length === 0) break;
@@ -74,9 +74,9 @@ function inBatches<Call>(
 }
 
 /** Batches of calls that resolve; the items of one stay together and in order. */
-export function gather<Item, Result>(
+export function batchCalls<Item, Result>(
   write: (items: readonly Item[]) => Promise<readonly Result[]>,
-  { isOnesFault = () => false, ...options }: GatherCallsOptions,
+  { shouldSplit = () => false, ...options }: BatchCallsOptions,
 ): (items: readonly Item[]) => Promise<readonly Result[]> {
   interface Call {
     readonly items: readonly Item[];
@@ -96,7 +96,7 @@ export function gather<Item, Result>(
         resolve(results.slice(start, end));
       }
     } catch (error) {
-      if (calls.length > 1 && isOnesFault(error)) {
+      if (calls.length > 1 && shouldSplit(error)) {
         const middle = calls.length >> 1;
         await writeBatch(calls.slice(0, middle));
         await writeBatch(calls.slice(middle));
@@ -109,11 +109,11 @@ export function gather<Item, Result>(
 }
 
 /** Batches of single items, without a promise for each: there are several for every delivery. */
-export function gatherItems<Item, Result>(
+export function createBatchWriter<Item, Result>(
   write: (items: readonly Item[]) => Promise<readonly Result[]>,
-  options: GatherOptions,
-): (one: GatheredItem<Item, Result>) => void {
-  return inBatches<GatheredItem<Item, Result>>(
+  options: BatchOptions,
+): (one: BatchedItem<Item, Result>) => void {
+  return inBatches<BatchedItem<Item, Result>>(
     async (all) => {
       let results: readonly Result[];
       try {

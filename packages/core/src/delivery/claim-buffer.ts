@@ -1,9 +1,9 @@
 import { defaultTenant } from '../models/models.js';
 import type { ClaimOptions } from '../storage/ports.js';
 import { ClaimCounts, type HeldClaim, type Lane, type Tenant } from './claim-counts.js';
-import { Pace } from './pace.js';
+import { ThroughputMeter } from './throughput-meter.js';
 
-export interface SlotsOptions {
+export interface ClaimBufferOptions {
   /** How many deliveries may be sent at a time. */
   readonly concurrency: number;
   /** How many of them to one webhook. */
@@ -17,7 +17,7 @@ export interface SlotsOptions {
 }
 
 /** How much may be claimed. */
-export type Room = Omit<Required<ClaimOptions>, 'leaseMs'>;
+export type Capacity = Omit<Required<ClaimOptions>, 'leaseMs'>;
 
 /** Twice as much may be claimed as may be sent: what comes next lies here already when a slot becomes free. */
 const ahead = 2;
@@ -29,11 +29,11 @@ const low = 0.75;
  * down. Each webhook has a share of that, and each tenant. Beyond it, what this process publishes itself may wait here as
  * far as it goes soon: a burst is then sent without being claimed, and a slow receiver holds no more than its share.
  */
-export class Slots {
-  readonly #options: SlotsOptions;
+export class ClaimBuffer {
+  readonly #options: ClaimBufferOptions;
   readonly #now: () => number;
-  readonly #pace: Pace;
-  readonly #tenantPace: Pace;
+  readonly #pace: ThroughputMeter;
+  readonly #tenantPace: ThroughputMeter;
   readonly #counts = new ClaimCounts();
   /** The lanes in which something waits; each goes to the end when it had its turn. */
   readonly #turns = new Set<Lane>();
@@ -42,24 +42,24 @@ export class Slots {
   #surplus = 0;
   #sendingCount = 0;
 
-  constructor(options: SlotsOptions, now: () => number) {
+  constructor(options: ClaimBufferOptions, now: () => number) {
     this.#options = options;
     this.#now = now;
-    this.#pace = new Pace(now);
-    this.#tenantPace = new Pace(now);
+    this.#pace = new ThroughputMeter(now);
+    this.#tenantPace = new ThroughputMeter(now);
   }
 
   get isEmpty(): boolean {
     return this.#claimedCount === 0;
   }
 
-  get hasRoom(): boolean {
+  get hasCapacity(): boolean {
     return this.#limit > 0;
   }
 
   /** What may be claimed now. At a slow pace some of it may wait here for long: then nothing of it begins with that. */
-  get room(): Room {
-    if (this.#isSoon(this.#limit)) return { ...this.roomForOwn, limit: this.#limit };
+  get capacity(): Capacity {
+    if (this.#isSoon(this.#limit)) return { ...this.prefetchCapacity, limit: this.#limit };
     return {
       limit: this.#limit,
       webhookLimit: this.#share,
@@ -71,10 +71,10 @@ export class Slots {
   }
 
   /** What of the events that this process publishes may come back claimed: it is sent at once, or soon. */
-  get roomForOwn(): Room {
+  get prefetchCapacity(): Capacity {
     const { concurrency, webhookConcurrency, tenantConcurrency } = this.#options;
     return {
-      limit: concurrency + this.#soon(this.#pace.total) - this.#claimedCount,
+      limit: concurrency + this.#soon(this.#pace.totalPerSecond) - this.#claimedCount,
       webhookLimit: webhookConcurrency,
       webhookRoom: this.#roomIn(this.#counts.byWebhook(), () => webhookConcurrency, this.#pace),
       tenantLimit: tenantConcurrency,
@@ -92,21 +92,21 @@ export class Slots {
   #isSoon(more: number): boolean {
     let count = more;
     for (const { id, waiting } of this.#turns) {
-      if (waiting.length > this.#soon(this.#pace.of(id))) return false;
+      if (waiting.length > this.#soon(this.#pace.perSecond(id))) return false;
       count += waiting.length;
     }
-    return count <= this.#soon(this.#pace.total);
+    return count <= this.#soon(this.#pace.totalPerSecond);
   }
 
   /** How many more of each may be claimed: up to its limit, less what is held, and more by what is sent soon at its pace. */
   #roomIn(
     counts: ReadonlyMap<string, number>,
     limitOf: (id: string) => number,
-    pace?: Pace,
+    pace?: ThroughputMeter,
   ): ReadonlyMap<string, number> {
     const room = new Map<string, number>();
     for (const id of [...counts.keys(), ...(pace?.keys() ?? [])]) {
-      const soon = pace ? this.#soon(pace.of(id)) : 0;
+      const soon = pace ? this.#soon(pace.perSecond(id)) : 0;
       room.set(id, Math.max(0, limitOf(id) + soon - (counts.get(id) ?? 0)));
     }
     return room;
@@ -174,7 +174,7 @@ export class Slots {
   }
 
   /** Gives its slot back: there is an answer, which is still to be written. */
-  free({ claim: { webhook } }: HeldClaim): void {
+  freeSlot({ claim: { webhook } }: HeldClaim): void {
     const lane = this.#counts.of(webhook.id)!;
     lane.sending--;
     lane.tenant.sending--;
@@ -185,23 +185,23 @@ export class Slots {
   }
 
   /** What waits here; it is in nobody's way any more. */
-  takeWaiting(): HeldClaim[] {
+  takeAll(): HeldClaim[] {
     const all = [...this.#turns].flatMap(({ waiting }) => waiting.takeLast(waiting.length));
     this.#turns.clear();
-    for (const held of all) this.forget(held);
+    for (const held of all) this.remove(held);
     return all;
   }
 
   /** What waits here though its webhook will not get through it soon: it has become slow. The latest go first. */
-  takeStuck(): HeldClaim[] {
+  takeExcess(): HeldClaim[] {
     const stuck: HeldClaim[] = [];
     for (const lane of this.#turns) {
-      const most = this.#share + this.#pace.of(lane.id);
+      const most = this.#share + this.#pace.perSecond(lane.id);
       const count = Math.min(lane.claimed - most, lane.waiting.length);
       if (count > 0) stuck.push(...lane.waiting.takeLast(count));
       if (lane.waiting.length === 0) this.#turns.delete(lane);
     }
-    for (const held of stuck) this.forget(held);
+    for (const held of stuck) this.remove(held);
     return stuck;
   }
 
@@ -214,24 +214,24 @@ export class Slots {
     const lane = this.#counts.of(held.claim.webhook.id);
     if (!lane?.waiting.remove(held)) return;
     if (lane.waiting.length === 0) this.#turns.delete(lane);
-    this.forget(held);
+    this.remove(held);
   }
 
   /** It is held no more. True where its webhook or its tenant may have more elsewhere, for which there is room now. */
-  forget({ claim: { webhook } }: HeldClaim): boolean {
+  remove({ claim: { webhook } }: HeldClaim): boolean {
     const lane = this.#counts.of(webhook.id)!;
     const { tenant } = lane;
     this.#claimedCount--;
     this.#counts.remove(lane);
     if (lane.claimed >= this.#share) this.#surplus--;
-    const isRoom = hasRoomAgain(lane, low * this.#share);
-    const isTenantsRoom = hasRoomAgain(tenant, low * ahead * this.#concurrencyOf(tenant.id));
+    const isRoom = hasCapacityAgain(lane, low * this.#share);
+    const isTenantsRoom = hasCapacityAgain(tenant, low * ahead * this.#concurrencyOf(tenant.id));
     return isRoom || isTenantsRoom;
   }
 }
 
 /** Whether what was full has come down to so many. */
-function hasRoomAgain(holder: Tenant, most: number): boolean {
+function hasCapacityAgain(holder: Tenant, most: number): boolean {
   const hasRoom = holder.isFull && holder.claimed <= most;
   if (hasRoom) holder.isFull = false;
   return hasRoom;

@@ -1,13 +1,13 @@
 import type { PosthornError } from '../errors.js';
 import type { Announcer } from '../lifecycle.js';
 import type { Notifier } from '../storage/ports.js';
-import { within } from './within.js';
+import { withTimeout } from './with-timeout.js';
 
 /** So many milliseconds lie between two hints at least: what comes sooner goes with the next. */
 const spacingMs = 100;
 
 /** Hints to other processes, a few a second at most, and theirs to this one. */
-export class Hints {
+export class NotifierLink {
   readonly #notifier: Notifier | undefined;
   readonly #wake: () => void;
   readonly #announcer: Announcer;
@@ -48,7 +48,7 @@ export class Hints {
     const ended = listening?.then(async (end) => {
       if (end) await this.#heard(end);
     });
-    await within(graceMs, ended);
+    await withTimeout(graceMs, ended);
   }
 
   /**
