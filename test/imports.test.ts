@@ -20,6 +20,7 @@ const houses: Readonly<Record<string, readonly (readonly string[])[]>> = {
     delivery
     webhooks history replays api-keys
     options
+    engine
     dispatcher
     index
   `),

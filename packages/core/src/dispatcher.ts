@@ -1,26 +1,18 @@
-import { type ApiKeys, apiKeysIn } from './api-keys/api-keys.js';
-import { Background } from './delivery/background.js';
-import { createExecutor } from './delivery/executor.js';
-import { NotifierLink } from './delivery/notifier-link.js';
-import { ReceiverThrottle } from './delivery/receiver-throttle.js';
-import { Recorder } from './delivery/recorder.js';
-import { createResults } from './delivery/results.js';
-import { Worker } from './delivery/worker.js';
+import type { ApiKeys } from './api-keys/api-keys.js';
 import { optionsOf } from './door.js';
 import { type Duration, maxTimerMs, toMs } from './duration.js';
+import { createEngine } from './engine.js';
 import { kindOf, PosthornError } from './errors.js';
 import type { EventCatalog, EventTypeOf, PayloadOf } from './events/catalog.js';
-import { type GivenEvent, publisher } from './events/publish.js';
-import { type Deliveries, type Events, logOf } from './history/log.js';
-import { Retention } from './history/retention.js';
-import { Announcer, type Lifecycle } from './lifecycle.js';
+import type { GivenEvent } from './events/publish.js';
+import type { Deliveries, Events } from './history/log.js';
+import type { Lifecycle } from './lifecycle.js';
 import type { EventDetails } from './models/models.js';
 import { type DispatcherOptions, settingsOf } from './options.js';
-import { Replayer } from './replays/replayer.js';
-import { managedReplays, type Replays } from './replays/replays.js';
-import type { NewEvent, Published } from './storage/ports.js';
+import type { Replays } from './replays/replays.js';
+import type { Published } from './storage/ports.js';
 import { usableStorage } from './storage/storage-port.js';
-import { managedWebhooks, type Webhooks } from './webhooks/webhooks.js';
+import type { Webhooks } from './webhooks/webhooks.js';
 
 /** The caller's transaction, where the storage takes one: with a storage that does not, `tx` does not compile. */
 export type TxOption<Tx> = [Tx] extends [never] ? { readonly tx?: never } : { readonly tx?: Tx };
@@ -42,9 +34,6 @@ export interface StopOptions {
   /** How long deliveries under way may go on; then they are given back, uncounted. Default 10 s. */
   readonly grace?: Duration;
 }
-
-/** Most transactions that dispatch have committed by then; the poll finds what the others bring. */
-const soonMs = 25;
 
 /** The engine in this process. */
 export interface Dispatcher<Tx = never, Catalog extends EventCatalog | undefined = undefined> {
@@ -93,126 +82,34 @@ export interface Dispatcher<Tx = never, Catalog extends EventCatalog | undefined
   off<Name extends keyof Lifecycle>(name: Name, listener: Lifecycle[Name]): this;
 }
 
-function warnOfClearSecrets(): void {
-  process.emitWarning('signing secrets and secret configs rest in the storage in the clear', {
-    type: 'PosthornWarning',
-    code: 'POSTHORN_CLEAR_SECRETS',
-    detail: 'createDispatcher({ encryption: { keys: [{ id, key }] } }) encrypts them; see docs/security.md',
-  });
-}
-
 /** Puts the engine together. Throws `invalid_option`. Nothing is delivered until `start` or `drain`. */
 export function createDispatcher<Tx = never, const Catalog extends EventCatalog | undefined = undefined>(
   options: DispatcherOptions<Tx, Catalog>,
 ): Dispatcher<Tx, Catalog> {
   const settings = settingsOf(options);
   const storage = usableStorage(options.storage);
-  const announcer = new Announcer();
-  const shared = { ...settings, announcer };
-  // What is nearly over may be over by the time that the receiver sees something.
-  const leftMs = settings.leaseMs / 6;
-  const limits = { maxBytes: settings.maxPayloadBytes, maxDepth: settings.maxPayloadDepth };
-
-  /** Something became due: for this process's worker, or for another's where this one has its hands full. */
-  const wake = () => {
-    worker.wake();
-    if (!worker.hasCapacity) hints.send();
-  };
-  const canGather = storage.gathersDigests === true;
-  const webhooks = managedWebhooks({ ...shared, store: storage.webhooks, limits, canGather, wake });
-  const recorder = new Recorder(
-    {
-      ...shared,
-      deliveries: storage.deliveries,
-      onRetry: (delayMs) => worker.wakeIn(delayMs),
-      disable: webhooks.disable,
-    },
-    leftMs,
+  const { publish, worker, replayer, retention, background, announcer, ...parts } = createEngine(
+    settings,
+    storage,
   );
-  const throttle = new ReceiverThrottle(settings.monotonic, settings.random);
-  const results = createResults({ ...settings, throttle });
-  const worker = new Worker({
-    ...shared,
-    deliveries: storage.deliveries,
-    recorder,
-    executor: createExecutor({ ...shared, results, recorder, leftMs }),
-  });
-  const hints = new NotifierLink(settings.notifier, () => worker.wake(), announcer);
-  const { check, prepare, timed, publish } = publisher({
-    ...shared,
-    deliveries: storage.deliveries,
-    limits,
-    worker,
-    onWaiting: wake,
-    onUncommitted: () => setTimeout(wake, soonMs).unref(),
-  });
   let hasWarned = settings.secrets.areSealed || storage.losesEverythingOnExit;
-  const replayer = new Replayer({ ...storage, announcer, onDue: wake });
-  const replays = managedReplays({ ...settings, storage, wake: () => replayer.wake() });
-  const { retentionMs } = settings;
-  const retention =
-    retentionMs === undefined ? undefined : new Retention(storage.log, retentionMs, announcer);
-  const background = new Background([worker, hints, replayer, ...(retention ? [retention] : [])]);
-  const { disable, ...publicWebhooks } = webhooks;
 
   function warnOnce(): void {
     if (!hasWarned) warnOfClearSecrets();
     hasWarned = true;
   }
 
-  async function dispatchAll(
-    given: readonly GivenEvent[],
-    tx: Tx | undefined,
-  ): Promise<readonly Dispatched[]> {
-    // Read first, and at once: what the caller does with the payload afterwards changes nothing.
-    const events = given.map(prepare);
-    if (settings.catalog) await Promise.all(given.map(check));
-    const timedEvents = await timed(given, events, tx);
-    const published = await publish(timedEvents, tx);
-    // Nobody says whether the caller's transaction commits: what may never have been is not announced.
-    if (tx === undefined) {
-      for (const [i, event] of timedEvents.entries()) announceDispatched(event, published[i]!);
-    }
-    return published;
-  }
-
-  function announceDispatched(
-    { keys, idempotencyKey, fingerprint, ...event }: NewEvent,
-    published: Published,
-  ): void {
-    // Another id is that of an earlier event with the same idempotency key: nothing was dispatched.
-    if (published.eventId !== event.id) return;
-    announcer.announce('event:dispatched', () => ({ event, deliveries: published.deliveries }));
-  }
-
   return {
-    webhooks: publicWebhooks,
-    ...logOf({ ...shared, storage, wake }),
-    apiKeys: apiKeysIn(storage.apiKeys, settings.now, announcer),
-    replays,
+    ...parts,
     catalog: options.events as Catalog,
 
     async dispatch(type, payload, options) {
-      if (options === undefined) return (await dispatchAll([{ type, payload }], undefined))[0]!;
-      if (typeof options !== 'object' || options === null) {
-        throw new PosthornError(
-          'invalid_option',
-          `options of dispatch must be an object, not ${kindOf(options)}`,
-        );
-      }
-      const { tx, ...details } = options;
-      return (await dispatchAll([{ type, payload, details }], tx))[0]!;
+      const { event, tx } = givenEvent<Tx>(type, payload, options);
+      return (await publish([event], tx))[0]!;
     },
-
     async dispatchMany(items, options) {
       const { tx } = optionsOf(options as { readonly tx?: Tx } | undefined, ['tx'], 'dispatchMany');
-      if (!Array.isArray(items) || items.some((item) => typeof item !== 'object' || item === null)) {
-        throw new PosthornError('invalid_option', 'dispatchMany takes an array of events, { type, payload }');
-      }
-      return dispatchAll(
-        items.map(({ type, payload, ...details }) => ({ type, payload, details })),
-        tx,
-      );
+      return publish(givenEvents(items), tx);
     },
 
     start() {
@@ -242,4 +139,37 @@ export function createDispatcher<Tx = never, const Catalog extends EventCatalog 
       return this;
     },
   };
+}
+
+/** The arguments of `dispatch`, taken apart. */
+function givenEvent<Tx>(
+  type: string,
+  payload: unknown,
+  options: DispatchOptions<Tx> | undefined,
+): { event: GivenEvent; tx: Tx | undefined } {
+  if (options === undefined) return { event: { type, payload }, tx: undefined };
+  if (typeof options !== 'object' || options === null) {
+    throw new PosthornError(
+      'invalid_option',
+      `options of dispatch must be an object, not ${kindOf(options)}`,
+    );
+  }
+  const { tx, ...details } = options;
+  return { event: { type, payload, details }, tx };
+}
+
+/** The events of `dispatchMany`, taken apart. */
+function givenEvents(items: readonly ({ type: string; payload: unknown } & EventDetails)[]): GivenEvent[] {
+  if (!Array.isArray(items) || items.some((item) => typeof item !== 'object' || item === null)) {
+    throw new PosthornError('invalid_option', 'dispatchMany takes an array of events, { type, payload }');
+  }
+  return items.map(({ type, payload, ...details }) => ({ type, payload, details }));
+}
+
+function warnOfClearSecrets(): void {
+  process.emitWarning('signing secrets and secret configs rest in the storage in the clear', {
+    type: 'PosthornWarning',
+    code: 'POSTHORN_CLEAR_SECRETS',
+    detail: 'createDispatcher({ encryption: { keys: [{ id, key }] } }) encrypts them; see docs/security.md',
+  });
 }

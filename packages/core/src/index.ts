@@ -23,8 +23,8 @@ export {
   type Verdict,
 } from './channels/verdict.js';
 export {
-  nextState,
   defaultSchedule,
+  nextState,
   type OrderingOptions,
   type RetryOptions,
   type RetryPolicy,

@@ -12,6 +12,7 @@ import { optionsOf, parse } from './door.js';
 import { type Duration, maxTimerMs, toMs } from './duration.js';
 import { kindOf, PosthornError } from './errors.js';
 import type { EventCatalog } from './events/catalog.js';
+import type { PayloadLimits } from './events/json-text.js';
 import { createIds, type Ids } from './models/ids.js';
 import { createVault, type EncryptionOptions } from './secrets/vault.js';
 import { type WebhookSecrets, webhookSecrets } from './secrets/webhook-secrets.js';
@@ -104,13 +105,16 @@ const known = [
 ];
 
 /** The options, checked, with every default in its place. */
-export interface Settings extends Omit<z.infer<typeof numbers>, 'tenantConcurrency'> {
+export interface Settings {
+  readonly concurrency: number;
+  readonly webhookConcurrency: number;
   readonly tenantConcurrency: number;
   /** That of the tenant of an application that names none. */
   readonly defaultTenantConcurrency: number;
   readonly channels: ReadonlyMap<string, Channel>;
   readonly catalog: EventCatalog | undefined;
   readonly refusesUnmatched: boolean;
+  readonly limits: PayloadLimits;
   readonly notifier: Notifier | undefined;
   readonly retry: RetryPolicy;
   readonly ordering: OrderingPolicy;
@@ -143,14 +147,16 @@ export function settingsOf(options: DispatcherOptions<never>): Settings {
   const { lease = attemptDeadlineMs + 15_000, ids = createIds({ now }), random = Math.random } = given;
   const channels = channelsByType(given.channels);
   const counts = parse(numbers, given, 'invalid_option', 'options');
-  const { concurrency, tenantConcurrency = Math.ceil(concurrency / 2) } = counts;
+  const { concurrency, webhookConcurrency, tenantConcurrency = Math.ceil(concurrency / 2) } = counts;
   return {
-    ...counts,
+    concurrency,
+    webhookConcurrency,
     tenantConcurrency,
     defaultTenantConcurrency: counts.tenantConcurrency ?? concurrency,
     channels,
     catalog: given.events,
     refusesUnmatched: refusesUnmatched(given),
+    limits: { maxBytes: counts.maxPayloadBytes, maxDepth: counts.maxPayloadDepth },
     notifier: given.notifier,
     secrets: webhookSecrets(createVault(given.encryption), channels),
     retry: retryPolicy(given.retry),

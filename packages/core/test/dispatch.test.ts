@@ -125,6 +125,17 @@ describe("the caller's transaction", () => {
 });
 
 describe('an idempotency key', () => {
+  test('that is refused fails no other event of its batch', async () => {
+    const { dispatcher } = await application();
+    await dispatcher.dispatch('a', 1, { idempotencyKey: 'taken' });
+    const [refused, stored] = await Promise.allSettled([
+      dispatcher.dispatch('a', 2, { idempotencyKey: 'taken' }),
+      dispatcher.dispatch('a', 3, { idempotencyKey: 'free' }),
+    ]);
+    expect(refused).toMatchObject({ status: 'rejected', reason: { code: 'idempotency_conflict' } });
+    expect(stored).toMatchObject({ status: 'fulfilled', value: { deliveries: 1 } });
+  });
+
   test('makes the same event again the first result again', async () => {
     const { dispatcher, channel } = await application();
     const results = await Promise.all(

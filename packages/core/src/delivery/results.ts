@@ -8,8 +8,8 @@ import type { NextState } from '../storage/next-state.js';
 import type { Claim } from '../storage/ports.js';
 import { nextState, nextStateOfLost, type OrderingPolicy, type RetryPolicy, yieldsAfter } from './decide.js';
 import type { BoundClaim } from './message.js';
-import type { ReceiverThrottle } from './receiver-throttle.js';
 import { delayWithoutChannel, maxPutOffMs, nextEscalation, triesWithin } from './put-off.js';
+import type { ReceiverThrottle } from './receiver-throttle.js';
 import { attemptRecord, lostRecord } from './send.js';
 
 /** What becomes of a claim, and what was tried. */

@@ -9,9 +9,9 @@ import type { Attempt } from '../models/models.js';
 import { minSecretLength, redact } from '../secrets/redact.js';
 import type { WebhookSecrets } from '../secrets/webhook-secrets.js';
 import type { Claim } from '../storage/ports.js';
+import { callChannel, truncate, verdictFromError } from './call-channel.js';
 import { type BoundClaim, ClaimedMessage } from './message.js';
 import { outside } from './outside.js';
-import { callChannel, truncate, verdictFromError } from './call-channel.js';
 
 /** How much of an error's message is kept. */
 const maxMessage = 1024;

@@ -159,9 +159,7 @@ export class Worker {
 
   get #isIdle(): boolean {
     const isHandedOver = this.#handOverGapMs !== undefined;
-    return (
-      this.#buffer.isEmpty && this.#inFlight.size === 0 && !this.#fetcher.isFetching && !isHandedOver
-    );
+    return this.#buffer.isEmpty && this.#inFlight.size === 0 && !this.#fetcher.isFetching && !isHandedOver;
   }
 
   #fetched(claims: readonly Claim[], since: number, gapMs: number): void {

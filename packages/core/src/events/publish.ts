@@ -135,7 +135,7 @@ export function publisher<Tx>(options: PublisherOptions<Tx>): Publisher<Tx> {
     }));
   }
 
-  const batches = { maxItems: maxBatch, isOnesFault: isRefused };
+  const batches = { maxItems: maxBatch, shouldSplit: isRefused };
   const gathered = batchCalls((events: readonly NewEvent[]) => write(events), batches);
   const gatheredKeyed = batchKeyedCalls(write, batches);
 
