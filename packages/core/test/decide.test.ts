@@ -1,10 +1,10 @@
 import {
   type Duration,
-  nextState,
   defaultSchedule,
   delivered,
   failed,
   gone,
+  nextState,
   rejected,
   retryPolicy,
   toMs,

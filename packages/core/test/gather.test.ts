@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import { PosthornError } from '../src/errors.js';
-import { batchCalls } from '../src/storage/batch-writer.js';
 import { batchKeyedCalls } from '../src/storage/batch-keyed-calls.js';
+import { batchCalls } from '../src/storage/batch-writer.js';
 
 const refusal = new PosthornError('idempotency_conflict', 'it is the fault of one');
 const inUse = new PosthornError('idempotency_key_in_use', 'it is held');

@@ -56,7 +56,10 @@ function slotsWith(concurrency: number, webhookConcurrency: number) {
 
 /** What may come back claimed of one webhook's events. */
 const ownRoomOf = ({ prefetchCapacity }: ClaimBuffer, webhookId: string): number =>
-  Math.min(prefetchCapacity.limit, prefetchCapacity.webhookRoom.get(webhookId) ?? prefetchCapacity.webhookLimit);
+  Math.min(
+    prefetchCapacity.limit,
+    prefetchCapacity.webhookRoom.get(webhookId) ?? prefetchCapacity.webhookLimit,
+  );
 
 describe('what a process may claim', () => {
   test('is twice what it may send, and of one webhook twice its share; of its own what it may send', () => {

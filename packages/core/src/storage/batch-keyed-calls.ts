@@ -24,9 +24,14 @@ export function batchKeyedCalls<Item, Result>(
   options: BatchCallsOptions & { readonly monotonic?: () => number },
 ): (items: readonly Item[]) => Promise<readonly Result[]> {
   const { monotonic = () => performance.now() } = options;
-  const together = batchCalls((items: readonly Item[]) => write(items, { keyWaitMs, isHeld: false }), options);
+  const together = batchCalls(
+    (items: readonly Item[]) => write(items, { keyWaitMs, isHeld: false }),
+    options,
+  );
   // However many are held, one of them at a time asks again: they never take more than one connection from the others.
-  const held = batchCalls((items: readonly Item[]) => write(items, { keyWaitMs, isHeld: true }), { maxItems: 1 });
+  const held = batchCalls((items: readonly Item[]) => write(items, { keyWaitMs, isHeld: true }), {
+    maxItems: 1,
+  });
   return async (items) => {
     const end = monotonic() + patienceMs;
     for (let tries = 0; ; tries++) {
