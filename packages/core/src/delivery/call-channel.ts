@@ -6,13 +6,13 @@ import type { Announcer } from '../lifecycle.js';
 import { failureKindSchema } from '../models/failures.js';
 import { outcomeSchema } from '../models/models.js';
 
-/** How much of a receiver's answer is kept, and how long a memo may be. */
+/** The lengths to which a response is truncated and a memo is limited. */
 const maxResponse = 16 * 1024;
 const maxMemo = 16 * 1024;
 
 /**
- * Asks the channel, and tells what it says of the message, whatever that is, as a verdict that may be stored: once, and
- * never at once. A channel is other people's code, and may say anything.
+ * Has the channel send the message, and calls `onVerdict` once, later, with a verdict that can be stored. A channel is
+ * foreign code: whatever it returns or throws becomes a verdict.
  */
 export function callChannel(
   channel: Channel,
@@ -23,9 +23,9 @@ export function callChannel(
 ): void {
   const onThrown = (error: unknown): void => onVerdict(verdictFromError(error));
   try {
-    // What it is given is what it says that it takes.
+    // A channel that takes a plain cancellation declares that.
     Promise.resolve(channel.send(message, signal as AbortSignal)).then(
-      (said) => onVerdict(judged(said, channel, announcer)),
+      (returned) => onVerdict(withoutRefusedMemo(returned, channel, announcer)),
       onThrown,
     );
   } catch (error) {
@@ -33,11 +33,11 @@ export function callChannel(
   }
 }
 
-function judged(said: Verdict, channel: Channel, announcer: Announcer): Verdict {
+function withoutRefusedMemo(returned: Verdict, channel: Channel, announcer: Announcer): Verdict {
   try {
-    const verdict = checked(said);
+    const verdict = normalizeVerdict(returned);
     if (!('memo' in verdict) || isMemo(verdict.memo)) return verdict;
-    // Who has it is forgotten; that it was delivered, say, is not.
+    // The memo is lost, the outcome is not.
     const { memo, ...rest } = verdict;
     announcer.announce('error', () => memoRefused(channel, memo));
     return rest;
@@ -46,19 +46,19 @@ function judged(said: Verdict, channel: Channel, announcer: Announcer): Verdict 
   }
 }
 
-/** What a channel threw, as a verdict. */
+/** The verdict for an error that a channel threw. */
 export function verdictFromError(error: unknown): Verdict {
   try {
     if (error instanceof Error) return failed('channel_error', `${error.name}: ${error.message}`);
   } catch {
-    // An error that cannot even be read.
+    // Even reading the error throws.
   }
   return failed('channel_error', `it threw ${kindOf(error)}`);
 }
 
-function checked(verdict: Verdict): Verdict {
-  const said = (verdict ?? {}) as unknown as Readonly<Record<string, unknown>>;
-  const { outcome, kind, message, retryAfterMs, status, response } = said;
+function normalizeVerdict(verdict: Verdict): Verdict {
+  const fields = (verdict ?? {}) as unknown as Readonly<Record<string, unknown>>;
+  const { outcome, kind, message, retryAfterMs, status, response } = fields;
   const isSound =
     (outcome === 'delivered' ||
       (typeof message === 'string' && (outcome === 'busy' || (outcomes.has(outcome) && kinds.has(kind))))) &&
@@ -66,14 +66,14 @@ function checked(verdict: Verdict): Verdict {
     (status === undefined || (Number.isInteger(status) && Number(status) >= 0 && Number(status) <= 999)) &&
     (response === undefined || typeof response === 'string');
   if (!isSound) return failed('channel_error', `it returned ${kindOf(verdict)} that is no verdict`);
-  // A copy of what was checked: the channel may keep its verdict, and change it. Field by field, as in most of them are few.
+  // A copy, as the channel may keep its verdict and change it. Field by field, as most verdicts have few.
   const copy: Record<string, unknown> = { outcome };
   if (outcome !== 'delivered') copy.message = message;
   if (outcome !== 'delivered' && outcome !== 'busy') copy.kind = kind;
   if (retryAfterMs !== undefined) copy.retryAfterMs = retryAfterMs;
   if (status !== undefined) copy.status = status;
   if (response !== undefined) copy.response = truncate(response as string, maxResponse);
-  if ('memo' in said) copy.memo = said.memo;
+  if ('memo' in fields) copy.memo = fields.memo;
   return copy as unknown as Verdict;
 }
 
@@ -85,14 +85,14 @@ function memoRefused({ type }: Channel, memo: unknown): PosthornError {
   return new PosthornError('memo_refused', `the channel ${type} left a memo ${what}; it may have ${maxMemo}`);
 }
 
-/** The beginning of `text`, without half a character at its end: no database takes a lone surrogate. */
+/** The beginning of `text`, without a lone surrogate at its end, which no database accepts. */
 export function truncate(text: string, length: number): string {
   if (text.length <= length) return text;
   const beginning = text.slice(0, length).replace(/[\ud800-\udbff]$/, '');
-  // Written and read once: a slice would keep the whole text alive.
+  // Copied through a buffer: a slice would keep the whole text alive.
   return Buffer.from(beginning).toString();
 }
 
-/** What no channel can say: that its own process was lost. */
+/** A channel cannot report that its own process was lost. */
 const outcomes: ReadonlySet<unknown> = new Set(outcomeSchema.exclude(['unknown']).options);
 const kinds: ReadonlySet<unknown> = new Set(failureKindSchema.exclude(['worker_lost']).options);

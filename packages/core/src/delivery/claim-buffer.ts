@@ -4,30 +4,30 @@ import { ClaimCounts, type HeldClaim, type Lane, type Tenant } from './claim-cou
 import { ThroughputMeter } from './throughput-meter.js';
 
 export interface ClaimBufferOptions {
-  /** How many deliveries may be sent at a time. */
+  /** How many deliveries may be sent at once. */
   readonly concurrency: number;
   /** How many of them to one webhook. */
   readonly webhookConcurrency: number;
   /** How many of them to the webhooks of one tenant. */
   readonly tenantConcurrency: number;
-  /** As `tenantConcurrency`, of the tenant of an application that names none. */
+  /** As `tenantConcurrency`, for the default tenant: that of an application that names none. */
   readonly defaultTenantConcurrency: number;
-  /** What is sent within that time may begin when it is claimed, though it waits here. */
+  /** The first attempt of a claim may begin with the claim if it will be sent within this time. */
   readonly soonMs: number;
 }
 
-/** How much may be claimed. */
+/** How many claims there is capacity for. */
 export type Capacity = Omit<Required<ClaimOptions>, 'leaseMs'>;
 
-/** Twice as much may be claimed as may be sent: what comes next lies here already when a slot becomes free. */
+/** Twice as many may be claimed as may be sent at once: the next claim is here when a slot becomes free. */
 const ahead = 2;
-/** Below this part of it more is claimed, so that a claim is worth its while. */
+/** More is claimed when the buffer falls below this share of its size, so that each claim brings many. */
 const low = 0.75;
 
 /**
- * What this process has claimed: what it is sending, what waits here for its turn, and what was sent and is being written
- * down. Each webhook has a share of that, and each tenant. Beyond it, what this process publishes itself may wait here as
- * far as it goes soon: a burst is then sent without being claimed, and a slow receiver holds no more than its share.
+ * The claims of this process: being sent, waiting to be sent, and sent with a result still to be written. Each webhook and
+ * each tenant has a share of the buffer. Events that this process publishes may exceed the share as far as they will be sent
+ * soon: a burst is sent without a call of `claim`, and a slow receiver holds no more than its share.
  */
 export class ClaimBuffer {
   readonly #options: ClaimBufferOptions;
@@ -35,10 +35,10 @@ export class ClaimBuffer {
   readonly #pace: ThroughputMeter;
   readonly #tenantPace: ThroughputMeter;
   readonly #counts = new ClaimCounts();
-  /** The lanes in which something waits; each goes to the end when it had its turn. */
+  /** The lanes with waiting claims, in the order of their turns. */
   readonly #turns = new Set<Lane>();
   #claimedCount = 0;
-  /** How many of the claimed lie beyond their webhooks' shares. */
+  /** How many claims exceed the share of their webhook. */
   #surplus = 0;
   #sendingCount = 0;
 
@@ -57,7 +57,7 @@ export class ClaimBuffer {
     return this.#limit > 0;
   }
 
-  /** What may be claimed now. At a slow pace some of it may wait here for long: then nothing of it begins with that. */
+  /** The capacity for `claim`. Where claims may wait here for long, no attempt begins with the claim. */
   get capacity(): Capacity {
     if (this.#isSoon(this.#limit)) return { ...this.prefetchCapacity, limit: this.#limit };
     return {
@@ -70,7 +70,7 @@ export class ClaimBuffer {
     };
   }
 
-  /** What of the events that this process publishes may come back claimed: it is sent at once, or soon. */
+  /** The capacity for events that this process publishes: claims that will be sent at once, or soon. */
   get prefetchCapacity(): Capacity {
     const { concurrency, webhookConcurrency, tenantConcurrency } = this.#options;
     return {
@@ -83,12 +83,12 @@ export class ClaimBuffer {
     };
   }
 
-  /** Of so many in a second: how many are sent soon. */
+  /** How many are sent soon at this pace, in deliveries per second. */
   #soon(pace: number): number {
     return Math.floor((pace * this.#options.soonMs) / 1_000);
   }
 
-  /** Whether all that waits here is sent soon, and so many more. */
+  /** Whether everything that waits here will be sent soon, and `more` claims with it. */
   #isSoon(more: number): boolean {
     let count = more;
     for (const { id, waiting } of this.#turns) {
@@ -98,7 +98,7 @@ export class ClaimBuffer {
     return count <= this.#soon(this.#pace.totalPerSecond);
   }
 
-  /** How many more of each may be claimed: up to its limit, less what is held, and more by what is sent soon at its pace. */
+  /** How many more of each may be claimed: its limit, minus what is held, plus what is sent soon at its pace. */
   #roomIn(
     counts: ReadonlyMap<string, number>,
     limitOf: (id: string) => number,
@@ -112,7 +112,7 @@ export class ClaimBuffer {
     return room;
   }
 
-  /** Whether a claim would bring enough to be worth it. */
+  /** Whether a claim would bring enough to be worth its cost. */
   get isLow(): boolean {
     return this.#limit >= (1 - low) * ahead * this.#options.concurrency;
   }
@@ -130,14 +130,14 @@ export class ClaimBuffer {
     return tenantId === defaultTenant ? defaultTenantConcurrency : tenantConcurrency;
   }
 
-  /** Of those for whom anything is held, and of the default tenant, whose limit is its own. */
+  /** The tenants with claims, and always the default tenant, which has a limit of its own. */
   #countsOfTenants(): ReadonlyMap<string, number> {
     const counts = this.#counts.byTenant();
     if (!counts.has(defaultTenant)) counts.set(defaultTenant, 0);
     return counts;
   }
 
-  /** Takes in what was claimed. */
+  /** Adds a claim, to wait for its slot. */
   add(held: HeldClaim): void {
     const lane = this.#counts.add(held.claim.webhook);
     const { tenant } = lane;
@@ -149,7 +149,7 @@ export class ClaimBuffer {
     this.#turns.add(lane);
   }
 
-  /** The next that may be sent; it takes a slot until `free`. */
+  /** The next claim to send, if there is one. It takes a slot until `freeSlot`. */
   next(): HeldClaim | undefined {
     if (this.#sendingCount >= this.#options.concurrency) return undefined;
     for (const lane of this.#turns) {
@@ -167,13 +167,13 @@ export class ClaimBuffer {
   }
 
   #endTurn(lane: Lane): void {
-    // Alone it is the last one, too; and a set from which much is taken is made anew again and again.
+    // The only lane is also the last. A set rebuilds its table after many deletions.
     if (lane.waiting.length > 0 && this.#turns.size === 1) return;
     this.#turns.delete(lane);
     if (lane.waiting.length > 0) this.#turns.add(lane);
   }
 
-  /** Gives its slot back: there is an answer, which is still to be written. */
+  /** Frees the slot of a claim: its receiver has answered, and the result is still to be written. */
   freeSlot({ claim: { webhook } }: HeldClaim): void {
     const lane = this.#counts.of(webhook.id)!;
     lane.sending--;
@@ -184,7 +184,7 @@ export class ClaimBuffer {
     this.#tenantPace.count(webhook.tenantId, now);
   }
 
-  /** What waits here; it is in nobody's way any more. */
+  /** Removes and returns all waiting claims. */
   takeAll(): HeldClaim[] {
     const all = [...this.#turns].flatMap(({ waiting }) => waiting.takeLast(waiting.length));
     this.#turns.clear();
@@ -192,7 +192,7 @@ export class ClaimBuffer {
     return all;
   }
 
-  /** What waits here though its webhook will not get through it soon: it has become slow. The latest go first. */
+  /** Removes and returns waiting claims that their webhook, having become slow, will not reach soon. The latest go first. */
   takeExcess(): HeldClaim[] {
     const stuck: HeldClaim[] = [];
     for (const lane of this.#turns) {
@@ -209,7 +209,7 @@ export class ClaimBuffer {
     return [...this.#turns].flatMap(({ waiting }) => [...waiting]);
   }
 
-  /** Drops one that waits here and was lost. */
+  /** Removes a waiting claim whose lease was lost. */
   drop(held: HeldClaim): void {
     const lane = this.#counts.of(held.claim.webhook.id);
     if (!lane?.waiting.remove(held)) return;
@@ -217,7 +217,7 @@ export class ClaimBuffer {
     this.remove(held);
   }
 
-  /** It is held no more. True where its webhook or its tenant may have more elsewhere, for which there is room now. */
+  /** Stops counting a claim. True where its webhook or tenant was full and may now claim more. */
   remove({ claim: { webhook } }: HeldClaim): boolean {
     const lane = this.#counts.of(webhook.id)!;
     const { tenant } = lane;
@@ -230,7 +230,7 @@ export class ClaimBuffer {
   }
 }
 
-/** Whether what was full has come down to so many. */
+/** Whether a full holder has come down to `most` claims. */
 function hasCapacityAgain(holder: Tenant, most: number): boolean {
   const hasRoom = holder.isFull && holder.claimed <= most;
   if (hasRoom) holder.isFull = false;

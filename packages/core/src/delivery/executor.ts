@@ -134,7 +134,10 @@ class SendExecution implements Execution {
       else if (this.#ended === 'released' || isLate) this.#record(results.released());
       // Retried by the schedule: the webhook may be repaired meanwhile.
       else if (claim.unreadable !== undefined) this.#decide(failed('config', claim.unreadable));
-      else this.#sending = send(claim as BoundClaim, startedAt, this.#options, (said) => this.#decide(said));
+      else
+        this.#sending = send(claim as BoundClaim, startedAt, this.#options, (verdict) =>
+          this.#decide(verdict),
+        );
     } catch (error) {
       this.#fail(error);
     }

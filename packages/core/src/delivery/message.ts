@@ -9,7 +9,7 @@ import type { Claim } from '../storage/ports.js';
 /** A claim whose webhook still has the binding. */
 export type BoundClaim = Claim & { readonly binding: ChannelBinding };
 
-/** An event as one channel gets it; others may get the same one. Field by field: this is done for every attempt. */
+/** A copy of the event for one channel. Field by field, as every attempt makes one. */
 function asSent(event: Event): Event {
   const { id, tenantId, type, payload, occurredAt, namespaceId, subject, cacheScope, orderingKey } = event;
   return Object.freeze({
@@ -25,7 +25,7 @@ function asSent(event: Event): Event {
   });
 }
 
-/** What a channel gets of a claim: frozen, as other deliveries share what is in it. Printed or written as JSON, it shows nothing secret. */
+/** The message that a channel gets for a claim. Frozen, as other deliveries share its parts. Its JSON and its `inspect` mask secrets. */
 export class ClaimedMessage implements Message {
   readonly deliveryId: string;
   readonly attempt: number;
@@ -49,7 +49,7 @@ export class ClaimedMessage implements Message {
     this.deliveryId = deliveryId;
     this.attempt = attempt;
     this.attemptsBefore = attemptsBefore;
-    // Copies: the record of the attempt, and other deliveries of the event, are not for the channel to change.
+    // Copies: the channel must not change the record of the attempt, or other deliveries of the event.
     this.startedAt = new Date(startedAt);
     this.event = asSent(event);
     this.webhook = Object.freeze({ id, tenantId, name });
@@ -70,7 +70,7 @@ export class ClaimedMessage implements Message {
     return this.toJSON();
   }
 
-  /** Parsed when it is asked for: the HTTP channel never does. */
+  /** Parsed on first use. The HTTP channel never needs it. */
   get payload(): unknown {
     this.#payload ??= { parsed: JSON.parse(this.event.payload) };
     return this.#payload.parsed;

@@ -3,10 +3,10 @@ import type { Announcer } from '../lifecycle.js';
 import type { Notifier } from '../storage/ports.js';
 import { withTimeout } from './with-timeout.js';
 
-/** So many milliseconds lie between two hints at least: what comes sooner goes with the next. */
+/** The least time between two hints. Hints requested sooner are combined into the next. */
 const spacingMs = 100;
 
-/** Hints to other processes, a few a second at most, and theirs to this one. */
+/** Sends hints to other processes, a few per second at most, and receives theirs. */
 export class NotifierLink {
   readonly #notifier: Notifier | undefined;
   readonly #wake: () => void;
@@ -21,7 +21,7 @@ export class NotifierLink {
     this.#announcer = announcer;
   }
 
-  /** Tells the others, now or with what else is to be told soon. */
+  /** Sends a hint, now or combined with others soon. */
   send(): void {
     if (!this.#notifier) return;
     if (this.#spacing) {
@@ -33,29 +33,29 @@ export class NotifierLink {
       this.#spacing = undefined;
       if (this.#isWanted) this.send();
     }, spacingMs).unref();
-    void this.#heard(() => this.#notifier!.notify());
+    void this.#guarded(() => this.#notifier!.notify());
   }
 
   start(): void {
     const notifier = this.#notifier;
-    if (notifier) this.#listening ??= this.#heard(() => notifier.listen(this.#wake));
+    if (notifier) this.#listening ??= this.#guarded(() => notifier.listen(this.#wake));
   }
 
-  /** Waits `graceMs` at most: a notifier that does not answer has no say in when the process stops. */
+  /** Waits at most `graceMs`: a notifier that does not answer must not keep the process from stopping. */
   async stop(graceMs: number): Promise<void> {
     const listening = this.#listening;
     this.#listening = undefined;
     const ended = listening?.then(async (end) => {
-      if (end) await this.#heard(end);
+      if (end) await this.#guarded(end);
     });
     await withTimeout(graceMs, ended);
   }
 
   /**
-   * A hint that fails costs a poll: it is announced, and nobody fails with it. A notifier is other people's code, and may
-   * throw where it should reject.
+   * Emits `error` where the notifier fails. A lost hint costs one poll interval, so no caller fails with it. A notifier is
+   * foreign code and may throw where it should reject.
    */
-  async #heard<Result>(work: () => Promise<Result>): Promise<Result | undefined> {
+  async #guarded<Result>(work: () => Promise<Result>): Promise<Result | undefined> {
     try {
       return await work();
     } catch (error) {

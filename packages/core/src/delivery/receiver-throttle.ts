@@ -1,46 +1,46 @@
 import type { Claim } from '../storage/ports.js';
 import { ThroughputMeter } from './throughput-meter.js';
 
-/** Longer than this nobody is waited for without being asked. */
+/** The longest wait, whatever a receiver asks for. */
 const maxWaitMs = 3_600_000;
-/** A wait is made longer by up to this part of itself: not all processes are to come back at once. */
+/** Each wait is lengthened by up to this fraction, so that processes do not come back all at once. */
 const jitter = 0.25;
-/** How far apart deliveries to one that is busy are sent: at first, where it has taken none lately, and at least. */
+/** The gap between deliveries to a rate-limited receiver: the first one where no throughput is known, and its bounds. */
 const firstGapMs = 1_000;
 const minGapMs = 20;
 const maxGapMs = 60_000;
-/** By what the gap grows when it was too short; and shrinks when it was not, until that is known, and from then on. */
+/** Factors of the gap: after it was too short, while probing for the limit, and once the limit is known. */
 const growth = 1.25;
 const probing = 0.8;
 const shrinking = 0.97;
-/** One that was left alone for so long is as good as any other. */
+/** A receiver without deliveries for this long is no longer throttled. */
 const memoryMs = 60_000;
 const maxPlaces = 10_000;
 
-/** A channel binding whose receiver has said that it is busy. */
+/** A channel binding whose receiver has reported a rate limit. */
 interface Limit {
   heldUntil: number;
   gapMs: number;
   isProbing: boolean;
-  /** When the last one went, and when it said last that it is busy. */
+  /** When the last delivery was sent, and when the receiver last reported its limit. */
   lastAt: number;
   saidAt: number;
-  /** When each delivery that was given back has its turn, less what `shiftMs` was then. */
+  /** The turn of each released delivery, minus `shiftMs` at that time. */
   readonly places: Map<string, number>;
   bookedUntil: number;
-  /** By how much everybody's turn comes later since. */
+  /** By how much all turns have moved since. */
   shiftMs: number;
 }
 
 type Waiting = Pick<Claim, 'deliveryId'> & { readonly binding: { readonly id: string } };
 
 /**
- * Keeps this process from asking receivers that are busy: what goes to one of them is given back to the storage until its
- * turn comes, one delivery at a time, at the pace at which they are taken. So nothing waits here, and in nobody's way: the
- * other channels of the webhook go on.
+ * Throttles deliveries to receivers that report a rate limit. A delivery to such a receiver is released to the storage
+ * until its turn, one at a time, at the pace that the receiver accepts. Nothing waits in this process, so the other channels
+ * of the webhook are not held up.
  */
 export class ReceiverThrottle {
-  /** Monotonic: a wait is as long as it is, whatever becomes of the machine's clock. */
+  /** Monotonic, so that setting the machine's clock changes no wait. */
   readonly #now: () => number;
   readonly #random: () => number;
   readonly #taken: ThroughputMeter;
@@ -52,7 +52,7 @@ export class ReceiverThrottle {
     this.#taken = new ThroughputMeter(now);
   }
 
-  /** How long to give the delivery back for: 0 where it may be sent now. */
+  /** For how many milliseconds to release the delivery. 0: it may be sent now. */
   delayFor({ deliveryId, binding }: Waiting): number {
     const now = this.#now();
     const limit = this.#limitOf(binding.id, now);
@@ -73,14 +73,14 @@ export class ReceiverThrottle {
     return 0;
   }
 
-  /** The receiver said so of what was sent at `sentAt`. Says how long to give that back for. */
+  /** Records a rate limit in the answer to a delivery sent at `sentAt`. Returns for how long to release that delivery. */
   busy({ deliveryId, binding }: Waiting, retryAfterMs: number, sentAt: number): number {
     const now = this.#now();
     const askedMs = Math.min(Math.max(retryAfterMs || 0, minGapMs), maxWaitMs);
     const until = now + Math.min(askedMs * (1 + jitter * this.#random()), maxWaitMs);
     const known = this.#limitOf(binding.id, now);
     const limit = known ?? this.#begin(binding.id, now);
-    // Of what was on its way together each hears it; only of what was sent since it tells that the gap is too short.
+    // All deliveries in flight get this answer. Only one that was sent after the last report shows that the gap is too short.
     const isNew = known !== undefined && sentAt > limit.saidAt;
     if (isNew) {
       limit.gapMs = Math.min(limit.gapMs * growth, maxGapMs);
@@ -95,7 +95,7 @@ export class ReceiverThrottle {
     return waitUntil(limit.heldUntil, now);
   }
 
-  /** What was sent at `sentAt` was taken. */
+  /** Records that the receiver accepted a delivery sent at `sentAt`. */
   delivered({ binding }: Waiting, sentAt: number): void {
     this.#taken.count(binding.id);
     const limit = this.#limits.get(binding.id);
@@ -129,18 +129,18 @@ const waitUntil = (turn: number, now: number): number => Math.ceil(Math.min(turn
 const isOver = ({ heldUntil, lastAt, bookedUntil }: Limit, now: number): boolean =>
   Math.max(heldUntil, lastAt, bookedUntil) + memoryMs < now;
 
-/** Gives the delivery the first turn that nobody has. */
+/** Gives the delivery the first free turn. */
 function book(limit: Limit, deliveryId: string): number {
   const { places, shiftMs } = limit;
   const turn = Math.max(limit.heldUntil, limit.lastAt + limit.gapMs, limit.bookedUntil);
   limit.bookedUntil = turn + limit.gapMs;
   places.set(deliveryId, turn - shiftMs);
-  // Some never come back: another process has sent them, or they were cancelled. They are the first that were put in.
+  // Some never come back: another process sent them, or they were cancelled. The oldest are the likeliest.
   if (places.size > maxPlaces) places.delete(places.keys().next().value!);
   return turn;
 }
 
-/** Everybody's turn comes later. */
+/** Moves all turns later. */
 function shift(limit: Limit, ms: number): void {
   limit.shiftMs += ms;
   limit.bookedUntil += ms;

@@ -12,13 +12,13 @@ import { delayWithoutChannel, maxPutOffMs, nextEscalation, triesWithin } from '.
 import type { ReceiverThrottle } from './receiver-throttle.js';
 import { attemptRecord, lostRecord } from './send.js';
 
-/** What becomes of a claim, and what was tried. */
+/** The result of a claim: the next state of its delivery, and the attempt. */
 export interface Result {
   readonly next: NextState;
   readonly attempt?: Attempt;
-  /** The bindings whose deliveries of the event begin with this. */
+  /** The bindings that this result escalates to. */
   readonly begin: readonly string[];
-  /** Why the receiver is gone for good. */
+  /** Why the receiver is permanently gone. */
   readonly gone?: string;
 }
 
@@ -33,26 +33,26 @@ export interface ResultsOptions {
   readonly throttle: ReceiverThrottle;
 }
 
-/** Decides what becomes of claims, before they are sent and after. Nothing is written here. */
+/** Decides the results of claims, before and after sending. Writes nothing. */
 export interface Results {
-  /** What becomes of a claim that is not to be sent now; undefined where it is. */
+  /** The result of a claim that is not to be sent now. Undefined where it is. */
   before(claim: Claim): Result | undefined;
-  /** What the verdict means for the delivery and its log. `startedAt` is the storage's time, `sentAt` monotonic. */
+  /** The result after a verdict. `startedAt` is the storage's time, `sentAt` is monotonic. */
   after(claim: Claim, verdict: Verdict, startedAt: Date, sentAt: number): Result;
-  /** Gives it back uncounted, with what the channel may have left for the next attempt. */
+  /** The result that releases a claim uncounted, with the memo that its channel may have left. */
   released(verdict?: Verdict): Result;
 }
 
 export function createResults(options: ResultsOptions): Results {
   const { channels, retry, ordering, ids, clock, monotonic, random, throttle } = options;
-  /** For how long it has been put off. */
+  /** For how long the delivery has been deferred. */
   const putOffMsOf = ({ putOffSince, event }: Claim): number =>
     putOffSince === null ? 0 : Math.max(0, clock.now() - (putOffSince?.getTime() ?? madeAt(event.id)));
   const isOverdue = (claim: Claim): boolean => putOffMsOf(claim) > maxPutOffMs;
   const lacksChannel = ({ binding }: Claim): boolean =>
     binding !== undefined && !channels.has(binding.channel);
 
-  /** With those who are to hear of it now that it has failed `tries` times, and what that means for those behind it. */
+  /** Adds the escalations after `tries` failures, and whether the delivery unblocks those behind it. */
   function failed(claim: Claim, decided: NextState, tries: number): Pick<Result, 'next' | 'begin'> {
     const { binding, webhook, event } = claim;
     const isBehind = decided.status === 'pending' && event.orderingKey !== null;
@@ -64,29 +64,29 @@ export function createResults(options: ResultsOptions): Results {
     return { next, begin: escalationsOf(binding, webhook.channels, times) };
   }
 
-  /** Its worker was lost: nobody will ever know how it went, and that goes on record before it is tried again. */
+  /** The result where the worker of the last attempt was lost. Its outcome is unknown, and on record as that before a retry. */
   function lost(claim: Claim, lostAt: Date): Result {
     const number = claim.attempt - 1;
     const attempt = lostRecord(ids.attempt(), { ...claim, attempt: number }, lostAt);
     const isDropped = !claim.binding && claim.unreadable === undefined;
     if (isDropped) return { next: { status: 'cancelled' }, attempt, begin: [] };
-    // The first may have begun with its claim, and never been sent: the schedule leaves it out, and it is no failure.
+    // A first attempt may have begun with its claim without being sent: the schedule leaves it out, and it is no failure.
     const isUncounted = number === claim.attemptsBefore + 1;
     const tries = triesOf(claim) - 1;
-    // Or somebody has asked for a retry since.
+    // Or a manual retry has come since.
     if (isUncounted || tries === 0) {
       return { next: { status: 'pending', delayMs: 0, isUncounted }, attempt, begin: [] };
     }
     return { ...failed(claim, nextStateOfLost(tries, retry, random()), tries), attempt };
   }
 
-  /** Gives it back for a while. Who waits for it to fail need not wait for longer than if it had. */
-  function putOff(claim: BoundClaim, delayMs: number, said?: Busy): Result {
+  /** Defers a delivery. Bindings that wait for its failure wait no longer than if it had failed. */
+  function putOff(claim: BoundClaim, delayMs: number, verdict?: Busy): Result {
     const { binding, webhook } = claim;
     const beforeMs = putOffMsOf(claim);
     const soonestMs = nextEscalation(binding, webhook.channels, beforeMs, retry);
     return {
-      next: { status: 'released', delayMs: Math.min(delayMs, soonestMs), ...(said && memoOf(said)) },
+      next: { status: 'released', delayMs: Math.min(delayMs, soonestMs), ...(verdict && memoOf(verdict)) },
       begin: escalationsOf(binding, webhook.channels, triesWithin(beforeMs, retry)),
     };
   }
@@ -109,25 +109,25 @@ export function createResults(options: ResultsOptions): Results {
       return delayMs > 0 ? putOff(bound, delayMs) : undefined;
     },
 
-    after(claim, said, startedAt, sentAt) {
+    after(claim, given, startedAt, sentAt) {
       const bound = claim as BoundClaim;
       const durationMs = Math.round(monotonic() - sentAt);
-      if (said.outcome === 'delivered') {
+      if (given.outcome === 'delivered') {
         throttle.delivered(bound, sentAt);
-        const attempt = attemptRecord(ids.attempt(), claim, startedAt, said, durationMs);
-        return { next: isDelivered, begin: nobody, attempt };
+        const attempt = attemptRecord(ids.attempt(), claim, startedAt, given, durationMs);
+        return { next: isDelivered, begin: none, attempt };
       }
-      if (said.outcome === 'busy') {
-        const delayMs = throttle.busy(bound, said.retryAfterMs, sentAt);
-        if (!isOverdue(claim)) return putOff(bound, delayMs, said);
+      if (given.outcome === 'busy') {
+        const delayMs = throttle.busy(bound, given.retryAfterMs, sentAt);
+        if (!isOverdue(claim)) return putOff(bound, delayMs, given);
       }
-      const verdict = said.outcome === 'busy' ? asFailed(said) : said;
+      const verdict = given.outcome === 'busy' ? asFailed(given) : given;
       const tries = triesOf(claim);
       const tooLarge = nextOfTooLarge(claim, verdict);
       const decided = tooLarge ? { status: tooLarge } : nextState(verdict, tries, retry, random());
-      // What can be put off no longer fails from now on, until something else becomes of it.
+      // Deferred for too long, it fails from now on, until it has another result.
       const isBusy =
-        decided.status === 'pending' && isOverdue(claim) && (said.outcome === 'busy' || lacksChannel(claim));
+        decided.status === 'pending' && isOverdue(claim) && (given.outcome === 'busy' || lacksChannel(claim));
       const next: NextState = { ...decided, ...memoOf(verdict), ...(isBusy && { isBusy }) };
       return {
         ...failed(claim, next, tries),
@@ -144,21 +144,21 @@ export function createResults(options: ResultsOptions): Results {
 }
 
 /**
- * The attempts of the present schedule, the one that is to begin included. A version of the library that knows of none that
- * are left out may have begun the schedule anew.
+ * The attempts of the present schedule, the one that is to begin included. At least 1: a version of the library that counts
+ * every attempt may have restarted the schedule.
  */
 const triesOf = ({ attempt, attemptsBefore, uncounted = 0 }: Claim): number =>
   Math.max(1, attempt - attemptsBefore - uncounted);
 
 const isDelivered: NextState = { status: 'delivered' };
-const nobody: readonly string[] = [];
+const none: readonly string[] = [];
 
-const asFailed = (said: Busy): Exclude<Verdict, Busy> => ({
-  ...said,
+const asFailed = (verdict: Busy): Exclude<Verdict, Busy> => ({
+  ...verdict,
   outcome: 'failed',
   kind: 'http_status',
 });
 
-/** What is left for the next attempt, also for one that somebody asks for when it is dead. */
+/** The memo for the next attempt, also for a manual retry of a dead delivery. */
 const memoOf = (verdict: Verdict): { readonly memo?: string } =>
   'memo' in verdict && verdict.memo !== undefined ? { memo: verdict.memo } : {};

@@ -1,10 +1,10 @@
-/** What was got through in so long is the pace. */
+/** The window in which deliveries are counted. */
 const windowMs = 1_000;
 
-/** How many deliveries of each key, a webhook for one, have been sent lately: about as many will be in as long a time to come. */
+/** Measures how many deliveries per second were sent lately, by key, such as a webhook id. */
 export class ThroughputMeter {
   readonly #now: () => number;
-  /** Of the last whole window, and of the one that runs. */
+  /** The counts of the last whole window, and of the present one. */
   #last: ReadonlyMap<string, number> = new Map();
   #present = new Map<string, number>();
   #lastTotal = 0;
@@ -16,14 +16,14 @@ export class ThroughputMeter {
     this.#since = now();
   }
 
-  /** One more of this key was sent. `now` is the time, where that is known. */
+  /** Counts one delivery. `now` saves reading the clock where the caller has. */
   count(key: string, now: number = this.#now()): void {
     this.#turn(now);
     this.#present.set(key, (this.#present.get(key) ?? 0) + 1);
     this.#presentTotal++;
   }
 
-  /** Of all keys together. */
+  /** Deliveries per second of all keys together. */
   get totalPerSecond(): number {
     this.#turn();
     return Math.max(this.#lastTotal, this.#presentTotal);
@@ -34,7 +34,7 @@ export class ThroughputMeter {
     return Math.max(this.#last.get(key) ?? 0, this.#present.get(key) ?? 0);
   }
 
-  /** Those that have any. */
+  /** The keys with any deliveries. */
   keys(): Iterable<string> {
     this.#turn();
     return new Set([...this.#last.keys(), ...this.#present.keys()]);

@@ -1,4 +1,4 @@
-/** Resolves when the work is done, or the time is over. */
+/** Resolves when the work is done, or after `ms`. */
 export async function withTimeout(ms: number, work: Promise<void> | undefined): Promise<void> {
   let timer: NodeJS.Timeout | undefined;
   const over = new Promise<void>((resolve) => {
