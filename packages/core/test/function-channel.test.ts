@@ -144,7 +144,7 @@ describe('without a schema', () => {
     async (json) => {
       const { issues } = await judge(JSON.parse(json));
       expect(issues).toEqual([
-        { path: [Object.keys(JSON.parse(json))[0]], message: 'is no field: it has no configs' },
+        { path: [Object.keys(JSON.parse(json))[0]], message: 'unknown field: this channel has no configs' },
       ]);
     },
   );
