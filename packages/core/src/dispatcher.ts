@@ -7,7 +7,7 @@ import type { EventCatalog, EventTypeOf, PayloadOf } from './events/catalog.js';
 import type { GivenEvent } from './events/publish.js';
 import type { Deliveries, Events } from './history/log.js';
 import type { Lifecycle } from './lifecycle.js';
-import type { EventDetails } from './models/models.js';
+import type { EventDetails } from './models/event.js';
 import { type DispatcherOptions, settingsOf } from './options.js';
 import type { Replays } from './replays/replays.js';
 import type { Published } from './storage/ports.js';

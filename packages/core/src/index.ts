@@ -74,7 +74,22 @@ export type { Stats, StatsBucket, StatsOptions } from './history/stats.js';
 export type { TimeRange } from './history/time-range.js';
 export type { DeliveryFacts, Lifecycle } from './lifecycle.js';
 export { matches, matchKeys, parseEventType, parsePattern } from './match.js';
+export * from './models/delivery.js';
+export * from './models/event.js';
 export { type FailureKind, type Fault, failureKindSchema, faultOf } from './models/failures.js';
+export {
+  apiKeyIdSchema,
+  attemptIdSchema,
+  bindingIdSchema,
+  defaultTenant,
+  deliveryIdSchema,
+  eventIdSchema,
+  nameSchema,
+  oneOf,
+  type TenantOption,
+  tenantIdSchema,
+  webhookIdSchema,
+} from './models/fields.js';
 export {
   createIds,
   deliveryId,
@@ -85,7 +100,7 @@ export {
   madeAt,
   parseDeliveryId,
 } from './models/ids.js';
-export * from './models/models.js';
+export * from './models/webhook.js';
 export type { DispatcherOptions } from './options.js';
 export type { ReplayFilter, ReplayOptions, Replays } from './replays/replays.js';
 export { redact } from './secrets/redact.js';

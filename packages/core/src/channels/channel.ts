@@ -1,5 +1,6 @@
 import type { StandardSchemaV1 } from '@standard-schema/spec';
-import type { Event, Webhook } from '../models/models.js';
+import type { Event } from '../models/event.js';
+import type { Webhook } from '../models/webhook.js';
 import type { Secret } from './mask.js';
 import type { SecretPath } from './secret-paths.js';
 import type { Verdict } from './verdict.js';

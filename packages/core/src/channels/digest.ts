@@ -1,5 +1,6 @@
 import { type Issue, invalidWebhook } from '../errors.js';
-import type { ChannelBinding, Event } from '../models/models.js';
+import type { Event } from '../models/event.js';
+import type { ChannelBinding } from '../models/webhook.js';
 import type { Channel, DigestedEvent } from './channel.js';
 import type { Verdict } from './verdict.js';
 

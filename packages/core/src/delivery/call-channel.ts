@@ -3,8 +3,8 @@ import type { Channel, Message } from '../channels/channel.js';
 import { failed, type Verdict } from '../channels/verdict.js';
 import { kindOf, PosthornError } from '../errors.js';
 import type { Announcer } from '../lifecycle.js';
+import { outcomeSchema } from '../models/delivery.js';
 import { failureKindSchema } from '../models/failures.js';
-import { outcomeSchema } from '../models/models.js';
 
 /** The lengths to which a response is truncated and a memo is limited. */
 const maxResponse = 16 * 1024;

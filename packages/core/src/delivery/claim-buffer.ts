@@ -1,4 +1,4 @@
-import { defaultTenant } from '../models/models.js';
+import { defaultTenant } from '../models/fields.js';
 import type { ClaimOptions } from '../storage/ports.js';
 import { ClaimCounts, type HeldClaim, type Lane, type Tenant } from './claim-counts.js';
 import { ThroughputMeter } from './throughput-meter.js';

@@ -2,7 +2,8 @@ import { inspect } from 'node:util';
 import type { DigestedEvent, Message } from '../channels/channel.js';
 import { digested, digestOf } from '../channels/digest.js';
 import type { Secret } from '../channels/mask.js';
-import type { ChannelBinding, Event } from '../models/models.js';
+import type { Event } from '../models/event.js';
+import type { ChannelBinding } from '../models/webhook.js';
 import type { WebhookSecrets } from '../secrets/webhook-secrets.js';
 import type { Claim } from '../storage/ports.js';
 

@@ -1,5 +1,5 @@
 import { waitsFor } from '../models/escalation.js';
-import type { ChannelBinding } from '../models/models.js';
+import type { ChannelBinding } from '../models/webhook.js';
 import type { RetryPolicy } from './decide.js';
 
 /*

@@ -1,8 +1,9 @@
 import pRetry from 'p-retry';
 import type { PosthornError } from '../errors.js';
 import type { Announcer, DeliveryFacts } from '../lifecycle.js';
+import type { Attempt } from '../models/delivery.js';
+import type { Event } from '../models/event.js';
 import { deliveryId } from '../models/ids.js';
-import type { Attempt, Event } from '../models/models.js';
 import { type BatchedItem, createBatchWriter } from '../storage/batch-writer.js';
 import type { StorageClock } from '../storage/clock.js';
 import type { NextState } from '../storage/next-state.js';

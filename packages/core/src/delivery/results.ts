@@ -1,8 +1,8 @@
 import { nextOfTooLarge } from '../channels/digest.js';
 import type { Busy, Verdict } from '../channels/verdict.js';
+import type { Attempt } from '../models/delivery.js';
 import { escalationsOf } from '../models/escalation.js';
 import { type Ids, madeAt } from '../models/ids.js';
-import type { Attempt } from '../models/models.js';
 import type { StorageClock } from '../storage/clock.js';
 import type { NextState } from '../storage/next-state.js';
 import type { Claim } from '../storage/ports.js';

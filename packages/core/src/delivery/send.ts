@@ -5,7 +5,7 @@ import { type Busy, failed, type Verdict } from '../channels/verdict.js';
 import { maxTimerMs } from '../duration.js';
 import { kindOf } from '../errors.js';
 import type { Announcer } from '../lifecycle.js';
-import type { Attempt } from '../models/models.js';
+import type { Attempt } from '../models/delivery.js';
 import { minSecretLength, redact } from '../secrets/redact.js';
 import type { WebhookSecrets } from '../secrets/webhook-secrets.js';
 import type { Claim } from '../storage/ports.js';

@@ -1,6 +1,8 @@
 import { matchKeys } from '../match.js';
+import type { Attempt, Delivery } from '../models/delivery.js';
+import type { Event } from '../models/event.js';
 import { madeAt } from '../models/ids.js';
-import type { Attempt, Delivery, Event, Webhook } from '../models/models.js';
+import type { Webhook } from '../models/webhook.js';
 import type { Storage } from '../storage/ports.js';
 import { scan } from '../storage/scan.js';
 import {

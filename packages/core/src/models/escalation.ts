@@ -1,5 +1,5 @@
 import { type Issue, invalidWebhook } from '../errors.js';
-import type { ChannelBinding } from './models.js';
+import type { ChannelBinding } from './webhook.js';
 
 /** Whether `binding` waits for `other` to fail. */
 export const waitsFor = ({ onlyAfter }: ChannelBinding, other: ChannelBinding): boolean =>

@@ -10,7 +10,7 @@ import {
   secretTexts,
 } from '../channels/secret-paths.js';
 import { type Issue, invalidWebhook, PosthornError } from '../errors.js';
-import type { ChannelBinding, Webhook } from '../models/models.js';
+import type { ChannelBinding, Webhook } from '../models/webhook.js';
 import type { SigningSecret, WebhookChange, WebhookRecord } from '../storage/ports.js';
 import { deeplyFrozen } from './frozen.js';
 import { SigningKeys } from './signing-keys.js';

@@ -1,4 +1,6 @@
-import type { Attempt, ChannelBinding, Event, Webhook } from '../models/models.js';
+import type { Attempt } from '../models/delivery.js';
+import type { Event } from '../models/event.js';
+import type { ChannelBinding, Webhook } from '../models/webhook.js';
 import type { ApiKeyStore } from './api-key-port.js';
 import type { DeliveryLog } from './log-port.js';
 import type { NextState } from './next-state.js';

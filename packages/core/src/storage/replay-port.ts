@@ -1,4 +1,4 @@
-import type { DeliveryStatus } from '../models/models.js';
+import type { DeliveryStatus } from '../models/delivery.js';
 
 /*
  * A replay starts many deliveries again: those that fit a selection when their turn comes, newest first, so many a

@@ -7,7 +7,7 @@ import { type Issue, invalidWebhook } from '../errors.js';
 import { validate } from '../events/catalog.js';
 import { checkEscalations } from '../models/escalation.js';
 import type { Ids } from '../models/ids.js';
-import type { ChannelBinding } from '../models/models.js';
+import type { ChannelBinding } from '../models/webhook.js';
 import type { IdentifiedBinding } from '../secrets/webhook-secrets.js';
 
 /**

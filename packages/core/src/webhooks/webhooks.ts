@@ -5,17 +5,15 @@ import { type Duration, toMs } from '../duration.js';
 import { PosthornError } from '../errors.js';
 import { checkNames } from '../events/catalog.js';
 import type { Announcer } from '../lifecycle.js';
+import { defaultTenant, type TenantOption, webhookIdSchema } from '../models/fields.js';
 import {
   type ChannelBinding,
-  defaultTenant,
-  type TenantOption,
   type Webhook,
   type WebhookInput,
   type WebhookPatch,
-  webhookIdSchema,
   webhookInputSchema,
   webhookPatchSchema,
-} from '../models/models.js';
+} from '../models/webhook.js';
 import { createSecret, parseSecret, type SecretKind } from '../secrets/secrets.js';
 import type { Page } from '../storage/page.js';
 import type { WebhookChange, WebhookRecord, WebhookStore } from '../storage/ports.js';
