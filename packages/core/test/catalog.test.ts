@@ -154,7 +154,7 @@ describe('types', () => {
   });
 });
 
-describe('a pattern that covers nothing in the catalog', () => {
+describe('a pattern that matches nothing in the catalog', () => {
   const events = defineEvents({ 'order.placed': z.object({}), 'order.line.added': z.object({}) });
   const input = { name: 'w', channels: [{ channel: 'webhook', configs: {} }] };
   const patterns = ['order.*', '*', '*.placed', '*.line.*', 'order.line.added'];
@@ -173,7 +173,7 @@ describe('a pattern that covers nothing in the catalog', () => {
     for (const pattern of ['ordr.*', 'order.placed.*', '*.*.*.*', 'order.*.removed']) {
       const refused = {
         code: 'invalid_webhook',
-        issues: [{ path: ['eventTypes', 1], message: `${pattern} covers nothing in the catalog` }],
+        issues: [{ path: ['eventTypes', 1], message: `${pattern} matches nothing in the catalog` }],
       };
       const eventTypes = ['order.*', pattern];
       await expect(webhooks.create({ ...input, eventTypes })).rejects.toMatchObject(refused);

@@ -69,7 +69,7 @@ export interface Webhooks extends Samples {
 export interface WebhooksOptions<Tx> extends SampleOptions {
   readonly store: WebhookStore<Tx>;
   readonly announcer: Announcer;
-  /** Whether a pattern that covers nothing in the catalog is refused. */
+  /** Whether a pattern that matches nothing in the catalog is refused. */
   readonly refusesUnmatched: boolean;
   /** Whether the storage gathers digests. */
   readonly canGather: boolean;
