@@ -119,7 +119,7 @@ describe('a webhook is refused whose channel waits', () => {
       'for one of several, without saying which',
       [slack, slack, { ...slack, channel: 'email', ...after('slack') }],
       2,
-      /by its id/,
+      /several match: use the id/,
     ],
     [
       'for one that waits for it',
