@@ -6,6 +6,7 @@ import { topic } from '../rule.js';
 import { gathering, idsIn, windowMs } from './digest-sample.js';
 import type { StorageRule, StorageUnderTest } from './harness.js';
 import { viewOf } from './isolation.js';
+import { oddTexts } from './odd-values.js';
 import {
   acme,
   claim,
@@ -21,7 +22,6 @@ import {
   newEvents,
   newWebhook,
   newWebhookId,
-  oddTexts,
   one,
   publish,
   rejectsWith,

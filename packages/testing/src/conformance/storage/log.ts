@@ -3,6 +3,8 @@ import { type EventFilter, firstEventId } from '@posthorn/core';
 import { ok, same } from '../assertions.js';
 import { topic } from '../rule.js';
 import type { StorageRule, StorageUnderTest } from './harness.js';
+import { strangeCursors } from './odd-values.js';
+import { nextCursorOf, pagesOf } from './pages.js';
 import {
   acme,
   asRead,
@@ -17,15 +19,12 @@ import {
   newEventId,
   newEvents,
   newWebhook,
-  nextCursorOf,
   one,
   oneDelivery,
-  pagesOf,
   publish,
   rejectsWith,
   result,
   sorted,
-  strangeCursors,
 } from './sample.js';
 
 type By<Filter> = Omit<Filter, 'limit' | 'cursor'>;
