@@ -1,7 +1,10 @@
 import { type Rule, register } from './rule.js';
 import { apiKeyRules } from './storage/api-keys.js';
 import { backfillRules } from './storage/backfill.js';
-import { beginDigestRules, beginRules } from './storage/begin.js';
+import { beginRules } from './storage/begin.js';
+import { beginDigestRules } from './storage/begin-digests.js';
+import { beginLostRules } from './storage/begin-lost.js';
+import { beginRefusedRules } from './storage/begin-refused.js';
 import { claimRules } from './storage/claim.js';
 import { copiesRules } from './storage/copies.js';
 import { currentRules } from './storage/current.js';
@@ -26,6 +29,8 @@ import { matchingRules } from './storage/matching.js';
 import { memosRules } from './storage/memos.js';
 import { orderRules } from './storage/order.js';
 import { orderingRules } from './storage/ordering.js';
+import { orderingRaceRules } from './storage/ordering-races.js';
+import { orderingTurnRules } from './storage/ordering-turns.js';
 import { pauseRules } from './storage/pause.js';
 import { payloadRules } from './storage/payload.js';
 import { pruneRules } from './storage/prune.js';
@@ -61,9 +66,13 @@ const rules: readonly StorageRule[] = [
   ...payloadRules,
   ...claimRules,
   ...beginRules,
+  ...beginLostRules,
+  ...beginRefusedRules,
   ...currentRules,
   ...orderRules,
   ...orderingRules,
+  ...orderingTurnRules,
+  ...orderingRaceRules,
   ...leaseRules,
   ...handOffRules,
   ...settleRules,
