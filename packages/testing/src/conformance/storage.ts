@@ -17,6 +17,7 @@ import { digestSizeRules } from './storage/digest-sizes.js';
 import { digestWindowRules } from './storage/digest-windows.js';
 import { digestRules } from './storage/digests.js';
 import { durabilityRules } from './storage/durability.js';
+import { durabilityDeliveryRules } from './storage/durability-deliveries.js';
 import { escalationRules } from './storage/escalation.js';
 import { handOffRules } from './storage/hand-off.js';
 import type { OpenedStorage, StorageHarness, StorageRule } from './storage/harness.js';
@@ -25,6 +26,7 @@ import { isolationRules } from './storage/isolation.js';
 import { leaseRules } from './storage/lease.js';
 import { listRules } from './storage/list.js';
 import { logRules } from './storage/log.js';
+import { logPageRules } from './storage/log-pages.js';
 import { matchingRules } from './storage/matching.js';
 import { memosRules } from './storage/memos.js';
 import { orderRules } from './storage/order.js';
@@ -42,6 +44,7 @@ import { withSecond } from './storage/second.js';
 import { secondRules } from './storage/second-rules.js';
 import { selectionRules } from './storage/selection.js';
 import { settleRules } from './storage/settle.js';
+import { settleRefusedRules } from './storage/settle-refused.js';
 import { statusRules } from './storage/status.js';
 import { transactionsRules } from './storage/transactions.js';
 import { walkRules } from './storage/walk.js';
@@ -76,6 +79,7 @@ const rules: readonly StorageRule[] = [
   ...leaseRules,
   ...handOffRules,
   ...settleRules,
+  ...settleRefusedRules,
   ...putOffRules,
   ...memosRules,
   ...escalationRules,
@@ -90,6 +94,7 @@ const rules: readonly StorageRule[] = [
   ...pauseRules,
   ...deletionRules,
   ...logRules,
+  ...logPageRules,
   ...selectionRules,
   ...statusRules,
   ...pruneRules,
@@ -102,6 +107,7 @@ const rules: readonly StorageRule[] = [
   ...secondRules,
   ...transactionsRules,
   ...durabilityRules,
+  ...durabilityDeliveryRules,
   ...cutOffRules,
   ...walkRules,
 ];
