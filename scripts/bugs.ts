@@ -332,7 +332,7 @@ export const bugs: readonly Bug[] = [
     'a memo does not outlive what is dead': ["if (status === 'delivered') delivery.memo", 'delivery.memo'],
     'a retry that is asked for has no memo': [
       'each.attemptsBefore = each.attempts;\n',
-      'each.attemptsBefore = each.attempts;\n      each.memo = undefined;\n',
+      '{\n      each.attemptsBefore = each.attempts;\n      each.memo = undefined;\n    }\n',
     ],
     'a digest that is split keeps its schedule': [
       'this.#startAnew(delivery);\n    if (half)',
