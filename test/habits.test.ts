@@ -27,13 +27,6 @@ const noSleeps: Rule = (files) =>
         .map((called) => `${file.path}: calls ${called.getText()}; wait with until(…) of @posthorn/testing`),
     ]);
 
-const smallFiles: Rule = (files) =>
-  files
-    .filter(({ path }) => path.startsWith('packages/core/src/'))
-    .map(({ path, text }) => ({ path, lines: text.trimEnd().split('\n').length }))
-    .filter(({ lines }) => lines > 250)
-    .map(({ path, lines }) => `${path}: has ${lines} lines`);
-
 const noDrawers: Rule = (files) =>
   files
     .filter(({ path }) => path.split('/').some((part) => drawers.test(part.split('.')[0]!)))
@@ -51,10 +44,6 @@ rule('no test sleeps', noSleeps, {
   'packages/core/test/promise.test.ts': `import { setTimeout as wait } from 'node:timers/promises';`,
   'packages/core/test/own.test.ts': `await sleep(50);`,
   'packages/core/test/global.test.ts': `globalThis.setInterval(look, 5);`,
-});
-
-rule('no file of core has more than 250 lines', smallFiles, {
-  'packages/core/src/house.ts': 'export {};\n'.repeat(251),
 });
 
 rule('no file is a drawer: utils, helpers, common, types, misc', noDrawers, {
