@@ -1,4 +1,5 @@
 import ts from 'typescript';
+import { expect, test } from 'vitest';
 import type { File } from './files.js';
 import { type Rule, rule } from './rule.js';
 
@@ -97,3 +98,8 @@ rule(
     'packages/core/src/reason.ts': `// Long.\nexport function declared(): void {\n${lines(59)}}\n`,
   },
 );
+
+test('a function may have more lines than that where a reason is written above it', () => {
+  const text = `// Long because it is a table.\nexport function declared(): void {\n${lines(59)}}\n`;
+  expect(smallFunctions([{ path: 'packages/core/src/reason.ts', text }])).toEqual([]);
+});

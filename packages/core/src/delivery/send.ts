@@ -152,7 +152,7 @@ function withoutSecrets(verdict: Verdict, secretTexts: () => readonly string[]):
 const secretsOf = (message: Message, { type }: Channel, secrets: WebhookSecrets): readonly string[] => [
   // Without its prefix a key is as good as with it.
   ...message.secrets.map((secret) => secret.reveal().replace(/^whs[a-z]+_/, '')),
-  ...secrets.textsIn(type, message.configs),
+  ...secrets.configs.textsIn(type, message.configs),
 ];
 
 /** The record of an attempt. */
