@@ -32,6 +32,20 @@ const noDrawers: Rule = (files) =>
     .filter(({ path }) => path.split('/').some((part) => drawers.test(part.split('.')[0]!)))
     .map(({ path }) => `${path}: say what is in it`);
 
+/** Tests of a source lie in the same folder of `test`, those of no single one at its root, by the name of their subject. */
+const mirrored: Rule = (files) => {
+  const paths = files.map(({ path }) => path);
+  const sources = new Set(paths);
+  return paths.flatMap((path) => {
+    const [, house, rest] = /^(packages\/[^/]+\/)test\/(.*)\.test\.ts$/.exec(path) ?? [];
+    if (house === undefined || rest === undefined || sources.has(`${house}src/${rest}.ts`)) return [];
+    const name = `/${posix.basename(rest)}.ts`;
+    const own = paths.filter((source) => source.startsWith(`${house}src/`) && source.endsWith(name));
+    if (own.length > 0) return [`${path}: its source is ${own.join(' or ')}`];
+    return rest.includes('/') ? [`${path}: is in a folder, and of no source there`] : [];
+  });
+};
+
 const noPlaces: Rule = (files) =>
   files.flatMap(({ path, text }: File) =>
     [folders, windowsFolder, registries]
@@ -50,6 +64,12 @@ rule('no file is a drawer: utils, helpers, common, types, misc', noDrawers, {
   'packages/core/src/utils.ts': '',
   'packages/outbound/src/types/address.ts': '',
   'test/helpers.test.ts': '',
+});
+
+rule('tests lie as their sources do', mirrored, {
+  'packages/core/test/decide.test.ts': '',
+  'packages/core/test/storage/worker.test.ts': '',
+  'packages/core/test/delivery/promises.test.ts': '',
 });
 
 rule('no file holds a folder of this machine or a package registry', noPlaces, {

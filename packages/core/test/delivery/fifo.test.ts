@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
-import { Fifo } from '../src/delivery/fifo.js';
+import { Fifo } from '../../src/delivery/fifo.js';
 
 interface Item {
   readonly n: number;

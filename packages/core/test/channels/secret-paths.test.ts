@@ -5,7 +5,7 @@ import {
   type SecretPath,
   secretNumbers,
   secretTexts,
-} from '../src/channels/secret-paths.js';
+} from '../../src/channels/secret-paths.js';
 
 const configs = {
   url: 'u',

@@ -1,6 +1,6 @@
 import { cpuMs } from '@posthorn/testing';
 import { describe, expect, test } from 'vitest';
-import { redact } from '../src/secrets/redact.js';
+import { redact } from '../../src/secrets/redact.js';
 
 describe('a text is kept', () => {
   test.each(['', 'ok', 'fine: s3cret-token'])('%j, where it holds no secret', (text) => {

@@ -1,7 +1,7 @@
 import { createIds, type NewEvent } from '@posthorn/core';
 import { beforeAll, describe, expect, test } from 'vitest';
-import { postgresStorage } from '../src/index.js';
-import { hasPostgres, openDatabase, type TestDatabase } from './database.js';
+import { postgresStorage } from '../../src/index.js';
+import { hasPostgres, openDatabase, type TestDatabase } from '../database.js';
 
 interface Plan {
   readonly 'Relation Name'?: string;

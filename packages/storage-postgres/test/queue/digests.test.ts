@@ -1,8 +1,8 @@
 import { createDispatcher, createIds, delivered, failed } from '@posthorn/core';
 import { recordingChannel, until } from '@posthorn/testing';
 import { beforeAll, beforeEach, describe, expect, test } from 'vitest';
-import { postgresStorage } from '../src/index.js';
-import { hasPostgres, openDatabase, type TestDatabase } from './database.js';
+import { postgresStorage } from '../../src/index.js';
+import { hasPostgres, openDatabase, type TestDatabase } from '../database.js';
 
 describe.skipIf(!hasPostgres())('digests of two processes', () => {
   let database: TestDatabase;

@@ -3,7 +3,7 @@ import { createDispatcher } from '@posthorn/core';
 import { memoryStorage } from '@posthorn/storage-memory';
 import { recordingChannel } from '@posthorn/testing';
 import { describe, expect, test } from 'vitest';
-import { apiOf, recorded } from './api.js';
+import { apiOf, recorded } from '../api.js';
 
 /** An API whose receiver can be down. */
 async function withReceiver() {

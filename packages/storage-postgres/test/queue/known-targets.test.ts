@@ -1,7 +1,7 @@
 import { createIds, type NewEvent, type NewWebhook } from '@posthorn/core';
 import { beforeAll, describe, expect, test } from 'vitest';
-import { postgresStorage } from '../src/index.js';
-import { hasPostgres, openDatabase, type TestDatabase } from './database.js';
+import { postgresStorage } from '../../src/index.js';
+import { hasPostgres, openDatabase, type TestDatabase } from '../database.js';
 
 const ids = createIds();
 const claimFor = { limit: 100, leaseMs: 60_000, webhookLimit: 100, webhookRoom: new Map<string, number>() };

@@ -1,8 +1,8 @@
 import { createDispatcher, delivered, firstEventId, rejected } from '@posthorn/core';
 import { recordingChannel } from '@posthorn/testing';
 import { beforeAll, describe, expect, test } from 'vitest';
-import { postgresStorage } from '../src/index.js';
-import { hasPostgres, openDatabase, type TestDatabase } from './database.js';
+import { postgresStorage } from '../../src/index.js';
+import { hasPostgres, openDatabase, type TestDatabase } from '../database.js';
 
 describe.skipIf(!hasPostgres())('a replay on Postgres', () => {
   let database: TestDatabase;

@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { createVault, type EncryptionOptions, looksSealed, type Place } from '../src/secrets/vault.js';
+import { createVault, type EncryptionOptions, looksSealed, type Place } from '../../src/secrets/vault.js';
 
 const place: Place = { tenantId: 'acme', webhookId: 'wh_1', purpose: 'signing' };
 const one = { id: 'one', key: randomBytes(32) };

@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
-import { arrayOf, rowsOf } from '../src/client/arrays.js';
-import { hasPostgres, openDatabase } from './database.js';
+import { arrayOf, rowsOf } from '../../src/client/arrays.js';
+import { hasPostgres, openDatabase } from '../database.js';
 
 test.skipIf(!hasPostgres())('whatever stands in an array, Postgres reads the same', async () => {
   const database = await openDatabase();

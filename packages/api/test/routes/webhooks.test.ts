@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
-import { webhookCreateSchema } from '../src/wire/webhook.js';
-import { apiOf, engine, hook, keyOf, recorded } from './api.js';
+import { webhookCreateSchema } from '../../src/wire/webhook.js';
+import { apiOf, engine, hook, keyOf, recorded } from '../api.js';
 
 describe('creating', () => {
   test('answers 201 with the webhook as the contract has it, and nothing besides', async () => {

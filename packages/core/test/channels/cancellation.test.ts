@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { PlainCancellation } from '../src/channels/cancellation.js';
+import { PlainCancellation } from '../../src/channels/cancellation.js';
 
 test('a cancellation calls its listeners once, in their order, and says that it is aborted', () => {
   const cancellation = new PlainCancellation();

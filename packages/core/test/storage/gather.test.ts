@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest';
-import { PosthornError } from '../src/errors.js';
-import { gather } from '../src/storage/gather.js';
-import { gatherKeyed } from '../src/storage/gather-keyed.js';
+import { PosthornError } from '../../src/errors.js';
+import { gather } from '../../src/storage/gather.js';
+import { gatherKeyed } from '../../src/storage/gather-keyed.js';
 
 const refusal = new PosthornError('idempotency_conflict', 'it is the fault of one');
 const inUse = new PosthornError('idempotency_key_in_use', 'it is held');

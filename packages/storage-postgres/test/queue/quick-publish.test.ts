@@ -1,8 +1,8 @@
 import { type ClaimOptions, createIds, type NewEvent, type NewWebhook } from '@posthorn/core';
 import { seededRandom } from '@posthorn/testing';
 import { beforeAll, describe, expect, test } from 'vitest';
-import { postgresStorage } from '../src/index.js';
-import { hasPostgres, openDatabase, type TestDatabase } from './database.js';
+import { postgresStorage } from '../../src/index.js';
+import { hasPostgres, openDatabase, type TestDatabase } from '../database.js';
 
 /** Another seed, or more cases: `POSTHORN_QUICK=7,2000`. */
 const [seed = 1, cases = 150] = (process.env.POSTHORN_QUICK ?? '').split(',').filter(Boolean).map(Number);

@@ -2,7 +2,7 @@ import { createDispatcher, firstEventId } from '@posthorn/core';
 import { memoryStorage } from '@posthorn/storage-memory';
 import { recordingChannel } from '@posthorn/testing';
 import { describe, expect, onTestFinished, test, vi } from 'vitest';
-import { StorageClock } from '../src/storage/clock.js';
+import { StorageClock } from '../../src/storage/clock.js';
 
 /** The codes of the warnings that the process gives during the test. */
 function warningsHere(): string[] {

@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { type Lane, Lanes } from '../src/queue/lanes.js';
+import { type Lane, Lanes } from '../../src/queue/lanes.js';
 
 const lane = (tenantId: string, webhookId: string): Lane => ({ tenantId, webhookId });
 const shares = (

@@ -1,8 +1,8 @@
 import { afterEach, expect, test, vi } from 'vitest';
-import type { AnyDispatcher, Route } from '../src/route.js';
-import { routesOf } from '../src/routes/routes.js';
-import { serviceRoutes } from '../src/routes/service.js';
-import { engine } from './api.js';
+import type { AnyDispatcher, Route } from '../../src/route.js';
+import { routesOf } from '../../src/routes/routes.js';
+import { serviceRoutes } from '../../src/routes/service.js';
+import { engine } from '../api.js';
 
 afterEach(() => {
   vi.useRealTimers();

@@ -1,9 +1,9 @@
 import { createIds, type NewEvent } from '@posthorn/core';
 import { beforeAll, describe, expect, test } from 'vitest';
-import { Database } from '../src/client/database.js';
-import { postgresStorage } from '../src/index.js';
-import { WebhookCache } from '../src/queue/webhook-cache.js';
-import { hasPostgres, openDatabase, type TestDatabase } from './database.js';
+import { Database } from '../../src/client/database.js';
+import { postgresStorage } from '../../src/index.js';
+import { WebhookCache } from '../../src/queue/webhook-cache.js';
+import { hasPostgres, openDatabase, type TestDatabase } from '../database.js';
 
 const ids = createIds();
 const total = 10_000;

@@ -1,8 +1,8 @@
 import { memoryStorage } from '@posthorn/storage-memory';
 import { expect, test } from 'vitest';
-import { newEvent, newWebhook } from '../src/conformance/storage/sample.js';
-import { withSecond } from '../src/conformance/storage/second.js';
-import { type OpenedStorage, serveStorage, storageRules, virtualClock } from '../src/index.js';
+import { newEvent, newWebhook } from '../../../src/conformance/storage/sample.js';
+import { withSecond } from '../../../src/conformance/storage/second.js';
+import { type OpenedStorage, serveStorage, storageRules, virtualClock } from '../../../src/index.js';
 
 const hourMs = 3_600_000;
 
@@ -13,7 +13,7 @@ function opened(data: unknown = { maxBytes: 1_000_000 }): OpenedStorage {
     storage: memoryStorage({ now: clock.now }),
     advance: async (ms) => clock.advance(ms),
     second: {
-      module: new URL('./second-storage.ts', import.meta.url),
+      module: new URL('../../second-storage.ts', import.meta.url),
       data,
       execArgv: ['--import', 'tsx', '--conditions=@posthorn/source'],
     },

@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import { z } from 'zod';
-import { checkedText, configsSchema, PosthornError } from '../src/index.js';
+import { checkedText, configsSchema, PosthornError } from '../../src/index.js';
 
 const schema = configsSchema('chat', {
   url: checkedText(async (url) => {

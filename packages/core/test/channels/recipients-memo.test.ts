@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
-import { deliveryId, digestId, recipientsMemo, settledRecipients } from '../src/index.js';
+import { deliveryId, digestId, recipientsMemo, settledRecipients } from '../../src/index.js';
 
 const named = { deliveryId: 'dlv_0TvKq1aBcDeFgHiJkLmNoPabcdefghij' };
 

@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest';
-import { Slots } from '../src/delivery/slots.js';
-import { createIds, deliveryId } from '../src/models/ids.js';
-import type { Claim } from '../src/storage/ports.js';
+import { Slots } from '../../src/delivery/slots.js';
+import { createIds, deliveryId } from '../../src/models/ids.js';
+import type { Claim } from '../../src/storage/ports.js';
 
 const ids = createIds();
 
