@@ -49,6 +49,7 @@ export class DeliveryStates {
     });
   }
 
+  /** Lets a new delivery in: it gathers, or is due. */
   enter(delivery: DeliveryEntry): void {
     if (delivery.isGathered) {
       this.#digests.gather(delivery, this.#now());
@@ -81,6 +82,7 @@ export class DeliveryStates {
     return time;
   }
 
+  /** Gives the delivery back, due at once. */
   makeDue(delivery: DeliveryEntry): void {
     const time = this.wake();
     this.#halt(delivery);

@@ -22,10 +22,12 @@ export class SigningKeys {
     this.#vault = vault;
   }
 
+  /** A signing key as it is stored. */
   seal(owner: Owner, key: string): string {
     return this.#vault.seal(key, placeOf(owner));
   }
 
+  /** A signing key as it is signed with. */
   open(owner: Owner, key: string): string {
     return this.#vault.open(key, placeOf(owner));
   }

@@ -70,6 +70,7 @@ const keyed = ({ isBrief }: Shape): string => `, keyed as (
       returning key
     )`;
 
+/** Stores the events. */
 const stored = `, stored as (
       insert into $.events (id, tenant_id, type, payload, occurred_at, published_at, deliveries,
         namespace_id, subject_type, subject_id, cache_scope, ordering_key)
@@ -124,6 +125,7 @@ const placed = ({ hasClaims, hasTenantRooms, isOrdered }: Shape): string => `, p
       ) p${hasClaims ? ' join rooms r using (webhook_id)' : ''}
     )`;
 
+/** Puts each delivery into the queue. */
 const queued = ({ hasClaims, isBegun, isOrdered, isInTransaction }: Shape): string => {
   // Nobody lets it in when the caller's transaction commits: so the next look does, whenever that is.
   const heldFor = `interval '${isInTransaction ? 0 : 5} seconds'`;
@@ -150,6 +152,7 @@ const queued = ({ hasClaims, isBegun, isOrdered, isInTransaction }: Shape): stri
 `;
 };
 
+/** What the caller is told. */
 const answer = ({ isKeyed, isOrdered, tellsVersions }: Shape): string => `    select json_build_object(
       'at', ${msOf(beginning)}, 'earlier', case when (select count(*) from fresh) < (select count(*) from given)
         then (select json_agg(n) from given where n <> all (array(select n from fresh))) end,

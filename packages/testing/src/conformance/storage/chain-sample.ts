@@ -4,11 +4,11 @@ import { same } from '../assertions.js';
 import type { StorageUnderTest } from './harness.js';
 import { claim, hourMs, newEvents, newWebhook, one, publish, result, settleAll } from './sample.js';
 
-/* Deliveries of one ordering key, and the steps through them. */
-
+/** Events of one ordering key. */
 export const keyed = (count: number, orderingKey = 'order-1'): NewEvent[] =>
   newEvents(count, { orderingKey });
 
+/** A failed attempt that is tried again; with `yields` it lets the next of its key go first. */
 export const retryIn = (claimed: Claim, delayMs: number, yields = false) =>
   result(claimed, { status: 'pending', delayMs, yields });
 
@@ -27,6 +27,7 @@ export async function claimOf(storage: Storage<unknown>, event: NewEvent | undef
   return claimed;
 }
 
+/** Settles the claim as delivered. */
 export const deliver = (storage: Storage<unknown>, claimed: Claim): Promise<void> =>
   settleAll(storage, [result(claimed, 'delivered')]);
 

@@ -3,6 +3,7 @@ import { same } from '../assertions.js';
 import type { StorageUnderTest } from './harness.js';
 import { acme, deliveryOf, release, result } from './sample.js';
 
+/** The attempts that are on record. */
 export const attemptsOf = ({ storage }: StorageUnderTest, id: string): Promise<readonly Attempt[]> =>
   storage.log.attempts(acme, id);
 

@@ -1,4 +1,3 @@
-import type { WebhookRecord } from '@posthorn/core';
 import {
   type Claim,
   type DeliveryStatus,
@@ -6,13 +5,16 @@ import {
   type NewEvent,
   type Next,
   type Published,
+  type WebhookRecord,
 } from '@posthorn/core';
 
+/** A webhook of the walk, as it was last written. */
 export interface KnownWebhook {
   record: WebhookRecord;
   isDeleted: boolean;
 }
 
+/** A delivery as the storage must have it. */
 export interface Known {
   readonly event: NewEvent;
   readonly webhook: KnownWebhook;
@@ -35,6 +37,7 @@ interface KnownEvent {
   readonly at: number;
 }
 
+/** Whether it is delivered, dead or cancelled. */
 export const isFinished = ({ status }: Known): boolean => status !== 'pending' && status !== 'sending';
 
 /** What a storage must know, as plain as can be: each method is what becomes of it by the call of that name. */

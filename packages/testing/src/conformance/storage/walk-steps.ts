@@ -172,6 +172,7 @@ async function wait({ advance, model, random }: Walk): Promise<void> {
   model.now += ms;
 }
 
+/** What a walk chooses from, each as often as the others. */
 export const steps: readonly Step[] = [
   createWebhook,
   pauseOrResume,
