@@ -4,6 +4,7 @@ import { digested, digestOf } from '../channels/digest.js';
 import type { Secret } from '../channels/mask.js';
 import type { Event } from '../models/event.js';
 import type { ChannelBinding } from '../models/webhook.js';
+import type { ConfigSecrets } from '../secrets/config-secrets.js';
 import type { WebhookSecrets } from '../secrets/webhook-secrets.js';
 import type { Claim } from '../storage/ports.js';
 
@@ -39,7 +40,7 @@ export class ClaimedMessage implements Message {
   declare readonly memo?: string;
   declare readonly digest?: readonly DigestedEvent[];
   readonly #channel: string;
-  readonly #keeper: WebhookSecrets;
+  readonly #keeper: ConfigSecrets;
   #payload: { readonly parsed: unknown } | undefined;
 
   /** Throws `secret_unreadable`. */
@@ -54,17 +55,17 @@ export class ClaimedMessage implements Message {
     this.startedAt = new Date(startedAt);
     this.event = asSent(event);
     this.webhook = Object.freeze({ id, tenantId, name });
-    this.configs = secrets.openConfigs(webhook, binding);
-    this.secrets = secrets.holding(webhook, webhook.secrets, startedAt);
+    this.configs = secrets.configs.open(webhook, binding);
+    this.secrets = secrets.signingKeys.holding(webhook, webhook.secrets, startedAt);
     if (memo !== undefined) this.memo = memo;
     if (digest) this.digest = Object.freeze(digested(digest.map(asSent)).map((one) => Object.freeze(one)));
     this.#channel = binding.channel;
-    this.#keeper = secrets;
+    this.#keeper = secrets.configs;
     Object.freeze(this);
   }
 
   toJSON(): unknown {
-    return { ...this, configs: this.#keeper.maskConfigs(this.#channel, this.configs) };
+    return { ...this, configs: this.#keeper.mask(this.#channel, this.configs) };
   }
 
   [inspect.custom](): unknown {

@@ -154,7 +154,7 @@ function withoutSecrets(verdict: Verdict, secretTexts: () => readonly string[]):
 const secretsOf = (message: Message, { type }: Channel, secrets: WebhookSecrets): readonly string[] => [
   // A key without its prefix is as secret as with it.
   ...message.secrets.map((secret) => secret.reveal().replace(/^whs[a-z]+_/, '')),
-  ...secrets.textsIn(type, message.configs),
+  ...secrets.configs.textsIn(type, message.configs),
 ];
 
 /** The record of an attempt. */

@@ -133,7 +133,7 @@ async function previewOf(
   try {
     const withoutKeys = { ...claim, webhook: { ...claim.webhook, secrets: [] } };
     const message = new ClaimedMessage(withoutKeys, startedAt, secrets);
-    secretTexts = secrets.textsIn(type, message.configs);
+    secretTexts = secrets.configs.textsIn(type, message.configs);
     const late = new Promise<never>((_, reject) => {
       timer = setTimeout(
         () => reject(new Error(`no preview within ${attemptDeadlineMs} ms`)),

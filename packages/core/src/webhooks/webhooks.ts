@@ -117,9 +117,10 @@ export function managedWebhooks<Tx>(context: WebhooksOptions<Tx>): ManagedWebhoo
     given: readonly GivenBinding[],
     present: readonly ChannelBinding[],
   ): Promise<ChannelBinding[]> {
-    const named = identified(given, present, ids, secrets.maskConfigs);
-    const checked = await bindingsIn(secrets.unmask(owner, named, present), channels, canGather);
-    return secrets.sealConfigs(owner, checked, present);
+    const { configs } = secrets;
+    const named = identified(given, present, ids, (channel, own) => configs.mask(channel, own));
+    const checked = await bindingsIn(configs.unmask(owner, named, present), channels, canGather);
+    return configs.seal(owner, checked, present);
   }
 
   return {
@@ -137,7 +138,7 @@ export function managedWebhooks<Tx>(context: WebhooksOptions<Tx>): ManagedWebhoo
         ...rest,
         id,
         channels: await sealedBindings(owner, rest.channels, []),
-        secrets: [{ key: secrets.seal(owner, secret), expiresAt: null }],
+        secrets: [{ key: secrets.signingKeys.seal(owner, secret), expiresAt: null }],
       });
       const webhook = secrets.readable(record);
       announcer.announce('webhook:created', () => webhook);
@@ -204,7 +205,7 @@ export function managedWebhooks<Tx>(context: WebhooksOptions<Tx>): ManagedWebhoo
     async revealSecret(webhookId, options) {
       const { tenantId } = optionsOf(options, ['tenantId'], 'webhooks.revealSecret');
       const record = await find(webhookId, tenantId);
-      return secrets.open(record, record.secrets[0]!.key);
+      return secrets.signingKeys.open(record, record.secrets[0]!.key);
     },
 
     async rotateSecret(webhookId, options) {
@@ -221,7 +222,7 @@ export function managedWebhooks<Tx>(context: WebhooksOptions<Tx>): ManagedWebhoo
         throw new PosthornError('invalid_option', 'overlap must be at most 365 days');
       const expiresAt = new Date(now() + overlapMs);
       await change(webhookId, tenantId, (record) => ({
-        secrets: secrets.rotated(record, secret, expiresAt, now()),
+        secrets: secrets.signingKeys.rotated(record, secret, expiresAt, now()),
       }));
       return secret;
     },

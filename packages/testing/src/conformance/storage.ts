@@ -1,7 +1,10 @@
 import { type Rule, register } from './rule.js';
 import { apiKeyRules } from './storage/api-keys.js';
 import { backfillRules } from './storage/backfill.js';
-import { beginDigestRules, beginRules } from './storage/begin.js';
+import { beginRules } from './storage/begin.js';
+import { beginDigestRules } from './storage/begin-digests.js';
+import { beginLostRules } from './storage/begin-lost.js';
+import { beginRefusedRules } from './storage/begin-refused.js';
 import { claimRules } from './storage/claim.js';
 import { copiesRules } from './storage/copies.js';
 import { currentRules } from './storage/current.js';
@@ -14,6 +17,7 @@ import { digestSizeRules } from './storage/digest-sizes.js';
 import { digestWindowRules } from './storage/digest-windows.js';
 import { digestRules } from './storage/digests.js';
 import { durabilityRules } from './storage/durability.js';
+import { durabilityDeliveryRules } from './storage/durability-deliveries.js';
 import { escalationRules } from './storage/escalation.js';
 import { handOffRules } from './storage/hand-off.js';
 import type { OpenedStorage, StorageHarness, StorageRule } from './storage/harness.js';
@@ -22,10 +26,13 @@ import { isolationRules } from './storage/isolation.js';
 import { leaseRules } from './storage/lease.js';
 import { listRules } from './storage/list.js';
 import { logRules } from './storage/log.js';
+import { logPageRules } from './storage/log-pages.js';
 import { matchingRules } from './storage/matching.js';
 import { memosRules } from './storage/memos.js';
 import { orderRules } from './storage/order.js';
 import { orderingRules } from './storage/ordering.js';
+import { orderingRaceRules } from './storage/ordering-races.js';
+import { orderingTurnRules } from './storage/ordering-turns.js';
 import { pauseRules } from './storage/pause.js';
 import { payloadRules } from './storage/payload.js';
 import { pruneRules } from './storage/prune.js';
@@ -37,6 +44,7 @@ import { withSecond } from './storage/second.js';
 import { secondRules } from './storage/second-rules.js';
 import { selectionRules } from './storage/selection.js';
 import { settleRules } from './storage/settle.js';
+import { settleRefusedRules } from './storage/settle-refused.js';
 import { statusRules } from './storage/status.js';
 import { transactionsRules } from './storage/transactions.js';
 import { walkRules } from './storage/walk.js';
@@ -61,12 +69,17 @@ const rules: readonly StorageRule[] = [
   ...payloadRules,
   ...claimRules,
   ...beginRules,
+  ...beginLostRules,
+  ...beginRefusedRules,
   ...currentRules,
   ...orderRules,
   ...orderingRules,
+  ...orderingTurnRules,
+  ...orderingRaceRules,
   ...leaseRules,
   ...handOffRules,
   ...settleRules,
+  ...settleRefusedRules,
   ...putOffRules,
   ...memosRules,
   ...escalationRules,
@@ -81,6 +94,7 @@ const rules: readonly StorageRule[] = [
   ...pauseRules,
   ...deletionRules,
   ...logRules,
+  ...logPageRules,
   ...selectionRules,
   ...statusRules,
   ...pruneRules,
@@ -93,6 +107,7 @@ const rules: readonly StorageRule[] = [
   ...secondRules,
   ...transactionsRules,
   ...durabilityRules,
+  ...durabilityDeliveryRules,
   ...cutOffRules,
   ...walkRules,
 ];

@@ -13,19 +13,9 @@ import { topic } from '../rule.js';
 import { vandalise } from '../vandalise.js';
 import type { StorageRule, StorageUnderTest } from './harness.js';
 import { oddTenants, strangers } from './isolation.js';
-import {
-  acme,
-  globex,
-  hourMs,
-  idsOf,
-  minuteMs,
-  newWebhookId,
-  nextCursorOf,
-  one,
-  pagesOf,
-  rejectsWith,
-  strangeCursors,
-} from './sample.js';
+import { strangeCursors } from './odd-values.js';
+import { nextCursorOf, pagesOf } from './pages.js';
+import { acme, globex, hourMs, idsOf, minuteMs, newWebhookId, one, rejectsWith } from './sample.js';
 
 function newApiKey(overrides: Partial<NewApiKey> = {}): NewApiKey {
   return {

@@ -3,6 +3,7 @@ import type { NextState } from '@posthorn/core';
 import { same } from '../assertions.js';
 import { topic } from '../rule.js';
 import type { StorageRule, StorageUnderTest } from './harness.js';
+import { oddTexts } from './odd-values.js';
 import {
   acme,
   claim,
@@ -10,7 +11,6 @@ import {
   hourMs,
   newEvent,
   newWebhook,
-  oddTexts,
   one,
   publish,
   result,

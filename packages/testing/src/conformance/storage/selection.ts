@@ -10,6 +10,7 @@ import {
 import { same } from '../assertions.js';
 import { topic } from '../rule.js';
 import type { StorageRule, StorageUnderTest } from './harness.js';
+import { pagesOf } from './pages.js';
 import {
   acme,
   claimAll,
@@ -21,7 +22,6 @@ import {
   newEvents,
   newWebhook,
   oneDelivery,
-  pagesOf,
   publish,
   result,
   settleAll,
