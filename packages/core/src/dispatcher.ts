@@ -14,12 +14,12 @@ import type { Published } from './storage/ports.js';
 import { usableStorage } from './storage/storage-port.js';
 import type { Webhooks } from './webhooks/webhooks.js';
 
-/** The caller's transaction, where the storage takes one: with a storage that does not, `tx` does not compile. */
+/** The caller's transaction. With a storage that takes none, `tx` does not compile. */
 export type TxOption<Tx> = [Tx] extends [never] ? { readonly tx?: never } : { readonly tx?: Tx };
 
 export type DispatchOptions<Tx> = EventDetails & TxOption<Tx>;
 
-/** An event for `dispatchMany`: its type, its payload, and what else may be said of it. */
+/** An event for `dispatchMany`: its type, its payload, and optional details. */
 export type DispatchItem<Catalog> = {
   [Type in EventTypeOf<Catalog>]: {
     readonly type: Type;
@@ -27,11 +27,11 @@ export type DispatchItem<Catalog> = {
   } & EventDetails;
 }[EventTypeOf<Catalog>];
 
-/** What `dispatch` resolves to: the event's id, and how many deliveries it has. */
+/** The result of `dispatch`: the id of the event, and how many deliveries it has. */
 export type Dispatched = Published;
 
 export interface StopOptions {
-  /** How long deliveries under way may go on; then they are given back, uncounted. Default 10 s. */
+  /** How long deliveries in flight may go on. Then they are released, uncounted. Default 10 s. */
   readonly grace?: Duration;
 }
 
@@ -43,46 +43,56 @@ export interface Dispatcher<Tx = never, Catalog extends EventCatalog | undefined
   /** Keys to the management API. Each call rejects with `invalid_option` where the storage keeps none. */
   readonly apiKeys: ApiKeys;
   readonly replays: Replays;
-  /** What may be dispatched, as it was handed in; undefined where that is anything. */
+  /** The catalog, as it was given. Undefined without one: any event type may be dispatched. */
   readonly catalog: Catalog;
   /**
-   * Stores the event and a delivery for each channel of each webhook that matches; once it resolves, each gets
-   * attempts until one succeeds or none is left. The same `idempotencyKey` and event again: the first result.
-   * Rejects, with nothing stored, with `invalid_event_type`, `unknown_event_type`, `invalid_payload`,
-   * `payload_too_large`, `payload_too_deep`, `invalid_option`, `idempotency_conflict`,
-   * `idempotency_key_in_use` (after 30 s), `storage_full` or `storage_failed` (after which it may have been stored: an `idempotencyKey` makes trying again safe).
+   * Stores the event, and a delivery for each channel of each matching webhook. Once it resolves, each delivery gets attempts
+   * until one succeeds or none is left. A call with the same `idempotencyKey` and event has the first result.
+   *
+   * Rejects, with nothing stored, with `invalid_event_type`, `unknown_event_type`, `invalid_payload`, `payload_too_large`,
+   * `payload_too_deep`, `invalid_option`, `idempotency_conflict`, `idempotency_key_in_use` (after 30 s) or `storage_full`.
+   * Rejects with `storage_failed` where the event may or may not have been stored: an `idempotencyKey` makes a retry safe.
+   *
+   * @example
+   * await dispatcher.dispatch('order.created', { id: 'o_1' }, { idempotencyKey: 'order o_1 created' });
    */
   dispatch<Type extends EventTypeOf<Catalog>>(
     type: Type,
     payload: PayloadOf<Catalog, Type>,
     options?: DispatchOptions<Tx>,
   ): Promise<Dispatched>;
-  /** As `dispatch`, for several events at once: all are stored, or none. Resolves in their order. */
+  /** As `dispatch`, for several events: all are stored, or none. Resolves in their order. */
   dispatchMany(
     events: readonly DispatchItem<Catalog>[],
     options?: TxOption<Tx>,
   ): Promise<readonly Dispatched[]>;
-  /** Begins to deliver, and keeps the process alive until `stop`. While a stop is under way, it begins when that is over. */
+  /** Begins to deliver, and keeps the process alive until `stop`. During a stop, begins when the stop is over. */
   start(): void;
-  /** Claims no more, lets what is under way finish, gives back the rest. The dispatcher can be started again. */
+  /** Claims no more, lets deliveries in flight finish, and releases the rest. The dispatcher can be started again. */
   stop(options?: StopOptions): Promise<void>;
   /**
-   * Delivers until nothing is due, whether started or not: for tests, cron and serverless. Retries that wait stay, and
-   * so do the later steps of a replay.
+   * Delivers until nothing is due, whether started or not: for tests, cron and serverless. Retries that are due later stay,
+   * and so do later steps of a replay.
    */
   drain(): Promise<void>;
   /**
-   * Forgets finished events that are older than `retention`, with their deliveries, as a started dispatcher does by itself:
-   * for processes that only drain. Resolves to how many events; 0 where `retention` is false. Rejects with `storage_failed`.
+   * Deletes finished events older than `retention`, with their deliveries. A started dispatcher does so by itself; this is for
+   * processes that only drain. Resolves to the number of events, 0 where `retention` is false. Rejects with `storage_failed`.
    */
   prune(): Promise<number>;
-  /** Calls `listener` with each announcement; what it throws becomes an `error` announcement, and hurts nothing. */
+  /** Calls `listener` with each announcement. An error that it throws is emitted as `error`. */
   on<Name extends keyof Lifecycle>(name: Name, listener: Lifecycle[Name]): this;
   once<Name extends keyof Lifecycle>(name: Name, listener: Lifecycle[Name]): this;
   off<Name extends keyof Lifecycle>(name: Name, listener: Lifecycle[Name]): this;
 }
 
-/** Puts the engine together. Throws `invalid_option`. Nothing is delivered until `start` or `drain`. */
+/**
+ * Creates a dispatcher. Nothing is delivered until `start` or `drain`. Throws `invalid_option`, naming the option.
+ *
+ * @example
+ * const dispatcher = createDispatcher({ storage: memoryStorage(), channels: [httpChannel()] });
+ * dispatcher.start();
+ */
 export function createDispatcher<Tx = never, const Catalog extends EventCatalog | undefined = undefined>(
   options: DispatcherOptions<Tx, Catalog>,
 ): Dispatcher<Tx, Catalog> {
