@@ -330,7 +330,8 @@ export function mapStorage(now: () => number = Date.now): Storage {
   const byId = ({ id }: { readonly id: string }): string => id;
 
   return {
-    losesEverythingOnExit: true,
+    supports: {},
+    isVolatile: true,
     webhooks: {
       async create(webhook: NewWebhook) {
         if (webhooks.has(webhook.id)) throw new PosthornError('conflict', 'the webhook id is taken');

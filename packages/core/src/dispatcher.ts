@@ -118,7 +118,7 @@ export function createDispatcher<Tx = never, const Catalog extends EventCatalog 
     worker.wake();
     if (!worker.hasRoom) hints.send();
   };
-  const canGather = storage.gathersDigests === true;
+  const canGather = storage.supports.digests === true;
   const webhooks = managedWebhooks({ ...shared, store: storage.webhooks, limits, canGather, wake });
   const recorder = new Recorder(
     {
@@ -146,7 +146,7 @@ export function createDispatcher<Tx = never, const Catalog extends EventCatalog 
     onWaiting: wake,
     onUncommitted: () => setTimeout(wake, soonMs).unref(),
   });
-  let hasWarned = settings.secrets.areSealed || storage.losesEverythingOnExit;
+  let hasWarned = settings.secrets.areSealed || storage.isVolatile === true;
   const replayer = new Replayer({ ...storage, announcer, onDue: wake });
   const replays = managedReplays({ ...settings, storage, wake: () => replayer.wake() });
   const { retentionMs } = settings;

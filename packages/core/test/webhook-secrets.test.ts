@@ -559,7 +559,7 @@ describe('reencrypt', () => {
 });
 
 describe('that secrets rest in the clear', () => {
-  const durable = (): Storage => ({ ...memoryStorage(), losesEverythingOnExit: false });
+  const durable = (): Storage => ({ ...memoryStorage(), isVolatile: false });
 
   async function warningsOf(
     storage: Storage,

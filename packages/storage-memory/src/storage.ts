@@ -22,7 +22,7 @@ export interface MemoryStorageOptions {
 /** A storage that keeps everything in this process, and loses everything when the process exits. */
 export interface MemoryStorage extends Storage<never> {
   /** Webhooks, events and deliveries are gone with the process, also those that nobody received yet. */
-  readonly losesEverythingOnExit: true;
+  readonly isVolatile: true;
 }
 
 /**
@@ -50,8 +50,8 @@ export function memoryStorage(options: MemoryStorageOptions = {}): MemoryStorage
   const log = deliveryLog(journal, queue, holds, now);
   const backfill = backfiller(journal, queue, matching);
   return {
-    losesEverythingOnExit: true,
-    gathersDigests: true,
+    supports: { digests: true },
+    isVolatile: true,
     webhooks: store,
     deliveries: { publish, claim, begin, renew, settle },
     apiKeys: apiKeyTable(now),

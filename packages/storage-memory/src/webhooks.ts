@@ -8,7 +8,6 @@ import {
 import { WebhookEntry } from './entries.js';
 import { frozen } from './frozen.js';
 import { padded, pageOf } from './page.js';
-import { refuseTransaction } from './transaction.js';
 
 /** The webhooks of one tenant, and which of the active ones hold a pattern. */
 interface Tenant {
@@ -67,8 +66,7 @@ export function webhookTable(hooks: WebhookHooks): WebhookTable {
   return {
     holds: (webhook) => find(webhook.record.tenantId, webhook.record.id) === webhook,
 
-    async create(webhook, options) {
-      refuseTransaction(options);
+    async create(webhook) {
       if (ids.has(webhook.id)) throw new PosthornError('conflict', `webhook id ${webhook.id} is taken`);
       const now = new Date(hooks.now());
       const entry = new WebhookEntry(

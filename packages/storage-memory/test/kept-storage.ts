@@ -30,7 +30,7 @@ const written: Readonly<Record<Part, readonly string[]>> = {
  */
 export async function keptStorage(journal: Journal, now: () => number): Promise<Storage<never>> {
   let replayedAt: number | undefined;
-  const { losesEverythingOnExit: _, ...memory } = memoryStorage({ now: () => replayedAt ?? now() });
+  const { isVolatile: _, ...memory } = memoryStorage({ now: () => replayedAt ?? now() });
   const storage = memory as unknown as Record<Part, Record<string, Method>>;
   for (const { part, method, args, at } of journal) {
     replayedAt = at;

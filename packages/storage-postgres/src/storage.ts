@@ -61,7 +61,7 @@ export function postgresStorage(pool: Pool, options: PostgresStorageOptions = {}
   const publisher = new Publisher(db, webhooks, expect);
   const settler = new Settler(db, expect);
   return {
-    gathersDigests: true,
+    supports: { digests: true, transactions: true },
     webhooks: webhookStore(db),
     deliveries: {
       publish: (events, options) => publisher.publish(events, options),

@@ -13,11 +13,18 @@ import type { ReplayStore } from './replay-port.js';
  * caller as it is; any other becomes `storage_failed`. Time is the storage's own clock.
  */
 
+/** What a storage can do beyond what each must. What is left out is false. */
+export interface StorageSupport {
+  /** Whether it gathers digests. Without it no binding can ask for one. */
+  readonly digests?: boolean;
+  /** Whether `publish` and `webhooks.create` take part in the application's transaction. Without it `tx` is refused. */
+  readonly transactions?: boolean;
+}
+
 export interface Storage<Tx = never> {
-  /** Says that it gathers digests. Default false: bindings cannot ask for them. */
-  readonly gathersDigests?: boolean;
-  /** Says that nothing rests anywhere when the process has ended: there is nothing to encrypt. Default false. */
-  readonly losesEverythingOnExit?: boolean;
+  readonly supports: StorageSupport;
+  /** Whether everything is gone when the process ends, so that there is nothing to encrypt. Default false. */
+  readonly isVolatile?: boolean;
   readonly webhooks: WebhookStore<Tx>;
   readonly deliveries: DeliveryStore<Tx>;
   readonly log: DeliveryLog;

@@ -33,7 +33,7 @@ import {
 
 /** The storage as the next process has it. */
 export async function reopenedOf({ reopen }: StorageUnderTest): Promise<Storage<unknown>> {
-  ok(reopen, 'the harness has no reopen(), and the storage does not say losesEverythingOnExit');
+  ok(reopen, 'the harness has no reopen(), and the storage does not say isVolatile');
   return reopen();
 }
 
@@ -48,7 +48,7 @@ const durabilityRulesOf = (bodies: Readonly<Record<string, Body>>): readonly Sto
       Object.entries(bodies).map(([title, body]) => [
         title,
         async (under: StorageUnderTest) => {
-          if (under.storage.losesEverythingOnExit) return;
+          if (under.storage.isVolatile) return;
           const proof = await body(under);
           await under.advance(minuteMs);
           const tenants = [acme, globex];
@@ -215,7 +215,7 @@ export const durabilityRules: readonly StorageRule[] = durabilityRulesOf({
   'what gathers outlives the process, and what is one digest stays that': async (under) => {
     const { storage, advance } = under;
     // A storage that gathers none has nothing to keep.
-    if (!storage.gathersDigests) return async () => {};
+    if (!storage.supports.digests) return async () => {};
     await gathering(storage);
     const events = newEvents(4);
     await publish(storage, events[0]!, events[1]!);

@@ -15,7 +15,7 @@ export interface StorageUnderTest<Tx = unknown> {
   readonly begin?: () => Promise<OpenTransaction<Tx>>;
   /**
    * Drops every handle as the end of its process would, whatever it is about to do, and resolves to one that the next
-   * process would have, on what is left, with the same clock. A storage that says `losesEverythingOnExit` needs none.
+   * process would have, on what is left, with the same clock. A storage that says `isVolatile` needs none.
    */
   readonly reopen?: () => Promise<Storage<Tx>>;
   readonly close?: () => Promise<void>;
