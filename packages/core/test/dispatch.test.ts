@@ -100,7 +100,7 @@ describe("the caller's transaction", () => {
     const calls: [number, unknown][] = [];
     const transactional: Storage<{ readonly name: string }> = {
       ...storage,
-      supports: { transactions: true },
+      supports: { ...storage.supports, transactions: true },
       deliveries: {
         ...storage.deliveries,
         publish(events, options = {}) {

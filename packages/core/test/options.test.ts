@@ -7,7 +7,7 @@ test.each<[string, object, string]>([
   [
     'no storage',
     { storage: undefined },
-    'storage must be an object, as memoryStorage() makes one, not undefined',
+    'storage must be an object, as memoryStorage() returns one, not undefined',
   ],
   ['a storage without a method', { storage: { ...memoryStorage(), log: {} } }, 'storage.log.events'],
   ['channels that are no array', { channels: {} }, 'channels must be an array'],

@@ -3,7 +3,7 @@ import type { Harness, Rule } from '../rule.js';
 
 /** What a rule gets: a storage of its own, and the hands that it needs. They are called without a `this`. */
 export interface StorageUnderTest<Tx = unknown> {
-  /** Empty. Without `apiKeys` or `replays`, skip the topic of that name and say why. */
+  /** Empty. What it does not support, or has no `log.counts` for, is a topic of that name: skip it and say why. */
   readonly storage: Storage<Tx>;
   /** Another handle on the same data, for races. Default: the first one. */
   readonly second?: Storage<Tx>;
