@@ -5,6 +5,7 @@ import {
   type ClaimOptions,
   type Delivery,
   type DeliverySelection,
+  type Document,
   deliveryId,
   type Event,
   type EventRange,
@@ -63,6 +64,7 @@ export function mapStorage(now: () => number = Date.now): Storage {
   const order = new Map<string, number>();
   /** When each tenant and each webhook had its last turn. */
   const served = new Map<string, number>();
+  const documents = new Map<string, Document & { readonly place: string }>();
   let turns = 0;
   let tokens = 0;
   let places = 0;
@@ -283,14 +285,16 @@ export function mapStorage(now: () => number = Date.now): Storage {
     return true;
   }
 
-  function setStatus(tenantId: string, id: string, status: 'pending' | 'cancelled'): boolean {
+  function transition(tenantId: string, id: string, to: 'pending' | 'cancelled' | 'due'): boolean {
     const row = rows.get(id);
     if (row?.tenantId !== tenantId) return false;
-    if (
-      status === 'cancelled' ? isFinal(row) : row.status === 'sending' || !ofTenant(tenantId, row.webhookId)
-    )
+    if (to === 'due') {
+      if (row.status === 'pending') write({ ...row, dueAt: new Date(Math.min(dueAt(row), now())) });
+      return row.status === 'pending';
+    }
+    if (to === 'cancelled' ? isFinal(row) : row.status === 'sending' || !ofTenant(tenantId, row.webhookId))
       return false;
-    if (status === 'cancelled') finish(row, 'cancelled');
+    if (to === 'cancelled') finish(row, 'cancelled');
     else pending(row, now(), { attemptsBefore: row.begun, uncounted: 0, putOffSince: null, yields: true });
     return true;
   }
@@ -325,12 +329,14 @@ export function mapStorage(now: () => number = Date.now): Storage {
       ...(withTotal && { total: items.length }),
     };
   }
-  const byAge = ({ id }: { readonly id: string }): string => String(order.get(id)).padStart(15, '0');
+  const placeOf = (number: number): string => String(number).padStart(15, '0');
+  const byAge = ({ id }: { readonly id: string }): string => placeOf(order.get(id)!);
   /** An event's id begins with the time it was made, and a delivery's is made of that. */
   const byId = ({ id }: { readonly id: string }): string => id;
 
   return {
-    losesEverythingOnExit: true,
+    supports: { documents: true },
+    isVolatile: true,
     webhooks: {
       async create(webhook: NewWebhook) {
         if (webhooks.has(webhook.id)) throw new PosthornError('conflict', 'the webhook id is taken');
@@ -340,17 +346,16 @@ export function mapStorage(now: () => number = Date.now): Storage {
         webhooks.set(webhook.id, structuredClone({ ...webhook, ...added }));
         return structuredClone(webhooks.get(webhook.id)!);
       },
-      get: async (tenantId, id) => structuredClone(ofTenant(tenantId, id)),
-      isTaken: async (id) => webhooks.has(id),
+      get: async (tenantId, id) =>
+        structuredClone(tenantId === undefined ? webhooks.get(id) : ofTenant(tenantId, id)),
       async list(tenantId, filter) {
         const fits = ({ tenantId: owner, name, isActive, eventTypes }: WebhookRecord): boolean =>
-          owner === tenantId &&
+          (tenantId ?? owner) === owner &&
           (filter.name ?? name) === name &&
           (filter.isActive ?? isActive) === isActive &&
           (!filter.keys || eventTypes.some((pattern) => filter.keys!.includes(pattern)));
         return pageOf([...webhooks.values()].filter(fits), filter, byAge);
       },
-      all: async (query) => pageOf([...webhooks.values()], query, byAge),
       async update(tenantId, id, version, change, { isUpkeep = false } = {}) {
         const webhook = ofTenant(tenantId, id);
         if (webhook?.version !== version) return undefined;
@@ -412,19 +417,11 @@ export function mapStorage(now: () => number = Date.now): Storage {
         const found = selected(tenantId, filter).filter((row) => (id ?? row.id) === row.id);
         return pageOf(found.map(shown), filter, byId);
       },
-      async counts(tenantId, selection, bounds) {
-        const none = { pending: 0, sending: 0, delivered: 0, dead: 0, cancelled: 0 };
-        const counts = [none, ...bounds].map(() => ({ ...none }));
-        for (const { eventId, status } of selected(tenantId, selection)) {
-          counts[bounds.filter((bound) => bound <= eventId).length]![status]++;
-        }
-        return counts;
-      },
       async attempts(tenantId, id) {
         const row = rows.get(id);
         return row?.tenantId === tenantId ? structuredClone(row.attempts) : [];
       },
-      setStatus: async (tenantId, ids, status) => ids.filter((id) => setStatus(tenantId, id, status)),
+      transition: async (tenantId, ids, to) => ids.filter((id) => transition(tenantId, id, to)),
       async prune({ olderThanMs, limit }) {
         const old = [...events].filter(([id, { publishedAt }]) => {
           const own = [...rows.values()].filter(({ eventId }) => eventId === id);
@@ -437,7 +434,50 @@ export function mapStorage(now: () => number = Date.now): Storage {
         return Math.min(old.length, limit);
       },
     },
+
+    documents: {
+      get: async (kind, id) => ({ document: written(documents.get(`${kind} ${id}`)), at: new Date(now()) }),
+      async put({ kind, id, tenantId, body, dueInMs }, version) {
+        const key = `${kind} ${id}`;
+        const stored = documents.get(key);
+        if ((stored?.version ?? 0) !== version || (stored?.tenantId ?? tenantId) !== tenantId)
+          return undefined;
+        if (body === null) documents.delete(key);
+        else {
+          const at = new Date(now());
+          const { createdAt, place } = stored ?? { createdAt: at, place: placeOf(++places) };
+          const dueAt = dueInMs === null ? null : new Date(now() + dueInMs);
+          const given = { kind, id, tenantId, body, dueAt, createdAt, updatedAt: at, place };
+          documents.set(key, { ...given, version: version + 1 });
+        }
+        return written(body === null ? stored : documents.get(key));
+      },
+      async list(kind, tenantId, query) {
+        const all = [...documents.values()].filter(
+          (one) => one.kind === kind && (tenantId ?? one.tenantId) === one.tenantId,
+        );
+        const page = pageOf(all, query, ({ place }) => place);
+        return { ...page, items: page.items.map((item) => written(item)!) };
+      },
+      async due(kind, leaseMs) {
+        const at = new Date(now());
+        const [first] = [...documents.values()]
+          .filter((one) => one.kind === kind && one.dueAt !== null && one.dueAt <= at)
+          .sort((a, b) => Number(a.dueAt) - Number(b.dueAt));
+        if (!first) return undefined;
+        const lease = { version: first.version + 1, dueAt: new Date(now() + leaseMs), updatedAt: at };
+        documents.set(`${kind} ${first.id}`, { ...first, ...lease });
+        return written(documents.get(`${kind} ${first.id}`));
+      },
+    },
   };
+}
+
+/** A copy of a document, without its place. */
+function written(stored: (Document & { readonly place: string }) | undefined): Document | undefined {
+  if (!stored) return undefined;
+  const { place, ...document } = stored;
+  return structuredClone(document);
 }
 
 function shown({

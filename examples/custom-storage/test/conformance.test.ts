@@ -12,7 +12,7 @@ storageConformance({
     transactions: 'there is no transaction to take part in',
     second: 'its Maps are of one process',
     digests: 'it does not say that it gathers them',
-    'api-keys': 'it keeps none',
-    replays: 'it keeps none',
+    counts: 'the engine counts page by page',
+    replays: 'it makes no deliveries of events that are there already',
   },
 });

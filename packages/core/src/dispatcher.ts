@@ -102,7 +102,7 @@ export function createDispatcher<Tx = never, const Catalog extends EventCatalog 
     settings,
     storage,
   );
-  let hasWarned = settings.secrets.areSealed || storage.losesEverythingOnExit;
+  let hasWarned = settings.secrets.areSealed || storage.isVolatile === true;
 
   function warnOnce(): void {
     if (!hasWarned) warnOfClearSecrets();

@@ -13,7 +13,8 @@ import { Announcer } from './lifecycle.js';
 import type { Settings } from './options.js';
 import { Replayer } from './replays/replayer.js';
 import { managedReplays, type Replays } from './replays/replays.js';
-import type { DeliveryStore, NewEvent, Published, Storage } from './storage/ports.js';
+import type { DeliveryStore, NewEvent, Published } from './storage/ports.js';
+import type { UsableStorage } from './storage/storage-port.js';
 import { type ManagedWebhooks, managedWebhooks, type Webhooks } from './webhooks/webhooks.js';
 
 /** Most transactions that dispatch have committed by then. The poll finds the events of the others. */
@@ -38,7 +39,7 @@ export interface Engine<Tx> {
 }
 
 /** Nothing works until its background is started, or its worker drained. */
-export function createEngine<Tx>(settings: Settings, storage: Storage<Tx>): Engine<Tx> {
+export function createEngine<Tx>(settings: Settings, storage: UsableStorage<Tx>): Engine<Tx> {
   const { channels, secrets, catalog, limits, ids, clock, now, retentionMs } = settings;
   const announcer = new Announcer();
   const webhooks = managedWebhooks({
@@ -52,7 +53,7 @@ export function createEngine<Tx>(settings: Settings, storage: Storage<Tx>): Engi
     now,
     refusesUnmatched: settings.refusesUnmatched,
     attemptDeadlineMs: settings.attemptDeadlineMs,
-    canGather: storage.gathersDigests === true,
+    canGather: storage.supports.digests,
     wake: () => wake(),
   });
   const { worker, notifierLink, wake } = createDelivery(
@@ -61,9 +62,17 @@ export function createEngine<Tx>(settings: Settings, storage: Storage<Tx>): Engi
     announcer,
     webhooks.disable,
   );
-  const replayer = new Replayer({ ...storage, announcer, onDue: wake });
+  const replayer = new Replayer({ storage, announcer, onDue: wake });
+  const { prune: pruneReplays, ...replays } = managedReplays({
+    storage,
+    ids,
+    now,
+    wake: () => replayer.wake(),
+  });
   const retention =
-    retentionMs === undefined ? undefined : new Retention(storage.log, retentionMs, announcer);
+    retentionMs === undefined
+      ? undefined
+      : new Retention({ log: storage.log, pruneReplays, announcer }, retentionMs);
   const { check, prepare, timed, publish } = publisher({
     deliveries: storage.deliveries,
     catalog,
@@ -79,8 +88,8 @@ export function createEngine<Tx>(settings: Settings, storage: Storage<Tx>): Engi
   return {
     webhooks: publicWebhooks,
     ...logOf({ storage, announcer, now, wake }),
-    apiKeys: apiKeysIn(storage.apiKeys, now, announcer),
-    replays: managedReplays({ storage, ids, now, wake: () => replayer.wake() }),
+    apiKeys: apiKeysIn(storage.documents, now, announcer),
+    replays,
     worker,
     replayer,
     retention,

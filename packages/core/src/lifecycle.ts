@@ -2,8 +2,8 @@ import { EventEmitter } from 'eventemitter3';
 import { kindOf, PosthornError } from './errors.js';
 import type { Attempt } from './models/delivery.js';
 import type { Event } from './models/event.js';
+import type { Replay } from './models/replay.js';
 import type { Webhook } from './models/webhook.js';
-import type { Replay } from './storage/replay-port.js';
 
 /** The delivery that an announcement is about. */
 export interface DeliveryFacts {

@@ -4,7 +4,11 @@ import { recordingChannel } from '@posthorn/testing';
 import { expect, onTestFinished, test } from 'vitest';
 
 test.each<[string, object, string]>([
-  ['no storage', { storage: undefined }, 'storage.webhooks.create'],
+  [
+    'no storage',
+    { storage: undefined },
+    'storage must be an object, as memoryStorage() returns one, not undefined',
+  ],
   ['a storage without a method', { storage: { ...memoryStorage(), log: {} } }, 'storage.log.events'],
   ['channels that are no array', { channels: {} }, 'channels must be an array'],
   ['a channel that is none', { channels: [{}] }, 'channels[0]'],
@@ -26,7 +30,11 @@ test.each<[string, object, string]>([
     { channels: [{ ...recordingChannel(), [field]: value }] },
     `channels[0].${field} must be`,
   ]),
-  ['two channels of one type', { channels: [recordingChannel(), recordingChannel()] }, 'a type of its own: webhook is taken'],
+  [
+    'two channels of one type',
+    { channels: [recordingChannel(), recordingChannel()] },
+    'a type of its own: webhook is taken',
+  ],
   ['a misspelt option', { concurency: 5 }, 'no option is called concurency'],
   ['a concurrency of 0', { concurrency: 0 }, 'concurrency'],
   ['a concurrency that is no number', { webhookConcurrency: '5' }, 'webhookConcurrency'],

@@ -3,8 +3,8 @@ import type { Attempt, Delivery } from '../models/delivery.js';
 import type { Event } from '../models/event.js';
 import { madeAt } from '../models/ids.js';
 import type { Webhook } from '../models/webhook.js';
-import type { Storage } from '../storage/ports.js';
 import { scan } from '../storage/scan.js';
+import type { UsableStorage } from '../storage/storage-port.js';
 import {
   coveringPatterns,
   type MissedWebhook,
@@ -52,7 +52,7 @@ const maxDeliveries = 200;
 /** So many are read at a time: the storage has others to serve. */
 const maxReads = 8;
 
-type ExplainedStorage = Pick<Storage, 'log' | 'webhooks' | 'replays'>;
+type ExplainedStorage = Pick<UsableStorage, 'log' | 'webhooks' | 'supports'>;
 
 /** What explains an event by what `storage` knows now. It looks at nothing of another tenant. */
 export function explainer(storage: ExplainedStorage): (event: Event) => Promise<Explanation> {
@@ -97,7 +97,7 @@ export function explainer(storage: ExplainedStorage): (event: Event) => Promise<
 
 /** The webhooks that match the event and have no delivery of it: ids of those that should, and why the others do not. */
 async function matchingWithout(
-  { webhooks, replays }: ExplainedStorage,
+  { webhooks, supports }: ExplainedStorage,
   { id, tenantId, type }: Event,
   deliveries: ReadonlyMap<string, readonly Delivery[]>,
   onCut: () => void,
@@ -114,7 +114,7 @@ async function matchingWithout(
       unsent.push(webhook.id);
       continue;
     }
-    const message = replays ? `${why.message}; ${remedyFor(webhook)}` : why.message;
+    const message = supports.replays ? `${why.message}; ${remedyFor(webhook)}` : why.message;
     late.push({ webhook: named(webhook), pattern: covering(webhook)[0]!, reason: why.reason, message });
   }
   return { unsent, late };

@@ -11,7 +11,7 @@ import {
 } from '../channels/secret-paths.js';
 import { type Issue, invalidWebhook } from '../errors.js';
 import type { ChannelBinding } from '../models/webhook.js';
-import type { WebhookRecord } from '../storage/ports.js';
+import type { WebhookRecord } from '../storage/webhook-store.js';
 import { deeplyFrozen } from './frozen.js';
 import { looksSealed, type Owner, openedOrLost, type Place, type Vault } from './vault.js';
 

@@ -1,6 +1,6 @@
 import { Secret } from '../channels/mask.js';
 import { PosthornError } from '../errors.js';
-import type { SigningSecret, WebhookRecord } from '../storage/ports.js';
+import type { SigningSecret, WebhookRecord } from '../storage/webhook-store.js';
 import { type Owner, openedOrLost, type Place, type Vault } from './vault.js';
 
 const maxOldSecrets = 10;

@@ -1,6 +1,6 @@
 import type { Channel } from '../channels/channel.js';
 import type { Webhook } from '../models/webhook.js';
-import type { WebhookChange, WebhookRecord } from '../storage/ports.js';
+import type { WebhookChange, WebhookRecord } from '../storage/webhook-store.js';
 import { ConfigSecrets } from './config-secrets.js';
 import { SigningKeys } from './signing-keys.js';
 import type { Place, Vault } from './vault.js';

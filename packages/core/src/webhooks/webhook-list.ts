@@ -5,7 +5,7 @@ import { matchKeys, parsePattern } from '../match.js';
 import { defaultTenant, type TenantOption } from '../models/fields.js';
 import { webhookSchema } from '../models/webhook.js';
 import { type PageQuery, pageQuery } from '../storage/page.js';
-import type { WebhookFilter } from '../storage/ports.js';
+import type { WebhookFilter } from '../storage/webhook-store.js';
 
 export interface WebhookListOptions extends TenantOption, Partial<PageQuery> {
   readonly isActive?: boolean;

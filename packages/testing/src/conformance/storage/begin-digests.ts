@@ -65,7 +65,7 @@ export const beginDigestRules: readonly StorageRule[] = topic<StorageUnderTest>(
       same([left.attempt, left.attemptsBefore, left.uncounted], [2, 0, 1]);
       await settleAll(storage, [release(left, hourMs)]);
       const { items } = await storage.log.deliveries(acme, { eventId: events[0]!.id, limit: 1 });
-      await storage.log.setStatus(acme, idsOf(items), 'pending');
+      await storage.log.transition(acme, idsOf(items), 'pending');
       const anew = one(await take(storage));
       same([anew.attempt, anew.attemptsBefore, anew.uncounted ?? 0], [2, 1, 0]);
       same(idsOf(anew.digest ?? []), idsOf(events));

@@ -96,7 +96,7 @@ export const beginLostRules: readonly StorageRule[] = topic<StorageUnderTest>('b
     await storage.deliveries.begin([third], 0);
     await settleAll(storage, [release(third, minuteMs)]);
     assert.equal((await deliveryOf(storage, deliveryId)).attempts, 1);
-    await storage.log.setStatus(acme, [deliveryId], 'pending');
+    await storage.log.transition(acme, [deliveryId], 'pending');
     const fourth = one(await take(storage, { isBegun: true }));
     same([fourth.attempt, fourth.attemptsBefore, fourth.lostAt], [2, 1, second.lostAt]);
     assert.equal(fourth.begunAt, undefined);

@@ -68,7 +68,7 @@ export const beginRefusedRules: readonly StorageRule[] = topic<StorageUnderTest>
     same((await storage.deliveries.begin([lost!], 0)).begun, []);
     const [settled, cancelled, deleted] = others;
     await settleAll(storage, [result(settled!, 'delivered')]);
-    await storage.log.setStatus(acme, [cancelled!.deliveryId], 'cancelled');
+    await storage.log.transition(acme, [cancelled!.deliveryId], 'cancelled');
     same((await storage.deliveries.begin([settled!, cancelled!], 0)).begun, []);
     await storage.webhooks.delete(acme, webhook.id);
     same((await storage.deliveries.begin([deleted!, taken], 0)).begun, []);
@@ -80,7 +80,7 @@ export const beginRefusedRules: readonly StorageRule[] = topic<StorageUnderTest>
     await publish(storage, ...newEvents(75));
     const claims = await take(storage, { limit: 150, webhookLimit: 150 });
     const gone = claims.filter((_, i) => i % 3 === 0);
-    await storage.log.setStatus(
+    await storage.log.transition(
       acme,
       gone.map(({ deliveryId }) => deliveryId),
       'cancelled',

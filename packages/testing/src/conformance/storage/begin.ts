@@ -53,7 +53,7 @@ export const beginRules: readonly StorageRule[] = topic<StorageUnderTest>('begin
     same([second.attempt, second.begunAt], [2, undefined]);
     await storage.deliveries.begin([second], 0);
     await settleAll(storage, [result(second, 'dead')]);
-    await storage.log.setStatus(acme, [deliveryId], 'pending');
+    await storage.log.transition(acme, [deliveryId], 'pending');
     const third = one(await take(storage, { isBegun: true }));
     same([third.attempt, third.attemptsBefore], [3, 2]);
     assert.equal((await deliveryOf(storage, deliveryId)).attempts, third.begunAt ? 3 : 2);
@@ -124,7 +124,7 @@ export const beginRules: readonly StorageRule[] = topic<StorageUnderTest>('begin
         await settle(
           given === 'dead' ? { status: given } : { status: given, delayMs: hourMs, isUncounted: true },
         );
-        same(await storage.log.setStatus(acme, [deliveryId], 'pending'), [deliveryId]);
+        same(await storage.log.transition(acme, [deliveryId], 'pending'), [deliveryId]);
         const { attempts } = await deliveryOf(storage, deliveryId);
         same(await next(), [attempts + 1, attempts, 0]);
         await advance(hourMs);

@@ -94,8 +94,8 @@ export const durabilityDeliveryRules: readonly StorageRule[] = durabilityRulesOf
     const all = await deliveriesOf(storage);
     const [asked] = all.filter(({ status }) => status === 'dead');
     const waiting = one(all.filter(({ status }) => status === 'pending'));
-    await storage.log.setStatus(acme, [asked!.id], 'pending');
-    await storage.log.setStatus(acme, [waiting.id], 'cancelled');
+    await storage.log.transition(acme, [asked!.id], 'pending');
+    await storage.log.transition(acme, [waiting.id], 'cancelled');
     return async (reopened) => {
       assert.equal(one(await claimAll(reopened)).deliveryId, asked!.id);
     };
@@ -138,7 +138,7 @@ export const durabilityDeliveryRules: readonly StorageRule[] = durabilityRulesOf
   'what gathers outlives the process, and what is one digest stays that': async (under) => {
     const { storage, advance } = under;
     // A storage that gathers none has nothing to keep.
-    if (!storage.gathersDigests) return async () => {};
+    if (!storage.supports.digests) return async () => {};
     await gathering(storage);
     const events = newEvents(4);
     await publish(storage, events[0]!, events[1]!);

@@ -59,7 +59,7 @@ export const orderingTurnRules: readonly StorageRule[] = topic<StorageUnderTest>
     await settleAll(storage, [result(await claimOf(storage, first), 'dead')]);
     await settleAll(storage, [result(await claimOf(storage, second), 'cancelled')]);
     const claimed = await claimOf(storage, third);
-    assert.equal((await storage.log.setStatus(acme, [claimed.deliveryId], 'cancelled')).length, 1);
+    assert.equal((await storage.log.transition(acme, [claimed.deliveryId], 'cancelled')).length, 1);
     await claimOf(storage, fourth);
   },
 
@@ -71,9 +71,9 @@ export const orderingTurnRules: readonly StorageRule[] = topic<StorageUnderTest>
     const claimed = await claimOf(storage, first);
     await settleAll(storage, [retryIn(claimed, 10 * hourMs)]);
     const behind = one(await deliveriesOf(storage, acme, { eventId: second!.id }));
-    await storage.log.setStatus(acme, [behind.id], 'cancelled');
+    await storage.log.transition(acme, [behind.id], 'cancelled');
     same(await claim(storage), []);
-    await storage.log.setStatus(acme, [claimed.deliveryId], 'cancelled');
+    await storage.log.transition(acme, [claimed.deliveryId], 'cancelled');
     await claimOf(storage, third);
   },
 
@@ -118,7 +118,7 @@ export const orderingTurnRules: readonly StorageRule[] = topic<StorageUnderTest>
     const [first, second] = await chain(under, 2);
     const claimed = await claimOf(storage, first);
     await settleAll(storage, [result(claimed, 'dead')]);
-    await storage.log.setStatus(acme, [claimed.deliveryId], 'pending');
+    await storage.log.transition(acme, [claimed.deliveryId], 'pending');
     const retried = one(await claim(storage));
     same(await claim(storage), []);
     await settleAll(storage, [retryIn(retried, 10 * hourMs)]);
@@ -131,7 +131,7 @@ export const orderingTurnRules: readonly StorageRule[] = topic<StorageUnderTest>
     const [first, second] = await chain(under, 2);
     const claimed = await claimOf(storage, first);
     await settleAll(storage, [retryIn(claimed, 10 * hourMs)]);
-    await storage.log.setStatus(acme, [claimed.deliveryId], 'pending');
+    await storage.log.transition(acme, [claimed.deliveryId], 'pending');
     const order = [one(await claim(storage))];
     same(await claim(storage), []);
     await settleAll(storage, [retryIn(order[0]!, 10 * hourMs)]);

@@ -7,7 +7,7 @@ import { acme, globex, minuteMs } from './sample.js';
 
 /** The storage as the next process has it. */
 export async function reopenedOf({ reopen }: StorageUnderTest): Promise<Storage<unknown>> {
-  ok(reopen, 'the harness has no reopen(), and the storage does not say losesEverythingOnExit');
+  ok(reopen, 'the harness has no reopen(), and the storage does not say isVolatile');
   return reopen();
 }
 
@@ -22,7 +22,7 @@ export const durabilityRulesOf = (bodies: Readonly<Record<string, Body>>): reado
       Object.entries(bodies).map(([title, body]) => [
         title,
         async (under: StorageUnderTest) => {
-          if (under.storage.losesEverythingOnExit) return;
+          if (under.storage.isVolatile) return;
           const proof = await body(under);
           await under.advance(minuteMs);
           const tenants = [acme, globex];

@@ -140,7 +140,7 @@ export class Model {
   }
 
   /** False where it cannot be. */
-  setStatus(tenantId: string, id: string, status: 'pending' | 'cancelled'): boolean {
+  transition(tenantId: string, id: string, status: 'pending' | 'cancelled'): boolean {
     const known = this.deliveries.get(id)!;
     const may =
       known.event.tenantId === tenantId &&

@@ -151,12 +151,12 @@ async function renew(walk: Walk): Promise<void> {
   assert.deepEqual(sorted(tokensOf(renewed)), sorted(tokensOf(expected)));
 }
 
-async function setStatus({ storage, model, random, pick }: Walk): Promise<void> {
+async function transition({ storage, model, random, pick }: Walk): Promise<void> {
   const tenantId = pick([acme, globex])!;
   const status = pick(['pending', 'cancelled'] as const)!;
   const ids = [...model.deliveries.keys()].filter(() => random(10) === 0);
-  const expected = ids.filter((id) => model.setStatus(tenantId, id, status));
-  assert.deepEqual(sorted(await storage.log.setStatus(tenantId, ids, status)), sorted(expected));
+  const expected = ids.filter((id) => model.transition(tenantId, id, status));
+  assert.deepEqual(sorted(await storage.log.transition(tenantId, ids, status)), sorted(expected));
 }
 
 async function prune({ storage, model, random }: Walk): Promise<void> {
@@ -182,7 +182,7 @@ export const steps: readonly Step[] = [
   begin,
   settle,
   renew,
-  setStatus,
+  transition,
   prune,
   wait,
 ];
