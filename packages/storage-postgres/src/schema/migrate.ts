@@ -5,8 +5,6 @@ import { type Migration, migrations } from './migrations.js';
 
 /** Codes of what another process made in the same instant: a schema, a table, a type, a function. */
 const madeMeanwhile = new Set(['42P06', '42P07', '42710', '42723']);
-/** The code of rows that others wrote meanwhile, where transactions are repeatable. */
-const writtenMeanwhile = '40001';
 /** The code of a lock that did not come in time. */
 const lockTimeout = '55P03';
 const none: ReadonlySet<number> = new Set();
@@ -37,8 +35,7 @@ async function apply(db: Database, schema: string, migration: Migration, maxTrie
       const applied = await appliedIn(db, schema).catch(() => none);
       if (applied.has(migration.number)) return;
       const { code } = ((error as Error).cause ?? {}) as { code?: string };
-      const isInTheWay = code === lockTimeout || code === writtenMeanwhile || madeMeanwhile.has(code ?? '');
-      const mayTry = isPosthornError(error) && isInTheWay;
+      const mayTry = isPosthornError(error) && (code === lockTimeout || madeMeanwhile.has(code ?? ''));
       if (!mayTry || (tries === maxTries && code !== lockTimeout)) throw error;
       if (tries === maxTries) throw await whoHolds(db, schema, error);
       if (code === lockTimeout) await setTimeout(500 * Math.random());
