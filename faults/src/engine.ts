@@ -94,6 +94,7 @@ export async function engine(settings: EngineSettings): Promise<Engine> {
   const failing: Storage<Transaction> = {
     ...storage,
     deliveries: {
+      ...storage.deliveries,
       publish: around('publish', publish),
       claim: around('claim', claim),
       begin: around('begin', begin),

@@ -11,22 +11,35 @@ export const transactions: Scenario = {
     const rounds = Math.max(3, Math.round(10 * size));
     for (let round = 0; round < rounds; round++) {
       const plan = { count: 100, perSecond: 200, types: ['order.created'], inTransactions: true };
+      const orders = await ordersIn(rig);
       const publisher = rig.publisher(plan);
-      await Promise.race([pause(900 + 60 * round), publisher.exited]);
+      // Killed amid its transactions, however long it took to start.
+      await Promise.race([ordersAbove(rig, orders).then(() => pause(60 * (round + 1))), publisher.exited]);
       publisher.kill('SIGKILL');
       await publisher.exited;
     }
     await rig.settled(20_000);
-    const { rows } = await rig.pool.query('select count(*)::int as orders from orders');
+    const orders = await ordersIn(rig);
     const ledger = rig.ledger();
     const delivered = new Set(ledger.arrivals.map(({ id }) => id)).size;
     return [
       ...clean(ledger),
-      atMost('delivered without an order, or the other way round', Math.abs(delivered - rows[0].orders), 0),
-      atLeast('orders', rows[0].orders, 20),
+      atMost('delivered without an order, or the other way round', Math.abs(delivered - orders), 0),
+      atLeast('orders', orders, rounds),
     ];
   },
 };
+
+async function ordersIn({ pool }: Rig): Promise<number> {
+  const { rows } = await pool.query('select count(*)::int as orders from orders');
+  return rows[0].orders;
+}
+
+/** Resolves when there are more orders, or after 20 s. */
+async function ordersAbove(rig: Rig, orders: number): Promise<void> {
+  const deadline = Date.now() + 20_000;
+  while ((await ordersIn(rig)) <= orders && Date.now() < deadline) await pause(20);
+}
 
 export const races: Scenario = {
   id: 'F38',
