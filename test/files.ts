@@ -39,7 +39,7 @@ export function importsOf({ text }: File): string[] {
   return ts.preProcessFile(text, true, true).importedFiles.map((file) => file.fileName);
 }
 
-/** The file that a relative import means: `./match.js` next to `packages/core/src/delivery/decide.ts` is `match.ts` there. */
+/** The file that a relative import means: `../matching.js` next to `packages/core/src/delivery/retry-policy.ts` is `../matching.ts` there. */
 export function resolveImport(from: File, specifier: string): string {
   return posix.join(posix.dirname(from.path), specifier).replace(/\.js$/, '.ts');
 }

@@ -11,10 +11,10 @@ import { type Rule, rule } from './rule.js';
 const houses: Readonly<Record<string, readonly (readonly string[])[]>> = {
   'packages/core/src/': floors(`
     errors
-    duration match
+    duration matching
     models
     storage
-    door lifecycle
+    validation lifecycle
     channels
     secrets events
     delivery
@@ -170,7 +170,7 @@ const threeDependencies: Rule = (files) => {
 
 rule('imports point one way, down the floors of a house', oneWay, {
   'packages/core/src/errors.ts': `export * from './models/webhook.js';`,
-  'packages/core/src/match.ts': `import type { Webhook } from './models/webhook.js';`,
+  'packages/core/src/matching.ts': `import type { Webhook } from './models/webhook.js';`,
   'packages/core/src/channels/verdict.ts': `export type Door = import('../index.js').Door;`,
   'packages/core/src/history/log.ts': `import { replays } from '../replays/replays.js';`,
   'packages/core/src/drawer.ts': `export const everything = 1;`,
@@ -185,8 +185,8 @@ rule('no file imports itself by way of others', noCircles, {
 rule('a package imports what it declares, and no inside of another', ownImportsOnly, {
   'packages/core/src/undeclared.ts': `import 'undici';`,
   'packages/core/src/for-tests.ts': `import { memoryStorage } from '@posthorn/storage-memory';`,
-  'packages/outbound/src/by-path.ts': `export * from '../../core/src/match.js';`,
-  'packages/outbound/test/by-path.test.ts': `await import('../../core/src/match.js');`,
+  'packages/outbound/src/by-path.ts': `export * from '../../core/src/matching.js';`,
+  'packages/outbound/test/by-path.test.ts': `await import('../../core/src/matching.js');`,
   'packages/storage-memory/src/inside.ts': `import type { Id } from '@posthorn/core/dist/ids.js';`,
   'packages/storage-memory/test/source.test.ts': `import '@posthorn/core/src/index.js';`,
   'test/inside.ts': `import '../packages/core/src/index.js';`,

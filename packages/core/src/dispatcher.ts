@@ -1,5 +1,4 @@
 import type { ApiKeys } from './api-keys/api-keys.js';
-import { optionsOf } from './door.js';
 import { type Duration, maxTimerMs, toMs } from './duration.js';
 import { createEngine } from './engine.js';
 import { kindOf, PosthornError } from './errors.js';
@@ -8,10 +7,11 @@ import type { GivenEvent } from './events/publish.js';
 import type { Deliveries, Events } from './history/log.js';
 import type { Lifecycle } from './lifecycle.js';
 import type { EventDetails } from './models/event.js';
-import { type DispatcherOptions, settingsOf } from './options.js';
+import { type DispatcherOptions, resolveOptions } from './options.js';
 import type { Replays } from './replays/replays.js';
+import { checkedStorage } from './storage/checked-storage.js';
 import type { Published } from './storage/ports.js';
-import { usableStorage } from './storage/storage-port.js';
+import { optionsOf } from './validation.js';
 import type { Webhooks } from './webhooks/webhooks.js';
 
 /** The caller's transaction. With a storage that takes none, `tx` does not compile. */
@@ -96,9 +96,9 @@ export interface Dispatcher<Tx = never, Catalog extends EventCatalog | undefined
 export function createDispatcher<Tx = never, const Catalog extends EventCatalog | undefined = undefined>(
   options: DispatcherOptions<Tx, Catalog>,
 ): Dispatcher<Tx, Catalog> {
-  const settings = settingsOf(options);
-  const storage = usableStorage(options.storage);
-  const { publish, worker, replayer, retention, background, announcer, ...parts } = createEngine(
+  const settings = resolveOptions(options);
+  const storage = checkedStorage(options.storage);
+  const { publish, worker, replayer, retention, background, lifecycle, ...parts } = createEngine(
     settings,
     storage,
   );
@@ -137,15 +137,15 @@ export function createDispatcher<Tx = never, const Catalog extends EventCatalog 
     prune: async () => (await retention?.prune()) ?? 0,
 
     on(name, listener) {
-      announcer.on(name, listener);
+      lifecycle.on(name, listener);
       return this;
     },
     once(name, listener) {
-      announcer.once(name, listener);
+      lifecycle.once(name, listener);
       return this;
     },
     off(name, listener) {
-      announcer.off(name, listener);
+      lifecycle.off(name, listener);
       return this;
     },
   };

@@ -1,4 +1,4 @@
-import { type ApiKeys, apiKeysIn } from './api-keys/api-keys.js';
+import { type ApiKeys, createApiKeys } from './api-keys/api-keys.js';
 import { Background } from './delivery/background.js';
 import { createExecutor } from './delivery/executor.js';
 import { NotifierLink } from './delivery/notifier-link.js';
@@ -7,15 +7,15 @@ import { Recorder } from './delivery/recorder.js';
 import { createResults } from './delivery/results.js';
 import { Worker } from './delivery/worker.js';
 import { type GivenEvent, publisher } from './events/publish.js';
-import { type Deliveries, type Events, logOf } from './history/log.js';
+import { createHistory, type Deliveries, type Events } from './history/log.js';
 import { Retention } from './history/retention.js';
-import { Announcer } from './lifecycle.js';
+import { LifecycleEmitter } from './lifecycle.js';
 import type { Settings } from './options.js';
-import { Replayer } from './replays/replayer.js';
-import { managedReplays, type Replays } from './replays/replays.js';
+import { ReplayRunner } from './replays/replay-runner.js';
+import { createReplays, type Replays } from './replays/replays.js';
+import type { CheckedStorage } from './storage/checked-storage.js';
 import type { DeliveryStore, NewEvent, Published } from './storage/ports.js';
-import type { UsableStorage } from './storage/storage-port.js';
-import { type ManagedWebhooks, managedWebhooks, type Webhooks } from './webhooks/webhooks.js';
+import { createWebhooks, type ManagedWebhooks, type Webhooks } from './webhooks/webhooks.js';
 
 /** Most transactions that dispatch have committed by then. The poll finds the events of the others. */
 const commitMs = 25;
@@ -30,21 +30,21 @@ export interface Engine<Tx> {
   /** Checks, stores and announces events: all of them, or none. */
   publish(given: readonly GivenEvent[], tx: Tx | undefined): Promise<readonly Published[]>;
   readonly worker: Worker;
-  readonly replayer: Replayer;
+  readonly replayer: ReplayRunner;
   /** Undefined where events are kept for ever. */
   readonly retention: Retention | undefined;
   /** All that works from `start` to `stop`. */
   readonly background: Background;
-  readonly announcer: Announcer;
+  readonly lifecycle: LifecycleEmitter;
 }
 
 /** Nothing works until its background is started, or its worker drained. */
-export function createEngine<Tx>(settings: Settings, storage: UsableStorage<Tx>): Engine<Tx> {
+export function createEngine<Tx>(settings: Settings, storage: CheckedStorage<Tx>): Engine<Tx> {
   const { channels, secrets, catalog, limits, ids, clock, now, retentionMs } = settings;
-  const announcer = new Announcer();
-  const webhooks = managedWebhooks({
+  const lifecycle = new LifecycleEmitter();
+  const webhooks = createWebhooks({
     store: storage.webhooks,
-    announcer,
+    lifecycle,
     channels,
     secrets,
     catalog,
@@ -59,11 +59,11 @@ export function createEngine<Tx>(settings: Settings, storage: UsableStorage<Tx>)
   const { worker, notifierLink, wake } = createDelivery(
     settings,
     storage.deliveries,
-    announcer,
+    lifecycle,
     webhooks.disable,
   );
-  const replayer = new Replayer({ storage, announcer, onDue: wake });
-  const { prune: pruneReplays, ...replays } = managedReplays({
+  const replayer = new ReplayRunner({ storage, lifecycle, onDue: wake });
+  const { prune: pruneReplays, ...replays } = createReplays({
     storage,
     ids,
     now,
@@ -72,7 +72,7 @@ export function createEngine<Tx>(settings: Settings, storage: UsableStorage<Tx>)
   const retention =
     retentionMs === undefined
       ? undefined
-      : new Retention({ log: storage.log, pruneReplays, announcer }, retentionMs);
+      : new Retention({ log: storage.log, pruneReplays, lifecycle }, retentionMs);
   const { check, prepare, timed, publish } = publisher({
     deliveries: storage.deliveries,
     catalog,
@@ -87,14 +87,14 @@ export function createEngine<Tx>(settings: Settings, storage: UsableStorage<Tx>)
 
   return {
     webhooks: publicWebhooks,
-    ...logOf({ storage, announcer, now, wake }),
-    apiKeys: apiKeysIn(storage.documents, now, announcer),
+    ...createHistory({ storage, lifecycle, now, wake }),
+    apiKeys: createApiKeys(storage.documents, now, lifecycle),
     replays,
     worker,
     replayer,
     retention,
     background: new Background([worker, notifierLink, replayer, ...(retention ? [retention] : [])]),
-    announcer,
+    lifecycle,
 
     async publish(given, tx) {
       // Read first, and at once: what the caller does with the payload afterwards changes nothing.
@@ -104,7 +104,7 @@ export function createEngine<Tx>(settings: Settings, storage: UsableStorage<Tx>)
       const published = await publish(timedEvents, tx);
       // The engine does not learn whether the caller's transaction commits, so its events are not announced.
       if (tx === undefined) {
-        for (const [i, event] of timedEvents.entries()) announceDispatched(announcer, event, published[i]!);
+        for (const [i, event] of timedEvents.entries()) announceDispatched(lifecycle, event, published[i]!);
       }
       return published;
     },
@@ -115,7 +115,7 @@ export function createEngine<Tx>(settings: Settings, storage: UsableStorage<Tx>)
 function createDelivery(
   settings: Settings,
   deliveries: DeliveryStore,
-  announcer: Announcer,
+  lifecycle: LifecycleEmitter,
   disable: ManagedWebhooks['disable'],
 ): { worker: Worker; notifierLink: NotifierLink; wake: () => void } {
   const { channels, secrets, retry, ordering, ids, clock, monotonic, random } = settings;
@@ -125,14 +125,14 @@ function createDelivery(
   const throttle = new ReceiverThrottle(monotonic, random);
   const results = createResults({ channels, retry, ordering, ids, clock, monotonic, random, throttle });
   const recorder = new Recorder(
-    { deliveries, clock, announcer, disable, onRetry: (delayMs) => worker.wakeIn(delayMs) },
+    { deliveries, clock, lifecycle, disable, onRetry: (delayMs) => worker.wakeIn(delayMs) },
     leftMs,
   );
   const executor = createExecutor({
     channels,
     secrets,
     attemptDeadlineMs,
-    announcer,
+    lifecycle,
     results,
     recorder,
     leaseMs,
@@ -148,13 +148,13 @@ function createDelivery(
     pollMs: settings.pollMs,
     clock,
     monotonic,
-    announcer,
+    lifecycle,
     concurrency: settings.concurrency,
     webhookConcurrency: settings.webhookConcurrency,
     tenantConcurrency: settings.tenantConcurrency,
     defaultTenantConcurrency: settings.defaultTenantConcurrency,
   });
-  const notifierLink = new NotifierLink(settings.notifier, () => worker.wake(), announcer);
+  const notifierLink = new NotifierLink(settings.notifier, () => worker.wake(), lifecycle);
   return {
     worker,
     notifierLink,
@@ -167,11 +167,11 @@ function createDelivery(
 }
 
 function announceDispatched(
-  announcer: Announcer,
+  lifecycle: LifecycleEmitter,
   { keys, idempotencyKey, fingerprint, ...event }: NewEvent,
   published: Published,
 ): void {
   // Another id is that of an earlier event with the same idempotency key: nothing was dispatched.
   if (published.eventId !== event.id) return;
-  announcer.announce('event:dispatched', () => ({ event, deliveries: published.deliveries }));
+  lifecycle.emit('event:dispatched', () => ({ event, deliveries: published.deliveries }));
 }

@@ -30,7 +30,7 @@ export {
   type RetryOptions,
   type RetryPolicy,
   retryPolicy,
-} from './delivery/decide.js';
+} from './delivery/retry-policy.js';
 export {
   createDispatcher,
   type Dispatched,
@@ -40,7 +40,6 @@ export {
   type StopOptions,
   type TxOption,
 } from './dispatcher.js';
-export { inWords, optionsOf } from './door.js';
 export { type Duration, maxTimerMs, toMs } from './duration.js';
 export {
   describeIssues,
@@ -73,11 +72,11 @@ export type { NextStep } from './history/next-step.js';
 export type { SelectionOptions } from './history/selection.js';
 export type { Stats, StatsBucket, StatsOptions } from './history/stats.js';
 export type { TimeRange } from './history/time-range.js';
-export type { DeliveryFacts, Lifecycle } from './lifecycle.js';
-export { matches, matchKeys, parseEventType, parsePattern } from './match.js';
+export type { DeliveryInfo, Lifecycle } from './lifecycle.js';
+export { matches, matchKeys, parseEventType, parsePattern } from './matching.js';
 export * from './models/delivery.js';
 export * from './models/event.js';
-export { type FailureKind, type Fault, failureKindSchema, faultOf } from './models/failures.js';
+export { type FailureKind, type Fault, failureKindSchema, faultOf } from './models/failure-kind.js';
 export {
   apiKeyIdSchema,
   attemptIdSchema,
@@ -115,6 +114,7 @@ export type { NextState } from './storage/next-state.js';
 export type { Page, PageQuery } from './storage/page.js';
 export type * from './storage/ports.js';
 export type * from './storage/webhook-store.js';
-export type { Preview, Sample, Samples, TestResult } from './webhooks/sample.js';
-export type { WebhookListOptions } from './webhooks/webhook-list.js';
+export { inWords, optionsOf } from './validation.js';
+export type { WebhookListOptions } from './webhooks/list-filter.js';
+export type { Preview, Sample, Samples, TestResult } from './webhooks/test-event.js';
 export type { RotateOptions, Webhooks } from './webhooks/webhooks.js';

@@ -6,7 +6,7 @@ import type { Replay } from './models/replay.js';
 import type { Webhook } from './models/webhook.js';
 
 /** The delivery that an announcement is about. */
-export interface DeliveryFacts {
+export interface DeliveryInfo {
   readonly deliveryId: string;
   readonly tenantId: string;
   readonly eventId: string;
@@ -26,22 +26,22 @@ export interface Lifecycle {
    */
   'event:dispatched': (facts: { readonly event: Event; readonly deliveries: number }) => void;
   /** The receiver has it. */
-  'delivery:delivered': (facts: DeliveryFacts) => void;
+  'delivery:delivered': (facts: DeliveryInfo) => void;
   /** An attempt failed. The next is due after `retryInMs`. */
-  'delivery:failed': (facts: DeliveryFacts & { readonly retryInMs: number }) => void;
+  'delivery:failed': (facts: DeliveryInfo & { readonly retryInMs: number }) => void;
   /**
    * The receiver refused it, or it was the last attempt. `attempt.outcome` is `gone` where the receiver is permanently gone. A
    * webhook with other channels stays active, and tries each later event there once until the channel is changed.
    */
-  'delivery:dead': (facts: DeliveryFacts) => void;
+  'delivery:dead': (facts: DeliveryInfo) => void;
   /** Cancelled by `deliveries.cancel`, or because its webhook no longer has the channel binding. */
-  'delivery:cancelled': (facts: DeliveryFacts) => void;
+  'delivery:cancelled': (facts: DeliveryInfo) => void;
   /** Its receiver limits its rate. It is due again after `retryInMs`. This is no failure and counts as no attempt. */
-  'delivery:postponed': (facts: DeliveryFacts & { readonly retryInMs: number }) => void;
+  'delivery:postponed': (facts: DeliveryInfo & { readonly retryInMs: number }) => void;
   /** Released by a worker that is stopping. Another worker can claim it at once. */
-  'delivery:released': (facts: DeliveryFacts) => void;
+  'delivery:released': (facts: DeliveryInfo) => void;
   /** The lease was lost before the result was written: another worker has it, or it was cancelled. */
-  'delivery:lost': (facts: DeliveryFacts) => void;
+  'delivery:lost': (facts: DeliveryInfo) => void;
   'webhook:created': (webhook: Webhook) => void;
   'webhook:updated': (webhook: Webhook) => void;
   'webhook:deleted': (facts: { readonly tenantId: string; readonly webhookId: string }) => void;
@@ -58,7 +58,7 @@ export interface Lifecycle {
 type Listener = (facts?: unknown) => unknown;
 
 /** Emits announcements. An error that a listener throws or rejects with is emitted as `error`, and the next one is called. */
-export class Announcer {
+export class LifecycleEmitter {
   readonly #emitter = new EventEmitter<Record<string, Listener>>();
   /** By name, as one function may listen to several. */
   readonly #guarded = new Map<string, WeakMap<object, Listener>>();
@@ -77,7 +77,7 @@ export class Announcer {
   }
 
   /** Calls the listeners of `name` with the result of `facts`, which is called only if there are any. */
-  announce<Name extends keyof Lifecycle>(name: Name, ...[facts]: Facts<Name>): void {
+  emit<Name extends keyof Lifecycle>(name: Name, ...[facts]: Facts<Name>): void {
     if (this.#emitter.listenerCount(name) > 0) this.#emitter.emit(name, facts?.());
     else if (name === 'error') process.emitWarning(facts?.() as PosthornError);
   }
@@ -96,7 +96,7 @@ export class Announcer {
     const failed = (cause: unknown) => {
       const error = new PosthornError('listener_failed', `a listener of '${name}' threw`, { cause });
       if (name === 'error') process.emitWarning(error);
-      else this.announce('error', () => error);
+      else this.emit('error', () => error);
     };
     const guarded: Listener = (facts) => {
       try {

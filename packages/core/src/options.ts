@@ -7,8 +7,7 @@ import {
   type RetryOptions,
   type RetryPolicy,
   retryPolicy,
-} from './delivery/decide.js';
-import { optionsOf, parse } from './door.js';
+} from './delivery/retry-policy.js';
 import { type Duration, maxTimerMs, toMs } from './duration.js';
 import { kindOf, PosthornError } from './errors.js';
 import type { EventCatalog } from './events/catalog.js';
@@ -18,6 +17,7 @@ import { createVault, type EncryptionOptions } from './secrets/vault.js';
 import { type WebhookSecrets, webhookSecrets } from './secrets/webhook-secrets.js';
 import { StorageClock } from './storage/clock.js';
 import type { Notifier, Storage } from './storage/ports.js';
+import { optionsOf, parse } from './validation.js';
 
 export interface DispatcherOptions<
   Tx = never,
@@ -134,7 +134,7 @@ export interface Settings {
 }
 
 /** Checks the options. Throws `invalid_option`, naming the option, also for an unknown one. */
-export function settingsOf(options: DispatcherOptions<never>): Settings {
+export function resolveOptions(options: DispatcherOptions<never>): Settings {
   if (options === undefined) throw invalid('createDispatcher needs options, at least storage and channels');
   const given = optionsOf(options, known, 'createDispatcher');
   const { attemptDeadline = '15s', pollInterval = '500ms', retention = '30d' } = given;

@@ -1,5 +1,5 @@
 import { PosthornError } from '../errors.js';
-import { bodyOf } from '../storage/document-body.js';
+import { parseBody } from '../storage/document-body.js';
 import type { Document, DocumentStore } from '../storage/document-store.js';
 import type { Page, PageQuery } from '../storage/page.js';
 import type { ApiKey } from './api-key.js';
@@ -49,7 +49,7 @@ export function apiKeyStore(documents: DocumentStore): ApiKeyStore {
   /** Writes `changes` over what the document holds, if it is still as it was read. */
   async function change(document: Document, changes: Partial<Body>): Promise<Document | undefined> {
     const { id, tenantId, version } = document;
-    const body = JSON.stringify({ ...bodyOf<Body>(document), ...changes });
+    const body = JSON.stringify({ ...parseBody<Body>(document), ...changes });
     return documents.put({ kind, id, tenantId, body, dueInMs: null }, version);
   }
 
@@ -65,7 +65,7 @@ export function apiKeyStore(documents: DocumentStore): ApiKeyStore {
     async find(keyId) {
       const { document, at } = await documents.get(kind, keyId);
       if (!document) return undefined;
-      const { revokedAt, expiresAt } = bodyOf<Body>(document);
+      const { revokedAt, expiresAt } = parseBody<Body>(document);
       const isOver = revokedAt !== null || (expiresAt !== null && expiresAt <= at.getTime());
       return isOver ? undefined : { ...recordOf(document), document, at };
     },
@@ -79,7 +79,7 @@ export function apiKeyStore(documents: DocumentStore): ApiKeyStore {
       for (;;) {
         const { document, at } = await documents.get(kind, keyId);
         if (document?.tenantId !== tenantId) return undefined;
-        if (bodyOf<Body>(document).revokedAt !== null) return recordOf(document);
+        if (parseBody<Body>(document).revokedAt !== null) return recordOf(document);
         const revoked = await change(document, { revokedAt: at.getTime() });
         if (revoked) return recordOf(revoked);
       }
@@ -93,7 +93,7 @@ export function apiKeyStore(documents: DocumentStore): ApiKeyStore {
 
 function recordOf(document: Document): ApiKeyRecord {
   const { id, tenantId, createdAt } = document;
-  const { name, mode, scopes, hash, expiresAt, lastUsedAt, revokedAt } = bodyOf<Body>(document);
+  const { name, mode, scopes, hash, expiresAt, lastUsedAt, revokedAt } = parseBody<Body>(document);
   return {
     ...{ id, tenantId, name, mode, scopes, hash, createdAt },
     expiresAt: dateOrNull(expiresAt),

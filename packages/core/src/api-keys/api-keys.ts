@@ -1,8 +1,7 @@
 import { hash, randomBytes, timingSafeEqual } from 'node:crypto';
 import { z } from 'zod';
-import { optionsOf, parse } from '../door.js';
 import { PosthornError } from '../errors.js';
-import type { Announcer } from '../lifecycle.js';
+import type { LifecycleEmitter } from '../lifecycle.js';
 import {
   apiKeyIdSchema,
   defaultTenant,
@@ -14,9 +13,10 @@ import {
 import { secretLetters } from '../models/ids.js';
 import type { DocumentStore } from '../storage/document-store.js';
 import { type Page, type PageQuery, pageQuery } from '../storage/page.js';
+import { optionsOf, parse } from '../validation.js';
 import { type ApiKey, scopes } from './api-key.js';
 import { type ApiKeyRecord, type ApiKeyStore, apiKeyStore, type FoundApiKey } from './api-key-store.js';
-import { ShortMemory } from './short-memory.js';
+import { TtlCache } from './ttl-cache.js';
 
 /*
  * A key is `sk_live_` or `sk_test_`, the ten characters of its id, by which it is looked up, and 27 of chance: 160 bits.
@@ -85,16 +85,16 @@ export interface ApiKeys {
 }
 
 /** The keys that are kept in `documents`; undefined where the storage has none. */
-export function apiKeysIn(
+export function createApiKeys(
   documents: DocumentStore | undefined,
   now: () => number,
-  announcer: Announcer,
+  lifecycle: LifecycleEmitter,
 ): ApiKeys {
   const given = documents && apiKeyStore(documents);
   /** By the hash of what was shown, so that a wrong key never meets a right one. */
-  const lookups = new ShortMemory<Promise<FoundApiKey | undefined>>(maxAgeMs, maxRemembered, now);
+  const lookups = new TtlCache<Promise<FoundApiKey | undefined>>(maxAgeMs, maxRemembered, now);
   /** Keys whose use is on record. */
-  const touched = new ShortMemory<true>(touchEveryMs, maxRemembered, now);
+  const touched = new TtlCache<true>(touchEveryMs, maxRemembered, now);
   const schema = inputSchema(now);
 
   function storeIn(): ApiKeyStore {
@@ -126,7 +126,7 @@ export function apiKeysIn(
   function touch(store: ApiKeyStore, found: FoundApiKey): void {
     if (touched.get(found.id)) return;
     touched.set(found.id, true);
-    store.touch(found).catch((error: PosthornError) => announcer.announce('error', () => error));
+    store.touch(found).catch((error: PosthornError) => lifecycle.emit('error', () => error));
   }
 
   return {

@@ -1,5 +1,5 @@
-import { optionsOf } from '../door.js';
 import { kindOf, PosthornError } from '../errors.js';
+import { optionsOf } from '../validation.js';
 import type { Channel, Message } from './channel.js';
 import { delivered, isVerdict } from './verdict.js';
 

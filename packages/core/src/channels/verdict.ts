@@ -1,4 +1,4 @@
-import type { FailureKind } from '../models/failures.js';
+import type { FailureKind } from '../models/failure-kind.js';
 
 /** What a receiver answered, for the record. */
 export interface Report {

@@ -2,9 +2,9 @@ import type { Cancellation } from '../channels/cancellation.js';
 import type { Channel, Message } from '../channels/channel.js';
 import { failed, type Verdict } from '../channels/verdict.js';
 import { kindOf, PosthornError } from '../errors.js';
-import type { Announcer } from '../lifecycle.js';
+import type { LifecycleEmitter } from '../lifecycle.js';
 import { outcomeSchema } from '../models/delivery.js';
-import { failureKindSchema } from '../models/failures.js';
+import { failureKindSchema } from '../models/failure-kind.js';
 
 /** The lengths to which a response is truncated and a memo is limited. */
 const maxResponse = 16 * 1024;
@@ -18,14 +18,14 @@ export function callChannel(
   channel: Channel,
   message: Message,
   signal: Cancellation,
-  announcer: Announcer,
+  lifecycle: LifecycleEmitter,
   onVerdict: (verdict: Verdict) => void,
 ): void {
   const onThrown = (error: unknown): void => onVerdict(verdictFromError(error));
   try {
     // A channel that takes a plain cancellation declares that.
     Promise.resolve(channel.send(message, signal as AbortSignal)).then(
-      (returned) => onVerdict(withoutRefusedMemo(returned, channel, announcer)),
+      (returned) => onVerdict(withoutRefusedMemo(returned, channel, lifecycle)),
       onThrown,
     );
   } catch (error) {
@@ -33,13 +33,13 @@ export function callChannel(
   }
 }
 
-function withoutRefusedMemo(returned: Verdict, channel: Channel, announcer: Announcer): Verdict {
+function withoutRefusedMemo(returned: Verdict, channel: Channel, lifecycle: LifecycleEmitter): Verdict {
   try {
     const verdict = normalizeVerdict(returned);
     if (!('memo' in verdict) || isMemo(verdict.memo)) return verdict;
     // The memo is lost, the outcome is not.
     const { memo, ...rest } = verdict;
-    announcer.announce('error', () => memoRefused(channel, memo));
+    lifecycle.emit('error', () => memoRefused(channel, memo));
     return rest;
   } catch (error) {
     return verdictFromError(error);

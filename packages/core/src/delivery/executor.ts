@@ -22,7 +22,7 @@ export interface Execution {
   /** Whether its receiver has answered, or nothing is sent. Its result is being written. */
   readonly isAnswered: boolean;
   /** Its index in the list that holds it. */
-  place: number;
+  index: number;
   /** Called once. */
   start(): void;
   /**
@@ -63,7 +63,7 @@ export const createExecutor = (options: ExecutorOptions): Executor => ({
 class SendExecution implements Execution {
   readonly held: HeldClaim;
   isAnswered = false;
-  place = 0;
+  index = 0;
   readonly #listener: ExecutionListener;
   readonly #options: ExecutorOptions;
   #sending: Sending | undefined;
@@ -184,7 +184,7 @@ class SendExecution implements Execution {
 class ReleaseExecution implements Execution {
   readonly held: HeldClaim;
   readonly isAnswered = false;
-  place = 0;
+  index = 0;
   readonly #listener: ExecutionListener;
   readonly #options: ExecutorOptions;
 

@@ -1,12 +1,12 @@
 import type { PosthornError } from '../errors.js';
-import type { Announcer } from '../lifecycle.js';
+import type { LifecycleEmitter } from '../lifecycle.js';
 import type { DeliveryStore } from '../storage/ports.js';
 import type { HeldClaim } from './claim-counts.js';
 
 export interface HeartbeatOptions {
   readonly deliveries: Pick<DeliveryStore, 'renew'>;
   readonly leaseMs: number;
-  readonly announcer: Announcer;
+  readonly lifecycle: LifecycleEmitter;
   readonly monotonic: () => number;
   /** The claims of this process. */
   readonly held: () => Iterable<HeldClaim>;
@@ -43,7 +43,7 @@ export class Heartbeat {
   async #beat(): Promise<void> {
     // A slow storage is not asked twice for the same leases.
     if (this.#isRenewing) return;
-    const { deliveries, leaseMs, announcer, monotonic, held, onLost } = this.#options;
+    const { deliveries, leaseMs, lifecycle, monotonic, held, onLost } = this.#options;
     const aging = [...this.#aging];
     this.#aging = new Set(held());
     if (aging.length === 0) return;
@@ -57,7 +57,7 @@ export class Heartbeat {
         else onLost(one);
       }
     } catch (error) {
-      announcer.announce('error', () => error as PosthornError);
+      lifecycle.emit('error', () => error as PosthornError);
     } finally {
       this.#isRenewing = false;
     }

@@ -80,16 +80,16 @@ export class InFlight {
   }
 
   #add(execution: Execution): void {
-    execution.place = this.#executions.push(execution) - 1;
+    execution.index = this.#executions.push(execution) - 1;
     execution.start();
   }
 
   #settled(execution: Execution, mayFreeCapacity: boolean): void {
-    const { held, place } = execution;
+    const { held, index } = execution;
     const last = this.#executions.pop()!;
     if (last !== execution) {
-      last.place = place;
-      this.#executions[place] = last;
+      last.index = index;
+      this.#executions[index] = last;
     }
     // Its webhook may have more elsewhere, or its ordering key a successor.
     this.#options.onSettled(held, mayFreeCapacity || held.claim.event.orderingKey !== null);

@@ -1,5 +1,5 @@
 import type { PosthornError } from '../errors.js';
-import type { Announcer } from '../lifecycle.js';
+import type { LifecycleEmitter } from '../lifecycle.js';
 import type { Notifier } from '../storage/ports.js';
 import { withTimeout } from './with-timeout.js';
 
@@ -10,15 +10,15 @@ const spacingMs = 100;
 export class NotifierLink {
   readonly #notifier: Notifier | undefined;
   readonly #wake: () => void;
-  readonly #announcer: Announcer;
+  readonly #lifecycle: LifecycleEmitter;
   #spacing: NodeJS.Timeout | undefined;
   #isWanted = false;
   #listening: Promise<(() => Promise<void>) | undefined> | undefined;
 
-  constructor(notifier: Notifier | undefined, wake: () => void, announcer: Announcer) {
+  constructor(notifier: Notifier | undefined, wake: () => void, lifecycle: LifecycleEmitter) {
     this.#notifier = notifier;
     this.#wake = wake;
-    this.#announcer = announcer;
+    this.#lifecycle = lifecycle;
   }
 
   /** Sends a hint, now or combined with others soon. */
@@ -59,7 +59,7 @@ export class NotifierLink {
     try {
       return await work();
     } catch (error) {
-      this.#announcer.announce('error', () => error as PosthornError);
+      this.#lifecycle.emit('error', () => error as PosthornError);
       return undefined;
     }
   }

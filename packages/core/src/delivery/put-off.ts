@@ -1,6 +1,6 @@
 import { waitsFor } from '../models/escalation.js';
 import type { ChannelBinding } from '../models/webhook.js';
-import type { RetryPolicy } from './decide.js';
+import type { RetryPolicy } from './retry-policy.js';
 
 /*
  * A delivery is deferred where its receiver is rate limited, or where this process has no channel of its type. It is

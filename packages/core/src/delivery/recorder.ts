@@ -1,6 +1,6 @@
 import pRetry from 'p-retry';
 import type { PosthornError } from '../errors.js';
-import type { Announcer, DeliveryFacts } from '../lifecycle.js';
+import type { DeliveryInfo, LifecycleEmitter } from '../lifecycle.js';
 import type { Attempt } from '../models/delivery.js';
 import type { Event } from '../models/event.js';
 import { deliveryId } from '../models/ids.js';
@@ -13,7 +13,7 @@ import type { Result } from './results.js';
 export interface RecorderOptions {
   readonly deliveries: Pick<DeliveryStore, 'begin' | 'settle'>;
   readonly clock: StorageClock;
-  readonly announcer: Announcer;
+  readonly lifecycle: LifecycleEmitter;
   /** Called with the delay of a retry that was written; with 0 where other deliveries have begun. */
   readonly onRetry: (delayMs: number) => void;
   /** Disables the webhook whose only receiver is gone. */
@@ -111,7 +111,7 @@ export class Recorder {
 
   /** Emits an error that has no caller to reject. Nothing is emitted once the worker has stopped. */
   failed(error: unknown, { signal } = this.#abandoned): void {
-    if (!signal.aborted) this.#options.announcer.announce('error', () => error as PosthornError);
+    if (!signal.aborted) this.#options.lifecycle.emit('error', () => error as PosthornError);
   }
 
   /** Gives up on unwritten results: the worker has stopped, and nothing may go on in the background. */
@@ -131,16 +131,16 @@ export class Recorder {
   }
 
   #announce(claim: Claim, next: NextState | { status: 'lost' }, attempt: Attempt | undefined): void {
-    const { announcer } = this.#options;
+    const { lifecycle } = this.#options;
     for (const event of claim.digest ?? [claim.event]) {
       const facts = () => factsOf(claim, event, attempt);
       if (next.status === 'pending' || next.status === 'split') {
         const retryInMs = next.status === 'split' ? 0 : next.delayMs;
-        announcer.announce('delivery:failed', () => ({ ...facts(), retryInMs }));
+        lifecycle.emit('delivery:failed', () => ({ ...facts(), retryInMs }));
       } else if (next.status === 'released' && next.delayMs !== undefined) {
         const retryInMs = next.delayMs;
-        announcer.announce('delivery:postponed', () => ({ ...facts(), retryInMs }));
-      } else announcer.announce(`delivery:${next.status}`, facts);
+        lifecycle.emit('delivery:postponed', () => ({ ...facts(), retryInMs }));
+      } else lifecycle.emit(`delivery:${next.status}`, facts);
     }
   }
 }
@@ -150,7 +150,7 @@ function factsOf(
   { deliveryId: name, webhook, binding, digest }: Claim,
   event: Event,
   attempt: Attempt | undefined,
-): DeliveryFacts {
+): DeliveryInfo {
   // The id of a digest ends with that of its binding, which the webhook may no longer have.
   const id = digest ? deliveryId(event.id, `ch_${name.slice(-10)}`) : name;
   return {

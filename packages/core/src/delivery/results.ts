@@ -6,10 +6,16 @@ import { type Ids, madeAt } from '../models/ids.js';
 import type { StorageClock } from '../storage/clock.js';
 import type { NextState } from '../storage/next-state.js';
 import type { Claim } from '../storage/ports.js';
-import { nextState, nextStateOfLost, type OrderingPolicy, type RetryPolicy, yieldsAfter } from './decide.js';
 import type { BoundClaim } from './message.js';
 import { delayWithoutChannel, maxPutOffMs, nextEscalation, triesWithin } from './put-off.js';
 import type { ReceiverThrottle } from './receiver-throttle.js';
+import {
+  nextState,
+  nextStateOfLost,
+  type OrderingPolicy,
+  type RetryPolicy,
+  yieldsAfter,
+} from './retry-policy.js';
 import { attemptRecord, lostRecord } from './send.js';
 
 /** The result of a claim: the next state of its delivery, and the attempt. */

@@ -4,7 +4,7 @@ import { digestOf } from '../channels/digest.js';
 import { type Busy, failed, type Verdict } from '../channels/verdict.js';
 import { maxTimerMs } from '../duration.js';
 import { kindOf } from '../errors.js';
-import type { Announcer } from '../lifecycle.js';
+import type { LifecycleEmitter } from '../lifecycle.js';
 import type { Attempt } from '../models/delivery.js';
 import { minSecretLength, redact } from '../secrets/redact.js';
 import type { WebhookSecrets } from '../secrets/webhook-secrets.js';
@@ -21,7 +21,7 @@ export interface SendOptions {
   readonly secrets: WebhookSecrets;
   /** For channels without a deadline of their own. */
   readonly attemptDeadlineMs: number;
-  readonly announcer: Announcer;
+  readonly lifecycle: LifecycleEmitter;
 }
 
 /** A message in the hands of its channel. */
@@ -96,7 +96,7 @@ class ChannelSending implements Sending {
     this.#timer = setTimeout(expire, deadlineMs, this, deadlineMs);
     const { signal } = this.#controller;
     outside(() =>
-      callChannel(this.#channel, this.#message, signal, this.#options.announcer, (verdict) =>
+      callChannel(this.#channel, this.#message, signal, this.#options.lifecycle, (verdict) =>
         this.#reported(verdict),
       ),
     );

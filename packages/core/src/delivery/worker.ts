@@ -1,4 +1,4 @@
-import type { Announcer } from '../lifecycle.js';
+import type { LifecycleEmitter } from '../lifecycle.js';
 import type { StorageClock } from '../storage/clock.js';
 import type { Claim, ClaimOptions, DeliveryStore } from '../storage/ports.js';
 import { ClaimBuffer, type ClaimBufferOptions } from './claim-buffer.js';
@@ -18,7 +18,7 @@ export interface WorkerOptions extends Omit<ClaimBufferOptions, 'soonMs'> {
   readonly pollMs: number;
   readonly clock: StorageClock;
   readonly monotonic: () => number;
-  readonly announcer: Announcer;
+  readonly lifecycle: LifecycleEmitter;
 }
 
 /**
@@ -62,7 +62,7 @@ export class Worker {
 
   constructor(options: WorkerOptions) {
     this.#options = options;
-    const { executor, leaseMs, monotonic, announcer } = options;
+    const { executor, leaseMs, monotonic, lifecycle } = options;
     this.#buffer = new ClaimBuffer({ ...options, soonMs: Math.min(maxSoonMs, leaseMs / 4) }, monotonic);
     this.#inFlight = new InFlight({
       executor,
@@ -76,7 +76,7 @@ export class Worker {
       inFlight: this.#inFlight,
       isOpen: () => this.#isOpen,
       onFailed: (error) => {
-        if (!this.#drains.fail(error)) announcer.announce('error', () => error);
+        if (!this.#drains.fail(error)) lifecycle.emit('error', () => error);
       },
       onFetched: (claims, since, gapMs) => this.#fetched(claims, since, gapMs),
     });
@@ -91,7 +91,7 @@ export class Worker {
     if (this.#state !== 'stopped') return;
     this.#state = 'running';
     this.#poll = setInterval(() => this.#fetcher.poll(), this.#options.pollMs);
-    this.#options.announcer.announce('worker:started');
+    this.#options.lifecycle.emit('worker:started');
     this.#fetcher.poll();
   }
 
@@ -221,7 +221,7 @@ export class Worker {
     this.#abandonTimer = undefined;
     this.#drains.end();
     this.#state = 'stopped';
-    if (wasRunning) this.#options.announcer.announce('worker:stopped');
+    if (wasRunning) this.#options.lifecycle.emit('worker:stopped');
   }
 
   #abortAll(): void {

@@ -1,6 +1,6 @@
 import type { StandardSchemaV1 } from '@standard-schema/spec';
 import { describeIssues, invalidWebhook, isPosthornError, kindOf, PosthornError } from '../errors.js';
-import { matchKeys, parseEventType } from '../match.js';
+import { matchKeys, parseEventType } from '../matching.js';
 import { isRawJson, parseRawJson, type RawJson } from './raw-json.js';
 
 /** The application's event types, each with a schema of its payload. Zod, Valibot, ArkType: any Standard Schema. */

@@ -1,13 +1,13 @@
 import { createHash } from 'node:crypto';
-import { parse } from '../door.js';
 import { isPosthornError } from '../errors.js';
-import { matchKeys } from '../match.js';
+import { matchKeys } from '../matching.js';
 import { type EventDetails, eventDetailsSchema } from '../models/event.js';
 import type { Ids } from '../models/ids.js';
 import { batchKeyedCalls, type KeyedWrite } from '../storage/batch-keyed-calls.js';
 import { batchCalls } from '../storage/batch-writer.js';
 import type { StorageClock } from '../storage/clock.js';
 import type { Claim, ClaimOptions, DeliveryStore, NewEvent, Published } from '../storage/ports.js';
+import { parse } from '../validation.js';
 import { checkPayload, type EventCatalog } from './catalog.js';
 import type { PayloadLimits } from './json-text.js';
 import { payloadText } from './payload.js';

@@ -1,21 +1,21 @@
-import { matchKeys } from '../match.js';
+import { matchKeys } from '../matching.js';
 import type { Attempt, Delivery } from '../models/delivery.js';
 import type { Event } from '../models/event.js';
 import { madeAt } from '../models/ids.js';
 import type { Webhook } from '../models/webhook.js';
-import { scan } from '../storage/scan.js';
-import type { UsableStorage } from '../storage/storage-port.js';
+import type { CheckedStorage } from '../storage/checked-storage.js';
+import { paginate } from '../storage/paginate.js';
 import {
   coveringPatterns,
+  explainUnmatched,
   type MissedWebhook,
   maxMissed,
   type NamedWebhook,
   named,
   nearlyMatching,
   remedyFor,
-  whyWithout,
 } from './missed.js';
-import { type NextStep, stepBefore, stepOf } from './next-step.js';
+import { type NextStep, nextStepForDelivery, stepBefore } from './next-step.js';
 
 /** An event on its way to one channel binding of a webhook. */
 export interface ExplainedDelivery {
@@ -52,10 +52,10 @@ const maxDeliveries = 200;
 /** So many are read at a time: the storage has others to serve. */
 const maxReads = 8;
 
-type ExplainedStorage = Pick<UsableStorage, 'log' | 'webhooks' | 'supports'>;
+type ExplainedStorage = Pick<CheckedStorage, 'log' | 'webhooks' | 'supports'>;
 
 /** What explains an event by what `storage` knows now. It looks at nothing of another tenant. */
-export function explainer(storage: ExplainedStorage): (event: Event) => Promise<Explanation> {
+export function createExplain(storage: ExplainedStorage): (event: Event) => Promise<Explanation> {
   const { log, webhooks } = storage;
   return async (event) => {
     const { id: eventId, tenantId, type } = event;
@@ -65,7 +65,7 @@ export function explainer(storage: ExplainedStorage): (event: Event) => Promise<
     };
 
     const deliveries = new Map<string, Delivery[]>();
-    for await (const delivery of scan((page) => log.deliveries(tenantId, { ...page, eventId }), onCut)) {
+    for await (const delivery of paginate((page) => log.deliveries(tenantId, { ...page, eventId }), onCut)) {
       const known = deliveries.get(delivery.webhookId);
       if (known) known.push(delivery);
       else deliveries.set(delivery.webhookId, [delivery]);
@@ -76,7 +76,7 @@ export function explainer(storage: ExplainedStorage): (event: Event) => Promise<
       : { unsent: [], late: [] };
     const others = without(
       deliveries,
-      scan((page) => webhooks.list(tenantId, page), onCut),
+      paginate((page) => webhooks.list(tenantId, page), onCut),
     );
     const missed = [...late, ...(await nearlyMatching(others, type))].slice(0, maxMissed);
 
@@ -107,9 +107,9 @@ async function matchingWithout(
   const covering = coveringPatterns(type);
   const publishedAt = publicationOf(id, deliveries);
   const keys = matchKeys(type);
-  for await (const webhook of scan((page) => webhooks.list(tenantId, { ...page, keys }), onCut)) {
+  for await (const webhook of paginate((page) => webhooks.list(tenantId, { ...page, keys }), onCut)) {
     if (deliveries.has(webhook.id)) continue;
-    const why = whyWithout(webhook, publishedAt);
+    const why = explainUnmatched(webhook, publishedAt);
     if (!why) {
       unsent.push(webhook.id);
       continue;
@@ -173,7 +173,7 @@ function explained(
   const begun = (delivery: Delivery): ExplainedDelivery => {
     const { id, bindingId, channel } = delivery;
     const tried = attempts.get(id) ?? [];
-    const next = stepOf(delivery, tried.at(-1), event, webhook);
+    const next = nextStepForDelivery(delivery, tried.at(-1), event, webhook);
     return { bindingId, channel, delivery, attempts: tried, next };
   };
   const left = new Map(deliveries.map((delivery) => [delivery.bindingId, delivery]));

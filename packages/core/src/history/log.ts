@@ -1,14 +1,14 @@
-import { givenOf, optionsOf, parse } from '../door.js';
 import { PosthornError } from '../errors.js';
-import type { Announcer } from '../lifecycle.js';
+import type { LifecycleEmitter } from '../lifecycle.js';
 import type { Attempt, Delivery, DeliveryStatus } from '../models/delivery.js';
 import { type Event, eventSchema } from '../models/event.js';
 import { defaultTenant, deliveryIdSchema, eventIdSchema, type TenantOption } from '../models/fields.js';
+import type { CheckedStorage } from '../storage/checked-storage.js';
 import { type Page, type PageQuery, pageQuery } from '../storage/page.js';
-import type { UsableStorage } from '../storage/storage-port.js';
-import { type Explanation, explainer } from './explain.js';
-import { type SelectionOptions, selectionOf, selectionOptions } from './selection.js';
-import { type Stats, type StatsOptions, statsOf } from './stats.js';
+import { omitUndefined, optionsOf, parse } from '../validation.js';
+import { createExplain, type Explanation } from './explain.js';
+import { parseSelection, type SelectionOptions, selectionOptions } from './selection.js';
+import { createStats, type Stats, type StatsOptions } from './stats.js';
 import { eventRange, type TimeRange } from './time-range.js';
 
 export interface EventListOptions extends TenantOption, Partial<PageQuery>, TimeRange {
@@ -55,9 +55,9 @@ export interface Deliveries {
   cancel(deliveryId: string, options?: TenantOption): Promise<Delivery>;
 }
 
-export interface LogContext {
-  readonly storage: Pick<UsableStorage, 'log' | 'webhooks' | 'supports'>;
-  readonly announcer: Announcer;
+export interface HistoryOptions {
+  readonly storage: Pick<CheckedStorage, 'log' | 'webhooks' | 'supports'>;
+  readonly lifecycle: LifecycleEmitter;
   readonly now: () => number;
   /** Called when something became due. */
   readonly wake: () => void;
@@ -68,12 +68,12 @@ const undelivered: readonly DeliveryStatus[] = ['dead', 'cancelled'];
 const listOptions = ['tenantId', ...selectionOptions, 'limit', 'cursor'] as const;
 
 /** The application's side of the log. */
-export function logOf({ storage, announcer, now, wake }: LogContext): {
+export function createHistory({ storage, lifecycle, now, wake }: HistoryOptions): {
   events: Events;
   deliveries: Deliveries;
 } {
   const { log } = storage;
-  const explain = explainer(storage);
+  const explain = createExplain(storage);
 
   async function one<Item>(
     what: string,
@@ -107,7 +107,7 @@ export function logOf({ storage, announcer, now, wake }: LogContext): {
 
   const listed = (options: DeliveryListOptions, what: string): Promise<Page<Delivery>> => {
     const { tenantId = defaultTenant } = options;
-    return log.deliveries(tenantId, Object.assign(selectionOf(options, what), pageQuery(options)));
+    return log.deliveries(tenantId, Object.assign(parseSelection(options, what), pageQuery(options)));
   };
 
   return {
@@ -123,8 +123,11 @@ export function logOf({ storage, announcer, now, wake }: LogContext): {
         const known = ['tenantId', 'type', 'from', 'to', 'limit', 'cursor'] as const;
         const given = optionsOf(options, known, 'events.list');
         const { tenantId = defaultTenant, type } = given;
-        parse(typeSchema, givenOf({ type }), 'invalid_option', 'options of events.list');
-        return log.events(tenantId, Object.assign(givenOf({ type, ...eventRange(given) }), pageQuery(given)));
+        parse(typeSchema, omitUndefined({ type }), 'invalid_option', 'options of events.list');
+        return log.events(
+          tenantId,
+          Object.assign(omitUndefined({ type, ...eventRange(given) }), pageQuery(given)),
+        );
       },
     },
     deliveries: {
@@ -137,7 +140,7 @@ export function logOf({ storage, announcer, now, wake }: LogContext): {
         const given = optionsOf(options, listOptions, 'deliveries.listUndelivered');
         return listed(Object.assign(given, { status: undelivered }), 'deliveries.listUndelivered');
       },
-      stats: statsOf(log, now),
+      stats: createStats(log, now),
       async attempts(id, options) {
         const tenantId = tenantOf(options, 'deliveries.attempts');
         await find(id, tenantId);
@@ -152,7 +155,7 @@ export function logOf({ storage, announcer, now, wake }: LogContext): {
         const delivery = await move(id, 'cancelled', tenantOf(options, 'deliveries.cancel'));
         const { id: deliveryId, tenantId, eventId, eventType, webhookId, channel } = delivery;
         const facts = { deliveryId, tenantId, eventId, eventType, webhookId, channel, attempt: null };
-        announcer.announce('delivery:cancelled', () => facts);
+        lifecycle.emit('delivery:cancelled', () => facts);
         return delivery;
       },
     },

@@ -1,7 +1,7 @@
 import { setImmediate as nextTurn } from 'node:timers/promises';
-import { matchKeys } from '../match.js';
+import { matchKeys } from '../matching.js';
 import type { Webhook } from '../models/webhook.js';
-import { type NearMiss, nearMissesOf } from './near-miss.js';
+import { findNearMisses, type NearMiss } from './near-miss.js';
 import { whyPaused } from './next-step.js';
 
 /** A webhook as an explanation names it. */
@@ -41,7 +41,7 @@ export function coveringPatterns(type: string): (webhook: Webhook) => string[] {
  * Why a webhook with a pattern that covers the type has no delivery of what was published at `publishedAt`, in
  * milliseconds since 1970; undefined where it should have one.
  */
-export function whyWithout(
+export function explainUnmatched(
   webhook: Webhook,
   publishedAt: number,
 ): Pick<MissedWebhook, 'reason' | 'message'> | undefined {
@@ -77,7 +77,7 @@ export async function nearlyMatching(
   type: string,
 ): Promise<readonly MissedWebhook[]> {
   const keys = new Set(matchKeys(type));
-  const nearMiss = nearMissesOf(type);
+  const nearMiss = findNearMisses(type);
   const found: { readonly webhook: NamedWebhook; readonly pattern: string; readonly miss: NearMiss }[] = [];
   let judged = 0;
   for await (const webhook of webhooks) {

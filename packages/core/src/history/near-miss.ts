@@ -17,7 +17,7 @@ const distances = { case: 0, letter: 1, beginning: 2, segment: 3, length: 4, not
  * Judges patterns by how they miss `type`: in case only, in one segment, by one segment too many or too few, or by the
  * `*` after its beginning. Undefined for those that miss it by more, and for those that cover it.
  */
-export function nearMissesOf(type: string): (pattern: string) => NearMiss | undefined {
+export function findNearMisses(type: string): (pattern: string) => NearMiss | undefined {
   const given = type.split('.');
 
   const otherSegment = (wanted: readonly string[], i: number): string =>

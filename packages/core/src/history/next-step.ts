@@ -22,7 +22,7 @@ const waits = (why: string): NextStep => ({ what: 'waits', at: null, why });
 const times = (count: number): string => (count === 1 ? 'once' : `${count} times`);
 
 /** What happens next to a delivery; its webhook is undefined where it is deleted. `last` is its last attempt on record. */
-export function stepOf(
+export function nextStepForDelivery(
   delivery: Delivery,
   last: Attempt | undefined,
   event: Event,

@@ -1,5 +1,5 @@
 import type { PosthornError } from '../errors.js';
-import type { Announcer } from '../lifecycle.js';
+import type { LifecycleEmitter } from '../lifecycle.js';
 import type { DeliveryLog } from '../storage/log-port.js';
 
 /** Small enough that nobody waits for it. */
@@ -13,7 +13,7 @@ export interface RetentionOptions {
   readonly log: Pick<DeliveryLog, 'prune'>;
   /** Forgets replays that ended so long ago. */
   readonly pruneReplays: (olderThanMs: number) => Promise<void>;
-  readonly announcer: Announcer;
+  readonly lifecycle: LifecycleEmitter;
 }
 
 /** Forgets finished events and replays when they are old enough: at once, and then as often as their age asks for. */
@@ -54,7 +54,7 @@ export class Retention {
     if (this.#isPruning) return;
     this.#isPruning = true;
     this.#pruneWhile(() => this.#isStarted)
-      .catch((error: PosthornError) => this.#options.announcer.announce('error', () => error))
+      .catch((error: PosthornError) => this.#options.lifecycle.emit('error', () => error))
       .finally(() => {
         this.#isPruning = false;
       });

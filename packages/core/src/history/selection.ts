@@ -1,7 +1,7 @@
 import { z } from 'zod';
-import { givenOf, parse } from '../door.js';
 import { type DeliveryStatus, deliverySchema, deliveryStatusSchema } from '../models/delivery.js';
 import type { DeliverySelection } from '../storage/log-port.js';
+import { omitUndefined, parse } from '../validation.js';
 import { eventRange, type TimeRange } from './time-range.js';
 
 /** Which deliveries: those that fit all that is given. */
@@ -20,12 +20,12 @@ const fieldsSchema = deliverySchema
   .partial();
 
 /** What `options` of `what` say, as the storage takes it. Throws `invalid_option`. */
-export function selectionOf(
+export function parseSelection(
   options: SelectionOptions & { readonly status?: readonly DeliveryStatus[] },
   what: string,
 ): DeliverySelection {
-  const { eventId, eventType, webhookId, status, from, to } = givenOf(options);
-  const fields = givenOf({ eventId, eventType, webhookId, status });
+  const { eventId, eventType, webhookId, status, from, to } = omitUndefined(options);
+  const fields = omitUndefined({ eventId, eventType, webhookId, status });
   parse(fieldsSchema, fields, 'invalid_option', `options of ${what}`);
-  return givenOf({ ...fields, ...eventRange(givenOf({ from, to })) });
+  return omitUndefined({ ...fields, ...eventRange(omitUndefined({ from, to })) });
 }

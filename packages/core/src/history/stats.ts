@@ -1,11 +1,11 @@
-import { optionsOf } from '../door.js';
 import { PosthornError } from '../errors.js';
 import { type DeliveryStatus, deliveryStatusSchema } from '../models/delivery.js';
 import { defaultTenant, type TenantOption } from '../models/fields.js';
 import { firstEventId } from '../models/ids.js';
 import type { DeliveryCounts, DeliveryLog } from '../storage/log-port.js';
-import { type SelectionOptions, selectionOf } from './selection.js';
-import { instantOf } from './time-range.js';
+import { optionsOf } from '../validation.js';
+import { parseSelection, type SelectionOptions } from './selection.js';
+import { parseInstant } from './time-range.js';
 
 export interface StatsOptions extends TenantOption, Pick<SelectionOptions, 'webhookId' | 'eventType'> {
   /** The first instant. Default: 24 hours before `to`. */
@@ -37,7 +37,7 @@ const maxBuckets = 500;
 const invalid = (message: string): PosthornError => new PosthornError('invalid_option', message);
 
 /** Counts the deliveries in `log`. Rejects with `invalid_option`. */
-export function statsOf(
+export function createStats(
   log: Required<DeliveryLog>,
   now: () => number,
 ): (options?: StatsOptions) => Promise<Stats> {
@@ -48,8 +48,8 @@ export function statsOf(
     if (!Number.isInteger(count) || count < 1 || count > maxBuckets) {
       throw invalid(`buckets must be a whole number from 1 to ${maxBuckets}`);
     }
-    const end = instantOf(to, 'to') ?? Math.floor(now()) + 1;
-    const start = instantOf(from, 'from') ?? end - dayMs;
+    const end = parseInstant(to, 'to') ?? Math.floor(now()) + 1;
+    const start = parseInstant(from, 'from') ?? end - dayMs;
     if (end - start < count) throw invalid('to must be later than from, by a millisecond a bucket at least');
     const limits = Array.from(
       { length: count + 1 },
@@ -57,7 +57,7 @@ export function statsOf(
     );
     const [first, last] = [limits[0]!, limits.at(-1)!];
     const bounds = limits.slice(1, -1).map((limit) => firstEventId(limit.getTime()));
-    const selection = selectionOf({ ...fields, from: first, to: last }, 'deliveries.stats');
+    const selection = parseSelection({ ...fields, from: first, to: last }, 'deliveries.stats');
     const counts = await log.counts(tenantId, selection, bounds);
     return {
       from: first,

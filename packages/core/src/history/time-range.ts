@@ -1,8 +1,8 @@
 import { types } from 'node:util';
-import { givenOf } from '../door.js';
 import { PosthornError } from '../errors.js';
 import { firstEventId } from '../models/ids.js';
 import type { EventRange } from '../storage/log-port.js';
+import { omitUndefined } from '../validation.js';
 
 /** From when to when, by the time that an event's id begins with: that is when it was dispatched. */
 export interface TimeRange {
@@ -14,18 +14,18 @@ export interface TimeRange {
 
 /** The range of ids. Throws `invalid_option` for what is no date, and where `from` is later than `to`. */
 export function eventRange({ from, to }: TimeRange): EventRange {
-  const [first, end] = [instantOf(from, 'from'), instantOf(to, 'to')];
+  const [first, end] = [parseInstant(from, 'from'), parseInstant(to, 'to')];
   if (first !== undefined && end !== undefined && first > end) {
     throw new PosthornError('invalid_option', 'from must not be later than to');
   }
-  return givenOf({
+  return omitUndefined({
     fromEventId: first === undefined ? undefined : firstEventId(first),
     beforeEventId: end === undefined ? undefined : firstEventId(end),
   });
 }
 
 /** In milliseconds since 1970; undefined for undefined. Throws `invalid_option` for what is no date. */
-export function instantOf(date: Date | undefined, option: string): number | undefined {
+export function parseInstant(date: Date | undefined, option: string): number | undefined {
   if (date === undefined) return undefined;
   // Also of another realm, as some test runners have.
   const ms = types.isDate(date) ? date.getTime() : Number.NaN;

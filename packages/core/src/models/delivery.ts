@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { type FailureKind, failureKindSchema } from './failures.js';
+import { type FailureKind, failureKindSchema } from './failure-kind.js';
 import {
   attemptIdSchema,
   bindingIdSchema,

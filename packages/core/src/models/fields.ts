@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { grammarFault } from '../match.js';
+import { grammarFault } from '../matching.js';
 
 /*
  * The fields that several models share, each with the message of its issue: what was expected.

@@ -1,6 +1,6 @@
 import { PosthornError } from '../errors.js';
 import type { Replay } from '../models/replay.js';
-import { bodyOf } from '../storage/document-body.js';
+import { parseBody } from '../storage/document-body.js';
 import type { Document, DocumentStore } from '../storage/document-store.js';
 
 /** It begins `running`, due at once, with nothing replayed. */
@@ -83,7 +83,7 @@ export function replayStore(documents: DocumentStore): ReplayStore {
       for (;;) {
         const document = await find(tenantId, replayId);
         if (!document) return undefined;
-        const body = bodyOf<Body>(document);
+        const body = parseBody<Body>(document);
         if (body.status !== 'running') return replayOf(document);
         const cancelled = await put(document, { ...body, status: 'cancelled' }, document.version, null);
         if (cancelled) return replayOf(cancelled);
@@ -93,7 +93,7 @@ export function replayStore(documents: DocumentStore): ReplayStore {
     async claim(leaseMs) {
       const document = await documents.due(kind, leaseMs);
       if (!document) return undefined;
-      const { cursor } = bodyOf<Body>(document);
+      const { cursor } = parseBody<Body>(document);
       return { replay: replayOf(document), version: document.version, cursor };
     },
 
@@ -129,7 +129,7 @@ export function replayStore(documents: DocumentStore): ReplayStore {
 /** What has ended is written no more: it ended when it was written last. */
 function replayOf(document: Document): Replay {
   const { id, tenantId, createdAt, updatedAt } = document;
-  const { selection, perSecond, status, replayed, skipped } = bodyOf<Body>(document);
+  const { selection, perSecond, status, replayed, skipped } = parseBody<Body>(document);
   return {
     ...{ id, tenantId, selection, perSecond, status, replayed, skipped, createdAt },
     finishedAt: status === 'running' ? null : updatedAt,

@@ -1,5 +1,4 @@
 import { z } from 'zod';
-import { optionsOf, parse } from '../door.js';
 import { PosthornError } from '../errors.js';
 import { eventSchema } from '../models/event.js';
 import {
@@ -12,7 +11,8 @@ import {
 import { firstEventId, type Ids } from '../models/ids.js';
 import type { Replay, ReplaySelection } from '../models/replay.js';
 import type { Backfilled } from '../storage/backfill.js';
-import type { UsableStorage } from '../storage/storage-port.js';
+import type { CheckedStorage } from '../storage/checked-storage.js';
+import { optionsOf, parse } from '../validation.js';
 import { type ReplayStore, replayStore } from './replay-store.js';
 
 /** Which deliveries of a tenant: those that fit all that is given. */
@@ -86,7 +86,7 @@ const filterFields = Object.keys(filterShape) as (keyof typeof filterShape)[];
 const optionFields = [...filterFields, 'perSecond' as const];
 
 export interface ReplaysOptions {
-  readonly storage: Pick<UsableStorage, 'webhooks' | 'deliveries' | 'log' | 'documents' | 'supports'>;
+  readonly storage: Pick<CheckedStorage, 'webhooks' | 'deliveries' | 'log' | 'documents' | 'supports'>;
   readonly ids: Ids;
   readonly now: () => number;
   /** Called when there is a new one. */
@@ -100,7 +100,7 @@ export interface ManagedReplays extends Replays {
 }
 
 /** The application's side of replays. */
-export function managedReplays({ storage, ids, now, wake }: ReplaysOptions): ManagedReplays {
+export function createReplays({ storage, ids, now, wake }: ReplaysOptions): ManagedReplays {
   const { webhooks, deliveries, log, supports } = storage;
   const kept = supports.replays ? replayStore(storage.documents!) : undefined;
 

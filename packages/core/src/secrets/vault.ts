@@ -1,7 +1,7 @@
 import { createCipheriv, createDecipheriv, createSecretKey, type KeyObject, randomBytes } from 'node:crypto';
-import { optionsOf } from '../door.js';
 import { kindOf, PosthornError } from '../errors.js';
 import type { Webhook } from '../models/webhook.js';
+import { optionsOf } from '../validation.js';
 
 export interface EncryptionKey {
   /** 1 to 64 letters, digits, `_` or `-`; stored with what the key encrypts. */

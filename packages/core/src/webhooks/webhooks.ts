@@ -1,10 +1,9 @@
 import { isDeepStrictEqual } from 'node:util';
 import { truncate } from '../delivery/call-channel.js';
-import { checkTenant, optionsOf, parse } from '../door.js';
 import { type Duration, toMs } from '../duration.js';
 import { PosthornError } from '../errors.js';
 import { checkNames } from '../events/catalog.js';
-import type { Announcer } from '../lifecycle.js';
+import type { LifecycleEmitter } from '../lifecycle.js';
 import { defaultTenant, type TenantOption, webhookIdSchema } from '../models/fields.js';
 import {
   type ChannelBinding,
@@ -17,11 +16,12 @@ import {
 import { createSecret, parseSecret, type SecretKind } from '../secrets/secrets.js';
 import type { Page } from '../storage/page.js';
 import type { WebhookChange, WebhookRecord, WebhookStore } from '../storage/webhook-store.js';
-import { bindingsIn, type GivenBinding, identified } from './bindings.js';
+import { checkTenant, optionsOf, parse } from '../validation.js';
+import { assignBindingIds, type GivenBinding, validateBindings } from './binding-validation.js';
 import { isTaken } from './is-taken.js';
+import { type WebhookListOptions, webhookFilter } from './list-filter.js';
 import { reencrypt } from './reencrypt.js';
-import { type SampleOptions, type Samples, samples } from './sample.js';
-import { type WebhookListOptions, webhookFilter } from './webhook-list.js';
+import { createTestEvents, type SampleOptions, type Samples } from './test-event.js';
 
 export interface RotateOptions extends TenantOption {
   /** The new secret, in either alphabet of base64. Default: one made by the engine, of `kind`. */
@@ -69,7 +69,7 @@ export interface Webhooks extends Samples {
 
 export interface WebhooksOptions<Tx> extends SampleOptions {
   readonly store: WebhookStore<Tx>;
-  readonly announcer: Announcer;
+  readonly lifecycle: LifecycleEmitter;
   /** Whether a pattern that matches nothing in the catalog is refused. */
   readonly refusesUnmatched: boolean;
   /** Whether the storage gathers digests. */
@@ -87,8 +87,8 @@ export interface ManagedWebhooks extends Webhooks {
   disable(webhook: Pick<Webhook, 'id' | 'tenantId'>, reason: string): Promise<void>;
 }
 
-export function managedWebhooks<Tx>(context: WebhooksOptions<Tx>): ManagedWebhooks {
-  const { store, channels, catalog, secrets, ids, now, announcer, canGather, wake } = context;
+export function createWebhooks<Tx>(context: WebhooksOptions<Tx>): ManagedWebhooks {
+  const { store, channels, catalog, secrets, ids, now, lifecycle, canGather, wake } = context;
   const { refusesUnmatched } = context;
 
   async function find(webhookId: string, tenantId = defaultTenant): Promise<WebhookRecord> {
@@ -119,8 +119,8 @@ export function managedWebhooks<Tx>(context: WebhooksOptions<Tx>): ManagedWebhoo
     present: readonly ChannelBinding[],
   ): Promise<ChannelBinding[]> {
     const { configs } = secrets;
-    const named = identified(given, present, ids, (channel, own) => configs.mask(channel, own));
-    const checked = await bindingsIn(configs.unmask(owner, named, present), channels, canGather);
+    const named = assignBindingIds(given, present, ids, (channel, own) => configs.mask(channel, own));
+    const checked = await validateBindings(configs.unmask(owner, named, present), channels, canGather);
     return configs.seal(owner, checked, present);
   }
 
@@ -142,7 +142,7 @@ export function managedWebhooks<Tx>(context: WebhooksOptions<Tx>): ManagedWebhoo
         secrets: [{ key: secrets.signingKeys.seal(owner, secret), expiresAt: null }],
       });
       const webhook = secrets.readable(record);
-      announcer.announce('webhook:created', () => webhook);
+      lifecycle.emit('webhook:created', () => webhook);
       return webhook;
     },
 
@@ -181,7 +181,7 @@ export function managedWebhooks<Tx>(context: WebhooksOptions<Tx>): ManagedWebhoo
       });
       const webhook = secrets.readable(record);
       if (isChanged) {
-        announcer.announce('webhook:updated', () => webhook);
+        lifecycle.emit('webhook:updated', () => webhook);
         wake();
       }
       return webhook;
@@ -199,7 +199,7 @@ export function managedWebhooks<Tx>(context: WebhooksOptions<Tx>): ManagedWebhoo
         const present = await store.get(tenantId, webhookId);
         if (present) throw outdated(present, version);
       }
-      if (isDeleted) announcer.announce('webhook:deleted', () => ({ tenantId, webhookId }));
+      if (isDeleted) lifecycle.emit('webhook:deleted', () => ({ tenantId, webhookId }));
       return isDeleted;
     },
 
@@ -230,14 +230,14 @@ export function managedWebhooks<Tx>(context: WebhooksOptions<Tx>): ManagedWebhoo
 
     reencrypt: () => reencrypt(store, secrets),
 
-    ...samples(find, context),
+    ...createTestEvents(find, context),
 
     async disable({ id, tenantId }, reason) {
       const { record, isChanged } = await change(id, tenantId, ({ isActive }) =>
         isActive ? { isActive: false, disabledReason: truncate(reason, maxReason) } : {},
       );
       if (isChanged)
-        announcer.announce('webhook:disabled', () => ({ webhook: secrets.readable(record), reason }));
+        lifecycle.emit('webhook:disabled', () => ({ webhook: secrets.readable(record), reason }));
     },
   };
 }

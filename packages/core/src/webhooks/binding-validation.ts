@@ -14,7 +14,7 @@ import type { IdentifiedBinding } from '../secrets/config-secrets.js';
  * The bindings with their configs as their channels have them, and as JSON keeps them. `canGather` says whether the
  * storage gathers digests. Throws `invalid_webhook`.
  */
-export async function bindingsIn(
+export async function validateBindings(
   bindings: readonly ChannelBinding[],
   channels: ReadonlyMap<string, Channel>,
   canGather: boolean,
@@ -79,7 +79,7 @@ export type GivenBinding = Omit<ChannelBinding, 'id'> & { readonly id?: string |
  * configs look the same to a reader, as `masked` shows them; else the only one of its channel that is left; else it goes
  * by its place, and is unsure. Throws `invalid_webhook` for an id that is none of the webhook's.
  */
-export function identified(
+export function assignBindingIds(
   bindings: readonly GivenBinding[],
   present: readonly ChannelBinding[],
   ids: Ids,

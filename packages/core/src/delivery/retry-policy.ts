@@ -1,8 +1,8 @@
 import type { Verdict } from '../channels/verdict.js';
-import { optionsOf } from '../door.js';
 import { type Duration, toMs } from '../duration.js';
 import { PosthornError } from '../errors.js';
 import type { NextState } from '../storage/next-state.js';
+import { optionsOf } from '../validation.js';
 
 export interface RetryOptions {
   /** The wait after each failed attempt; one attempt more than there are waits. Default: {@link defaultSchedule}. */

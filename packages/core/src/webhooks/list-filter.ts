@@ -1,11 +1,11 @@
 import { z } from 'zod';
-import { givenOf, optionsOf, parse } from '../door.js';
 import { PosthornError } from '../errors.js';
-import { matchKeys, parsePattern } from '../match.js';
+import { matchKeys, parsePattern } from '../matching.js';
 import { defaultTenant, type TenantOption } from '../models/fields.js';
 import { webhookSchema } from '../models/webhook.js';
 import { type PageQuery, pageQuery } from '../storage/page.js';
 import type { WebhookFilter } from '../storage/webhook-store.js';
+import { omitUndefined, optionsOf, parse } from '../validation.js';
 
 export interface WebhookListOptions extends TenantOption, Partial<PageQuery> {
   readonly isActive?: boolean;
@@ -38,13 +38,13 @@ export function webhookFilter(options: WebhookListOptions | undefined): {
 } {
   const given = optionsOf(options, known, 'webhooks.list');
   const { tenantId = defaultTenant, eventType, pattern, isActive, name, offset, withTotal } = given;
-  const fields = givenOf({ isActive, name, offset, withTotal });
+  const fields = omitUndefined({ isActive, name, offset, withTotal });
   parse(fieldsSchema, fields, 'invalid_option', 'options of webhooks.list');
   if (eventType !== undefined && pattern !== undefined) {
     throw new PosthornError('invalid_option', 'webhooks.list takes an eventType or a pattern, not both');
   }
   const keys = keysOf(eventType, pattern);
-  return { tenantId, filter: Object.assign(givenOf({ ...fields, keys }), pageQuery(given)) };
+  return { tenantId, filter: Object.assign(omitUndefined({ ...fields, keys }), pageQuery(given)) };
 }
 
 function keysOf(eventType: string | undefined, pattern: string | undefined): string[] | undefined {

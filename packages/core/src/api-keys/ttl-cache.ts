@@ -1,5 +1,5 @@
 /** Remembers values by name for `maxAgeMs`, and at most `maxSize` of them: the oldest are forgotten first. */
-export class ShortMemory<Value> {
+export class TtlCache<Value> {
   /** In the order in which they came. */
   readonly #entries = new Map<string, { readonly value: Value; readonly since: number }>();
   readonly #maxAgeMs: number;

@@ -8,7 +8,7 @@ const maxPages = 10;
  * Each item of a query, read a thousand at a time, with a turn of the event loop for others between the pages. At most
  * 10,000; where there are more, `onCut` is called at the end.
  */
-export async function* scan<Item>(
+export async function* paginate<Item>(
   read: (query: PageQuery) => Promise<Page<Item>>,
   onCut: () => void,
 ): AsyncGenerator<Item> {

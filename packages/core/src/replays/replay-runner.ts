@@ -1,8 +1,8 @@
 import { withTimeout } from '../delivery/with-timeout.js';
 import type { PosthornError } from '../errors.js';
-import type { Announcer } from '../lifecycle.js';
+import type { LifecycleEmitter } from '../lifecycle.js';
 import type { Replay } from '../models/replay.js';
-import type { UsableStorage } from '../storage/storage-port.js';
+import type { CheckedStorage } from '../storage/checked-storage.js';
 import { type ReplayClaim, type ReplayStep, type ReplayStore, replayStore } from './replay-store.js';
 
 /**
@@ -19,16 +19,16 @@ const maxStep = 1_000;
 
 type Done = Omit<ReplayStep, 'delayMs'>;
 
-export interface ReplayerOptions {
-  readonly storage: Pick<UsableStorage, 'deliveries' | 'log' | 'documents' | 'supports'>;
-  readonly announcer: Announcer;
+export interface ReplayRunnerOptions {
+  readonly storage: Pick<CheckedStorage, 'deliveries' | 'log' | 'documents' | 'supports'>;
+  readonly lifecycle: LifecycleEmitter;
   /** Called when deliveries became due. */
   readonly onDue: () => void;
 }
 
 /** Carries out replays step by step, one step at a time: starts a page of deliveries again, and notes how far it is. */
-export class Replayer {
-  readonly #options: ReplayerOptions;
+export class ReplayRunner {
+  readonly #options: ReplayRunnerOptions;
   /** Undefined where the storage keeps none: then there is nothing to do. */
   readonly #replays: ReplayStore | undefined;
   #poll: NodeJS.Timeout | undefined;
@@ -39,7 +39,7 @@ export class Replayer {
   #stops = 0;
   #steps = 0;
 
-  constructor(options: ReplayerOptions) {
+  constructor(options: ReplayRunnerOptions) {
     this.#options = options;
     const { documents, supports } = options.storage;
     this.#replays = supports.replays ? replayStore(documents!) : undefined;
@@ -64,7 +64,7 @@ export class Replayer {
     if (!this.#poll || this.#willLook) return;
     this.#willLook = true;
     this.#takeSteps(this.#stops).catch((error: PosthornError) => {
-      this.#options.announcer.announce('error', () => error);
+      this.#options.lifecycle.emit('error', () => error);
     });
   }
 
@@ -93,7 +93,7 @@ export class Replayer {
   }
 
   async #step(claim: ReplayClaim): Promise<void> {
-    const { announcer, onDue } = this.#options;
+    const { lifecycle, onDue } = this.#options;
     const { replay, cursor } = claim;
     const { selection, perSecond } = replay;
     const limit = Math.min(maxStep, Math.ceil(perSecond / stepsPerSecond));
@@ -106,7 +106,7 @@ export class Replayer {
     const delayMs = Math.ceil((done.replayed * 1_000) / perSecond);
     const step = { ...done, delayMs };
     const saved = await this.#replays!.save(claim, step);
-    if (saved?.status === 'done') announcer.announce('replay:finished', () => saved);
+    if (saved?.status === 'done') lifecycle.emit('replay:finished', () => saved);
     // A timer may ring a millisecond early by the storage's clock.
     else if (saved) setTimeout(() => this.wake(), delayMs + 1).unref();
   }

@@ -23,7 +23,7 @@ type Method = (...args: readonly unknown[]) => Promise<unknown>;
 type Parts = Readonly<Record<string, Readonly<Record<string, unknown>> | undefined>>;
 
 /** The storage as the engine uses it: `supports` is whole, and `log.counts` is there. */
-export interface UsableStorage<Tx = never> extends Storage<Tx> {
+export interface CheckedStorage<Tx = never> extends Storage<Tx> {
   readonly supports: Support;
   readonly log: Required<DeliveryLog>;
 }
@@ -33,7 +33,7 @@ export interface UsableStorage<Tx = never> extends Storage<Tx> {
  * port; throws `invalid_option`. The methods of the result reject with a {@link PosthornError} in any case: what else the
  * storage throws becomes `storage_failed`.
  */
-export function usableStorage<Tx>(storage: Storage<Tx>): UsableStorage<Tx> {
+export function checkedStorage<Tx>(storage: Storage<Tx>): CheckedStorage<Tx> {
   if (typeof storage !== 'object' || storage === null) {
     throw invalid(`storage must be an object, as memoryStorage() returns one, not ${kindOf(storage)}`);
   }
@@ -57,7 +57,7 @@ export function usableStorage<Tx>(storage: Storage<Tx>): UsableStorage<Tx> {
       ? methodOf(parts, 'log', 'counts', supports)
       : countsByPaging(log.deliveries);
   const isVolatile = storage.isVolatile === true;
-  return { ...usable, log: { ...log, counts }, supports, isVolatile } as unknown as UsableStorage<Tx>;
+  return { ...usable, log: { ...log, counts }, supports, isVolatile } as unknown as CheckedStorage<Tx>;
 }
 
 function supportIn({ supports, isVolatile }: Partial<Storage<never>>): Support {

@@ -2,18 +2,18 @@ import type { Channel, PreviewPart } from '../channels/channel.js';
 import type { Verdict } from '../channels/verdict.js';
 import { type BoundClaim, ClaimedMessage } from '../delivery/message.js';
 import { send } from '../delivery/send.js';
-import { optionsOf } from '../door.js';
 import { isPosthornError, kindOf } from '../errors.js';
 import { checkPayload, type EventCatalog } from '../events/catalog.js';
 import type { PayloadLimits } from '../events/json-text.js';
 import { payloadText } from '../events/payload.js';
-import type { Announcer } from '../lifecycle.js';
-import { parseEventType } from '../match.js';
+import type { LifecycleEmitter } from '../lifecycle.js';
+import { parseEventType } from '../matching.js';
 import type { TenantOption } from '../models/fields.js';
 import { deliveryId, type Ids } from '../models/ids.js';
 import { redact } from '../secrets/redact.js';
 import type { WebhookSecrets } from '../secrets/webhook-secrets.js';
 import type { WebhookRecord } from '../storage/webhook-store.js';
+import { optionsOf } from '../validation.js';
 
 /** What a sample is called; it need not be in a catalog. */
 const sampleType = 'webhook.test';
@@ -60,13 +60,13 @@ export interface SampleOptions {
   readonly secrets: WebhookSecrets;
   readonly limits: PayloadLimits;
   readonly attemptDeadlineMs: number;
-  readonly announcer: Announcer;
+  readonly lifecycle: LifecycleEmitter;
   readonly ids: Ids;
   readonly now: () => number;
 }
 
 /** Tries a webhook as a delivery would, but past the storage. `find` rejects where there is none. */
-export function samples(
+export function createTestEvents(
   find: (webhookId: string, tenantId: string | undefined) => Promise<WebhookRecord>,
   options: SampleOptions,
 ): Samples {

@@ -86,7 +86,7 @@ export function checkTenant(tenantId: unknown, what: string): void {
 }
 
 /** Those of `fields` that are given, and nothing of a polluted `Object.prototype`: so they can be handed on. */
-export function givenOf<Fields extends object>(
+export function omitUndefined<Fields extends object>(
   fields: Fields,
 ): { [Name in keyof Fields]?: Exclude<Fields[Name], undefined> } {
   const own = Object.entries(fields).filter(([, value]) => value !== undefined);
