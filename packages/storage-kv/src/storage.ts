@@ -1,0 +1,82 @@
+import { kindOf, PosthornError, type Storage } from '@posthorn/core';
+import { deliveryLog } from './log/log.js';
+import { claim } from './queue/claim.js';
+import { publish, refuseTransaction } from './queue/publish.js';
+import { begin, renew, settleOne } from './queue/settle.js';
+import { Session } from './session.js';
+import { Transactions } from './space/transactions.js';
+import { checkStore, type KvStore } from './store.js';
+import { WebhookCache } from './webhook-cache.js';
+import { type Run, webhookStore } from './webhooks.js';
+
+export interface KvStorageOptions {
+  /**
+   * The clock that decides what is due, in milliseconds since 1970. All processes that share the store need the same one:
+   * `Date.now`, the default, is that on one machine, or where the clocks of several are kept together.
+   */
+  readonly now?: () => number;
+}
+
+export interface KvStorage extends Storage<never> {
+  /** Waits for the calls that are under way, and closes the store. */
+  close(): Promise<void>;
+}
+
+/**
+ * A storage over an ordered key-value store: as durable as the store is, and safe to share between processes where its
+ * transactions are. Throws `invalid_option`.
+ */
+export function kvStorage(store: KvStore, options: KvStorageOptions = {}): KvStorage {
+  checkStore(store);
+  const { now } = readOptions(options);
+  const transactions = new Transactions(store);
+  const cache = new WebhookCache();
+  const run: Run = (work) => transactions.run((draft) => Session.run(draft, now(), cache, work));
+  return {
+    gathersDigests: true,
+    webhooks: webhookStore(run),
+    deliveries: {
+      publish: async (events, given = {}) => {
+        refuseTransaction(given);
+        return run(async (session) => {
+          const published = await publish(session, events);
+          const claims = given.claimFor ? await claim(session, given.claimFor) : [];
+          return { published, claims, at: new Date(session.now) };
+        });
+      },
+      claim: (given) => run((session) => claim(session, given)),
+      begin: (claims, leftMs) =>
+        run(async (session) => ({
+          begun: await begin(session, claims, leftMs),
+          at: new Date(session.now),
+        })),
+      renew: (claims, leaseMs) => run((session) => renew(session, claims, leaseMs)),
+      settle: (settlements) =>
+        run(async (session) => {
+          const written: boolean[] = [];
+          for (const settlement of settlements) written.push(await settleOne(session, settlement));
+          return written;
+        }),
+    },
+    log: deliveryLog(run),
+    async close() {
+      await transactions.idle();
+      await store.close?.();
+    },
+  };
+}
+
+function readOptions(options: KvStorageOptions): Required<KvStorageOptions> {
+  if (typeof options !== 'object' || options === null || Array.isArray(options)) {
+    throw new PosthornError('invalid_option', `options must be an object, not ${kindOf(options)}`);
+  }
+  const { now = Date.now, ...others } = options;
+  const [unknown] = Object.keys(others);
+  if (unknown !== undefined) {
+    throw new PosthornError('invalid_option', `unknown option ${unknown}: there is now`);
+  }
+  if (typeof now !== 'function') {
+    throw new PosthornError('invalid_option', `now must be a function, not ${kindOf(now)}`);
+  }
+  return { now };
+}
