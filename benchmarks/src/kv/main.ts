@@ -36,7 +36,13 @@ async function publish(storage: Storage, total: number): Promise<void> {
 async function deliver(storage: Storage, total: number): Promise<void> {
   const { deliveries } = storage;
   for (let done = 0; done < total; ) {
-    const options = { limit: batch, leaseMs: 30_000, webhookLimit: batch, webhookRoom: new Map(), isBegun: true };
+    const options = {
+      limit: batch,
+      leaseMs: 30_000,
+      webhookLimit: batch,
+      webhookRoom: new Map(),
+      isBegun: true,
+    };
     const claims = await deliveries.claim(options);
     if (claims.length === 0) throw new Error(`only ${done} of ${total} were due`);
     const settlements = claims.map((claim) => ({

@@ -1,4 +1,4 @@
-import type { WebhookRecord } from '@posthorn/core';
+import { isPosthornError, type WebhookRecord } from '@posthorn/core';
 import { Lanes } from './queue/lanes.js';
 import { decodeEntry, type Entry, encodeEntry } from './rows/entry.js';
 import type { StoredWebhook } from './rows/webhook-row.js';
@@ -53,10 +53,26 @@ export class Session {
     return this.#cache.matching(this.draft, tenantId, patterns);
   }
 
-  /** The webhook that a delivery goes to; undefined where it is gone, also where another has its id. */
-  async webhookOf({ webhookId, webhook }: Pick<Entry, 'webhookId' | 'webhook'>): Promise<WebhookRecord | undefined> {
-    const found = await this.webhook(webhookId);
+  /**
+   * The webhook that a delivery goes to; undefined where it is gone, also where another has its id, or is damaged: then what
+   * is due waits.
+   */
+  async webhookOf({
+    webhookId,
+    webhook,
+  }: Pick<Entry, 'webhookId' | 'webhook'>): Promise<WebhookRecord | undefined> {
+    const found = await this.readableWebhook(webhookId);
     return found?.number === webhook ? found.record : undefined;
+  }
+
+  /** The webhook of this id; undefined where there is none, or what is stored of it is damaged. */
+  async readableWebhook(id: string): Promise<StoredWebhook | undefined> {
+    try {
+      return await this.webhook(id);
+    } catch (error) {
+      if (isPosthornError(error) && error.code === 'webhook_unreadable') return undefined;
+      throw error;
+    }
   }
 
   async entry(key: string): Promise<Entry | undefined> {

@@ -24,18 +24,30 @@ export interface SqliteKvOptions {
  * A table of keys and values in a SQLite database, which any number of processes on one machine may share. The database
  * handle is its own: nothing else may use that. Throws `invalid_option`.
  */
-export function sqliteKv(database: SqliteDatabase, { synchronous = 'normal' }: SqliteKvOptions = {}): KvStore {
+export function sqliteKv(
+  database: SqliteDatabase,
+  { synchronous = 'normal' }: SqliteKvOptions = {},
+): KvStore {
   if (typeof database?.exec !== 'function' || typeof database.prepare !== 'function') {
-    throw new PosthornError('invalid_option', 'database must be an open SQLite database, with exec and prepare');
+    throw new PosthornError(
+      'invalid_option',
+      'database must be an open SQLite database, with exec and prepare',
+    );
   }
   if (synchronous !== 'normal' && synchronous !== 'full') {
     throw new PosthornError('invalid_option', `synchronous must be 'normal' or 'full'`);
   }
-  database.exec(`pragma busy_timeout = 10000; pragma journal_mode = wal; pragma synchronous = ${synchronous}`);
-  database.exec('create table if not exists posthorn (key text primary key, value text not null) without rowid');
+  database.exec(
+    `pragma busy_timeout = 10000; pragma journal_mode = wal; pragma synchronous = ${synchronous}`,
+  );
+  database.exec(
+    'create table if not exists posthorn (key text primary key, value text not null) without rowid',
+  );
   const get = database.prepare('select value from posthorn where key = ?');
   const range = (order: string) =>
-    database.prepare(`select key, value from posthorn where key >= ? and key < ? order by key ${order} limit ?`);
+    database.prepare(
+      `select key, value from posthorn where key >= ? and key < ? order by key ${order} limit ?`,
+    );
   const [forward, backward] = [range('asc'), range('desc')];
   const set = database.prepare(
     'insert into posthorn values (?, ?) on conflict (key) do update set value = excluded.value',

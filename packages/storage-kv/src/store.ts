@@ -51,7 +51,10 @@ export function checkStore(store: KvStore): void {
     throw new PosthornError('invalid_option', `store must be an object, not ${kindOf(store)}`);
   }
   if (typeof store.transact !== 'function') {
-    throw new PosthornError('invalid_option', `store.transact must be a function, not ${kindOf(store.transact)}`);
+    throw new PosthornError(
+      'invalid_option',
+      `store.transact must be a function, not ${kindOf(store.transact)}`,
+    );
   }
   if (store.close !== undefined && typeof store.close !== 'function') {
     throw new PosthornError('invalid_option', `store.close must be a function, not ${kindOf(store.close)}`);
@@ -62,7 +65,10 @@ export function checkStore(store: KvStore): void {
 export function checkTransaction(tx: KvTransaction): void {
   for (const name of ['get', 'range', 'set', 'delete'] as const) {
     if (typeof tx?.[name] !== 'function') {
-      throw new PosthornError('storage_failed', `the store's tx.${name} must be a function, not ${kindOf(tx?.[name])}`);
+      throw new PosthornError(
+        'storage_failed',
+        `the store's tx.${name} must be a function, not ${kindOf(tx?.[name])}`,
+      );
     }
   }
 }
@@ -71,7 +77,10 @@ export function checkTransaction(tx: KvTransaction): void {
 export function checkValue(key: string, value: unknown): string | undefined {
   if (value === undefined || typeof value === 'string') return value;
   const remedy = value === null ? '; resolve to undefined where there is none' : '';
-  throw new PosthornError('storage_failed', `the store's value of ${key} must be a string, not ${kindOf(value)}${remedy}`);
+  throw new PosthornError(
+    'storage_failed',
+    `the store's value of ${key} must be a string, not ${kindOf(value)}${remedy}`,
+  );
 }
 
 /** The rows that the store gave for a range. Throws `storage_failed` where they break its promise. */
@@ -83,7 +92,8 @@ export function checkRows(rows: unknown, { from, before, limit, reverse }: KvRan
   let last: string | undefined;
   for (const row of rows as unknown[]) {
     const [key, value] = Array.isArray(row) ? row : [];
-    if (typeof key !== 'string' || typeof value !== 'string') throw fault('must hold rows of [key, value], both strings');
+    if (typeof key !== 'string' || typeof value !== 'string')
+      throw fault('must hold rows of [key, value], both strings');
     if (key < from || key >= before) throw fault(`holds ${key}`);
     if (last !== undefined && (reverse ? key >= last : key <= last)) throw fault(`has ${key} after ${last}`);
     last = key;

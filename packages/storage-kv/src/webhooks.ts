@@ -53,7 +53,11 @@ export function webhookStore(run: Run): WebhookStore {
 const keyOf = (webhookId: string): string => `w/${webhookId}`;
 const listKey = (tenantId: string, number: number): string => `x/${code(tenantId)}/${num(number)}`;
 
-async function find(session: Session, tenantId: string, webhookId: string): Promise<StoredWebhook | undefined> {
+async function find(
+  session: Session,
+  tenantId: string,
+  webhookId: string,
+): Promise<StoredWebhook | undefined> {
   const found = await session.webhook(webhookId);
   return found?.record.tenantId === tenantId ? found : undefined;
 }
@@ -134,6 +138,7 @@ async function list(session: Session, tenantId: string, filter: WebhookFilter): 
   const cursor = checkCursor(filter.cursor, /^[0-9a-z]{9}$/);
   const prefix = `x/${code(tenantId)}/`;
   const items: WebhookRecord[] = [];
+  const unreadable: string[] = [];
   const places: string[] = [];
   let [total, passed, isMore] = [0, 0, false];
   for await (const [key, id] of session.draft.each(prefix, { reverse: true })) {
@@ -141,17 +146,23 @@ async function list(session: Session, tenantId: string, filter: WebhookFilter): 
     const isBehind = cursor === undefined || place < cursor;
     if (isMore && !withTotal) break;
     if (!isBehind && !withTotal) continue;
-    const { record } = (await session.webhook(id))!;
-    if (!isListed(record, filter)) continue;
+    const found = await session.readableWebhook(id);
+    if (found && !isListed(found.record, filter)) continue;
     total++;
     if (!isBehind || passed++ < offset) continue;
-    if (items.length === limit) isMore = true;
+    if (places.length === limit) isMore = true;
     else {
-      items.push(copiedWebhook(record));
       places.push(place);
+      if (found) items.push(copiedWebhook(found.record));
+      else unreadable.push(id);
     }
   }
-  return { items, nextCursor: isMore ? places.at(-1)! : null, ...(withTotal && { total }) };
+  return {
+    items,
+    nextCursor: isMore ? places.at(-1)! : null,
+    ...(withTotal && { total }),
+    ...(unreadable.length > 0 && { unreadable }),
+  };
 }
 
 /** By their ids. */
@@ -159,9 +170,10 @@ async function all(session: Session, { limit, cursor }: PageQuery): Promise<Page
   checkCursor(cursor, /^[0-9A-Za-z]{10}$/);
   const from = cursor === undefined ? 'w/' : `w/wh_${cursor}!`;
   const rows = await session.draft.under('w/', { from, limit: limit + 1 });
-  const items: WebhookRecord[] = [];
-  for (const [key] of rows.slice(0, limit)) {
-    items.push(copiedWebhook((await session.webhook(key.slice(2)))!.record));
-  }
-  return { items, nextCursor: rows.length > limit ? bare(items.at(-1)!.id) : null };
+  const ids = rows.slice(0, limit).map(([key]) => key.slice(2));
+  const found = await Promise.all(ids.map((id) => session.readableWebhook(id)));
+  const items = found.flatMap((webhook) => (webhook ? [copiedWebhook(webhook.record)] : []));
+  const unreadable = ids.filter((_, i) => !found[i]);
+  const nextCursor = rows.length > limit ? bare(ids.at(-1)!) : null;
+  return { items, nextCursor, ...(unreadable.length > 0 && { unreadable }) };
 }

@@ -94,7 +94,11 @@ async function* selected(
   }
 }
 
-async function deliveries(session: Session, tenantId: string, filter: DeliveryFilter): Promise<Page<Delivery>> {
+async function deliveries(
+  session: Session,
+  tenantId: string,
+  filter: DeliveryFilter,
+): Promise<Page<Delivery>> {
   const { id, limit } = filter;
   const cursor = checkCursor(filter.cursor, /^[0-9A-Za-z]{32}$/);
   const named = id === undefined ? undefined : parseDeliveryId(id);

@@ -32,7 +32,11 @@ export function unlinkFromChain({ draft }: Session, before: Entry): void {
 }
 
 /** It stands in the chain, where it is not finished, and the queue holds what may go now. */
-export async function linkInChain(session: Session, after: Entry, queueKey: string | undefined): Promise<void> {
+export async function linkInChain(
+  session: Session,
+  after: Entry,
+  queueKey: string | undefined,
+): Promise<void> {
   const { draft } = session;
   if (queueKey !== undefined) draft.set(waitingKey(after), `${num(after.state.at)} ${after.key}`);
   await admit(session, after, queueKey);

@@ -45,7 +45,13 @@ async function sumOf({ draft }: Session, of: Gathering): Promise<Sum> {
 }
 
 /** Writes what the gathering comes to now; its window ends so long after its first member came. */
-async function resum(session: Session, of: Gathering, former: Sum, sum: Omit<Sum, 'queueKey'>, windowMs: number): Promise<void> {
+async function resum(
+  session: Session,
+  of: Gathering,
+  former: Sum,
+  sum: Omit<Sum, 'queueKey'>,
+  windowMs: number,
+): Promise<void> {
   const { draft } = session;
   const [first] = await draft.under(membersPrefix(of), { limit: 1 });
   const at = first && num(Number(first[1].split(' ')[1]) + windowMs);
@@ -78,7 +84,11 @@ export async function gather(
 
 async function formFull(session: Session, of: Gathering, webhook: WebhookRecord): Promise<void> {
   const limits = limitsIn(webhook, of)!;
-  for (let sum = await sumOf(session, of); sum.count > 0 && isDigestFull(sum, limits); sum = await sumOf(session, of)) {
+  for (
+    let sum = await sumOf(session, of);
+    sum.count > 0 && isDigestFull(sum, limits);
+    sum = await sumOf(session, of)
+  ) {
     await form(session, of, webhook);
   }
 }
@@ -195,4 +205,3 @@ export async function refreshDigests(
 export async function leadOf(session: Session, entry: Entry): Promise<Entry> {
   return entry.digest === null ? entry : (await session.entry(entry.digest))!;
 }
-

@@ -61,7 +61,12 @@ export class Lanes {
     await this.#ready(number, held, lane.webhookId, record!.tenantId);
   }
 
-  async #move(number: string, held: string | undefined, place: string | undefined, value = ''): Promise<void> {
+  async #move(
+    number: string,
+    held: string | undefined,
+    place: string | undefined,
+    value = '',
+  ): Promise<void> {
     const { draft } = this.#session;
     if (held === place) return;
     if (held !== undefined) draft.delete(held);

@@ -1,5 +1,17 @@
-import { type ClaimOptions, type NewEvent, PosthornError, type Published, type WebhookRecord } from '@posthorn/core';
-import { firstBindings, keyRetentionMs, newState, type RememberedKey, repeatedResult } from '@posthorn/core/storage';
+import {
+  type ClaimOptions,
+  type NewEvent,
+  PosthornError,
+  type Published,
+  type WebhookRecord,
+} from '@posthorn/core';
+import {
+  firstBindings,
+  keyRetentionMs,
+  newState,
+  type RememberedKey,
+  repeatedResult,
+} from '@posthorn/core/storage';
 import type { Entry } from '../rows/entry.js';
 import { decodeEvent, encodeEvent, payloadBytes } from '../rows/event-row.js';
 import type { StoredWebhook } from '../rows/webhook-row.js';
@@ -9,9 +21,14 @@ import { gather } from './digests.js';
 import { deliveryKey, finishedKey, move } from './queue.js';
 
 /** The types rule out a `tx`, JavaScript does not: what was written outside of it would outlive its rollback. */
-export function refuseTransaction(options: { readonly tx?: unknown; readonly claimFor?: ClaimOptions } = {}): void {
+export function refuseTransaction(
+  options: { readonly tx?: unknown; readonly claimFor?: ClaimOptions } = {},
+): void {
   if (options.tx !== undefined) {
-    throw new PosthornError('invalid_option', 'tx: a key-value storage takes part in no transaction of the application');
+    throw new PosthornError(
+      'invalid_option',
+      'tx: a key-value storage takes part in no transaction of the application',
+    );
   }
 }
 
@@ -41,7 +58,11 @@ async function earlierResult(session: Session, event: NewEvent): Promise<Publish
   if (stored !== undefined) return { eventId: id, deliveries: decodeEvent(id, tenantId, stored).published };
   if (event.idempotencyKey === undefined) return undefined;
   const text = await session.draft.get(idempotencyKeyOf(event));
-  return repeatedResult(event, text === undefined ? undefined : (JSON.parse(text) as RememberedKey), session.now);
+  return repeatedResult(
+    event,
+    text === undefined ? undefined : (JSON.parse(text) as RememberedKey),
+    session.now,
+  );
 }
 
 async function store(session: Session, event: NewEvent): Promise<Published> {

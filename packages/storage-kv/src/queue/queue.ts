@@ -1,7 +1,7 @@
 import { isFinished } from '@posthorn/core/storage';
 import { type Entry, eventOf, isDigest, tenantCodeOf } from '../rows/entry.js';
-import { bare, num } from '../space/keys.js';
 import type { Session } from '../session.js';
+import { bare, num } from '../space/keys.js';
 import { linkInChain, unlinkFromChain } from './chains.js';
 
 /** What stands in a webhook's queue: what is not finished, but what gathers or is in a digest. */
@@ -55,7 +55,11 @@ export async function advance(session: Session, entry: Entry, state: Entry['stat
 }
 
 /** Keeps count of what is not finished of the event: what has none may be pruned. */
-export async function countUnfinished(session: Session, before: Entry | undefined, after: Entry): Promise<void> {
+export async function countUnfinished(
+  session: Session,
+  before: Entry | undefined,
+  after: Entry,
+): Promise<void> {
   const was = before !== undefined && !isFinished(before.state);
   const is = !isFinished(after.state);
   if (was === is) return;

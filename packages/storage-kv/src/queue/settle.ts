@@ -99,7 +99,17 @@ async function record(session: Session, entry: Entry, attempt: Attempt): Promise
 export const attemptKey = (deliveryKey: string, number: number): string =>
   `a${deliveryKey.slice(1)}/${num(number)}`;
 
-const encodeAttempt = ({ id, number, startedAt, durationMs, outcome, kind, message, status, response }: Attempt) =>
+const encodeAttempt = ({
+  id,
+  number,
+  startedAt,
+  durationMs,
+  outcome,
+  kind,
+  message,
+  status,
+  response,
+}: Attempt) =>
   JSON.stringify([id, number, startedAt.getTime(), durationMs, outcome, kind, message, status, response]);
 
 export function decodeAttempt(deliveryId: string, text: string): Attempt {
@@ -107,4 +117,3 @@ export function decodeAttempt(deliveryId: string, text: string): Attempt {
   const at = new Date(startedAt);
   return { id, deliveryId, number, startedAt: at, durationMs, outcome, kind, message, status, response };
 }
-

@@ -112,15 +112,16 @@ export class Turns {
 
   async #firstDue(lane: Lane): Promise<Entry | undefined> {
     const { draft } = this.#session;
+    const webhook = await this.#session.webhookOf(lane);
+    if (!webhook) return undefined;
     for (let step = await lane.due.next(); !step.done; step = await lane.due.next()) {
       const [key, value] = step.value;
       // Another of its chain may have gone since it was read.
       if ((await draft.get(key)) !== value) continue;
       if (!value.startsWith('b/')) return this.#session.entry(value);
-      const webhook = await this.#session.webhookOf(lane);
       // The window of what gathers is over. What is left of it may be due, too, wherever it stands now.
       lane.due = this.#due(lane.webhook);
-      return form(this.#session, namedGathering(value, lane.webhookId), webhook!);
+      return form(this.#session, namedGathering(value, lane.webhookId), webhook);
     }
     return undefined;
   }

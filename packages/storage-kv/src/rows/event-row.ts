@@ -47,7 +47,17 @@ export function decodeEvent(id: string, tenantId: string, text: string): EventRo
   const [type, occurredAt, publishedAt, published, namespaceId, subject, cacheScope, orderingKey] = fields;
   const payload = fields[8] ?? text.slice(line + 1);
   const at = new Date(occurredAt);
-  const event = { id, tenantId, type, payload, occurredAt: at, namespaceId, subject, cacheScope, orderingKey };
+  const event = {
+    id,
+    tenantId,
+    type,
+    payload,
+    occurredAt: at,
+    namespaceId,
+    subject,
+    cacheScope,
+    orderingKey,
+  };
   return { event, publishedAt, published };
 }
 

@@ -1,5 +1,12 @@
 import { PosthornError } from '@posthorn/core';
-import { checkRows, checkTransaction, checkValue, type KvRange, type KvRow, type KvTransaction } from '../store.js';
+import {
+  checkRows,
+  checkTransaction,
+  checkValue,
+  type KvRange,
+  type KvRow,
+  type KvTransaction,
+} from '../store.js';
 import { SortedMap } from './sorted-map.js';
 
 const maxKeyLength = 200;
@@ -35,7 +42,10 @@ export class Draft {
 
   set(key: string, value: string): void {
     if (key.length > maxKeyLength || !/^[!-~]+$/.test(key)) {
-      throw new PosthornError('invalid_option', `a key must be 1 to ${maxKeyLength} characters of ASCII, not ${key}`);
+      throw new PosthornError(
+        'invalid_option',
+        `a key must be 1 to ${maxKeyLength} characters of ASCII, not ${key}`,
+      );
     }
     this.#write(key, value);
   }
@@ -67,7 +77,10 @@ export class Draft {
   }
 
   /** All rows whose keys begin with `prefix`, in pages; what is written meanwhile ahead of them is among them. */
-  async *each(prefix: string, { reverse = false, ...bounds }: Partial<Omit<KvRange, 'limit'>> = {}): AsyncGenerator<KvRow> {
+  async *each(
+    prefix: string,
+    { reverse = false, ...bounds }: Partial<Omit<KvRange, 'limit'>> = {},
+  ): AsyncGenerator<KvRow> {
     let { from = prefix, before = endOf(prefix) } = bounds;
     for (let limit = firstPage; ; limit = Math.min(limit * 2, lastPage)) {
       const rows = await this.under(prefix, { from, before, limit, reverse });

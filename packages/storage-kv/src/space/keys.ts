@@ -13,6 +13,7 @@ import { createHash } from 'node:crypto';
  *   u/T/E           how many deliveries of it are not finished
  *   f/at/T/E        an event with none of those, by the time it was published
  *   i/T/key         idempotency key    j/at/T/key        the same, by age
+ *   D/kind/id       document           L/kind/nr, M/kind/T/nr   their ids, by age; U/kind/at/nr   by when they are due
  *
  * The queue of a webhook, and where it takes its turn:
  *   q/W/at/place    what may be claimed from `at` on: a delivery, a digest, or what gathers (b)
