@@ -1,8 +1,7 @@
 import type { Page, PageQuery } from '@posthorn/core';
 import { checkCursor } from '@posthorn/core/storage';
-import type { Session } from './session.js';
+import type { Run, Session } from './session/session.js';
 import { code, num } from './space/keys.js';
-import type { Run } from './webhooks.js';
 
 /** A small record of the engine's own, compared and set by its version. */
 export interface Document {

@@ -3,11 +3,11 @@ import { deliveryLog } from './log/log.js';
 import { claim } from './queue/claim.js';
 import { publish, refuseTransaction } from './queue/publish.js';
 import { begin, renew, settleOne } from './queue/settle.js';
-import { Session } from './session.js';
+import { type Run, Session } from './session/session.js';
+import { WebhookCache } from './session/webhook-cache.js';
 import { Transactions } from './space/transactions.js';
 import { checkStore, type KvStore } from './store.js';
-import { WebhookCache } from './webhook-cache.js';
-import { type Run, webhookStore } from './webhooks.js';
+import { webhookStore } from './webhooks.js';
 
 export interface KvStorageOptions {
   /**

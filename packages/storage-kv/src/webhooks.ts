@@ -14,11 +14,8 @@ import { cancelAll } from './queue/cancel.js';
 import { refreshDigests } from './queue/digests.js';
 import { refuseTransaction } from './queue/publish.js';
 import { copiedWebhook, encodeWebhook, type StoredWebhook } from './rows/webhook-row.js';
-import type { Session } from './session.js';
+import type { Run, Session } from './session/session.js';
 import { bare, code, num } from './space/keys.js';
-
-/** Runs a call of the storage in a transaction. */
-export type Run = <T>(work: (session: Session) => Promise<T>) => Promise<T>;
 
 /** Keeps webhooks. */
 export function webhookStore(run: Run): WebhookStore {

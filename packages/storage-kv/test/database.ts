@@ -4,8 +4,24 @@ import { join } from 'node:path';
 import Database from 'libsql';
 import type { SqliteDatabase } from '../src/index.js';
 
-/** Opens a SQLite database in a file. */
-export const openDatabase = (path: string): SqliteDatabase => new Database(path);
+type Open = (path: string) => SqliteDatabase;
+
+/** Node's own SQLite, which its older versions do not have. */
+async function nodeSqlite(): Promise<Record<string, Open>> {
+  try {
+    const name = 'node:sqlite';
+    const { DatabaseSync } = (await import(name)) as { DatabaseSync: new (path: string) => SqliteDatabase };
+    return { 'node:sqlite': (path) => new DatabaseSync(path) };
+  } catch {
+    return {};
+  }
+}
+
+/** What opens a SQLite database in a file, by the name of its package. */
+export const openers: Readonly<Record<string, Open>> = {
+  libsql: (path) => new Database(path),
+  ...(await nodeSqlite()),
+};
 
 /** A folder of its own for a database, and what removes it. */
 export function databaseFile(): { readonly path: string; remove(): void } {

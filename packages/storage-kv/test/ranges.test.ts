@@ -13,7 +13,7 @@ import {
 import { expect, test } from 'vitest';
 import { type KvRange, type KvStore, memoryKv, sqliteKv } from '../src/index.js';
 import { SortedMap } from '../src/space/sorted-map.js';
-import { databaseFile, openDatabase } from './database.js';
+import { databaseFile, openers } from './database.js';
 
 /** Few keys, of few characters, so that operations meet; some sort apart where bytes and cases are mixed up. */
 const key = array(constantFrom('/', '0', 'A', 'a', '~'), { minLength: 1, maxLength: 4 }).map((letters) =>
@@ -48,33 +48,36 @@ async function take(store: KvStore, { writes, ranges, fails }: Step): Promise<un
   return read;
 }
 
-test('memory and SQLite give the same values and ranges after any transactions, also after those that fail', async () => {
-  const { path, remove } = databaseFile();
-  const database = openDatabase(path);
-  try {
-    await verify(
-      asyncProperty(array(transaction, { maxLength: 12 }), async (steps) => {
-        database.exec('drop table if exists posthorn');
-        const [memory, sqlite] = [memoryKv(), sqliteKv(database)];
-        const all = { from: '!', before: '~~~~~', limit: 1_000 };
-        for (const step of [...steps, { writes: [], ranges: [all], fails: false }]) {
-          expect(await take(sqlite, step)).toEqual(await take(memory, step));
-        }
-      }),
-      { numRuns: 60 },
-    );
-  } finally {
-    database.close();
-    remove();
-  }
-});
+test.each(Object.entries(openers))(
+  'memory and SQLite of %s give the same values and ranges after any transactions, also after those that fail',
+  async (_, open) => {
+    const { path, remove } = databaseFile();
+    const database = open(path);
+    try {
+      await verify(
+        asyncProperty(array(transaction, { maxLength: 12 }), async (steps) => {
+          database.exec('drop table if exists posthorn');
+          const [memory, sqlite] = [memoryKv(), sqliteKv(database)];
+          const all = { from: '!', before: '~~~~~', limit: 1_000 };
+          for (const step of [...steps, { writes: [], ranges: [all], fails: false }]) {
+            expect(await take(sqlite, step)).toEqual(await take(memory, step));
+          }
+        }),
+        { numRuns: 60 },
+      );
+    } finally {
+      database.close();
+      remove();
+    }
+  },
+);
 
-test('a sorted map is a map whose keys are sorted, however many there are', () => {
+test('a sorted map is a map whose keys are sorted, however many there are', async () => {
   const action = oneof(
     record({ set: integer({ min: 0, max: 3_000 }) }),
     record({ delete: integer({ min: 0, max: 3_000 }) }),
   );
-  verify(
+  await verify(
     property(array(action, { maxLength: 200 }), integer({ min: 0, max: 3_000 }), (actions, from) => {
       const text = (number: number) => String(number).padStart(4, '0');
       const model = new Map<string, number>();

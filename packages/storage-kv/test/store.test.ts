@@ -48,8 +48,12 @@ describe('what is no store is refused', () => {
   });
 
   test.each([
-    [undefined, {}, 'database must be an open SQLite database, with exec and prepare'],
-    [{ exec() {}, prepare() {} }, { synchronous: 'off' }, "synchronous must be 'normal' or 'full'"],
+    [undefined, {}, 'database.exec must be a function, not undefined: pass an open SQLite database'],
+    [
+      { exec() {}, prepare() {}, close() {} },
+      { synchronous: 'off' },
+      "synchronous must be 'normal' or 'full'",
+    ],
   ])('a database %j with %j', (database, options, message) => {
     expect(() => sqliteKv(database as never, options as never)).toThrow(
       expect.objectContaining({ code: 'invalid_option', message }),

@@ -11,14 +11,13 @@ import {
   type Page,
   parseDeliveryId,
 } from '@posthorn/core';
-import { checkCursor, isFinished, isSelected } from '@posthorn/core/storage';
-import { attemptKey, decodeAttempt } from '../queue/settle.js';
+import { checkCursor, isFinished, isInRange, isSelected } from '@posthorn/core/storage';
+import { attemptKey, decodeAttempt } from '../rows/attempt-row.js';
 import { bindingOf, decodeEntry, type Entry, eventOf, idOf } from '../rows/entry.js';
 import { decodeEvent } from '../rows/event-row.js';
-import type { Session } from '../session.js';
+import type { Run, Session } from '../session/session.js';
 import { endOf } from '../space/draft.js';
 import { bare, code, partOf } from '../space/keys.js';
-import type { Run } from '../webhooks.js';
 import { prune } from './prune.js';
 import { setStatus } from './set-status.js';
 
@@ -62,15 +61,12 @@ async function events(session: Session, tenantId: string, filter: EventFilter): 
   const before = lower(range?.before ?? '', cursor === undefined ? undefined : prefix + cursor);
   for await (const [key, text] of session.draft.each(prefix, { from, before, reverse: true })) {
     const { event } = decodeEvent(`evt_${partOf(key, 2)}`, tenantId, text);
-    if ((type ?? event.type) !== event.type || !isWithin(event.id, filter)) continue;
+    if ((type ?? event.type) !== event.type || !isInRange(event.id, filter)) continue;
     if (items.length === limit) return { items, nextCursor: bare(items.at(-1)!.id) };
     items.push(event);
   }
   return { items, nextCursor: null };
 }
-
-const isWithin = (id: string, { fromEventId, beforeEventId }: EventRange): boolean =>
-  (fromEventId === undefined || id >= fromEventId) && (beforeEventId === undefined || id < beforeEventId);
 
 const lower = (one: string, other: string | undefined): string =>
   other === undefined || one < other ? one : other;

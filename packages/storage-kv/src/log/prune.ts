@@ -1,5 +1,5 @@
 import type { DeliveryLog } from '@posthorn/core';
-import type { Session } from '../session.js';
+import type { Session } from '../session/session.js';
 import { num } from '../space/keys.js';
 
 /** Forgets events that have nothing unfinished, the oldest first, with all that is theirs. */

@@ -4,7 +4,7 @@ import { cancel, leaveOthers } from '../queue/cancel.js';
 import { leadOf } from '../queue/digests.js';
 import { advance, deliveryKey, move } from '../queue/queue.js';
 import type { Entry } from '../rows/entry.js';
-import type { Session } from '../session.js';
+import type { Session } from '../session/session.js';
 import { code } from '../space/keys.js';
 
 /** Asks for deliveries again, or cancels them; resolves to the ids of those that moved. */

@@ -2,7 +2,7 @@ import { type Backfilled, type BackfillOptions, matchKeys, type ReplaySelection 
 import { firstBindings } from '@posthorn/core/storage';
 import { decodeEvent } from '../rows/event-row.js';
 import type { StoredWebhook } from '../rows/webhook-row.js';
-import type { Session } from '../session.js';
+import type { Session } from '../session/session.js';
 import { endOf } from '../space/draft.js';
 import { bare, code, partOf } from '../space/keys.js';
 import { beginMissing } from './publish.js';

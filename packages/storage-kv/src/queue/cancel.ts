@@ -1,9 +1,9 @@
 import { finish, isFinished } from '@posthorn/core/storage';
 import { type Entry, isDigest } from '../rows/entry.js';
-import type { Session } from '../session.js';
+import type { LaneName } from '../session/lanes.js';
+import type { Session } from '../session/session.js';
 import { num } from '../space/keys.js';
 import { leaveDigest, leaveGathering } from './digests.js';
-import type { LaneName } from './lanes.js';
 import { countUnfinished, move } from './queue.js';
 
 /** Ends a delivery that is not finished. */

@@ -1,5 +1,5 @@
 import { bindingOf, type Entry } from '../rows/entry.js';
-import type { Session } from '../session.js';
+import type { Session } from '../session/session.js';
 import { bare, num, partOf } from '../space/keys.js';
 
 /*

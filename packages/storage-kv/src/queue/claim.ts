@@ -3,7 +3,7 @@ import { lease } from '@posthorn/core/storage';
 import { bindingOf, type Entry, eventOf, idOf, tenantCodeOf } from '../rows/entry.js';
 import { decodeEvent } from '../rows/event-row.js';
 import { copiedSecrets } from '../rows/webhook-row.js';
-import type { Session } from '../session.js';
+import type { Session } from '../session/session.js';
 import { advance } from './queue.js';
 import { Turns } from './turns.js';
 

@@ -1,7 +1,7 @@
 import type { WebhookRecord } from '@posthorn/core';
 import { type DigestLimits, digestLimits, digestSize, isDigestFull, newState } from '@posthorn/core/storage';
 import { bindingOf, type Entry } from '../rows/entry.js';
-import type { Session } from '../session.js';
+import type { Session } from '../session/session.js';
 import { bare, num, parseNum, partOf } from '../space/keys.js';
 import { move } from './queue.js';
 

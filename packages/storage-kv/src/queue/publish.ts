@@ -15,7 +15,7 @@ import {
 import type { Entry } from '../rows/entry.js';
 import { decodeEvent, encodeEvent, payloadBytes } from '../rows/event-row.js';
 import type { StoredWebhook } from '../rows/webhook-row.js';
-import type { Session } from '../session.js';
+import type { Session } from '../session/session.js';
 import { bare, code, num } from '../space/keys.js';
 import { gather } from './digests.js';
 import { deliveryKey, finishedKey, move } from './queue.js';

@@ -1,6 +1,6 @@
 import { isFinished } from '@posthorn/core/storage';
 import { type Entry, eventOf, isDigest, tenantCodeOf } from '../rows/entry.js';
-import type { Session } from '../session.js';
+import type { Session } from '../session/session.js';
 import { bare, num } from '../space/keys.js';
 import { linkInChain, unlinkFromChain } from './chains.js';
 

@@ -1,8 +1,9 @@
 import type { Attempt, Claim, Settlement } from '@posthorn/core';
 import { beginAttempt, settle } from '@posthorn/core/storage';
+import { attemptKey, encodeAttempt } from '../rows/attempt-row.js';
 import { type Entry, eventOf, isDigest } from '../rows/entry.js';
-import type { Session } from '../session.js';
-import { bare, code, num } from '../space/keys.js';
+import type { Session } from '../session/session.js';
+import { bare, code } from '../space/keys.js';
 import { halve } from './digests.js';
 import { beginMissing } from './publish.js';
 import { advance } from './queue.js';
@@ -93,27 +94,4 @@ async function record(session: Session, entry: Entry, attempt: Attempt): Promise
     if (entry.members) session.save({ ...of, recorded: of.recorded + 1 });
   }
   return entry.members ? entry : { ...entry, recorded: entry.recorded + 1 };
-}
-
-/** Where an attempt at a delivery is: the first has the number 0. */
-export const attemptKey = (deliveryKey: string, number: number): string =>
-  `a${deliveryKey.slice(1)}/${num(number)}`;
-
-const encodeAttempt = ({
-  id,
-  number,
-  startedAt,
-  durationMs,
-  outcome,
-  kind,
-  message,
-  status,
-  response,
-}: Attempt) =>
-  JSON.stringify([id, number, startedAt.getTime(), durationMs, outcome, kind, message, status, response]);
-
-export function decodeAttempt(deliveryId: string, text: string): Attempt {
-  const [id, number, startedAt, durationMs, outcome, kind, message, status, response] = JSON.parse(text);
-  const at = new Date(startedAt);
-  return { id, deliveryId, number, startedAt: at, durationMs, outcome, kind, message, status, response };
 }

@@ -1,6 +1,6 @@
 import type { ClaimOptions } from '@posthorn/core';
 import type { Entry } from '../rows/entry.js';
-import type { Session } from '../session.js';
+import type { Session } from '../session/session.js';
 import { code, num, parseNum } from '../space/keys.js';
 import { form, namedGathering } from './digests.js';
 

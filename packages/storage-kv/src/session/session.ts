@@ -1,9 +1,12 @@
 import { isPosthornError, type WebhookRecord } from '@posthorn/core';
-import { Lanes } from './queue/lanes.js';
-import { decodeEntry, type Entry, encodeEntry } from './rows/entry.js';
-import type { StoredWebhook } from './rows/webhook-row.js';
-import type { Draft } from './space/draft.js';
+import { decodeEntry, type Entry, encodeEntry } from '../rows/entry.js';
+import type { StoredWebhook } from '../rows/webhook-row.js';
+import type { Draft } from '../space/draft.js';
+import { Lanes } from './lanes.js';
 import type { WebhookCache } from './webhook-cache.js';
+
+/** Runs a call of the storage in a transaction. */
+export type Run = <T>(work: (session: Session) => Promise<T>) => Promise<T>;
 
 /** What one call of the storage works with: its transaction, the time it is made at, and numbers to give out. */
 export class Session {

@@ -1,6 +1,6 @@
-import { decodeWebhook, type StoredWebhook } from './rows/webhook-row.js';
-import type { Draft } from './space/draft.js';
-import { code } from './space/keys.js';
+import { decodeWebhook, type StoredWebhook } from '../rows/webhook-row.js';
+import type { Draft } from '../space/draft.js';
+import { code } from '../space/keys.js';
 
 /** More of either are not kept: then it begins anew. */
 const maxWebhooks = 10_000;
