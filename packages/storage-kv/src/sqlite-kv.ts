@@ -8,9 +8,7 @@ import type { KvStore } from './store.js';
 export function sqliteKv(database: SqliteDatabase, options: SqliteKvOptions = {}): KvStore {
   const { synchronous = 'normal' } = options;
   checkDatabase(database, synchronous);
-  database.exec(
-    `pragma busy_timeout = 10000; pragma journal_mode = wal; pragma synchronous = ${synchronous}`,
-  );
+  database.exec(`pragma busy_timeout = 5000; pragma journal_mode = wal; pragma synchronous = ${synchronous}`);
   database.exec(
     'create table if not exists posthorn (key text primary key, value text not null) without rowid',
   );

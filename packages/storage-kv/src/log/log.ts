@@ -1,3 +1,4 @@
+import { setImmediate as nextTurn } from 'node:timers/promises';
 import {
   type Attempt,
   type Delivery,
@@ -9,6 +10,7 @@ import {
   type EventFilter,
   type EventRange,
   type Page,
+  type PageQuery,
   parseDeliveryId,
 } from '@posthorn/core';
 import { checkCursor, isFinished, isInRange, isSelected } from '@posthorn/core/storage';
@@ -24,8 +26,8 @@ import { setStatus } from './set-status.js';
 /** What happened. What is filtered by more than a time, an event or an id is looked for among all in that time. */
 export function deliveryLog(run: Run): DeliveryLog {
   return {
-    events: (tenantId, filter) => run((session) => events(session, tenantId, filter)),
-    deliveries: (tenantId, filter) => run((session) => deliveries(session, tenantId, filter)),
+    events: async (tenantId, filter) => events(run, tenantId, filter),
+    deliveries: async (tenantId, filter) => deliveries(run, tenantId, filter),
     counts: (tenantId, selection, bounds) => run((session) => counts(session, tenantId, selection, bounds)),
     attempts: (tenantId, deliveryId) => run((session) => attempts(session, tenantId, deliveryId)),
     setStatus: (tenantId, ids, status) => run((session) => setStatus(session, tenantId, ids, status)),
@@ -51,38 +53,80 @@ function bounds(
   };
 }
 
-async function events(session: Session, tenantId: string, filter: EventFilter): Promise<Page<Event>> {
-  const { type, limit } = filter;
-  const cursor = checkCursor(filter.cursor, /^[0-9A-Za-z]{22}$/);
+/** What one transaction has found, and where the next goes on. */
+interface Found<Item> {
+  readonly items: readonly Item[];
+  /** Undefined where all was looked at, or enough was found. */
+  readonly next: string | undefined;
+}
+
+/** One transaction looks at this many rows, so that a filter that few fit holds up nothing else. */
+const maxLooked = 2_000;
+
+/** A page of what `look` finds, in as many transactions as that takes. */
+async function pageOf<Item extends { readonly id: string }>(
+  { limit, cursor }: PageQuery,
+  look: (cursor: string | undefined, wanted: number) => Promise<Found<Item>>,
+): Promise<Page<Item>> {
+  // With the first of the next page.
+  const { items, next } = await look(cursor, limit + 1);
+  const found = [...items];
+  for (let at = next; at !== undefined && found.length <= limit; ) {
+    await nextTurn();
+    const more = await look(at, limit + 1 - found.length);
+    found.push(...more.items);
+    at = more.next;
+  }
+  const page = found.slice(0, limit);
+  return { items: page, nextCursor: found.length > limit ? bare(page.at(-1)!.id) : null };
+}
+
+/** Rows of the log, the latest first, behind a place in it. */
+async function look<Item>(
+  session: Session,
+  prefix: string,
+  range: { readonly from: string; readonly before: string } | undefined,
+  { cursor, wanted }: { readonly cursor: string | undefined; readonly wanted: number },
+  itemOf: (key: string, text: string) => Item | undefined,
+): Promise<Found<Item>> {
+  const items: Item[] = [];
+  if (!range) return { items, next: undefined };
+  const before = lower(range.before, cursor === undefined ? undefined : prefix + cursor);
+  let looked = 0;
+  for await (const [key, text] of session.draft.each(prefix, { from: range.from, before, reverse: true })) {
+    const item = itemOf(key, text);
+    if (item !== undefined && items.push(item) === wanted) break;
+    if (++looked === maxLooked) return { items, next: key.slice(prefix.length) };
+  }
+  return { items, next: undefined };
+}
+
+async function events(run: Run, tenantId: string, filter: EventFilter): Promise<Page<Event>> {
+  checkCursor(filter.cursor, /^[0-9A-Za-z]{22}$/);
   const prefix = `e/${code(tenantId)}/`;
   const range = bounds(prefix, filter, filter.id);
-  const items: Event[] = [];
-  const from = range?.from ?? '';
-  const before = lower(range?.before ?? '', cursor === undefined ? undefined : prefix + cursor);
-  for await (const [key, text] of session.draft.each(prefix, { from, before, reverse: true })) {
+  const itemOf = (key: string, text: string) => {
     const { event } = decodeEvent(`evt_${partOf(key, 2)}`, tenantId, text);
-    if ((type ?? event.type) !== event.type || !isInRange(event.id, filter)) continue;
-    if (items.length === limit) return { items, nextCursor: bare(items.at(-1)!.id) };
-    items.push(event);
-  }
-  return { items, nextCursor: null };
+    return (filter.type ?? event.type) === event.type && isInRange(event.id, filter) ? event : undefined;
+  };
+  return pageOf(filter, (cursor, wanted) =>
+    run((session) => look(session, prefix, range, { cursor, wanted }, itemOf)),
+  );
 }
 
 const lower = (one: string, other: string | undefined): string =>
   other === undefined || one < other ? one : other;
 
-/** The deliveries that fit, the latest first, behind a place in the log. */
+/** The deliveries that fit, the latest first. */
 async function* selected(
   session: Session,
   tenantId: string,
   selection: DeliverySelection,
-  cursor?: string,
 ): AsyncGenerator<Entry> {
   const prefix = `d/${code(tenantId)}/`;
   const range = bounds(prefix, selection, selection.eventId);
   if (!range) return;
-  const before = lower(range.before, cursor === undefined ? undefined : prefix + cursor);
-  for await (const [key, text] of session.draft.each(prefix, { from: range.from, before, reverse: true })) {
+  for await (const [key, text] of session.draft.each(prefix, { ...range, reverse: true })) {
     const entry = decodeEntry(key, text);
     const { webhookId, eventType } = entry;
     const eventId = `evt_${eventOf(entry)}`;
@@ -90,26 +134,20 @@ async function* selected(
   }
 }
 
-async function deliveries(
-  session: Session,
-  tenantId: string,
-  filter: DeliveryFilter,
-): Promise<Page<Delivery>> {
-  const { id, limit } = filter;
-  const cursor = checkCursor(filter.cursor, /^[0-9A-Za-z]{32}$/);
+async function deliveries(run: Run, tenantId: string, filter: DeliveryFilter): Promise<Page<Delivery>> {
+  checkCursor(filter.cursor, /^[0-9A-Za-z]{32}$/);
+  const { id } = filter;
   const named = id === undefined ? undefined : parseDeliveryId(id);
-  if (id !== undefined && (!named || (filter.eventId ?? named.eventId) !== named.eventId)) {
-    return { items: [], nextCursor: null };
-  }
-  const selection = named ? { ...filter, eventId: named.eventId } : filter;
-  const items: Delivery[] = [];
-  for await (const entry of selected(session, tenantId, selection, cursor)) {
-    const delivery = deliveryOf(entry, tenantId);
-    if ((id ?? delivery.id) !== delivery.id) continue;
-    if (items.length === limit) return { items, nextCursor: bare(items.at(-1)!.id) };
-    items.push(delivery);
-  }
-  return { items, nextCursor: null };
+  const prefix = `d/${code(tenantId)}/`;
+  const range =
+    id === undefined || named ? bounds(prefix, filter, named?.eventId ?? filter.eventId) : undefined;
+  const itemOf = (key: string, text: string) => {
+    const delivery = deliveryOf(decodeEntry(key, text), tenantId);
+    return (id ?? delivery.id) === delivery.id && isSelected(delivery, filter) ? delivery : undefined;
+  };
+  return pageOf(filter, (cursor, wanted) =>
+    run((session) => look(session, prefix, range, { cursor, wanted }, itemOf)),
+  );
 }
 
 async function counts(

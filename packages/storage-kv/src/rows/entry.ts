@@ -69,7 +69,8 @@ export function encodeEntry(entry: Entry): string {
     state.lostAt ?? 0,
     state.putOffSince ?? 0,
     state.memo ?? 0,
-    members ?? 0,
+    // Without what they have in common with the digest.
+    members?.map((member) => partOf(member, 2)) ?? 0,
   ];
   let end = fields.length;
   while (fields[end - 1] === 0) end--;
@@ -105,6 +106,6 @@ export function decodeEntry(key: string, text: string): Entry {
     chain: orNull(13),
     gathers: fields[14] === 1,
     digest: orNull(15),
-    members: orNull(21),
+    members: fields[21]?.map((member: string) => `d/${partOf(key, 1)}/${member}`) ?? null,
   };
 }

@@ -53,8 +53,10 @@ export class Transactions {
 
   /** Whether the calls have their results. */
   async #attempt(calls: readonly Call[]): Promise<boolean> {
+    let hasBegun = false;
     try {
       const ends = await this.#store.transact(async (tx) => {
+        hasBegun = true;
         const draft = new Draft(tx);
         const results: (() => void)[] = [];
         for (const call of calls) results.push(await endOf(call, draft));
@@ -64,8 +66,9 @@ export class Transactions {
       for (const end of ends) end();
       return true;
     } catch (error) {
-      if (calls.length > 1) return false;
-      calls[0]!.reject(error);
+      // Where not even the transaction began, it is none of the calls.
+      if (calls.length > 1 && hasBegun) return false;
+      for (const call of calls) call.reject(error);
       return true;
     }
   }
