@@ -9,7 +9,7 @@ const isQueued = (entry: Entry): boolean =>
   !isFinished(entry.state) && !entry.gathers && entry.digest === null;
 
 /** Where it stands in its webhook's queue. */
-export const queueKey = ({ webhook, state, place }: Pick<Entry, 'webhook' | 'state' | 'place'>): string =>
+const queueKey = ({ webhook, state, place }: Pick<Entry, 'webhook' | 'state' | 'place'>): string =>
   `q/${num(webhook)}/${num(state.at)}/${num(place)}`;
 
 /** Saves the entry, and puts it where it belongs. `before` is what was stored of it. */
