@@ -20,17 +20,23 @@ const byId = (id: string): string =>
 export const bugs: readonly Bug[] = [
   ...bugsIn('webhooks.ts', {
     'create sees the ids of its own tenant only': [
-      'if (ids.has(webhook.id)) throw',
+      'if (ofAll.has(webhook.id)) throw',
       'if (find(webhook.tenantId, webhook.id)) throw',
     ],
     'get crosses tenants': [
-      'const entry = find(tenantId, webhookId);\n      return entry && handedOut',
-      `const entry = ${ofAnyTenant};\n      return entry && handedOut`,
+      'tenantId === undefined ? ofAll.get(webhookId) : find(tenantId, webhookId)',
+      'ofAll.get(webhookId)',
     ],
-    'list crosses tenants': [
-      '[...(tenants.get(tenantId)?.byId.values() ?? [])]',
-      '[...tenants.values()].flatMap(({ byId }) => [...byId.values()])',
+    'get always has a tenant': [
+      'tenantId === undefined ? ofAll.get(webhookId) : find(tenantId, webhookId)',
+      'find(tenantId!, webhookId)',
     ],
+    'a deleted webhook keeps its id': ['ofAll.delete(webhookId);', ''],
+    'list always has a tenant': [
+      'tenantId === undefined ? ofAll : tenants.get(tenantId)?.byId',
+      'tenants.get(tenantId!)?.byId',
+    ],
+    'list crosses tenants': ['tenantId === undefined ? ofAll : tenants.get(tenantId)?.byId', 'ofAll'],
     'update crosses tenants': [
       'const entry = find(tenantId, webhookId);\n      if (!entry || entry.record.version',
       `const entry = ${ofAnyTenant};\n      if (!entry || entry.record.version`,
@@ -91,7 +97,7 @@ export const bugs: readonly Bug[] = [
       '{ ...former, ...change },',
       '{ ...former, ...change, disabledReason: Buffer.from(change.disabledReason ?? "").toString() || null },',
     ],
-    'a webhook has a place as high as there are ids': ['++order,', 'ids.size + 1,'],
+    'a webhook has a place as high as there are webhooks': ['++order,', 'ofAll.size + 1,'],
     'whoever takes an id again has what the old webhook had': [
       'hooks.deleted(entry);\n      return true;',
       `hooks.deleted(entry);
@@ -559,7 +565,7 @@ export const bugs: readonly Bug[] = [
   }),
 
   ...bugsIn('log.ts', {
-    'attempts and setStatus cross tenants': [
+    'attempts and transition cross tenants': [
       'if (event?.tenantId !== tenantId) return undefined;',
       'if (!event) return undefined;',
     ],
@@ -590,9 +596,17 @@ export const bugs: readonly Bug[] = [
     'a bound belongs to what is before it': ['bounds[at]! <= event.id', 'bounds[at]! < event.id'],
     'counts go through the bounds one way': ['event.id < bounds[at - 1]!', 'false'],
     'counts are of all there is': ['if (isSelected(delivery, selection)) counts', 'counts'],
-    'setStatus takes what is being sent': ["delivery.status === 'sending' || !holdsWebhook", '!holdsWebhook'],
-    'setStatus wakes what belongs to no webhook': ['!holdsWebhook(delivery.webhook)', 'false'],
-    'setStatus cancels what is finished': ['if (delivery.isFinished) return false;', ''],
+    'transition takes what is being sent': [
+      "delivery.status === 'sending' || !holdsWebhook",
+      '!holdsWebhook',
+    ],
+    'transition wakes what belongs to no webhook': ['!holdsWebhook(delivery.webhook)', 'false'],
+    'what is being sent is sent now': ["delivery.status === 'pending' && queue", 'queue'],
+    'what waits is sent now with a new schedule': [
+      "if (to === 'due') return delivery",
+      'if (false) return delivery',
+    ],
+    'transition cancels what is finished': ['if (delivery.isFinished) return false;', ''],
     'prune forgets what is unfinished': ['if (event.unfinished > 0) continue;', ''],
     'prune stops at what is unfinished': [
       'if (event.unfinished > 0) continue;',
@@ -603,71 +617,144 @@ export const bugs: readonly Bug[] = [
     'dueAt is shown for what is not pending': ["status === 'pending' ? new Date(at) : null", 'new Date(at)'],
     'finishedAt is not shown': ['delivery.isFinished ? new Date(at) : null', 'null'],
   }),
-  ...bugsIn('api-keys.ts', {
-    'a key takes an id that is taken': ['if (byId.has(id)) throw', 'if (false) throw'],
-    'a key takes an id of another tenant': [
-      'if (byId.has(id)) throw',
-      'if (byId.get(id)?.record.tenantId === tenantId) throw',
+  ...bugsIn('documents.ts', {
+    'a document takes the id of another kind': [
+      'const entries = kinds.get(kind) ?? new Map<string, DocumentEntry>();\n    kinds.set(kind, entries);',
+      "const entries = kinds.get('') ?? new Map<string, DocumentEntry>();\n    kinds.set('', entries);",
     ],
-    'a key is found after its revocation': ['revokedAt !== null || (', '('],
-    'a key is found after it has expired': [
-      'revokedAt !== null || (expiresAt !== null && expiresAt.getTime() <= now())',
-      'revokedAt !== null',
+    'a document is created over another': [
+      '(stored?.version ?? 0) !== version ||',
+      'version > 0 && stored?.version !== version ||',
     ],
-    'a key expires by another clock': ['expiresAt.getTime() <= now()', 'expiresAt.getTime() <= Date.now()'],
-    'the list of keys hides what is over': [
-      '(byTenant.get(tenantId) ?? []).toReversed()',
-      '(byTenant.get(tenantId) ?? []).filter(({ record }) => !isOver(record)).toReversed()',
+    'a document is created over that of another tenant': [
+      '(stored?.version ?? 0) !== version || (stored?.tenantId ?? tenantId) !== tenantId',
+      '(stored?.tenantId === tenantId ? stored.version : stored && version === 0 ? 0 : (stored?.version ?? 0)) !== version || (version > 0 && (stored?.tenantId ?? tenantId) !== tenantId)',
     ],
-    'the list of keys crosses tenants': ['(byTenant.get(tenantId) ?? [])', '[...byTenant.values()].flat()'],
-    'the list of keys begins with the oldest': ['.toReversed()', ''],
-    'revoke crosses tenants': ['if (entry?.record.tenantId !== tenantId) return', 'if (!entry) return'],
-    'a second revocation counts': ['if (entry.record.revokedAt === null) entry', 'entry'],
-    'touch does nothing': ['if (entry) entry', 'if (false) entry'],
-    'touch brings a revoked key back': [
-      '{ ...entry.record, lastUsedAt:',
-      '{ ...entry.record, revokedAt: null, lastUsedAt:',
+    'a document is created by a write of a later version': [
+      '(stored?.version ?? 0) !== version',
+      '(stored?.version ?? version) !== version',
     ],
-    'a key is kept as the object that was given': ['const record = structuredClone(', 'const record = ('],
-    'a key is handed out as it is kept': [
-      '!isOver(record) ? structuredClone(record)',
-      '!isOver(record) ? record',
+    'a document is written whichever version is stored': [
+      '(stored?.version ?? 0) !== version',
+      '(stored ? version === 0 : version > 0)',
     ],
-  }),
-
-  ...bugsIn('replays.ts', {
-    'a replay is seen by every tenant': ['entry?.record.tenantId === tenantId ? entry : undefined', 'entry'],
-    'a replay takes the id of another': ['if (entries.has(id)) throw', 'if (find(tenantId, id)) throw'],
-    'a replay is what was given': ['frozen(structuredClone(selection))', 'selection'],
-    'a replay is handed out as it is': [
-      'createdAt: new Date(record.createdAt)',
-      'createdAt: record.createdAt',
+    'a document is written by a version that is over': [
+      '(stored?.version ?? 0) !== version',
+      '(stored ? version === 0 || stored.version < version : version > 0)',
     ],
-    'a replay that ended is cancelled': ["if (entry?.record.status === 'running') end", 'if (entry) end'],
-    'a cancelled replay keeps its token': ['entry.token = undefined;\n  }', '}'],
-    'a cancelled replay is claimed': ["entry.record.status !== 'running' || entry.at", 'entry.at'],
-    'a replay is claimed before it is due': [
-      "entry.record.status !== 'running' || entry.at > now()",
-      "entry.record.status !== 'running'",
+    'a document is written by a version that is to come': [
+      '(stored?.version ?? 0) !== version',
+      '(stored?.version ?? 0) > version',
     ],
-    'the replay that was created first is claimed first': ['entry.at < first.at', 'false'],
-    'a replay has one token for ever': ['String(++leases)', 'first.record.id'],
-    'a replay has no lease': ['first.at = now() + leaseMs;', ''],
-    'a step is written whoever has the replay': ['entry?.token !== token', '!entry'],
-    'a step is counted instead of the others': ['record.replayed + replayed', 'replayed'],
-    'what a step passed over is not counted': ['record.skipped + skipped', 'record.skipped'],
-    'the token outlives its step': [
-      'entry.token = undefined;\n      entry.cursor = cursor;',
-      'entry.cursor = cursor;',
+    'a document is written by another tenant': [' || (stored?.tenantId ?? tenantId) !== tenantId', ''],
+    'a document is deleted whichever version is stored': [
+      'if ((stored?.version ?? 0) !== version ||',
+      'if ((body === null ? version > 0 ? version : -1 : (stored?.version ?? 0)) !== version ||',
     ],
-    'a replay begins anew with each step': ['entry.cursor = cursor;', ''],
-    'the next step is due at once': ['entry.at = now() + delayMs;', 'entry.at = now();'],
-    'a replay never ends': ["if (cursor === null) end(entry, 'done');", ''],
-    'prune ignores how many replays it may forget': ['if (count === limit) return;', ''],
-    'prune forgets replays of any age': [' || record.finishedAt.getTime() > last', ''],
-    'prune forgets replays that run': [
-      'record.finishedAt === null || record.finishedAt.getTime() > last',
-      'record.finishedAt !== null && record.finishedAt.getTime() > last',
+    'a document is deleted by another tenant': [
+      '|| (stored?.tenantId ?? tenantId) !== tenantId)',
+      '|| (body !== null && (stored?.tenantId ?? tenantId) !== tenantId))',
+    ],
+    'no document is deleted': ['entriesOf(kind).delete(id);', ''],
+    'a deletion resolves to nothing': ['return stored && handedOut(stored);', 'return undefined;'],
+    'a deletion resolves to the document of after it': [
+      'return stored && handedOut(stored);',
+      'return stored && { ...handedOut(stored), version: version + 1 };',
+    ],
+    'an empty body deletes': ['if (body === null) {', 'if (!body) {'],
+    'a write keeps the version': [
+      'tenantId, version: version + 1, body',
+      'tenantId, version: version || 1, body',
+    ],
+    'a write keeps the body': [
+      'version: version + 1, body, dueAt',
+      'version: version + 1, body: stored?.body ?? body, dueAt',
+    ],
+    'a write moves the creation': ['stored?.createdAt ?? updatedAt', 'updatedAt'],
+    'a write is not dated': [
+      'const updatedAt = new Date(now());\n',
+      'const updatedAt = stored?.updatedAt ?? new Date(now());\n',
+    ],
+    'a write makes a document the newest': ['order: entry?.order ?? ++order', 'order: ++order'],
+    'a write moves a document in its list': [
+      'entriesOf(entry.document.kind).set(',
+      'entriesOf(entry.document.kind).delete(entry.document.id);\n    entriesOf(entry.document.kind).set(',
+    ],
+    'a place is as high as there are documents': ['?? ++order,', '?? entriesOf(kind).size + 1,'],
+    'a document goes by another clock': [
+      'const updatedAt = new Date(now());\n',
+      'const updatedAt = new Date();\n',
+    ],
+    'get goes by another clock': ['at: new Date(now()) };', 'at: new Date() };'],
+    'a body is trimmed': [
+      'dueInMs }, version) {',
+      'dueInMs }, version) {\n      body = body && body.trim();',
+    ],
+    'a body is written anew': [
+      'dueInMs }, version) {',
+      'dueInMs }, version) {\n      try {\n        body = body && JSON.stringify(JSON.parse(body));\n      } catch {}',
+    ],
+    'half a letter of a body is lost': [
+      'dueInMs }, version) {',
+      'dueInMs }, version) {\n      body = body && Buffer.from(body).toString();',
+    ],
+    'what follows a NUL in a body is lost': [
+      'dueInMs }, version) {',
+      "dueInMs }, version) {\n      body = body && body.split('\\0')[0]!;",
+    ],
+    'a body has no more than 64 KiB': [
+      'dueInMs }, version) {',
+      'dueInMs }, version) {\n      body = body && body.slice(0, 65_536);',
+    ],
+    'the list of documents crosses tenants': [
+      '(tenantId ?? document.tenantId) === document.tenantId',
+      'true',
+    ],
+    'the list of documents has always a tenant': [
+      '(tenantId ?? document.tenantId) === document.tenantId',
+      'tenantId === document.tenantId',
+    ],
+    'the list of documents begins with the oldest': [
+      '[...entriesOf(kind).values()].reverse()',
+      '[...entriesOf(kind).values()]',
+    ],
+    'the list of documents is of all kinds': [
+      '[...entriesOf(kind).values()].reverse()',
+      '[...kinds.values()].flatMap((entries) => [...entries.values()]).reverse()',
+    ],
+    'a document is due that is due never': ['?? Number.POSITIVE_INFINITY', '?? 0'],
+    'a document is due before its time': ['dueAt <= now() && (', 'Number.isFinite(dueAt) && ('],
+    'a document is due by another clock': ['dueAt <= now() && (', 'dueAt <= Date.now() && ('],
+    'the document that was created first is due first': ['dueAt < dueTime(first)', 'false'],
+    'the document that is due last is due first': ['dueAt < dueTime(first)', 'dueAt > dueTime(first)'],
+    'documents of one time are due together once': [
+      'if (!first) return undefined;\n',
+      'if (!first) return undefined;\n      const then = dueTime(first);\n      for (const { document } of entriesOf(kind).values()) if (document.dueAt?.getTime() === then) document.dueAt.setTime(now() + leaseMs);\n',
+    ],
+    'a lease is no write': ['version: document.version + 1,', 'version: document.version,'],
+    'a lease has no end': ['dueAt: new Date(now() + leaseMs),', 'dueAt: null,'],
+    'a lease is over at once': ['dueAt: new Date(now() + leaseMs),', 'dueAt: new Date(now()),'],
+    'a lease is not dated': ['updatedAt: new Date(now()),\n      };', '};'],
+    'the due time of a write is that of before': [
+      'dueInMs === null ? null : new Date(now() + dueInMs)',
+      'stored ? stored.dueAt : dueInMs === null ? null : new Date(now() + dueInMs)',
+    ],
+    'what is due at once is due never': ['dueInMs === null ? null', '!dueInMs ? null'],
+    'the instants of a document are the live ones': [
+      'createdAt: new Date(document.createdAt)',
+      'createdAt: document.createdAt',
+    ],
+    'the due time of a document is the live one': [
+      'document.dueAt && new Date(document.dueAt)',
+      'document.dueAt',
+    ],
+    'the time of a write is the live one': [
+      'updatedAt: new Date(document.updatedAt)',
+      'updatedAt: document.updatedAt',
+    ],
+    'get hands out the live document': [
+      'document: entry && handedOut(entry.document)',
+      'document: entry?.document',
     ],
   }),
 
@@ -686,14 +773,6 @@ export const bugs: readonly Bug[] = [
     'a dry run makes what was missed': ['if (isDryRun) {', 'if (isDryRun && limit === 0) {'],
     'more is made than the limit says': ['targets.slice(0, limit)', 'targets.slice()'],
     'what is over the limit is passed over': ['targets[limit]?.event.id ?? next', 'next'],
-    'what waits is sent now for whoever asks': [
-      'if (event?.tenantId !== tenantId) return false',
-      'if (!event) return false',
-    ],
-    'what is being sent is sent now': [
-      "delivery?.status === 'pending' && queue",
-      'delivery !== undefined && queue',
-    ],
   }),
 
   ...bugsIn('deliveries.ts', {

@@ -3,10 +3,9 @@ import { type Bug, bugsIn } from './bugs.js';
 const push = 'journal.push({ part, method, args: structuredClone(args), at: now() });';
 const lists: Readonly<Record<string, readonly string[]>> = {
   webhooks: ['create', 'update', 'delete'],
-  deliveries: ['publish', 'claim', 'begin', 'renew', 'settle'],
-  log: ['setStatus', 'prune'],
-  apiKeys: ['create', 'revoke', 'touch'],
-  replays: ['create', 'cancel', 'claim', 'save'],
+  deliveries: ['publish', 'claim', 'begin', 'renew', 'settle', 'backfill'],
+  log: ['transition', 'prune'],
+  documents: ['put', 'due'],
 };
 
 const textOf = (part: string, methods: readonly string[]): string =>

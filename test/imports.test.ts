@@ -36,8 +36,7 @@ const houses: Readonly<Record<string, readonly (readonly string[])[]>> = {
   'packages/storage-postgres/src/': floors(`
     client
     schema queue transactions
-    replays
-    log api-keys webhooks notifier
+    log documents webhooks notifier
     storage
     index
   `),

@@ -90,7 +90,7 @@ export async function engine(settings: EngineSettings): Promise<Engine> {
       return result;
     };
   const { publish, claim, begin, renew, settle } = storage.deliveries;
-  const { setStatus } = storage.log;
+  const { transition } = storage.log;
   const failing: Storage<Transaction> = {
     ...storage,
     deliveries: {
@@ -100,7 +100,7 @@ export async function engine(settings: EngineSettings): Promise<Engine> {
       renew: around('renew', renew),
       settle: around('settle', settle),
     },
-    log: { ...storage.log, setStatus: around('setStatus', setStatus) },
+    log: { ...storage.log, transition: around('transition', transition) },
   };
   const http = httpChannel({ outbound: { policy: { allowHttp: true, allowHosts: ['127.0.0.1'] } } });
   const channel: Channel<never> = {

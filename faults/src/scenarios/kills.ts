@@ -75,7 +75,7 @@ export const replayed: Scenario = {
     const dead = await dispatcher.replays.count();
     const { id } = await dispatcher.replays.create({ perSecond: 100 });
     // What it has started is in no count.
-    const dying = await rig.worker({ leaseMs, pollMs, failAt: 'setStatus:after', failNth: 3 });
+    const dying = await rig.worker({ leaseMs, pollMs, failAt: 'transition:after', failNth: 3 });
     const code = await Promise.race([dying.exited, pause(15_000).then(() => 0)]);
     await rig.worker({ leaseMs, pollMs });
     const deadline = Date.now() + 35_000 + 20 * count;

@@ -194,7 +194,9 @@ describe('an authentication of the application’s own', () => {
 });
 
 test('without API keys in the storage, and no authentication of its own, no API is made', async () => {
-  const { apiKeys: _, ...storage } = memoryStorage();
+  const { documents, deliveries, ...others } = memoryStorage();
+  const { backfill, ...queue } = deliveries;
+  const storage = { ...others, deliveries: queue, supports: {} };
   const dispatcher = createDispatcher({ storage, channels: [] });
   expect(() => createApi(dispatcher)).toThrow(expect.objectContaining({ code: 'invalid_option' }));
 });

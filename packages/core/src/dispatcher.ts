@@ -118,7 +118,7 @@ export function createDispatcher<Tx = never, const Catalog extends EventCatalog 
     worker.wake();
     if (!worker.hasRoom) hints.send();
   };
-  const canGather = storage.gathersDigests === true;
+  const canGather = storage.supports.digests;
   const webhooks = managedWebhooks({ ...shared, store: storage.webhooks, limits, canGather, wake });
   const recorder = new Recorder(
     {
@@ -146,12 +146,16 @@ export function createDispatcher<Tx = never, const Catalog extends EventCatalog 
     onWaiting: wake,
     onUncommitted: () => setTimeout(wake, soonMs).unref(),
   });
-  let hasWarned = settings.secrets.areSealed || storage.losesEverythingOnExit;
-  const replayer = new Replayer({ ...storage, announcer, onDue: wake });
-  const replays = managedReplays({ ...settings, storage, wake: () => replayer.wake() });
+  let hasWarned = settings.secrets.areSealed || storage.isVolatile === true;
+  const replayer = new Replayer({ storage, announcer, onDue: wake });
+  const { prune: pruneReplays, ...replays } = managedReplays({
+    ...settings,
+    storage,
+    wake: () => replayer.wake(),
+  });
   const { retentionMs } = settings;
-  const retention =
-    retentionMs === undefined ? undefined : new Retention(storage.log, retentionMs, announcer);
+  const prunes = { log: storage.log, pruneReplays, announcer };
+  const retention = retentionMs === undefined ? undefined : new Retention(prunes, retentionMs);
   const background = new Background([worker, hints, replayer, ...(retention ? [retention] : [])]);
   const { disable, ...publicWebhooks } = webhooks;
 
@@ -188,7 +192,7 @@ export function createDispatcher<Tx = never, const Catalog extends EventCatalog 
   return {
     webhooks: publicWebhooks,
     ...logOf({ ...shared, storage, wake }),
-    apiKeys: apiKeysIn(storage.apiKeys, settings.now, announcer),
+    apiKeys: apiKeysIn(storage.documents, settings.now, announcer),
     replays,
     catalog: options.events as Catalog,
 

@@ -1,3 +1,4 @@
+export { type ApiKey, type Scope, scopes } from './api-keys/api-key.js';
 export type { ApiKeyInput, ApiKeyListOptions, ApiKeys, CreatedApiKey } from './api-keys/api-keys.js';
 export type { Cancellation } from './channels/cancellation.js';
 export type * from './channels/channel.js';
@@ -86,24 +87,19 @@ export {
   parseDeliveryId,
 } from './models/ids.js';
 export * from './models/models.js';
+export type * from './models/replay.js';
 export type { DispatcherOptions } from './options.js';
 export type { ReplayFilter, ReplayOptions, Replays } from './replays/replays.js';
 export { redact } from './secrets/redact.js';
 export { createSecret, type ParsedSecret, parseSecret, type SecretKind } from './secrets/secrets.js';
 export type { EncryptionKey, EncryptionOptions } from './secrets/vault.js';
-export {
-  type ApiKey,
-  type ApiKeyRecord,
-  type ApiKeyStore,
-  type NewApiKey,
-  type Scope,
-  scopes,
-} from './storage/api-key-port.js';
+export type * from './storage/backfill.js';
+export type * from './storage/document-store.js';
 export type * from './storage/log-port.js';
 export type { Next } from './storage/next.js';
 export type { Page, PageQuery } from './storage/page.js';
 export type * from './storage/ports.js';
-export type * from './storage/replay-port.js';
+export type * from './storage/webhook-store.js';
 export type { Preview, Sample, Samples, TestResult } from './webhooks/sample.js';
 export type { WebhookListOptions } from './webhooks/webhook-list.js';
 export type { RotateOptions, Webhooks } from './webhooks/webhooks.js';

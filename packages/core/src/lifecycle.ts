@@ -1,7 +1,7 @@
 import { EventEmitter } from 'eventemitter3';
 import { kindOf, PosthornError } from './errors.js';
 import type { Attempt, Event, Webhook } from './models/models.js';
-import type { Replay } from './storage/replay-port.js';
+import type { Replay } from './models/replay.js';
 
 /** The delivery an announcement speaks of. */
 export interface DeliveryFacts {

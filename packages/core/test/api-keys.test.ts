@@ -2,9 +2,9 @@ import { createHash } from 'node:crypto';
 import { inspect } from 'node:util';
 import {
   type ApiKeyInput,
-  type ApiKeyRecord,
-  type ApiKeyStore,
   createDispatcher,
+  type Document,
+  type DocumentStore,
   PosthornError,
   type Scope,
   type Storage,
@@ -17,41 +17,63 @@ import { describe, expect, test, vi } from 'vitest';
 const input: ApiKeyInput = { name: 'Deployment', scopes: ['webhooks:read', 'events:write'] };
 const hashOf = (key: string): string => createHash('sha256').update(key).digest('base64url');
 
-type Call = [method: keyof ApiKeyStore, keyId: unknown];
+/** What a call of the storage is for. */
+type Purpose = 'create' | 'find' | 'list' | 'revoke' | 'touch';
+type Call = [purpose: Purpose, keyId: unknown];
+
+function purposeOf(method: keyof DocumentStore, args: readonly unknown[]): Purpose {
+  if (method === 'get') return 'find';
+  if (method !== 'put') return 'list';
+  const [{ body }, version] = args as Parameters<DocumentStore['put']>;
+  if (version === 0) return 'create';
+  return JSON.parse(body!).revokedAt === null ? 'touch' : 'revoke';
+}
+
+/** What is stored of a key. */
+async function storedOf({ documents }: Storage, { id }: { readonly id: string }) {
+  const { document } = await documents!.get('api-key', id);
+  return JSON.parse(document!.body);
+}
 
 /** An application, and another process of it on the same storage; each call of the storage by both is on record. */
 function application({ ids = undefined as Parameters<typeof createDispatcher>[0]['ids'] } = {}) {
   const clock = virtualClock();
   const memory = memoryStorage({ now: clock.now });
   const calls: Call[] = [];
-  /** What a method does instead, while it is here. */
-  const instead: { [Method in keyof ApiKeyStore]?: (...args: never[]) => unknown } = {};
-  const recorded = (method: keyof ApiKeyStore) =>
+  /** What a call does instead, while it is here. */
+  const instead: { [Each in Purpose]?: (...args: never[]) => unknown } = {};
+  const recorded = (method: keyof DocumentStore) =>
     (async (...args: never[]) => {
-      calls.push([method, args.at(method === 'revoke' ? 1 : 0)]);
-      return (instead[method] ?? (memory.apiKeys![method] as never as (...args: never[]) => unknown))(
-        ...args,
-      );
+      const purpose = purposeOf(method, args);
+      const [first, second] = args as readonly unknown[];
+      calls.push([purpose, method === 'put' ? (first as { id: string }).id : second]);
+      return (instead[purpose] ?? (memory.documents![method] as (...args: never[]) => unknown))(...args);
     }) as never;
-  const apiKeys: ApiKeyStore = {
-    create: recorded('create'),
-    find: recorded('find'),
+  const documents: DocumentStore = {
+    get: recorded('get'),
+    put: recorded('put'),
     list: recorded('list'),
-    revoke: recorded('revoke'),
-    touch: recorded('touch'),
+    due: recorded('due'),
   };
-  const storage: Storage = { ...memory, apiKeys };
+  const storage: Storage = { ...memory, documents };
   const process = () => createDispatcher({ storage, channels: [], now: clock.now, ...(ids && { ids }) });
   const [first, second] = [process(), process()];
   const errors: PosthornError[] = [];
   first.on('error', (error) => errors.push(error));
-  const count = (method: keyof ApiKeyStore) => calls.filter(([called]) => called === method).length;
+  const count = (purpose: Purpose) => calls.filter(([called]) => called === purpose).length;
   return { clock, memory, first, second, calls, count, instead, errors, apiKeys: first.apiKeys };
 }
 
 /** Another of the letters and digits. */
 const changedAt = (key: string, at: number): string =>
   key.slice(0, at) + (key[at] === 'a' ? 'b' : 'a') + key.slice(at + 1);
+
+/** A storage that keeps webhooks and deliveries alone. */
+function withoutDocuments(): Storage {
+  const { documents, deliveries, ...storage } = memoryStorage();
+  const { backfill, ...queue } = deliveries;
+  return { ...storage, deliveries: queue, supports: { digests: true } };
+}
 
 /** A promise that is kept when the test says so. */
 function pending<T>(): { promise: Promise<T>; resolve: (value: T) => void } {
@@ -95,8 +117,8 @@ describe('creating', () => {
     const { apiKeys, memory } = application();
     const { apiKey, key } = await apiKeys.create(input);
     expect(27 * Math.log2(62)).toBeGreaterThanOrEqual(160);
-    const stored = await memory.apiKeys!.find(apiKey.id);
-    expect(stored?.hash).toBe(hashOf(key));
+    const stored = await storedOf(memory, apiKey);
+    expect(stored.hash).toBe(hashOf(key));
     expect(JSON.stringify(stored)).not.toContain(key.slice(18));
   });
 
@@ -319,12 +341,12 @@ describe('verifying', () => {
   test('A4: a key that is being looked up while it is revoked is not remembered', async () => {
     const { apiKeys, memory, instead } = application();
     const { apiKey, key } = await apiKeys.create(input);
-    const { promise, resolve } = pending<ApiKeyRecord | undefined>();
-    const before = await memory.apiKeys!.find(apiKey.id);
+    const { promise, resolve } = pending<unknown>();
+    const before = await memory.documents!.get('api-key', apiKey.id);
     instead.find = () => promise;
     const early = apiKeys.verify(key);
-    await apiKeys.revoke(apiKey.id);
     delete instead.find;
+    await apiKeys.revoke(apiKey.id);
     resolve(before);
     await early;
     expect(await apiKeys.verify(key)).toBeUndefined();
@@ -343,17 +365,18 @@ describe('verifying', () => {
     expect(await apiKeys.verify(key)).toBeUndefined();
   });
 
-  test.each<[string, Partial<ApiKeyRecord>]>([
-    ['a revocation', { revokedAt: new Date(0) }],
-    ['an expiry', { expiresAt: new Date(0) }],
+  test.each<[string, object]>([
+    ['a revocation', { revokedAt: 0 }],
+    ['an expiry', { expiresAt: 0 }],
     ['a hash that is too short', { hash: 'AAAA' }],
     ['an empty hash', { hash: '' }],
-    ['no hash', { hash: undefined as never }],
+    ['no hash', { hash: undefined }],
   ])('a storage that hands out a record with %s opens nothing', async (_, wrong) => {
     const { apiKeys, memory, instead } = application();
     const { apiKey, key } = await apiKeys.create(input);
-    const record = await memory.apiKeys!.find(apiKey.id);
-    instead.find = () => ({ ...record, ...wrong });
+    const { document, at } = await memory.documents!.get('api-key', apiKey.id);
+    const body = JSON.stringify({ ...JSON.parse(document!.body), ...wrong });
+    instead.find = () => ({ document: { ...document, body }, at });
     expect(await apiKeys.verify(key)).toBeUndefined();
   });
 });
@@ -376,7 +399,8 @@ describe('what is remembered', () => {
     const { apiKeys, memory, clock, count, instead } = application();
     const { key } = await apiKeys.create(input);
     const { promise, resolve } = pending<void>();
-    instead.find = (keyId: never) => promise.then(() => memory.apiKeys!.find(keyId));
+    instead.find = (...args: never[]) =>
+      promise.then(() => memory.documents!.get(...(args as never as Parameters<DocumentStore['get']>)));
     const first = apiKeys.verify(key);
     clock.advance(499);
     resolve();
@@ -389,7 +413,7 @@ describe('what is remembered', () => {
   test('is of no age where the clock was put back, and is asked for again', async () => {
     let time = 1_000;
     const storage = memoryStorage();
-    const find = vi.spyOn(storage.apiKeys!, 'find');
+    const find = vi.spyOn(storage.documents!, 'get');
     const { apiKeys } = createDispatcher({ storage, channels: [], now: () => time });
     const { key } = await apiKeys.create(input);
     await apiKeys.verify(key);
@@ -414,11 +438,10 @@ describe('what is remembered', () => {
     const { apiKeys, memory, count } = application();
     const key = `sk_live_${'a'.repeat(37)}`;
     expect(await apiKeys.verify(key)).toBeUndefined();
-    await memory.apiKeys!.create({
-      ...{ id: 'key_aaaaaaaaaa', tenantId: 'acme', name: 'n', mode: 'live', expiresAt: null },
-      scopes: ['webhooks:read'],
-      hash: hashOf(key),
-    });
+    const given = { kind: 'api-key', id: 'key_aaaaaaaaaa', tenantId: 'acme', dueInMs: null };
+    const facts = { name: 'n', mode: 'live', scopes: ['webhooks:read'], hash: hashOf(key) };
+    const instants = { expiresAt: null, lastUsedAt: null, revokedAt: null };
+    await memory.documents!.put({ ...given, body: JSON.stringify({ ...facts, ...instants }) }, 0);
     expect(await apiKeys.verify(key)).toMatchObject({ tenantId: 'acme' });
     expect(count('find')).toBe(2);
   });
@@ -426,14 +449,20 @@ describe('what is remembered', () => {
   test('is ten thousand keys at most: the oldest are asked for again', async () => {
     const { apiKeys, count, instead } = application();
     const letters = (i: number) => String(i).padStart(37, '0');
-    const template = { tenantId: 'acme', name: 'n', mode: 'live', scopes: ['webhooks:read'] } as const;
-    const stamps = { createdAt: new Date(0), expiresAt: null, lastUsedAt: null, revokedAt: null };
+    const template = { kind: 'api-key', tenantId: 'acme', version: 1, dueAt: null };
+    const facts = { name: 'n', mode: 'live', scopes: ['webhooks:read'] };
+    const instants = { expiresAt: null, lastUsedAt: null, revokedAt: null };
     const keys = Array.from(
       { length: 10_001 },
       (_, i) => `sk_live_${letters(i).split('').reverse().join('')}`,
     );
     const hashes = new Map(keys.map((key) => [`key_${key.slice(8, 18)}`, hashOf(key)]));
-    instead.find = (id: never) => ({ id, ...template, ...stamps, hash: hashes.get(id) });
+    const at = new Date(0);
+    const documentOf = (id: string): Document => {
+      const body = JSON.stringify({ ...facts, ...instants, hash: hashes.get(id) });
+      return { ...template, id, body, createdAt: at, updatedAt: at };
+    };
+    instead.find = (_: never, id: never) => ({ document: documentOf(id), at });
     instead.touch = () => undefined;
     for (const key of keys) expect(await apiKeys.verify(key)).toBeDefined();
     expect(count('find')).toBe(10_001);
@@ -470,7 +499,7 @@ describe('when a key was used', () => {
     expect(count('touch')).toBe(2);
     await second.apiKeys.verify(key);
     expect(count('touch')).toBe(3);
-    expect((await memory.apiKeys!.find(apiKey.id))?.lastUsedAt).toEqual(new Date(clock.now()));
+    expect((await storedOf(memory, apiKey)).lastUsedAt).toBe(clock.now());
   });
 
   test('is written in the background: a storage that never answers holds nobody up', async () => {
@@ -521,23 +550,27 @@ describe('where the storage fails', () => {
     await expect(apiKeys.verify(key)).rejects.toMatchObject({ code: 'storage_failed' });
   });
 
-  test.each(['create', 'list', 'revoke'] as const)('%s rejects with storage_failed', async (method) => {
+  test.each([
+    ['create', 'put'],
+    ['list', 'list'],
+    ['revoke', 'put'],
+  ] as const)('%s rejects with storage_failed', async (purpose, method) => {
     const { apiKeys, instead } = application();
+    const { apiKey } = await apiKeys.create(input);
     const calls = {
       create: () => apiKeys.create(input),
       list: () => apiKeys.list(),
-      revoke: () => apiKeys.revoke('key_0123456789'),
+      revoke: () => apiKeys.revoke(apiKey.id),
     };
-    instead[method] = () => Promise.reject(new Error('connection refused'));
-    await expect(calls[method]()).rejects.toMatchObject({
+    instead[purpose] = () => Promise.reject(new Error('connection refused'));
+    await expect(calls[purpose]()).rejects.toMatchObject({
       code: 'storage_failed',
-      message: `storage.apiKeys.${method} failed`,
+      message: `storage.documents.${method} failed`,
     });
   });
 
   test('one that keeps no keys is refused by each call, with what to do', async () => {
-    const { apiKeys: _, ...storage } = memoryStorage();
-    const { apiKeys } = createDispatcher({ storage, channels: [] });
+    const { apiKeys } = createDispatcher({ storage: withoutDocuments(), channels: [] });
     const key = `sk_live_${'a'.repeat(37)}`;
     const calls = [
       () => apiKeys.create(input),
@@ -549,19 +582,20 @@ describe('where the storage fails', () => {
     for (const call of calls) {
       await expect(call()).rejects.toMatchObject({
         code: 'invalid_option',
-        message: expect.stringContaining('take one that has apiKeys'),
+        message: expect.stringContaining('take one that supports documents'),
       });
     }
   });
 
-  test.each([
-    ['half of the methods', { create: () => {}, find: () => {} }, 'storage.apiKeys.list must be a function'],
-    ['null', null, 'storage.apiKeys.create must be a function'],
-  ])('one whose apiKeys are %s is no storage', (_, apiKeys, message) => {
-    const storage = { ...memoryStorage(), apiKeys } as never;
-    expect(() => createDispatcher({ storage, channels: [] })).toThrow(
-      expect.objectContaining({ code: 'invalid_option', message: expect.stringContaining(message) }),
-    );
+  test('a document that is damaged opens nothing, and nothing of it is told', async () => {
+    const { apiKeys, memory, instead } = application();
+    const { apiKey, key } = await apiKeys.create(input);
+    const { document, at } = await memory.documents!.get('api-key', apiKey.id);
+    const body = document!.body.slice(0, -1);
+    instead.find = () => ({ document: { ...document, body }, at });
+    const error = await apiKeys.verify(key).catch((thrown: unknown) => thrown);
+    expect(error).toMatchObject({ code: 'storage_failed', message: expect.stringContaining(apiKey.id) });
+    expect(inspect(error)).not.toContain((await storedOf(memory, apiKey)).hash.slice(0, 8));
   });
 });
 
@@ -583,7 +617,7 @@ test('no key and no hash is told, by anything that can be printed', async () => 
   };
   const down = () => Promise.reject(new Error('connection refused'));
   const { apiKey, key } = await apiKeys.create(input);
-  const { hash } = (await memory.apiKeys!.find(apiKey.id))!;
+  const { hash } = await storedOf(memory, apiKey);
   print(apiKey);
   print(await apiKeys.list());
   instead.touch = down;

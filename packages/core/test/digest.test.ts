@@ -254,7 +254,7 @@ describe('a webhook with a digest is refused', () => {
   });
 
   test('on a storage that does not gather them', async () => {
-    const { gathersDigests, ...storage } = memoryStorage();
+    const storage = { ...memoryStorage(), supports: { documents: true, replays: true } };
     await expect(create({ window: '10m' }, email, storage)).rejects.toThrow(/does not gather digests/);
   });
 });

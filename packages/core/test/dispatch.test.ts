@@ -100,6 +100,7 @@ describe("the caller's transaction", () => {
     const calls: [number, unknown][] = [];
     const transactional: Storage<{ readonly name: string }> = {
       ...storage,
+      supports: { ...storage.supports, transactions: true },
       deliveries: {
         ...storage.deliveries,
         publish(events, options = {}) {

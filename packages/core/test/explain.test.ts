@@ -400,7 +400,9 @@ describe('a webhook that missed an event', () => {
 
   test('is told of no replay where the storage keeps none', async () => {
     const { now } = virtualClock();
-    const { replays: _, ...storage } = memoryStorage({ now });
+    const memory = memoryStorage({ now });
+    const { backfill, ...deliveries } = memory.deliveries;
+    const storage = { ...memory, deliveries, supports: { documents: true } };
     const { webhooks, dispatch, events } = createDispatcher({
       storage,
       channels: [recordingChannel('webhook')],

@@ -76,6 +76,7 @@ test('an event in a transaction is not announced: nobody says whether that commi
   }
   const transactional: Storage<Transaction> = {
     ...(storage as Storage<unknown> as Storage<Transaction>),
+    supports: { ...storage.supports, transactions: true },
     deliveries: {
       ...deliveries,
       async publish(events, options = {}) {

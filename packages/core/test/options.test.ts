@@ -4,7 +4,11 @@ import { recordingChannel } from '@posthorn/testing';
 import { expect, onTestFinished, test } from 'vitest';
 
 test.each<[string, object, string]>([
-  ['no storage', { storage: undefined }, 'storage.webhooks.create'],
+  [
+    'no storage',
+    { storage: undefined },
+    'storage must be an object, as memoryStorage() returns one, not undefined',
+  ],
   ['a storage without a method', { storage: { ...memoryStorage(), log: {} } }, 'storage.log.events'],
   ['channels that are no array', { channels: {} }, 'channels must be an array'],
   ['a channel that is none', { channels: [{}] }, 'channels[0]'],

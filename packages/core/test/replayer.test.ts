@@ -9,14 +9,13 @@ const toAll = { name: 'all', eventTypes: ['*'], channels: [{ channel: 'webhook',
 async function onOneStorage(count: number, { clock = virtualClock(), processes = 1 } = {}) {
   const memory = memoryStorage({ now: clock.now });
   const calls: (readonly string[])[] = [];
-  const storage: Storage & { replays: NonNullable<Storage['replays']> } = {
+  const storage: Storage = {
     ...memory,
-    replays: { ...memory.replays! },
     log: {
       ...memory.log,
-      setStatus(tenantId, ids, status) {
+      transition(tenantId, ids, status) {
         calls.push(ids);
-        return memory.log.setStatus(tenantId, ids, status);
+        return memory.log.transition(tenantId, ids, status);
       },
     },
   };
@@ -169,15 +168,14 @@ describe('a step', () => {
       const { clock, memory, storage, channel, dispatchers } = await onOneStorage(20, { processes: 2 });
       const [first, second] = dispatchers as [(typeof dispatchers)[0], (typeof dispatchers)[0]];
       let saves = 0;
-      storage.replays.save = memory.replays!.save;
       const crashing = createDispatcher({
         storage: {
           ...storage,
-          replays: {
-            ...storage.replays,
-            save: async (...step) => {
+          documents: {
+            ...memory.documents!,
+            put: async (...step) => {
               if (++saves === 2) throw new Error('the process is gone');
-              return memory.replays!.save(...step);
+              return memory.documents!.put(...step);
             },
           },
         },

@@ -18,8 +18,8 @@ function watched(): { storage: Storage; calls: string[] } {
         },
       ]),
     );
-  const { webhooks, deliveries, log, apiKeys, replays } = real;
-  const parts = { webhooks, deliveries, log, apiKeys, replays };
+  const { webhooks, deliveries, log, documents } = real;
+  const parts = { webhooks, deliveries, log, documents };
   const watchedParts = Object.fromEntries(
     Object.entries(parts).map(([name, methods]) => [name, part(name, methods!)]),
   );

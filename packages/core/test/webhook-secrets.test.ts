@@ -59,7 +59,7 @@ function application(keys: readonly EncryptionKey[] = [one], storage: Storage = 
   return { ...createDispatcher({ storage, channels: [channel], ...encryption }), storage, messages };
 }
 
-const atRest = async (storage: Storage) => (await storage.webhooks.all({ limit: 100 })).items;
+const atRest = async (storage: Storage) => (await storage.webhooks.list(undefined, { limit: 100 })).items;
 
 describe('at rest', () => {
   test('signing secrets and secret configs are sealed, what is not secret stays readable', async () => {
@@ -548,8 +548,8 @@ describe('reencrypt', () => {
 
   test('lets what a storage throws pass', async () => {
     const { storage } = application();
-    const all = () => Promise.reject(new Error('down'));
-    const broken = application([two, one], { ...storage, webhooks: { ...storage.webhooks, all } });
+    const list = () => Promise.reject(new Error('down'));
+    const broken = application([two, one], { ...storage, webhooks: { ...storage.webhooks, list } });
     await expect(broken.webhooks.reencrypt()).rejects.toMatchObject({ code: 'storage_failed' });
   });
 
@@ -559,7 +559,7 @@ describe('reencrypt', () => {
 });
 
 describe('that secrets rest in the clear', () => {
-  const durable = (): Storage => ({ ...memoryStorage(), losesEverythingOnExit: false });
+  const durable = (): Storage => ({ ...memoryStorage(), isVolatile: false });
 
   async function warningsOf(
     storage: Storage,

@@ -1,4 +1,4 @@
-import { matchKeys, parseDeliveryId, type ReplayStore } from '@posthorn/core';
+import { type DeliveryStore, matchKeys } from '@posthorn/core';
 import { costOf } from './capacity.js';
 import type { Queue } from './deliveries.js';
 import type { EventEntry, WebhookEntry } from './entries.js';
@@ -13,7 +13,7 @@ export function backfiller(
   journal: Journal,
   queue: Queue,
   matching: WebhookTable['matching'],
-): ReplayStore['backfill'] {
+): NonNullable<DeliveryStore['backfill']> {
   /** The bindings that have no delivery of the event. */
   const missing = (event: EventEntry): [webhook: WebhookEntry, bindingId: string][] => {
     const has = new Set(event.deliveries.map(({ bindingId }) => bindingId));
@@ -58,16 +58,4 @@ export function backfiller(
     );
     return { deliveries: made.length, cursor: targets[limit]?.event.id ?? next };
   };
-}
-
-/** Makes pending deliveries due at once. */
-export function hastener(journal: Journal, queue: Queue): ReplayStore['hasten'] {
-  return async (tenantId, deliveryIds) =>
-    deliveryIds.filter((id) => {
-      const named = parseDeliveryId(id);
-      const event = named && journal.events.get(named.eventId);
-      if (event?.tenantId !== tenantId) return false;
-      const delivery = event.deliveries.find(({ bindingId }) => bindingId === named!.bindingId);
-      return delivery?.status === 'pending' && queue.hasten(delivery);
-    });
 }

@@ -9,7 +9,6 @@ import { Lanes } from './lanes.js';
 import { Leases } from './leases.js';
 import { planOf } from './plan.js';
 import { PutOffs } from './put-offs.js';
-import { refuseTransaction } from './transaction.js';
 import type { WebhookTable } from './webhooks.js';
 
 /** What the log may do to the queue, besides the port. */
@@ -206,7 +205,6 @@ export function deliveryQueue(
 
   return {
     async publish(events, options = {}) {
-      refuseTransaction(options);
       const plan = planOf(events, journal, matching);
       // What is stored already needs no room.
       if (plan.fresh.length > 0) journal.makeRoom(plan.bytes, plan.keyBytes);

@@ -83,11 +83,12 @@ export function deliveryLog(
       return (find(tenantId, deliveryId)?.log ?? []).map((entry) => attemptOf(entry, deliveryId));
     },
 
-    async setStatus(tenantId, deliveryIds, status) {
+    async transition(tenantId, deliveryIds, to) {
       return deliveryIds.filter((id) => {
         const delivery = find(tenantId, id);
         if (!delivery) return false;
-        if (status === 'cancelled') {
+        if (to === 'due') return delivery.status === 'pending' && queue.hasten(delivery);
+        if (to === 'cancelled') {
           if (delivery.isFinished) return false;
           queue.cancel(delivery);
         } else {

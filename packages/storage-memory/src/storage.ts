@@ -1,10 +1,9 @@
 import { kindOf, PosthornError, type Storage } from '@posthorn/core';
-import { apiKeyTable } from './api-keys.js';
-import { backfiller, hastener } from './backfill.js';
+import { backfiller } from './backfill.js';
 import { deliveryQueue } from './deliveries.js';
+import { documentTable } from './documents.js';
 import { Journal } from './journal.js';
 import { deliveryLog } from './log.js';
-import { replayTable } from './replays.js';
 import { webhookTable } from './webhooks.js';
 
 export interface MemoryStorageOptions {
@@ -22,7 +21,7 @@ export interface MemoryStorageOptions {
 /** A storage that keeps everything in this process, and loses everything when the process exits. */
 export interface MemoryStorage extends Storage<never> {
   /** Webhooks, events and deliveries are gone with the process, also those that nobody received yet. */
-  readonly losesEverythingOnExit: true;
+  readonly isVolatile: true;
 }
 
 /**
@@ -46,23 +45,14 @@ export function memoryStorage(options: MemoryStorageOptions = {}): MemoryStorage
   const { matching, holds, ...store } = webhooks;
   const queue = deliveryQueue(journal, matching, now);
   const { publish, claim, begin, renew, settle } = queue;
-  const { forget, ...replays } = replayTable(now);
-  const log = deliveryLog(journal, queue, holds, now);
   const backfill = backfiller(journal, queue, matching);
   return {
-    losesEverythingOnExit: true,
-    gathersDigests: true,
+    supports: { digests: true, documents: true, replays: true },
+    isVolatile: true,
     webhooks: store,
-    deliveries: { publish, claim, begin, renew, settle },
-    apiKeys: apiKeyTable(now),
-    log: {
-      ...log,
-      prune(options) {
-        forget(options);
-        return log.prune(options);
-      },
-    },
-    replays: { ...replays, backfill, hasten: hastener(journal, queue) },
+    deliveries: { publish, claim, begin, renew, settle, backfill },
+    log: deliveryLog(journal, queue, holds, now),
+    documents: documentTable(now),
   };
 }
 

@@ -8,7 +8,6 @@ import {
 import { WebhookEntry } from './entries.js';
 import { frozen } from './frozen.js';
 import { padded, pageOf } from './page.js';
-import { refuseTransaction } from './transaction.js';
 
 /** The webhooks of one tenant, and which of the active ones hold a pattern. */
 interface Tenant {
@@ -32,7 +31,8 @@ export interface WebhookHooks {
 
 export function webhookTable(hooks: WebhookHooks): WebhookTable {
   const tenants = new Map<string, Tenant>();
-  const ids = new Set<string>();
+  /** Those of all tenants. */
+  const ofAll = new Map<string, WebhookEntry>();
   let order = 0;
   let call = 0;
 
@@ -67,43 +67,31 @@ export function webhookTable(hooks: WebhookHooks): WebhookTable {
   return {
     holds: (webhook) => find(webhook.record.tenantId, webhook.record.id) === webhook,
 
-    async create(webhook, options) {
-      refuseTransaction(options);
-      if (ids.has(webhook.id)) throw new PosthornError('conflict', `webhook id ${webhook.id} is taken`);
+    async create(webhook) {
+      if (ofAll.has(webhook.id)) throw new PosthornError('conflict', `webhook id ${webhook.id} is taken`);
       const now = new Date(hooks.now());
       const entry = new WebhookEntry(
         stored({ ...webhook, disabledReason: null }, { version: 1, createdAt: now, updatedAt: now }),
         ++order,
       );
       const tenant = tenantOf(webhook.tenantId);
-      ids.add(webhook.id);
+      ofAll.set(webhook.id, entry);
       tenant.byId.set(webhook.id, entry);
       addToIndex(tenant, entry);
       return handedOut(entry.record);
     },
 
     async get(tenantId, webhookId) {
-      const entry = find(tenantId, webhookId);
+      const entry = tenantId === undefined ? ofAll.get(webhookId) : find(tenantId, webhookId);
       return entry && handedOut(entry.record);
     },
 
-    isTaken: async (webhookId) => ids.has(webhookId),
-
     async list(tenantId, filter): Promise<Page<WebhookRecord>> {
-      const all = [...(tenants.get(tenantId)?.byId.values() ?? [])].reverse();
+      const own = tenantId === undefined ? ofAll : tenants.get(tenantId)?.byId;
+      const all = [...(own?.values() ?? [])].reverse();
       const fitting = all.filter(({ record }) => fits(record, filter));
       const page = pageOf(fitting, filter, placeOf, (entry) => handedOut(entry.record));
       return filter.withTotal ? { ...page, total: fitting.length } : page;
-    },
-
-    async all(query) {
-      const all = [...tenants.values()].flatMap(({ byId }) => [...byId.values()]);
-      return pageOf(
-        all.sort((one, other) => other.order - one.order),
-        query,
-        placeOf,
-        (entry) => handedOut(entry.record),
-      );
     },
 
     async update(tenantId, webhookId, version, change, { isUpkeep = false } = {}) {
@@ -130,7 +118,7 @@ export function webhookTable(hooks: WebhookHooks): WebhookTable {
       removeFromIndex(tenant, entry);
       tenant.byId.delete(webhookId);
       if (tenant.byId.size === 0) tenants.delete(tenantId);
-      ids.delete(webhookId);
+      ofAll.delete(webhookId);
       hooks.deleted(entry);
       return true;
     },

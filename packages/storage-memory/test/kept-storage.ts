@@ -12,16 +12,15 @@ interface Call {
 /** What outlives a process: all that was written down, first to last. */
 export type Journal = Call[];
 
-type Part = 'webhooks' | 'deliveries' | 'log' | 'apiKeys' | 'replays';
+type Part = 'webhooks' | 'deliveries' | 'log' | 'documents';
 type Method = (...args: readonly unknown[]) => Promise<unknown>;
 
 /** What changes something. */
 const written: Readonly<Record<Part, readonly string[]>> = {
   webhooks: ['create', 'update', 'delete'],
-  deliveries: ['publish', 'claim', 'begin', 'renew', 'settle'],
-  log: ['setStatus', 'prune'],
-  apiKeys: ['create', 'revoke', 'touch'],
-  replays: ['create', 'cancel', 'claim', 'save'],
+  deliveries: ['publish', 'claim', 'begin', 'renew', 'settle', 'backfill'],
+  log: ['transition', 'prune'],
+  documents: ['put', 'due'],
 };
 
 /**
@@ -30,7 +29,7 @@ const written: Readonly<Record<Part, readonly string[]>> = {
  */
 export async function keptStorage(journal: Journal, now: () => number): Promise<Storage<never>> {
   let replayedAt: number | undefined;
-  const { losesEverythingOnExit: _, ...memory } = memoryStorage({ now: () => replayedAt ?? now() });
+  const { isVolatile: _, ...memory } = memoryStorage({ now: () => replayedAt ?? now() });
   const storage = memory as unknown as Record<Part, Record<string, Method>>;
   for (const { part, method, args, at } of journal) {
     replayedAt = at;

@@ -1,6 +1,5 @@
 import { expect, test } from 'vitest';
 import { memoryStorage } from '../src/index.js';
-import { eventIdsOf, newEvent, newWebhook, tenantId } from './sample.js';
 
 const invalid = (message: RegExp) =>
   expect.objectContaining({ code: 'invalid_option', message: expect.stringMatching(message) });
@@ -17,13 +16,4 @@ test('options that are no object, an unknown one, and a clock that is none are r
   expect(() => open(1)).toThrow(invalid(/options.*number/));
   expect(() => open({ maxbytes: 1 })).toThrow(invalid(/maxbytes.*maxBytes/));
   expect(() => open({ now: new Date() })).toThrow(invalid(/^now/));
-});
-
-test('refuses a transaction, and writes nothing', async () => {
-  const storage = memoryStorage();
-  const options = { tx: {} as never };
-  await expect(storage.deliveries.publish([newEvent()], options)).rejects.toEqual(invalid(/no transactions/));
-  await expect(storage.webhooks.create(newWebhook(), options)).rejects.toEqual(invalid(/no transactions/));
-  expect(await eventIdsOf(storage)).toEqual([]);
-  expect((await storage.webhooks.list(tenantId, { limit: 1 })).items).toEqual([]);
 });

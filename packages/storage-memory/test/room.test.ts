@@ -76,7 +76,7 @@ test('what was cancelled and pruned while its webhook is paused is gone from mem
   const { items } = await storage.log.deliveries(tenantId, { limit: 1_000 });
   expect(items).toHaveLength(300);
   const all = items.map(({ id }) => id);
-  expect(await storage.log.setStatus(tenantId, all, 'cancelled')).toHaveLength(300);
+  expect(await storage.log.transition(tenantId, all, 'cancelled')).toHaveLength(300);
   expect(await storage.log.prune({ olderThanMs: 0, limit: 1_000 })).toBe(300);
   collectGarbage();
   expect(process.memoryUsage().heapUsed - before).toBeLessThan(10_000_000);

@@ -1,8 +1,9 @@
 import { kindOf, maxTimerMs, PosthornError, type Storage } from '@posthorn/core';
-import { apiKeyStore } from './api-keys.js';
 import { Database } from './client/database.js';
 import type { Pool, Transaction } from './client/queryable.js';
+import { documentStore } from './documents.js';
 import { deliveryLog } from './log/log.js';
+import { backfiller } from './queue/backfill.js';
 import { beginner } from './queue/begin.js';
 import { Claimer } from './queue/claim.js';
 import { Digests } from './queue/digests.js';
@@ -10,8 +11,6 @@ import type { Lane } from './queue/lanes.js';
 import { Publisher } from './queue/publish.js';
 import { Settler } from './queue/settle.js';
 import { WebhookCache } from './queue/webhook-cache.js';
-import { backfiller, hastener } from './replays/backfill.js';
-import { replayStore } from './replays/replays.js';
 import { migrate } from './schema/migrate.js';
 import { type PartitionChanges, type PartitionOptions, partitioner } from './schema/partitions.js';
 import { webhookStore } from './webhooks.js';
@@ -61,7 +60,7 @@ export function postgresStorage(pool: Pool, options: PostgresStorageOptions = {}
   const publisher = new Publisher(db, webhooks, expect);
   const settler = new Settler(db, expect);
   return {
-    gathersDigests: true,
+    supports: { digests: true, documents: true, replays: true, transactions: true },
     webhooks: webhookStore(db),
     deliveries: {
       publish: (events, options) => publisher.publish(events, options),
@@ -69,10 +68,10 @@ export function postgresStorage(pool: Pool, options: PostgresStorageOptions = {}
       begin: beginner(db),
       renew: (claims, leaseMs) => settler.renew(claims, leaseMs),
       settle: (settlements) => settler.settle(settlements),
+      backfill: backfiller(db),
     },
     log: deliveryLog(db),
-    apiKeys: apiKeyStore(db),
-    replays: { ...replayStore(db), backfill: backfiller(db), hasten: hastener(db) },
+    documents: documentStore(db),
     migrate: () => migrate(db, schema),
     partition: partitioner(db, schema),
   };

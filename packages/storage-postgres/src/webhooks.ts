@@ -75,12 +75,11 @@ export function webhookStore(db: Database): WebhookStore<Transaction> {
     { isRepeatable: false },
   );
   const get = db.statement(`
-    select ${recordColumns} from $.webhooks w where w.id = $1::text and w.tenant_id = $2::text`);
-  const all = db.statement(`
+    select ${recordColumns} from $.webhooks w where w.id = $1::text and w.tenant_id = coalesce($2::text, w.tenant_id)`);
+  const listAll = db.statement(`
     select ${recordColumns} from $.webhooks w
     where $1::text is null or w.id > $1::text
     order by w.id limit $2::integer`);
-  const taken = db.statement(`select from $.webhooks w where w.id = $1::text`);
   const remove = db.statement(
     `with gone as (
       delete from $.webhooks
@@ -108,16 +107,17 @@ export function webhookStore(db: Database): WebhookStore<Transaction> {
     },
 
     async get(tenantId, webhookId) {
-      const [row] = await db.run(get, [webhookId, tenantId]);
+      const [row] = await db.run(get, [webhookId, tenantId ?? null]);
       return row && recordOf(row);
-    },
-
-    async isTaken(webhookId) {
-      return (await db.run(taken, [webhookId])).length > 0;
     },
 
     async list(tenantId, filter): Promise<Page<WebhookRecord>> {
       const { limit, offset = 0, withTotal = false } = filter;
+      if (tenantId === undefined) {
+        const rows = await db.run(listAll, [filter.cursor ?? null, limit + 1]);
+        const shown = rows.slice(0, limit);
+        return { ...recordsOf(shown), nextCursor: rows.length > limit ? shown.at(-1)!.id : null };
+      }
       const position = positionOf(filter.cursor);
       const { values, as } = parameters();
       const fitting = `$.webhooks w where ${conditionsOf(tenantId, filter, as)}`;
@@ -135,12 +135,6 @@ export function webhookStore(db: Database): WebhookStore<Transaction> {
         nextCursor: rows.length > limit ? shown.at(-1)!.position : null,
         ...(counted && { total: Number(counted[0]!.count) }),
       };
-    },
-
-    async all({ limit, cursor }) {
-      const rows = await db.run(all, [cursor ?? null, limit + 1]);
-      const shown = rows.slice(0, limit);
-      return { ...recordsOf(shown), nextCursor: rows.length > limit ? shown.at(-1)!.id : null };
     },
 
     async update(tenantId, webhookId, version, change, { isUpkeep = false } = {}) {

@@ -185,7 +185,7 @@ describe.skipIf(!hasPostgres())('A webhook whose row is damaged', () => {
     }
     expect(seen).toEqual([made[0], made[2], made[3]]);
     expect(damaged).toEqual([made[1], made[4]]);
-    expect((await storage.webhooks.all({ limit: 1_000 })).unreadable).toEqual(
+    expect((await storage.webhooks.list(undefined, { limit: 1_000 })).unreadable).toEqual(
       expect.arrayContaining(damaged),
     );
     expect(await webhooks.delete(made[1]!, { tenantId })).toBe(true);

@@ -57,6 +57,7 @@ export async function empty(pool: Pick<pg.Pool, 'query'>, schema = 'posthorn'): 
     'idempotency_keys',
     'api_keys',
     'replays',
+    'documents',
   ];
   await pool.query(`truncate ${tables.map((table) => `"${schema}".${table}`).join(', ')}`);
 }

@@ -316,7 +316,7 @@ async function goThrough(storage: ReturnType<typeof postgresStorage>, count: num
   const waiting = events({ type: 'one.5' });
   await deliveries.publish(waiting);
   await settle(await claimAll(), { status: 'pending', delayMs: 3_600_000 });
-  await storage.replays!.hasten('acme', await namesOf(waiting));
+  await storage.log.transition('acme', await namesOf(waiting), 'due');
   await settle(await claimAll(), { status: 'delivered' });
 
   const switchTo = async (isActive: boolean) => {
@@ -332,16 +332,16 @@ async function goThrough(storage: ReturnType<typeof postgresStorage>, count: num
   const range = { eventType: 'one.6', fromEventId: fromEventId!, beforeEventId: 'evt_7V' };
   const selection = { ...range, status: [], isMissed: true as const };
   for (const isDryRun of [true, false]) {
-    await storage.replays!.backfill('acme', selection, { limit: count, cursor: null, isDryRun });
+    await storage.deliveries.backfill!('acme', selection, { limit: count, cursor: null, isDryRun });
   }
   await settle(await claimAll(), { status: 'delivered' });
 
   const moved = events({ type: 'one.4' });
   await deliveries.publish(moved);
   const names = await namesOf(moved);
-  await log.setStatus('acme', names, 'pending');
-  await log.setStatus('acme', names, 'cancelled');
-  await log.setStatus('acme', names, 'pending');
+  await log.transition('acme', names, 'pending');
+  await log.transition('acme', names, 'cancelled');
+  await log.transition('acme', names, 'pending');
   await settle(await claimAll(), { status: 'delivered' });
   await log.prune({ olderThanMs: -3_600_000 * 24, limit: count });
 

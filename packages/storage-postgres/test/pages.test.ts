@@ -87,8 +87,8 @@ describe.skipIf(!hasPostgres())('a page of what there is much of', () => {
     ],
     ['deliveries, pending', 0, ({ log }) => log.deliveries('large', { limit, status: ['pending'] })],
     ['deliveries, of a webhook', 2, ({ log }) => log.deliveries('large', { limit: 2, webhookId })],
-    ['counts, of some time', 2, ({ log }) => log.counts('large', range, [eventIdOf(20_100)])],
-    ['counts, of a webhook', 1, ({ log }) => log.counts('large', { webhookId }, [])],
+    ['counts, of some time', 2, ({ log }) => log.counts!('large', range, [eventIdOf(20_100)])],
+    ['counts, of a webhook', 1, ({ log }) => log.counts!('large', { webhookId }, [])],
     ['webhooks, far from the first', 20, ({ webhooks }) => webhooks.list('large', { limit, cursor: '100' })],
     ['webhooks, of a name', 10, ({ webhooks }) => webhooks.list('large', { limit, name: 'name 5' })],
   ])('reads little more than it shows: %s', async (_, shown, read) => {

@@ -17,13 +17,13 @@ describe.skipIf(!hasPostgres())('a replay on Postgres', () => {
     const channel = recordingChannel();
     const process = () => {
       const storage = postgresStorage(database.newPool({ max: 4 }), { clockOffset: () => offset });
-      const setStatus: typeof storage.log.setStatus = async (...given) => {
-        const moved = await storage.log.setStatus(...given);
+      const transition: typeof storage.log.transition = async (...given) => {
+        const moved = await storage.log.transition(...given);
         started.push(...moved);
         return moved;
       };
       return createDispatcher({
-        storage: { ...storage, log: { ...storage.log, setStatus } },
+        storage: { ...storage, log: { ...storage.log, transition } },
         channels: [channel],
         webhookConcurrency: 100,
       });
@@ -74,9 +74,9 @@ describe.skipIf(!hasPostgres())('a replay on Postgres', () => {
         channels: [{ channel: 'webhook', configs: {} }],
       });
       const backfill = (fromEventId: string) =>
-        storage.replays!.backfill(
+        storage.deliveries.backfill!(
           tenantId,
-          { status: [], isMissed: true, fromEventId, beforeEventId: 'evt_7V' },
+          { fromEventId, beforeEventId: 'evt_7V' },
           { limit: 100, cursor: null },
         );
 

@@ -220,7 +220,7 @@ describe.skipIf(!hasPostgres())('the storage on Postgres', () => {
     let cursor: string | null = null;
     do {
       const options = { limit: 1, cursor, isDryRun: true };
-      const counted: Backfilled = await storage.replays!.backfill('t', selection, options);
+      const counted: Backfilled = await storage.deliveries.backfill!('t', selection, options);
       counts.push(counted.deliveries);
       cursor = counted.cursor;
     } while (cursor !== null);
@@ -518,15 +518,9 @@ describe.skipIf(!hasPostgres())('the storage on Postgres', () => {
     const storage = postgresStorage(pool, { schema: 'behind' });
     await storage.migrate();
     for (let n = 0; n < 30; n++) await storage.webhooks.create(newWebhook());
-    const key = (name: string) => ({
-      name,
-      tenantId: 't',
-      mode: 'live',
-      scopes: [],
-      hash: 'h',
-      expiresAt: null,
-    });
-    for (let n = 0; n < 30; n++) await storage.apiKeys!.create({ ...key('k'), id: ids.webhook() } as never);
+    const { apiKeys } = createDispatcher({ storage, channels: [] });
+    const key = (name: string) => ({ name, tenantId: 't', scopes: ['webhooks:read'] }) as const;
+    for (let n = 0; n < 30; n++) await apiKeys.create(key('k'));
     const names: string[] = [];
     for (const restart of [500_000, 1, 1, 2]) {
       await pool.query(`alter sequence behind.queue_position restart with ${restart}`);
@@ -534,12 +528,12 @@ describe.skipIf(!hasPostgres())('the storage on Postgres', () => {
       names.push(...three.map(({ id }) => id));
       await storage.deliveries.publish(three);
     }
-    for (const table of ['webhooks', 'api_keys'])
+    for (const table of ['webhooks', 'api_keys', 'documents'])
       await pool.query(`alter sequence behind.${table}_position_seq restart with 1`);
     const made = await storage.webhooks.create(newWebhook());
     expect((await storage.webhooks.list('t', { limit: 1 })).items[0]?.id).toBe(made.id);
-    await storage.apiKeys!.create({ ...key('new'), id: ids.webhook() } as never);
-    expect((await storage.apiKeys!.list('t', { limit: 1 })).items[0]?.name).toBe('new');
+    await apiKeys.create(key('new'));
+    expect((await apiKeys.list({ tenantId: 't', limit: 1 })).items[0]?.name).toBe('new');
     const binding = 'behind.queue.binding_id';
     const { rows } = await pool.query(`select min(${binding}) as one from behind.queue`);
     const order: string[] = [];

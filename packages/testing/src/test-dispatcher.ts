@@ -2,9 +2,9 @@ import {
   createDispatcher,
   type Dispatcher,
   type DispatcherOptions,
+  type DocumentStore,
   type Duration,
   type EventCatalog,
-  type ReplayStore,
   toMs,
   type Webhook,
 } from '@posthorn/core';
@@ -39,16 +39,16 @@ export function testDispatcher<const Catalog extends EventCatalog | undefined = 
   const { now } = clock;
   const dueTimes = new Set<number>();
   const storage = memoryStorage({ now });
-  const replays: ReplayStore = {
-    ...storage.replays!,
-    save(claim, step) {
-      dueTimes.add(now() + step.delayMs);
-      return storage.replays!.save(claim, step);
+  const documents: DocumentStore = {
+    ...storage.documents!,
+    put(write, version) {
+      if (write.dueInMs !== null) dueTimes.add(now() + write.dueInMs);
+      return storage.documents!.put(write, version);
     },
   };
   const dispatcher = createDispatcher<never, Catalog>({
     ...(rest as DispatcherOptions<never, Catalog>),
-    storage: { ...storage, replays },
+    storage: { ...storage, documents },
     now,
     ids: seededIds(seed, now),
     random: seededRandom(seed),

@@ -12,8 +12,10 @@ import {
   type TenantOption,
   tenantIdSchema,
 } from '../models/models.js';
-import { type ApiKey, type ApiKeyRecord, type ApiKeyStore, scopes } from '../storage/api-key-port.js';
+import type { DocumentStore } from '../storage/document-store.js';
 import { type Page, type PageQuery, pageQuery } from '../storage/page.js';
+import { type ApiKey, scopes } from './api-key.js';
+import { type ApiKeyRecord, type ApiKeyStore, apiKeyStore, type FoundApiKey } from './api-key-store.js';
 import { ShortMemory } from './short-memory.js';
 
 /*
@@ -82,9 +84,15 @@ export interface ApiKeys {
   verify(key: string): Promise<ApiKey | undefined>;
 }
 
-export function apiKeysIn(given: ApiKeyStore | undefined, now: () => number, announcer: Announcer): ApiKeys {
+/** The keys that are kept in `documents`; undefined where the storage has none. */
+export function apiKeysIn(
+  documents: DocumentStore | undefined,
+  now: () => number,
+  announcer: Announcer,
+): ApiKeys {
+  const given = documents && apiKeyStore(documents);
   /** By the hash of what was shown, so that a wrong key never meets a right one. */
-  const lookups = new ShortMemory<Promise<ApiKeyRecord | undefined>>(maxAgeMs, maxRemembered, now);
+  const lookups = new ShortMemory<Promise<FoundApiKey | undefined>>(maxAgeMs, maxRemembered, now);
   /** Keys whose use is on record. */
   const touched = new ShortMemory<true>(touchEveryMs, maxRemembered, now);
   const schema = inputSchema(now);
@@ -93,17 +101,17 @@ export function apiKeysIn(given: ApiKeyStore | undefined, now: () => number, ann
     if (given) return given;
     throw new PosthornError(
       'invalid_option',
-      'this storage keeps no API keys: take one that has apiKeys, or have the API authenticate by a function of your own',
+      'this storage keeps no API keys: take one that supports documents, or have the API authenticate by a function of your own',
     );
   }
 
-  async function lookUp(store: ApiKeyStore, keyId: string, hash: string): Promise<ApiKeyRecord | undefined> {
+  async function lookUp(store: ApiKeyStore, keyId: string, hash: string): Promise<FoundApiKey | undefined> {
     const record = await store.find(keyId);
     return isHashOf(record, hash) ? record : undefined;
   }
 
   /** The record of a key: calls at the same time share the storage's answer, and those right after them have it, too. */
-  function recordOf(store: ApiKeyStore, keyId: string, hash: string): Promise<ApiKeyRecord | undefined> {
+  function recordOf(store: ApiKeyStore, keyId: string, hash: string): Promise<FoundApiKey | undefined> {
     const known = lookups.get(hash);
     if (known) return known;
     const lookup = lookUp(store, keyId, hash);
@@ -115,10 +123,10 @@ export function apiKeysIn(given: ApiKeyStore | undefined, now: () => number, ann
     return lookup;
   }
 
-  function touch(store: ApiKeyStore, keyId: string): void {
-    if (touched.get(keyId)) return;
-    touched.set(keyId, true);
-    store.touch(keyId).catch((error: PosthornError) => announcer.announce('error', () => error));
+  function touch(store: ApiKeyStore, found: FoundApiKey): void {
+    if (touched.get(found.id)) return;
+    touched.set(found.id, true);
+    store.touch(found).catch((error: PosthornError) => announcer.announce('error', () => error));
   }
 
   return {
@@ -161,7 +169,7 @@ export function apiKeysIn(given: ApiKeyStore | undefined, now: () => number, ann
       if (letters === undefined) return undefined;
       const record = await recordOf(store, `key_${letters}`, hashOf(key));
       if (!record || isOver(record, now())) return undefined;
-      touch(store, record.id);
+      touch(store, record);
       return apiKeyOf(record);
     },
   };

@@ -1,8 +1,8 @@
 import { matchKeys } from '../match.js';
 import { madeAt } from '../models/ids.js';
 import type { Attempt, Delivery, Event, Webhook } from '../models/models.js';
-import type { Storage } from '../storage/ports.js';
 import { scan } from '../storage/scan.js';
+import type { UsableStorage } from '../storage/storage-port.js';
 import {
   coveringPatterns,
   type MissedWebhook,
@@ -54,8 +54,8 @@ const maxReads = 8;
 export function explainer({
   log,
   webhooks,
-  replays,
-}: Pick<Storage, 'log' | 'webhooks' | 'replays'>): (event: Event) => Promise<Explanation> {
+  supports,
+}: Pick<UsableStorage, 'log' | 'webhooks' | 'supports'>): (event: Event) => Promise<Explanation> {
   return async (event) => {
     const { id: eventId, tenantId, type } = event;
     const covering = coveringPatterns(type);
@@ -83,7 +83,7 @@ export function explainer({
         unsent.push([webhook.id, []]);
         continue;
       }
-      const message = replays ? `${why.message}; ${remedyFor(webhook)}` : why.message;
+      const message = supports.replays ? `${why.message}; ${remedyFor(webhook)}` : why.message;
       late.push({ webhook: named(webhook), pattern: covering(webhook)[0]!, reason: why.reason, message });
     }
     const others = without(

@@ -13,7 +13,7 @@ import {
   type TenantOption,
 } from '../models/models.js';
 import { type Page, type PageQuery, pageQuery } from '../storage/page.js';
-import type { Storage } from '../storage/ports.js';
+import type { UsableStorage } from '../storage/storage-port.js';
 import { type Explanation, explainer } from './explain.js';
 import { type SelectionOptions, selectionOf, selectionOptions } from './selection.js';
 import { type Stats, type StatsOptions, statsOf } from './stats.js';
@@ -64,7 +64,7 @@ export interface Deliveries {
 }
 
 export interface LogContext {
-  readonly storage: Pick<Storage, 'log' | 'webhooks' | 'replays'>;
+  readonly storage: Pick<UsableStorage, 'log' | 'webhooks' | 'supports'>;
   readonly announcer: Announcer;
   readonly now: () => number;
   /** Called when something became due. */
@@ -102,15 +102,11 @@ export function logOf({ storage, announcer, now, wake }: LogContext): {
   const find = (deliveryId: string, tenantId: string): Promise<Delivery> =>
     one('delivery', deliveryIdSchema, deliveryId, (id) => log.deliveries(tenantId, { id, limit: 1 }));
 
-  async function move(
-    deliveryId: string,
-    status: 'pending' | 'cancelled',
-    tenantId: string,
-  ): Promise<Delivery> {
+  async function move(deliveryId: string, to: 'pending' | 'cancelled', tenantId: string): Promise<Delivery> {
     const delivery = await find(deliveryId, tenantId);
-    const [moved] = await log.setStatus(tenantId, [deliveryId], status);
+    const [moved] = await log.transition(tenantId, [deliveryId], to);
     if (moved) return find(deliveryId, tenantId);
-    const why = status === 'pending' ? 'being sent, or without its webhook' : 'final already';
+    const why = to === 'pending' ? 'being sent, or without its webhook' : 'final already';
     throw new PosthornError('conflict', `delivery is ${why}; its status is ${delivery.status}`);
   }
 

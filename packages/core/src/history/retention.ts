@@ -9,20 +9,25 @@ const looksPerRetention = 10;
 const minEveryMs = 1_000;
 const maxEveryMs = 3_600_000;
 
-/** Forgets finished events when they are old enough: at once, and then as often as their age asks for. */
+export interface RetentionOptions {
+  readonly log: Pick<DeliveryLog, 'prune'>;
+  /** Forgets replays that ended so long ago. */
+  readonly pruneReplays: (olderThanMs: number) => Promise<void>;
+  readonly announcer: Announcer;
+}
+
+/** Forgets finished events and replays when they are old enough: at once, and then as often as their age asks for. */
 export class Retention {
-  readonly #log: Pick<DeliveryLog, 'prune'>;
+  readonly #options: RetentionOptions;
   readonly #olderThanMs: number;
-  readonly #announcer: Announcer;
   readonly #everyMs: number;
   #isStarted = false;
   #timer: NodeJS.Timeout | undefined;
   #isPruning = false;
 
-  constructor(log: Pick<DeliveryLog, 'prune'>, olderThanMs: number, announcer: Announcer) {
-    this.#log = log;
+  constructor(options: RetentionOptions, olderThanMs: number) {
+    this.#options = options;
     this.#olderThanMs = olderThanMs;
-    this.#announcer = announcer;
     this.#everyMs = Math.min(Math.max(olderThanMs / looksPerRetention, minEveryMs), maxEveryMs);
   }
 
@@ -49,19 +54,22 @@ export class Retention {
     if (this.#isPruning) return;
     this.#isPruning = true;
     this.#pruneWhile(() => this.#isStarted)
-      .catch((error: PosthornError) => this.#announcer.announce('error', () => error))
+      .catch((error: PosthornError) => this.#options.announcer.announce('error', () => error))
       .finally(() => {
         this.#isPruning = false;
       });
   }
 
   async #pruneWhile(goesOn: () => boolean): Promise<number> {
+    const { log, pruneReplays } = this.#options;
+    const olderThanMs = this.#olderThanMs;
     let sum = 0;
     let count = batch;
     while (count === batch && goesOn()) {
-      count = await this.#log.prune({ olderThanMs: this.#olderThanMs, limit: batch });
+      count = await log.prune({ olderThanMs, limit: batch });
       sum += count;
     }
+    if (goesOn()) await pruneReplays(olderThanMs);
     return sum;
   }
 }

@@ -41,7 +41,10 @@ const maxBuckets = 500;
 const invalid = (message: string): PosthornError => new PosthornError('invalid_option', message);
 
 /** Counts the deliveries in `log`. Rejects with `invalid_option`. */
-export function statsOf(log: DeliveryLog, now: () => number): (options?: StatsOptions) => Promise<Stats> {
+export function statsOf(
+  log: Required<DeliveryLog>,
+  now: () => number,
+): (options?: StatsOptions) => Promise<Stats> {
   const known = ['tenantId', 'webhookId', 'eventType', 'from', 'to', 'buckets'] as const;
   return async (options) => {
     const given = optionsOf(options, known, 'deliveries.stats');

@@ -1,8 +1,9 @@
 import { within } from '../delivery/within.js';
 import type { PosthornError } from '../errors.js';
 import type { Announcer } from '../lifecycle.js';
-import type { DeliveryLog } from '../storage/log-port.js';
-import type { Replay, ReplayClaim, ReplayStep, ReplayStore } from '../storage/replay-port.js';
+import type { Replay } from '../models/replay.js';
+import type { UsableStorage } from '../storage/storage-port.js';
+import { type ReplayClaim, type ReplayStep, type ReplayStore, replayStore } from './replay-store.js';
 
 /**
  * So often a started process asks for a replay that no process is busy with: one was created elsewhere, or left by
@@ -19,9 +20,7 @@ const maxStep = 1_000;
 type Done = Omit<ReplayStep, 'delayMs'>;
 
 export interface ReplayerOptions {
-  /** Left out where the storage keeps none: then there is nothing to do. */
-  readonly replays?: ReplayStore;
-  readonly log: Pick<DeliveryLog, 'deliveries' | 'setStatus'>;
+  readonly storage: Pick<UsableStorage, 'deliveries' | 'log' | 'documents' | 'supports'>;
   readonly announcer: Announcer;
   /** Called when deliveries became due. */
   readonly onDue: () => void;
@@ -30,6 +29,8 @@ export interface ReplayerOptions {
 /** Carries out replays step by step, one step at a time: starts a page of deliveries again, and notes how far it is. */
 export class Replayer {
   readonly #options: ReplayerOptions;
+  /** Undefined where the storage keeps none: then there is nothing to do. */
+  readonly #replays: ReplayStore | undefined;
   #poll: NodeJS.Timeout | undefined;
   #willLook = false;
   /** What was asked for last: one goes after the other. */
@@ -40,10 +41,12 @@ export class Replayer {
 
   constructor(options: ReplayerOptions) {
     this.#options = options;
+    const { documents, supports } = options.storage;
+    this.#replays = supports.replays ? replayStore(documents!) : undefined;
   }
 
   start(): void {
-    if (this.#poll || !this.#options.replays) return;
+    if (this.#poll || !this.#replays) return;
     this.#poll = setInterval(() => this.wake(), lookMs).unref();
     this.wake();
   }
@@ -80,7 +83,7 @@ export class Replayer {
     const taken = this.#last.then(async () => {
       this.#willLook = false;
       while (this.#stops === stops) {
-        const claim = await this.#options.replays?.claim(leaseMs);
+        const claim = await this.#replays?.claim(leaseMs);
         if (!claim) return;
         await this.#step(claim);
       }
@@ -89,8 +92,9 @@ export class Replayer {
     return taken;
   }
 
-  async #step({ replay, token, cursor }: ReplayClaim): Promise<void> {
-    const { replays, announcer, onDue } = this.#options;
+  async #step(claim: ReplayClaim): Promise<void> {
+    const { announcer, onDue } = this.#options;
+    const { replay, cursor } = claim;
     const { selection, perSecond } = replay;
     const limit = Math.min(maxStep, Math.ceil(perSecond / stepsPerSecond));
     const done = selection.isMissed
@@ -101,7 +105,7 @@ export class Replayer {
     // What could not be started is passed over without a wait.
     const delayMs = Math.ceil((done.replayed * 1_000) / perSecond);
     const step = { ...done, delayMs };
-    const saved = await replays!.save({ replay, token }, step);
+    const saved = await this.#replays!.save(claim, step);
     if (saved?.status === 'done') announcer.announce('replay:finished', () => saved);
     // A timer may ring a millisecond early by the storage's clock.
     else if (saved) setTimeout(() => this.wake(), delayMs + 1).unref();
@@ -109,20 +113,20 @@ export class Replayer {
 
   /** Makes deliveries that are missing. */
   async #backfill({ tenantId, selection }: Replay, limit: number, cursor: string | null): Promise<Done> {
-    const made = await this.#options.replays!.backfill(tenantId, selection, { limit, cursor });
+    const made = await this.#options.storage.deliveries.backfill!(tenantId, selection, { limit, cursor });
     return { replayed: made.deliveries, skipped: 0, cursor: made.cursor };
   }
 
   /** Starts a page of deliveries again; what waits for its next attempt keeps its schedule, and its place in any order. */
   async #restart({ tenantId, selection }: Replay, limit: number, cursor: string | null): Promise<Done> {
-    const { replays, log } = this.#options;
+    const { log } = this.#options.storage;
     const query = { ...selection, limit, ...(cursor !== null && { cursor }) };
     const { items, nextCursor } = await log.deliveries(tenantId, query);
     const idsOf = (isPending: boolean): string[] =>
       items.flatMap(({ id, status }) => ((status === 'pending') === isPending ? [id] : []));
     const [waiting, finished] = [idsOf(true), idsOf(false)];
-    const hastened = waiting.length > 0 ? await replays!.hasten(tenantId, waiting) : [];
-    const started = finished.length > 0 ? await log.setStatus(tenantId, finished, 'pending') : [];
+    const hastened = waiting.length > 0 ? await log.transition(tenantId, waiting, 'due') : [];
+    const started = finished.length > 0 ? await log.transition(tenantId, finished, 'pending') : [];
     const replayed = hastened.length + started.length;
     return { replayed, skipped: items.length - replayed, cursor: nextCursor };
   }

@@ -10,8 +10,10 @@ import {
   tenantIdSchema,
   webhookIdSchema,
 } from '../models/models.js';
-import type { Storage } from '../storage/ports.js';
-import type { Backfilled, Replay, ReplaySelection, ReplayStore } from '../storage/replay-port.js';
+import type { Replay, ReplaySelection } from '../models/replay.js';
+import type { Backfilled } from '../storage/backfill.js';
+import type { UsableStorage } from '../storage/storage-port.js';
+import { type ReplayStore, replayStore } from './replay-store.js';
 
 /** Which deliveries of a tenant: those that fit all that is given. */
 export interface ReplayFilter extends TenantOption {
@@ -84,20 +86,27 @@ const filterFields = Object.keys(filterShape) as (keyof typeof filterShape)[];
 const optionFields = [...filterFields, 'perSecond' as const];
 
 export interface ReplaysOptions {
-  readonly storage: Pick<Storage<never>, 'webhooks' | 'log' | 'replays'>;
+  readonly storage: Pick<UsableStorage, 'webhooks' | 'deliveries' | 'log' | 'documents' | 'supports'>;
   readonly ids: Ids;
   readonly now: () => number;
   /** Called when there is a new one. */
   readonly wake: () => void;
 }
 
+/** Replays, and what the engine itself does to them. */
+export interface ManagedReplays extends Replays {
+  /** Forgets those that ended `olderThanMs` ago or earlier. */
+  prune(olderThanMs: number): Promise<void>;
+}
+
 /** The application's side of replays. */
-export function managedReplays({ storage, ids, now, wake }: ReplaysOptions): Replays {
-  const { webhooks, log } = storage;
+export function managedReplays({ storage, ids, now, wake }: ReplaysOptions): ManagedReplays {
+  const { webhooks, deliveries, log, supports } = storage;
+  const kept = supports.replays ? replayStore(storage.documents!) : undefined;
 
   function store(): ReplayStore {
-    if (storage.replays) return storage.replays;
-    const remedy = 'use one that has `replays`, or deliveries.retry for each delivery';
+    if (kept) return kept;
+    const remedy = 'use one that supports replays, or deliveries.retry for each delivery';
     throw new PosthornError('invalid_option', `this storage keeps no replays; ${remedy}`);
   }
 
@@ -136,7 +145,7 @@ export function managedReplays({ storage, ids, now, wake }: ReplaysOptions): Rep
     let sum = 0;
     let cursor: string | null = null;
     do {
-      const counted: Backfilled = await store().backfill(tenantId, selection, {
+      const counted: Backfilled = await deliveries.backfill!(tenantId, selection, {
         limit: 1,
         cursor,
         isDryRun: true,
@@ -158,7 +167,7 @@ export function managedReplays({ storage, ids, now, wake }: ReplaysOptions): Rep
   }
 
   return {
-    areKept: storage.replays !== undefined,
+    areKept: supports.replays,
 
     async create(options) {
       const given = optionsOf(options, optionFields, 'replays.create');
@@ -189,6 +198,8 @@ export function managedReplays({ storage, ids, now, wake }: ReplaysOptions): Rep
       const { tenantId } = optionsOf(options, ['tenantId'], 'replays.cancel');
       return found(replayId, tenantId, store().cancel);
     },
+
+    prune: async (olderThanMs) => kept?.prune(olderThanMs),
   };
 }
 

@@ -1,5 +1,5 @@
 import { Secret } from '../channels/mask.js';
-import type { SigningSecret } from '../storage/ports.js';
+import type { SigningSecret } from '../storage/webhook-store.js';
 
 interface Opened {
   readonly all: readonly Secret[];

@@ -11,7 +11,7 @@ import {
 } from '../channels/secret-paths.js';
 import { type Issue, invalidWebhook, PosthornError } from '../errors.js';
 import type { ChannelBinding, Webhook } from '../models/models.js';
-import type { SigningSecret, WebhookChange, WebhookRecord } from '../storage/ports.js';
+import type { SigningSecret, WebhookChange, WebhookRecord } from '../storage/webhook-store.js';
 import { deeplyFrozen } from './frozen.js';
 import { SigningKeys } from './signing-keys.js';
 import { looksSealed, type Place, type Vault } from './vault.js';

@@ -36,8 +36,9 @@ export interface DeliveryLog {
   /**
    * Counts deliveries, apart for each stretch of time: those of events before the first of `bounds`, which are event
    * ids in their order, of those between each two of them, and of those from the last on. One count more than bounds.
+   * Left out: the engine counts page by page of `deliveries`, which is right and slow.
    */
-  counts(
+  counts?(
     tenantId: string,
     selection: DeliverySelection,
     bounds: readonly string[],
@@ -45,16 +46,20 @@ export interface DeliveryLog {
   /** All of one delivery, first to last; empty where there is no such delivery. */
   attempts(tenantId: string, deliveryId: string): Promise<readonly Attempt[]>;
   /**
-   * `pending`: due at once, with a new schedule; for any delivery that is not `sending` and whose webhook exists.
-   * It keeps its memo, or its digest's, and it yields: what is behind it with its ordering key does not wait for it again.
-   * Of a digest that waits, all of it; one that gathers, or was in one that is finished, goes alone.
-   * `cancelled`: for one that is not finished; its token ends, or it leaves its digest, whose token stays good while
-   * others are in it. Resolves to the ids that moved.
+   * Moves deliveries by hand, and resolves to the ids of those that it moved. What cannot move stays as it is:
+   * - `pending`: due at once, with a new schedule; any delivery that is not `sending` and whose webhook exists. It keeps its
+   *   memo, or its digest's, and it yields: what is behind it with its ordering key does not wait for it again. Of a digest
+   *   that waits, all of it; one that gathers, or was in one that is finished, goes alone.
+   * - `cancelled`: one that is not finished. Its token ends, or it leaves its digest, whose token stays good while others
+   *   are in it.
+   * - `due`: one that is `pending`, due at once; of a digest that waits, all of it. Nothing else changes: the schedule goes
+   *   on where it is, what has to wait for another with its ordering key still does, and what gathers goes on gathering and
+   *   is not moved. One that is due already counts as moved.
    */
-  setStatus(
+  transition(
     tenantId: string,
     deliveryIds: readonly string[],
-    status: 'pending' | 'cancelled',
+    to: 'pending' | 'cancelled' | 'due',
   ): Promise<readonly string[]>;
   /**
    * Forgets at most `limit` events of all tenants, the oldest first, that were published `olderThanMs` ago

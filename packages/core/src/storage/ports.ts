@@ -1,9 +1,9 @@
-import type { Attempt, ChannelBinding, Event, Webhook } from '../models/models.js';
-import type { ApiKeyStore } from './api-key-port.js';
+import type { Attempt, ChannelBinding, Event } from '../models/models.js';
+import type { Backfilled, BackfillOptions, BackfillSelection } from './backfill.js';
+import type { DocumentStore } from './document-store.js';
 import type { DeliveryLog } from './log-port.js';
 import type { Next } from './next.js';
-import type { Page, PageQuery } from './page.js';
-import type { ReplayStore } from './replay-port.js';
+import type { WebhookRecord, WebhookStore } from './webhook-store.js';
 
 /*
  * The ports: what the engine asks of a storage and of a channel. The suites in @posthorn/testing prove an adapter.
@@ -13,86 +13,30 @@ import type { ReplayStore } from './replay-port.js';
  * caller as it is; any other becomes `storage_failed`. Time is the storage's own clock.
  */
 
+/** What a storage can do beyond what each must. What is left out is false. */
+export interface StorageSupport {
+  /** Whether it gathers digests. Without it no binding can ask for one. */
+  readonly digests?: boolean;
+  /**
+   * Whether it has `documents`. Without it there are no replays and no API keys: whoever serves the API brings an
+   * authentication of their own.
+   */
+  readonly documents?: boolean;
+  /** Whether it has `deliveries.backfill`; needs `documents`. Without it nothing can be replayed by a filter. */
+  readonly replays?: boolean;
+  /** Whether `publish` and `webhooks.create` take part in the application's transaction. Without it `tx` is refused. */
+  readonly transactions?: boolean;
+}
+
 export interface Storage<Tx = never> {
-  /** Says that it gathers digests. Default false: bindings cannot ask for them. */
-  readonly gathersDigests?: boolean;
-  /** Says that nothing rests anywhere when the process has ended: there is nothing to encrypt. Default false. */
-  readonly losesEverythingOnExit?: boolean;
+  readonly supports: StorageSupport;
+  /** Whether everything is gone when the process ends, so that there is nothing to encrypt. Default false. */
+  readonly isVolatile?: boolean;
   readonly webhooks: WebhookStore<Tx>;
   readonly deliveries: DeliveryStore<Tx>;
   readonly log: DeliveryLog;
-  /** Left out: there are no API keys, and whoever serves the API brings an authentication of their own. */
-  readonly apiKeys?: ApiKeyStore;
-  /** Left out: nothing can be replayed by a filter. */
-  readonly replays?: ReplayStore;
-}
-
-/** A key that signs what a webhook receives: `whsec_…` (HMAC) or `whsk_…` (ed25519), sealed where there are keys. */
-export interface SigningSecret {
-  readonly key: string;
-  /** Signs until then; null for the present one, which comes first. */
-  readonly expiresAt: Date | null;
-}
-
-/** A webhook as it is stored, with what no read of the application shows. */
-export interface WebhookRecord extends Webhook {
-  readonly secrets: readonly SigningSecret[];
-}
-
-/** The storage sets `version` to 1, `disabledReason` to null, and `createdAt` and `updatedAt` by its clock. */
-export type NewWebhook = Omit<WebhookRecord, 'disabledReason' | 'version' | 'createdAt' | 'updatedAt'>;
-
-export type WebhookChange = Partial<
-  Pick<WebhookRecord, 'name' | 'eventTypes' | 'channels' | 'isActive' | 'disabledReason' | 'secrets'>
->;
-
-export interface WebhookFilter extends PageQuery {
-  readonly isActive?: boolean;
-  /** Those that hold any of these keys among their event types. */
-  readonly keys?: readonly string[];
-  /** Those of this very name. */
-  readonly name?: string;
-  /** Passes over so many first, after the cursor where there is one. Default 0. */
-  readonly offset?: number;
-  /** Asks for the page's `total`. Default false. */
-  readonly withTotal?: boolean;
-}
-
-export interface WebhookStore<Tx = never> {
-  /**
-   * Rejects with `conflict` where the id is taken, by whichever tenant. One that a deletion freed can be had again, and
-   * brings nothing back: no delivery, no setting, no place in a list.
-   */
-  create(webhook: NewWebhook, options?: { readonly tx?: Tx }): Promise<WebhookRecord>;
-  /** Rejects with `webhook_unreadable` where what is stored of it is damaged. */
-  get(tenantId: string, webhookId: string): Promise<WebhookRecord | undefined>;
-  /** Whether a webhook has this id, whichever tenant's it is: all that is ever told of another's. */
-  isTaken(webhookId: string): Promise<boolean>;
-  /** The one that was created last comes first. A damaged one is among the page's `unreadable`, and hides no other. */
-  list(tenantId: string, filter: WebhookFilter): Promise<Page<WebhookRecord>>;
-  /**
-   * Webhooks of all tenants, in any order that a cursor can go on in; one that is there from the first page to the last
-   * is on one of them. For the engine's own upkeep; no call of a tenant leads here.
-   */
-  all(query: PageQuery): Promise<Page<WebhookRecord>>;
-  /**
-   * Writes the given fields where the stored version is `version`, and adds one to it; resolves to undefined, and
-   * writes nothing, where it is another or there is no such webhook. `updatedAt` moves if a field other than
-   * `secrets` is given, unless `isUpkeep` says that nobody has changed anything. Pending deliveries follow at once: a
-   * paused webhook's wait, a binding's use its new configs.
-   */
-  update(
-    tenantId: string,
-    webhookId: string,
-    version: number,
-    change: WebhookChange,
-    options?: { readonly isUpkeep?: boolean },
-  ): Promise<WebhookRecord | undefined>;
-  /**
-   * Cancels what is not finished; what happened stays on record. False where there is no such webhook or, where a
-   * `version` is given, it is stored with another.
-   */
-  delete(tenantId: string, webhookId: string, version?: number): Promise<boolean>;
+  /** Where `supports.documents` says so. */
+  readonly documents?: DocumentStore;
 }
 
 export interface NewEvent extends Event {
@@ -235,6 +179,15 @@ export interface DeliveryStore<Tx = never> {
    * result says so, for which there is none yet: all or nothing. Resolves in order: true for those, false for others.
    */
   settle(settlements: readonly Settlement[]): Promise<readonly boolean[]>;
+  /**
+   * Where `supports.replays` says so. Makes the deliveries that the events in `selection` would have by the tenant's
+   * webhooks as they are now, and do not have: one for each channel binding without `onlyAfter` of each active webhook that holds a pattern which covers the
+   * event's type (`matchKeys`). They begin as publishing begins them: due at once, or gathering; with an ordering key behind
+   * what is there with that. The oldest events come first. A call looks at a bounded number of events and says where to go on;
+   * it makes all of its deliveries or, where it rejects, none. Of an event to a binding there is one delivery, however often
+   * it is called, and also where another call makes it meanwhile and it is delivered before this one comes to it.
+   */
+  backfill?(tenantId: string, selection: BackfillSelection, options: BackfillOptions): Promise<Backfilled>;
 }
 
 /**

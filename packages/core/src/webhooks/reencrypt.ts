@@ -1,8 +1,8 @@
 import { type Issue, isPosthornError, PosthornError } from '../errors.js';
 import type { WebhookSecrets } from '../secrets/webhook-secrets.js';
-import type { WebhookStore } from '../storage/ports.js';
+import type { WebhookStore } from '../storage/webhook-store.js';
 
-type Store = Pick<WebhookStore, 'all' | 'get' | 'update'>;
+type Store = Pick<WebhookStore, 'list' | 'get' | 'update'>;
 
 /** Of webhooks that cannot be sealed anew: more are counted, and not named. */
 const maxNamed = 1_000;
@@ -17,7 +17,7 @@ export async function reencrypt(store: Store, secrets: WebhookSecrets): Promise<
   let unreadable = 0;
   const issues: Issue[] = [];
   for (let cursor: string | undefined; ; ) {
-    const page = await store.all({ limit: 100, ...(cursor !== undefined && { cursor }) });
+    const page = await store.list(undefined, { limit: 100, ...(cursor !== undefined && { cursor }) });
     for (const { id, tenantId } of page.items) {
       try {
         if (await reseal(store, secrets, tenantId, id)) written++;

@@ -13,7 +13,7 @@ import { deliveryId, type Ids } from '../models/ids.js';
 import type { TenantOption } from '../models/models.js';
 import { redact } from '../secrets/redact.js';
 import type { WebhookSecrets } from '../secrets/webhook-secrets.js';
-import type { WebhookRecord } from '../storage/ports.js';
+import type { WebhookRecord } from '../storage/webhook-store.js';
 
 /** What a sample is called; it need not be in a catalog. */
 const sampleType = 'webhook.test';

@@ -4,7 +4,7 @@ import { PosthornError } from '../errors.js';
 import { matchKeys, parsePattern } from '../match.js';
 import { defaultTenant, type TenantOption, webhookSchema } from '../models/models.js';
 import { type PageQuery, pageQuery } from '../storage/page.js';
-import type { WebhookFilter } from '../storage/ports.js';
+import type { WebhookFilter } from '../storage/webhook-store.js';
 
 export interface WebhookListOptions extends TenantOption, Partial<PageQuery> {
   readonly isActive?: boolean;

@@ -18,8 +18,9 @@ import {
 } from '../models/models.js';
 import { createSecret, parseSecret, type SecretKind } from '../secrets/secrets.js';
 import type { Page } from '../storage/page.js';
-import type { WebhookChange, WebhookRecord, WebhookStore } from '../storage/ports.js';
+import type { WebhookChange, WebhookRecord, WebhookStore } from '../storage/webhook-store.js';
 import { bindingsIn, type GivenBinding, identified } from './bindings.js';
+import { isTaken } from './is-taken.js';
 import { reencrypt } from './reencrypt.js';
 import { type SampleOptions, type Samples, samples } from './sample.js';
 import { type WebhookListOptions, webhookFilter } from './webhook-list.js';
@@ -151,7 +152,7 @@ export function managedWebhooks<Tx>(context: WebhooksOptions<Tx>): ManagedWebhoo
       return secrets.readable(await find(webhookId, tenantId));
     },
 
-    isTaken: async (webhookId) => isWebhookId(webhookId) && store.isTaken(webhookId),
+    isTaken: async (webhookId) => isWebhookId(webhookId) && isTaken(store, webhookId),
 
     async list(options) {
       const { tenantId, filter } = webhookFilter(options);

@@ -15,7 +15,7 @@ import { restored } from '../client/texts.js';
 import { dateOf, dateOrNull, msOf, numberOrNull } from '../client/values.js';
 import { pruner } from './prune.js';
 import { type Half, halvesOf } from './selection.js';
-import { statusSetter } from './set-status.js';
+import { transitioner } from './transition.js';
 
 /** Of a delivery in `queue`, and in `deliveries`. */
 const columns = {
@@ -105,7 +105,7 @@ export function deliveryLog(db: Database): DeliveryLog {
       return rows.map((row) => attemptOf(row, id));
     },
 
-    setStatus: statusSetter(db),
+    transition: transitioner(db),
 
     prune: pruner(db),
   };

@@ -1,14 +1,12 @@
 import { type DeliveryLog, firstEventId } from '@posthorn/core';
 import type { Database } from '../client/database.js';
 import { hasKey } from '../client/given-rows.js';
-import { forgetReplays } from '../replays/replays.js';
 
 /** By so much the clock of whoever named an event may be ahead; beyond, the event is kept for that much longer. */
 const skewMs = 3_600_000;
 
 /**
- * Forgets old events in batches, each a statement of its own; and replays that ended long ago, and idempotency keys
- * that nobody need remember.
+ * Forgets old events in batches, each a statement of its own, and idempotency keys that need not be remembered.
  */
 export function pruner(db: Database): DeliveryLog['prune'] {
   const forget = db.statement(
@@ -33,10 +31,8 @@ export function pruner(db: Database): DeliveryLog['prune'] {
     delete from $.idempotency_keys k where k.ctid = any (array(
       select o.ctid from $.idempotency_keys o where o.remembered_at < $now - interval '24 hours'
       order by o.remembered_at limit $1::integer for update skip locked))`);
-  const forgetEnded = db.statement(forgetReplays);
   return async ({ olderThanMs, limit }) => {
     await db.run(forgetKeys, [limit]);
-    await db.run(forgetEnded, [olderThanMs, limit]);
     const latest = Math.max(0, Date.now() + db.clockOffset - olderThanMs + skewMs);
     const [row] = await db.run(forget, [olderThanMs, limit, firstEventId(latest)]);
     return Number(row!.count);

@@ -7,23 +7,33 @@ import { type Migration, migrations } from './migrations.js';
 const madeMeanwhile = new Set(['42P06', '42P07', '42710', '42723']);
 /** The code of a lock that did not come in time. */
 const lockTimeout = '55P03';
+const none: ReadonlySet<number> = new Set();
 /** With the second that each waits for a lock: so long an application's transaction may stay open in our tables. */
 const halfAMinute = 30;
 
 /**
- * Brings the schema to this version, in one statement that takes a lock: whoever comes second waits, and finds it
- * done. Migrations only add, so that processes of the version before go on while it runs and after it. Where there is
+ * Brings the schema to this version. Each migration is one statement that takes a lock: whoever comes second waits, and finds
+ * it done. Migrations only add, so that processes of the version before go on while they run and after them. Where there is
  * nothing to do it only reads, so that an application needs no right to create anything. Where another session holds a
  * lock, it gives way to others every second, and tries again for half a minute: then the error names the session.
  */
 export async function migrate(db: Database, schema: string, maxTries = halfAMinute): Promise<void> {
-  const apply = db.statement(migrationText(schema, migrations), { isUnbounded: true });
-  for (let tries = 1; !(await isMigrated(db, schema)); tries++) {
+  const applied = await appliedIn(db, schema);
+  for (const migration of migrations) {
+    if (!applied.has(migration.number)) await apply(db, schema, migration, maxTries);
+  }
+}
+
+async function apply(db: Database, schema: string, migration: Migration, maxTries: number): Promise<void> {
+  const statement = db.statement(migrationText(schema, [migration]), { isUnbounded: true });
+  for (let tries = 1; ; tries++) {
     try {
-      await db.run(apply, []);
+      await db.run(statement, []);
       return;
     } catch (error) {
-      // Where transactions are repeatable, one that has waited for the lock sees the tables of before.
+      // Where transactions are repeatable, one that has waited for the lock sees the tables of before, and makes them again.
+      const applied = await appliedIn(db, schema).catch(() => none);
+      if (applied.has(migration.number)) return;
       const { code } = ((error as Error).cause ?? {}) as { code?: string };
       const mayTry = isPosthornError(error) && (code === lockTimeout || madeMeanwhile.has(code ?? ''));
       if (!mayTry || (tries === maxTries && code !== lockTimeout)) throw error;
@@ -31,6 +41,16 @@ export async function migrate(db: Database, schema: string, maxTries = halfAMinu
       if (code === lockTimeout) await setTimeout(500 * Math.random());
     }
   }
+}
+
+/** The numbers of the migrations that the schema has. */
+async function appliedIn(db: Database, schema: string): Promise<ReadonlySet<number>> {
+  const table = db.statement(`select to_regclass('"${schema}".migrations')::text as name`);
+  const [row] = await db.run(table, []);
+  if (row!.name === null) return none;
+  const applied = db.statement('select to_json(array(select number from $.migrations))::text as numbers');
+  const [{ numbers } = { numbers: '[]' }] = await db.run(applied, []);
+  return new Set<number>(JSON.parse(numbers));
 }
 
 /** The error that names who holds what `migrate` waits for. */
@@ -54,16 +74,6 @@ async function whoHolds(db: Database, schema: string, cause: Error): Promise<Pos
     `schema ${schema} could not be migrated for the locks of others: ${told}; end them, and call migrate() again`,
     { cause },
   );
-}
-
-async function isMigrated(db: Database, schema: string): Promise<boolean> {
-  const table = db.statement(`select to_regclass('"${schema}".migrations')::text as name`);
-  const [row] = await db.run(table, []);
-  if (row!.name === null) return false;
-  const applied = db.statement('select to_json(array(select number from $.migrations))::text as numbers');
-  const [{ numbers } = { numbers: '[]' }] = await db.run(applied, []);
-  const known = new Set<number>(JSON.parse(numbers));
-  return migrations.every(({ number }) => known.has(number));
 }
 
 /** One `do` statement: it needs neither a session nor a transaction of its own, and goes through any pooler. */

@@ -1,5 +1,4 @@
 import { type Rule, register } from './rule.js';
-import { apiKeyRules } from './storage/api-keys.js';
 import { backfillRules } from './storage/backfill.js';
 import { beginDigestRules, beginRules } from './storage/begin.js';
 import { claimRules } from './storage/claim.js';
@@ -13,6 +12,8 @@ import { digestResultRules } from './storage/digest-results.js';
 import { digestSizeRules } from './storage/digest-sizes.js';
 import { digestWindowRules } from './storage/digest-windows.js';
 import { digestRules } from './storage/digests.js';
+import { documentLeaseRules } from './storage/document-leases.js';
+import { documentRules } from './storage/documents.js';
 import { durabilityRules } from './storage/durability.js';
 import { escalationRules } from './storage/escalation.js';
 import { handOffRules } from './storage/hand-off.js';
@@ -32,13 +33,13 @@ import { pruneRules } from './storage/prune.js';
 import { publishRules } from './storage/publish.js';
 import { putOffDigestRules, putOffRules } from './storage/put-off.js';
 import { racesRules } from './storage/races.js';
-import { replaysRules } from './storage/replays.js';
 import { withSecond } from './storage/second.js';
 import { secondRules } from './storage/second-rules.js';
-import { selectionRules } from './storage/selection.js';
+import { countsRules, selectionRules } from './storage/selection.js';
 import { settleRules } from './storage/settle.js';
 import { statusRules } from './storage/status.js';
 import { transactionsRules } from './storage/transactions.js';
+import { transitionDueDigestRules, transitionDueRules } from './storage/transition-due.js';
 import { walkRules } from './storage/walk.js';
 import { webhookRules } from './storage/webhooks.js';
 
@@ -78,15 +79,18 @@ const rules: readonly StorageRule[] = [
   ...digestChangeRules,
   ...digestWindowRules,
   ...digestSizeRules,
+  ...transitionDueDigestRules,
   ...pauseRules,
   ...deletionRules,
   ...logRules,
   ...selectionRules,
+  ...countsRules,
   ...statusRules,
+  ...transitionDueRules,
   ...pruneRules,
-  ...apiKeyRules,
-  ...replaysRules,
   ...backfillRules,
+  ...documentRules,
+  ...documentLeaseRules,
   ...isolationRules,
   ...copiesRules,
   ...racesRules,

@@ -1,14 +1,14 @@
 import assert from 'node:assert/strict';
 import {
+  type BackfillSelection,
+  type DeliveryStore,
   firstEventId,
   type NewEvent,
-  type ReplaySelection,
-  type ReplayStore,
   type Storage,
 } from '@posthorn/core';
 import { ok, same } from '../assertions.js';
 import { topic } from '../rule.js';
-import { digestOf, gathering, idsIn } from './digest-sample.js';
+import { idsIn } from './digest-sample.js';
 import type { StorageRule, StorageUnderTest } from './harness.js';
 import {
   acme,
@@ -16,9 +16,8 @@ import {
   claimAll,
   deliverAll,
   deliveriesOf,
-  deliveryOf,
+  eventsClaimed,
   globex,
-  hourMs,
   idsOf,
   minuteMs,
   newBinding,
@@ -30,17 +29,18 @@ import {
   result,
   settleAll,
   sorted,
+  waiting,
 } from './sample.js';
 
-function replaysOf({ replays }: Storage<unknown>): ReplayStore {
-  ok(replays, 'the storage keeps replays; where it does not, skip the topic `replays` and say why');
-  return replays;
+/** `deliveries.backfill` of the storage. */
+function backfillOf({ deliveries }: Storage<unknown>): NonNullable<DeliveryStore['backfill']> {
+  const { backfill } = deliveries;
+  ok(backfill, 'the storage has no deliveries.backfill: skip the topic `replays`, and say why');
+  return backfill;
 }
 
 /** All events, unless it says otherwise. */
-const missed = (overrides: Partial<ReplaySelection> = {}): ReplaySelection => ({
-  status: [],
-  isMissed: true,
+const missed = (overrides: Partial<BackfillSelection> = {}): BackfillSelection => ({
   beforeEventId: 'evt_~',
   ...overrides,
 });
@@ -50,7 +50,7 @@ async function backfillAll(storage: Storage<unknown>, selection = missed(), limi
   const counts: number[] = [];
   let cursor: string | null = null;
   do {
-    const made = await replaysOf(storage).backfill(acme, selection, { limit, cursor });
+    const made = await backfillOf(storage)(acme, selection, { limit, cursor });
     ok(made.deliveries <= limit, `at most ${limit} deliveries are made, not ${made.deliveries}`);
     ok(counts.length < 1_000, 'the calls do not end');
     counts.push(made.deliveries);
@@ -67,29 +67,12 @@ async function countMissed(
   tenantId = acme,
 ): Promise<number> {
   const options = { limit: 1, cursor: null, isDryRun: true };
-  const counted = await replaysOf(storage).backfill(tenantId, selection, options);
+  const counted = await backfillOf(storage)(tenantId, selection, options);
   same(counted.cursor, null);
   return counted.deliveries;
 }
 
-/** The events of the claims, in the order in which they are claimed one at a time. */
-async function eventsClaimed(storage: Storage<unknown>): Promise<string[]> {
-  const ids: string[] = [];
-  for (let [next] = await claim(storage, { limit: 1 }); next; [next] = await claim(storage, { limit: 1 })) {
-    ids.push(next.event.id);
-    await settleAll(storage, [result(next, 'delivered')]);
-  }
-  return ids;
-}
-
-/** A delivery that has failed once, and waits for an hour. */
-async function waiting(storage: Storage<unknown>): Promise<string> {
-  const [claimed] = await claimAll(storage);
-  await settleAll(storage, [result(claimed!, { status: 'pending', delayMs: hourMs })]);
-  return claimed!.deliveryId;
-}
-
-/** What is made for events that are there already, and what waits and is sent now. */
+/** What is made for events that are there already. */
 export const backfillRules: readonly StorageRule[] = topic<StorageUnderTest>('replays', {
   'backfill makes what a webhook that was paused, or not there, would have had of an event': async ({
     storage,
@@ -182,7 +165,7 @@ export const backfillRules: readonly StorageRule[] = topic<StorageUnderTest>('re
     await storage.webhooks.update(acme, webhook.id, webhook.version, { isActive: true });
     for (const stranger of [globex, 'ACME', 'acme ', 'acm_', '%', '__proto__']) {
       assert.equal(await countMissed(storage, missed({ webhookId: webhook.id }), stranger), 0);
-      const made = await replaysOf(storage).backfill(stranger, missed(), { limit: 10, cursor: null });
+      const made = await backfillOf(storage)(stranger, missed(), { limit: 10, cursor: null });
       same(made, { deliveries: 0, cursor: null });
     }
     same(await deliveriesOf(storage), []);
@@ -193,7 +176,7 @@ export const backfillRules: readonly StorageRule[] = topic<StorageUnderTest>('re
     await publish(storage, ...events);
     const channels = [newBinding(), newBinding()];
     await storage.webhooks.create(newWebhook({ channels }));
-    const first = await replaysOf(storage).backfill(acme, missed(), { limit: 3, cursor: null });
+    const first = await backfillOf(storage)(acme, missed(), { limit: 3, cursor: null });
     assert.equal(first.deliveries, 3);
     const begun = (await deliveriesOf(storage)).map(({ eventId }) => eventId);
     same(begun, [events[1]!.id, events[0]!.id, events[0]!.id]);
@@ -209,7 +192,7 @@ export const backfillRules: readonly StorageRule[] = topic<StorageUnderTest>('re
         const { id } = await second.webhooks.create(newWebhook());
         const make = async (by: Storage<unknown>, fromEventId: string): Promise<number> => {
           const selection = missed({ webhookId: id, fromEventId });
-          return (await replaysOf(by).backfill(acme, selection, { limit: 1_000, cursor: null })).deliveries;
+          return (await backfillOf(by)(acme, selection, { limit: 1_000, cursor: null })).deliveries;
         };
         const makeLastAndSend = async (): Promise<number> => {
           const made = await make(second, events.at(-10)!.id);
@@ -262,77 +245,5 @@ export const backfillRules: readonly StorageRule[] = topic<StorageUnderTest>('re
     await advance(minuteMs);
     const late = (await claimAll(storage)).filter(({ attempt }) => attempt === 1);
     assert.ok(late.some((claimed) => idsIn(claimed).join() === events[2]!.id));
-  },
-
-  'hasten makes what waits due at once, and changes nothing else of it': async ({ storage }) => {
-    await storage.webhooks.create(newWebhook());
-    await publish(storage, newEvent());
-    const id = await waiting(storage);
-    const before = await deliveryOf(storage, id);
-    same(await claim(storage), []);
-    same(await replaysOf(storage).hasten(acme, [id]), [id]);
-    const after = await deliveryOf(storage, id);
-    ok(after.dueAt! < before.dueAt!, 'it is due sooner');
-    same({ ...after, dueAt: null }, { ...before, dueAt: null });
-    same(await replaysOf(storage).hasten(acme, [id]), [id]);
-    const claimed = one(await claim(storage));
-    same([claimed.deliveryId, claimed.attempt, claimed.attemptsBefore], [id, 2, 0]);
-  },
-
-  'hasten leaves alone what is being sent or is finished, and all of another tenant': async ({ storage }) => {
-    await storage.webhooks.create(newWebhook());
-    await publish(storage, newEvent());
-    await deliverAll(storage);
-    await publish(storage, newEvent());
-    const sending = one(await claim(storage));
-    const ids = idsOf(await deliveriesOf(storage));
-    same(await replaysOf(storage).hasten(acme, [...ids, 'dlv_x']), []);
-    await settleAll(storage, [result(sending, { status: 'pending', delayMs: hourMs })]);
-    for (const stranger of [globex, 'ACME', '%']) same(await replaysOf(storage).hasten(stranger, ids), []);
-    same(await claim(storage), []);
-    same(await replaysOf(storage).hasten(acme, ids), [sending.deliveryId]);
-  },
-
-  'hasten keeps the order of an ordering key': async ({ storage }) => {
-    await storage.webhooks.create(newWebhook());
-    const events = newEvents(3, { orderingKey: 'order-1' });
-    for (const event of events) await publish(storage, event);
-    await waiting(storage);
-    same(await claim(storage), []);
-    const ids = idsOf(await deliveriesOf(storage));
-    assert.deepEqual(sorted(await replaysOf(storage).hasten(acme, ids)), sorted(ids));
-    same(await eventsClaimed(storage), idsOf(events));
-  },
-
-  'hasten lets one of an ordering key go at a time': async ({ storage }) => {
-    await storage.webhooks.create(newWebhook());
-    for (const event of newEvents(2, { orderingKey: 'order-1' })) await publish(storage, event);
-    for (let i = 0; i < 2; i++) {
-      const claimed = one(await claim(storage));
-      const next = { status: 'pending', delayMs: hourMs, yields: true } as const;
-      await settleAll(storage, [result(claimed, next)]);
-    }
-    const ids = idsOf(await deliveriesOf(storage));
-    assert.deepEqual(sorted(await replaysOf(storage).hasten(acme, ids)), sorted(ids));
-    const first = one(await claim(storage));
-    same(await claim(storage), []);
-    await settleAll(storage, [result(first, 'delivered')]);
-    assert.notEqual(one(await claim(storage)).deliveryId, first.deliveryId);
-  },
-
-  'hasten makes all of a digest due that waits, and leaves alone what gathers': async (under) => {
-    const { storage } = under;
-    await gathering(storage);
-    const { events, claimed } = await digestOf(under, 3);
-    await settleAll(storage, [result(claimed, { status: 'pending', delayMs: hourMs })]);
-    await publish(storage, newEvent());
-    const ids = idsOf(await deliveriesOf(storage));
-    const [gathers, ...waits] = ids;
-    same(await replaysOf(storage).hasten(acme, [gathers!]), []);
-    same(await claim(storage), []);
-    same(await replaysOf(storage).hasten(acme, waits.slice(1)), waits.slice(1));
-    const again = one(await claim(storage));
-    same(idsIn(again), idsOf(events));
-    same([again.attempt, again.attemptsBefore], [2, 0]);
   },
 });

@@ -58,7 +58,7 @@ export const beginRules: readonly StorageRule[] = topic<StorageUnderTest>('begin
     same([second.attempt, second.begunAt], [2, undefined]);
     await storage.deliveries.begin([second], 0);
     await settleAll(storage, [result(second, 'dead')]);
-    await storage.log.setStatus(acme, [deliveryId], 'pending');
+    await storage.log.transition(acme, [deliveryId], 'pending');
     const third = one(await take(storage, { isBegun: true }));
     same([third.attempt, third.attemptsBefore], [3, 2]);
     assert.equal((await deliveryOf(storage, deliveryId)).attempts, third.begunAt ? 3 : 2);
@@ -190,7 +190,7 @@ export const beginRules: readonly StorageRule[] = topic<StorageUnderTest>('begin
         await settle(
           given === 'dead' ? { status: given } : { status: given, delayMs: hourMs, isUncounted: true },
         );
-        same(await storage.log.setStatus(acme, [deliveryId], 'pending'), [deliveryId]);
+        same(await storage.log.transition(acme, [deliveryId], 'pending'), [deliveryId]);
         const { attempts } = await deliveryOf(storage, deliveryId);
         same(await next(), [attempts + 1, attempts, 0]);
         await advance(hourMs);
@@ -247,7 +247,7 @@ export const beginRules: readonly StorageRule[] = topic<StorageUnderTest>('begin
     same((await storage.deliveries.begin([lost!], 0)).begun, []);
     const [settled, cancelled, deleted] = others;
     await settleAll(storage, [result(settled!, 'delivered')]);
-    await storage.log.setStatus(acme, [cancelled!.deliveryId], 'cancelled');
+    await storage.log.transition(acme, [cancelled!.deliveryId], 'cancelled');
     same((await storage.deliveries.begin([settled!, cancelled!], 0)).begun, []);
     await storage.webhooks.delete(acme, webhook.id);
     same((await storage.deliveries.begin([deleted!, taken], 0)).begun, []);
@@ -268,7 +268,7 @@ export const beginRules: readonly StorageRule[] = topic<StorageUnderTest>('begin
     await storage.deliveries.begin([third], 0);
     await settleAll(storage, [release(third, minuteMs)]);
     assert.equal((await deliveryOf(storage, deliveryId)).attempts, 1);
-    await storage.log.setStatus(acme, [deliveryId], 'pending');
+    await storage.log.transition(acme, [deliveryId], 'pending');
     const fourth = one(await take(storage, { isBegun: true }));
     same([fourth.attempt, fourth.attemptsBefore, fourth.lostAt], [2, 1, second.lostAt]);
     assert.equal(fourth.begunAt, undefined);
@@ -279,7 +279,7 @@ export const beginRules: readonly StorageRule[] = topic<StorageUnderTest>('begin
     await publish(storage, ...newEvents(75));
     const claims = await take(storage, { limit: 150, webhookLimit: 150 });
     const gone = claims.filter((_, i) => i % 3 === 0);
-    await storage.log.setStatus(
+    await storage.log.transition(
       acme,
       gone.map(({ deliveryId }) => deliveryId),
       'cancelled',
@@ -340,7 +340,7 @@ export const beginDigestRules: readonly StorageRule[] = topic<StorageUnderTest>(
       same([left.attempt, left.attemptsBefore, left.uncounted], [2, 0, 1]);
       await settleAll(storage, [release(left, hourMs)]);
       const { items } = await storage.log.deliveries(acme, { eventId: events[0]!.id, limit: 1 });
-      await storage.log.setStatus(acme, idsOf(items), 'pending');
+      await storage.log.transition(acme, idsOf(items), 'pending');
       const anew = one(await take(storage));
       same([anew.attempt, anew.attemptsBefore, anew.uncounted ?? 0], [2, 1, 0]);
       same(idsOf(anew.digest ?? []), idsOf(events));

@@ -76,7 +76,7 @@ async function atEachMoment(
   under: StorageUnderTest,
   round: (storage: Storage<unknown>, turns: number) => Promise<{ storage: Storage<unknown>; turns: number }>,
 ): Promise<void> {
-  if (under.storage.losesEverythingOnExit) return;
+  if (under.storage.isVolatile) return;
   // Uncut, to see how long it takes.
   let { storage, turns } = await round(under.storage, Number.POSITIVE_INFINITY);
   for (let moment = 0; moment < moments; moment++) {

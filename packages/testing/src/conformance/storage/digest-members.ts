@@ -34,7 +34,7 @@ export const digestMemberRules: readonly StorageRule[] = topic<StorageUnderTest>
     const { events, claimed } = await digestOf(under, 3);
     await settleAll(storage, [result(claimed, { status: 'pending', delayMs: hourMs })]);
     const second = one(await deliveriesOf(storage, acme, { eventId: events[1]!.id }));
-    same(await storage.log.setStatus(acme, [second.id], 'cancelled'), [second.id]);
+    same(await storage.log.transition(acme, [second.id], 'cancelled'), [second.id]);
     await advance(2 * hourMs);
     const again = one(await claim(storage));
     same(idsIn(again), [events[0]!.id, events[2]!.id]);
@@ -48,7 +48,7 @@ export const digestMemberRules: readonly StorageRule[] = topic<StorageUnderTest>
     const { events, claimed } = await digestOf(under, 3);
     await settleAll(storage, [result(claimed, { status: 'pending', delayMs: hourMs, memo: 'm' })]);
     const first = await idOf(storage, events[0]!);
-    same(await storage.log.setStatus(acme, [first], 'cancelled'), [first]);
+    same(await storage.log.transition(acme, [first], 'cancelled'), [first]);
     same(await claim(storage), []);
     await advance(2 * hourMs);
     const again = one(await claim(storage));
@@ -68,7 +68,7 @@ export const digestMemberRules: readonly StorageRule[] = topic<StorageUnderTest>
     for (const gone of [0, 1, 2]) {
       const { events, claimed } = await digestOf(under, 3);
       const id = await idOf(storage, events[gone]!);
-      same(await storage.log.setStatus(acme, [id], 'cancelled'), [id]);
+      same(await storage.log.transition(acme, [id], 'cancelled'), [id]);
       same(await claim(storage), []);
       assert.equal((await storage.deliveries.renew([claimed], 10 * hourMs)).length, 1);
       await advance(9 * hourMs);
@@ -90,7 +90,7 @@ export const digestMemberRules: readonly StorageRule[] = topic<StorageUnderTest>
     await gathering(storage);
     const { events, claimed } = await digestOf(under, 3);
     const first = await idOf(storage, events[0]!);
-    same(await storage.log.setStatus(acme, [first], 'cancelled'), [first]);
+    same(await storage.log.transition(acme, [first], 'cancelled'), [first]);
     await advance(2 * hourMs);
     const taken = one(await claim(storage));
     same(idsIn(taken), idsOf(events.slice(1)));
@@ -105,14 +105,14 @@ export const digestMemberRules: readonly StorageRule[] = topic<StorageUnderTest>
     const { events, claimed } = await digestOf(under, 2);
     for (const event of events) {
       const id = await idOf(storage, event);
-      same(await storage.log.setStatus(acme, [id], 'cancelled'), [id]);
+      same(await storage.log.transition(acme, [id], 'cancelled'), [id]);
     }
     same(await storage.deliveries.settle([result(claimed, 'delivered')]), [false]);
     same(await storage.deliveries.renew([claimed], hourMs), []);
     const waiting = await digestOf(under, 2);
     await settleAll(storage, [result(waiting.claimed, { status: 'pending', delayMs: hourMs })]);
     const both = await Promise.all(waiting.events.map((event) => idOf(storage, event)));
-    assert.deepEqual(sorted(await storage.log.setStatus(acme, both, 'cancelled')), sorted(both));
+    assert.deepEqual(sorted(await storage.log.transition(acme, both, 'cancelled')), sorted(both));
     await advance(2 * hourMs);
     same(await claim(storage), []);
     assert.equal(await storage.log.prune({ olderThanMs: minuteMs, limit: 10 }), 4);
@@ -126,8 +126,8 @@ export const digestMemberRules: readonly StorageRule[] = topic<StorageUnderTest>
     const { events, claimed } = await digestOf(under, 3);
     for (const event of events) {
       const id = await idOf(storage, event);
-      await storage.log.setStatus(acme, [id], 'cancelled');
-      same(await storage.log.setStatus(acme, [id], 'pending'), [id]);
+      await storage.log.transition(acme, [id], 'cancelled');
+      same(await storage.log.transition(acme, [id], 'pending'), [id]);
       const alone = one(await claim(storage));
       assert.deepEqual([alone.deliveryId, alone.digest], [id, undefined]);
       assert.notEqual(alone.deliveryId, claimed.deliveryId);
@@ -141,7 +141,7 @@ export const digestMemberRules: readonly StorageRule[] = topic<StorageUnderTest>
     const events = newEvents(3);
     await publish(storage, ...events);
     const first = one(await deliveriesOf(storage, acme, { eventId: events[0]!.id }));
-    same(await storage.log.setStatus(acme, [first.id], 'cancelled'), [first.id]);
+    same(await storage.log.transition(acme, [first.id], 'cancelled'), [first.id]);
     await advance(2 * windowMs);
     same(idsIn(one(await claim(storage))), idsOf(events.slice(1)));
   },
@@ -152,7 +152,7 @@ export const digestMemberRules: readonly StorageRule[] = topic<StorageUnderTest>
     const { events, claimed } = await digestOf(under, 3);
     await settleAll(storage, [result(claimed, 'delivered')]);
     const second = one(await deliveriesOf(storage, acme, { eventId: events[1]!.id }));
-    same(await storage.log.setStatus(acme, [second.id], 'pending'), [second.id]);
+    same(await storage.log.transition(acme, [second.id], 'pending'), [second.id]);
     const alone = one(await claim(storage));
     assert.deepEqual([alone.deliveryId, alone.digest, alone.attempt], [second.id, undefined, 2]);
     await settleAll(storage, [result(alone, 'delivered')]);
@@ -167,11 +167,11 @@ export const digestMemberRules: readonly StorageRule[] = topic<StorageUnderTest>
       const { events, claimed } = await digestOf(under, 2);
       await settleAll(storage, [result(claimed, { status: 'pending', delayMs: 10 * hourMs })]);
       const id = await idOf(storage, events[asked]!);
-      same(await storage.log.setStatus(acme, [id], 'pending'), [id]);
+      same(await storage.log.transition(acme, [id], 'pending'), [id]);
       const again = one(await claim(storage));
       same(idsIn(again), idsOf(events));
       assert.deepEqual([again.deliveryId, again.attempt, again.attemptsBefore], [claimed.deliveryId, 2, 1]);
-      same(await storage.log.setStatus(acme, [id], 'pending'), []);
+      same(await storage.log.transition(acme, [id], 'pending'), []);
       await settleAll(storage, [result(again, 'delivered')]);
       for (const event of events) {
         const { attempts, attemptsBefore } = await deliveryOf(storage, await idOf(storage, event));
@@ -186,10 +186,10 @@ export const digestMemberRules: readonly StorageRule[] = topic<StorageUnderTest>
     const { events, claimed } = await digestOf(under, 3);
     const ids = await Promise.all(events.map((event) => idOf(storage, event)));
     await settleAll(storage, [result(claimed, { status: 'pending', delayMs: hourMs, memo: 'm' })]);
-    await storage.log.setStatus(acme, ids.slice(0, 1), 'cancelled');
+    await storage.log.transition(acme, ids.slice(0, 1), 'cancelled');
     await advance(2 * hourMs);
     await settleAll(storage, [result(one(await claim(storage)), 'dead')]);
-    same(sorted(await storage.log.setStatus(acme, ids, 'pending')), sorted(ids));
+    same(sorted(await storage.log.transition(acme, ids, 'pending')), sorted(ids));
     const claims = await claimAll(storage);
     assert.deepEqual(sorted(claims.map(({ deliveryId: id }) => id)), sorted(ids));
     same(
@@ -204,7 +204,7 @@ export const digestMemberRules: readonly StorageRule[] = topic<StorageUnderTest>
     const events = newEvents(3);
     await publish(storage, ...events);
     const second = one(await deliveriesOf(storage, acme, { eventId: events[1]!.id }));
-    same(await storage.log.setStatus(acme, [second.id], 'pending'), [second.id]);
+    same(await storage.log.transition(acme, [second.id], 'pending'), [second.id]);
     const alone = one(await claim(storage));
     assert.deepEqual([alone.deliveryId, alone.digest], [second.id, undefined]);
     await advance(2 * windowMs);

@@ -201,7 +201,7 @@ export const digestSizeRules: readonly StorageRule[] = topic<StorageUnderTest>('
     await gathering(storage);
     const { events, claimed } = await digestOf(under, 5);
     const gone = one(await deliveriesOf(storage, acme, { eventId: events[1]!.id }));
-    same(await storage.log.setStatus(acme, [gone.id], 'cancelled'), [gone.id]);
+    same(await storage.log.transition(acme, [gone.id], 'cancelled'), [gone.id]);
     await settleAll(storage, [split(claimed)]);
     const [first, , third, fourth, fifth] = idsOf(events);
     same(inOrder(await claim(storage)).map(idsIn), [

@@ -1,9 +1,9 @@
 import assert from 'node:assert/strict';
-import { randomBytes } from 'node:crypto';
-import { createIds, firstEventId, type Storage } from '@posthorn/core';
+import type { Storage } from '@posthorn/core';
 import { ok, same } from '../assertions.js';
 import { topic } from '../rule.js';
 import { gathering, idsIn, windowMs } from './digest-sample.js';
+import { created, documentsOf, kind, leased, listed, listedOfAll, over, read } from './document-sample.js';
 import type { StorageRule, StorageUnderTest } from './harness.js';
 import { viewOf } from './isolation.js';
 import {
@@ -20,7 +20,6 @@ import {
   newEvent,
   newEvents,
   newWebhook,
-  newWebhookId,
   oddTexts,
   one,
   publish,
@@ -33,7 +32,7 @@ import {
 
 /** The storage as the next process has it. */
 export async function reopenedOf({ reopen }: StorageUnderTest): Promise<Storage<unknown>> {
-  ok(reopen, 'the harness has no reopen(), and the storage does not say losesEverythingOnExit');
+  ok(reopen, 'the harness has no reopen(), and the storage does not say isVolatile');
   return reopen();
 }
 
@@ -48,7 +47,7 @@ const durabilityRulesOf = (bodies: Readonly<Record<string, Body>>): readonly Sto
       Object.entries(bodies).map(([title, body]) => [
         title,
         async (under: StorageUnderTest) => {
-          if (under.storage.losesEverythingOnExit) return;
+          if (under.storage.isVolatile) return;
           const proof = await body(under);
           await under.advance(minuteMs);
           const tenants = [acme, globex];
@@ -75,7 +74,7 @@ export const durabilityRules: readonly StorageRule[] = durabilityRulesOf({
       await storage.webhooks.update(globex, paused.id, 1, { isActive: false, disabledReason: oddTexts[0]! });
       await storage.webhooks.delete(acme, gone.id);
       return async ({ webhooks, deliveries }) => {
-        assert.equal(await webhooks.isTaken(gone.id), false);
+        assert.equal(await webhooks.get(undefined, gone.id), undefined);
         assert.equal(await webhooks.update(acme, changed.id, 1, { name: 'Late' }), undefined);
         assert.equal((await webhooks.update(acme, changed.id, 2, { name: 'Next' }))?.version, 3);
         await rejectsWith('conflict', webhooks.create(newWebhook({ id: paused.id })));
@@ -171,8 +170,8 @@ export const durabilityRules: readonly StorageRule[] = durabilityRulesOf({
     const all = await deliveriesOf(storage);
     const [asked] = all.filter(({ status }) => status === 'dead');
     const waiting = one(all.filter(({ status }) => status === 'pending'));
-    await storage.log.setStatus(acme, [asked!.id], 'pending');
-    await storage.log.setStatus(acme, [waiting.id], 'cancelled');
+    await storage.log.transition(acme, [asked!.id], 'pending');
+    await storage.log.transition(acme, [waiting.id], 'cancelled');
     return async (reopened) => {
       assert.equal(one(await claimAll(reopened)).deliveryId, asked!.id);
     };
@@ -215,7 +214,7 @@ export const durabilityRules: readonly StorageRule[] = durabilityRulesOf({
   'what gathers outlives the process, and what is one digest stays that': async (under) => {
     const { storage, advance } = under;
     // A storage that gathers none has nothing to keep.
-    if (!storage.gathersDigests) return async () => {};
+    if (!storage.supports.digests) return async () => {};
     await gathering(storage);
     const events = newEvents(4);
     await publish(storage, events[0]!, events[1]!);
@@ -248,60 +247,70 @@ export const durabilityRules: readonly StorageRule[] = durabilityRulesOf({
     };
   },
 
-  'API keys outlive the process, and what was revoked stays so': async ({ storage, advance }) => {
-    const { apiKeys } = storage;
-    if (!apiKeys) return async () => {};
-    const create = () =>
-      apiKeys.create({
-        id: `key_${newWebhookId().slice(3)}`,
-        tenantId: acme,
-        name: 'Deployment',
-        mode: 'live',
-        scopes: ['webhooks:read'],
-        expiresAt: null,
-        hash: randomBytes(32).toString('base64url'),
-      });
-    const [used, revoked] = [await create(), await create()];
-    await advance(hourMs);
-    await apiKeys.touch(used.id);
-    await apiKeys.revoke(acme, revoked.id);
-    const { items } = await apiKeys.list(acme, { limit: 10 });
+  'what backfill made outlives the process, and is not made again': async ({ storage }) => {
+    // A storage that has no replays makes nothing.
+    if (!storage.supports.replays) return async () => {};
+    await publish(storage, ...newEvents(3));
+    await storage.webhooks.create(newWebhook());
+    const options = { limit: 2, cursor: null };
+    const made = await storage.deliveries.backfill!(acme, { beforeEventId: 'evt_~' }, options);
+    assert.equal(made.deliveries, 2);
     return async (reopened) => {
-      same((await reopened.apiKeys?.list(acme, { limit: 10 }))?.items, items);
-      assert.equal(await reopened.apiKeys?.find(revoked.id), undefined);
-      const lastUsedAt = (await reopened.apiKeys?.find(used.id))?.lastUsedAt;
-      assert.equal(lastUsedAt && lastUsedAt.getTime() - used.createdAt.getTime() >= hourMs, true);
+      const rest = { ...options, cursor: made.cursor };
+      const more = await reopened.deliveries.backfill!(acme, { beforeEventId: 'evt_~' }, rest);
+      assert.equal(more.deliveries, 1);
+      assert.equal((await claimAll(reopened)).length, 3);
     };
   },
 
-  'replays outlive the process, with where they are and what they have counted': async ({
+  'documents outlive the process: as they were created or written; and what is deleted is gone': async ({
     storage,
     advance,
   }) => {
-    const { replays } = storage;
-    if (!replays) return async () => {};
-    const ids = createIds();
-    const selection = { status: ['dead' as const], beforeEventId: firstEventId(Date.now()) };
-    const [first, second] = [1, 2].map(() => ({
-      id: ids.replay(),
-      tenantId: acme,
-      selection,
-      perSecond: 10,
-    }));
-    await replays.create(first!);
-    const claimed = await replays.claim(hourMs);
-    ok(claimed, 'a replay is due at once');
-    await replays.save(claimed, { replayed: 3, skipped: 1, cursor: 'cursor 1', delayMs: hourMs });
-    await replays.create(second!);
-    await replays.cancel(acme, second!.id);
-    const before = await Promise.all([first!, second!].map(({ id }) => replays.get(acme, id)));
+    // A storage that keeps none has nothing to lose.
+    if (!storage.supports.documents) return async () => {};
+    const documents = documentsOf(storage);
+    const [kept, written, gone] = [
+      await created(documents, { body: oddTexts[0]! }),
+      await created(documents),
+      await created(documents),
+    ];
+    await created(documents, { tenantId: globex });
+    await advance(hourMs);
+    await documents.put(over(written, { body: oddTexts[1]!, dueInMs: hourMs }), 1);
+    await documents.put(over(gone, { body: null }), 1);
+    const before = await listedOfAll(documents);
     return async (reopened) => {
-      const after = [first!, second!].map(({ id }) => reopened.replays?.get(acme, id));
-      same(await Promise.all(after), before);
-      assert.equal(await reopened.replays?.claim(hourMs), undefined);
+      const after = documentsOf(reopened);
+      same(await listedOfAll(after), before);
+      assert.equal(await read(after, gone), undefined);
+      assert.equal(await after.put(over(written), 1), undefined);
+      assert.equal((await after.put(over(written), 2))?.version, 3);
+      assert.equal(await after.put(over(kept), 0), undefined);
+      // The newest comes first in the next process, too.
+      const [first] = [await created(after), await created(after, { tenantId: globex })];
+      same((await listed(after))[0], first);
+    };
+  },
+
+  'the lease of a document outlives the process that has it, and its version stays good': async ({
+    storage,
+    advance,
+  }) => {
+    if (!storage.supports.documents) return async () => {};
+    const documents = documentsOf(storage);
+    await created(documents, { dueInMs: 0 });
+    const kept = await leased(documents, 10 * hourMs);
+    await created(documents, { dueInMs: 0 });
+    const lost = await leased(documents, hourMs);
+    return async (reopened) => {
+      const after = documentsOf(reopened);
+      assert.equal(await after.due(kind, hourMs), undefined);
       await advance(hourMs);
-      const next = await reopened.replays?.claim(hourMs);
-      same([next?.replay.id, next?.cursor, next?.replay.replayed], [first!.id, 'cursor 1', 3]);
+      const taken = await leased(after, hourMs);
+      same([taken.id, taken.version], [lost.id, 3]);
+      assert.equal(await after.put(over(lost), lost.version), undefined);
+      assert.equal((await after.put(over(kept), kept.version))?.version, 3);
     };
   },
 });

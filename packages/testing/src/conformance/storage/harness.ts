@@ -3,7 +3,7 @@ import type { Harness, Rule } from '../rule.js';
 
 /** What a rule gets: a storage of its own, and the hands that it needs. They are called without a `this`. */
 export interface StorageUnderTest<Tx = unknown> {
-  /** Empty. Without `apiKeys` or `replays`, skip the topic of that name and say why. */
+  /** Empty. What it does not support, or has no `log.counts` for, is a topic of that name: skip it and say why. */
   readonly storage: Storage<Tx>;
   /** Another handle on the same data, for races. Default: the first one. */
   readonly second?: Storage<Tx>;
@@ -15,7 +15,7 @@ export interface StorageUnderTest<Tx = unknown> {
   readonly begin?: () => Promise<OpenTransaction<Tx>>;
   /**
    * Drops every handle as the end of its process would, whatever it is about to do, and resolves to one that the next
-   * process would have, on what is left, with the same clock. A storage that says `losesEverythingOnExit` needs none.
+   * process would have, on what is left, with the same clock. A storage that says `isVolatile` needs none.
    */
   readonly reopen?: () => Promise<Storage<Tx>>;
   readonly close?: () => Promise<void>;

@@ -34,10 +34,7 @@ interface Owned {
 type StrangerCall = (owned: Owned, stranger: string) => Promise<void>;
 
 /** Typed by the ports, so that a new method cannot be forgotten here. */
-const strangerCalls: Record<
-  Exclude<keyof WebhookStore, 'all' | 'isTaken'> | Exclude<keyof DeliveryLog, 'prune'>,
-  StrangerCall
-> = {
+const strangerCalls: Record<keyof WebhookStore | Exclude<keyof DeliveryLog, 'prune'>, StrangerCall> = {
   async create({ storage, webhook }, tenantId) {
     await rejectsWith('conflict', storage.webhooks.create(newWebhook({ id: webhook.id, tenantId })));
   },
@@ -79,6 +76,8 @@ const strangerCalls: Record<
     }
   },
   async counts({ storage, events, webhook }, tenantId) {
+    // Without it the engine counts what `deliveries` shows.
+    if (!storage.log.counts) return;
     const none = { pending: 0, sending: 0, delivered: 0, dead: 0, cancelled: 0 };
     for (const selection of [{}, { webhookId: webhook.id }, { eventId: events[0]!.id }]) {
       same(await storage.log.counts(tenantId, selection, [events[1]!.id]), [none, none]);
@@ -87,9 +86,10 @@ const strangerCalls: Record<
   async attempts({ storage, deliveryIds }, tenantId) {
     for (const id of deliveryIds) same(await storage.log.attempts(tenantId, id), []);
   },
-  async setStatus({ storage, deliveryIds }, tenantId) {
-    same(await storage.log.setStatus(tenantId, deliveryIds, 'pending'), []);
-    same(await storage.log.setStatus(tenantId, deliveryIds, 'cancelled'), []);
+  async transition({ storage, deliveryIds }, tenantId) {
+    same(await storage.log.transition(tenantId, deliveryIds, 'pending'), []);
+    same(await storage.log.transition(tenantId, deliveryIds, 'cancelled'), []);
+    same(await storage.log.transition(tenantId, deliveryIds, 'due'), []);
   },
 };
 
@@ -222,8 +222,8 @@ export const isolationRules: readonly StorageRule[] = topic<StorageUnderTest>('i
     await storage.webhooks.delete(acme, webhook.id);
     // Whether the id can be had again is the storage's business.
     await storage.webhooks.create(newWebhook({ id: webhook.id, tenantId: globex })).catch(() => undefined);
-    same(await storage.log.setStatus(acme, deliveryIds, 'pending'), []);
-    same(await storage.log.setStatus(globex, deliveryIds, 'pending'), []);
+    same(await storage.log.transition(acme, deliveryIds, 'pending'), []);
+    same(await storage.log.transition(globex, deliveryIds, 'pending'), []);
     same(await claim(storage), []);
     same(await deliveriesOf(storage, globex), []);
   },

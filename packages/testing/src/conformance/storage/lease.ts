@@ -135,7 +135,7 @@ export const leaseRules: readonly StorageRule[] = topic<StorageUnderTest>('lease
     const of = (id: string) => claims.filter((claimed) => claimed.webhook.id === id);
     const [settled, released, cancelled, held] = of(other.id);
     await storage.deliveries.settle([result(settled!, 'dead'), release(released!)]);
-    await storage.log.setStatus(acme, [cancelled!.deliveryId], 'cancelled');
+    await storage.log.transition(acme, [cancelled!.deliveryId], 'cancelled');
     await storage.webhooks.delete(acme, webhook.id);
     const renewed = await storage.deliveries.renew(claims, leaseMs);
     assert.deepEqual(idsOfClaims(renewed), [held!.deliveryId]);

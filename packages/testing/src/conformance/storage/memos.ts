@@ -36,8 +36,8 @@ async function memoAfter(
   await publish(storage, event);
   const { id } = one(await deliveriesOf(storage, acme, { eventId: event.id }));
   for (const step of steps) {
-    if (step === 'asked for') same(await storage.log.setStatus(acme, [id], 'pending'), [id]);
-    else if (step === 'cancelled by hand') await storage.log.setStatus(acme, [id], 'cancelled');
+    if (step === 'asked for') same(await storage.log.transition(acme, [id], 'pending'), [id]);
+    else if (step === 'cancelled by hand') await storage.log.transition(acme, [id], 'cancelled');
     else await settleAll(storage, [{ claim: one(await claim(storage)), next: step }]);
   }
   return one(await claim(storage)).memo;

@@ -196,7 +196,7 @@ export const orderingRules: readonly StorageRule[] = topic<StorageUnderTest>('or
     await settleAll(storage, [result(await claimOf(storage, first), 'dead')]);
     await settleAll(storage, [result(await claimOf(storage, second), 'cancelled')]);
     const claimed = await claimOf(storage, third);
-    assert.equal((await storage.log.setStatus(acme, [claimed.deliveryId], 'cancelled')).length, 1);
+    assert.equal((await storage.log.transition(acme, [claimed.deliveryId], 'cancelled')).length, 1);
     await claimOf(storage, fourth);
   },
 
@@ -208,9 +208,9 @@ export const orderingRules: readonly StorageRule[] = topic<StorageUnderTest>('or
     const claimed = await claimOf(storage, first);
     await settleAll(storage, [retryIn(claimed, 10 * hourMs)]);
     const behind = one(await deliveriesOf(storage, acme, { eventId: second!.id }));
-    await storage.log.setStatus(acme, [behind.id], 'cancelled');
+    await storage.log.transition(acme, [behind.id], 'cancelled');
     same(await claim(storage), []);
-    await storage.log.setStatus(acme, [claimed.deliveryId], 'cancelled');
+    await storage.log.transition(acme, [claimed.deliveryId], 'cancelled');
     await claimOf(storage, third);
   },
 
@@ -255,7 +255,7 @@ export const orderingRules: readonly StorageRule[] = topic<StorageUnderTest>('or
     const [first, second] = await chain(under, 2);
     const claimed = await claimOf(storage, first);
     await settleAll(storage, [result(claimed, 'dead')]);
-    await storage.log.setStatus(acme, [claimed.deliveryId], 'pending');
+    await storage.log.transition(acme, [claimed.deliveryId], 'pending');
     const retried = one(await claim(storage));
     same(await claim(storage), []);
     await settleAll(storage, [retryIn(retried, 10 * hourMs)]);
@@ -268,7 +268,7 @@ export const orderingRules: readonly StorageRule[] = topic<StorageUnderTest>('or
     const [first, second] = await chain(under, 2);
     const claimed = await claimOf(storage, first);
     await settleAll(storage, [retryIn(claimed, 10 * hourMs)]);
-    await storage.log.setStatus(acme, [claimed.deliveryId], 'pending');
+    await storage.log.transition(acme, [claimed.deliveryId], 'pending');
     const order = [one(await claim(storage))];
     same(await claim(storage), []);
     await settleAll(storage, [retryIn(order[0]!, 10 * hourMs)]);

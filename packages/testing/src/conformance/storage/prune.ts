@@ -55,7 +55,7 @@ export const pruneRules: readonly StorageRule[] = topic<StorageUnderTest>('prune
     same(await eventsOf(storage), []);
     same(await deliveriesOf(storage), []);
     same(await storage.log.attempts(acme, delivery.id), []);
-    same(await storage.log.setStatus(acme, [delivery.id], 'pending'), []);
+    same(await storage.log.transition(acme, [delivery.id], 'pending'), []);
     assert.equal(await storage.log.prune(everything), 0);
   },
 
@@ -140,7 +140,7 @@ export const pruneRules: readonly StorageRule[] = topic<StorageUnderTest>('prune
   'what a manual retry woke is unfinished again': async (under) => {
     const { storage } = under;
     await finishedHourly(under, 1);
-    await storage.log.setStatus(acme, [one(await deliveriesOf(storage)).id], 'pending');
+    await storage.log.transition(acme, [one(await deliveriesOf(storage)).id], 'pending');
     assert.equal(await storage.log.prune(everything), 0);
     await deliverAll(storage);
     assert.equal(await storage.log.prune(everything), 1);

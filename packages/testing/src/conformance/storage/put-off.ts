@@ -135,7 +135,7 @@ export const putOffRules: readonly StorageRule[] = topic<StorageUnderTest>('sett
     if (!known) return;
     for (const isDead of [false, true]) {
       await settleNext(under, isDead ? { status: 'dead' } : { status: 'released', delayMs: hourMs });
-      same(await storage.log.setStatus(acme, [known.deliveryId], 'pending'), [known.deliveryId]);
+      same(await storage.log.transition(acme, [known.deliveryId], 'pending'), [known.deliveryId]);
       const claimed = one(await claim(storage));
       assert.equal(claimed.putOffSince, null, isDead ? 'it was dead' : 'it was waiting');
       await storage.deliveries.settle([release(claimed, hourMs)]);
@@ -187,7 +187,7 @@ export const putOffDigestRules: readonly StorageRule[] = topic<StorageUnderTest>
     await storage.deliveries.settle([release(claimed, hourMs)]);
     await advance(hourMs / 2);
     const { items } = await storage.log.deliveries(acme, { limit: 2 });
-    await storage.log.setStatus(acme, [items[0]!.id], 'pending');
+    await storage.log.transition(acme, [items[0]!.id], 'pending');
     assert.equal(one(await claim(storage)).putOffSince, null);
   },
 });

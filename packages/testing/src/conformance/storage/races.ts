@@ -203,7 +203,7 @@ export const racesRules: readonly StorageRule[] = topic<StorageUnderTest>('races
     const { log } = under.second ?? under.storage;
     const [settled, moved] = await Promise.all([
       under.storage.deliveries.settle(claims.map((claimed) => result(claimed, 'delivered'))),
-      log.setStatus(acme, [...ids].reverse(), 'cancelled'),
+      log.transition(acme, [...ids].reverse(), 'cancelled'),
     ]);
     const delivered = ids.filter((_, i) => settled[i]);
     assert.deepEqual(sorted([...delivered, ...moved]), sorted(ids), 'each went one way');

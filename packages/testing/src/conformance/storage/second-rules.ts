@@ -3,6 +3,7 @@ import type { Storage } from '@posthorn/core';
 import { ok, same } from '../assertions.js';
 import { topic } from '../rule.js';
 import { cutAt, wholeOrNothing } from './cut-off.js';
+import { created, documentsOf, kind, leased, listed, over, read } from './document-sample.js';
 import type { StorageRule, StorageUnderTest } from './harness.js';
 import { viewOf } from './isolation.js';
 import {
@@ -14,6 +15,7 @@ import {
   newEvent,
   newEvents,
   newWebhook,
+  oddTexts,
   one,
   oneDelivery,
   publish,
@@ -48,7 +50,7 @@ export const secondRules: readonly StorageRule[] = secondRulesOf({
     await second.deliveries.settle([result(dead!, { status: 'pending', delayMs: hourMs, memo: 'm' })]);
     const view = await viewOf(storage, acme);
     same(await viewOf(second, acme), view);
-    assert.equal(await second.webhooks.isTaken(webhook.id), true);
+    same(await second.webhooks.get(undefined, webhook.id), webhook);
   },
 
   'a token is good in whichever process holds it': async ({ storage, second, advance }) => {
@@ -99,6 +101,24 @@ export const secondRules: readonly StorageRule[] = secondRulesOf({
     same((await second.deliveries.publish([newEvent(key)])).published, published);
     const different = newEvent({ ...key, fingerprint: 'another' });
     await rejectsWith('idempotency_conflict', second.deliveries.publish([different]));
+  },
+
+  'a document is one for all processes: a version is written once, and leased by one of them': async ({
+    storage,
+    second,
+  }) => {
+    // A storage that keeps none has none to share.
+    if (!storage.supports.documents) return;
+    const [documents, others] = [documentsOf(storage), documentsOf(second)];
+    const first = await created(documents, { dueInMs: 0 });
+    same(await read(others, first), first);
+    const written = await others.put(over(first, { body: oddTexts[0]!, dueInMs: 0 }), 1);
+    same(await listed(documents), [written]);
+    assert.equal(await documents.put(over(first), 1), undefined);
+    const taken = await leased(documents, hourMs);
+    assert.equal(await others.due(kind, hourMs), undefined);
+    same(await others.put(over(taken, { body: null }), taken.version), taken);
+    assert.equal(await documents.put(over(taken), taken.version), undefined);
   },
 
   'what a process publishes as it is killed is all there, or not at all': async (under) => {

@@ -125,7 +125,7 @@ function handleOf(second: SecondProcess, like: Storage<unknown>) {
             call(part, method, args),
       },
     );
-  const parts = ['webhooks', 'deliveries', 'log', 'apiKeys', 'replays'] as const;
+  const parts = ['webhooks', 'deliveries', 'log', 'documents'] as const;
   const storage = Object.fromEntries(parts.filter((part) => like[part]).map((part) => [part, partOf(part)]));
   return {
     storage: { ...like, ...storage } as Storage<unknown>,

@@ -39,7 +39,7 @@ async function inEachStatus({ storage }: StorageUnderTest): Promise<Map<string, 
   return new Map((await deliveriesOf(storage)).map((delivery) => [delivery.status, delivery]));
 }
 
-export const statusRules: readonly StorageRule[] = topic<StorageUnderTest>('setStatus', {
+export const statusRules: readonly StorageRule[] = topic<StorageUnderTest>('transition', {
   'pending makes what is finished or waiting due at once, and leaves what is sending': async (under) => {
     const { storage, advance } = under;
     const before = await inEachStatus(under);
@@ -48,7 +48,7 @@ export const statusRules: readonly StorageRule[] = topic<StorageUnderTest>('setS
     const all = [...before.values()].map(({ id }) => id);
     const sending = before.get('sending')!;
     const movable = all.filter((id) => id !== sending.id);
-    assert.deepEqual(sorted(await storage.log.setStatus(acme, all, 'pending')), sorted(movable));
+    assert.deepEqual(sorted(await storage.log.transition(acme, all, 'pending')), sorted(movable));
     same(await deliveryOf(storage, sending.id), sending);
     for (const [status, old] of before) {
       if (status === 'sending') continue;
@@ -75,14 +75,14 @@ export const statusRules: readonly StorageRule[] = topic<StorageUnderTest>('setS
       const claimed = one(await claim(storage));
       await storage.deliveries.settle([result(claimed, i < 2 ? { status: 'pending', delayMs: 0 } : 'dead')]);
     }
-    await storage.log.setStatus(acme, [deliveryId], 'pending');
+    await storage.log.transition(acme, [deliveryId], 'pending');
     const retried = one(await claim(storage));
     assert.deepEqual([retried.attempt, retried.attemptsBefore], [4, 3]);
     await storage.deliveries.settle([result(retried, { status: 'pending', delayMs: 0 })]);
     const next = one(await claim(storage));
     assert.deepEqual([next.attempt, next.attemptsBefore], [5, 3]);
     await storage.deliveries.settle([result(next, 'delivered')]);
-    await storage.log.setStatus(acme, [deliveryId], 'pending');
+    await storage.log.transition(acme, [deliveryId], 'pending');
     const again = one(await claim(storage));
     assert.deepEqual([again.attempt, again.attemptsBefore], [6, 5]);
     const numbers = (await storage.log.attempts(acme, deliveryId)).map(({ number }) => number);
@@ -93,7 +93,7 @@ export const statusRules: readonly StorageRule[] = topic<StorageUnderTest>('setS
     const { deliveryId } = await oneDelivery(storage);
     const claimed = one(await claim(storage));
     await storage.deliveries.settle([result(claimed, { status: 'pending', delayMs: 100 * hourMs })]);
-    same(await storage.log.setStatus(acme, [deliveryId], 'pending'), [deliveryId]);
+    same(await storage.log.transition(acme, [deliveryId], 'pending'), [deliveryId]);
     assert.equal(one(await claim(storage)).attempt, 2);
     same(await claim(storage), []);
   },
@@ -112,7 +112,7 @@ export const statusRules: readonly StorageRule[] = topic<StorageUnderTest>('setS
     await advance(hourMs);
     const before = await deliveriesOf(storage, acme, { status: ['pending', 'dead', 'delivered'] });
     assert.equal(before.length, 4);
-    await storage.log.setStatus(
+    await storage.log.transition(
       acme,
       before.map(({ id }) => id),
       'pending',
@@ -126,8 +126,8 @@ export const statusRules: readonly StorageRule[] = topic<StorageUnderTest>('setS
 
   'pending twice is one delivery still': async ({ storage }) => {
     const { deliveryId } = await oneDelivery(storage);
-    await storage.log.setStatus(acme, [deliveryId], 'pending');
-    await storage.log.setStatus(acme, [deliveryId, deliveryId], 'pending');
+    await storage.log.transition(acme, [deliveryId], 'pending');
+    await storage.log.transition(acme, [deliveryId, deliveryId], 'pending');
     assert.equal((await claimAll(storage)).length, 1);
   },
 
@@ -137,7 +137,7 @@ export const statusRules: readonly StorageRule[] = topic<StorageUnderTest>('setS
     await storage.webhooks.delete(acme, all[0]!.webhookId);
     const before = await deliveriesOf(storage);
     same(
-      await storage.log.setStatus(
+      await storage.log.transition(
         acme,
         all.map(({ id }) => id),
         'pending',
@@ -152,7 +152,7 @@ export const statusRules: readonly StorageRule[] = topic<StorageUnderTest>('setS
     const { webhook, deliveryId } = await oneDelivery(storage);
     await storage.deliveries.settle([result(one(await claim(storage)), 'dead')]);
     await storage.webhooks.update(acme, webhook.id, 1, { isActive: false });
-    same(await storage.log.setStatus(acme, [deliveryId], 'pending'), [deliveryId]);
+    same(await storage.log.transition(acme, [deliveryId], 'pending'), [deliveryId]);
     same(await claim(storage), []);
     await storage.webhooks.update(acme, webhook.id, 2, { isActive: true });
     assert.equal(one(await claim(storage)).deliveryId, deliveryId);
@@ -162,7 +162,7 @@ export const statusRules: readonly StorageRule[] = topic<StorageUnderTest>('setS
     const { webhook, deliveryId } = await oneDelivery(storage);
     await storage.deliveries.settle([result(one(await claim(storage)), 'dead')]);
     await storage.webhooks.update(acme, webhook.id, 1, { channels: [newBinding()] });
-    same(await storage.log.setStatus(acme, [deliveryId], 'pending'), [deliveryId]);
+    same(await storage.log.transition(acme, [deliveryId], 'pending'), [deliveryId]);
     assert.equal(one(await claim(storage)).binding, undefined);
   },
 
@@ -172,7 +172,7 @@ export const statusRules: readonly StorageRule[] = topic<StorageUnderTest>('setS
     await advance(minuteMs);
     const unfinished = [before.get('pending')!, before.get('sending')!];
     const all = [...before.values()].map(({ id }) => id);
-    const moved = await storage.log.setStatus(acme, all, 'cancelled');
+    const moved = await storage.log.transition(acme, all, 'cancelled');
     assert.deepEqual(sorted(moved), sorted(unfinished.map(({ id }) => id)));
     for (const old of before.values()) {
       const now = await deliveryOf(storage, old.id);
@@ -187,10 +187,10 @@ export const statusRules: readonly StorageRule[] = topic<StorageUnderTest>('setS
   'cancelled voids the token of what is sending, also after a retry': async ({ storage }) => {
     const { deliveryId } = await oneDelivery(storage);
     const claimed = one(await claim(storage));
-    await storage.log.setStatus(acme, [deliveryId], 'cancelled');
+    await storage.log.transition(acme, [deliveryId], 'cancelled');
     same(await storage.deliveries.settle([result(claimed, 'delivered')]), [false]);
     same(await storage.deliveries.renew([claimed], hourMs), []);
-    await storage.log.setStatus(acme, [deliveryId], 'pending');
+    await storage.log.transition(acme, [deliveryId], 'pending');
     same(await storage.deliveries.settle([result(claimed, 'delivered')]), [false]);
     same(await storage.log.attempts(acme, deliveryId), []);
     const { status, attempts, attemptsBefore } = await deliveryOf(storage, deliveryId);
@@ -200,7 +200,7 @@ export const statusRules: readonly StorageRule[] = topic<StorageUnderTest>('setS
   'cancelled ends what waits for a paused webhook': async ({ storage }) => {
     const { webhook, deliveryId } = await oneDelivery(storage);
     await storage.webhooks.update(acme, webhook.id, 1, { isActive: false });
-    same(await storage.log.setStatus(acme, [deliveryId], 'cancelled'), [deliveryId]);
+    same(await storage.log.transition(acme, [deliveryId], 'cancelled'), [deliveryId]);
     await storage.webhooks.update(acme, webhook.id, 2, { isActive: true });
     same(await claim(storage), []);
   },
@@ -211,8 +211,8 @@ export const statusRules: readonly StorageRule[] = topic<StorageUnderTest>('setS
     await publish(storage, ...newEvents(1, { tenantId: globex }));
     const theirs = one(await deliveriesOf(storage, globex));
     for (const status of ['pending', 'cancelled'] as const) {
-      same(await storage.log.setStatus(acme, [nowhere, theirs.id, deliveryId], status), [deliveryId]);
-      same(await storage.log.setStatus(acme, [], status), []);
+      same(await storage.log.transition(acme, [nowhere, theirs.id, deliveryId], status), [deliveryId]);
+      same(await storage.log.transition(acme, [], status), []);
     }
     same(await deliveriesOf(storage, globex), [theirs]);
   },
@@ -221,8 +221,8 @@ export const statusRules: readonly StorageRule[] = topic<StorageUnderTest>('setS
     await storage.webhooks.create(newWebhook());
     await publish(storage, ...newEvents(300));
     const ids = (await deliveriesOf(storage)).map(({ id }) => id);
-    assert.deepEqual(sorted(await storage.log.setStatus(acme, ids, 'cancelled')), sorted(ids));
-    assert.deepEqual(sorted(await storage.log.setStatus(acme, ids, 'pending')), sorted(ids));
+    assert.deepEqual(sorted(await storage.log.transition(acme, ids, 'cancelled')), sorted(ids));
+    assert.deepEqual(sorted(await storage.log.transition(acme, ids, 'pending')), sorted(ids));
     assert.equal((await claimAll(storage, { webhookLimit: 300 })).length, 300);
   },
 });

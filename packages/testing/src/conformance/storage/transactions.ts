@@ -141,7 +141,7 @@ export const transactionsRules: readonly StorageRule[] = topic<StorageUnderTest>
 
   'what gathers goes as soon as there are enough, in whichever transactions they came': async (under) => {
     const { storage, advance } = under;
-    ok(storage.gathersDigests, 'the storage gathers no digests: skip this rule with that for a reason');
+    ok(storage.supports.digests, 'the storage gathers no digests: skip this rule with that for a reason');
     const digest = { window: hourMs as never, maxEvents: 2 };
     await storage.webhooks.create(newWebhook({ channels: [newBinding({ digest })] }));
     const events = newEvents(3);
@@ -163,7 +163,7 @@ export const transactionsRules: readonly StorageRule[] = topic<StorageUnderTest>
   'what gathers goes by what its binding says when it is committed, whatever it said when it was published':
     async (under) => {
       const { storage } = under;
-      ok(storage.gathersDigests, 'the storage gathers no digests: skip this rule with that for a reason');
+      ok(storage.supports.digests, 'the storage gathers no digests: skip this rule with that for a reason');
       const { digest, ...plain } = newBinding({ digest: { window: hourMs as never, maxEvents: 100 } });
       const { id } = await storage.webhooks.create(newWebhook({ channels: [{ ...plain, digest }] }));
       const { tx, commit } = await begin(under);

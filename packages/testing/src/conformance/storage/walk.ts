@@ -248,7 +248,7 @@ async function walk(under: StorageUnderTest, seed: number): Promise<void> {
       assert.deepEqual(sorted(renewed.map(({ token }) => token)), sorted(expected.map(({ token }) => token)));
     },
 
-    async function setStatus() {
+    async function transition() {
       const tenantId = pick([acme, globex])!;
       const status = pick(['pending', 'cancelled'] as const)!;
       const ids = [...deliveries.keys()].filter(() => random(10) === 0);
@@ -265,7 +265,7 @@ async function walk(under: StorageUnderTest, seed: number): Promise<void> {
         move(known, status);
         return true;
       });
-      assert.deepEqual(sorted(await storage.log.setStatus(tenantId, ids, status)), sorted(expected));
+      assert.deepEqual(sorted(await storage.log.transition(tenantId, ids, status)), sorted(expected));
     },
 
     async function prune() {

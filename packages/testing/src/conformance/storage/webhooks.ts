@@ -46,7 +46,10 @@ const changes: Readonly<Record<string, WebhookChange>> = {
 async function walkAll(storage: Storage, betweenPages?: () => Promise<void>): Promise<WebhookRecord[]> {
   const seen: WebhookRecord[] = [];
   for (let cursor: string | undefined; ; ) {
-    const page = await storage.webhooks.all({ limit: 2, ...(cursor !== undefined && { cursor }) });
+    const page = await storage.webhooks.list(undefined, {
+      limit: 2,
+      ...(cursor !== undefined && { cursor }),
+    });
     ok(page.items.length <= 2, 'a page holds no more than its limit');
     seen.push(...page.items);
     if (page.nextCursor === null) return seen;
@@ -72,16 +75,17 @@ export const webhookRules: readonly StorageRule[] = topic<StorageUnderTest>('web
     ok(passed >= hourMs && passed < hourMs + minuteMs, `an hour passed, not ${passed} ms`);
   },
 
-  'isTaken says whether a webhook has an id, whichever tenant it is of, until it is deleted': async ({
+  'get without a tenant finds the webhook of an id, whichever tenant it is of, until it is deleted': async ({
     storage,
   }) => {
-    const { id } = await storage.webhooks.create(newWebhook({ tenantId: globex }));
-    assert.equal(await storage.webhooks.isTaken(id), true);
-    assert.equal(await storage.webhooks.isTaken(newWebhookId()), false);
-    await storage.webhooks.delete(acme, id);
-    assert.equal(await storage.webhooks.isTaken(id), true);
-    await storage.webhooks.delete(globex, id);
-    assert.equal(await storage.webhooks.isTaken(id), false);
+    const created = await storage.webhooks.create(newWebhook({ tenantId: globex }));
+    await storage.webhooks.create(newWebhook());
+    same(await storage.webhooks.get(undefined, created.id), created);
+    assert.equal(await storage.webhooks.get(undefined, newWebhookId()), undefined);
+    await storage.webhooks.delete(acme, created.id);
+    same(await storage.webhooks.get(undefined, created.id), created);
+    await storage.webhooks.delete(globex, created.id);
+    assert.equal(await storage.webhooks.get(undefined, created.id), undefined);
   },
 
   'create rejects an id that is taken, and the webhook that has it stays': async ({ storage }) => {

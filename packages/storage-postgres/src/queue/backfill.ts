@@ -1,9 +1,9 @@
-import { deliveryId, matchKeys, parseDeliveryId, type ReplayStore } from '@posthorn/core';
+import { type DeliveryStore, matchKeys } from '@posthorn/core';
 import type { Database } from '../client/database.js';
-import { few, hasKey, isOfRow } from '../client/given-rows.js';
+import { few } from '../client/given-rows.js';
 import { parameters } from '../client/parameters.js';
-import { gatheredAt } from '../queue/digests.js';
-import { chainPosition } from '../queue/ordering.js';
+import { gatheredAt } from './digests.js';
+import { chainPosition } from './ordering.js';
 
 /** It looks at so many events a call, and at no more than it takes for so many pairs of an event and a binding. */
 const maxEvents = 1_000;
@@ -44,7 +44,7 @@ const missing = `
   )`;
 
 /** Makes deliveries that stored events would have by the webhooks as they are now. */
-export function backfiller(db: Database): ReplayStore['backfill'] {
+export function backfiller(db: Database): NonNullable<DeliveryStore['backfill']> {
   const count = db.statement(`
     with ${missing}
     select (select count(*) from missing)::text as count, (select max(n) from looked)::integer as last_looked`);
@@ -106,48 +106,5 @@ export function backfiller(db: Database): ReplayStore['backfill'] {
     const isCut = !isDryRun && Number(row!.chosen) === limit;
     const next: string | null = rows[Number(row!.last_looked ?? -1) + 1]?.id ?? null;
     return { deliveries: Number(row!.count), cursor: isCut ? row!.last : next };
-  };
-}
-
-/** Makes pending deliveries due at once. */
-export function hastener(db: Database): ReplayStore['hasten'] {
-  const hasten = db.statement(`
-    with given as materialized (
-      select * from json_to_recordset($2::json) as g(n integer, event text, binding text)
-    ), mine as materialized (
-      select q.* from given g cross join lateral (
-        select o.event_id, o.binding_id, o.digest_id from $.queue o
-        where o.event_id = g.event and o.binding_id = g.binding and o.tenant_id = $1::text and o.lease is null
-          and o.digest_id is distinct from '' offset 0
-      ) q where ${few('g.n')}
-    ), rows as materialized (
-      select distinct coalesce(digest_id, event_id) as event_id, binding_id from mine
-    ), free as materialized (
-      select r.event_id, r.binding_id from rows r cross join lateral (
-        select from $.queue o where o.event_id = r.event_id and o.binding_id = r.binding_id and o.lease is null offset 0
-      ) o where ${few('length(r.event_id)')}
-    ), due as (
-      -- What stands behind another with its ordering key goes when it is let in. Its conditions are in no form that leads
-      -- to an index: along that of what waits, each row would step over all that does.
-      update $.queue q set due_at = $now, is_ready = q.ordering_key is null
-      from free f
-      where ${isOfRow('f')}
-        and case when q.lease is null and not q.is_ready and not q.is_held then q.due_at > $now end
-      returning q.event_id, q.binding_id
-    ), together as (
-      update $.queue q set gathers_until = $now from due d
-      where ${hasKey('q', { binding_id: 'd.binding_id', digest_id: 'd.event_id' })}
-    )
-    select m.event_id, m.binding_id from mine m
-    join free f on f.event_id = coalesce(m.digest_id, m.event_id) and f.binding_id = m.binding_id`);
-  return async (tenantId, deliveryIds) => {
-    const given = deliveryIds.flatMap((id, n) => {
-      const named = parseDeliveryId(id);
-      return named ? [{ n, event: named.eventId, binding: named.bindingId }] : [];
-    });
-    if (given.length === 0) return [];
-    const rows = await db.run(hasten, [tenantId, JSON.stringify(given)]);
-    const hastened = new Set(rows.map((row) => deliveryId(row.event_id, row.binding_id)));
-    return [...new Set(deliveryIds)].filter((id) => hastened.has(id));
   };
 }

@@ -1,11 +1,11 @@
 import { type DeliveryLog, deliveryId, parseDeliveryId } from '@posthorn/core';
 import type { Database } from '../client/database.js';
-import { hasKey, isQueued } from '../client/given-rows.js';
+import { few, hasKey, isOfRow, isQueued } from '../client/given-rows.js';
 import type { Answer } from '../client/queryable.js';
 import { advanceChains, chainsOf } from '../queue/ordering.js';
 
-/** Moves a delivery between `queue` and `deliveries`, or has one that waits begin anew. */
-export function statusSetter(db: Database): DeliveryLog['setStatus'] {
+/** Moves a delivery between `queue` and `deliveries`, or has one that waits begin anew or go at once. */
+export function transitioner(db: Database): DeliveryLog['transition'] {
   const restart = db.statement(
     `with given as materialized (
       select * from json_to_recordset($2::json) as g(event text, binding text)
@@ -84,14 +84,43 @@ export function statusSetter(db: Database): DeliveryLog['setStatus'] {
     { isRepeatable: false },
   );
 
-  return async (tenantId, deliveryIds, status) => {
-    const given = deliveryIds.flatMap((id) => {
+  const hasten = db.statement(`
+    with given as materialized (
+      select * from json_to_recordset($2::json) as g(n integer, event text, binding text)
+    ), mine as materialized (
+      select q.* from given g cross join lateral (
+        select o.event_id, o.binding_id, o.digest_id from $.queue o
+        where o.event_id = g.event and o.binding_id = g.binding and o.tenant_id = $1::text and o.lease is null
+          and o.digest_id is distinct from '' offset 0
+      ) q where ${few('g.n')}
+    ), rows as materialized (
+      select distinct coalesce(digest_id, event_id) as event_id, binding_id from mine
+    ), free as materialized (
+      select r.event_id, r.binding_id from rows r cross join lateral (
+        select from $.queue o where o.event_id = r.event_id and o.binding_id = r.binding_id and o.lease is null offset 0
+      ) o where ${few('length(r.event_id)')}
+    ), due as (
+      -- What stands behind another with its ordering key goes when it is let in. Its conditions are in no form that leads
+      -- to an index: along that of what waits, each row would step over all that does.
+      update $.queue q set due_at = $now, is_ready = q.ordering_key is null
+      from free f
+      where ${isOfRow('f')}
+        and case when q.lease is null and not q.is_ready and not q.is_held then q.due_at > $now end
+      returning q.event_id, q.binding_id
+    ), together as (
+      update $.queue q set gathers_until = $now from due d
+      where ${hasKey('q', { binding_id: 'd.binding_id', digest_id: 'd.event_id' })}
+    )
+    select m.event_id, m.binding_id, null as ordering_key from mine m
+    join free f on f.event_id = coalesce(m.digest_id, m.event_id) and f.binding_id = m.binding_id`);
+  const statements = { pending: restart, cancelled: cancel, due: hasten };
+  return async (tenantId, deliveryIds, to) => {
+    const given = deliveryIds.flatMap((id, n) => {
       const named = parseDeliveryId(id);
-      return named ? [{ event: named.eventId, binding: named.bindingId }] : [];
+      return named ? [{ n, event: named.eventId, binding: named.bindingId }] : [];
     });
     if (given.length === 0) return [];
-    const statement = status === 'pending' ? restart : cancel;
-    const rows = await db.run(statement, [tenantId, JSON.stringify(given)]);
+    const rows = await db.run(statements[to], [tenantId, JSON.stringify(given)]);
     await advanceChains(db, chainsOf(rows.flatMap(chainOf)));
     const moved = new Set(rows.map((row) => deliveryId(row.event_id, row.binding_id)));
     return [...new Set(deliveryIds)].filter((id) => moved.has(id));
