@@ -24,7 +24,7 @@ const houses: Readonly<Record<string, readonly (readonly string[])[]>> = {
     index
   `),
   'packages/storage-kv/src/': floors(`
-    store
+    store sqlite-database
     space
     rows
     session

@@ -1,28 +1,7 @@
-import type { Page, PageQuery } from '@posthorn/core';
+import type { Document, DocumentStore, DocumentWrite, Page, PageQuery } from '@posthorn/core';
 import { checkCursor } from '@posthorn/core/storage';
 import type { Run, Session } from './session/session.js';
 import { code, num } from './space/keys.js';
-
-/** A small record of the engine's own, compared and set by its version. */
-export interface Document {
-  readonly kind: string;
-  readonly id: string;
-  readonly tenantId: string;
-  /** 1 at first; grows by one with each write. */
-  readonly version: number;
-  /** JSON text, kept letter for letter. */
-  readonly body: string;
-  readonly dueAt: Date | null;
-  readonly createdAt: Date;
-  readonly updatedAt: Date;
-}
-
-/** What is written. */
-export interface DocumentChange extends Pick<Document, 'kind' | 'id' | 'tenantId'> {
-  /** Null deletes. */
-  readonly body: string | null;
-  readonly dueInMs: number | null;
-}
 
 /** A document as it is kept. */
 interface Row {
@@ -37,19 +16,14 @@ interface Row {
 }
 
 /** Keeps documents. */
-export function documentStore(run: Run): {
-  get(kind: string, id: string): Promise<{ readonly document: Document | undefined; readonly at: Date }>;
-  put(change: DocumentChange, version: number): Promise<Document | undefined>;
-  list(kind: string, tenantId: string | undefined, query: PageQuery): Promise<Page<Document>>;
-  due(kind: string, leaseMs: number): Promise<Document | undefined>;
-} {
+export function documentStore(run: Run): DocumentStore {
   return {
     get: (kind, id) =>
       run(async (session) => {
         const row = await read(session, kind, id);
         return { document: row && documentOf(kind, id, row), at: new Date(session.now) };
       }),
-    put: (change, version) => run((session) => put(session, change, version)),
+    put: (write, version) => run((session) => put(session, write, version)),
     list: (kind, tenantId, query) => run((session) => list(session, kind, tenantId, query)),
     due: (kind, leaseMs) => run((session) => due(session, kind, leaseMs)),
   };
@@ -68,25 +42,26 @@ async function read({ draft }: Session, kind: string, id: string): Promise<Row |
 
 async function put(
   session: Session,
-  { kind, id, tenantId, body, dueInMs }: DocumentChange,
+  { kind, id, tenantId, body, dueInMs }: DocumentWrite,
   version: number,
 ): Promise<Document | undefined> {
   const { now } = session;
   const before = await read(session, kind, id);
   if ((before?.version ?? 0) !== version || (before && before.tenantId !== tenantId)) return undefined;
   if (body === null) {
-    write(session, kind, id, before, undefined);
-    return before && documentOf(kind, id, before);
+    if (!before) return undefined;
+    store(session, kind, id, before, undefined);
+    return documentOf(kind, id, before);
   }
   const { number, createdAt } = before ?? { number: session.number(), createdAt: now };
   const dueAt = dueInMs === null ? null : now + dueInMs;
   const after = { number, tenantId, version: version + 1, body, dueAt, createdAt, updatedAt: now };
-  write(session, kind, id, before, after);
+  store(session, kind, id, before, after);
   return documentOf(kind, id, after);
 }
 
 /** Writes the row, and where it stands on the lists and among what is due. */
-function write(
+function store(
   { draft }: Session,
   kind: string,
   id: string,
@@ -131,7 +106,7 @@ async function due(session: Session, kind: string, leaseMs: number): Promise<Doc
   const id = first[1];
   const before = (await read(session, kind, id))!;
   const after = { ...before, version: before.version + 1, dueAt: now + leaseMs, updatedAt: now };
-  write(session, kind, id, before, after);
+  store(session, kind, id, before, after);
   return documentOf(kind, id, after);
 }
 

@@ -25,6 +25,7 @@ export function memoryKv(): KvStore {
   }
 
   return {
+    isVolatile: true,
     // One after the other.
     transact<T>(run: Parameters<KvStore['transact']>[0]) {
       const result = last.then(() => transact<T>(run));

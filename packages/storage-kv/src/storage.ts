@@ -1,7 +1,9 @@
 import { kindOf, PosthornError, type Storage } from '@posthorn/core';
+import { documentStore } from './documents.js';
 import { deliveryLog } from './log/log.js';
+import { backfill } from './queue/backfill.js';
 import { claim } from './queue/claim.js';
-import { publish, refuseTransaction } from './queue/publish.js';
+import { publish } from './queue/publish.js';
 import { begin, renew, settleOne } from './queue/settle.js';
 import { type Run, Session } from './session/session.js';
 import { WebhookCache } from './session/webhook-cache.js';
@@ -33,17 +35,16 @@ export function kvStorage(store: KvStore, options: KvStorageOptions = {}): KvSto
   const cache = new WebhookCache();
   const run: Run = (work) => transactions.run((draft) => Session.run(draft, now(), cache, work));
   return {
-    gathersDigests: true,
+    supports: { digests: true, documents: true, replays: true },
+    isVolatile: store.isVolatile === true,
     webhooks: webhookStore(run),
     deliveries: {
-      publish: async (events, given = {}) => {
-        refuseTransaction(given);
-        return run(async (session) => {
+      publish: (events, { claimFor } = {}) =>
+        run(async (session) => {
           const published = await publish(session, events);
-          const claims = given.claimFor ? await claim(session, given.claimFor) : [];
+          const claims = claimFor ? await claim(session, claimFor) : [];
           return { published, claims, at: new Date(session.now) };
-        });
-      },
+        }),
       claim: (given) => run((session) => claim(session, given)),
       begin: (claims, leftMs) =>
         run(async (session) => ({
@@ -57,8 +58,11 @@ export function kvStorage(store: KvStore, options: KvStorageOptions = {}): KvSto
           for (const settlement of settlements) written.push(await settleOne(session, settlement));
           return written;
         }),
+      backfill: (tenantId, selection, given) =>
+        run((session) => backfill(session, tenantId, selection, given)),
     },
     log: deliveryLog(run),
+    documents: documentStore(run),
     async close() {
       await transactions.idle();
       await store.close?.();

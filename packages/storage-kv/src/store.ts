@@ -41,6 +41,8 @@ export interface KvStore {
    * after a conflict. One `kvStorage` opens one transaction at a time.
    */
   transact<T>(run: (tx: KvTransaction) => Promise<T>): Promise<T>;
+  /** Whether all of it is gone when the process ends, so that there is nothing to encrypt. Default false. */
+  readonly isVolatile?: boolean;
   /** Closes what the store holds open. */
   close?(): Awaitable<unknown>;
 }

@@ -12,7 +12,6 @@ import {
 import { checkCursor, isListed } from '@posthorn/core/storage';
 import { cancelAll } from './queue/cancel.js';
 import { refreshDigests } from './queue/digests.js';
-import { refuseTransaction } from './queue/publish.js';
 import { copiedWebhook, encodeWebhook, type StoredWebhook } from './rows/webhook-row.js';
 import type { Run, Session } from './session/session.js';
 import { bare, code, num } from './space/keys.js';
@@ -20,18 +19,14 @@ import { bare, code, num } from './space/keys.js';
 /** Keeps webhooks. */
 export function webhookStore(run: Run): WebhookStore {
   return {
-    create: async (webhook, options) => {
-      refuseTransaction(options);
-      return run((session) => create(session, webhook));
-    },
+    create: (webhook) => run((session) => create(session, webhook)),
     get: (tenantId, webhookId) =>
       run(async (session) => {
         const found = await find(session, tenantId, webhookId);
         return found && copiedWebhook(found.record);
       }),
-    isTaken: (webhookId) => run(async ({ draft }) => (await draft.get(`w/${webhookId}`)) !== undefined),
-    list: (tenantId, filter) => run((session) => list(session, tenantId, filter)),
-    all: (query) => run((session) => all(session, query)),
+    list: (tenantId, filter) =>
+      run((session) => (tenantId === undefined ? all(session, filter) : list(session, tenantId, filter))),
     update: (tenantId, webhookId, version, change, { isUpkeep = false } = {}) =>
       run(async (session) => {
         const found = await find(session, tenantId, webhookId);
@@ -52,11 +47,11 @@ const listKey = (tenantId: string, number: number): string => `x/${code(tenantId
 
 async function find(
   session: Session,
-  tenantId: string,
+  tenantId: string | undefined,
   webhookId: string,
 ): Promise<StoredWebhook | undefined> {
   const found = await session.webhook(webhookId);
-  return found?.record.tenantId === tenantId ? found : undefined;
+  return found && (tenantId ?? found.record.tenantId) === found.record.tenantId ? found : undefined;
 }
 
 async function create(session: Session, webhook: NewWebhook): Promise<WebhookRecord> {

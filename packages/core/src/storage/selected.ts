@@ -1,6 +1,6 @@
 import type { ChannelBinding, Delivery } from '../models/models.js';
 import type { DeliverySelection, EventRange } from './log-port.js';
-import type { WebhookFilter, WebhookRecord } from './ports.js';
+import type { WebhookFilter, WebhookRecord } from './webhook-store.js';
 
 /** Whether an event id lies in the range. */
 export const isInRange = (id: string, { fromEventId, beforeEventId }: EventRange): boolean =>

@@ -21,16 +21,16 @@ import type { Run, Session } from '../session/session.js';
 import { endOf } from '../space/draft.js';
 import { bare, code, partOf } from '../space/keys.js';
 import { prune } from './prune.js';
-import { setStatus } from './set-status.js';
+import { transition } from './transition.js';
 
 /** What happened. What is filtered by more than a time, an event or an id is looked for among all in that time. */
 export function deliveryLog(run: Run): DeliveryLog {
   return {
     events: async (tenantId, filter) => events(run, tenantId, filter),
     deliveries: async (tenantId, filter) => deliveries(run, tenantId, filter),
-    counts: (tenantId, selection, bounds) => run((session) => counts(session, tenantId, selection, bounds)),
+    counts: (tenantId, selection, bounds) => counts(run, tenantId, selection, bounds),
     attempts: (tenantId, deliveryId) => run((session) => attempts(session, tenantId, deliveryId)),
-    setStatus: (tenantId, ids, status) => run((session) => setStatus(session, tenantId, ids, status)),
+    transition: (tenantId, ids, to) => run((session) => transition(session, tenantId, ids, to)),
     prune: (options) => run((session) => prune(session, options)),
   };
 }
@@ -38,7 +38,7 @@ export function deliveryLog(run: Run): DeliveryLog {
 const isEventId = (id: string): boolean => /^evt_[0-9A-Za-z]{22}$/.test(id);
 
 /** Which keys under `prefix` belong to events in the range, or to the event; undefined where none can. */
-function bounds(
+function rangeOf(
   prefix: string,
   { fromEventId, beforeEventId }: EventRange,
   eventId?: string,
@@ -95,8 +95,9 @@ async function look<Item>(
   let looked = 0;
   for await (const [key, text] of session.draft.each(prefix, { from: range.from, before, reverse: true })) {
     const item = itemOf(key, text);
-    if (item !== undefined && items.push(item) === wanted) break;
+    const isEnough = item !== undefined && items.push(item) === wanted;
     if (++looked === maxLooked) return { items, next: key.slice(prefix.length) };
+    if (isEnough) break;
   }
   return { items, next: undefined };
 }
@@ -104,7 +105,7 @@ async function look<Item>(
 async function events(run: Run, tenantId: string, filter: EventFilter): Promise<Page<Event>> {
   checkCursor(filter.cursor, /^[0-9A-Za-z]{22}$/);
   const prefix = `e/${code(tenantId)}/`;
-  const range = bounds(prefix, filter, filter.id);
+  const range = rangeOf(prefix, filter, filter.id);
   const itemOf = (key: string, text: string) => {
     const { event } = decodeEvent(`evt_${partOf(key, 2)}`, tenantId, text);
     return (filter.type ?? event.type) === event.type && isInRange(event.id, filter) ? event : undefined;
@@ -117,22 +118,13 @@ async function events(run: Run, tenantId: string, filter: EventFilter): Promise<
 const lower = (one: string, other: string | undefined): string =>
   other === undefined || one < other ? one : other;
 
-/** The deliveries that fit, the latest first. */
-async function* selected(
-  session: Session,
-  tenantId: string,
-  selection: DeliverySelection,
-): AsyncGenerator<Entry> {
-  const prefix = `d/${code(tenantId)}/`;
-  const range = bounds(prefix, selection, selection.eventId);
-  if (!range) return;
-  for await (const [key, text] of session.draft.each(prefix, { ...range, reverse: true })) {
-    const entry = decodeEntry(key, text);
-    const { webhookId, eventType } = entry;
-    const eventId = `evt_${eventOf(entry)}`;
-    if (isSelected({ eventId, eventType, webhookId, status: entry.state.status }, selection)) yield entry;
-  }
-}
+/** What reads a row of the log as a delivery, where that fits. */
+const selectedDelivery =
+  (tenantId: string, { id, ...selection }: DeliverySelection & { readonly id?: string }) =>
+  (key: string, text: string): Delivery | undefined => {
+    const delivery = deliveryOf(decodeEntry(key, text), tenantId);
+    return (id ?? delivery.id) === delivery.id && isSelected(delivery, selection) ? delivery : undefined;
+  };
 
 async function deliveries(run: Run, tenantId: string, filter: DeliveryFilter): Promise<Page<Delivery>> {
   checkCursor(filter.cursor, /^[0-9A-Za-z]{32}$/);
@@ -140,36 +132,40 @@ async function deliveries(run: Run, tenantId: string, filter: DeliveryFilter): P
   const named = id === undefined ? undefined : parseDeliveryId(id);
   const prefix = `d/${code(tenantId)}/`;
   const range =
-    id === undefined || named ? bounds(prefix, filter, named?.eventId ?? filter.eventId) : undefined;
-  const itemOf = (key: string, text: string) => {
-    const delivery = deliveryOf(decodeEntry(key, text), tenantId);
-    return (id ?? delivery.id) === delivery.id && isSelected(delivery, filter) ? delivery : undefined;
-  };
+    id === undefined || named ? rangeOf(prefix, filter, named?.eventId ?? filter.eventId) : undefined;
+  const itemOf = selectedDelivery(tenantId, filter);
   return pageOf(filter, (cursor, wanted) =>
     run((session) => look(session, prefix, range, { cursor, wanted }, itemOf)),
   );
 }
 
+/** Reads all of the selection, some in each transaction: what changes meanwhile is counted as it was or as it is. */
 async function counts(
-  session: Session,
+  run: Run,
   tenantId: string,
   selection: DeliverySelection,
   bounds: readonly string[],
 ): Promise<readonly DeliveryCounts[]> {
-  const all = Array.from({ length: bounds.length + 1 }, () => ({
-    pending: 0,
-    sending: 0,
-    delivered: 0,
-    dead: 0,
-    cancelled: 0,
-  }));
+  const none = { pending: 0, sending: 0, delivered: 0, dead: 0, cancelled: 0 };
+  const all = Array.from({ length: bounds.length + 1 }, () => ({ ...none }));
+  const prefix = `d/${code(tenantId)}/`;
+  const range = rangeOf(prefix, selection, selection.eventId);
+  const itemOf = selectedDelivery(tenantId, selection);
   // The latest come first.
   let stretch = bounds.length;
-  for await (const entry of selected(session, tenantId, selection)) {
-    const eventId = `evt_${eventOf(entry)}`;
-    while (stretch > 0 && eventId < bounds[stretch - 1]!) stretch--;
-    all[stretch]![entry.state.status]++;
-  }
+  let place: string | undefined;
+  do {
+    const cursor = place;
+    const found: Found<Delivery> = await run((session) =>
+      look(session, prefix, range, { cursor, wanted: maxLooked }, itemOf),
+    );
+    for (const { eventId, status } of found.items) {
+      while (stretch > 0 && eventId < bounds[stretch - 1]!) stretch--;
+      all[stretch]![status]++;
+    }
+    place = found.next;
+    if (place !== undefined) await nextTurn();
+  } while (place !== undefined);
   return all;
 }
 

@@ -1,4 +1,4 @@
-import { parseDeliveryId } from '@posthorn/core';
+import { type DeliveryLog, parseDeliveryId } from '@posthorn/core';
 import { isFinished, restart } from '@posthorn/core/storage';
 import { cancel, leaveOthers } from '../queue/cancel.js';
 import { leadOf } from '../queue/digests.js';
@@ -7,24 +7,22 @@ import type { Entry } from '../rows/entry.js';
 import type { Session } from '../session/session.js';
 import { code } from '../space/keys.js';
 
-/** Asks for deliveries again, or cancels them; resolves to the ids of those that moved. */
-export async function setStatus(
+type Target = Parameters<DeliveryLog['transition']>[2];
+
+/** Moves deliveries by hand; resolves to the ids of those that moved. */
+export async function transition(
   session: Session,
   tenantId: string,
   deliveryIds: readonly string[],
-  status: 'pending' | 'cancelled',
+  to: Target,
 ): Promise<readonly string[]> {
   const moved: string[] = [];
   for (const id of deliveryIds) {
     const entry = await find(session, tenantId, id);
-    if (!entry) continue;
-    if (status === 'cancelled') {
-      if (isFinished(entry.state)) continue;
-      await cancel(session, entry);
-    } else {
-      if (entry.state.status === 'sending' || !(await session.webhookOf(entry))) continue;
-      await startAnew(session, entry);
-    }
+    if (!entry || !(await mayMove(session, entry, to))) continue;
+    if (to === 'cancelled') await cancel(session, entry);
+    else if (to === 'pending') await startAnew(session, entry);
+    else await hasten(session, entry);
     moved.push(id);
   }
   return moved;
@@ -33,6 +31,12 @@ export async function setStatus(
 async function find(session: Session, tenantId: string, deliveryId: string): Promise<Entry | undefined> {
   const named = parseDeliveryId(deliveryId);
   return named && session.entry(deliveryKey(code(tenantId), named.eventId, named.bindingId));
+}
+
+async function mayMove(session: Session, entry: Entry, to: Target): Promise<boolean> {
+  if (to === 'cancelled') return !isFinished(entry.state);
+  if (to === 'due') return entry.state.status === 'pending' && !entry.gathers;
+  return entry.state.status !== 'sending' && (await session.webhookOf(entry)) !== undefined;
 }
 
 /** Makes it due at once, with a new schedule; of a digest that waits, all of it. One that gathers goes alone. */
@@ -46,19 +50,8 @@ async function startAnew(session: Session, entry: Entry): Promise<void> {
   await advance(session, lead, restart(lead.state, session.now));
 }
 
-/** Makes pending deliveries due at once, and changes nothing else of them; resolves to the ids of those that are due. */
-export async function hasten(
-  session: Session,
-  tenantId: string,
-  deliveryIds: readonly string[],
-): Promise<readonly string[]> {
-  const due: string[] = [];
-  for (const id of deliveryIds) {
-    const entry = await find(session, tenantId, id);
-    if (entry?.state.status !== 'pending' || entry.gathers) continue;
-    due.push(id);
-    const lead = await leadOf(session, entry);
-    if (lead.state.at > session.now) await advance(session, lead, { ...lead.state, at: session.now });
-  }
-  return due;
+/** Makes it due at once, and changes nothing else of it; of a digest that waits, all of it. */
+async function hasten(session: Session, entry: Entry): Promise<void> {
+  const lead = await leadOf(session, entry);
+  if (lead.state.at > session.now) await advance(session, lead, { ...lead.state, at: session.now });
 }

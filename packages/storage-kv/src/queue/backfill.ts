@@ -1,4 +1,4 @@
-import { type Backfilled, type BackfillOptions, matchKeys, type ReplaySelection } from '@posthorn/core';
+import { type Backfilled, type BackfillOptions, type BackfillSelection, matchKeys } from '@posthorn/core';
 import { firstBindings } from '@posthorn/core/storage';
 import { decodeEvent } from '../rows/event-row.js';
 import type { StoredWebhook } from '../rows/webhook-row.js';
@@ -15,7 +15,7 @@ const maxEvents = 1_000;
 export async function backfill(
   session: Session,
   tenantId: string,
-  selection: ReplaySelection,
+  selection: BackfillSelection,
   { limit, cursor, isDryRun = false }: BackfillOptions,
 ): Promise<Backfilled> {
   const { eventType, webhookId, fromEventId = '', beforeEventId } = selection;

@@ -7,7 +7,7 @@ import type { Session } from '../session/session.js';
 import { advance } from './queue.js';
 import { Turns } from './turns.js';
 
-/** So many lanes that were asleep are made ready by one claim at most; the next goes on. */
+/** One claim makes this many lanes ready that were asleep, at most; the next goes on. */
 const maxWoken = 1_000;
 
 /** Leases what is due, tenant by tenant and webhook by webhook. */

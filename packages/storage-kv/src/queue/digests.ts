@@ -185,6 +185,8 @@ export async function refreshDigests(
     const sum = await sumOf(session, of);
     if (sum.count === 0) continue;
     const limits = limitsIn(webhook, of);
+    // First of all: what goes by itself now may stand in that very place.
+    if (sum.queueKey !== null) session.draft.delete(sum.queueKey);
     for await (const [key, value] of session.draft.each(membersPrefix(of))) {
       const [entryKey, since] = value.split(' ') as [string, string];
       const entry = (await session.entry(entryKey))!;
@@ -196,7 +198,7 @@ export async function refreshDigests(
         await move(session, entry, next);
       }
     }
-    await resum(session, of, sum, sum, limits?.windowMs ?? 0);
+    await resum(session, of, { ...sum, queueKey: null }, sum, limits?.windowMs ?? 0);
     if (limits) await formFull(session, of, webhook);
   }
 }

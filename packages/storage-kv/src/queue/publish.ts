@@ -1,10 +1,4 @@
-import {
-  type ClaimOptions,
-  type NewEvent,
-  PosthornError,
-  type Published,
-  type WebhookRecord,
-} from '@posthorn/core';
+import type { NewEvent, Published, WebhookRecord } from '@posthorn/core';
 import {
   firstBindings,
   keyRetentionMs,
@@ -19,18 +13,6 @@ import type { Session } from '../session/session.js';
 import { bare, code, num } from '../space/keys.js';
 import { gather } from './digests.js';
 import { deliveryKey, finishedKey, move } from './queue.js';
-
-/** The types rule out a `tx`, JavaScript does not: what was written outside of it would outlive its rollback. */
-export function refuseTransaction(
-  options: { readonly tx?: unknown; readonly claimFor?: ClaimOptions } = {},
-): void {
-  if (options.tx !== undefined) {
-    throw new PosthornError(
-      'invalid_option',
-      'tx: a key-value storage takes part in no transaction of the application',
-    );
-  }
-}
 
 /** Stores the events that are new, with their deliveries; resolves to the first results of all. */
 export async function publish(session: Session, events: readonly NewEvent[]): Promise<readonly Published[]> {

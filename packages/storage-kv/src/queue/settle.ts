@@ -65,10 +65,7 @@ export async function settleOne(
   const recorded = attempt ? await record(session, entry, attempt) : entry;
   const state = settle(entry.state, { next, ...(attempt && { attempt }) }, session.now);
   const halves = next.status === 'split' && isDigest(entry) ? await halve(session, recorded) : [recorded];
-  for (const half of halves) {
-    const now = half === halves[0] ? state : { ...state, token: null };
-    await advance(session, half, now);
-  }
+  for (const half of halves) await advance(session, half, state);
   return true;
 }
 
