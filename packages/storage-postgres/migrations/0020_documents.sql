@@ -51,7 +51,6 @@ create function :"schema".row_written() returns trigger
 declare
   its_kind text := case tg_table_name when 'api_keys' then 'api-key' else 'replay' end;
   its_body text;
-  its_position bigint;
   due timestamptz;
   written timestamptz := now();
 begin
@@ -69,15 +68,19 @@ begin
     update :"schema".documents d
       set version = d.version + 1, body = its_body, due_at = due, updated_at = written
       where d.kind = its_kind and d.id = new.id;
-  else
-    -- The sequence may lie behind, as after a restore.
-    its_position := greatest(nextval(format('%I.documents_position_seq', tg_table_schema)::regclass), 1 + coalesce((
-      select d.position from :"schema".documents d where d.kind = its_kind and d.tenant_id = new.tenant_id
-      order by d.position desc limit 1), 0));
-    insert into :"schema".documents (kind, id, tenant_id, position, version, body, due_at, created_at, updated_at)
-      overriding system value
-      values (its_kind, new.id, new.tenant_id, its_position, 1, its_body, due, new.created_at, written);
+    if found then
+      return null;
+    end if;
   end if;
+  -- A new row, or one that the next migration is bringing at this moment. The sequence may lie behind, as after a restore.
+  insert into :"schema".documents as d (kind, id, tenant_id, position, version, body, due_at, created_at, updated_at)
+    overriding system value
+    values (its_kind, new.id, new.tenant_id,
+      greatest(nextval(format('%I.documents_position_seq', tg_table_schema)::regclass), 1 + coalesce((
+        select o.position from :"schema".documents o where o.kind = its_kind and o.tenant_id = new.tenant_id
+        order by o.position desc limit 1), 0)), 1, its_body, due, new.created_at, written)
+  on conflict (kind, id) do update
+    set version = d.version + 1, body = its_body, due_at = due, updated_at = written;
   return null;
 end
 $$;
@@ -110,6 +113,7 @@ begin
     return null;
   end if;
   held := new.body;
+  -- What is created has no row yet, but for what the next migration brings.
   if new.kind = 'api-key' then
     if tg_op = 'INSERT' then
       insert into :"schema".api_keys (id, tenant_id, position, name, mode, scopes, hash, created_at, expires_at)
@@ -119,7 +123,8 @@ begin
           select k.position from :"schema".api_keys k where k.tenant_id = new.tenant_id
           order by k.position desc limit 1), 0)), held ->> 'name', held ->> 'mode',
         array(select json_array_elements_text(held -> 'scopes')), held ->> 'hash', new.created_at,
-        to_timestamp((held ->> 'expiresAt')::float8 / 1000));
+        to_timestamp((held ->> 'expiresAt')::float8 / 1000))
+      on conflict (id) do nothing;
     else
       update :"schema".api_keys set last_used_at = to_timestamp((held ->> 'lastUsedAt')::float8 / 1000),
         revoked_at = to_timestamp((held ->> 'revokedAt')::float8 / 1000)
@@ -128,7 +133,8 @@ begin
   elsif tg_op = 'INSERT' then
     insert into :"schema".replays (id, tenant_id, selection, per_second, status, replayed, skipped, created_at, due_at)
     values (new.id, new.tenant_id, held ->> 'selection', (held ->> 'perSecond')::integer, held ->> 'status',
-      (held ->> 'replayed')::bigint, (held ->> 'skipped')::bigint, new.created_at, new.due_at);
+      (held ->> 'replayed')::bigint, (held ->> 'skipped')::bigint, new.created_at, coalesce(new.due_at, new.created_at))
+    on conflict (id) do nothing;
   else
     -- Without a lease no process of the version before holds a token of it.
     update :"schema".replays set lease = null, due_at = coalesce(new.due_at, due_at), status = held ->> 'status',

@@ -60,8 +60,8 @@ describe.skipIf(!hasPostgres())('the statements of the hot path', () => {
         return pool.query(text, values);
       },
     };
+    await postgresStorage(pool, { schema }).migrate();
     const storage = postgresStorage(watched, { schema });
-    await storage.migrate();
     const newWebhook = (tenantId: string) => ({
       id: ids.webhook(),
       tenantId,

@@ -667,7 +667,6 @@ create function :"schema".row_written() returns trigger
 declare
   its_kind text := case tg_table_name when 'api_keys' then 'api-key' else 'replay' end;
   its_body text;
-  its_position bigint;
   due timestamptz;
   written timestamptz := now();
 begin
@@ -685,15 +684,19 @@ begin
     update :"schema".documents d
       set version = d.version + 1, body = its_body, due_at = due, updated_at = written
       where d.kind = its_kind and d.id = new.id;
-  else
-    -- The sequence may lie behind, as after a restore.
-    its_position := greatest(nextval(format('%I.documents_position_seq', tg_table_schema)::regclass), 1 + coalesce((
-      select d.position from :"schema".documents d where d.kind = its_kind and d.tenant_id = new.tenant_id
-      order by d.position desc limit 1), 0));
-    insert into :"schema".documents (kind, id, tenant_id, position, version, body, due_at, created_at, updated_at)
-      overriding system value
-      values (its_kind, new.id, new.tenant_id, its_position, 1, its_body, due, new.created_at, written);
+    if found then
+      return null;
+    end if;
   end if;
+  -- A new row, or one that the next migration is bringing at this moment. The sequence may lie behind, as after a restore.
+  insert into :"schema".documents as d (kind, id, tenant_id, position, version, body, due_at, created_at, updated_at)
+    overriding system value
+    values (its_kind, new.id, new.tenant_id,
+      greatest(nextval(format('%I.documents_position_seq', tg_table_schema)::regclass), 1 + coalesce((
+        select o.position from :"schema".documents o where o.kind = its_kind and o.tenant_id = new.tenant_id
+        order by o.position desc limit 1), 0)), 1, its_body, due, new.created_at, written)
+  on conflict (kind, id) do update
+    set version = d.version + 1, body = its_body, due_at = due, updated_at = written;
   return null;
 end
 $$;
@@ -726,6 +729,7 @@ begin
     return null;
   end if;
   held := new.body;
+  -- What is created has no row yet, but for what the next migration brings.
   if new.kind = 'api-key' then
     if tg_op = 'INSERT' then
       insert into :"schema".api_keys (id, tenant_id, position, name, mode, scopes, hash, created_at, expires_at)
@@ -735,7 +739,8 @@ begin
           select k.position from :"schema".api_keys k where k.tenant_id = new.tenant_id
           order by k.position desc limit 1), 0)), held ->> 'name', held ->> 'mode',
         array(select json_array_elements_text(held -> 'scopes')), held ->> 'hash', new.created_at,
-        to_timestamp((held ->> 'expiresAt')::float8 / 1000));
+        to_timestamp((held ->> 'expiresAt')::float8 / 1000))
+      on conflict (id) do nothing;
     else
       update :"schema".api_keys set last_used_at = to_timestamp((held ->> 'lastUsedAt')::float8 / 1000),
         revoked_at = to_timestamp((held ->> 'revokedAt')::float8 / 1000)
@@ -744,7 +749,8 @@ begin
   elsif tg_op = 'INSERT' then
     insert into :"schema".replays (id, tenant_id, selection, per_second, status, replayed, skipped, created_at, due_at)
     values (new.id, new.tenant_id, held ->> 'selection', (held ->> 'perSecond')::integer, held ->> 'status',
-      (held ->> 'replayed')::bigint, (held ->> 'skipped')::bigint, new.created_at, new.due_at);
+      (held ->> 'replayed')::bigint, (held ->> 'skipped')::bigint, new.created_at, coalesce(new.due_at, new.created_at))
+    on conflict (id) do nothing;
   else
     -- Without a lease no process of the version before holds a token of it.
     update :"schema".replays set lease = null, due_at = coalesce(new.due_at, due_at), status = held ->> 'status',
@@ -778,20 +784,39 @@ create trigger documents_deleted after delete on :"schema".documents
     name: 'documents_of_rows',
     text: String.raw`-- The API keys and replays that were there before 0020_documents.sql. In a transaction of its own, which begins when those
 -- triggers are there: where transactions are repeatable, one that has waited for a lock on the tables does not see what was
--- written meanwhile. What is written from now on has its document, which stays as it is.
+-- written meanwhile. What is written from now on has its document, which stays as it is: one that such a transaction does not
+-- see fails the insert.
 
-insert into :"schema".documents (kind, id, tenant_id, position, version, body, created_at, updated_at)
-  overriding system value
-  select 'api-key', k.id, k.tenant_id, k.position, 1, :"schema".api_key_body(k), k.created_at, k.created_at
-  from :"schema".api_keys k
-  on conflict (kind, id) do nothing;
-
-insert into :"schema".documents (kind, id, tenant_id, position, version, body, due_at, created_at, updated_at)
-  overriding system value
-  select 'replay', r.id, r.tenant_id, row_number() over (order by r.created_at, r.id), 1, :"schema".replay_body(r),
-    case when r.status = 'running' then r.due_at end, r.created_at, coalesce(r.finished_at, r.created_at)
-  from :"schema".replays r
-  on conflict (kind, id) do nothing;
+do $rows$
+declare
+  k :"schema".api_keys;
+  r :"schema".replays;
+  place bigint := 0;
+begin
+  for k in select * from :"schema".api_keys loop
+    begin
+      insert into :"schema".documents (kind, id, tenant_id, position, version, body, created_at, updated_at)
+        overriding system value
+      values ('api-key', k.id, k.tenant_id, k.position, 1, :"schema".api_key_body(k), k.created_at, k.created_at)
+      on conflict (kind, id) do nothing;
+    exception when serialization_failure then
+      null;
+    end;
+  end loop;
+  for r in select * from :"schema".replays order by created_at, id loop
+    place := place + 1;
+    begin
+      insert into :"schema".documents (kind, id, tenant_id, position, version, body, due_at, created_at, updated_at)
+        overriding system value
+      values ('replay', r.id, r.tenant_id, place, 1, :"schema".replay_body(r),
+        case when r.status = 'running' then r.due_at end, r.created_at, coalesce(r.finished_at, r.created_at))
+      on conflict (kind, id) do nothing;
+    exception when serialization_failure then
+      null;
+    end;
+  end loop;
+end
+$rows$;
 `,
   },
 ];
