@@ -10,13 +10,13 @@ const newPosition = `(
   from (select nextval('$.api_keys_position_seq') as n,
     coalesce((select position from $.api_keys where tenant_id = $2::text order by position desc limit 1), 0) as last offset 0) p)`;
 
-export interface OldClaim {
+interface OldClaim {
   readonly id: string;
   readonly lease: number;
   readonly cursor: string | null;
 }
 
-export interface OldReplay {
+interface OldReplay {
   readonly id: string;
   readonly status: string;
   readonly replayed: number;

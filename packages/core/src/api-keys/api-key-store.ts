@@ -17,7 +17,7 @@ export interface FoundApiKey extends ApiKeyRecord {
 }
 
 /** The storage's clock sets the instants that are not here. */
-export type NewApiKey = Omit<ApiKeyRecord, 'createdAt' | 'lastUsedAt' | 'revokedAt'>;
+type NewApiKey = Omit<ApiKeyRecord, 'createdAt' | 'lastUsedAt' | 'revokedAt'>;
 
 /** Keeps API keys, each as a document. */
 export interface ApiKeyStore {

@@ -4,7 +4,7 @@ import { bodyOf } from '../storage/document-body.js';
 import type { Document, DocumentStore } from '../storage/document-store.js';
 
 /** It begins `running`, due at once, with nothing replayed. */
-export type NewReplay = Pick<Replay, 'id' | 'tenantId' | 'selection' | 'perSecond'>;
+type NewReplay = Pick<Replay, 'id' | 'tenantId' | 'selection' | 'perSecond'>;
 
 /** A replay, leased to go on with. */
 export interface ReplayClaim {
