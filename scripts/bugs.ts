@@ -201,13 +201,12 @@ export const bugs: readonly Bug[] = [
       'const isFirst =',
     ],
     'the schedule leaves out nothing': ["if (next.status === 'pending' && next.isUncounted)", 'if (false)'],
-    'a manual retry leaves out as before': ['leases.countAll(delivery);', ''],
     'what was tried before begins with its claim': [
       'lostAt === undefined && delivery.attempts === delivery.attemptsBefore;',
       'lostAt === undefined;',
     ],
     'a claim leaves the delivery to others': ['lease(delivery, at + leaseMs,', 'lease(delivery, at,'],
-    'a lease never ends': ['putOff(delivery, until);', 'delivery.at = until;'],
+    'a lease never ends': ['states.putOff(delivery, until);', 'delivery.at = until;'],
     'a claim counts an attempt': [
       "for (const each of together(delivery)) each.status = 'sending';",
       "for (const each of together(delivery)) {\n      each.status = 'sending';\n      each.attempts++;\n    }",
@@ -221,7 +220,6 @@ export const bugs: readonly Bug[] = [
       "leases.forgetLost(delivery);\n    if (next.status !== 'released') void 0;",
     ],
     'it counts as put off while nobody claims it': ['putOffs.leaveOut(delivery, now() - delivery.at);', ''],
-    'what is started anew goes on being put off': ['    putOffs.end(delivery);\n    chains', '    chains'],
     'a release without a delay puts off': [
       "if (next.status === 'released' && next.delayMs) putOffs",
       "if (next.status === 'released') putOffs",
@@ -258,8 +256,8 @@ export const bugs: readonly Bug[] = [
     for`,
     ],
     'renew has no fence': [
-      'const delivery = leases.of(claim);\n        if (delivery) putOff',
-      `const delivery = ${byId('claim.deliveryId')};\n        if (delivery) putOff`,
+      'const delivery = leases.of(claim);\n        if (delivery) states.putOff',
+      `const delivery = ${byId('claim.deliveryId')};\n        if (delivery) states.putOff`,
     ],
     'an attempt begins on a lease that is over': ['delivery.at <= at + leftMs', 'false'],
     'an attempt begins on a lease that is nearly over': ['delivery.at <= at + leftMs', 'delivery.at <= at'],
@@ -267,22 +265,14 @@ export const bugs: readonly Bug[] = [
     'begin tells another time': ['at: new Date(at) };\n    },', 'at: new Date() };\n    },'],
     'an attempt is not counted': ['each.attempts++;', 'void each;'],
     'of a digest one attempt is counted': ['each.attempts++;', 'if (each === delivery) each.attempts++;'],
-    'the deliveries of a digest are put off by themselves': [
-      "for (const each of together(delivery)) {\n      each.status = 'pending';",
-      "for (const each of [delivery]) {\n      each.status = 'pending';",
-    ],
-    'of a digest one is delivered': [
-      'for (const each of deliveriesOf(delivery)) {\n      each.memo',
-      'for (const each of deliveriesOf(delivery).slice(0, 1)) {\n      each.memo',
-    ],
     'of a digest one has the attempt on record': [
       'if (attempt) journal.attempted(each, attemptEntry(attempt));',
       'if (attempt && each === deliveriesOf(delivery)[0]) journal.attempted(each, attemptEntry(attempt));',
     ],
-    'a result begins nothing': ['if (begun) enter(begun);', ''],
+    'a result begins nothing': ['if (begun) states.enter(begun);', ''],
     'what begins while its webhook is paused is forgotten': [
-      'if (begun) enter(begun);',
-      'if (begun?.webhook.record.isActive) enter(begun);',
+      'if (begun) states.enter(begun);',
+      'if (begun?.webhook.record.isActive) states.enter(begun);',
     ],
     'a memo loses its NULs': [
       'delivery.memo = next.memo ?? delivery.memo;',
@@ -298,41 +288,10 @@ export const bugs: readonly Bug[] = [
       "delivery.memo = 'memo' in next ? next.memo : undefined;",
     ],
     'a release leaves no memo': ["if ('memo' in next)", "if ('memo' in next && next.status !== 'released')"],
-    'a memo outlives what is delivered': ["if (status === 'delivered') delivery.memo = undefined;", ''],
-    'a memo does not outlive what is dead': ["if (status === 'delivered') delivery.memo", 'delivery.memo'],
-    'a retry that is asked for has no memo': [
-      'each.attemptsBefore = each.attempts;\n',
-      'each.attemptsBefore = each.attempts;\n      asked.memo = undefined;\n',
-    ],
-    'a release does not wait': ['else if (next.delayMs) wait(delivery, next.delayMs);\n', ''],
-    'a digest that is split keeps its schedule': [
-      'startAnew(delivery);\n    if (half)',
-      'makeDue(delivery);\n    if (half)',
-    ],
-    'half of a digest that is split is lost': ['if (half) startAnew(half.lead);', ''],
-    'of a digest that waits one is asked for': [
-      'delivery.digest?.lead ?? delivery',
-      '(digests.remove(delivery), delivery)',
-    ],
-    'a digest that all have left keeps its token': ['if (digest?.entries.size === 0) halt(digest.lead);', ''],
-    'who is cancelled takes the others along': [
-      'if (digest?.entries.size === 0) halt(digest.lead);',
-      'if (digest) halt(digest.lead);',
-    ],
-    'what was in a digest has no memo of it': ['each.memo = delivery.memo;', ''],
-    'what leaves a digest has no memo of it': ['if (digest) delivery.memo = digest.lead.memo;', ''],
-    'what gathers is due at once': ['if (delivery.isGathered) {', 'if (false) {'],
+    'a release does not wait': ['else if (next.delayMs) states.wait(delivery, next.delayMs);\n', ''],
     'of a digest the first alone begins what waits for it': [
       'for (const bindingId of begin) {',
       'for (const bindingId of each === deliveriesOf(delivery)[0] ? begin : []) {',
-    ],
-    'what a binding was dropped for gathers on': [
-      '[...former.channels, ...webhook.record.channels]',
-      'webhook.record.channels',
-    ],
-    'what is cancelled stays in its digest': [
-      'const { digest } = delivery;\n      digests.remove(delivery);',
-      'const { digest } = delivery;',
     ],
     'the webhook limit is ignored': ['webhookRoom.get(record.id) ?? webhookLimit', 'Number.MAX_SAFE_INTEGER'],
     'the room of a webhook is ignored': ['webhookRoom.get(record.id) ?? webhookLimit', 'webhookLimit'],
@@ -346,27 +305,13 @@ export const bugs: readonly Bug[] = [
       'tenantRoom?.get(tenantId) ?? tenantLimit',
       'Math.min(tenantRoom?.get(tenantId) ?? tenantLimit, tenantLimit)',
     ],
-    'what is asked for again is due when it was, or ended': ['each.at = time;', ''],
-    'renew extends nothing': ['if (delivery) putOff(delivery, end);', ''],
-    'what is finished is claimed again': [
-      'chains.remove(delivery);\n    alarms.remove(delivery);',
-      'alarms.remove(delivery);',
-    ],
-    'what was put off is claimed at once': [
-      'chains.remove(delivery);\n    alarms.set(delivery, at);',
-      'alarms.set(delivery, at);',
-    ],
-    'a lease that ended ends its token': [
-      'chains.push(due);',
-      '{\n      halt(due);\n      chains.push(due);\n    }',
-    ],
+    'renew extends nothing': ['if (delivery) states.putOff(delivery, end);', ''],
     'a retry that is due stands behind what is newer': [
-      'wake();\n      const { results }',
+      'states.wake();\n      const { results }',
       'const { results }',
     ],
     'a released attempt counts': ['for (const each of together(delivery)) each.attempts--;', ''],
     'a released attempt counts twice': ['each.attempts--;', 'each.attempts++;'],
-    'a retry does not wait': ['putOff(delivery, now() + delayMs);', 'putOff(delivery, now());'],
     'a failed attempt is not recorded': [
       'if (attempt) journal',
       "if (attempt && next.status !== 'pending') journal",
@@ -376,10 +321,74 @@ export const bugs: readonly Bug[] = [
       "attemptEntry({ ...attempt, response: attempt.response?.replaceAll('\\0', '') ?? null })",
     ],
     'results stand in another order': ['settlements.map(settleOne)', 'settlements.map(settleOne).reverse()'],
+  }),
+
+  ...bugsIn('delivery-states.ts', {
+    'a manual retry leaves out as before': ['this.#leases.countAll(delivery);', ''],
+    'what is started anew goes on being put off': ['this.#putOffs.end(delivery);', ''],
+    'the deliveries of a digest are put off by themselves': [
+      "for (const each of together(delivery)) {\n      each.status = 'pending';",
+      "for (const each of [delivery]) {\n      each.status = 'pending';",
+    ],
+    'of a digest one is delivered': [
+      'for (const each of deliveriesOf(delivery)) {\n      each.memo',
+      'for (const each of deliveriesOf(delivery).slice(0, 1)) {\n      each.memo',
+    ],
+    'a memo outlives what is delivered': ["if (status === 'delivered') delivery.memo = undefined;", ''],
+    'a memo does not outlive what is dead': ["if (status === 'delivered') delivery.memo", 'delivery.memo'],
+    'a retry that is asked for has no memo': [
+      'each.attemptsBefore = each.attempts;\n',
+      '{\n      each.attemptsBefore = each.attempts;\n      each.memo = undefined;\n    }\n',
+    ],
+    'a digest that is split keeps its schedule': [
+      'this.#startAnew(delivery);\n    if (half)',
+      'this.makeDue(delivery);\n    if (half)',
+    ],
+    'half of a digest that is split is lost': ['if (half) this.#startAnew(half.lead);', ''],
+    'of a digest that waits one is asked for': [
+      'delivery.digest?.lead ?? delivery',
+      '(this.#digests.remove(delivery), delivery)',
+    ],
+    'a digest that all have left keeps its token': [
+      'if (digest?.entries.size === 0) this.#halt(digest.lead);',
+      '',
+    ],
+    'who is cancelled takes the others along': [
+      'if (digest?.entries.size === 0) this.#halt(digest.lead);',
+      'if (digest) this.#halt(digest.lead);',
+    ],
+    'what was in a digest has no memo of it': ['each.memo = delivery.memo;', ''],
+    'what leaves a digest has no memo of it': ['if (digest) delivery.memo = digest.lead.memo;', ''],
+    'what gathers is due at once': ['if (delivery.isGathered) {', 'if (false) {'],
+    'what a binding was dropped for gathers on': [
+      '[...former.channels, ...webhook.record.channels]',
+      'webhook.record.channels',
+    ],
+    'what is cancelled stays in its digest': [
+      'const { digest } = delivery;\n    this.#digests.remove(delivery);',
+      'const { digest } = delivery;',
+    ],
+    'what is asked for again is due when it was, or ended': ['each.at = time;', ''],
+    'what is finished is claimed again': [
+      'this.#chains.remove(delivery);\n    this.#alarms.remove(delivery);',
+      'this.#alarms.remove(delivery);',
+    ],
+    'what was put off is claimed at once': [
+      'this.#chains.remove(delivery);\n    this.#alarms.set(delivery, at);',
+      'this.#alarms.set(delivery, at);',
+    ],
+    'a lease that ended ends its token': [
+      'this.#chains.push(due);',
+      '{\n      this.#halt(due);\n      this.#chains.push(due);\n    }',
+    ],
+    'a retry does not wait': [
+      'this.putOff(delivery, this.#now() + delayMs);',
+      'this.putOff(delivery, this.#now());',
+    ],
     'attemptsBefore is not set': ['each.attemptsBefore = each.attempts;', ''],
     'a cancelled delivery keeps its token': [
-      'halt(delivery);\n    leases.forgetLost',
-      "if (status !== 'cancelled') halt(delivery);\n    leases.forgetLost",
+      'this.#halt(delivery);\n    this.#leases.forgetLost',
+      "if (status !== 'cancelled') this.#halt(delivery);\n    this.#leases.forgetLost",
     ],
   }),
 
@@ -775,13 +784,16 @@ export const bugs: readonly Bug[] = [
     'what is over the limit is passed over': ['targets[limit]?.event.id ?? next', 'next'],
   }),
 
-  ...bugsIn('deliveries.ts', {
-    'what gathers is sent now': ['if (digests.gathers(delivery)) return false;', ''],
+  ...bugsIn('delivery-states.ts', {
+    'what gathers is sent now': ['if (this.#digests.gathers(delivery)) return false;', ''],
     'one of a digest is sent now, and not the digest': [
       'delivery.digest ? delivery.digest.lead : delivery',
       'delivery',
     ],
-    'what is sent now waits': ['alarms.remove(waiting);', 'return true;'],
-    'what is sent now overtakes what is before it': ['chains.push(waiting);', 'lanes.push(waiting);'],
+    'what is sent now waits': ['this.#alarms.remove(waiting);', 'return true;'],
+    'what is sent now overtakes what is before it': [
+      'this.#chains.push(waiting);',
+      'this.lanes.push(waiting);',
+    ],
   }),
 ];

@@ -20,6 +20,7 @@ const houses: Readonly<Record<string, readonly (readonly string[])[]>> = {
     delivery
     webhooks history replays api-keys
     options
+    engine
     dispatcher
     index
   `),
@@ -178,8 +179,8 @@ const threeDependencies: Rule = (files) => {
 };
 
 rule('imports point one way, down the floors of a house', oneWay, {
-  'packages/core/src/errors.ts': `export * from './models/models.js';`,
-  'packages/core/src/match.ts': `import type { Webhook } from './models/models.js';`,
+  'packages/core/src/errors.ts': `export * from './models/webhook.js';`,
+  'packages/core/src/match.ts': `import type { Webhook } from './models/webhook.js';`,
   'packages/core/src/channels/verdict.ts': `export type Door = import('../index.js').Door;`,
   'packages/core/src/history/log.ts': `import { replays } from '../replays/replays.js';`,
   'packages/core/src/drawer.ts': `export const everything = 1;`,

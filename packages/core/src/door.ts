@@ -1,6 +1,6 @@
 import type { z } from 'zod';
 import { describeIssues, kindOf, PosthornError } from './errors.js';
-import { tenantIdSchema } from './models/models.js';
+import { tenantIdSchema } from './models/fields.js';
 
 /*
  * What comes in from the application is checked here, once: from then on types are true.

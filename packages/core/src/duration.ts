@@ -1,12 +1,12 @@
 import { kindOf, PosthornError } from './errors.js';
 
-/** A length of time: milliseconds, or a number and a unit, `'250ms'`, `'5s'`, `'30m'`, `'2h'`, `'5d'`. */
+/** A length of time: milliseconds, or a number with a unit: `'250ms'`, `'5s'`, `'30m'`, `'2h'`, `'5d'`. */
 export type Duration = number | `${number}${'ms' | 's' | 'm' | 'h' | 'd'}`;
 
 const unitMs = { ms: 1, s: 1_000, m: 60_000, h: 3_600_000, d: 86_400_000 } as const;
 const form = /^(\d{1,9}(?:\.\d{1,3})?)(ms|s|m|h|d)$/;
 
-/** `duration` in whole milliseconds. Throws `invalid_option`, naming `option`, for anything that is no duration. */
+/** Converts `duration` to whole milliseconds. Throws `invalid_option`, naming `option`, where it is not a duration. */
 export function toMs(duration: Duration, option: string): number {
   const [, count, unit] = typeof duration === 'string' ? (form.exec(duration) ?? []) : [];
   const ms = unit === undefined ? duration : Number(count) * unitMs[unit as keyof typeof unitMs];
@@ -19,5 +19,5 @@ export function toMs(duration: Duration, option: string): number {
   return Math.round(ms);
 }
 
-/** The longest wait a timer of Node can keep, about 24 days. */
+/** The longest wait of a Node timer, about 24 days. */
 export const maxTimerMs: number = 2 ** 31 - 1;

@@ -1,29 +1,29 @@
 /**
- * Every code a {@link PosthornError} can carry. The list is closed: code may switch on it, and a new code is
- * a minor release.
+ * All codes of a {@link PosthornError}. Code may switch on them; a new code comes with a minor release.
  *
- * - `invalid_option`: an option handed to a factory or a call is of the wrong kind or out of range.
- * - `invalid_webhook`: a webhook cannot be saved as given; `issues` names each field.
- * - `invalid_event_type`, `invalid_pattern`: a name breaks the grammar of `match.ts`.
- * - `unknown_event_type`: the catalog does not hold this type.
- * - `invalid_payload`: the payload is not JSON, or the catalog's schema refuses it; `issues` says where.
- * - `payload_too_large`, `payload_too_deep`: the payload is over the dispatcher's limits.
- * - `invalid_secret`: a signing secret is malformed, too short or too long; `too_many_secrets`: ten old ones live.
- * - `secret_unreadable`: a stored secret was encrypted by a key the dispatcher does not have, or is damaged.
- * - `webhook_unreadable`: what is stored of a webhook is damaged; `issues` says where. Others are not touched by it.
- * - `not_found`: no such webhook, event or delivery for this tenant.
- * - `conflict`: the id is taken, the row changed meanwhile, or its state does not allow the call.
- * - `idempotency_conflict`: the key was used before, with another event.
- * - `idempotency_key_in_use`: a transaction that is still open holds the key; nothing was stored, so try again later.
- * - `storage_full`: the storage holds as much as it may; try again when deliveries have gone out.
- * - `storage_failed`: the storage threw; `cause` says why. Whether a write took effect is unknown.
- * - `memo_refused`: a channel left a memo that is no text of 16 Ki characters at most; only ever announced as `error`.
- * - `listener_failed`: a lifecycle listener threw; only ever announced as `error`, never thrown.
- * - `url_invalid`, `url_scheme`, `url_credentials`, `url_port`: an outbound address is refused for what it says.
- * - `address_forbidden`: it is refused for where it leads, which is not the public Internet.
- * - `url_unresolvable`: its host name has no address, or none was found in time.
- * - `invalid_header`: a header's name or value must not be sent.
- * - `invalid_template`: a template cannot be parsed, `message` says at which line and column; or cannot be rendered.
+ * - `invalid_option`: an option of a factory or a call has the wrong type or is out of range.
+ * - `invalid_webhook`: a webhook cannot be saved as given. `issues` has each field.
+ * - `invalid_event_type`, `invalid_pattern`: a name breaks the grammar of event types and patterns.
+ * - `unknown_event_type`: the catalog does not have this type.
+ * - `invalid_payload`: the payload is not JSON, or the catalog's schema refuses it. `issues` has each place.
+ * - `payload_too_large`, `payload_too_deep`: the payload exceeds the dispatcher's limits.
+ * - `invalid_secret`: a signing secret is malformed, too short or too long.
+ * - `too_many_secrets`: ten old secrets still sign.
+ * - `secret_unreadable`: a stored secret is damaged, or was encrypted with a key that the dispatcher does not have.
+ * - `webhook_unreadable`: the stored record of a webhook is damaged. `issues` has each place. Other webhooks are not affected.
+ * - `not_found`: this tenant has no such webhook, event, delivery, replay or API key.
+ * - `conflict`: the id is taken, the record changed meanwhile, or its state does not allow the call.
+ * - `idempotency_conflict`: the idempotency key was used before, with another event.
+ * - `idempotency_key_in_use`: an open transaction holds the idempotency key. Nothing was stored; try again later.
+ * - `storage_full`: the storage is at its limit. Try again when deliveries have finished.
+ * - `storage_failed`: the storage threw; see `cause`. Whether a write took effect is unknown.
+ * - `memo_refused`: a channel left a memo that is not text of at most 16 Ki characters. Emitted as `error`, never thrown.
+ * - `listener_failed`: a lifecycle listener threw. Emitted as `error`, never thrown.
+ * - `url_invalid`, `url_scheme`, `url_credentials`, `url_port`: an outbound URL is refused for its text.
+ * - `address_forbidden`: an outbound URL leads to an address that is not on the public Internet.
+ * - `url_unresolvable`: the host name of an outbound URL has no address, or none was found in time.
+ * - `invalid_header`: the name or value of a header is not allowed.
+ * - `invalid_template`: a template cannot be parsed (`message` has line and column) or rendered.
  */
 export const errorCodes = [
   'invalid_option',
@@ -59,9 +59,9 @@ export const errorCodes = [
 /** One of {@link errorCodes}. */
 export type ErrorCode = (typeof errorCodes)[number];
 
-/** Where a value is wrong, and what would be right. Never quotes the value itself: it may be a secret. */
+/** A value that is wrong, and what was expected. Never quotes the value: it may be a secret. */
 export interface Issue {
-  /** The way to the value, e.g. `['channels', 0, 'configs', 'url']`; empty for the whole. */
+  /** The path to the value, e.g. `['channels', 0, 'configs', 'url']`. Empty for the whole input. */
   readonly path: readonly (string | number)[];
   readonly message: string;
 }
@@ -72,8 +72,8 @@ export interface PosthornErrorOptions {
 }
 
 /**
- * The only error this library throws. Switch on `code`; `message` is for people. An error of another copy of this package,
- * as npm makes them of two ranges, is one too: `instanceof` says so.
+ * The only error that this library throws. Switch on `code`; `message` is for people. `instanceof` also holds for an error of
+ * another copy of this package, as npm installs for two version ranges.
  */
 export class PosthornError extends Error {
   static override [Symbol.hasInstance](value: unknown): boolean {
@@ -82,7 +82,7 @@ export class PosthornError extends Error {
 
   override readonly name = 'PosthornError';
   readonly code: ErrorCode;
-  /** For the `invalid_*` codes: each place that is wrong. Else empty. */
+  /** For the `invalid_*` codes: each wrong value. Otherwise empty. */
   readonly issues: readonly Issue[];
 
   constructor(code: ErrorCode, message: string, options: PosthornErrorOptions = {}) {
@@ -101,7 +101,7 @@ export function isPosthornError(error: unknown): error is PosthornError {
   );
 }
 
-/** The kind of a value in words for an error message; never the value. */
+/** Describes the type of a value for an error message, without the value. */
 export function kindOf(value: unknown): string {
   if (value === null) return 'null';
   if (Array.isArray(value)) return 'an array';
@@ -113,7 +113,7 @@ export function kindOf(value: unknown): string {
 const maxDescribed = 20;
 const maxPathLength = 200;
 
-/** One line for an error message: `channels.0.configs.url: must be an URL; name: is required`, and how many more. */
+/** Formats issues as one line, at most 20 of them: `channels.0.configs.url: must be a URL; name: is required`. */
 export function describeIssues(issues: readonly Issue[]): string {
   const described = issues
     .slice(0, maxDescribed)
@@ -122,7 +122,7 @@ export function describeIssues(issues: readonly Issue[]): string {
   return [...described, ...(more > 0 ? [`and ${more} more`] : [])].join('; ');
 }
 
-/** A path may hold what somebody else wrote: it must not break out of its line in a log, nor fill it. */
+/** A path may hold foreign text: it must neither break out of its log line nor fill it. */
 function describePath(path: Issue['path']): string {
   const text = path.join('.').slice(0, maxPathLength);
   return /^[\x20-\x7e]*$/.test(text) ? text : JSON.stringify(text).replace(/[^\x20-\x7e]/g, asEscape);
@@ -130,7 +130,7 @@ function describePath(path: Issue['path']): string {
 
 const asEscape = (character: string): string => `\\u${character.charCodeAt(0).toString(16).padStart(4, '0')}`;
 
-/** A webhook that cannot be saved, field by field. */
+/** Creates the error for a webhook that cannot be saved, with an issue for each field. */
 export function invalidWebhook(issues: readonly Issue[]): PosthornError {
   return new PosthornError('invalid_webhook', `webhook is not valid: ${describeIssues(issues)}`, { issues });
 }

@@ -24,8 +24,8 @@ export {
   type Verdict,
 } from './channels/verdict.js';
 export {
-  decide,
   defaultSchedule,
+  nextState,
   type OrderingOptions,
   type RetryOptions,
   type RetryPolicy,
@@ -75,7 +75,22 @@ export type { Stats, StatsBucket, StatsOptions } from './history/stats.js';
 export type { TimeRange } from './history/time-range.js';
 export type { DeliveryFacts, Lifecycle } from './lifecycle.js';
 export { matches, matchKeys, parseEventType, parsePattern } from './match.js';
+export * from './models/delivery.js';
+export * from './models/event.js';
 export { type FailureKind, type Fault, failureKindSchema, faultOf } from './models/failures.js';
+export {
+  apiKeyIdSchema,
+  attemptIdSchema,
+  bindingIdSchema,
+  defaultTenant,
+  deliveryIdSchema,
+  eventIdSchema,
+  nameSchema,
+  oneOf,
+  type TenantOption,
+  tenantIdSchema,
+  webhookIdSchema,
+} from './models/fields.js';
 export {
   createIds,
   deliveryId,
@@ -86,8 +101,8 @@ export {
   madeAt,
   parseDeliveryId,
 } from './models/ids.js';
-export * from './models/models.js';
 export type * from './models/replay.js';
+export * from './models/webhook.js';
 export type { DispatcherOptions } from './options.js';
 export type { ReplayFilter, ReplayOptions, Replays } from './replays/replays.js';
 export { redact } from './secrets/redact.js';
@@ -96,7 +111,7 @@ export type { EncryptionKey, EncryptionOptions } from './secrets/vault.js';
 export type * from './storage/backfill.js';
 export type * from './storage/document-store.js';
 export type * from './storage/log-port.js';
-export type { Next } from './storage/next.js';
+export type { NextState } from './storage/next-state.js';
 export type { Page, PageQuery } from './storage/page.js';
 export type * from './storage/ports.js';
 export type * from './storage/webhook-store.js';

@@ -1,9 +1,11 @@
 import { EventEmitter } from 'eventemitter3';
 import { kindOf, PosthornError } from './errors.js';
-import type { Attempt, Event, Webhook } from './models/models.js';
+import type { Attempt } from './models/delivery.js';
+import type { Event } from './models/event.js';
 import type { Replay } from './models/replay.js';
+import type { Webhook } from './models/webhook.js';
 
-/** The delivery an announcement speaks of. */
+/** The delivery that an announcement is about. */
 export interface DeliveryFacts {
   readonly deliveryId: string;
   readonly tenantId: string;
@@ -12,52 +14,53 @@ export interface DeliveryFacts {
   readonly webhookId: string;
   /** Null where its webhook has dropped the channel binding. */
   readonly channel: string | null;
-  /** The attempt this is about; null where nothing was sent. */
+  /** The attempt that ended. Null where nothing was sent. */
   readonly attempt: Attempt | null;
 }
 
-/** What the engine announces, and with what. Each comes after the write it speaks of, in the process that wrote. */
+/** The announcements of a dispatcher, by name. Each follows the write that it is about, in the process that wrote. */
 export interface Lifecycle {
   /**
-   * An event is stored with its deliveries. Not announced of one that was dispatched with `tx`: the engine never learns
-   * whether the caller's transaction commits. Its deliveries are announced as all others are.
+   * An event is stored with its deliveries. Not emitted for an event dispatched with `tx`, as the engine does not learn whether
+   * the caller's transaction commits. Its deliveries are announced like all others.
    */
   'event:dispatched': (facts: { readonly event: Event; readonly deliveries: number }) => void;
+  /** The receiver has it. */
   'delivery:delivered': (facts: DeliveryFacts) => void;
-  /** An attempt failed; the next is due after `retryInMs`. */
+  /** An attempt failed. The next is due after `retryInMs`. */
   'delivery:failed': (facts: DeliveryFacts & { readonly retryInMs: number }) => void;
   /**
-   * The receiver refused it, or it was the last attempt. `attempt.outcome` is `gone` where the receiver is gone for good: a
-   * webhook with other channels goes on, and each later event is tried there once, until someone changes the channel.
+   * The receiver refused it, or it was the last attempt. `attempt.outcome` is `gone` where the receiver is permanently gone. A
+   * webhook with other channels stays active, and tries each later event there once until the channel is changed.
    */
   'delivery:dead': (facts: DeliveryFacts) => void;
-  /** By `deliveries.cancel`, or because its webhook no longer has the channel binding. */
+  /** Cancelled by `deliveries.cancel`, or because its webhook no longer has the channel binding. */
   'delivery:cancelled': (facts: DeliveryFacts) => void;
-  /** Its receiver is busy: it was given back, and is due again after `retryInMs`. Nothing has failed, or is counted. */
+  /** Its receiver limits its rate. It is due again after `retryInMs`. This is no failure and counts as no attempt. */
   'delivery:postponed': (facts: DeliveryFacts & { readonly retryInMs: number }) => void;
-  /** Given back by a stopping worker; another starts it at once. */
+  /** Released by a worker that is stopping. Another worker can claim it at once. */
   'delivery:released': (facts: DeliveryFacts) => void;
-  /** The lease was gone before the result was written: another worker has it, or it was cancelled meanwhile. */
+  /** The lease was lost before the result was written: another worker has it, or it was cancelled. */
   'delivery:lost': (facts: DeliveryFacts) => void;
   'webhook:created': (webhook: Webhook) => void;
   'webhook:updated': (webhook: Webhook) => void;
   'webhook:deleted': (facts: { readonly tenantId: string; readonly webhookId: string }) => void;
-  /** Its only receiver answered that it is gone, and the engine paused the webhook. Announced once. */
+  /** Its only receiver is gone, and the engine disabled the webhook. Emitted once. */
   'webhook:disabled': (facts: { readonly webhook: Webhook; readonly reason: string }) => void;
-  /** A replay has come to its end; one that is cancelled is not announced. */
+  /** A replay is done. Not emitted for a cancelled one. */
   'replay:finished': (replay: Replay) => void;
   'worker:started': () => void;
   'worker:stopped': () => void;
-  /** Something failed that no caller waits for: the storage, a listener. The engine goes on. */
+  /** Something failed that has no caller to reject: the storage, a listener. The engine goes on. */
   error: (error: PosthornError) => void;
 }
 
 type Listener = (facts?: unknown) => unknown;
 
-/** An emitter whose listeners cannot hurt it: what one throws or rejects is announced as `error`, and the next is called. */
+/** Emits announcements. An error that a listener throws or rejects with is emitted as `error`, and the next one is called. */
 export class Announcer {
   readonly #emitter = new EventEmitter<Record<string, Listener>>();
-  /** By name, because one function may listen to several. */
+  /** By name, as one function may listen to several. */
   readonly #guarded = new Map<string, WeakMap<object, Listener>>();
 
   on<Name extends keyof Lifecycle>(name: Name, listener: Lifecycle[Name]): void {
@@ -73,7 +76,7 @@ export class Announcer {
     if (guarded) this.#emitter.off(name, guarded);
   }
 
-  /** Calls the listeners of `name` with what `facts` returns; asks it only if there are any. */
+  /** Calls the listeners of `name` with the result of `facts`, which is called only if there are any. */
   announce<Name extends keyof Lifecycle>(name: Name, ...[facts]: Facts<Name>): void {
     if (this.#emitter.listenerCount(name) > 0) this.#emitter.emit(name, facts?.());
     else if (name === 'error') process.emitWarning(facts?.() as PosthornError);

@@ -1,16 +1,18 @@
 import { kindOf, PosthornError } from './errors.js';
 
 /*
- * The grammar. An event type is 1 to 6 segments of [A-Za-z0-9_-], joined by dots, 128 characters at most; case
- * counts. In a pattern a whole segment may be `*`: before the end it stands for exactly one segment, at the end
- * for one or more. Nothing else is a wildcard.
+ * The grammar of event types and patterns.
+ *
+ * - An event type is 1 to 6 segments of [A-Za-z0-9_-] joined by dots, at most 128 characters, case-sensitive.
+ * - In a pattern, a whole segment may be `*`. Before the end it matches exactly one segment; at the end, one or more.
+ * - There is no other wildcard.
  */
 
 const maxLength = 128;
 const maxSegments = 6;
 const segment = /^[A-Za-z0-9_-]+$/;
 
-/** Why `text` is no event type (or, with `wildcards`, no pattern), in words; `undefined` where it is one. */
+/** Returns why `text` is not an event type (or, with `wildcards`, not a pattern). Undefined where it is. */
 export function grammarFault(text: unknown, wildcards: boolean): string | undefined {
   if (typeof text !== 'string') return `must be a string, not ${kindOf(text)}`;
   if (text.length > maxLength) return `must have at most ${maxLength} characters, not ${text.length}`;
@@ -23,14 +25,14 @@ export function grammarFault(text: unknown, wildcards: boolean): string | undefi
   return `segment ${at + 1} must be ${allowed}${segments[at] === '' ? '; it is empty' : ''}`;
 }
 
-/** Returns `type` where it is an event type; else throws `invalid_event_type`. */
+/** Returns `type` if it is an event type. Throws `invalid_event_type`. */
 export function parseEventType(type: unknown): string {
   const fault = grammarFault(type, false);
   if (fault) throw new PosthornError('invalid_event_type', `event type ${fault}`);
   return type as string;
 }
 
-/** Returns `pattern` where it is an event type or a pattern; else throws `invalid_pattern`. */
+/** Returns `pattern` if it is an event type or a pattern. Throws `invalid_pattern`. */
 export function parsePattern(pattern: unknown): string {
   const fault = grammarFault(pattern, true);
   if (fault) throw new PosthornError('invalid_pattern', `pattern ${fault}`);
@@ -38,8 +40,8 @@ export function parsePattern(pattern: unknown): string {
 }
 
 /**
- * Every pattern that covers `type`, itself first and `*` last: 2 for one segment, 5 for two, 95 at most (six).
- * A storage matches by looking these up; no storage knows the grammar. Throws `invalid_event_type`.
+ * Returns every pattern that matches `type`, `type` itself first and `*` last: 2 for one segment, 5 for two, 95 for six. A
+ * storage matches by looking these up, so no storage knows the grammar. Throws `invalid_event_type`.
  */
 export function matchKeys(type: string): string[] {
   const segments = parseEventType(type).split('.');
@@ -48,7 +50,7 @@ export function matchKeys(type: string): string[] {
   let heads = [''];
   segments.forEach((part, i) => {
     const isLast = i === segments.length - 1;
-    // Here `*` ends the pattern: it stands for this segment and all that follow.
+    // `*` ends the pattern here: it matches this segment and all that follow.
     (isLast ? exactLength : shorter).push(...heads.map((head) => `${head}*`));
     if (isLast) exactLength.unshift(...heads.map((head) => head + part));
     else heads = heads.flatMap((head) => [`${head}${part}.`, `${head}*.`]);
@@ -56,7 +58,7 @@ export function matchKeys(type: string): string[] {
   return [...exactLength, ...shorter.reverse()];
 }
 
-/** Whether `pattern` covers `type`. The same answer as a look-up by {@link matchKeys}, for explaining one case. */
+/** Whether `pattern` matches `type`: the same answer as a look-up by {@link matchKeys}. Throws `invalid_event_type`. */
 export function matches(pattern: string, type: string): boolean {
   return matchKeys(type).includes(pattern);
 }

@@ -12,6 +12,7 @@ import { optionsOf, parse } from './door.js';
 import { type Duration, maxTimerMs, toMs } from './duration.js';
 import { kindOf, PosthornError } from './errors.js';
 import type { EventCatalog } from './events/catalog.js';
+import type { PayloadLimits } from './events/json-text.js';
 import { createIds, type Ids } from './models/ids.js';
 import { createVault, type EncryptionOptions } from './secrets/vault.js';
 import { type WebhookSecrets, webhookSecrets } from './secrets/webhook-secrets.js';
@@ -22,56 +23,56 @@ export interface DispatcherOptions<
   Tx = never,
   Catalog extends EventCatalog | undefined = EventCatalog | undefined,
 > {
-  /** Where everything rests: `memoryStorage()`, or a durable one. */
+  /** Where webhooks, events and deliveries are stored: `memoryStorage()`, or a durable storage. */
   readonly storage: Storage<Tx>;
-  /** The ways to reach someone, each of another type. */
+  /** The channels that webhooks may use, each of another type. */
   // biome-ignore lint/suspicious/noExplicitAny: each channel has configs of its own, and checks them itself.
   readonly channels: readonly Channel<any>[];
-  /** What may be dispatched, from `defineEvents`. Default: any event type, any JSON. */
+  /** The event types that may be dispatched, from `defineEvents`. Default: any event type, any JSON. */
   readonly events?: Catalog;
   /**
-   * What becomes of a webhook with a pattern that covers no event type of the catalog, like `ordr.*`: it is refused
-   * (`invalid_webhook`), or allowed, as the catalog may grow. Needs `events`. Default `allow`. An exact name that is not in
-   * the catalog is always refused.
+   * Whether a webhook may have a pattern that matches no event type of the catalog, such as `ordr.*`. `refuse` rejects it with
+   * `invalid_webhook`; `allow` lets the catalog grow later. An exact name that is not in the catalog is always refused. Needs
+   * `events`. Default `allow`.
    */
   readonly unmatchedPatterns?: 'allow' | 'refuse';
-  /** When a failed delivery is tried again. Default: eleven attempts in about 76 hours. */
+  /** When a failed delivery is retried. Default: eleven attempts in about 76 hours. */
   readonly retry?: RetryOptions;
-  /** What becomes of deliveries behind a failed one with their ordering key. Default: they wait for an hour. */
+  /** What deliveries behind a failed one with the same ordering key do. Default: they wait, for at most an hour. */
   readonly ordering?: OrderingOptions;
-  /** How many deliveries this process sends at a time. Default 100. */
+  /** How many deliveries this process sends at once: 1 to 100,000. Default 100. */
   readonly concurrency?: number;
-  /** How many of them to one webhook, so that a slow one cannot take them all. Default 10. */
+  /** How many of them to one webhook, so that a slow webhook cannot take all: 1 to 100,000. Default 10. */
   readonly webhookConcurrency?: number;
   /**
-   * How many of them to all webhooks of one tenant, so that those that are slow cannot take them all. Default half of
-   * `concurrency`; the tenant of an application that names none may have all, unless this says otherwise.
+   * How many of them to all webhooks of one tenant, so that its slow webhooks cannot take all: 1 to 100,000. Default: half of
+   * `concurrency`, and all of it for the default tenant.
    */
   readonly tenantConcurrency?: number;
-  /** How long an attempt may take, where its channel does not say. Default 15 s. */
+  /** The deadline of an attempt whose channel sets none. Default 15 s. */
   readonly attemptDeadline?: Duration;
-  /** How long a claimed delivery is this process's alone; renewed by a heartbeat. Default: `attemptDeadline` + 15 s. */
+  /** How long a claimed delivery is leased to this process. A heartbeat renews the lease. Default: `attemptDeadline` + 15 s. */
   readonly lease?: Duration;
-  /** How often a started worker looks for what is due. Default 500 ms. */
+  /** How often a started worker looks for due deliveries. Default 500 ms. */
   readonly pollInterval?: Duration;
-  /** How many bytes of JSON a payload may have. Default 262,144. */
+  /** The limit of a payload in bytes of JSON: 2 to 67,108,864. Default 262,144. */
   readonly maxPayloadBytes?: number;
-  /** How deep a payload may nest. Default 64. */
+  /** How many levels of objects and arrays a payload may nest: 1 to 10,000. Default 64. */
   readonly maxPayloadDepth?: number;
-  /** For how long finished events are kept; a started worker forgets older ones. `false` keeps them for ever. Default 30 days. */
+  /** How long finished events are kept. A started dispatcher deletes older ones. `false` keeps them indefinitely. Default 30 days. */
   readonly retention?: Duration | false;
-  /** Tells workers of other processes when there is work, and this one's. Default: none; the poll finds it. */
+  /** Wakes the workers of other processes when there is work. Default: none; their polls find it. */
   readonly notifier?: Notifier;
-  /** Encrypts signing secrets and secret configs at rest. Default: they rest in the clear. */
+  /** Encrypts signing secrets and secret configs at rest. Default: they are stored unencrypted. */
   readonly encryption?: EncryptionOptions;
-  /** For tests: where ids come from. Default: the system's random source. */
+  /** For tests: makes the ids. Default: from the system's random source. */
   readonly ids?: Ids;
   /**
-   * For tests: the process's clock, in milliseconds since 1970; waits go by it, too. Default: `Date.now`, and waits go by
-   * `performance.now`, so that nothing happens when the machine's clock is set.
+   * For tests: the clock of the process, in milliseconds since 1970, also for waits. Default: `Date.now`, with
+   * `performance.now` for waits, so that setting the machine's clock changes no wait.
    */
   readonly now?: () => number;
-  /** For tests: an even number from 0 to 1, for jitter. Default `Math.random`. */
+  /** For tests: the source of jitter, uniformly distributed in [0, 1). Default `Math.random`. */
   readonly random?: () => number;
 }
 
@@ -87,7 +88,7 @@ const numbers = z.object({
   maxPayloadDepth: z.int().min(1).max(10_000).default(64),
 });
 
-/** What is used as it is given, and what it must be. */
+/** Options that are used as given, and their types. */
 const kinds = {
   now: 'function',
   random: 'function',
@@ -103,36 +104,38 @@ const known = [
   ...(Object.keys(numbers.shape) as (keyof typeof numbers.shape)[]),
 ];
 
-/** The options, checked, with every default in its place. */
-export interface Settings extends Omit<z.infer<typeof numbers>, 'tenantConcurrency'> {
+/** The checked options, with all defaults. */
+export interface Settings {
+  readonly concurrency: number;
+  readonly webhookConcurrency: number;
   readonly tenantConcurrency: number;
-  /** That of the tenant of an application that names none. */
+  /** As `tenantConcurrency`, for the default tenant. */
   readonly defaultTenantConcurrency: number;
   readonly channels: ReadonlyMap<string, Channel>;
   readonly catalog: EventCatalog | undefined;
   readonly refusesUnmatched: boolean;
+  readonly limits: PayloadLimits;
   readonly notifier: Notifier | undefined;
   readonly retry: RetryPolicy;
   readonly ordering: OrderingPolicy;
   readonly attemptDeadlineMs: number;
   readonly leaseMs: number;
   readonly pollMs: number;
-  /** Undefined where nothing is forgotten. */
+  /** Undefined where events are kept indefinitely. */
   readonly retentionMs: number | undefined;
   readonly secrets: WebhookSecrets;
   readonly ids: Ids;
   readonly clock: StorageClock;
-  /** The storage's time, as far as this process knows it, in milliseconds since 1970. */
+  /** The storage's time as this process knows it, in milliseconds since 1970. */
   readonly now: () => number;
-  /** For waits within this process, in milliseconds since some instant. */
+  /** Monotonic time for waits, in milliseconds. */
   readonly monotonic: () => number;
   readonly random: () => number;
 }
 
-/** Throws `invalid_option`, naming the option; one that nobody knows is refused, since it would do nothing. */
+/** Checks the options. Throws `invalid_option`, naming the option, also for an unknown one. */
 export function settingsOf(options: DispatcherOptions<never>): Settings {
-  if (options === undefined)
-    throw invalid('createDispatcher takes options: a storage and channels, at least');
+  if (options === undefined) throw invalid('createDispatcher needs options, at least storage and channels');
   const given = optionsOf(options, known, 'createDispatcher');
   const { attemptDeadline = '15s', pollInterval = '500ms', retention = '30d' } = given;
   checkKinds(given, kinds, '');
@@ -143,14 +146,16 @@ export function settingsOf(options: DispatcherOptions<never>): Settings {
   const { lease = attemptDeadlineMs + 15_000, ids = createIds({ now }), random = Math.random } = given;
   const channels = channelsByType(given.channels);
   const counts = parse(numbers, given, 'invalid_option', 'options');
-  const { concurrency, tenantConcurrency = Math.ceil(concurrency / 2) } = counts;
+  const { concurrency, webhookConcurrency, tenantConcurrency = Math.ceil(concurrency / 2) } = counts;
   return {
-    ...counts,
+    concurrency,
+    webhookConcurrency,
     tenantConcurrency,
     defaultTenantConcurrency: counts.tenantConcurrency ?? concurrency,
     channels,
     catalog: given.events,
     refusesUnmatched: refusesUnmatched(given),
+    limits: { maxBytes: counts.maxPayloadBytes, maxDepth: counts.maxPayloadDepth },
     notifier: given.notifier,
     secrets: webhookSecrets(createVault(given.encryption), channels),
     retry: retryPolicy(given.retry),
@@ -167,13 +172,14 @@ export function settingsOf(options: DispatcherOptions<never>): Settings {
   };
 }
 
-/** Beyond it a storage's calendar may end. */
+/** A longer retention may leave the range of a storage's dates. */
 const maxRetentionMs = toMs('36500d', 'maxRetention');
 
 function retentionOf(retention: Duration | false): number | undefined {
   if (retention === false) return undefined;
   const ms = toMs(retention, 'retention');
-  if (ms > maxRetentionMs) throw invalid('retention must be at most 36500 days; false keeps events for ever');
+  if (ms > maxRetentionMs)
+    throw invalid('retention must be at most 36500 days; false keeps events indefinitely');
   return ms;
 }
 
@@ -192,7 +198,7 @@ function positive(duration: Duration, option: string): number {
   return ms;
 }
 
-/** Throws `invalid_option` for a field that is there, and of another kind. */
+/** Throws `invalid_option` for a field of another type. */
 function checkKinds(holder: object, kinds: Readonly<Record<string, string>>, where: string): void {
   for (const [name, kind] of Object.entries(kinds)) {
     const value = (holder as Record<string, unknown>)[name];
@@ -201,7 +207,7 @@ function checkKinds(holder: object, kinds: Readonly<Record<string, string>>, whe
   }
 }
 
-/** What a channel may have, and what it must be. */
+/** Optional members of a channel, and their types. */
 const channelKinds = {
   deadlineMs: 'function',
   preview: 'function',
@@ -209,7 +215,7 @@ const channelKinds = {
   takesCancellation: 'boolean',
 } as const;
 
-/** Paths that are none lead nowhere: what they were to name would be shown, and rest in the clear. */
+/** Whether `paths` are secret paths. A malformed path would leave its secret visible and unencrypted. */
 function arePaths(paths: unknown): boolean {
   const isPath = (path: unknown) => Array.isArray(path) && path.every((name) => typeof name === 'string');
   return Array.isArray(paths) && paths.every(isPath);
@@ -230,7 +236,8 @@ function channelsByType(channels: readonly Channel[] | undefined): ReadonlyMap<s
     if (channel.secretPaths !== undefined && !arePaths(channel.secretPaths)) {
       throw invalid(`channels[${i}].secretPaths must be an array of paths, like [['headers']]`);
     }
-    if (byType.has(channel.type)) throw invalid(`channels[${i}]: there are two of type ${channel.type}`);
+    if (byType.has(channel.type))
+      throw invalid(`channels[${i}] must have a type of its own: ${channel.type} is taken`);
     byType.set(channel.type, channel);
   }
   return byType;

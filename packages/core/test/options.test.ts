@@ -30,7 +30,11 @@ test.each<[string, object, string]>([
     { channels: [{ ...recordingChannel(), [field]: value }] },
     `channels[0].${field} must be`,
   ]),
-  ['two channels of one type', { channels: [recordingChannel(), recordingChannel()] }, 'two of type webhook'],
+  [
+    'two channels of one type',
+    { channels: [recordingChannel(), recordingChannel()] },
+    'a type of its own: webhook is taken',
+  ],
   ['a misspelt option', { concurency: 5 }, 'no option is called concurency'],
   ['a concurrency of 0', { concurrency: 0 }, 'concurrency'],
   ['a concurrency that is no number', { webhookConcurrency: '5' }, 'webhookConcurrency'],

@@ -15,82 +15,84 @@ import { newPosition } from './client/values.js';
 import { recordColumns, recordOf, recordsOf, secretsText } from './client/webhook-rows.js';
 import { cancelWaiting } from './queue/orphans.js';
 
+/** One column of the bindings that publishing looks at, of JSON in `parameter`. */
+const given = (parameter: string, column: 'id' | 'channel' | 'window'): string => `array(
+          select b."${column}" from json_to_recordset(${parameter}::json) as b(id text, channel text, "window" float8))`;
+
+/** What `changed` holds is subscribed to, and nothing else is. */
+const subscribe = `
+  removed as (
+    delete from $.subscriptions s using changed c
+    where s.webhook_id = c.id and (not c.is_active or s.pattern <> all (c.event_types))
+  ), added as (
+    insert into $.subscriptions (tenant_id, pattern, webhook_id)
+    select c.tenant_id, t.pattern, c.id from changed c cross join lateral unnest(c.event_types) as t(pattern)
+    where c.is_active
+    on conflict do nothing
+  )`;
+
+const createText = `with changed as (
+  insert into $.webhooks (id, tenant_id, name, event_types, channels, binding_ids, binding_channels,
+    binding_windows, secrets, is_active, version, created_at, updated_at, position)
+  overriding system value
+  select $1::text, $2::text, $3::text, array(select json_array_elements_text($4::json)), $5::text,
+    ${given('$6', 'id')}, ${given('$6', 'channel')}, ${given('$6', 'window')},
+    $7::text, $8::boolean, 1, $now, $now, ${newPosition(
+      'webhooks_position_seq',
+      'select position from $.webhooks where tenant_id = $2::text order by position desc limit 1',
+    )}
+  on conflict (id) do nothing
+  returning *
+), ${subscribe}
+select ${recordColumns} from changed w`;
+
+const updateText = `with changed as (
+  update $.webhooks set
+    name = coalesce($4::text, name),
+    event_types = case when $5::json is null then event_types
+      else array(select json_array_elements_text($5::json)) end,
+    channels = coalesce($6::text, channels),
+    binding_ids = case when $7::json is null then binding_ids else ${given('$7', 'id')} end,
+    binding_channels = case when $7::json is null then binding_channels else ${given('$7', 'channel')} end,
+    binding_windows = case when $7::json is null then binding_windows else ${given('$7', 'window')} end,
+    secrets = coalesce($8::text, secrets),
+    is_active = coalesce($9::boolean, is_active),
+    disabled_reason = case when $11::boolean then $12::text else disabled_reason end,
+    version = version + 1,
+    updated_at = case when $10::boolean then $now else updated_at end
+  where id = $1::text and tenant_id = $2::text and version = $3::integer
+  returning *
+), ${subscribe}, ripened as (
+  -- What gathers by what its bindings say now, and by what those said that are dropped, which this still sees.
+  update $.queue q set look_at = $now
+  from (
+    select b ->> 'id' as id from changed c cross join json_array_elements($.json_array_in(c.channels)) b
+    union
+    select b ->> 'id' from changed c join $.webhooks w using (id) cross join json_array_elements($.json_array_in(w.channels)) b
+  ) b
+  where ($9::boolean is not null or $6::text is not null) and q.digest_id = '' and ${hasKey('q', { binding_id: 'b.id' })}
+)
+select ${recordColumns} from changed w`;
+
+const deleteText = `with gone as (
+  delete from $.webhooks
+  where id = $1::text and tenant_id = $2::text and version = coalesce($3::integer, version)
+  returning id
+), unsubscribed as (
+  delete from $.subscriptions s using gone where s.webhook_id = gone.id
+)
+select id from gone`;
+
 export function webhookStore(db: Database): WebhookStore<Transaction> {
-  // What `changed` holds is subscribed to, and nothing else is.
-  const subscribe = `
-    removed as (
-      delete from $.subscriptions s using changed c
-      where s.webhook_id = c.id and (not c.is_active or s.pattern <> all (c.event_types))
-    ), added as (
-      insert into $.subscriptions (tenant_id, pattern, webhook_id)
-      select c.tenant_id, t.pattern, c.id from changed c cross join lateral unnest(c.event_types) as t(pattern)
-      where c.is_active
-      on conflict do nothing
-    )`;
-  const create = db.statement(
-    `with changed as (
-      insert into $.webhooks (id, tenant_id, name, event_types, channels, binding_ids, binding_channels,
-        binding_windows, secrets, is_active, version, created_at, updated_at, position)
-      overriding system value
-      select $1::text, $2::text, $3::text, array(select json_array_elements_text($4::json)), $5::text,
-        ${given('$6', 'id')}, ${given('$6', 'channel')}, ${given('$6', 'window')},
-        $7::text, $8::boolean, 1, $now, $now, ${newPosition(
-          'webhooks_position_seq',
-          'select position from $.webhooks where tenant_id = $2::text order by position desc limit 1',
-        )}
-      on conflict (id) do nothing
-      returning *
-    ), ${subscribe}
-    select ${recordColumns} from changed w`,
-    { isRepeatable: false },
-  );
-  const update = db.statement(
-    `with changed as (
-      update $.webhooks set
-        name = coalesce($4::text, name),
-        event_types = case when $5::json is null then event_types
-          else array(select json_array_elements_text($5::json)) end,
-        channels = coalesce($6::text, channels),
-        binding_ids = case when $7::json is null then binding_ids else ${given('$7', 'id')} end,
-        binding_channels = case when $7::json is null then binding_channels else ${given('$7', 'channel')} end,
-        binding_windows = case when $7::json is null then binding_windows else ${given('$7', 'window')} end,
-        secrets = coalesce($8::text, secrets),
-        is_active = coalesce($9::boolean, is_active),
-        disabled_reason = case when $11::boolean then $12::text else disabled_reason end,
-        version = version + 1,
-        updated_at = case when $10::boolean then $now else updated_at end
-      where id = $1::text and tenant_id = $2::text and version = $3::integer
-      returning *
-    ), ${subscribe}, ripened as (
-      -- What gathers by what its bindings say now, and by what those said that are dropped, which this still sees.
-      update $.queue q set look_at = $now
-      from (
-        select b ->> 'id' as id from changed c cross join json_array_elements($.json_array_in(c.channels)) b
-        union
-        select b ->> 'id' from changed c join $.webhooks w using (id) cross join json_array_elements($.json_array_in(w.channels)) b
-      ) b
-      where ($9::boolean is not null or $6::text is not null) and q.digest_id = '' and ${hasKey('q', { binding_id: 'b.id' })}
-    )
-    select ${recordColumns} from changed w`,
-    { isRepeatable: false },
-  );
+  const create = db.statement(createText, { isRepeatable: false });
+  const update = db.statement(updateText, { isRepeatable: false });
   const get = db.statement(`
     select ${recordColumns} from $.webhooks w where w.id = $1::text and w.tenant_id = coalesce($2::text, w.tenant_id)`);
   const listAll = db.statement(`
     select ${recordColumns} from $.webhooks w
     where $1::text is null or w.id > $1::text
     order by w.id limit $2::integer`);
-  const remove = db.statement(
-    `with gone as (
-      delete from $.webhooks
-      where id = $1::text and tenant_id = $2::text and version = coalesce($3::integer, version)
-      returning id
-    ), unsubscribed as (
-      delete from $.subscriptions s using gone where s.webhook_id = gone.id
-    )
-    select id from gone`,
-    { isRepeatable: false },
-  );
+  const remove = db.statement(deleteText, { isRepeatable: false });
   const cancel = cancelWaiting(db);
 
   return {
@@ -179,10 +181,6 @@ function conditionsOf(
     : [];
   return [own, ...named, ...active, ...holding].join(' and ');
 }
-
-/** One column of the bindings that publishing looks at, of JSON in `parameter`. */
-const given = (parameter: string, column: 'id' | 'channel' | 'window'): string => `array(
-          select b."${column}" from json_to_recordset(${parameter}::json) as b(id text, channel text, "window" float8))`;
 
 /** What publishing needs to know of them; those that wait for another to fail are none of its business. */
 const bindingsText = (channels: WebhookRecord['channels']): string =>

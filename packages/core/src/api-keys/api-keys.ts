@@ -3,7 +3,6 @@ import { z } from 'zod';
 import { optionsOf, parse } from '../door.js';
 import { PosthornError } from '../errors.js';
 import type { Announcer } from '../lifecycle.js';
-import { secretLetters } from '../models/ids.js';
 import {
   apiKeyIdSchema,
   defaultTenant,
@@ -11,7 +10,8 @@ import {
   oneOf,
   type TenantOption,
   tenantIdSchema,
-} from '../models/models.js';
+} from '../models/fields.js';
+import { secretLetters } from '../models/ids.js';
 import type { DocumentStore } from '../storage/document-store.js';
 import { type Page, type PageQuery, pageQuery } from '../storage/page.js';
 import { type ApiKey, scopes } from './api-key.js';

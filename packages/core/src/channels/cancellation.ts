@@ -1,6 +1,6 @@
 /**
- * The part of an AbortSignal by which a client hears that it is to stop. What takes one takes every AbortSignal; not so the
- * other way round: `fetch`, for one, wants a whole signal.
+ * The part of an AbortSignal that tells a client to stop. Code that takes a `Cancellation` also takes an AbortSignal. The
+ * reverse does not hold: `fetch`, for one, needs an AbortSignal.
  */
 export interface Cancellation {
   readonly aborted: boolean;
@@ -8,12 +8,12 @@ export interface Cancellation {
   removeEventListener(type: 'abort', listener: () => void): void;
 }
 
-/** One that is nothing else. Its listeners are called once, in their order; what one throws does not reach the others. */
+/** A cancellation and nothing more. Calls each listener once, in order. An error that one throws does not reach the others. */
 export class PlainCancellation implements Cancellation {
   aborted = false;
   readonly #listeners: (() => void)[] = [];
 
-  /** Itself: it is to be had as that of an AbortController. */
+  /** Itself, so that it is read like the signal of an AbortController. */
   get signal(): Cancellation {
     return this;
   }
@@ -34,7 +34,7 @@ export class PlainCancellation implements Cancellation {
       try {
         listener();
       } catch (error) {
-        // As an AbortSignal does it.
+        // As an AbortSignal does: an uncaught exception.
         process.nextTick(() => {
           throw error;
         });

@@ -1,29 +1,30 @@
 import type { StandardSchemaV1 } from '@standard-schema/spec';
-import type { Event, Webhook } from '../models/models.js';
+import type { Event } from '../models/event.js';
+import type { Webhook } from '../models/webhook.js';
 import type { Secret } from './mask.js';
 import type { SecretPath } from './secret-paths.js';
 import type { Verdict } from './verdict.js';
 
-/** What a channel gets to send: frozen through and through, configs included. Who wants to change something copies it. */
+/** The message that a channel sends. It is deeply frozen, configs included: copy it to change it. */
 export interface Message<Configs = unknown> {
-  /** The same at every try, and no other message's. Of a digest that gathered, the digest's own name, `dig_…`. */
+  /** The same for every attempt, and unique. For a digest it is the id of the digest, `dig_…`. */
   readonly deliveryId: string;
   readonly attempt: number;
-  /** How many attempts lie before the last retry that the application asked for. */
+  /** How many attempts came before the last manual retry. */
   readonly attemptsBefore: number;
-  /** When this attempt began; a fresh one for each. */
+  /** When this attempt began. */
   readonly startedAt: Date;
   readonly event: Event;
   /** The event's payload, parsed. `event.payload` is its text. */
   readonly payload: unknown;
   readonly webhook: Pick<Webhook, 'id' | 'tenantId' | 'name'>;
-  /** What the binding holds, as the channel's own schema left it. */
+  /** The configs of the channel binding, as the channel's schema returned them. */
   readonly configs: Configs;
-  /** The webhook's signing keys that hold now, newest first. */
+  /** The signing keys of the webhook that are valid now, newest first. */
   readonly secrets: readonly Secret[];
-  /** What the attempts before left for this one: the `memo` of the last verdict that had one. */
+  /** What an earlier attempt left for this one: the `memo` of the last verdict that had one. */
   readonly memo?: string;
-  /** Of a digest, all its events, one or more, first to last; `event` and `payload` are the first one's. */
+  /** For a digest: all its events, one or more, in order of publication. `event` and `payload` are those of the first. */
   readonly digest?: readonly DigestedEvent[];
 }
 
@@ -34,7 +35,7 @@ export interface DigestedEvent {
   readonly payload: unknown;
 }
 
-/** A piece of what would be sent, for people to look at: the body of a request, the subject of an email. */
+/** A part of what would be sent, for people to look at: the body of a request, the subject of an email. */
 export interface PreviewPart {
   readonly name: string;
   /** Its media type: `application/json`, `text/html`, `text/plain`, … */
@@ -42,36 +43,36 @@ export interface PreviewPart {
   readonly text: string;
 }
 
-/** A way to reach someone. Twenty-five lines make one: see docs/writing-a-channel.md. */
+/** A way to reach a receiver. A channel of your own takes 25 lines: see docs/writing-a-channel.md. */
 export interface Channel<Configs = unknown> {
-  /** What webhooks call it: `webhook`, `slack`, … */
+  /** The name by which webhooks refer to it: `webhook`, `slack`, … */
   readonly type: string;
-  /** Checks a binding's configs when its webhook is saved; what it returns is stored. It may ask the network. */
+  /** Checks the configs of a binding when its webhook is saved. Its output is stored. It may use the network. */
   readonly config: StandardSchemaV1<unknown, Configs>;
   /**
-   * What in its configs is secret: encrypted at rest where the dispatcher has keys, masked wherever configs are read,
-   * and cut from what an answer or an error repeats. A number there is refused when a webhook is saved: only text can be
-   * secret. Default: nothing.
+   * Which parts of the configs are secret. Secrets are encrypted at rest where the dispatcher has keys, masked wherever
+   * configs are read, and redacted from responses and error messages. Only text can be secret: a number at such a path is
+   * refused when a webhook is saved. Default: none.
    */
   readonly secretPaths?: readonly SecretPath[];
   /**
-   * Tries once, and says how it went. `signal` aborts at the deadline, when the lease is lost, and at the end of a
-   * stop's grace time. What is said after that is not heard; but after a grace time for a quarter of a second, where it is
-   * `delivered`, or leaves a memo. What it throws counts as `failed`.
+   * Makes one attempt and resolves to its verdict. `signal` aborts at the deadline, when the lease is lost, and when the
+   * grace time of a stop is over. A later verdict is ignored, with one exception: for 250 ms after the grace time, a verdict
+   * that is `delivered` or leaves a memo still counts. An error that it throws counts as `failed`.
    */
   send(message: Message<Configs>, signal: AbortSignal): Promise<Verdict>;
   /**
-   * Whether a `Cancellation` is enough for `send`, as it is for `outbound.request`. Its signal is then no more than that,
-   * which costs a tenth. Default false: it is an AbortSignal.
+   * Whether `send` needs no more than a `Cancellation` as its signal, as `outbound.request` does. That costs a tenth of an
+   * AbortSignal. Default false: the signal is an AbortSignal.
    */
   readonly takesCancellation?: boolean;
   /**
-   * What `send` would send of this message; nothing is sent, and nothing secret is shown. Rejects with `invalid_template`
-   * where it cannot be rendered. Default: there is nothing to show.
+   * Renders what `send` would send, without sending it and without secrets. Rejects with `invalid_template` where it cannot
+   * be rendered. Default: there is no preview.
    */
   preview?(message: Message<Configs>): Promise<readonly PreviewPart[]>;
-  /** Says that `send` writes all events of a message's `digest`. Default false: a binding cannot ask for digests. */
+  /** Whether `send` writes all events of a message's `digest`. Default false: bindings of this channel cannot have digests. */
   readonly takesDigests?: boolean;
-  /** The deadline of one attempt where it is not the dispatcher's `attemptDeadline`. */
+  /** The deadline of one attempt. Default: the dispatcher's `attemptDeadline`. */
   deadlineMs?(configs: Configs): number;
 }

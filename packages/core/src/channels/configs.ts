@@ -2,8 +2,8 @@ import { z } from 'zod';
 import { isPosthornError } from '../errors.js';
 
 /**
- * A schema for the configs of a channel: an object of the fields in `shape`, and of no others. Each issue stands at its
- * field, unknown ones and `__proto__` included, so that a typo is refused and not ignored. `channel` is named in it.
+ * Creates a schema for the configs of a channel: an object of the fields in `shape` and no others. An unknown field, or
+ * `__proto__`, is an issue at its path that names `channel`, so that a typo is refused and not ignored.
  */
 export function configsSchema<Shape extends z.ZodRawShape>(
   channel: string,
@@ -13,7 +13,7 @@ export function configsSchema<Shape extends z.ZodRawShape>(
   const fields = z
     .object(shape, { error: 'must be an object' })
     .catchall(z.custom<never>(() => false, { error: noField }));
-  // JSON.parse makes a field of this name, and zod passes over it.
+  // JSON.parse creates a field of this name, and zod ignores it.
   const noProto = z.unknown().refine((configs) => !Object.hasOwn(Object(configs), '__proto__'), {
     error: noField,
     path: ['__proto__'],
@@ -22,8 +22,8 @@ export function configsSchema<Shape extends z.ZodRawShape>(
 }
 
 /**
- * A schema for a text that `check` judges: an address, a template. What it throws, at once or later, are the issues of
- * the field: those of a {@link PosthornError}, each at its place below it, else its message.
+ * Creates a schema for text that `check` accepts: an address, a template. An error that `check` throws, or rejects with,
+ * becomes the issues of the field: those of a {@link PosthornError}, each at its path below the field, or else its message.
  */
 export function checkedText(check: (text: string) => unknown): z.ZodType<string> {
   return z.string({ error: 'must be a string' }).superRefine(async (text, context) => {

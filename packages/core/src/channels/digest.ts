@@ -1,9 +1,10 @@
 import { type Issue, invalidWebhook } from '../errors.js';
-import type { ChannelBinding, Event } from '../models/models.js';
+import type { Event } from '../models/event.js';
+import type { ChannelBinding } from '../models/webhook.js';
 import type { Channel, DigestedEvent } from './channel.js';
 import type { Verdict } from './verdict.js';
 
-/** Throws `invalid_webhook` where a binding wants digests that its channel cannot write, or the storage not gather. */
+/** Throws `invalid_webhook` where a binding has a digest that its channel cannot write or the storage cannot gather. */
 export function checkDigests(
   bindings: readonly ChannelBinding[],
   channels: ReadonlyMap<string, Channel>,
@@ -26,26 +27,26 @@ interface Claimed {
 }
 
 /**
- * The events that go as a digest: those that were gathered, or the one that goes alone to a binding that wants digests,
- * so that whoever gets arrays gets nothing else. Undefined where the event goes by itself.
+ * The events that are sent as a digest: those gathered, or the single event to a binding with digests, so that its receiver
+ * always gets arrays. Undefined where the event is sent by itself.
  */
 export const digestOf = ({ event, binding, digest }: Claimed): readonly Event[] | undefined =>
   digest ?? (binding?.digest && [event]);
 
-/** The events of a digest as a channel gets them. */
+/** The events of a digest, with their payloads parsed, for a channel. */
 export const digested = (events: readonly Event[]): readonly DigestedEvent[] =>
   events.map((event) => ({ event, payload: JSON.parse(event.payload) }));
 
 /**
- * HTTP's "content too large" (RFC 9110 §15.5.14), and the mail server's of a message (RFC 1870 §6.1). Of a recipient that is
- * to be asked again, 552 says that a mailbox is full, or that there are too many at once (RFC 5321 §4.2.2, §4.5.3.1.10).
+ * HTTP's "content too large" (RFC 9110 §15.5.14), and 552 in the answer to a message (RFC 1870 §6.1). Where the recipient
+ * is to be retried, 552 means a full mailbox, or too many recipients at once (RFC 5321 §4.2.2, §4.5.3.1.10).
  */
 const isTooLarge = ({ outcome, status }: Verdict): boolean =>
   outcome === 'rejected' ? status === 413 || status === 552 : outcome === 'failed' && status === 413;
 
 /**
- * What becomes of a digest that its receiver finds too large: its halves are tried, and so on; a single event that is too
- * large for it is dead, as it will be no smaller tomorrow. Undefined for everything else.
+ * The next state of a digest that is too large for its receiver. It is split into halves; a single event that is too large
+ * is dead, as a retry would be as large. Undefined for everything else.
  */
 export function nextOfTooLarge(claimed: Claimed, verdict: Verdict): 'split' | 'dead' | undefined {
   const events = digestOf(claimed);

@@ -4,9 +4,8 @@ import { domainToASCII, domainToUnicode } from 'node:url';
 const capitalSharpS = /ẞ|%e1%ba%9e/i;
 
 /**
- * The host of a URL or the domain of a mailbox in ASCII and lower case (UTS #46); undefined where it is none. Refused is
- * also what would be another domain, or none, on another version of Node: the letter ẞ, and a label that begins with
- * `xn--` but is not how any other is written in ASCII.
+ * Converts the host of a URL, or the domain of a mailbox, to lower-case ASCII (UTS #46). Undefined where it is not valid, or
+ * where versions of Node disagree: with the letter ẞ, and with a label that begins with `xn--` but encodes no other label.
  */
 export function domainInAscii(text: string): string | undefined {
   if (capitalSharpS.test(text)) return undefined;
@@ -14,7 +13,7 @@ export function domainInAscii(text: string): string | undefined {
   return ascii !== '' && ascii.split('.').every(isWhole) ? ascii : undefined;
 }
 
-/** Of a label that does not decode some runtimes make an empty one, and others leave it as it is. */
+/** A label that cannot be decoded is empty on some runtimes, and unchanged on others. */
 function isWhole(label: string): boolean {
   if (!label.startsWith('xn--')) return true;
   const decoded = domainToUnicode(label);

@@ -4,18 +4,18 @@ import type { Channel, Message } from './channel.js';
 import { delivered, isVerdict } from './verdict.js';
 
 /**
- * Takes an event. What it throws counts as `failed`, a verdict that it returns is one; whatever else it returns says that
- * the event was delivered.
+ * Handles an event. An error that it throws counts as `failed`. A verdict that it returns is used; any other value means
+ * `delivered`.
  */
 export type FunctionHandler<Configs = NoConfigs> = (
   message: Message<Configs>,
   signal: AbortSignal,
 ) => unknown;
 
-/** What its bindings hold where they hold nothing: `{}`. */
+/** The configs of a channel without any: `{}`. */
 export type NoConfigs = Readonly<Record<string, never>>;
 
-/** What else a channel may say of itself; see `Channel`. `config` defaults to one that takes `{}` and nothing else. */
+/** Optional members of the channel: see `Channel`. `config` defaults to a schema that accepts `{}` only. */
 export type FunctionChannelOptions<Configs = NoConfigs> = Partial<
   Pick<Channel<Configs>, 'config' | 'secretPaths' | 'preview' | 'takesDigests' | 'deadlineMs'>
 >;
@@ -23,8 +23,8 @@ export type FunctionChannelOptions<Configs = NoConfigs> = Partial<
 const optionNames = ['config', 'secretPaths', 'preview', 'takesDigests', 'deadlineMs'] as const;
 
 /**
- * A function of this process as a channel, so that a subscriber of your own has deliveries, retries and a log like any
- * other: `functionChannel('search-index', ({ payload }) => index.add(payload))`. A handler that does not heed its signal
+ * Creates a channel that calls a function of this process, so that a subscriber of your own has deliveries, retries and a log
+ * like any other: `functionChannel('search-index', ({ payload }) => index.add(payload))`. A handler that ignores its signal
  * goes on after its attempt has ended, and may then run twice at once. Throws `invalid_option`.
  */
 export function functionChannel<Configs = NoConfigs>(
@@ -38,17 +38,17 @@ export function functionChannel<Configs = NoConfigs>(
   if (typeof handler !== 'function') {
     throw new PosthornError(
       'invalid_option',
-      `the handler of ${name} is no function, but ${kindOf(handler)}`,
+      `the handler of ${name} must be a function, not ${kindOf(handler)}`,
     );
   }
   return {
-    // `{}` is a value of whatever type the caller has in mind only where that type is left out.
+    // Sound only where the caller leaves the type of the configs out.
     config: noConfigs as unknown as Channel<Configs>['config'],
     ...optionsOf(options, optionNames, 'functionChannel'),
     type: name,
     async send(message, signal) {
-      const said = await handler(message, signal);
-      return isVerdict(said) ? said : delivered();
+      const returned = await handler(message, signal);
+      return isVerdict(returned) ? returned : delivered();
     },
   };
 }
@@ -64,7 +64,10 @@ const noConfigs: Channel<NoConfigs>['config'] = {
       const fields = Object.keys(configs);
       if (fields.length === 0) return { value: {} };
       return {
-        issues: fields.map((field) => ({ path: [field], message: 'is no field: it has no configs' })),
+        issues: fields.map((field) => ({
+          path: [field],
+          message: 'unknown field: this channel has no configs',
+        })),
       };
     },
   },

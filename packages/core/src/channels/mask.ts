@@ -1,9 +1,9 @@
 import { inspect } from 'node:util';
 
-/** What stands wherever a secret is not shown. */
+/** What is shown in place of a secret. */
 export const mask = '***';
 
-/** A text that is shown to nobody who does not ask for it: in logs, JSON and error messages it is `***`. */
+/** Text that shows as `***` in logs, JSON and error messages. `reveal` returns it. */
 export class Secret {
   readonly #text: string;
 
@@ -11,7 +11,7 @@ export class Secret {
     this.#text = text;
   }
 
-  /** The text itself. Hand it to what needs it, and to nothing that keeps it. */
+  /** Returns the text. Hand it only to code that needs it and does not keep it. */
   reveal(): string {
     return this.#text;
   }

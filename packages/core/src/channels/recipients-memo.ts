@@ -2,45 +2,45 @@ import { createHash } from 'node:crypto';
 import type { Message } from './channel.js';
 
 /**
- * Who of a message's recipients needs no further attempt: null for one that has it, and for one that never will, why:
- * shortened, on one line.
+ * The recipients of a message that need no further attempt. The value is null for a recipient that has the message. For one
+ * that will never get it, the value is the reason, shortened to one line.
  */
 export type SettledRecipients = ReadonlyMap<string, string | null>;
 
-/** With reasons of so many characters, each of which JSON may double, 70 recipients fit into a memo. */
+/** With reasons of this length, each character of which JSON may double, 70 recipients fit into a memo. */
 const maxReason = 100;
 
-/** A memo is stored: it is no place for an address or a number. */
+/** A hash, as a memo is stored and must hold no address or phone number. */
 const keyOf = (name: string, recipient: string): string =>
   createHash('sha256').update(`${name} ${recipient}`).digest('base64url').slice(0, 12);
 
 /**
- * What a delivery, the digest that it was in and the halves of that have in common: the end of their names, which is the
- * binding's. A memo goes from one to the other.
+ * The end of the id, which is that of the binding. A delivery, the digest that it was in and the halves of that digest share
+ * it, and a memo passes from one to another.
  */
 const bindingOf = (deliveryId: string): string => deliveryId.slice(-10);
 
 /**
- * What the memo of an earlier attempt says of `recipients`. Of a memo that nobody can read, nothing: a message too many
- * is better than none.
+ * Reads which of `recipients` are settled by the memo of an earlier attempt. A damaged memo settles none: a duplicate message
+ * is better than a missing one.
  */
 export function settledRecipients(
   { deliveryId, memo }: Pick<Message, 'deliveryId' | 'memo'>,
   recipients: readonly string[],
 ): SettledRecipients {
-  const said = objectIn(memo);
+  const entries = objectIn(memo);
   return new Map(
     recipients.flatMap((recipient) => {
-      // By the whole name in what an earlier version has left.
+      // An earlier version used the whole id.
       const keys = [bindingOf(deliveryId), deliveryId].map((name) => keyOf(name, recipient));
-      const key = keys.find((one) => Object.hasOwn(said, one));
-      const reason = key === undefined ? undefined : said[key];
+      const key = keys.find((one) => Object.hasOwn(entries, one));
+      const reason = key === undefined ? undefined : entries[key];
       return reason === null || typeof reason === 'string' ? [[recipient, reason]] : [];
     }),
   );
 }
 
-/** The memo that says who is settled, for a verdict that has failed; of nobody, none. It fits for up to 70 recipients. */
+/** Creates the memo of a failed verdict that holds the settled recipients, up to 70. Empty where none is settled. */
 export function recipientsMemo(
   { deliveryId }: Pick<Message, 'deliveryId'>,
   settled: SettledRecipients,

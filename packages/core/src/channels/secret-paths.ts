@@ -1,10 +1,10 @@
-/** The way to a secret within configs, field by field; `*` is each field or item. All text below it is secret. */
+/** The path to a secret within configs, field by field. `*` is every field or item. All text below the path is secret. */
 export type SecretPath = readonly string[];
 
-/** The whole of configs, where nobody can say what in them is secret. */
+/** All of the configs, where it is unknown which parts are secret. */
 export const everything: readonly SecretPath[] = [[]];
 
-/** A copy of `configs` in which `change` was called for each secret text, with where it stands, and gave the new one. */
+/** Copies `configs` with each secret text replaced by the result of `change`, which gets the text and its path. */
 export function mapSecrets(
   configs: unknown,
   paths: readonly SecretPath[],
@@ -15,7 +15,7 @@ export function mapSecrets(
   return paths.reduce((copy, path) => mapAt(copy, path, [], changeText), configs);
 }
 
-/** The secret texts in `configs`. */
+/** Returns the secret texts in `configs`. */
 export function secretTexts(configs: unknown, paths: readonly SecretPath[]): string[] {
   const texts: string[] = [];
   mapSecrets(configs, paths, (text) => {
@@ -25,7 +25,7 @@ export function secretTexts(configs: unknown, paths: readonly SecretPath[]): str
   return texts;
 }
 
-/** Where numbers stand below the paths: they cannot be sealed, nor masked by what is none. */
+/** Returns the paths of numbers below the secret paths: a number can be neither encrypted nor masked. */
 export function secretNumbers(configs: unknown, paths: readonly SecretPath[]): (readonly string[])[] {
   const places: (readonly string[])[] = [];
   for (const path of paths) {
@@ -40,7 +40,7 @@ export function secretNumbers(configs: unknown, paths: readonly SecretPath[]): (
 /** Configs that nest deeper are refused before anything walks them. */
 export const maxConfigDepth = 64;
 
-/** Whether objects and arrays nest deeper than that; so does a circle. */
+/** Whether objects and arrays nest deeper than that. A circular reference does. */
 export function isTooDeep(configs: unknown): boolean {
   let level: ReadonlySet<object> = objectsIn([configs]);
   for (let depth = 0; depth < maxConfigDepth && level.size > 0; depth++) {

@@ -1,10 +1,10 @@
 import type { FailureKind } from '../models/failures.js';
 
-/** What a receiver said, for the record. */
+/** What a receiver answered, for the record. */
 export interface Report {
   /** Its status code. */
   readonly status?: number;
-  /** The beginning of its answer as text, 16 Ki characters at most. */
+  /** The beginning of its response body as text, at most 16 Ki characters. */
   readonly response?: string;
 }
 
@@ -15,21 +15,21 @@ interface Failure extends Report {
 }
 
 interface Later {
-  /** How long the receiver asks to be left alone. */
+  /** How long the receiver asks to wait before the next attempt. */
   readonly retryAfterMs?: number;
   /**
-   * What the next attempt of the same delivery gets as its message's `memo`, 16 Ki characters at most: which of several
-   * recipients have it, say. An attempt that leaves none leaves that of the one before; so does one whose memo is longer,
-   * and that is announced as an error. It may be lost where a worker dies. A retry that the application asks for has it, too,
-   * but for one of what was delivered, which is to go to all again.
+   * Text for the next attempt of the same delivery, which gets it as `message.memo`: for example, which of several recipients
+   * have the message. At most 16 Ki characters; a longer one is dropped and emitted as an `error`. An attempt that leaves
+   * none keeps the one before. It may be lost where a worker dies. A manual retry keeps it, except after `delivered`: then
+   * the message goes to everyone again.
    */
   readonly memo?: string;
 }
 
 /**
- * The receiver is up, and asks to be left alone for `retryAfterMs`: nothing has failed, and nothing is counted. The engine
- * waits a little longer than that, an hour at most, and sends to that channel one after the other, at the pace at which
- * they are taken. It counts as `failed` where the event is a day old.
+ * The receiver is up and limits its rate. This is no failure and counts as no attempt. The engine waits a little longer than
+ * `retryAfterMs`, at most an hour, and then sends to that channel one delivery at a time, at the pace that the receiver
+ * accepts. Once a delivery has been deferred for a day, this counts as `failed`.
  */
 export interface Busy extends Report, Pick<Later, 'memo'> {
   readonly outcome: 'busy';
@@ -39,9 +39,13 @@ export interface Busy extends Report, Pick<Later, 'memo'> {
 }
 
 /**
- * What a channel says of one attempt: it arrived; it failed and may be tried again (after `retryAfterMs`, if the
- * receiver asked for that); it met the receiver's limit, which is no failure (`busy`); the receiver will never take it; or
- * the receiver is gone for good, so that the webhook is paused if this is its only channel. A verdict is a value. A channel that throws has `failed`.
+ * The outcome of one attempt, as its channel reports it. A verdict is a value; a channel that throws has `failed`.
+ *
+ * - `delivered`: the receiver has it.
+ * - `failed`: it may be retried, after `retryAfterMs` where the receiver asked for that.
+ * - `busy`: it met the receiver's rate limit, which is no failure.
+ * - `rejected`: the receiver will never accept it.
+ * - `gone`: the receiver is permanently gone. The webhook is disabled if this is its only channel.
  */
 export type Verdict =
   | (Report & { readonly outcome: 'delivered' })
@@ -58,12 +62,14 @@ const outcomes = [
   'gone',
 ] as const satisfies readonly Verdict['outcome'][];
 
-/** Whether `said` is meant as a verdict: an object with one of the outcomes. What else it holds may still be unsound. */
-export const isVerdict = (said: unknown): said is Verdict =>
-  typeof said === 'object' && said !== null && outcomes.includes((said as Verdict).outcome);
+/** Whether `value` is meant as a verdict: an object with one of the outcomes. Its other fields are not checked. */
+export const isVerdict = (value: unknown): value is Verdict =>
+  typeof value === 'object' && value !== null && outcomes.includes((value as Verdict).outcome);
 
+/** The receiver has the message. */
 export const delivered = (report: Report = {}): Verdict => ({ outcome: 'delivered', ...report });
 
+/** The attempt failed and may be retried. */
 export const failed = (kind: FailureKind, message: string, report: Report & Later = {}): Verdict => ({
   outcome: 'failed',
   kind,
@@ -71,12 +77,14 @@ export const failed = (kind: FailureKind, message: string, report: Report & Late
   ...report,
 });
 
+/** The receiver limits its rate: no failure, no counted attempt. */
 export const busy = (
   retryAfterMs: number,
   message: string,
   report: Report & Pick<Later, 'memo'> = {},
 ): Verdict => ({ outcome: 'busy', retryAfterMs, message, ...report });
 
+/** The receiver will never accept this message: the delivery is dead. */
 export const rejected = (kind: FailureKind, message: string, report: Report = {}): Verdict => ({
   outcome: 'rejected',
   kind,
@@ -84,6 +92,7 @@ export const rejected = (kind: FailureKind, message: string, report: Report = {}
   ...report,
 });
 
+/** The receiver is permanently gone: the delivery is dead, and a webhook without other channels is disabled. */
 export const gone = (kind: FailureKind, message: string, report: Report = {}): Verdict => ({
   outcome: 'gone',
   kind,

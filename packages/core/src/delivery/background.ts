@@ -1,11 +1,11 @@
 /** Something that works in the background from `start` to `stop`. */
 export interface BackgroundPart {
   start(): void;
-  /** Begins nothing more, and waits for what is under way, `graceMs` or little longer. */
+  /** Begins nothing more, and waits for what is in flight, for about `graceMs` at most. */
   stop(graceMs: number): Promise<void> | void;
 }
 
-/** What works in the background, started and stopped together. */
+/** Starts and stops the background parts together. */
 export class Background {
   readonly #parts: readonly BackgroundPart[];
   #stops = 0;
@@ -15,13 +15,13 @@ export class Background {
     this.#parts = parts;
   }
 
-  /** While a stop is under way it begins when that is over: no part is to be started by one and ended by the other. */
+  /** During a stop, starts when the stop is over: otherwise some parts would be started by one call and stopped by the other. */
   start(): void {
     if (this.#stops > 0) this.#startsAgain = true;
     else for (const part of this.#parts) part.start();
   }
 
-  /** A second call may be less patient. */
+  /** A second call may shorten the grace time. */
   async stop(graceMs: number): Promise<void> {
     this.#startsAgain = false;
     this.#stops++;

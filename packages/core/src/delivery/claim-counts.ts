@@ -1,32 +1,32 @@
 import type { Claim } from '../storage/ports.js';
 import { Fifo } from './fifo.js';
 
-/** A claim that this process holds. */
+/** A claim that this process holds, until its result is written. */
 export interface HeldClaim {
   readonly claim: Claim;
-  /** Until when its lease holds at least, in monotonic time. */
+  /** The earliest end of its lease, in monotonic time. */
   heldUntil: number;
-  /** How far the process's clock was from monotonic time just before it was claimed. */
+  /** The gap between the process's clock and monotonic time, just before the claim. */
   readonly gapMs: number;
 }
 
-/** What is held for one tenant, and how much of that is being sent. */
+/** The claims held for one tenant, and how many of them are being sent. */
 export interface Tenant {
   readonly id: string;
   claimed: number;
   sending: number;
-  /** Whether it had no room left when something was added last. */
+  /** Whether the last addition used up its capacity. */
   isFull: boolean;
 }
 
-/** The same for one webhook, and what of it waits here. */
+/** The same for one webhook, with the claims that wait to be sent. */
 export interface Lane extends Tenant {
-  /** Of the last that was added: a webhook may be deleted, and made again for another tenant, while something is held. */
+  /** The tenant of the last claim added. A webhook may be deleted and created for another tenant while claims are held. */
   tenant: Tenant;
   readonly waiting: Fifo<HeldClaim>;
 }
 
-/** How much is held, by webhook and by tenant: of those for whom anything is. */
+/** Counts the held claims by webhook and by tenant. Those without any are left out. */
 export class ClaimCounts {
   readonly #lanes = new Map<string, Lane>();
   readonly #tenants = new Map<string, Tenant>();
@@ -35,7 +35,7 @@ export class ClaimCounts {
     return this.#lanes.get(webhookId);
   }
 
-  /** One more is held for this webhook. */
+  /** Counts one more claim of this webhook. */
   add({ id, tenantId }: Claim['webhook']): Lane {
     const lane = this.#lanes.get(id) ?? this.#begin(id, tenantId);
     if (lane.tenant.id !== tenantId) this.#move(lane, tenantId);
@@ -44,7 +44,7 @@ export class ClaimCounts {
     return lane;
   }
 
-  /** One less is. */
+  /** Counts one less. */
   remove(lane: Lane): void {
     lane.claimed--;
     lane.tenant.claimed--;
@@ -66,7 +66,7 @@ export class ClaimCounts {
     return lane;
   }
 
-  /** With all that is held for it: a webhook that is never idle would else be counted for its former tenant for ever. */
+  /** Moves the counts to the new tenant. A webhook that is never idle would otherwise count for the old one without end. */
   #move(lane: Lane, tenantId: string): void {
     const { tenant: former, claimed, sending } = lane;
     former.claimed -= claimed;

@@ -2,7 +2,7 @@ import type { Verdict } from '../channels/verdict.js';
 import { optionsOf } from '../door.js';
 import { type Duration, toMs } from '../duration.js';
 import { PosthornError } from '../errors.js';
-import type { Next } from '../storage/next.js';
+import type { NextState } from '../storage/next-state.js';
 
 export interface RetryOptions {
   /** The wait after each failed attempt; one attempt more than there are waits. Default: {@link defaultSchedule}. */
@@ -11,7 +11,7 @@ export interface RetryOptions {
   readonly jitter?: number;
 }
 
-/** What those behind a failed delivery do that have its ordering key. */
+/** What deliveries behind a failed one with the same ordering key do. */
 export interface OrderingOptions {
   /**
    * `wait` until it is delivered, dead or cancelled, or `limit` is over; `skip`: go ahead while it waits for its retry.
@@ -22,7 +22,7 @@ export interface OrderingOptions {
   readonly limit?: Duration;
 }
 
-/** How long a failing delivery holds up those behind it: for no time where they skip it. */
+/** How long a failing delivery blocks those behind it. Negative: they skip it. */
 export interface OrderingPolicy {
   readonly limitMs: number;
 }
@@ -77,12 +77,15 @@ export function retryPolicy(options: RetryOptions = {}): RetryPolicy {
 }
 
 /**
- * Decides, and does nothing else. `tries` counts the attempts of the present schedule, this one included; `random`
- * is an even number from 0 to 1. A receiver's Retry-After counts between the wait the schedule has anyway and
- * twice that, or an hour where that is more: it can ask for patience, not for oblivion. It is made longer by up to
- * `jitter` of itself, so that what it was said to does not come back all at once. What is `busy` counts as `failed` here.
+ * The state of a delivery after a verdict. Pure.
+ *
+ * - `tries` counts the attempts of the present schedule, this one included.
+ * - `random` is uniformly distributed in [0, 1).
+ * - Retry-After is clamped to [wait, max(2 × wait, 1 h)] and lengthened by up to `jitter`, so that the deliveries that got
+ *   it do not come back all at once.
+ * - A rate limit counts as `failed` here.
  */
-export function decide(verdict: Verdict, tries: number, policy: RetryPolicy, random: number): Next {
+export function nextState(verdict: Verdict, tries: number, policy: RetryPolicy, random: number): NextState {
   if (verdict.outcome === 'delivered') return { status: 'delivered' };
   const waitMs = policy.scheduleMs[tries - 1];
   const isOver = verdict.outcome === 'rejected' || verdict.outcome === 'gone';
@@ -96,14 +99,14 @@ export function decide(verdict: Verdict, tries: number, policy: RetryPolicy, ran
   return { status: 'pending', delayMs: Math.round(waitMs * (1 + policy.jitter * (2 * random - 1))) };
 }
 
-/** The longest wait after an attempt whose worker was lost: it may well have arrived. */
+/** The longest wait after an attempt whose worker was lost: the receiver may have got it. */
 const maxLostWaitMs = 30_000;
 
 /**
- * As `decide`, after `tries` attempts of which the last one's worker was lost. It waits, so that a delivery that ends its
- * worker does not always take the same others along.
+ * As `nextState`, after `tries` attempts of which the last lost its worker. It waits, so that a delivery that crashes its
+ * worker does not crash the same other deliveries each time.
  */
-export function decideLost(tries: number, policy: RetryPolicy, random: number): Next {
+export function nextStateOfLost(tries: number, policy: RetryPolicy, random: number): NextState {
   const scheduledMs = policy.scheduleMs[tries - 1];
   if (scheduledMs === undefined) return { status: 'dead' };
   const waitMs = Math.min(scheduledMs, maxLostWaitMs);
@@ -111,8 +114,8 @@ export function decideLost(tries: number, policy: RetryPolicy, random: number): 
 }
 
 /**
- * Whether those behind it with its ordering key may go ahead of a delivery that is to wait `delayMs` after so many
- * tries: once it would have held them up for longer than the limit, jitter left aside.
+ * Whether later deliveries with its ordering key may overtake a delivery that waits `delayMs` after `tries` tries: once it
+ * would have blocked them for longer than the limit, not counting jitter.
  */
 export function yieldsAfter(
   tries: number,

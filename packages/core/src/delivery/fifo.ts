@@ -1,11 +1,11 @@
 const minPlaces = 16;
 
 /**
- * First in, first out, in a ring of places that only ever grows. An array's `shift` moves all that is behind, once there are
- * thousands; and each array that is outgrown keeps what it held until a collection of everything, if it has become old.
+ * A queue in a ring buffer that only grows. `Array.shift` moves all that follows once there are thousands, and an array that
+ * was outgrown and has become old keeps its contents alive until a full collection.
  */
 export class Fifo<Item extends object> {
-  /** As many as a power of two. */
+  /** A power of two. */
   #places = new Array<Item | undefined>(minPlaces).fill(undefined);
   #start = 0;
   #length = 0;
@@ -32,7 +32,7 @@ export class Fifo<Item extends object> {
     return first;
   }
 
-  /** Takes out the last ones, in their order. */
+  /** Removes and returns the last `count` items, in order. */
   takeLast(count: number): Item[] {
     const left = Math.max(this.#length - count, 0);
     const taken = [...this].slice(left);
@@ -40,7 +40,7 @@ export class Fifo<Item extends object> {
     return taken;
   }
 
-  /** Takes this one out; false where it is not there. */
+  /** Removes this item. False where it is not there. */
   remove(item: Item): boolean {
     if (item === this.first) return this.shift() !== undefined;
     const all = [...this];
@@ -55,7 +55,7 @@ export class Fifo<Item extends object> {
     for (let n = 0; n < this.#length; n++) yield this.#places[this.#placeOf(n)]!;
   }
 
-  /** Of the one that so many are before. */
+  /** The place of the item with `n` items before it. */
   #placeOf(n: number): number {
     return (this.#start + n) & (this.#places.length - 1);
   }

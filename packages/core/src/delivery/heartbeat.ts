@@ -8,13 +8,13 @@ export interface HeartbeatOptions {
   readonly leaseMs: number;
   readonly announcer: Announcer;
   readonly monotonic: () => number;
-  /** All that this process has claimed. */
+  /** The claims of this process. */
   readonly held: () => Iterable<HeldClaim>;
-  /** Called with what is another's now, or nobody's. */
+  /** Called with a claim whose lease could not be renewed. */
   readonly onLost: (held: HeldClaim) => void;
 }
 
-/** Three times within a lease: renews what has seen a beat before, which most claims do not live to see. */
+/** Renews leases, three times within the length of one. It renews claims that have seen a beat before; most settle sooner. */
 export class Heartbeat {
   readonly #options: HeartbeatOptions;
   /** Claims whose lease has seen a beat. */
@@ -35,13 +35,13 @@ export class Heartbeat {
     this.#timer = undefined;
   }
 
-  /** A claim that has landed. */
+  /** Stops renewing a settled claim. */
   forget(held: HeldClaim): void {
     this.#aging.delete(held);
   }
 
   async #beat(): Promise<void> {
-    // A storage that is slow to answer is not asked twice for the same.
+    // A slow storage is not asked twice for the same leases.
     if (this.#isRenewing) return;
     const { deliveries, leaseMs, announcer, monotonic, held, onLost } = this.#options;
     const aging = [...this.#aging];

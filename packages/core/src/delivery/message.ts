@@ -2,14 +2,16 @@ import { inspect } from 'node:util';
 import type { DigestedEvent, Message } from '../channels/channel.js';
 import { digested, digestOf } from '../channels/digest.js';
 import type { Secret } from '../channels/mask.js';
-import type { ChannelBinding, Event } from '../models/models.js';
+import type { Event } from '../models/event.js';
+import type { ChannelBinding } from '../models/webhook.js';
+import type { ConfigSecrets } from '../secrets/config-secrets.js';
 import type { WebhookSecrets } from '../secrets/webhook-secrets.js';
 import type { Claim } from '../storage/ports.js';
 
 /** A claim whose webhook still has the binding. */
 export type BoundClaim = Claim & { readonly binding: ChannelBinding };
 
-/** An event as one channel gets it; others may get the same one. Field by field: this is done for every attempt. */
+/** A copy of the event for one channel. Field by field, as every attempt makes one. */
 function asSent(event: Event): Event {
   const { id, tenantId, type, payload, occurredAt, namespaceId, subject, cacheScope, orderingKey } = event;
   return Object.freeze({
@@ -25,7 +27,7 @@ function asSent(event: Event): Event {
   });
 }
 
-/** What a channel gets of a claim: frozen, as other deliveries share what is in it. Printed or written as JSON, it shows nothing secret. */
+/** The message that a channel gets for a claim. Frozen, as other deliveries share its parts. Its JSON and its `inspect` mask secrets. */
 export class ClaimedMessage implements Message {
   readonly deliveryId: string;
   readonly attempt: number;
@@ -38,7 +40,7 @@ export class ClaimedMessage implements Message {
   declare readonly memo?: string;
   declare readonly digest?: readonly DigestedEvent[];
   readonly #channel: string;
-  readonly #keeper: WebhookSecrets;
+  readonly #keeper: ConfigSecrets;
   #payload: { readonly parsed: unknown } | undefined;
 
   /** Throws `secret_unreadable`. */
@@ -49,28 +51,28 @@ export class ClaimedMessage implements Message {
     this.deliveryId = deliveryId;
     this.attempt = attempt;
     this.attemptsBefore = attemptsBefore;
-    // Copies: the record of the attempt, and other deliveries of the event, are not for the channel to change.
+    // Copies: the channel must not change the record of the attempt, or other deliveries of the event.
     this.startedAt = new Date(startedAt);
     this.event = asSent(event);
     this.webhook = Object.freeze({ id, tenantId, name });
-    this.configs = secrets.openConfigs(webhook, binding);
-    this.secrets = secrets.holding(webhook, webhook.secrets, startedAt);
+    this.configs = secrets.configs.open(webhook, binding);
+    this.secrets = secrets.signingKeys.holding(webhook, webhook.secrets, startedAt);
     if (memo !== undefined) this.memo = memo;
     if (digest) this.digest = Object.freeze(digested(digest.map(asSent)).map((one) => Object.freeze(one)));
     this.#channel = binding.channel;
-    this.#keeper = secrets;
+    this.#keeper = secrets.configs;
     Object.freeze(this);
   }
 
   toJSON(): unknown {
-    return { ...this, configs: this.#keeper.maskConfigs(this.#channel, this.configs) };
+    return { ...this, configs: this.#keeper.mask(this.#channel, this.configs) };
   }
 
   [inspect.custom](): unknown {
     return this.toJSON();
   }
 
-  /** Parsed when it is asked for: the HTTP channel never does. */
+  /** Parsed on first use. The HTTP channel never needs it. */
   get payload(): unknown {
     this.#payload ??= { parsed: JSON.parse(this.event.payload) };
     return this.#payload.parsed;

@@ -1,10 +1,10 @@
 import { AsyncResource } from 'node:async_hooks';
 
-/** Made when the module is loaded: it belongs to no request. */
+/** Created with the module, and so outside of every request. */
 const ofProcess = new AsyncResource('Posthorn');
 
 /**
- * Runs `work` in the asynchronous context of the process, and not in its caller's: what an application keeps there for a
- * request, such as its trace and its baggage, does not go along to a receiver.
+ * Runs `work` outside of the caller's asynchronous context. What an application keeps there for a request, such as its trace
+ * and baggage, must not reach a receiver.
  */
 export const outside = <Result>(work: () => Result): Result => ofProcess.runInAsyncScope(work);

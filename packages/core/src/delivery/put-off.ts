@@ -1,44 +1,44 @@
 import { waitsFor } from '../models/escalation.js';
-import type { ChannelBinding } from '../models/models.js';
+import type { ChannelBinding } from '../models/webhook.js';
 import type { RetryPolicy } from './decide.js';
 
 /*
- * A delivery is put off where its receiver is busy, or this process has no channel of its type: it is given back for a
- * while, and nothing has failed. It cannot be put off for ever, and whoever is to hear of a failure hears of this, too.
+ * A delivery is deferred where its receiver is rate limited, or where this process has no channel of its type. It is
+ * released for a while, and that counts as no failure. Deferral is limited in time, and leads to escalation as failures do.
  */
 
-/** So long may a delivery be put off: a receiver that is busy for longer is as good as down. */
+/** The longest deferral. A receiver that is rate limited for longer counts as down. */
 export const maxPutOffMs = 86_400_000;
-/** How long what has no channel here is left to others: for longer each time. */
+/** Bounds of the delay of a delivery without a channel here. The delay grows each time. */
 const minAbsentMs = 500;
 const maxAbsentMs = 60_000;
 
 /**
- * How long to leave a delivery that has been put off for so long to another process, which may have its channel: one that
- * is being deployed, or one of those that have others. Undefined where that has lasted for too long.
+ * The delay before this process tries again a delivery whose channel it lacks. Another process may have it: one with other
+ * channels, or a version that is being deployed. Undefined once the delivery has been deferred for too long.
  */
 export function delayWithoutChannel(putOffMs: number, random: number): number | undefined {
   if (putOffMs > maxPutOffMs) return undefined;
   return Math.round(Math.min(Math.max(putOffMs / 4, minAbsentMs), maxAbsentMs) * (0.5 + random));
 }
 
-/** A receiver gets through most bursts in so long: nobody is told of a failure before. */
+/** Most receivers get through a burst in this time. Escalation does not begin before. */
 const burstMs = 120_000;
 
-/** How long a delivery must have been put off to count as failed so many times: until that many waits are over. */
+/** How long a deferral counts as `times` failures: as long as that many waits of the schedule. */
 function failedAfterMs(times: number, { scheduleMs }: RetryPolicy): number {
   const waitedMs = scheduleMs.slice(0, times).reduce((sum, ms) => sum + ms, 0);
   return times === 0 ? 0 : Math.max(waitedMs, burstMs);
 }
 
-/** As how many failures it counts to have been put off for so long. */
+/** As how many failures a deferral of this length counts. */
 export function triesWithin(putOffMs: number, retry: RetryPolicy): number {
   let tries = 0;
   while (tries < retry.scheduleMs.length && failedAfterMs(tries + 1, retry) <= putOffMs) tries++;
   return tries;
 }
 
-/** How long until one more of the bindings that wait for this one would have begun, had it failed: infinitely where none would. */
+/** How long until the next binding with `onlyAfter` this one would begin, counting the deferral as failures. Infinity where none would. */
 export function nextEscalation(
   binding: ChannelBinding,
   bindings: readonly ChannelBinding[],

@@ -1,43 +1,44 @@
 import pRetry from 'p-retry';
 import type { PosthornError } from '../errors.js';
 import type { Announcer, DeliveryFacts } from '../lifecycle.js';
+import type { Attempt } from '../models/delivery.js';
+import type { Event } from '../models/event.js';
 import { deliveryId } from '../models/ids.js';
-import type { Attempt, Event } from '../models/models.js';
+import { type BatchedItem, createBatchWriter } from '../storage/batch-writer.js';
 import type { StorageClock } from '../storage/clock.js';
-import { type GatheredItem, gatherItems } from '../storage/gather.js';
-import type { Next } from '../storage/next.js';
+import type { NextState } from '../storage/next-state.js';
 import type { Claim, DeliveryStore, Settlement } from '../storage/ports.js';
-import type { Result } from './result.js';
+import type { Result } from './results.js';
 
 export interface RecorderOptions {
   readonly deliveries: Pick<DeliveryStore, 'begin' | 'settle'>;
   readonly clock: StorageClock;
   readonly announcer: Announcer;
-  /** Called when a retry was written, with how long it waits, or another delivery has begun. */
+  /** Called with the delay of a retry that was written; with 0 where other deliveries have begun. */
   readonly onRetry: (delayMs: number) => void;
-  /** Pauses the webhook whose only receiver is gone. */
+  /** Disables the webhook whose only receiver is gone. */
   readonly disable: (webhook: Claim['webhook'], reason: string) => Promise<void>;
 }
 
 const maxBatch = 500;
-/** A result is worth many tries: 16 seconds of them, about as long as its lease may have left. */
+/** A result is retried for 16 seconds, about as long as its lease may have left. */
 const writeRetries = { retries: 8, minTimeout: 100, maxTimeout: 5_000, unref: true };
 
 /**
- * Writes down that attempts begin, and what became of them, in batches, and announces it. What is written is insisted on,
- * what is sent never: a result that is not recorded is a delivery made twice.
+ * Writes in batches that attempts begin, and their results, and emits them. Writes are retried, sends are not: a result that
+ * is not recorded is a delivery made twice.
  */
 export class Recorder {
   readonly #options: RecorderOptions;
-  readonly #begin: (one: GatheredItem<Claim, Date | undefined>) => void;
-  readonly #settle: (one: GatheredItem<Settlement, boolean>) => void;
+  readonly #begin: (one: BatchedItem<Claim, Date | undefined>) => void;
+  readonly #settle: (one: BatchedItem<Settlement, boolean>) => void;
   #abandoned = new AbortController();
 
-  /** A lease with less than `leftMs` left is as good as over: nothing begins on it. */
+  /** No attempt begins on a lease with less than `leftMs` left. */
   constructor(options: RecorderOptions, leftMs: number) {
     this.#options = options;
     const { deliveries, clock } = options;
-    this.#begin = gatherItems(
+    this.#begin = createBatchWriter(
       async (claims) => {
         const asked = clock.read();
         const { begun, at } = await deliveries.begin(claims, leftMs);
@@ -48,24 +49,27 @@ export class Recorder {
       },
       { maxItems: maxBatch },
     );
-    // Patient, so that the results of one turn of the event loop are one write.
-    this.#settle = gatherItems((settlements) => this.#insist(() => deliveries.settle(settlements)), {
-      maxItems: maxBatch,
-      isPatient: true,
-    });
+    // The first batch is deferred, so that the results of one turn of the event loop are one write.
+    this.#settle = createBatchWriter(
+      (settlements) => this.#retryWrite(() => deliveries.settle(settlements)),
+      {
+        maxItems: maxBatch,
+        deferFirstBatch: true,
+      },
+    );
   }
 
-  /** Tells when the attempt begins, by the storage's clock; undefined where the lease is over, or nearly so. */
+  /** Calls `onBegun` with the time of the storage at which the attempt begins. Undefined where the lease is over, or nearly so. */
   begin(claim: Claim, onBegun: (at: Date | undefined) => void, onError: (error: unknown) => void): void {
     this.#begin({ item: claim, onResult: onBegun, onError });
   }
 
-  /** Writes what becomes of the claim; `onRecorded` is called when that is done, or nothing can be done about it. */
+  /** Writes the result of the claim. `onRecorded` is called when it is written, or can no longer be. */
   record(claim: Claim, result: Result, onRecorded: () => void): void {
     const { next, attempt, begin } = result;
     const abandoned = this.#abandoned;
     this.#settle({
-      // Mostly it is this, and objects that are put together cost more.
+      // The usual case. Objects put together by spreading cost more.
       item:
         attempt && begin.length === 0
           ? { claim, next, attempt }
@@ -88,35 +92,35 @@ export class Recorder {
     } catch (error) {
       this.failed(error);
     }
-    // Where the webhook reaches others, it goes on for them.
+    // A webhook with other channels goes on for those.
     const isOnlyChannel = claim.webhook.channels.length === 1;
     if (!isHeld || gone === undefined || !isOnlyChannel) {
       onRecorded();
       return;
     }
     const abandoned = this.#abandoned;
-    void this.#insist(() => disable(claim.webhook, gone))
+    void this.#retryWrite(() => disable(claim.webhook, gone))
       .catch((error) => this.failed(error, abandoned))
       .then(onRecorded);
   }
 
-  /** The claim is another's, or nobody's. */
+  /** Emits that the lease of the claim was lost. */
   lost(claim: Claim): void {
     this.#announce(claim, { status: 'lost' }, undefined);
   }
 
-  /** Announces what no caller waits for; after the worker has stopped, nobody does. */
+  /** Emits an error that has no caller to reject. Nothing is emitted once the worker has stopped. */
   failed(error: unknown, { signal } = this.#abandoned): void {
     if (!signal.aborted) this.#options.announcer.announce('error', () => error as PosthornError);
   }
 
-  /** Gives up on what is not written yet: the worker has stopped, and nothing of it may go on. */
+  /** Gives up on unwritten results: the worker has stopped, and nothing may go on in the background. */
   abandon(): void {
     this.#abandoned.abort();
     this.#abandoned = new AbortController();
   }
 
-  async #insist<Written>(onWriting: () => Promise<Written>): Promise<Written> {
+  async #retryWrite<Written>(onWriting: () => Promise<Written>): Promise<Written> {
     const abandoned = this.#abandoned;
     try {
       return await onWriting();
@@ -126,7 +130,7 @@ export class Recorder {
     }
   }
 
-  #announce(claim: Claim, next: Next | { status: 'lost' }, attempt: Attempt | undefined): void {
+  #announce(claim: Claim, next: NextState | { status: 'lost' }, attempt: Attempt | undefined): void {
     const { announcer } = this.#options;
     for (const event of claim.digest ?? [claim.event]) {
       const facts = () => factsOf(claim, event, attempt);
@@ -141,13 +145,13 @@ export class Recorder {
   }
 }
 
-/** Of a digest, each of its deliveries is spoken of by itself. */
+/** The facts of one delivery. Each delivery of a digest is emitted by itself. */
 function factsOf(
   { deliveryId: name, webhook, binding, digest }: Claim,
   event: Event,
   attempt: Attempt | undefined,
 ): DeliveryFacts {
-  // The webhook may have dropped the binding, whose id every name ends with.
+  // The id of a digest ends with that of its binding, which the webhook may no longer have.
   const id = digest ? deliveryId(event.id, `ch_${name.slice(-10)}`) : name;
   return {
     deliveryId: id,

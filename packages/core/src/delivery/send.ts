@@ -5,34 +5,34 @@ import { type Busy, failed, type Verdict } from '../channels/verdict.js';
 import { maxTimerMs } from '../duration.js';
 import { kindOf } from '../errors.js';
 import type { Announcer } from '../lifecycle.js';
-import type { Attempt } from '../models/models.js';
+import type { Attempt } from '../models/delivery.js';
 import { minSecretLength, redact } from '../secrets/redact.js';
 import type { WebhookSecrets } from '../secrets/webhook-secrets.js';
 import type { Claim } from '../storage/ports.js';
+import { callChannel, truncate, verdictFromError } from './call-channel.js';
 import { type BoundClaim, ClaimedMessage } from './message.js';
 import { outside } from './outside.js';
-import { ask, cut, thrown } from './said.js';
 
-/** How much of an error's message is kept. */
+/** The length to which an error message is truncated. */
 const maxMessage = 1024;
 
 export interface SendOptions {
   readonly channels: ReadonlyMap<string, Channel>;
   readonly secrets: WebhookSecrets;
-  /** Where a channel has none of its own. */
+  /** For channels without a deadline of their own. */
   readonly attemptDeadlineMs: number;
   readonly announcer: Announcer;
 }
 
-/** One try under way. */
+/** A message in the hands of its channel. */
 export interface Sending {
-  /** Aborts it. Unless the channel says within `momentMs` how it went, by default no time, the verdict is ours. */
+  /** Aborts the send. The verdict is the given one, unless the channel reports within `momentMs`. Default 0. */
   end(verdict: Verdict, momentMs?: number): void;
 }
 
 /**
- * Hands a claim to its channel, and tells what that said, or what became of it: once, at the deadline at the latest, whether
- * the channel heeds the signal or not. Undefined where it could not be sent, which has been told.
+ * Hands a claim to its channel and calls `onVerdict` once, at the deadline at the latest, whether the channel heeds the
+ * signal or not. Undefined where it could not be sent: then `onVerdict` has been called.
  */
 export function send(
   claim: BoundClaim,
@@ -51,24 +51,24 @@ export function send(
   try {
     message = new ClaimedMessage(claim, startedAt, secrets);
   } catch (error) {
-    // Nothing is ever sent without its signature, or with a secret that cannot be read.
+    // Nothing is sent unsigned, or with a secret that cannot be decrypted.
     return notSent(failed('config', (error as Error).message));
   }
   let deadlineMs: number;
   try {
     deadlineMs = channel.deadlineMs?.(message.configs) ?? attemptDeadlineMs;
   } catch (error) {
-    return notSent(thrown(error));
+    return notSent(verdictFromError(error));
   }
   if (!(typeof deadlineMs === 'number' && deadlineMs > 0 && deadlineMs <= maxTimerMs)) {
-    return notSent(failed('channel_error', 'its deadlineMs is no time that one can wait'));
+    return notSent(failed('channel_error', `its deadlineMs must be above 0, and at most ${maxTimerMs}`));
   }
   const sending = new ChannelSending(channel, message, options, onVerdict);
   sending.begin(deadlineMs);
   return sending;
 }
 
-/** A message that its channel has. A class, because there is one for each attempt. */
+/** A class, because there is one for each attempt. */
 class ChannelSending implements Sending {
   readonly #channel: Channel;
   readonly #message: Message;
@@ -88,7 +88,7 @@ class ChannelSending implements Sending {
     this.#message = message;
     this.#options = options;
     this.#onVerdict = onVerdict;
-    // The signal and its listeners would cost as much as the signature.
+    // An AbortSignal and its listeners cost as much as the signature.
     this.#controller = channel.takesCancellation ? new PlainCancellation() : new AbortController();
   }
 
@@ -96,7 +96,9 @@ class ChannelSending implements Sending {
     this.#timer = setTimeout(expire, deadlineMs, this, deadlineMs);
     const { signal } = this.#controller;
     outside(() =>
-      ask(this.#channel, this.#message, signal, this.#options.announcer, (said) => this.#said(said)),
+      callChannel(this.#channel, this.#message, signal, this.#options.announcer, (verdict) =>
+        this.#reported(verdict),
+      ),
     );
   }
 
@@ -108,7 +110,7 @@ class ChannelSending implements Sending {
     else this.#settle(ours);
   }
 
-  #said(theirs: Verdict): void {
+  #reported(theirs: Verdict): void {
     if (this.#isOver) return;
     const { secrets } = this.#options;
     this.#settle(redacted(theirs, () => secretsOf(this.#message, this.#channel, secrets)));
@@ -126,16 +128,16 @@ function expire(sending: Sending, deadlineMs: number): void {
   sending.end(failed('timeout', `no result within ${deadlineMs} ms`));
 }
 
-/** As `withoutSecrets`; where what is secret cannot be found out, nothing of what was said is kept. Never throws. */
+/** As `withoutSecrets`. Where the secrets cannot be determined, no text of the verdict is kept. Never throws. */
 function redacted(verdict: Verdict, secretTexts: () => readonly string[]): Verdict {
   try {
     return withoutSecrets(verdict, secretTexts);
   } catch (error) {
-    return failed('channel_error', `what it said could not be read: ${kindOf(error)} was thrown`);
+    return failed('channel_error', `its answer could not be redacted: ${kindOf(error)} was thrown`);
   }
 }
 
-/** Nothing that is secret goes on record, whoever repeats it: a receiver that echoes, or a channel that throws. */
+/** Redacts secrets from what goes on record: a receiver may echo them, and a channel may throw them. */
 function withoutSecrets(verdict: Verdict, secretTexts: () => readonly string[]): Verdict {
   const { response = '' } = verdict;
   const message = verdict.outcome === 'delivered' ? '' : verdict.message;
@@ -150,9 +152,9 @@ function withoutSecrets(verdict: Verdict, secretTexts: () => readonly string[]):
 }
 
 const secretsOf = (message: Message, { type }: Channel, secrets: WebhookSecrets): readonly string[] => [
-  // Without its prefix a key is as good as with it.
+  // A key without its prefix is as secret as with it.
   ...message.secrets.map((secret) => secret.reveal().replace(/^whs[a-z]+_/, '')),
-  ...secrets.textsIn(type, message.configs),
+  ...secrets.configs.textsIn(type, message.configs),
 ];
 
 /** The record of an attempt. */
@@ -172,18 +174,18 @@ export function attemptRecord(
     durationMs,
     outcome: verdict.outcome,
     kind: isDelivered ? null : verdict.kind,
-    message: isDelivered ? null : cut(verdict.message, maxMessage),
+    message: isDelivered ? null : truncate(verdict.message, maxMessage),
     status: verdict.status ?? null,
     response: verdict.response ?? null,
   };
 }
 
-/** The record of an attempt whose worker was lost: it may have arrived, or not. */
+/** The record of an attempt whose worker was lost. The receiver may have got it, or not. */
 export const lostRecord = (id: string, { deliveryId, attempt }: Claim, startedAt: Date): Attempt => ({
   ...{ id, deliveryId, number: attempt, startedAt, durationMs: 0 },
   outcome: 'unknown',
   kind: 'worker_lost',
-  message: 'the process that sent it was lost before it wrote how it went',
+  message: 'the process that sent it was lost before it wrote the outcome',
   status: null,
   response: null,
 });

@@ -5,7 +5,7 @@ interface Waiter {
   readonly reject: (error: PosthornError) => void;
 }
 
-/** Those who wait until something is over. */
+/** Promises that wait for one event. */
 export class Waiters {
   #waiters: Waiter[] = [];
 
@@ -19,12 +19,12 @@ export class Waiters {
     });
   }
 
-  /** It is over, or as good as over. */
+  /** Resolves all of them. */
   end(): void {
     for (const { resolve } of this.#waiters.splice(0)) resolve();
   }
 
-  /** It will not be known. False where nobody waits to be told. */
+  /** Rejects all of them. False where there are none. */
   fail(error: PosthornError): boolean {
     const waiters = this.#waiters.splice(0);
     for (const { reject } of waiters) reject(error);

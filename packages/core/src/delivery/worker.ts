@@ -1,18 +1,18 @@
-import type { PosthornError } from '../errors.js';
 import type { Announcer } from '../lifecycle.js';
 import type { StorageClock } from '../storage/clock.js';
 import type { Claim, ClaimOptions, DeliveryStore } from '../storage/ports.js';
+import { ClaimBuffer, type ClaimBufferOptions } from './claim-buffer.js';
 import type { HeldClaim } from './claim-counts.js';
-import type { Deliverer } from './deliver.js';
-import { Flights } from './flights.js';
+import type { Executor } from './executor.js';
+import { Fetcher } from './fetcher.js';
 import { Heartbeat } from './heartbeat.js';
+import { InFlight } from './in-flight.js';
 import type { Recorder } from './recorder.js';
-import { Slots, type SlotsOptions } from './slots.js';
 import { Waiters } from './waiters.js';
 
-export interface WorkerOptions extends Omit<SlotsOptions, 'soonMs'> {
+export interface WorkerOptions extends Omit<ClaimBufferOptions, 'soonMs'> {
   readonly deliveries: Pick<DeliveryStore, 'claim' | 'renew'>;
-  readonly deliverer: Deliverer;
+  readonly executor: Executor;
   readonly recorder: Recorder;
   readonly leaseMs: number;
   readonly pollMs: number;
@@ -21,47 +21,64 @@ export interface WorkerOptions extends Omit<SlotsOptions, 'soonMs'> {
   readonly announcer: Announcer;
 }
 
-/** First attempts begin with their claim where they are sent within that time: if the worker is lost, all of them are on record. */
+/**
+ * A first attempt may begin with its claim where it is sent within this time. If the worker is lost, each of them is
+ * on record as an attempt.
+ */
 const maxSoonMs = 1_000;
 
 /**
- * Decides when to claim and how much: as much as there is room for, whenever something may be due. It is told so by
- * `wake`, by a poll, and by every delivery that lands. There is one claim under way at a time, and one hand-over beside
- * it: were either to wait for the other, each publish would leave something to claim, and each claim find something.
- * Together they may bring twice as much as there is room for; it waits here, as what is sent is limited anyway.
+ * Claims deliveries and has them sent. The worker is always in one of these states:
+ *
+ *   stopped   claims only while a `drain` is pending
+ *   running   claims whenever there is capacity and something may be due
+ *   stopping  claims nothing, gives back what has not begun, waits for what is in flight
+ *
+ *   stopped -- start --> running -- stop --> stopping -- idle --> stopped
+ *
+ * `start` is not called while it is stopping: `Background` sees to that. `stop` may be called in every state.
+ *
+ * Claims come in two ways, one call of each at a time: the fetcher asks for them, and a publish may hand over what it has
+ * just stored (`reserve`, then `take`). If one waited for the other, every publish would leave something to claim, and
+ * every claim would find something. Together they may bring twice the capacity; the buffer holds what is too much.
  */
 export class Worker {
   readonly #options: WorkerOptions;
-  readonly #slots: Slots;
+  readonly #buffer: ClaimBuffer;
+  readonly #inFlight: InFlight;
+  readonly #fetcher: Fetcher;
   readonly #heartbeat: Heartbeat;
-  readonly #flights: Flights;
-  #isRunning = false;
-  #wasStarted = false;
-  #stopping: Promise<void> | undefined;
-  /** Who waits until nothing is due, and who until nothing is under way. */
+  #state: 'stopped' | 'running' | 'stopping' = 'stopped';
+  #stopped: Promise<void> = Promise.resolve();
+  /** Who waits until nothing is due, and who until nothing is in flight. */
   readonly #drains = new Waiters();
   readonly #idleWaits = new Waiters();
-  #isAsking = false;
   #willAdvance = false;
-  /** What is being published may come back claimed: how the clocks were apart before that was asked for. */
+  /** While a publish may hand claims over: the gap of the clocks from before it. */
   #handOverGapMs: number | undefined;
-  #shouldLook = false;
-  #willLook = false;
-  /** The storage failed: only the next poll asks it again. */
-  #isOnHold = false;
   #poll: NodeJS.Timeout | undefined;
-  /** Runs once deliveries were released. */
-  #patience: NodeJS.Timeout | undefined;
+  /** Ends a stop whose results cannot be written. */
+  #abandonTimer: NodeJS.Timeout | undefined;
 
   constructor(options: WorkerOptions) {
     this.#options = options;
-    const soonMs = Math.min(maxSoonMs, options.leaseMs / 4);
-    this.#slots = new Slots({ ...options, soonMs }, options.monotonic);
-    this.#flights = new Flights({
-      deliverer: options.deliverer,
-      slots: this.#slots,
+    const { executor, leaseMs, monotonic, announcer } = options;
+    this.#buffer = new ClaimBuffer({ ...options, soonMs: Math.min(maxSoonMs, leaseMs / 4) }, monotonic);
+    this.#inFlight = new InFlight({
+      executor,
+      buffer: this.#buffer,
       onFree: () => this.#advanceSoon(),
-      onLanded: (held, mayFreeOther) => this.#land(held, mayFreeOther),
+      onSettled: (held, mayUnblockOther) => this.#settled(held, mayUnblockOther),
+    });
+    this.#fetcher = new Fetcher({
+      ...options,
+      buffer: this.#buffer,
+      inFlight: this.#inFlight,
+      isOpen: () => this.#isOpen,
+      onFailed: (error) => {
+        if (!this.#drains.fail(error)) announcer.announce('error', () => error);
+      },
+      onFetched: (claims, since, gapMs) => this.#fetched(claims, since, gapMs),
     });
     this.#heartbeat = new Heartbeat({
       ...options,
@@ -71,108 +88,102 @@ export class Worker {
   }
 
   start(): void {
-    if (this.#isRunning) return;
-    this.#isRunning = true;
-    this.#wasStarted = true;
-    this.#poll = setInterval(() => this.#again(), this.#options.pollMs);
+    if (this.#state !== 'stopped') return;
+    this.#state = 'running';
+    this.#poll = setInterval(() => this.#fetcher.poll(), this.#options.pollMs);
     this.#options.announcer.announce('worker:started');
-    this.#again();
+    this.#fetcher.poll();
   }
 
-  /** Claims no more, waits `graceMs` for what is under way, and gives back the rest. A second call may be less patient. */
+  /** Claims no more, waits `graceMs` for what is in flight, and gives back the rest. A later call may shorten the wait. */
   stop(graceMs: number): Promise<void> {
-    this.#isRunning = false;
-    clearInterval(this.#poll);
-    this.#stopping ??= this.#untilIdle().finally(() => {
-      this.#stopping = undefined;
-      // Whoever wanted to start or drain meanwhile.
-      this.#again();
-    });
+    if (this.#state !== 'stopping') {
+      const wasRunning = this.#state === 'running';
+      this.#state = 'stopping';
+      clearInterval(this.#poll);
+      this.#stopped = this.#stop(wasRunning);
+    }
     // What has not begun is given back at once.
     this.#advance();
-    const grace = setTimeout(() => this.#releaseAll(), graceMs);
-    return this.#stopping.finally(() => clearTimeout(grace));
+    const grace = setTimeout(() => this.#abortAll(), graceMs);
+    return this.#stopped.finally(() => clearTimeout(grace));
   }
 
-  /** Resolves when nothing is due and nothing under way, or the worker was stopped. Rejects where a claim fails. */
+  /** Resolves when nothing is due and nothing in flight, or the worker was stopped. Rejects where a claim fails. */
   drain(): Promise<void> {
     const drained = this.#drains.add();
-    this.#again();
+    this.#fetcher.poll();
     return drained;
   }
 
-  /** Says that something may be due. */
+  /** Something may be due. */
   wake(): void {
-    this.#shouldLook = true;
-    if (this.#willLook || this.#isOnHold || !this.#isOpen) return;
-    this.#willLook = true;
-    // After everything else of this turn: several results, or several events, make one claim.
-    process.nextTick(() => this.#look());
+    this.#fetcher.request();
   }
 
-  /** Says that something will be due in `ms`. What is further away than the next poll is left to it. */
+  /** Something will be due in `ms`. Beyond the next poll, the poll finds it. */
   wakeIn(ms: number): void {
-    // A timer may ring a millisecond early by the storage's clock, and nobody would look again before the poll.
+    // A timer may fire a millisecond early by the storage's clock; without the extra one only the poll would look again.
     if (ms < this.#options.pollMs) setTimeout(() => this.wake(), ms + 1).unref();
   }
 
   /** Whether this process could send more than it does. */
-  get hasRoom(): boolean {
-    return this.#isOpen && this.#slots.hasRoom;
-  }
-
-  /** What of the events about to be published may come back claimed; `take` must follow. Undefined without room. */
-  reserve(): ClaimOptions | undefined {
-    if (this.#handOverGapMs !== undefined || !this.#isOpen) return undefined;
-    const room = this.#slots.roomForOwn;
-    if (room.limit <= 0) return undefined;
-    this.#handOverGapMs = this.#options.clock.gapMs();
-    return { ...room, leaseMs: this.#options.leaseMs };
+  get hasCapacity(): boolean {
+    return this.#isOpen && this.#buffer.hasCapacity;
   }
 
   /**
-   * Takes over what was claimed since `since`, in monotonic time, and starts it as far as there are slots; a worker that
-   * is stopping gives it back.
+   * How many of the events about to be published may come back claimed; `take` must follow. Undefined where there is no
+   * capacity.
    */
+  reserve(): ClaimOptions | undefined {
+    if (this.#handOverGapMs !== undefined || !this.#isOpen) return undefined;
+    const capacity = this.#buffer.prefetchCapacity;
+    if (capacity.limit <= 0) return undefined;
+    this.#handOverGapMs = this.#options.clock.gapMs();
+    return { ...capacity, leaseMs: this.#options.leaseMs };
+  }
+
+  /** Takes over what was claimed since `since`, in monotonic time. A worker that is stopping gives it back. */
   take(claims: readonly Claim[], since: number): void {
     const gapMs = this.#handOverGapMs!;
     this.#handOverGapMs = undefined;
-    // A look that came to nothing meanwhile could not end them.
-    this.#shouldLook ||= this.#drains.areAny;
-    this.#takeIn(claims, since, gapMs);
-  }
-
-  /** `gapMs` is of before it was asked for, too: the machine may have slept until the answer was heard. */
-  #takeIn(claims: readonly Claim[], since: number, gapMs: number): void {
-    const heldUntil = since + this.#options.leaseMs;
-    for (const claim of claims) this.#slots.add({ claim, heldUntil, gapMs });
-    if (!this.#slots.isEmpty) this.#heartbeat.start();
-    this.#advance();
-    if (this.#shouldLook) this.wake();
-    this.#checkIdle();
+    // A fetch that found nothing meanwhile could not end the drains.
+    if (this.#drains.areAny) this.#fetcher.remember();
+    this.#hold(claims, since, gapMs);
   }
 
   get #isOpen(): boolean {
-    return !this.#stopping && (this.#isRunning || this.#drains.areAny);
+    return this.#state === 'running' || (this.#state === 'stopped' && this.#drains.areAny);
   }
 
   get #isIdle(): boolean {
     const isHandedOver = this.#handOverGapMs !== undefined;
-    return this.#slots.isEmpty && this.#flights.size === 0 && !this.#isAsking && !isHandedOver;
+    return this.#buffer.isEmpty && this.#inFlight.size === 0 && !this.#fetcher.isFetching && !isHandedOver;
   }
 
-  #again(): void {
-    this.#isOnHold = false;
-    this.wake();
+  #fetched(claims: readonly Claim[], since: number, gapMs: number): void {
+    this.#hold(claims, since, gapMs);
+    if (this.#isIdle && !this.#fetcher.isRequested) this.#drains.end();
   }
 
-  /** Starts what waits, as far as there are slots. */
+  /** `gapMs` is the gap of the clocks before the storage was asked: the machine may have slept before the answer came. */
+  #hold(claims: readonly Claim[], since: number, gapMs: number): void {
+    const heldUntil = since + this.#options.leaseMs;
+    for (const claim of claims) this.#buffer.add({ claim, heldUntil, gapMs });
+    if (!this.#buffer.isEmpty) this.#heartbeat.start();
+    this.#advance();
+    this.#fetcher.resume();
+    this.#checkIdle();
+  }
+
+  /** Sends what is buffered, up to the concurrency. A worker that claims nothing gives it back instead. */
   #advance(): void {
-    if (this.#isOpen) this.#flights.start();
-    else for (const held of this.#slots.takeWaiting()) this.#flights.release(held);
+    if (this.#isOpen) this.#inFlight.start();
+    else for (const held of this.#buffer.takeAll()) this.#inFlight.release(held);
   }
 
-  /** After the other answers of this turn of the event loop: what is sent together costs less. */
+  /** Advances after the other answers of this turn of the event loop: what is sent together costs less. */
   #advanceSoon(): void {
     if (this.#willAdvance) return;
     this.#willAdvance = true;
@@ -182,65 +193,41 @@ export class Worker {
     });
   }
 
-  #land(held: HeldClaim, mayFreeOther: boolean): void {
+  #settled(held: HeldClaim, mayUnblockOther: boolean): void {
     this.#heartbeat.forget(held);
-    if (this.#slots.isEmpty) this.#heartbeat.stop();
-    if (mayFreeOther || this.#shouldLook || this.#drains.areAny) this.wake();
+    if (this.#buffer.isEmpty) this.#heartbeat.stop();
+    if (mayUnblockOther || this.#drains.areAny) this.#fetcher.request();
+    else this.#fetcher.resume();
     this.#checkIdle();
   }
 
-  async #look(): Promise<void> {
-    this.#willLook = false;
-    // Whoever is asking, or lands and makes room, wakes again.
-    if (!this.#slots.isLow || this.#isAsking || !this.#isOpen) return;
-    const { deliveries, leaseMs, clock, monotonic, announcer } = this.#options;
-    const since = monotonic();
-    const gapMs = clock.gapMs(since);
-    // A process that was away for longer than a lease would claim what it is just writing the result of.
-    if (this.#flights.hasOverdue(since)) return;
-    this.#isAsking = true;
-    this.#shouldLook = false;
-    let claims: readonly Claim[] = [];
-    try {
-      claims = [...(await deliveries.claim({ ...this.#slots.room, leaseMs }))];
-      this.#shouldLook ||= claims.length > 0;
-    } catch (error) {
-      this.#isOnHold = true;
-      const failure = error as PosthornError;
-      if (!this.#drains.fail(failure)) announcer.announce('error', () => failure);
-    }
-    this.#isAsking = false;
-    this.#takeIn(claims, since, gapMs);
-    if (this.#isIdle && !this.#shouldLook) this.#drains.end();
-  }
-
-  /** All that is claimed, but for what waits here in vain: that may be sent by others. */
+  /** The claims to renew. Gives back buffered ones that their webhook will not reach soon: others may send those. */
   #held(): Iterable<HeldClaim> {
-    for (const held of this.#slots.takeStuck()) this.#flights.release(held);
-    return [...this.#flights.held, ...this.#slots.waiting()];
+    for (const held of this.#buffer.takeExcess()) this.#inFlight.release(held);
+    return [...this.#inFlight.held, ...this.#buffer.waiting()];
   }
 
   #lose(held: HeldClaim): void {
-    if (!this.#flights.end(held, 'lost')) this.#slots.drop(held);
+    if (!this.#inFlight.abort(held, 'lost')) this.#buffer.drop(held);
   }
 
-  async #untilIdle(): Promise<void> {
+  async #stop(wasRunning: boolean): Promise<void> {
     const idle = this.#idleWaits.add();
     this.#checkIdle();
     await idle;
-    // Whatever could not be written by now is left to whoever claims it next.
+    // A result that could not be written by now is found lost by the next claim.
     this.#options.recorder.abandon();
-    clearTimeout(this.#patience);
-    this.#patience = undefined;
+    clearTimeout(this.#abandonTimer);
+    this.#abandonTimer = undefined;
     this.#drains.end();
-    if (this.#wasStarted) this.#options.announcer.announce('worker:stopped');
-    this.#wasStarted = this.#isRunning;
+    this.#state = 'stopped';
+    if (wasRunning) this.#options.announcer.announce('worker:stopped');
   }
 
-  #releaseAll(): void {
-    this.#flights.releaseAll();
-    // A storage that hangs is not waited for beyond the lease: then what is under way is anybody's.
-    this.#patience ??= setTimeout(() => this.#idleWaits.end(), this.#options.leaseMs);
+  #abortAll(): void {
+    this.#inFlight.abortAll();
+    // A storage that does not answer is waited for as long as the lease: from then on, others may claim it.
+    this.#abandonTimer ??= setTimeout(() => this.#idleWaits.end(), this.#options.leaseMs);
   }
 
   #checkIdle(): void {

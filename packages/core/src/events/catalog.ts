@@ -6,11 +6,11 @@ import { isRawJson, parseRawJson, type RawJson } from './raw-json.js';
 /** The application's event types, each with a schema of its payload. Zod, Valibot, ArkType: any Standard Schema. */
 export type EventCatalog = Readonly<Record<string, StandardSchemaV1>>;
 
-/** What may be dispatched: the catalog's names, or any event type without one. */
-// Asked for undefined first: without strictNullChecks it extends everything.
+/** The event types that may be dispatched: those of the catalog, or any without one. */
+// Undefined comes first: without strictNullChecks it extends everything.
 export type EventTypeOf<Catalog> = Catalog extends undefined ? string : keyof Catalog & string;
 
-/** What `dispatch` takes for `Type`: what the schema takes, or JSON text of it. Anything without a catalog. */
+/** The payload that `dispatch` takes for `Type`: the input of its schema, or JSON text of it. Anything without a catalog. */
 export type PayloadOf<Catalog, Type> = Catalog extends undefined
   ? unknown
   : Type extends keyof Catalog
@@ -20,9 +20,9 @@ export type PayloadOf<Catalog, Type> = Catalog extends undefined
     : never;
 
 /**
- * Declares the application's events; hand the result to `createDispatcher`. `dispatch` is then typed by it, and
- * checks each payload before anything is stored. A schema judges and does not change: what is sent is what was
- * given, not what the schema makes of it. Throws `invalid_event_type` for a name, `invalid_option` for a schema.
+ * Declares the application's events. Hand the result to `createDispatcher`: `dispatch` is then typed by it, and checks each
+ * payload before anything is stored. A schema checks and does not transform: the payload is sent as it was given. Throws
+ * `invalid_event_type` for a name and `invalid_option` for a schema.
  */
 export function defineEvents<const Catalog extends EventCatalog>(catalog: Catalog): Catalog {
   if (typeof catalog !== 'object' || catalog === null) {
@@ -43,7 +43,7 @@ export function defineEvents<const Catalog extends EventCatalog>(catalog: Catalo
   return Object.freeze(Object.assign(Object.create(null), catalog));
 }
 
-/** Resolves where `payload` is one of `type`; else throws `unknown_event_type` or `invalid_payload`. */
+/** Checks `payload` by the schema of `type`. Rejects with `unknown_event_type` or `invalid_payload`. */
 export async function checkPayload(catalog: EventCatalog, type: string, payload: unknown): Promise<void> {
   const schema = Object.hasOwn(catalog, type) ? catalog[type] : undefined;
   if (!schema) throw new PosthornError('unknown_event_type', `event type ${type} is not in the catalog`);
@@ -59,8 +59,8 @@ export async function checkPayload(catalog: EventCatalog, type: string, payload:
 }
 
 /**
- * With a catalog, a name that nothing can ever be dispatched under is a mistake; so may be a pattern that covers nothing in
- * it. Throws `invalid_webhook`.
+ * Checks event types and patterns against the catalog: a name that is not in it is a mistake, and a pattern that matches
+ * nothing in it may be one. Throws `invalid_webhook`.
  */
 export function checkNames(
   eventTypes: readonly string[],
@@ -72,13 +72,13 @@ export function checkNames(
   const issues = eventTypes.flatMap((name, i) => {
     const isPattern = name.includes('*');
     if (isPattern ? !refusesUnmatched || covered.has(name) : Object.hasOwn(catalog, name)) return [];
-    const message = isPattern ? `${name} covers nothing in the catalog` : `${name} is not in the catalog`;
+    const message = isPattern ? `${name} matches nothing in the catalog` : `${name} is not in the catalog`;
     return [{ path: ['eventTypes', i], message }];
   });
   if (issues.length > 0) throw invalidWebhook(issues);
 }
 
-/** What a Standard Schema says of `value`: its value, or its issues with plain paths. Never throws a foreign error. */
+/** Validates `value` by a Standard Schema. Resolves to its output, or to issues with plain paths. Never rejects with a foreign error. */
 export async function validate<Output>(
   schema: StandardSchemaV1<unknown, Output>,
   value: unknown,

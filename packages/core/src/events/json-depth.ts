@@ -1,9 +1,9 @@
 const quote = 34;
 const backslash = 92;
 
-/** Whether objects and arrays nest deeper than that in a JSON text: counts brackets outside strings; whether it is JSON is asked elsewhere. */
+/** Whether objects and arrays nest deeper than `maxDepth` in a JSON text. Counts brackets outside strings; does not check the JSON. */
 export function isDeeperThan(text: string, maxDepth: number): boolean {
-  // Hardly any payload has so many brackets at all, and finding that out costs a hundredth of reading it.
+  // Few payloads have that many brackets at all, and counting them costs a hundredth of reading the text.
   const half = Math.floor(maxDepth / 2);
   if (!hasMoreThan(half, '{', text) && !hasMoreThan(half, '[', text)) return false;
   let depth = 0;

@@ -4,34 +4,42 @@ import { isDeeperThan } from './json-depth.js';
 import { isRawJson } from './raw-json.js';
 
 /*
- * JSON.stringify writes a Map as {}, NaN as null, and leaves out a function: what the application meant is lost, and
- * nobody hears of it. Here such values are refused. What everybody means stays: a Date is its ISO text, an object with
- * toJSON is what that returns, a boxed value is the value, a field that is undefined is left out, and an object of a
- * class is its own enumerable fields.
+ * JSON.stringify loses values without an error: it writes a Map as {}, NaN as null, and leaves out functions. Such values are
+ * refused here. These are written as JSON.stringify does:
+ *
+ * - a Date: its ISO text;
+ * - an object with toJSON: the value that it returns;
+ * - a boxed primitive: the primitive;
+ * - a field that is undefined: left out;
+ * - an instance of a class: its own enumerable fields.
  */
 
 export interface PayloadLimits {
-  /** Bytes of UTF-8. */
+  /** In bytes of UTF-8. */
   readonly maxBytes: number;
-  /** Objects and arrays within each other. */
+  /** How deep objects and arrays may nest. */
   readonly maxDepth: number;
 }
 
-/** What is known of a value while it is copied. */
+/** The state of copying a value. */
 interface Reading {
-  /** Each object or array takes two bytes of JSON at least: more than these cannot fit. */
+  /** How many more objects and arrays fit: each takes at least two bytes of JSON. */
   left: number;
   readonly maxDepth: number;
-  /** Whether JSON.stringify is known to lose nothing of it. */
+  /** Whether JSON.stringify is known to lose nothing of the value. */
   isPlain: boolean;
-  /** Whether the copy goes all the way down. A circle has no end. */
+  /** Whether the copy is complete. A circular value cannot be copied. */
   isWhole: boolean;
 }
 
 /**
- * The JSON text of `value`. Reads each field once. Throws `invalid_payload` with the place of what would be lost, and for
- * a circle, a BigInt or a `toJSON` that throws; `payload_too_deep`; and `payload_too_large` where there are more objects than fit, or
- * more than a string holds: the text itself may still be too long. `what` names the value in messages.
+ * Writes `value` as JSON text. Reads each field once. `what` names the value in messages. The text may still exceed
+ * `maxBytes`. Throws:
+ *
+ * - `invalid_payload`, with the place, for a value that JSON would lose, a circular reference, a BigInt, or a `toJSON` that
+ *   throws;
+ * - `payload_too_deep`;
+ * - `payload_too_large` for more objects than can fit, or more text than a string can hold.
  */
 export function jsonText(value: unknown, limits: PayloadLimits, what: string): string {
   const maxObjects = limits.maxBytes / 2;
@@ -39,13 +47,13 @@ export function jsonText(value: unknown, limits: PayloadLimits, what: string): s
   const reading: Reading = { left: maxObjects, maxDepth, isPlain: true, isWhole: true };
   let text: string | undefined;
   try {
-    // What has one form only is copied without being asked about: a replacer would make each dispatch slower.
+    // Plain values are copied and written without a replacer, which would slow down every dispatch.
     const copy = isObject(value) ? copied(value, 1, reading) : value;
     if (isObject(value) && reading.isPlain) return JSON.stringify(copy);
     text = JSON.stringify(reading.isWhole ? copy : value, judge(maxObjects, what));
   } catch (cause) {
     if (isPosthornError(cause)) throw cause;
-    // V8 gives up on recursion with "Maximum call stack", on size with "Invalid string length".
+    // V8 throws "Maximum call stack" for recursion, and "Invalid string length" for size.
     if (cause instanceof RangeError) {
       throw cause.message.includes('stack') ? tooDeep(limits, what, cause) : tooLarge(what, cause);
     }
@@ -54,7 +62,10 @@ export function jsonText(value: unknown, limits: PayloadLimits, what: string): s
     });
   }
   if (text === undefined) {
-    throw new PosthornError('invalid_payload', `${what} must have a JSON form; ${kindOf(value)} has none`);
+    throw new PosthornError(
+      'invalid_payload',
+      `${what} must have a JSON form, which ${kindOf(value)} has not`,
+    );
   }
   if (isDeeperThan(text, maxDepth)) throw tooDeep(limits, what);
   return text;
@@ -63,19 +74,19 @@ export function jsonText(value: unknown, limits: PayloadLimits, what: string): s
 const isObject = (value: unknown): value is object => typeof value === 'object' && value !== null;
 
 const tooLarge = (what: string, cause?: unknown): PosthornError =>
-  new PosthornError('payload_too_large', `${what} is larger than it may be`, { cause });
+  new PosthornError('payload_too_large', `${what} exceeds the size limit`, { cause });
 
-/** That `what` nests deeper than it may. */
+/** Creates the error for a value that nests too deep. */
 export const tooDeep = ({ maxDepth }: PayloadLimits, what: string, cause?: unknown): PosthornError =>
   new PosthornError(
     'payload_too_deep',
-    `${what} nests objects and arrays too deep; at most ${maxDepth} levels`,
+    `${what} must nest at most ${maxDepth} levels of objects and arrays`,
     {
       cause,
     },
   );
 
-/** A copy of plain objects and arrays, so that the application's getters are asked once; the rest is left as it is. */
+/** Copies plain objects and arrays, so that getters are read once. Other values are kept as they are. */
 function copied(value: object, depth: number, reading: Reading): unknown {
   if (--reading.left < 0 || depth > reading.maxDepth) {
     reading.isPlain = reading.isWhole = false;
@@ -99,7 +110,7 @@ function copied(value: object, depth: number, reading: Reading): unknown {
       if (!isObject(field)) {
         if (isOdd(field)) reading.isPlain = false;
       } else if (key !== '__proto__') copy[key] = copied(field, depth + 1, reading);
-      // Assigned, this name would set the prototype.
+      // An assignment would set the prototype.
       else Object.defineProperty(copy, key, { value: copied(field, depth + 1, reading), enumerable: true });
     }
     return copy;
@@ -114,17 +125,17 @@ function notPlain(value: object, reading: Reading): object {
   return value;
 }
 
-/** Whether a value that is no object may have to be refused. Undefined as a field is left out, which is what everybody means. */
+/** Whether a primitive may have to be refused. An undefined field may not: it is left out. */
 function isOdd(value: unknown): boolean {
   const type = typeof value;
-  // Of NaN and of both infinities this is NaN.
+  // NaN for NaN and for both infinities.
   if (type === 'number') return (value as number) - (value as number) !== 0;
   return type === 'function' || type === 'symbol' || type === 'bigint';
 }
 
-/** A replacer that throws where a value would be lost, and names the place. */
+/** Creates a replacer that throws, with the place, where a value would be lost. */
 function judge(maxObjects: number, what: string): (this: unknown, key: string, value: unknown) => unknown {
-  /** The objects that are being written, outermost first, and under which names. */
+  /** The objects that are being written, outermost first, and their names. */
   const holders: unknown[] = [];
   const names: (string | number)[] = [];
   let left = maxObjects;
@@ -151,7 +162,7 @@ function judge(maxObjects: number, what: string): (this: unknown, key: string, v
   };
 }
 
-/** What is wrong with a value below the root, in words. */
+/** Returns what is wrong with a value below the root. */
 function faultAt(
   holder: unknown,
   key: string,
@@ -159,10 +170,10 @@ function faultAt(
   holders: readonly unknown[],
 ): string | undefined {
   if (value === undefined) {
-    return Array.isArray(holder) ? 'must not be undefined in an array: JSON would say null' : undefined;
+    return Array.isArray(holder) ? 'must not be undefined in an array: JSON would write null' : undefined;
   }
   if (value === null && types.isDate((holder as Record<string, unknown>)[key])) return 'must be a valid Date';
-  if (holders.includes(value)) return 'must not lead back to an object that holds it: that is a circle';
+  if (holders.includes(value)) return 'must not refer to an object that contains it: that is circular';
   return faultOf(value);
 }
 
@@ -184,10 +195,10 @@ function faultOf(value: unknown): string | undefined {
 }
 
 function faultOfObject(value: object): string | undefined {
-  if (isRawJson(value)) return 'must not be rawJson, which stands for a whole payload';
+  if (isRawJson(value)) return 'must not be rawJson: it can only be a whole payload';
   if (Array.isArray(value)) return undefined;
   const prototype = Object.getPrototypeOf(value);
-  // Also the plain objects of another realm, as some test runners have.
+  // Covers plain objects of another realm, which some test runners use.
   if (prototype === null || Object.getPrototypeOf(prototype) === null) return undefined;
   const isLost =
     types.isMap(value) ||
@@ -200,8 +211,10 @@ function faultOfObject(value: object): string | undefined {
   return `must not be ${nameOf(value)}, which JSON cannot hold: give a plain object, an array or text, or a toJSON method`;
 }
 
-/** What kind of object it is; its class may have any name. */
+/** Names the class of an object where that is a plain name. */
 function nameOf(value: object): string {
   const name: unknown = value.constructor?.name;
-  return typeof name === 'string' && /^[A-Za-z_$][\w$]{0,63}$/.test(name) ? `a ${name}` : 'such an object';
+  return typeof name === 'string' && /^[A-Za-z_$][\w$]{0,63}$/.test(name)
+    ? `a ${name}`
+    : 'an object of this class';
 }

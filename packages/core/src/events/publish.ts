@@ -2,11 +2,11 @@ import { createHash } from 'node:crypto';
 import { parse } from '../door.js';
 import { isPosthornError } from '../errors.js';
 import { matchKeys } from '../match.js';
+import { type EventDetails, eventDetailsSchema } from '../models/event.js';
 import type { Ids } from '../models/ids.js';
-import { type EventDetails, eventDetailsSchema } from '../models/models.js';
+import { batchKeyedCalls, type KeyedWrite } from '../storage/batch-keyed-calls.js';
+import { batchCalls } from '../storage/batch-writer.js';
 import type { StorageClock } from '../storage/clock.js';
-import { gather } from '../storage/gather.js';
-import { gatherKeyed, type KeyedWrite } from '../storage/gather-keyed.js';
 import type { Claim, ClaimOptions, DeliveryStore, NewEvent, Published } from '../storage/ports.js';
 import { checkPayload, type EventCatalog } from './catalog.js';
 import type { PayloadLimits } from './json-text.js';
@@ -27,29 +27,29 @@ export interface PublisherOptions<Tx> {
   readonly clock: StorageClock;
   /** The worker of this process, which may send at once what it has room for. */
   readonly worker: {
-    /** What it could take over now; `take` must follow. */
+    /** How many deliveries it could take over now; `take` must follow. */
     reserve(): ClaimOptions | undefined;
     take(claims: readonly Claim[], since: number): void;
   };
-  /** Called when deliveries were stored that this process has not begun to send. */
+  /** Called when deliveries were stored that this process has not claimed. */
   readonly onWaiting: () => void;
-  /** Called when the caller's transaction holds deliveries; nobody says when it commits. */
+  /** Called when the caller's transaction holds deliveries. The engine does not learn when it commits. */
   readonly onUncommitted: () => void;
 }
 
 export interface Publisher<Tx> {
-  /** Asks the catalog, where there is one. */
+  /** Checks the payload by the catalog, where there is one. */
   check(given: GivenEvent): Promise<void>;
-  /** Checks everything else, and gives the event its id; nothing is stored yet. */
+  /** Checks everything else and assigns the id. Stores nothing. */
   prepare(given: GivenEvent): NewEvent;
-  /** The events, with ids and times of the storage's clock where this process did not know it yet. */
+  /** Sets ids and times anew by the storage's clock where this process did not know it. */
   timed(given: readonly GivenEvent[], events: readonly NewEvent[], tx?: Tx): Promise<readonly NewEvent[]>;
-  /** Stores events of one call: all or none. */
+  /** Stores the events of one call: all or none. */
   publish(events: readonly NewEvent[], tx?: Tx): Promise<readonly Published[]>;
 }
 
 const maxBatch = 1000;
-/** How far its clock may be off in the first event of a process. */
+/** How far the clock may be off in the first event of a process. */
 const toleratedMs = 1_000;
 const maxKnownTypes = 10_000;
 const noDetails = parse(eventDetailsSchema, {}, 'invalid_option', 'event details');
@@ -75,7 +75,7 @@ export function publisher<Tx>(options: PublisherOptions<Tx>): Publisher<Tx> {
   function prepare({ type, payload, details }: GivenEvent): NewEvent {
     const keys = keysOf(type);
     const given = details ? parse(eventDetailsSchema, details, 'invalid_option', 'event details') : noDetails;
-    // Field by field: this is done for every event, and copying objects would be most of it.
+    // Field by field: spreading objects would be most of the cost of an event.
     const event: NewEvent = {
       id: ids.event(),
       tenantId: given.tenantId,
@@ -94,7 +94,7 @@ export function publisher<Tx>(options: PublisherOptions<Tx>): Publisher<Tx> {
   }
 
   async function write(events: readonly NewEvent[], keyed?: KeyedWrite): Promise<readonly Published[]> {
-    // Room that is kept for what waits for a transaction would be missing elsewhere.
+    // Capacity reserved for a publish that waits for a transaction would be missing elsewhere.
     const claimFor = keyed?.isHeld ? undefined : worker.reserve();
     const asked = clock.read();
     let claims: readonly Claim[] = [];
@@ -120,10 +120,10 @@ export function publisher<Tx>(options: PublisherOptions<Tx>): Publisher<Tx> {
   ): Promise<readonly NewEvent[]> {
     if (clock.isSet) return events;
     const before = clock.now();
-    // Once more where the machine has slept meanwhile, and not for ever.
+    // Asks a second time where the machine has slept meanwhile, and no more.
     for (let asks = 0; asks < 2 && !clock.isSet; asks++) {
       const asked = clock.read();
-      // In the caller's transaction, which may hold the only connection that there is.
+      // In the caller's transaction, which may hold the only connection.
       const { at } = await (tx === undefined ? deliveries.begin([], 0) : deliveries.publish([], { tx }));
       clock.set(at, asked);
     }
@@ -135,9 +135,9 @@ export function publisher<Tx>(options: PublisherOptions<Tx>): Publisher<Tx> {
     }));
   }
 
-  const batches = { maxItems: maxBatch, isOnesFault: isRefused };
-  const gathered = gather((events: readonly NewEvent[]) => write(events), batches);
-  const gatheredKeyed = gatherKeyed(write, batches);
+  const batches = { maxItems: maxBatch, shouldSplit: isRefused };
+  const gathered = batchCalls((events: readonly NewEvent[]) => write(events), batches);
+  const gatheredKeyed = batchKeyedCalls(write, batches);
 
   return {
     check,
@@ -157,14 +157,14 @@ export function publisher<Tx>(options: PublisherOptions<Tx>): Publisher<Tx> {
 
 const isKeyed = ({ idempotencyKey }: NewEvent): boolean => idempotencyKey !== undefined;
 
-/** Refused for what one call holds; the others in its batch are not to blame. */
+/** Whether the error is about the events of one call. The other calls of its batch are not affected. */
 const isRefused = (error: unknown): boolean => isPosthornError(error) && error.code !== 'storage_failed';
 
-/** Equal for two events that mean the same. The time counts only where the application gave it. */
+/** Hashes what makes two events the same. The time counts only where the application gave it. */
 function fingerprintOf(event: NewEvent, occurredAt: Date | undefined): string {
   const { type, namespaceId, subject, cacheScope, orderingKey, payload } = event;
   const rest = [type, namespaceId, subject?.type, subject?.id, cacheScope, occurredAt?.toISOString()];
-  // At the end, and only where there is one: keys that an earlier version remembered still fit.
+  // Last, and only where there is one, so that fingerprints of earlier versions stay equal.
   if (orderingKey !== null) rest.push(orderingKey);
   return createHash('sha256').update(JSON.stringify(rest)).update(payload).digest('base64url');
 }

@@ -1,11 +1,11 @@
 import { kindOf, PosthornError } from '../errors.js';
 
-/** The same in every copy of this package: an application may hold two, and hand what one made to the other. */
+/** The same symbol in every copy of this package: an application may have two, and pass values from one to the other. */
 const brand = Symbol.for('posthorn.rawJson');
 
 /**
- * JSON text handed to `dispatch` as it is, so that key order, number spelling (`1.10`, integers beyond 2^53) and
- * duplicate keys reach receivers unchanged. A plain string would be a payload of its own. See {@link rawJson}.
+ * JSON text for `dispatch`. Key order, the spelling of numbers (`1.10`, integers beyond 2^53) and duplicate keys reach
+ * receivers unchanged. A plain string would be a JSON string instead. See {@link rawJson}.
  */
 export class RawJson {
   readonly text: string;
@@ -26,7 +26,7 @@ export const isRawJson = (value: unknown): value is RawJson =>
   'text' in value &&
   typeof value.text === 'string';
 
-/** What the text of `json` says. Throws `invalid_payload` where it is no JSON. */
+/** Parses the text. Throws `invalid_payload` where it is not JSON. */
 export function parseRawJson({ text }: RawJson): unknown {
   try {
     return JSON.parse(text);
@@ -40,8 +40,8 @@ const invalid = (message: string, cause?: unknown): PosthornError =>
   new PosthornError('invalid_payload', message, { cause });
 
 /**
- * Marks `json`, text or UTF-8 bytes, as a finished payload. Throws `invalid_payload` for bytes that are not UTF-8
- * and text with lone surrogates; whether it is JSON is checked at dispatch, after its size.
+ * Marks JSON text, or its UTF-8 bytes, as a finished payload. Throws `invalid_payload` for bytes that are not UTF-8 and for
+ * text with lone surrogates. Whether it is JSON is checked by `dispatch`, after its size.
  */
 export function rawJson(json: string | Uint8Array): RawJson {
   if (typeof json === 'string') {

@@ -1,6 +1,8 @@
 import { matchKeys } from '../match.js';
+import type { Attempt, Delivery } from '../models/delivery.js';
+import type { Event } from '../models/event.js';
 import { madeAt } from '../models/ids.js';
-import type { Attempt, Delivery, Event, Webhook } from '../models/models.js';
+import type { Webhook } from '../models/webhook.js';
 import { scan } from '../storage/scan.js';
 import type { UsableStorage } from '../storage/storage-port.js';
 import {
@@ -50,15 +52,13 @@ const maxDeliveries = 200;
 /** So many are read at a time: the storage has others to serve. */
 const maxReads = 8;
 
+type ExplainedStorage = Pick<UsableStorage, 'log' | 'webhooks' | 'supports'>;
+
 /** What explains an event by what `storage` knows now. It looks at nothing of another tenant. */
-export function explainer({
-  log,
-  webhooks,
-  supports,
-}: Pick<UsableStorage, 'log' | 'webhooks' | 'supports'>): (event: Event) => Promise<Explanation> {
+export function explainer(storage: ExplainedStorage): (event: Event) => Promise<Explanation> {
+  const { log, webhooks } = storage;
   return async (event) => {
     const { id: eventId, tenantId, type } = event;
-    const covering = coveringPatterns(type);
     let isComplete = true;
     const onCut = (): void => {
       isComplete = false;
@@ -70,22 +70,10 @@ export function explainer({
       if (known) known.push(delivery);
       else deliveries.set(delivery.webhookId, [delivery]);
     }
-    const areAllKnown = isComplete;
-
-    const unsent: [webhookId: string, none: readonly Delivery[]][] = [];
-    const late: MissedWebhook[] = [];
-    const publishedAt = publicationOf(eventId, deliveries);
-    const keys = matchKeys(type);
-    for await (const webhook of scan((page) => webhooks.list(tenantId, { ...page, keys }), onCut)) {
-      if (deliveries.has(webhook.id) || !areAllKnown) continue;
-      const why = whyWithout(webhook, publishedAt);
-      if (!why) {
-        unsent.push([webhook.id, []]);
-        continue;
-      }
-      const message = supports.replays ? `${why.message}; ${remedyFor(webhook)}` : why.message;
-      late.push({ webhook: named(webhook), pattern: covering(webhook)[0]!, reason: why.reason, message });
-    }
+    // Where they are not all known, a webhook without one may have one.
+    const { unsent, late } = isComplete
+      ? await matchingWithout(storage, event, deliveries, onCut)
+      : { unsent: [], late: [] };
     const others = without(
       deliveries,
       scan((page) => webhooks.list(tenantId, page), onCut),
@@ -94,7 +82,7 @@ export function explainer({
 
     const shown = new Map<string, readonly Delivery[]>();
     let room = maxDeliveries;
-    for (const [id, own] of [...deliveries, ...unsent]) {
+    for (const [id, own] of [...deliveries, ...unsent.map((id) => [id, []] as const)]) {
       if (room <= 0) {
         onCut();
         break;
@@ -102,24 +90,60 @@ export function explainer({
       shown.set(id, own);
       room -= Math.max(own.length, 1);
     }
-    const attempts = new Map<string, readonly Attempt[]>();
-    await eachOf([...shown.values()].flat(), async ({ id }) => {
-      attempts.set(id, await log.attempts(tenantId, id));
-    });
-    const present = new Map<string, Webhook | undefined>();
-    await eachOf([...shown.keys()], async (id) => {
-      present.set(id, await webhooks.get(tenantId, id));
-    });
-    const matched = [...shown].map(([id, own]): MatchedWebhook => {
-      const webhook = present.get(id);
-      return {
-        webhook: webhook ? named(webhook) : null,
-        patterns: webhook ? covering(webhook) : [],
-        deliveries: explained(event, webhook, own, attempts),
-      };
-    });
+    const matched = await matchedWebhooks(storage, event, shown);
     return { event, matched, missed, isComplete };
   };
+}
+
+/** The webhooks that match the event and have no delivery of it: ids of those that should, and why the others do not. */
+async function matchingWithout(
+  { webhooks, supports }: ExplainedStorage,
+  { id, tenantId, type }: Event,
+  deliveries: ReadonlyMap<string, readonly Delivery[]>,
+  onCut: () => void,
+): Promise<{ readonly unsent: readonly string[]; readonly late: readonly MissedWebhook[] }> {
+  const unsent: string[] = [];
+  const late: MissedWebhook[] = [];
+  const covering = coveringPatterns(type);
+  const publishedAt = publicationOf(id, deliveries);
+  const keys = matchKeys(type);
+  for await (const webhook of scan((page) => webhooks.list(tenantId, { ...page, keys }), onCut)) {
+    if (deliveries.has(webhook.id)) continue;
+    const why = whyWithout(webhook, publishedAt);
+    if (!why) {
+      unsent.push(webhook.id);
+      continue;
+    }
+    const message = supports.replays ? `${why.message}; ${remedyFor(webhook)}` : why.message;
+    late.push({ webhook: named(webhook), pattern: covering(webhook)[0]!, reason: why.reason, message });
+  }
+  return { unsent, late };
+}
+
+/** Webhooks with their deliveries, as they are now. */
+async function matchedWebhooks(
+  { log, webhooks }: ExplainedStorage,
+  event: Event,
+  deliveries: ReadonlyMap<string, readonly Delivery[]>,
+): Promise<MatchedWebhook[]> {
+  const { tenantId, type } = event;
+  const covering = coveringPatterns(type);
+  const attempts = new Map<string, readonly Attempt[]>();
+  await eachOf([...deliveries.values()].flat(), async ({ id }) => {
+    attempts.set(id, await log.attempts(tenantId, id));
+  });
+  const present = new Map<string, Webhook | undefined>();
+  await eachOf([...deliveries.keys()], async (id) => {
+    present.set(id, await webhooks.get(tenantId, id));
+  });
+  return [...deliveries].map(([id, own]): MatchedWebhook => {
+    const webhook = present.get(id);
+    return {
+      webhook: webhook ? named(webhook) : null,
+      patterns: webhook ? covering(webhook) : [],
+      deliveries: explained(event, webhook, own, attempts),
+    };
+  });
 }
 
 /** When the event was published, in milliseconds: by the storage's clock where there is a delivery to ask. */

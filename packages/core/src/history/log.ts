@@ -1,17 +1,9 @@
 import { givenOf, optionsOf, parse } from '../door.js';
 import { PosthornError } from '../errors.js';
 import type { Announcer } from '../lifecycle.js';
-import {
-  type Attempt,
-  type Delivery,
-  type DeliveryStatus,
-  defaultTenant,
-  deliveryIdSchema,
-  type Event,
-  eventIdSchema,
-  eventSchema,
-  type TenantOption,
-} from '../models/models.js';
+import type { Attempt, Delivery, DeliveryStatus } from '../models/delivery.js';
+import { type Event, eventSchema } from '../models/event.js';
+import { defaultTenant, deliveryIdSchema, eventIdSchema, type TenantOption } from '../models/fields.js';
 import { type Page, type PageQuery, pageQuery } from '../storage/page.js';
 import type { UsableStorage } from '../storage/storage-port.js';
 import { type Explanation, explainer } from './explain.js';

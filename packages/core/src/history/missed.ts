@@ -1,6 +1,6 @@
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { matchKeys } from '../match.js';
-import type { Webhook } from '../models/models.js';
+import type { Webhook } from '../models/webhook.js';
 import { type NearMiss, nearMissesOf } from './near-miss.js';
 import { whyPaused } from './next-step.js';
 

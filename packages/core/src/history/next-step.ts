@@ -1,5 +1,7 @@
+import type { Attempt, Delivery } from '../models/delivery.js';
 import { waitsFor } from '../models/escalation.js';
-import type { Attempt, ChannelBinding, Delivery, Event, Webhook } from '../models/models.js';
+import type { Event } from '../models/event.js';
+import type { ChannelBinding, Webhook } from '../models/webhook.js';
 
 /** What happens next to an event on its way to a channel binding. */
 export interface NextStep {

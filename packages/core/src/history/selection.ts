@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { givenOf, parse } from '../door.js';
-import { type DeliveryStatus, deliverySchema, deliveryStatusSchema } from '../models/models.js';
+import { type DeliveryStatus, deliverySchema, deliveryStatusSchema } from '../models/delivery.js';
 import type { DeliverySelection } from '../storage/log-port.js';
 import { eventRange, type TimeRange } from './time-range.js';
 

@@ -1,12 +1,8 @@
 import { optionsOf } from '../door.js';
 import { PosthornError } from '../errors.js';
+import { type DeliveryStatus, deliveryStatusSchema } from '../models/delivery.js';
+import { defaultTenant, type TenantOption } from '../models/fields.js';
 import { firstEventId } from '../models/ids.js';
-import {
-  type DeliveryStatus,
-  defaultTenant,
-  deliveryStatusSchema,
-  type TenantOption,
-} from '../models/models.js';
 import type { DeliveryCounts, DeliveryLog } from '../storage/log-port.js';
 import { type SelectionOptions, selectionOf } from './selection.js';
 import { instantOf } from './time-range.js';

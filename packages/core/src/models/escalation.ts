@@ -1,13 +1,13 @@
 import { type Issue, invalidWebhook } from '../errors.js';
-import type { ChannelBinding } from './models.js';
+import type { ChannelBinding } from './webhook.js';
 
 /** Whether `binding` waits for `other` to fail. */
 export const waitsFor = ({ onlyAfter }: ChannelBinding, other: ChannelBinding): boolean =>
   onlyAfter !== undefined && (onlyAfter.channel === other.id || onlyAfter.channel === other.channel);
 
 /**
- * The bindings whose deliveries begin where one of `failing` has failed `tries` times; infinitely many where it is dead.
- * Nothing is said of those that have begun before.
+ * Returns the ids of the bindings that begin after `failing` has failed `tries` times, Infinity where its delivery is dead.
+ * That includes those that have begun before.
  */
 export function escalationsOf(
   failing: ChannelBinding,
@@ -22,7 +22,7 @@ export function escalationsOf(
     .map(({ id }) => id);
 }
 
-/** Throws `invalid_webhook` where a binding waits for none or several, or for one that waits for it. */
+/** Throws `invalid_webhook` where `onlyAfter` names no binding or several, or where bindings wait for each other. */
 export function checkEscalations(bindings: readonly ChannelBinding[]): void {
   const issues: Issue[] = bindings.flatMap((binding, i) => {
     if (!binding.onlyAfter) return [];
@@ -40,7 +40,7 @@ function faultOf(binding: ChannelBinding, bindings: readonly ChannelBinding[]): 
     const awaited: ChannelBinding[] = bindings.filter((other) => other !== at && waitsFor(at!, other));
     if (at === binding && awaited.length === 0) return 'must name another channel of the webhook';
     if (at === binding && awaited.length > 1)
-      return 'must name one channel: there are several, name it by its id';
+      return 'must name one channel, but several match: use the id of the binding';
     at = awaited[0];
   }
   return undefined;

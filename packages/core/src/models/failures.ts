@@ -1,44 +1,44 @@
 import { z } from 'zod';
 
-/** Whose fault a failure is: who has to do something about it. */
+/** Who has to act on a failure: the receiver, who configured the webhook, or the application. */
 export type Fault = 'receiver' | 'configuration' | 'ours';
 
-/** Why an attempt failed, a closed list, and whose fault that is. */
+/** Why an attempt failed, a closed list, and who has to act. */
 const faults = {
-  /** It answered, and not with success. */
+  /** The receiver answered with another status than success. */
   http_status: 'receiver',
   /** No answer before the deadline. */
   timeout: 'receiver',
   /** No connection, TLS included, in time. */
   connect_timeout: 'receiver',
-  /** Its name leads nowhere. */
+  /** The host name has no address. */
   dns: 'receiver',
-  /** The connection was refused, or there is no way there. */
+  /** The connection was refused, or there is no route. */
   refused: 'receiver',
-  /** The connection ended before an answer came; whether the request was heeded is unknown. */
+  /** The connection ended before an answer. Whether the request was processed is unknown. */
   reset: 'receiver',
-  /** No TLS, or no certificate to trust. */
+  /** TLS failed, or the certificate is not trusted. */
   tls: 'receiver',
   /** The answer breaks HTTP/1.1. */
   protocol: 'receiver',
-  /** The head of the answer is larger than is read. */
+  /** The head of the answer exceeds the limit. */
   too_large: 'receiver',
-  /** The webhook's address leads where none may. */
+  /** The URL leads to an address that is not allowed. */
   address_forbidden: 'configuration',
-  /** The webhook as it is cannot be sent: a header, a template, a secret. */
+  /** The webhook cannot be sent as it is configured: a header, a template, a secret. */
   config: 'configuration',
-  /** The application's own credentials were refused: a login, a key of a provider, a sender that is not ours to use. */
+  /** The credentials of the application were refused: a login, an API key of a provider, a sender address. */
   credentials: 'ours',
-  /** The application's own forward proxy opened no connection. */
+  /** The forward proxy of the application opened no connection. */
   proxy: 'ours',
   /** The channel threw. */
   channel_error: 'ours',
-  /** The process that sent it was lost before it wrote how it went. */
+  /** The process that sent it was lost before it wrote the outcome. */
   worker_lost: 'ours',
 } as const satisfies Record<string, Fault>;
 
 export type FailureKind = keyof typeof faults;
 export const failureKindSchema = z.enum(Object.keys(faults) as [FailureKind, ...FailureKind[]]);
 
-/** Whose fault a failure of this kind is. */
+/** Returns who has to act on a failure of this kind. */
 export const faultOf = (kind: FailureKind): Fault => faults[kind];

@@ -1,12 +1,12 @@
 import { randomFillSync } from 'node:crypto';
 
-/** The ids of the engine: a prefix that says what it names, and letters and digits. */
+/** Makes the ids of the engine: a prefix for the kind, then letters and digits. */
 export interface Ids {
   /** `wh_` and 10 characters of `[0-9A-Za-z]`. */
   webhook(): string;
   /** `ch_` and 10 characters: a channel binding of a webhook. */
   binding(): string;
-  /** `evt_` and 22 characters: 8 of the time, 14 of chance. Sorts by the millisecond it was made in. */
+  /** `evt_` and 22 characters: 8 of the time, 14 random. Sorts by the millisecond in which it was made. */
   event(): string;
   /** `att_` and 22 characters, as an event's. */
   attempt(): string;
@@ -27,7 +27,7 @@ const codes = Buffer.from(alphabet, 'latin1');
 const timeLength = 8; // 62^8 ms: until the year 8888
 const lastMs = 62 ** timeLength - 1;
 
-/** Codes of letters and digits, each as likely as any other, out of what `fill` fills in. */
+/** Draws letters and digits, uniformly distributed, from the bytes of `fill`. */
 function randomCodes(fill: (buffer: Uint8Array) => unknown): () => number {
   const pool = new Uint8Array(4096);
   let used = pool.length;
@@ -38,7 +38,7 @@ function randomCodes(fill: (buffer: Uint8Array) => unknown): () => number {
         used = 0;
       }
       const byte = pool[used++]!;
-      // 248 is the largest multiple of 62 in a byte: what lies above would make some letters likelier.
+      // 248 is the largest multiple of 62 in a byte: bytes above it would favour some letters.
       if (byte < 248) return codes[byte % 62]!;
     }
   };
@@ -46,7 +46,7 @@ function randomCodes(fill: (buffer: Uint8Array) => unknown): () => number {
 
 const secretCode = randomCodes(randomFillSync);
 
-/** So many of `[0-9A-Za-z]`, 5.95 bits each, from the system's random source, whatever a test has for ids. */
+/** Draws `length` of `[0-9A-Za-z]`, 5.95 bits each, from the system's random source, even where a test seeds ids. */
 export const secretLetters = (length: number): string =>
   String.fromCharCode(...Array.from({ length }, secretCode));
 
@@ -69,14 +69,14 @@ export function createIds(options: IdsOptions = {}): Ids {
     for (let i = 0; i < timeLength; i++) text[start + i] = timeCodes[i]!;
   }
 
-  /** What makes ids of one kind, with a time or without, and so many characters of chance. */
+  /** Creates the maker of one kind of id, with a time or without, and with `length` random characters. */
   function maker(prefix: string, isSortable: boolean, length: number): () => string {
     const start = prefix.length + (isSortable ? timeLength : 0);
     const text = Buffer.alloc(start + length, prefix, 'latin1');
     return () => {
       if (isSortable) writeTime(text, prefix.length);
       for (let i = start; i < text.length; i++) text[i] = randomCode();
-      // Read back from the buffer: a flat string costs a third of a concatenated one, and these are kept by the million.
+      // Read back from the buffer: a flat string costs a third of a concatenated one, and millions are kept.
       return text.toString('latin1');
     };
   }
@@ -90,9 +90,9 @@ export function createIds(options: IdsOptions = {}): Ids {
   };
 }
 
-/** What every event id made at `ms` or later sorts after, and every earlier one before: a bound for ranges of ids. */
+/** Returns a bound for ranges of ids: ids made at `ms` or later sort after it, earlier ones before it. */
 export function firstEventId(ms: number): string {
-  // No id was made before or after these.
+  // No id lies outside of these bounds.
   let rest = Math.min(Math.max(Math.floor(ms), 0), lastMs);
   let time = '';
   for (let i = 0; i < timeLength; i++) {
@@ -102,7 +102,7 @@ export function firstEventId(ms: number): string {
   return `evt_${time}`;
 }
 
-/** When the event of this id was made, in milliseconds since 1970, by the clock of the process that dispatched it. */
+/** Returns when the event of this id was made, in milliseconds since 1970, by the clock of the dispatching process. */
 export function madeAt(eventId: string): number {
   let ms = 0;
   for (const letter of eventId.slice(4, 4 + timeLength)) ms = ms * 62 + alphabet.indexOf(letter);
@@ -112,24 +112,24 @@ export function madeAt(eventId: string): number {
 const deliveryIdForm = /^dlv_([0-9A-Za-z]{22})([0-9A-Za-z]{10})$/;
 
 /**
- * The id of the delivery of an event to a channel binding: there is one at most, so its id is theirs, joined.
- * A storage derives it and needs no source of ids; publishing again finds the same row.
+ * Returns the id of the delivery of an event to a channel binding. There is at most one, so the id joins theirs: a storage
+ * derives it, and publishing the event again finds the same row.
  */
 export function deliveryId(eventId: string, bindingId: string): string {
   return `dlv_${eventId.slice(4)}${bindingId.slice(3)}`;
 }
 
 /**
- * The name of the digest that gathered for a channel binding, from the first event that it was formed with. A delivery
- * is in one such digest at most, so no other has its name; and no delivery has, as its first may leave it.
+ * Returns the id of the digest that was formed for a channel binding, from its first event. A delivery is in one digest at
+ * most, so the id is unique. It differs from every delivery id, as the first delivery may leave the digest.
  */
 export function digestId(firstEventId: string, bindingId: string): string {
   return `dig_${firstEventId.slice(4)}${bindingId.slice(3)}`;
 }
 
-/** The event and the binding that a delivery id names, or `undefined` where `id` is no delivery id. */
+/** Returns the ids of event and binding in a delivery id. Undefined where `id` is not a delivery id. */
 export function parseDeliveryId(id: string): { eventId: string; bindingId: string } | undefined {
-  // Not every caller is held to types.
+  // Callers without types may pass anything.
   const match = typeof id === 'string' ? deliveryIdForm.exec(id) : null;
   return match ? { eventId: `evt_${match[1]}`, bindingId: `ch_${match[2]}` } : undefined;
 }

@@ -1,4 +1,4 @@
-import type { DeliveryStatus } from './models.js';
+import type { DeliveryStatus } from './delivery.js';
 
 /** Which deliveries a replay starts again: those that fit all that is given. */
 export interface ReplaySelection {

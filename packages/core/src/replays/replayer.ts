@@ -1,4 +1,4 @@
-import { within } from '../delivery/within.js';
+import { withTimeout } from '../delivery/with-timeout.js';
 import type { PosthornError } from '../errors.js';
 import type { Announcer } from '../lifecycle.js';
 import type { Replay } from '../models/replay.js';
@@ -56,7 +56,7 @@ export class Replayer {
     clearInterval(this.#poll);
     this.#poll = undefined;
     this.#stops++;
-    await within(graceMs, this.#last);
+    await withTimeout(graceMs, this.#last);
   }
 
   /** Says that a step may be due. */

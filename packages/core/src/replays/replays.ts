@@ -1,15 +1,15 @@
 import { z } from 'zod';
 import { optionsOf, parse } from '../door.js';
 import { PosthornError } from '../errors.js';
-import { firstEventId, type Ids } from '../models/ids.js';
+import { eventSchema } from '../models/event.js';
 import {
   defaultTenant,
-  eventSchema,
   oneOf,
   type TenantOption,
   tenantIdSchema,
   webhookIdSchema,
-} from '../models/models.js';
+} from '../models/fields.js';
+import { firstEventId, type Ids } from '../models/ids.js';
 import type { Replay, ReplaySelection } from '../models/replay.js';
 import type { Backfilled } from '../storage/backfill.js';
 import type { UsableStorage } from '../storage/storage-port.js';

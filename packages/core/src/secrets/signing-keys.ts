@@ -1,5 +1,9 @@
 import { Secret } from '../channels/mask.js';
-import type { SigningSecret } from '../storage/webhook-store.js';
+import { PosthornError } from '../errors.js';
+import type { SigningSecret, WebhookRecord } from '../storage/webhook-store.js';
+import { type Owner, openedOrLost, type Place, type Vault } from './vault.js';
+
+const maxOldSecrets = 10;
 
 interface Opened {
   readonly all: readonly Secret[];
@@ -7,13 +11,53 @@ interface Opened {
   readonly allHoldUntil: number;
 }
 
-/** Signing keys as they are signed with. */
+const placeOf = ({ id, tenantId }: Owner): Place => ({ tenantId, webhookId: id, purpose: 'signing' });
+
+/** The keys that a webhook's messages are signed with. What opens one throws `secret_unreadable` where it cannot. */
 export class SigningKeys {
+  readonly #vault: Vault;
   readonly #opened = new WeakMap<readonly SigningSecret[], Opened>();
 
+  constructor(vault: Vault) {
+    this.#vault = vault;
+  }
+
+  /** A signing key as it is stored. */
+  seal(owner: Owner, key: string): string {
+    return this.#vault.seal(key, placeOf(owner));
+  }
+
+  /** A signing key as it is signed with. */
+  open(owner: Owner, key: string): string {
+    return this.#vault.open(key, placeOf(owner));
+  }
+
+  /**
+   * The signing keys when a new one takes the place of the present one, which signs beside it until `expiresAt`. Throws
+   * `too_many_secrets` where ten old ones still sign at `now`, and `secret_unreadable` where the present one would have to
+   * and cannot; an older one that cannot is dropped.
+   */
+  rotated(record: WebhookRecord, key: string, expiresAt: Date, now: number): readonly SigningSecret[] {
+    const place = placeOf(record);
+    const old = record.secrets.flatMap(({ key: kept, expiresAt: end }) => {
+      const until = end ?? expiresAt;
+      if (until.getTime() <= now) return [];
+      // The present one is to go on signing: that it cannot has to be known.
+      const opened = end === null ? this.#vault.open(kept, place) : openedOrLost(this.#vault, kept, place);
+      return opened === undefined || opened === key ? [] : [{ key: kept, expiresAt: until }];
+    });
+    if (old.length > maxOldSecrets) {
+      throw new PosthornError(
+        'too_many_secrets',
+        `${maxOldSecrets} old secrets still sign; wait until one expires`,
+      );
+    }
+    return [{ key: this.#vault.seal(key, place), expiresAt: null }, ...old];
+  }
+
   /** Those that hold at that time, frozen; opened once for as long as the storage hands out the same ones. */
-  holding(secrets: readonly SigningSecret[], at: Date, open: (key: string) => string): readonly Secret[] {
-    const { all, allHoldUntil } = this.#opened.get(secrets) ?? this.#open(secrets, open);
+  holding(owner: Owner, secrets: readonly SigningSecret[], at: Date): readonly Secret[] {
+    const { all, allHoldUntil } = this.#opened.get(secrets) ?? this.#openAll(owner, secrets);
     if (at.getTime() < allHoldUntil) return all;
     return Object.freeze(
       all.filter((_, i) => {
@@ -23,9 +67,15 @@ export class SigningKeys {
     );
   }
 
-  #open(secrets: readonly SigningSecret[], open: (key: string) => string): Opened {
+  /** The signing keys with each sealed text replaced. */
+  mapped(record: WebhookRecord, replace: (text: string, place: Place) => string): readonly SigningSecret[] {
+    const place = placeOf(record);
+    return record.secrets.map((secret) => ({ ...secret, key: replace(secret.key, place) }));
+  }
+
+  #openAll(owner: Owner, secrets: readonly SigningSecret[]): Opened {
     const ends = secrets.map(({ expiresAt }) => expiresAt?.getTime() ?? Number.POSITIVE_INFINITY);
-    const all = Object.freeze(secrets.map(({ key }) => new Secret(open(key))));
+    const all = Object.freeze(secrets.map(({ key }) => new Secret(this.open(owner, key))));
     const opened = { all, allHoldUntil: Math.min(...ends) };
     this.#opened.set(secrets, opened);
     return opened;

@@ -1,6 +1,7 @@
 import { createCipheriv, createDecipheriv, createSecretKey, type KeyObject, randomBytes } from 'node:crypto';
 import { optionsOf } from '../door.js';
 import { kindOf, PosthornError } from '../errors.js';
+import type { Webhook } from '../models/webhook.js';
 
 export interface EncryptionKey {
   /** 1 to 64 letters, digits, `_` or `-`; stored with what the key encrypts. */
@@ -21,6 +22,9 @@ export interface Place {
   readonly purpose: string;
 }
 
+/** The webhook that a secret is of. */
+export type Owner = Pick<Webhook, 'id' | 'tenantId'>;
+
 /** Seals what rests in a storage, by AES-256-GCM, and opens it again. Without keys, what comes is what goes. */
 export interface Vault {
   readonly hasKeys: boolean;
@@ -29,6 +33,15 @@ export interface Vault {
   open(text: string, place: Place): string;
   /** Whether it is as `seal` would leave it: by the first key, or in the clear where there is none. */
   isCurrent(text: string): boolean;
+}
+
+/** Undefined for what cannot be opened any more: it is of no more use, and gives way. */
+export function openedOrLost(vault: Vault, kept: string, place: Place): string | undefined {
+  try {
+    return vault.open(kept, place);
+  } catch {
+    return undefined;
+  }
 }
 
 /** How sealed text begins: `enc:v1:<key id>:<base64url of nonce, ciphertext and tag>`. */

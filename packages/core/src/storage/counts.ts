@@ -1,5 +1,5 @@
 import { setImmediate as nextTurn } from 'node:timers/promises';
-import type { Delivery } from '../models/models.js';
+import type { Delivery } from '../models/delivery.js';
 import type { DeliveryCounts, DeliveryLog } from './log-port.js';
 import type { Page } from './page.js';
 

@@ -1,4 +1,5 @@
-import type { Attempt, Delivery, DeliveryStatus, Event } from '../models/models.js';
+import type { Attempt, Delivery, DeliveryStatus } from '../models/delivery.js';
+import type { Event } from '../models/event.js';
 import type { Page, PageQuery } from './page.js';
 
 /** Events by their ids, which begin with the time they were made: `firstEventId` makes a bound of an instant. */

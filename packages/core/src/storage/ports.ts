@@ -1,8 +1,10 @@
-import type { Attempt, ChannelBinding, Event } from '../models/models.js';
+import type { Attempt } from '../models/delivery.js';
+import type { Event } from '../models/event.js';
+import type { ChannelBinding } from '../models/webhook.js';
 import type { Backfilled, BackfillOptions, BackfillSelection } from './backfill.js';
 import type { DocumentStore } from './document-store.js';
 import type { DeliveryLog } from './log-port.js';
-import type { Next } from './next.js';
+import type { NextState } from './next-state.js';
 import type { WebhookRecord, WebhookStore } from './webhook-store.js';
 
 /*
@@ -120,7 +122,7 @@ export interface Claim {
 export interface Settlement {
   readonly claim: Pick<Claim, 'deliveryId' | 'token' | 'event' | 'digest'>;
   /** Of a digest, it is what becomes of each of its deliveries. */
-  readonly next: Next;
+  readonly next: NextState;
   /** What happened; left out where nothing was sent, and then an attempt that has begun is not counted. Of a digest, each of its deliveries has it on record. */
   readonly attempt?: Attempt;
   /** The ids of bindings of the same webhook, with `onlyAfter`, whose deliveries of the event begin with this. */

@@ -1,4 +1,4 @@
-import type { Webhook } from '../models/models.js';
+import type { Webhook } from '../models/webhook.js';
 import type { Page, PageQuery } from './page.js';
 
 /** A key that signs what a webhook receives: `whsec_…` (HMAC) or `whsk_…` (ed25519), sealed where there are keys. */

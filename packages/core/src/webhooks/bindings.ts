@@ -7,8 +7,8 @@ import { type Issue, invalidWebhook } from '../errors.js';
 import { validate } from '../events/catalog.js';
 import { checkEscalations } from '../models/escalation.js';
 import type { Ids } from '../models/ids.js';
-import type { ChannelBinding } from '../models/models.js';
-import type { IdentifiedBinding } from '../secrets/webhook-secrets.js';
+import type { ChannelBinding } from '../models/webhook.js';
+import type { IdentifiedBinding } from '../secrets/config-secrets.js';
 
 /**
  * The bindings with their configs as their channels have them, and as JSON keeps them. `canGather` says whether the

@@ -9,8 +9,8 @@ import type { PayloadLimits } from '../events/json-text.js';
 import { payloadText } from '../events/payload.js';
 import type { Announcer } from '../lifecycle.js';
 import { parseEventType } from '../match.js';
+import type { TenantOption } from '../models/fields.js';
 import { deliveryId, type Ids } from '../models/ids.js';
-import type { TenantOption } from '../models/models.js';
 import { redact } from '../secrets/redact.js';
 import type { WebhookSecrets } from '../secrets/webhook-secrets.js';
 import type { WebhookRecord } from '../storage/webhook-store.js';
@@ -133,7 +133,7 @@ async function previewOf(
   try {
     const withoutKeys = { ...claim, webhook: { ...claim.webhook, secrets: [] } };
     const message = new ClaimedMessage(withoutKeys, startedAt, secrets);
-    secretTexts = secrets.textsIn(type, message.configs);
+    secretTexts = secrets.configs.textsIn(type, message.configs);
     const late = new Promise<never>((_, reject) => {
       timer = setTimeout(
         () => reject(new Error(`no preview within ${attemptDeadlineMs} ms`)),

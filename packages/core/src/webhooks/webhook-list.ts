@@ -2,7 +2,8 @@ import { z } from 'zod';
 import { givenOf, optionsOf, parse } from '../door.js';
 import { PosthornError } from '../errors.js';
 import { matchKeys, parsePattern } from '../match.js';
-import { defaultTenant, type TenantOption, webhookSchema } from '../models/models.js';
+import { defaultTenant, type TenantOption } from '../models/fields.js';
+import { webhookSchema } from '../models/webhook.js';
 import { type PageQuery, pageQuery } from '../storage/page.js';
 import type { WebhookFilter } from '../storage/webhook-store.js';
 

@@ -1,21 +1,19 @@
 import { isDeepStrictEqual } from 'node:util';
-import { cut } from '../delivery/said.js';
+import { truncate } from '../delivery/call-channel.js';
 import { checkTenant, optionsOf, parse } from '../door.js';
 import { type Duration, toMs } from '../duration.js';
 import { PosthornError } from '../errors.js';
 import { checkNames } from '../events/catalog.js';
 import type { Announcer } from '../lifecycle.js';
+import { defaultTenant, type TenantOption, webhookIdSchema } from '../models/fields.js';
 import {
   type ChannelBinding,
-  defaultTenant,
-  type TenantOption,
   type Webhook,
   type WebhookInput,
   type WebhookPatch,
-  webhookIdSchema,
   webhookInputSchema,
   webhookPatchSchema,
-} from '../models/models.js';
+} from '../models/webhook.js';
 import { createSecret, parseSecret, type SecretKind } from '../secrets/secrets.js';
 import type { Page } from '../storage/page.js';
 import type { WebhookChange, WebhookRecord, WebhookStore } from '../storage/webhook-store.js';
@@ -72,7 +70,7 @@ export interface Webhooks extends Samples {
 export interface WebhooksOptions<Tx> extends SampleOptions {
   readonly store: WebhookStore<Tx>;
   readonly announcer: Announcer;
-  /** Whether a pattern that covers nothing in the catalog is refused. */
+  /** Whether a pattern that matches nothing in the catalog is refused. */
   readonly refusesUnmatched: boolean;
   /** Whether the storage gathers digests. */
   readonly canGather: boolean;
@@ -120,9 +118,10 @@ export function managedWebhooks<Tx>(context: WebhooksOptions<Tx>): ManagedWebhoo
     given: readonly GivenBinding[],
     present: readonly ChannelBinding[],
   ): Promise<ChannelBinding[]> {
-    const named = identified(given, present, ids, secrets.maskConfigs);
-    const checked = await bindingsIn(secrets.unmask(owner, named, present), channels, canGather);
-    return secrets.sealConfigs(owner, checked, present);
+    const { configs } = secrets;
+    const named = identified(given, present, ids, (channel, own) => configs.mask(channel, own));
+    const checked = await bindingsIn(configs.unmask(owner, named, present), channels, canGather);
+    return configs.seal(owner, checked, present);
   }
 
   return {
@@ -140,7 +139,7 @@ export function managedWebhooks<Tx>(context: WebhooksOptions<Tx>): ManagedWebhoo
         ...rest,
         id,
         channels: await sealedBindings(owner, rest.channels, []),
-        secrets: [{ key: secrets.seal(owner, secret), expiresAt: null }],
+        secrets: [{ key: secrets.signingKeys.seal(owner, secret), expiresAt: null }],
       });
       const webhook = secrets.readable(record);
       announcer.announce('webhook:created', () => webhook);
@@ -207,7 +206,7 @@ export function managedWebhooks<Tx>(context: WebhooksOptions<Tx>): ManagedWebhoo
     async revealSecret(webhookId, options) {
       const { tenantId } = optionsOf(options, ['tenantId'], 'webhooks.revealSecret');
       const record = await find(webhookId, tenantId);
-      return secrets.open(record, record.secrets[0]!.key);
+      return secrets.signingKeys.open(record, record.secrets[0]!.key);
     },
 
     async rotateSecret(webhookId, options) {
@@ -224,7 +223,7 @@ export function managedWebhooks<Tx>(context: WebhooksOptions<Tx>): ManagedWebhoo
         throw new PosthornError('invalid_option', 'overlap must be at most 365 days');
       const expiresAt = new Date(now() + overlapMs);
       await change(webhookId, tenantId, (record) => ({
-        secrets: secrets.rotated(record, secret, expiresAt, now()),
+        secrets: secrets.signingKeys.rotated(record, secret, expiresAt, now()),
       }));
       return secret;
     },
@@ -235,7 +234,7 @@ export function managedWebhooks<Tx>(context: WebhooksOptions<Tx>): ManagedWebhoo
 
     async disable({ id, tenantId }, reason) {
       const { record, isChanged } = await change(id, tenantId, ({ isActive }) =>
-        isActive ? { isActive: false, disabledReason: cut(reason, maxReason) } : {},
+        isActive ? { isActive: false, disabledReason: truncate(reason, maxReason) } : {},
       );
       if (isChanged)
         announcer.announce('webhook:disabled', () => ({ webhook: secrets.readable(record), reason }));

@@ -4,116 +4,115 @@ import { few, hasKey, isOfRow, isQueued } from '../client/given-rows.js';
 import type { Answer } from '../client/queryable.js';
 import { advanceChains, chainsOf } from '../queue/ordering.js';
 
+/** Has those that wait, and those that have ended, begin anew. */
+const restartText = `with given as materialized (
+  select * from json_to_recordset($2::json) as g(event text, binding text)
+), mine as materialized (
+  select g.*, e.ordering_key from given g cross join lateral (
+    select ordering_key from $.events where id = g.event and tenant_id = $1::text offset 0
+  ) e
+), waiting as (
+  -- One that gathers goes alone.
+  update $.queue q set is_ready = true, is_held = false, yields = true, due_at = $now,
+    digest_id = null, gathers_until = null, look_at = null, attempts_before = q.attempts,
+    put_off_since = null, uncounted = null
+  from mine m
+  where ${isQueued('m.event', 'm.binding')} and q.lease is null and coalesce(q.digest_id, '') = ''
+    and (select true from $.webhooks w where w.id = q.webhook_id) is not null
+  returning q.event_id, q.binding_id, q.ordering_key
+), digests as (
+  update $.queue q set is_ready = true, due_at = $now, attempts_before = q.attempts,
+    put_off_since = null, uncounted = null
+  from (
+    select distinct q.binding_id, q.digest_id
+    from mine m join $.queue q on ${isQueued('m.event', 'm.binding')} where q.digest_id <> ''
+  ) d
+  where ${isQueued('d.digest_id', 'd.binding_id')} and q.lease is null
+    and (select true from $.webhooks w where w.id = q.webhook_id) is not null
+  returning q.event_id, q.binding_id
+), together as (
+  update $.queue q set gathers_until = $now, attempts_before = q.attempts from digests d
+  where ${hasKey('q', { binding_id: 'd.binding_id', digest_id: 'd.event_id' })}
+  returning q.event_id, q.binding_id
+), finished as (
+  delete from $.deliveries d using mine m
+  where ${hasKey('d', { event_id: 'm.event', binding_id: 'm.binding' })}
+    and (select true from $.webhooks w where w.id = d.webhook_id and w.tenant_id = $1::text) is not null
+  returning d.*, m.ordering_key
+), logged as (
+  insert into $.attempts (event_id, binding_id, id, number, started_at, duration_ms, outcome, kind, message,
+    http_status, response)
+  select event_id, binding_id, attempt_id, attempts, started_at, duration_ms, coalesce(outcome, status), kind, message,
+    http_status, response
+  from finished where attempt_id is not null
+), queued as (
+  insert into $.queue (event_id, binding_id, tenant_id, webhook_id, channel, due_at, lease, position, attempts,
+    attempts_before, is_ready, is_held, yields, ordering_key, memo)
+  select event_id, binding_id, $1::text, webhook_id, channel, $now, null,
+    position, attempts, attempts, true, false, true, ordering_key, memo
+  from finished
+)
+select event_id, binding_id, ordering_key from waiting
+union all select event_id, binding_id, null from together
+union all select event_id, binding_id, ordering_key from finished`;
+
+const cancelText = `with given as materialized (
+  select * from json_to_recordset($2::json) as g(event text, binding text)
+), ended as (
+  delete from $.queue q using given g
+  where ${isQueued('g.event', 'g.binding')} and q.tenant_id = $1::text
+  returning q.*
+), emptied as (
+  -- Where the last ones of a digest go in the same instant, whoever claims it finds it empty.
+  delete from $.queue q using (select distinct binding_id, digest_id from ended where digest_id <> '') e
+  where ${isQueued('e.digest_id', 'e.binding_id')} and (
+    select true from $.queue o where o.binding_id = e.binding_id and o.digest_id = e.digest_id
+      and (o.event_id, o.binding_id) not in (select event, binding from given) limit 1) is null
+), kept as (
+  insert into $.deliveries (event_id, binding_id, webhook_id, channel, status, attempts, attempts_before,
+    finished_at, position, memo)
+  select event_id, binding_id, webhook_id, channel, 'cancelled', attempts, attempts_before, $now, position,
+    coalesce(memo, (select o.memo from $.queue o where o.event_id = e.digest_id and o.binding_id = e.binding_id))
+  from ended e
+)
+select event_id, binding_id, ordering_key from ended`;
+
+const dueText = `with given as materialized (
+  select * from json_to_recordset($2::json) as g(n integer, event text, binding text)
+), mine as materialized (
+  select q.* from given g cross join lateral (
+    select o.event_id, o.binding_id, o.digest_id from $.queue o
+    where o.event_id = g.event and o.binding_id = g.binding and o.tenant_id = $1::text and o.lease is null
+      and o.digest_id is distinct from '' offset 0
+  ) q where ${few('g.n')}
+), rows as materialized (
+  select distinct coalesce(digest_id, event_id) as event_id, binding_id from mine
+), free as materialized (
+  select r.event_id, r.binding_id from rows r cross join lateral (
+    select from $.queue o where o.event_id = r.event_id and o.binding_id = r.binding_id and o.lease is null offset 0
+  ) o where ${few('length(r.event_id)')}
+), due as (
+  -- What stands behind another with its ordering key goes when it is let in. Its conditions are in no form that leads
+  -- to an index: along that of what waits, each row would step over all that does.
+  update $.queue q set due_at = $now, is_ready = q.ordering_key is null
+  from free f
+  where ${isOfRow('f')}
+    and case when q.lease is null and not q.is_ready and not q.is_held then q.due_at > $now end
+  returning q.event_id, q.binding_id
+), together as (
+  update $.queue q set gathers_until = $now from due d
+  where ${hasKey('q', { binding_id: 'd.binding_id', digest_id: 'd.event_id' })}
+)
+select m.event_id, m.binding_id, null as ordering_key from mine m
+join free f on f.event_id = coalesce(m.digest_id, m.event_id) and f.binding_id = m.binding_id`;
+
 /** Moves a delivery between `queue` and `deliveries`, or has one that waits begin anew or go at once. */
 export function transitioner(db: Database): DeliveryLog['transition'] {
-  const restart = db.statement(
-    `with given as materialized (
-      select * from json_to_recordset($2::json) as g(event text, binding text)
-    ), mine as materialized (
-      select g.*, e.ordering_key from given g cross join lateral (
-        select ordering_key from $.events where id = g.event and tenant_id = $1::text offset 0
-      ) e
-    ), waiting as (
-      -- One that gathers goes alone.
-      update $.queue q set is_ready = true, is_held = false, yields = true, due_at = $now,
-        digest_id = null, gathers_until = null, look_at = null, attempts_before = q.attempts,
-        put_off_since = null, uncounted = null
-      from mine m
-      where ${isQueued('m.event', 'm.binding')} and q.lease is null and coalesce(q.digest_id, '') = ''
-        and (select true from $.webhooks w where w.id = q.webhook_id) is not null
-      returning q.event_id, q.binding_id, q.ordering_key
-    ), digests as (
-      update $.queue q set is_ready = true, due_at = $now, attempts_before = q.attempts,
-        put_off_since = null, uncounted = null
-      from (
-        select distinct q.binding_id, q.digest_id
-        from mine m join $.queue q on ${isQueued('m.event', 'm.binding')} where q.digest_id <> ''
-      ) d
-      where ${isQueued('d.digest_id', 'd.binding_id')} and q.lease is null
-        and (select true from $.webhooks w where w.id = q.webhook_id) is not null
-      returning q.event_id, q.binding_id
-    ), together as (
-      update $.queue q set gathers_until = $now, attempts_before = q.attempts from digests d
-      where ${hasKey('q', { binding_id: 'd.binding_id', digest_id: 'd.event_id' })}
-      returning q.event_id, q.binding_id
-    ), finished as (
-      delete from $.deliveries d using mine m
-      where ${hasKey('d', { event_id: 'm.event', binding_id: 'm.binding' })}
-        and (select true from $.webhooks w where w.id = d.webhook_id and w.tenant_id = $1::text) is not null
-      returning d.*, m.ordering_key
-    ), logged as (
-      insert into $.attempts (event_id, binding_id, id, number, started_at, duration_ms, outcome, kind, message,
-        http_status, response)
-      select event_id, binding_id, attempt_id, attempts, started_at, duration_ms, coalesce(outcome, status), kind, message,
-        http_status, response
-      from finished where attempt_id is not null
-    ), queued as (
-      insert into $.queue (event_id, binding_id, tenant_id, webhook_id, channel, due_at, lease, position, attempts,
-        attempts_before, is_ready, is_held, yields, ordering_key, memo)
-      select event_id, binding_id, $1::text, webhook_id, channel, $now, null,
-        position, attempts, attempts, true, false, true, ordering_key, memo
-      from finished
-    )
-    select event_id, binding_id, ordering_key from waiting
-    union all select event_id, binding_id, null from together
-    union all select event_id, binding_id, ordering_key from finished`,
-    { isRepeatable: false },
-  );
-
-  const cancel = db.statement(
-    `with given as materialized (
-      select * from json_to_recordset($2::json) as g(event text, binding text)
-    ), ended as (
-      delete from $.queue q using given g
-      where ${isQueued('g.event', 'g.binding')} and q.tenant_id = $1::text
-      returning q.*
-    ), emptied as (
-      -- Where the last ones of a digest go in the same instant, whoever claims it finds it empty.
-      delete from $.queue q using (select distinct binding_id, digest_id from ended where digest_id <> '') e
-      where ${isQueued('e.digest_id', 'e.binding_id')} and (
-        select true from $.queue o where o.binding_id = e.binding_id and o.digest_id = e.digest_id
-          and (o.event_id, o.binding_id) not in (select event, binding from given) limit 1) is null
-    ), kept as (
-      insert into $.deliveries (event_id, binding_id, webhook_id, channel, status, attempts, attempts_before,
-        finished_at, position, memo)
-      select event_id, binding_id, webhook_id, channel, 'cancelled', attempts, attempts_before, $now, position,
-        coalesce(memo, (select o.memo from $.queue o where o.event_id = e.digest_id and o.binding_id = e.binding_id))
-      from ended e
-    )
-    select event_id, binding_id, ordering_key from ended`,
-    { isRepeatable: false },
-  );
-
-  const hasten = db.statement(`
-    with given as materialized (
-      select * from json_to_recordset($2::json) as g(n integer, event text, binding text)
-    ), mine as materialized (
-      select q.* from given g cross join lateral (
-        select o.event_id, o.binding_id, o.digest_id from $.queue o
-        where o.event_id = g.event and o.binding_id = g.binding and o.tenant_id = $1::text and o.lease is null
-          and o.digest_id is distinct from '' offset 0
-      ) q where ${few('g.n')}
-    ), rows as materialized (
-      select distinct coalesce(digest_id, event_id) as event_id, binding_id from mine
-    ), free as materialized (
-      select r.event_id, r.binding_id from rows r cross join lateral (
-        select from $.queue o where o.event_id = r.event_id and o.binding_id = r.binding_id and o.lease is null offset 0
-      ) o where ${few('length(r.event_id)')}
-    ), due as (
-      -- What stands behind another with its ordering key goes when it is let in. Its conditions are in no form that leads
-      -- to an index: along that of what waits, each row would step over all that does.
-      update $.queue q set due_at = $now, is_ready = q.ordering_key is null
-      from free f
-      where ${isOfRow('f')}
-        and case when q.lease is null and not q.is_ready and not q.is_held then q.due_at > $now end
-      returning q.event_id, q.binding_id
-    ), together as (
-      update $.queue q set gathers_until = $now from due d
-      where ${hasKey('q', { binding_id: 'd.binding_id', digest_id: 'd.event_id' })}
-    )
-    select m.event_id, m.binding_id, null as ordering_key from mine m
-    join free f on f.event_id = coalesce(m.digest_id, m.event_id) and f.binding_id = m.binding_id`);
-  const statements = { pending: restart, cancelled: cancel, due: hasten };
+  const statements = {
+    pending: db.statement(restartText, { isRepeatable: false }),
+    cancelled: db.statement(cancelText, { isRepeatable: false }),
+    due: db.statement(dueText),
+  };
   return async (tenantId, deliveryIds, to) => {
     const given = deliveryIds.flatMap((id, n) => {
       const named = parseDeliveryId(id);

@@ -43,44 +43,49 @@ const missing = `
       and (select true from $.deliveries d where d.event_id = g.id and d.binding_id = t.binding_id limit 1) is null
   )`;
 
+/**
+ * Makes them; what was made is not missing a second time. Where another makes the same at once, one of the two waits at
+ * its key and makes nothing; where that has left the queue by then, having been delivered, the statement is refused, and
+ * looks again.
+ */
+const makeText = `
+  with ${missing}, taken as materialized (
+    select m.n, m.id, m.webhook_id, m.binding_id, m.channel, m.gather_ms,
+      case when m.gather_ms is null then e.ordering_key end as ordering_key,
+      case when m.gather_ms is not null then e.bytes end as gathered_bytes
+    from (select * from missing order by n, binding_id limit $5::integer) m
+    cross join lateral (
+      select ordering_key, octet_length(payload) as bytes from $.events where id = m.id offset 0
+    ) e
+    order by m.n, m.binding_id
+  ), chosen as materialized (
+    select t.*, row_number() over (partition by t.binding_id, t.ordering_key order by t.n) as place from taken t
+  ), made as (
+    insert into $.queue (event_id, binding_id, tenant_id, webhook_id, channel, due_at, position, attempts,
+      attempts_before, is_ready, is_held, yields, ordering_key, digest_id, gathers_until, look_at, gathered_bytes)
+    select c.id, c.binding_id, $1::text, c.webhook_id, c.channel,
+      case when c.gather_ms is not null then 'infinity' else $now end,
+      case when c.gather_ms is not null then ${gatheredAt} + least(c.n, 4095)
+        when c.ordering_key is not null then ${chainPosition('c.binding_id', 'c.ordering_key', 'c.place')} end,
+      0, 0, c.gather_ms is null and c.ordering_key is null, c.ordering_key is not null, false, c.ordering_key,
+      case when c.gather_ms is not null then '' end, $now + c.gather_ms * interval '1 millisecond',
+      case when c.gather_ms is not null then $now end, c.gathered_bytes
+    from chosen c order by c.n, c.binding_id
+    on conflict (event_id, binding_id) do nothing
+    returning event_id, binding_id
+  ), new as materialized (
+    select count(*) as count, array_agg(event_id) as event_ids, array_agg(binding_id) as binding_ids from made
+  )
+  select (select (count + $.refuse_finished(event_ids, binding_ids))::text from new) as count,
+    (select max(n) from looked)::integer as last_looked,
+    (select id from chosen order by n desc limit 1) as last, (select count(*) from chosen)::text as chosen`;
+
 /** Makes deliveries that stored events would have by the webhooks as they are now. */
 export function backfiller(db: Database): NonNullable<DeliveryStore['backfill']> {
   const count = db.statement(`
     with ${missing}
     select (select count(*) from missing)::text as count, (select max(n) from looked)::integer as last_looked`);
-  // What was made is not missing a second time. Where another makes the same at once, one of the two waits at its key and
-  // makes nothing; where that has left the queue by then, having been delivered, the statement is refused, and looks again.
-  const make = db.statement(`
-    with ${missing}, taken as materialized (
-      select m.n, m.id, m.webhook_id, m.binding_id, m.channel, m.gather_ms,
-        case when m.gather_ms is null then e.ordering_key end as ordering_key,
-        case when m.gather_ms is not null then e.bytes end as gathered_bytes
-      from (select * from missing order by n, binding_id limit $5::integer) m
-      cross join lateral (
-        select ordering_key, octet_length(payload) as bytes from $.events where id = m.id offset 0
-      ) e
-      order by m.n, m.binding_id
-    ), chosen as materialized (
-      select t.*, row_number() over (partition by t.binding_id, t.ordering_key order by t.n) as place from taken t
-    ), made as (
-      insert into $.queue (event_id, binding_id, tenant_id, webhook_id, channel, due_at, position, attempts,
-        attempts_before, is_ready, is_held, yields, ordering_key, digest_id, gathers_until, look_at, gathered_bytes)
-      select c.id, c.binding_id, $1::text, c.webhook_id, c.channel,
-        case when c.gather_ms is not null then 'infinity' else $now end,
-        case when c.gather_ms is not null then ${gatheredAt} + least(c.n, 4095)
-          when c.ordering_key is not null then ${chainPosition('c.binding_id', 'c.ordering_key', 'c.place')} end,
-        0, 0, c.gather_ms is null and c.ordering_key is null, c.ordering_key is not null, false, c.ordering_key,
-        case when c.gather_ms is not null then '' end, $now + c.gather_ms * interval '1 millisecond',
-        case when c.gather_ms is not null then $now end, c.gathered_bytes
-      from chosen c order by c.n, c.binding_id
-      on conflict (event_id, binding_id) do nothing
-      returning event_id, binding_id
-    ), new as materialized (
-      select count(*) as count, array_agg(event_id) as event_ids, array_agg(binding_id) as binding_ids from made
-    )
-    select (select (count + $.refuse_finished(event_ids, binding_ids))::text from new) as count,
-      (select max(n) from looked)::integer as last_looked,
-      (select id from chosen order by n desc limit 1) as last, (select count(*) from chosen)::text as chosen`);
+  const make = db.statement(makeText);
 
   return async (tenantId, selection, { limit, cursor, isDryRun = false }) => {
     const { eventType, webhookId, fromEventId = '', beforeEventId } = selection;

@@ -12,8 +12,9 @@ import { isCommon } from './quick-batch.js';
 import { QuickPublisher, type QuickResult } from './quick-publish.js';
 import { type WithoutRemembered, withoutRemembered } from './remembered.js';
 import { tenantRoomsIn } from './rooms.js';
-import { encoded, type Shape, storeText } from './store.js';
+import { encoded } from './store.js';
 import { chainsHeld, lanesOf, leasedOf, type StoreAnswer } from './store-answer.js';
+import { type Shape, storeText } from './store-text.js';
 import type { WebhookCache } from './webhook-cache.js';
 
 export interface PublishOptions {

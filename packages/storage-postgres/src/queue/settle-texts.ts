@@ -1,4 +1,4 @@
-import type { Next } from '@posthorn/core';
+import type { NextState } from '@posthorn/core';
 import { rowsOf } from '../client/arrays.js';
 import { few, hasKey, isQueued } from '../client/given-rows.js';
 import { gatheredAt, queueId } from './digests.js';
@@ -21,7 +21,7 @@ export interface SettleShape {
 }
 
 /** What does not end. */
-export const goesBack: readonly Next['status'][] = ['pending', 'released', 'split'];
+export const goesBack: readonly NextState['status'][] = ['pending', 'released', 'split'];
 const isPutBack = `g.status in ('${goesBack.join("', '")}')`;
 
 export const isHeld: string = `${isQueued('g.event', 'g.binding')} and q.lease = g.lease`;
@@ -104,82 +104,98 @@ const halved = `latter as materialized (
   )`;
 const digestOfHalf = `case when (q.position, q.event_id) >= (a.half_position, a.half_event) then a.half else q.digest_id end`;
 
-/** Writes all of a call's results, or none; those of the `$1` whose lease still holds. */
-export function settleText({ ends, putsBack, hasFollowers, splits }: SettleShape): string {
-  const parts = [
-    `given as (
+const given = `given as (
     select * from json_to_recordset($1::json) as g(
       n integer, event text, binding text, lease bigint, status text, delay float8, yields boolean,
       uncounted smallint, id text,
       number integer, at float8, took integer, outcome text, kind text, message text, http smallint, response text,
       memo text, put_off text, begin json)
-  )`,
-  ];
-  // Both would lock their rows, one after the other: so all are locked before, in one order.
-  const isMixed = ends && putsBack;
-  if (isMixed) {
-    parts.push(`held as materialized (
+  )`;
+
+/** Where some end and some do not, both would lock their rows, one after the other: so all are locked before, in one order. */
+const held = `held as materialized (
     select g.* from given g join $.queue q on ${isHeld} for update of q
-  )`);
-  }
-  const rows = isMixed ? 'held' : 'given';
-  const written: string[] = [];
-  if (ends) {
-    parts.push(`ended as (
-    delete from $.queue q using ${rows} g where ${isMixed ? `not ${isPutBack} and ` : ''}${isHeld}
+  )`;
+
+/** Parts of a statement, and what the rows are called that they have written. */
+interface Written {
+  readonly parts: readonly string[];
+  readonly rows: string;
+}
+
+/** Those that end leave the queue; with the name of all that has left. */
+function ended({ putsBack, hasFollowers }: SettleShape): Written {
+  const alone = putsBack ? `not ${isPutBack} and ` : '';
+  const rows = hasFollowers ? 'finished' : 'ended';
+  const parts = [
+    `ended as (
+    delete from $.queue q using ${putsBack ? 'held' : 'given'} g where ${alone}${isHeld}
     returning g.event, g.binding, ${result('g')}, ${kept('q', `${counted('g')} as attempts`)},
       case when g.status <> 'delivered' then coalesce(g.memo, q.memo) end as memo
-  )`);
-    if (hasFollowers) {
-      parts.push(`ended_with as (
+  )`,
+  ];
+  if (hasFollowers) {
+    parts.push(`ended_with as (
     delete from $.queue q using ended e where ${isIn('e')}
     returning q.event_id, e.binding, ${result('e')}, ${kept('q', `${counted('e')} as attempts`)}, e.memo
   )`);
-      parts.push(`finished as ${withFollowers('ended', 'ended_with', ', memo')}`);
-    }
-    written.push(hasFollowers ? 'finished' : 'ended');
-    parts.push(`kept as (
+    parts.push(`finished as ${withFollowers('ended', 'ended_with', ', memo')}`);
+  }
+  parts.push(`kept as (
     -- Where what was begun twice in one instant ends twice, it has ended.
     insert into $.deliveries (event_id, binding_id, webhook_id, channel, status, attempts, attempts_before,
       finished_at, position, attempt_id, started_at, duration_ms, outcome, kind, message, http_status, response, memo)
     select event, binding, webhook_id, channel, status, attempts, attempts_before, $now, position, id,
       to_timestamp(at / 1000), took, nullif(outcome, status), kind, message, http, response, memo
-    from ${written.at(-1)}
+    from ${rows}
     on conflict do nothing
   )`);
-  }
-  if (putsBack) {
-    parts.push(`again as (
+  return { parts, rows };
+}
+
+/** Those that do not end are due again; with the name of all that is. */
+function putBack({ ends, hasFollowers, splits }: SettleShape): Written {
+  const alone = ends ? `${isPutBack} and ` : '';
+  const rows = hasFollowers ? 'returned' : 'again';
+  const parts = [
+    `again as (
     update $.queue q set lease = null, is_ready = g.delay <= 0, due_at = $now + g.delay * interval '1 millisecond',
       yields = q.yields or g.yields, memo = coalesce(g.memo, q.memo), attempts = ${counted('g')}, begun_at = null,
       lost_at = case when g.status = 'released' then q.lost_at end,
       put_off_since = case g.put_off when 'begins' then coalesce(q.put_off_since, $now) when 'stays' then q.put_off_since end,
       attempts_before = case when g.status = 'split' then q.attempts else q.attempts_before end,
       uncounted = case when g.status <> 'split' then coalesce(q.uncounted + g.uncounted, q.uncounted, g.uncounted) end
-    from ${rows} g where ${isMixed ? `${isPutBack} and ` : ''}${isHeld}
+    from ${ends ? 'held' : 'given'} g where ${alone}${isHeld}
     returning g.event, g.binding, ${result('g')}, q.due_at, q.memo as left_memo, ${kept('q')}
-  )`);
-    if (splits) parts.push(halved);
-    if (hasFollowers) {
-      parts.push(`again_with as (
+  )`,
+  ];
+  if (splits) parts.push(halved);
+  if (hasFollowers) {
+    parts.push(`again_with as (
     update $.queue q set lease = null, gathers_until = a.due_at,${splits ? ` digest_id = ${digestOfHalf},` : ''}
       attempts = ${counted('a')}, begun_at = null,
       attempts_before = case when a.status = 'split' then q.attempts else q.attempts_before end
     from ${splits ? 'again_halved' : 'again'} a where ${isIn('a')}
     returning q.event_id, a.binding, ${result('a')}, ${kept('q')}
   )`);
-      parts.push(`returned as ${withFollowers('again', 'again_with')}`);
-    }
-    written.push(hasFollowers ? 'returned' : 'again');
-    parts.push(`tried as (
+    parts.push(`returned as ${withFollowers('again', 'again_with')}`);
+  }
+  parts.push(`tried as (
     insert into $.attempts (event_id, binding_id, id, number, started_at, duration_ms, outcome, kind, message,
       http_status, response)
     select event, binding, id, number, to_timestamp(at / 1000), took, outcome, kind, message, http, response
-    from ${written.at(-1)} where id is not null
+    from ${rows} where id is not null
   )`);
-  }
+  return { parts, rows };
+}
+
+/** Writes all of a call's results, or none; those of the `$1` whose lease still holds. */
+export function settleText(shape: SettleShape): string {
+  const { ends, putsBack, hasFollowers } = shape;
+  const written = [...(ends ? [ended(shape)] : []), ...(putsBack ? [putBack(shape)] : [])];
+  const parts = [given, ...(ends && putsBack ? [held] : []), ...written.flatMap((each) => each.parts)];
   const all = (columns: string): string =>
-    written.map((rows) => `select ${columns} from ${rows}`).join(' union all ');
+    written.map(({ rows }) => `select ${columns} from ${rows}`).join(' union all ');
   if (hasFollowers) {
     parts.push(`begun as (${begun(all('event, tenant_id, webhook_id, begin'))}
   ), new as materialized (

@@ -1,4 +1,4 @@
-import type { Claim, Next, Settlement } from '@posthorn/core';
+import type { Claim, NextState, Settlement } from '@posthorn/core';
 import { arrayOf } from '../client/arrays.js';
 import { type Database, type Statement, statementsOf } from '../client/database.js';
 import { storable } from '../client/texts.js';
@@ -160,7 +160,7 @@ const placeOf = ({ deliveryId }: Pick<Claim, 'deliveryId'>): { event: string; bi
 });
 
 /** Whether it is put off with that, if it was not before, or stays as it was. */
-function putOffBy(next: Next): 'begins' | 'stays' | undefined {
+function putOffBy(next: NextState): 'begins' | 'stays' | undefined {
   if (next.status === 'released') return next.delayMs ? 'begins' : 'stays';
   return next.status === 'pending' && next.isBusy ? 'stays' : undefined;
 }

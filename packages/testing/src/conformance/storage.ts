@@ -1,6 +1,9 @@
 import { type Rule, register } from './rule.js';
 import { backfillRules } from './storage/backfill.js';
-import { beginDigestRules, beginRules } from './storage/begin.js';
+import { beginRules } from './storage/begin.js';
+import { beginDigestRules } from './storage/begin-digests.js';
+import { beginLostRules } from './storage/begin-lost.js';
+import { beginRefusedRules } from './storage/begin-refused.js';
 import { claimRules } from './storage/claim.js';
 import { copiesRules } from './storage/copies.js';
 import { currentRules } from './storage/current.js';
@@ -13,8 +16,11 @@ import { digestSizeRules } from './storage/digest-sizes.js';
 import { digestWindowRules } from './storage/digest-windows.js';
 import { digestRules } from './storage/digests.js';
 import { documentLeaseRules } from './storage/document-leases.js';
+import { documentListRules } from './storage/document-lists.js';
+import { documentWriteRules } from './storage/document-writes.js';
 import { documentRules } from './storage/documents.js';
 import { durabilityRules } from './storage/durability.js';
+import { durabilityDeliveryRules } from './storage/durability-deliveries.js';
 import { escalationRules } from './storage/escalation.js';
 import { handOffRules } from './storage/hand-off.js';
 import type { OpenedStorage, StorageHarness, StorageRule } from './storage/harness.js';
@@ -23,10 +29,13 @@ import { isolationRules } from './storage/isolation.js';
 import { leaseRules } from './storage/lease.js';
 import { listRules } from './storage/list.js';
 import { logRules } from './storage/log.js';
+import { logPageRules } from './storage/log-pages.js';
 import { matchingRules } from './storage/matching.js';
 import { memosRules } from './storage/memos.js';
 import { orderRules } from './storage/order.js';
 import { orderingRules } from './storage/ordering.js';
+import { orderingRaceRules } from './storage/ordering-races.js';
+import { orderingTurnRules } from './storage/ordering-turns.js';
 import { pauseRules } from './storage/pause.js';
 import { payloadRules } from './storage/payload.js';
 import { pruneRules } from './storage/prune.js';
@@ -37,6 +46,7 @@ import { withSecond } from './storage/second.js';
 import { secondRules } from './storage/second-rules.js';
 import { countsRules, selectionRules } from './storage/selection.js';
 import { settleRules } from './storage/settle.js';
+import { settleRefusedRules } from './storage/settle-refused.js';
 import { statusRules } from './storage/status.js';
 import { transactionsRules } from './storage/transactions.js';
 import { transitionDueDigestRules, transitionDueRules } from './storage/transition-due.js';
@@ -62,12 +72,17 @@ const rules: readonly StorageRule[] = [
   ...payloadRules,
   ...claimRules,
   ...beginRules,
+  ...beginLostRules,
+  ...beginRefusedRules,
   ...currentRules,
   ...orderRules,
   ...orderingRules,
+  ...orderingTurnRules,
+  ...orderingRaceRules,
   ...leaseRules,
   ...handOffRules,
   ...settleRules,
+  ...settleRefusedRules,
   ...putOffRules,
   ...memosRules,
   ...escalationRules,
@@ -83,6 +98,7 @@ const rules: readonly StorageRule[] = [
   ...pauseRules,
   ...deletionRules,
   ...logRules,
+  ...logPageRules,
   ...selectionRules,
   ...countsRules,
   ...statusRules,
@@ -90,6 +106,8 @@ const rules: readonly StorageRule[] = [
   ...pruneRules,
   ...backfillRules,
   ...documentRules,
+  ...documentWriteRules,
+  ...documentListRules,
   ...documentLeaseRules,
   ...isolationRules,
   ...copiesRules,
@@ -97,6 +115,7 @@ const rules: readonly StorageRule[] = [
   ...secondRules,
   ...transactionsRules,
   ...durabilityRules,
+  ...durabilityDeliveryRules,
   ...cutOffRules,
   ...walkRules,
 ];

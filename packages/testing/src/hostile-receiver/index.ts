@@ -1,7 +1,11 @@
-import { type Behaviour, goodCertificate, hostileAuthority, hostileBehaviours } from './behaviours.js';
+import { goodCertificate, hostileAuthority } from './authority.js';
+import type { Behaviour } from './behaviour.js';
+import { hostileBehaviours } from './behaviours.js';
 import { type RawReceiver, rawReceiver } from './raw-receiver.js';
 
-export { type Behaviour, goodCertificate, hostileBehaviours } from './behaviours.js';
+export { goodCertificate } from './authority.js';
+export type { Behaviour } from './behaviour.js';
+export { hostileBehaviours } from './behaviours.js';
 export { type Certificate, type CertificateOptions, certificate } from './certificate.js';
 export * from './raw-receiver.js';
 

@@ -200,18 +200,8 @@ export async function smtpStandIn(options: SmtpStandInOptions = {}): Promise<Smt
   await once(server.server, 'listening');
   const address = server.server.address();
   const port = typeof address === 'object' && address ? address.port : 0;
-  const login = auth ? `${encodeURIComponent(auth.user)}:${encodeURIComponent(auth.pass)}@` : '';
   return {
-    port,
-    url: `${tls === 'implicit' ? 'smtps' : 'smtp'}://${login}127.0.0.1:${port}`,
-    ca: authority.cert,
-    settings: {
-      host: '127.0.0.1',
-      port,
-      secure: tls === 'implicit',
-      ...(auth && { auth }),
-      tls: { ca: authority.cert },
-    },
+    ...addressOf(port, authority.cert, tls, auth),
     messages,
     recipients,
     connections: () => connections,
@@ -222,5 +212,21 @@ export async function smtpStandIn(options: SmtpStandInOptions = {}): Promise<Smt
       hangUp();
       await new Promise<void>((resolve) => server.close(() => resolve()));
     },
+  };
+}
+
+function addressOf(
+  port: number,
+  ca: string,
+  tls: SmtpStandInOptions['tls'],
+  auth: SmtpStandInOptions['auth'],
+): Pick<SmtpStandIn, 'port' | 'url' | 'ca' | 'settings'> {
+  const login = auth ? `${encodeURIComponent(auth.user)}:${encodeURIComponent(auth.pass)}@` : '';
+  const secure = tls === 'implicit';
+  return {
+    port,
+    url: `${secure ? 'smtps' : 'smtp'}://${login}127.0.0.1:${port}`,
+    ca,
+    settings: { host: '127.0.0.1', port, secure, ...(auth && { auth }), tls: { ca } },
   };
 }

@@ -16,7 +16,6 @@ import {
   claimAll,
   deliverAll,
   deliveriesOf,
-  eventsClaimed,
   globex,
   idsOf,
   minuteMs,
@@ -29,8 +28,8 @@ import {
   result,
   settleAll,
   sorted,
-  waiting,
 } from './sample.js';
+import { eventsClaimed, waiting } from './waiting.js';
 
 /** `deliveries.backfill` of the storage. */
 function backfillOf({ deliveries }: Storage<unknown>): NonNullable<DeliveryStore['backfill']> {

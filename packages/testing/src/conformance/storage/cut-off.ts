@@ -3,8 +3,8 @@ import { setImmediate as nextTurn } from 'node:timers/promises';
 import type { NewEvent, Storage } from '@posthorn/core';
 import { ok, same } from '../assertions.js';
 import { topic } from '../rule.js';
-import { reopenedOf } from './durability.js';
 import type { StorageRule, StorageUnderTest } from './harness.js';
+import { reopenedOf } from './reopen.js';
 import {
   acme,
   claimAll,

@@ -2,7 +2,8 @@ import type { Document, DocumentStore, DocumentWrite, Storage } from '@posthorn/
 import { ok } from '../assertions.js';
 import { topic } from '../rule.js';
 import type { StorageRule, StorageUnderTest } from './harness.js';
-import { acme, minuteMs, newWebhookId, pagesOf } from './sample.js';
+import { pagesOf } from './pages.js';
+import { acme, minuteMs, newWebhookId } from './sample.js';
 
 /* What the rules about documents are made of. */
 

@@ -3,6 +3,7 @@ import type { DeliveryLog, NewEvent, Storage, WebhookRecord, WebhookStore } from
 import { ok, same } from '../assertions.js';
 import { topic } from '../rule.js';
 import type { StorageRule, StorageUnderTest } from './harness.js';
+import { pagesOf } from './pages.js';
 import {
   acme,
   claim,
@@ -16,7 +17,6 @@ import {
   newEvent,
   newWebhook,
   one,
-  pagesOf,
   publish,
   rejectsWith,
 } from './sample.js';

@@ -3,17 +3,9 @@ import type { WebhookFilter, WebhookRecord } from '@posthorn/core';
 import { same } from '../assertions.js';
 import { topic } from '../rule.js';
 import type { StorageRule, StorageUnderTest } from './harness.js';
-import {
-  acme,
-  globex,
-  idsOf,
-  minuteMs,
-  newWebhook,
-  nextCursorOf,
-  pagesOf,
-  rejectsWith,
-  strangeCursors,
-} from './sample.js';
+import { strangeCursors } from './odd-values.js';
+import { nextCursorOf, pagesOf } from './pages.js';
+import { acme, globex, idsOf, minuteMs, newWebhook, rejectsWith } from './sample.js';
 
 /** Webhooks of one after the other minute, newest first as a list has them. */
 async function createMany(

@@ -1,31 +1,22 @@
 import assert from 'node:assert/strict';
 import { type EventFilter, firstEventId } from '@posthorn/core';
-import { ok, same } from '../assertions.js';
+import { same } from '../assertions.js';
 import { topic } from '../rule.js';
 import type { StorageRule, StorageUnderTest } from './harness.js';
+import { pagesOf } from './pages.js';
 import {
   acme,
   asRead,
   claim,
   deliveriesOf,
-  eventsOf,
-  globex,
   idsOf,
   minuteMs,
-  newBinding,
   newEvent,
   newEventId,
   newEvents,
-  newWebhook,
-  nextCursorOf,
   one,
   oneDelivery,
-  pagesOf,
   publish,
-  rejectsWith,
-  result,
-  sorted,
-  strangeCursors,
 } from './sample.js';
 
 type By<Filter> = Omit<Filter, 'limit' | 'cursor'>;
@@ -60,111 +51,6 @@ export const logRules: readonly StorageRule[] = topic<StorageUnderTest>('log', {
     }
   },
 
-  'the newest event and its deliveries come first': async (under) => {
-    const { storage, advance } = under;
-    await storage.webhooks.create(newWebhook());
-    const ids: string[] = [];
-    for (const event of newEvents(4)) {
-      ids.unshift(event.id);
-      await publish(storage, event);
-      await advance(minuteMs);
-    }
-    // What happens to a delivery later does not move it.
-    await storage.deliveries.settle([result(one(await claim(storage, { limit: 1 })), 'delivered')]);
-    assert.deepEqual(idsOf(await eventsOf(storage)), ids);
-    assert.deepEqual(
-      (await deliveriesOf(storage)).map(({ eventId }) => eventId),
-      ids,
-    );
-  },
-
-  "events and deliveries come by the event's id, the latest first, in whatever order they were stored":
-    async (under) => {
-      const { storage } = under;
-      await storage.webhooks.create(newWebhook({ channels: [newBinding(), newBinding()] }));
-      const events = newEvents(9);
-      for (const i of [4, 0, 8]) await publish(storage, events[i]!);
-      await publish(storage, ...[7, 2, 5].map((i) => events[i]!));
-      await publish(storage, ...[6, 3, 1].map((i) => events[i]!));
-      const ids = idsOf(events).toReversed();
-      const ofDeliveries = ids.flatMap((id) => [id, id]);
-      for (const limit of [1, 2, 5, 100]) {
-        const listed = await pagesOf((page) => storage.log.events(acme, page), limit);
-        assert.deepEqual(idsOf(listed.flat()), ids, `events in pages of ${limit}`);
-        const deliveries = (await pagesOf((page) => storage.log.deliveries(acme, page), limit)).flat();
-        assert.deepEqual(
-          deliveries.map(({ eventId }) => eventId),
-          ofDeliveries,
-          `deliveries in pages of ${limit}`,
-        );
-        assert.equal(new Set(idsOf(deliveries)).size, 18);
-      }
-    },
-
-  'what is stored between two pages, with an id of before, is on a later page or on none': async (under) => {
-    const { storage } = under;
-    await storage.webhooks.create(newWebhook());
-    const events = newEvents(5);
-    const [late, ...stored] = [events[1]!, events[0]!, ...events.slice(2)];
-    await publish(storage, ...stored);
-    const ofEvents = await storage.log.events(acme, { limit: 2 });
-    const ofDeliveries = await storage.log.deliveries(acme, { limit: 2 });
-    await publish(storage, late!);
-    const expected = [events[2]!.id, events[1]!.id, events[0]!.id];
-    const restOfEvents = await storage.log.events(acme, { limit: 9, cursor: nextCursorOf(ofEvents) });
-    assert.deepEqual(idsOf(restOfEvents.items), expected);
-    const cursor = nextCursorOf(ofDeliveries);
-    const restOfDeliveries = await storage.log.deliveries(acme, { limit: 9, cursor });
-    assert.deepEqual(
-      restOfDeliveries.items.map(({ eventId }) => eventId),
-      expected,
-    );
-  },
-
-  'a cursor that no page came with is refused': async ({ storage }) => {
-    await storage.webhooks.create(newWebhook());
-    await publish(storage, ...newEvents(3));
-    for (const cursor of strangeCursors) {
-      await rejectsWith('invalid_option', storage.log.events(acme, { limit: 1, cursor }), cursor);
-      await rejectsWith('invalid_option', storage.log.deliveries(acme, { limit: 1, cursor }), cursor);
-    }
-  },
-
-  'pages hold everything once, and the last one has no cursor even if it is full': async ({ storage }) => {
-    await storage.webhooks.create(newWebhook({ channels: [newBinding(), newBinding()] }));
-    const events = newEvents(12);
-    await publish(storage, ...events.slice(0, 5));
-    await publish(storage, ...events.slice(5));
-    for (const limit of [1, 5, 6, 12, 24]) {
-      const ofEvents = await pagesOf((page) => storage.log.events(acme, page), limit);
-      assert.deepEqual(sorted(idsOf(ofEvents.flat())), sorted(idsOf(events)));
-      assert.equal(ofEvents.length, Math.ceil(12 / limit), `12 events in pages of ${limit}`);
-      const ofDeliveries = await pagesOf((page) => storage.log.deliveries(acme, page), limit);
-      assert.equal(new Set(idsOf(ofDeliveries.flat())).size, 24);
-      assert.equal(ofDeliveries.flat().length, 24);
-      assert.equal(ofDeliveries.length, Math.ceil(24 / limit), `24 deliveries in pages of ${limit}`);
-    }
-  },
-
-  'what is published between two pages moves nothing': async ({ storage, advance }) => {
-    await storage.webhooks.create(newWebhook());
-    for (const event of newEvents(4)) {
-      await publish(storage, event);
-      await advance(minuteMs);
-    }
-    const [events, deliveries] = [await eventsOf(storage), await deliveriesOf(storage)];
-    const firstEvents = await storage.log.events(acme, { limit: 2 });
-    const firstDeliveries = await storage.log.deliveries(acme, { limit: 2 });
-    await publish(storage, newEvent());
-    const restOfEvents = await storage.log.events(acme, { limit: 9, cursor: nextCursorOf(firstEvents) });
-    const restOfDeliveries = await storage.log.deliveries(acme, {
-      limit: 9,
-      cursor: nextCursorOf(firstDeliveries),
-    });
-    assert.deepEqual(idsOf(restOfEvents.items), idsOf(events.slice(2)));
-    assert.deepEqual(idsOf(restOfDeliveries.items), idsOf(deliveries.slice(2)));
-  },
-
   'events are found by id and by type, and by both': async (under) => {
     const { storage, advance } = under;
     const [paid, created, other] = [
@@ -188,17 +74,6 @@ export const logRules: readonly StorageRule[] = topic<StorageUnderTest>('log', {
     ]) {
       assert.deepEqual(await eventIdsBy(under, filter), [], JSON.stringify(filter));
     }
-  },
-
-  'a filtered page counts only what passes': async ({ storage }) => {
-    for (let i = 0; i < 12; i++) {
-      await publish(storage, newEvent({ type: i % 3 === 0 ? 'order.paid' : 'order.created' }));
-    }
-    const pages = await pagesOf((page) => storage.log.events(acme, { type: 'order.paid', ...page }), 2);
-    assert.deepEqual(
-      pages.map(({ length }) => length),
-      [2, 2],
-    );
   },
 
   'events of a range are those from its first id on, and before its end': async (under) => {
@@ -231,25 +106,6 @@ export const logRules: readonly StorageRule[] = topic<StorageUnderTest>('log', {
         assert.deepEqual(idsOf(pages.flat()), newestFirst, `${JSON.stringify(filter)} by ${limit}`);
         assert.equal(pages.length, Math.max(1, Math.ceil(wanted.length / limit)));
       }
-    }
-  },
-
-  "a cursor of another tenant's shows nothing of theirs": async ({ storage }) => {
-    for (const tenantId of [acme, globex]) {
-      await storage.webhooks.create(newWebhook({ tenantId }));
-      await storage.webhooks.create(newWebhook({ tenantId }));
-      await publish(storage, ...newEvents(3, { tenantId }));
-    }
-    const queries = [
-      (tenantId: string, cursor = {}) => storage.webhooks.list(tenantId, { limit: 1, ...cursor }),
-      (tenantId: string, cursor = {}) => storage.log.events(tenantId, { limit: 1, ...cursor }),
-      (tenantId: string, cursor = {}) => storage.log.deliveries(tenantId, { limit: 1, ...cursor }),
-    ];
-    for (const query of queries) {
-      const cursor = nextCursorOf(await query(globex));
-      // Whether it is refused is the storage's business.
-      const page = await query(acme, { cursor }).catch(() => undefined);
-      ok(!page || page.items.every(({ tenantId }) => tenantId === acme), 'it shows something of theirs');
     }
   },
 

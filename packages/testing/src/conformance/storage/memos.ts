@@ -1,8 +1,9 @@
 import assert from 'node:assert/strict';
-import type { Next } from '@posthorn/core';
+import type { NextState } from '@posthorn/core';
 import { same } from '../assertions.js';
 import { topic } from '../rule.js';
 import type { StorageRule, StorageUnderTest } from './harness.js';
+import { oddTexts } from './odd-values.js';
 import {
   acme,
   claim,
@@ -10,7 +11,6 @@ import {
   hourMs,
   newEvent,
   newWebhook,
-  oddTexts,
   one,
   publish,
   result,
@@ -21,7 +21,7 @@ import {
 const memo = '{"done":["a@example.com"],"note":"Grüße 📯"}';
 const dueAtOnce = { status: 'pending', delayMs: 0 } as const;
 
-type Step = Next | 'cancelled by hand' | 'asked for';
+type Step = NextState | 'cancelled by hand' | 'asked for';
 
 let webhooks = 0;
 

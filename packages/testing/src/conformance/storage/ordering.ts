@@ -1,16 +1,15 @@
 import assert from 'node:assert/strict';
-import type { Claim, NewEvent, Storage } from '@posthorn/core';
-import { ok, same } from '../assertions.js';
+import type { Claim, NewEvent } from '@posthorn/core';
+import { same } from '../assertions.js';
 import { topic } from '../rule.js';
+import { chain, claimOf, deliver, goInOrder, keyed, retryIn } from './chain-sample.js';
 import type { StorageRule, StorageUnderTest } from './harness.js';
 import {
   acme,
   claim,
   claimAll,
   claimOptions,
-  deliverAll,
   deliveriesOf,
-  deliveryOf,
   eventIdsOf,
   globex,
   hourMs,
@@ -26,35 +25,6 @@ import {
   settleAll,
   sorted,
 } from './sample.js';
-
-const keyed = (count: number, orderingKey = 'order-1'): NewEvent[] => newEvents(count, { orderingKey });
-
-const retryIn = (claimed: Claim, delayMs: number, yields = false) =>
-  result(claimed, { status: 'pending', delayMs, yields });
-
-/** A webhook, and events of one key published one after the other. */
-async function chain({ storage }: StorageUnderTest, count: number): Promise<NewEvent[]> {
-  await storage.webhooks.create(newWebhook());
-  const events = keyed(count);
-  for (const event of events) await publish(storage, event);
-  return events;
-}
-
-/** The only claim there is, which must be of this event. */
-async function claimOf(storage: Storage<unknown>, event: NewEvent | undefined): Promise<Claim> {
-  const claimed = one(await claim(storage, { leaseMs: 100 * hourMs }));
-  assert.equal(claimed.event.id, event?.id);
-  return claimed;
-}
-
-const deliver = (storage: Storage<unknown>, claimed: Claim): Promise<void> =>
-  settleAll(storage, [result(claimed, 'delivered')]);
-
-/** Claims one after the other, delivers each, and passes where they come in this order. */
-async function goInOrder(storage: Storage<unknown>, events: readonly NewEvent[]): Promise<void> {
-  for (const event of events) await deliver(storage, await claimOf(storage, event));
-  same(await claim(storage), []);
-}
 
 export const orderingRules: readonly StorageRule[] = topic<StorageUnderTest>('ordering', {
   'a claim says the ordering key': async ({ storage }) => {
@@ -83,37 +53,6 @@ export const orderingRules: readonly StorageRule[] = topic<StorageUnderTest>('or
     await publish(storage, ...events.slice(0, 4));
     await publish(storage, ...events.slice(4));
     await goInOrder(storage, events);
-  },
-
-  'they go in the order of publication whoever publishes, and however many at a time': async (under) => {
-    const { storage, second = storage } = under;
-    await storage.webhooks.create(newWebhook());
-    const handles = [storage, second];
-    // Both have published before, many at once: over as many connections as they have.
-    await Promise.all(
-      Array.from({ length: 40 }, (_, i) => publish(handles[i % 2]!, ...keyed(1, `other-${i}`))),
-    );
-    await deliverAll(storage);
-    const events: NewEvent[] = [];
-    for (let n = 0; n < 12; n++) {
-      // What else is published meanwhile has other keys, and another connection.
-      const beside = Array.from({ length: n % 4 }, (_, i) =>
-        publish(handles[i % 2]!, ...keyed(1, `beside-${i}`)),
-      );
-      const event = newEvent({ orderingKey: 'order-1' });
-      await publish(handles[n % 2]!, event);
-      await Promise.all(beside);
-      events.push(event);
-    }
-    const reached: string[] = [];
-    for (let claims = await claim(storage); claims.length > 0; claims = await claim(storage)) {
-      for (const { event } of claims) if (event.orderingKey === 'order-1') reached.push(event.id);
-      await settleAll(
-        storage,
-        claims.map((claimed) => result(claimed, 'delivered')),
-      );
-    }
-    assert.deepEqual(reached, idsOf(events));
   },
 
   'the ids of events do not decide their order': async ({ storage }) => {
@@ -158,144 +97,6 @@ export const orderingRules: readonly StorageRule[] = topic<StorageUnderTest>('or
     same([next.webhook.id, next.binding], [claims[0]!.webhook.id, claims[0]!.binding]);
   },
 
-  'nothing passes one that waits for its retry': async (under) => {
-    const { storage, advance } = under;
-    const [first, second] = await chain(under, 3);
-    await storage.deliveries.settle([retryIn(await claimOf(storage, first), 2 * hourMs)]);
-    await advance(hourMs);
-    same(await claim(storage), []);
-    await advance(hourMs);
-    await deliver(storage, await claimOf(storage, first));
-    await claimOf(storage, second);
-  },
-
-  'nothing passes one whose lease is over': async (under) => {
-    const { storage, advance } = under;
-    const [first, second] = await chain(under, 2);
-    one(await claim(storage, { leaseMs: hourMs }));
-    await advance(hourMs);
-    const again = await claimOf(storage, first);
-    assert.equal(again.attempt, 2);
-    same(await claim(storage), []);
-    await deliver(storage, again);
-    await claimOf(storage, second);
-  },
-
-  'a result that comes after its lease lets the next go': async (under) => {
-    const { storage, advance } = under;
-    const [, second] = await chain(under, 2);
-    const claimed = one(await claim(storage));
-    await advance(2 * hourMs);
-    await deliver(storage, claimed);
-    await claimOf(storage, second);
-  },
-
-  'one that is dead or cancelled lets the next go': async (under) => {
-    const { storage } = under;
-    const [first, second, third, fourth] = await chain(under, 4);
-    await settleAll(storage, [result(await claimOf(storage, first), 'dead')]);
-    await settleAll(storage, [result(await claimOf(storage, second), 'cancelled')]);
-    const claimed = await claimOf(storage, third);
-    assert.equal((await storage.log.transition(acme, [claimed.deliveryId], 'cancelled')).length, 1);
-    await claimOf(storage, fourth);
-  },
-
-  'cancelling one that waits for its retry lets the next go, cancelling one behind it does not': async (
-    under,
-  ) => {
-    const { storage } = under;
-    const [first, second, third] = await chain(under, 3);
-    const claimed = await claimOf(storage, first);
-    await settleAll(storage, [retryIn(claimed, 10 * hourMs)]);
-    const behind = one(await deliveriesOf(storage, acme, { eventId: second!.id }));
-    await storage.log.transition(acme, [behind.id], 'cancelled');
-    same(await claim(storage), []);
-    await storage.log.transition(acme, [claimed.deliveryId], 'cancelled');
-    await claimOf(storage, third);
-  },
-
-  'one that is given back keeps its place': async (under) => {
-    const { storage } = under;
-    const events = await chain(under, 3);
-    await settleAll(storage, [release(await claimOf(storage, events[0]))]);
-    await goInOrder(storage, events);
-  },
-
-  'one that yields lets the next go, and there are never two at once': async (under) => {
-    const { storage, advance } = under;
-    const [first, second, third] = await chain(under, 3);
-    await settleAll(storage, [retryIn(await claimOf(storage, first), hourMs, true)]);
-    const passing = await claimOf(storage, second);
-    await advance(hourMs);
-    same(await claim(storage), []);
-    await deliver(storage, passing);
-    const claims = [one(await claim(storage))];
-    same(await claim(storage), []);
-    await deliver(storage, claims[0]!);
-    claims.push(one(await claim(storage)));
-    assert.deepEqual(sorted(eventIdsOf(claims)), sorted([first!.id, third!.id]));
-  },
-
-  'one that was released while another passed goes on later': async (under) => {
-    const { storage } = under;
-    const [first, second] = await chain(under, 2);
-    await settleAll(storage, [retryIn(await claimOf(storage, first), 0, true)]);
-    const claimed = one(await claim(storage));
-    same(await claim(storage), []);
-    await settleAll(storage, [release(claimed)]);
-    const order = [one(await claim(storage))];
-    await deliver(storage, order[0]!);
-    order.push(one(await claim(storage)));
-    await deliver(storage, order[1]!);
-    assert.deepEqual(sorted(eventIdsOf(order)), sorted([first!.id, second!.id]));
-  },
-
-  'a manual retry yields: what is behind it does not wait for it again': async (under) => {
-    const { storage } = under;
-    const [first, second] = await chain(under, 2);
-    const claimed = await claimOf(storage, first);
-    await settleAll(storage, [result(claimed, 'dead')]);
-    await storage.log.transition(acme, [claimed.deliveryId], 'pending');
-    const retried = one(await claim(storage));
-    same(await claim(storage), []);
-    await settleAll(storage, [retryIn(retried, 10 * hourMs)]);
-    const next = one(await claim(storage));
-    assert.deepEqual(sorted([retried.event.id, next.event.id]), sorted([first!.id, second!.id]));
-  },
-
-  'a manual retry of one that waits goes at once, and lets the next go after it': async (under) => {
-    const { storage } = under;
-    const [first, second] = await chain(under, 2);
-    const claimed = await claimOf(storage, first);
-    await settleAll(storage, [retryIn(claimed, 10 * hourMs)]);
-    await storage.log.transition(acme, [claimed.deliveryId], 'pending');
-    const order = [one(await claim(storage))];
-    same(await claim(storage), []);
-    await settleAll(storage, [retryIn(order[0]!, 10 * hourMs)]);
-    if (order[0]!.event.id === first!.id) order.push(await claimOf(storage, second));
-    assert.equal((await deliveryOf(storage, claimed.deliveryId)).status === 'dead', false);
-  },
-
-  'a paused webhook goes on in order': async (under) => {
-    const { storage } = under;
-    const webhook = await storage.webhooks.create(newWebhook());
-    const events = keyed(3);
-    await publish(storage, ...events);
-    await storage.webhooks.update(acme, webhook.id, 1, { isActive: false });
-    same(await claim(storage), []);
-    await storage.webhooks.update(acme, webhook.id, 2, { isActive: true });
-    await goInOrder(storage, events);
-  },
-
-  'what was behind a deleted webhook is cancelled with it': async (under) => {
-    const { storage } = under;
-    await chain(under, 3);
-    const { webhook } = one(await claim(storage));
-    await storage.webhooks.delete(acme, webhook.id);
-    same(await claim(storage), []);
-    for (const { status } of await deliveriesOf(storage)) assert.equal(status, 'cancelled');
-  },
-
   'a hand-off hands over one of a key at most': async ({ storage }) => {
     await storage.webhooks.create(newWebhook());
     const events = keyed(3);
@@ -330,34 +131,6 @@ export const orderingRules: readonly StorageRule[] = topic<StorageUnderTest>('or
     }
   },
 
-  'results and claims at once leave nobody behind': async ({ storage, second = storage, advance }) => {
-    await storage.webhooks.create(newWebhook());
-    for (let round = 0; round < 10; round++) {
-      const keys = Array.from({ length: 30 }, (_, i) => `key-${i}`);
-      const heads = keys.flatMap((key) => keyed(1, key));
-      const nexts = keys.flatMap((key) => keyed(1, key));
-      await publish(storage, ...heads, ...nexts);
-      const first = await claimAll(storage, { leaseMs: 100 * hourMs });
-      assert.deepEqual(sorted(eventIdsOf(first)), sorted(idsOf(heads)));
-      // Whatever a storage does now and then with those that wait, it may want to do now.
-      await advance(hourMs);
-      const [claims, more] = await Promise.all([
-        claim(second),
-        claim(second),
-        settleAll(
-          storage,
-          first.map((claimed) => result(claimed, 'delivered')),
-        ),
-      ]);
-      const all = [...claims, ...more, ...(await claimAll(storage))];
-      assert.deepEqual(sorted(eventIdsOf(all)), sorted(idsOf(nexts)), `round ${round}`);
-      await settleAll(
-        storage,
-        all.map((claimed) => result(claimed, 'delivered')),
-      );
-    }
-  },
-
   'what comes back claimed keeps the order of its key: it is the first of it, and nothing of it is in flight':
     async ({ storage }) => {
       await storage.webhooks.create(newWebhook());
@@ -382,47 +155,4 @@ export const orderingRules: readonly StorageRule[] = topic<StorageUnderTest>('or
       }
       same(sorted(gone), sorted(idsOf([first!, second!, third!])));
     },
-
-  'claims and events at once never put two of a key in flight': async ({ storage, second = storage }) => {
-    await storage.webhooks.create(newWebhook());
-    const handles = [storage, second];
-    const flying = new Map<string, number>();
-    const delivered: string[] = [];
-    let published = 0;
-
-    /** What is claimed or comes back claimed. */
-    async function fly(handle: Storage<unknown>, claims: readonly Claim[]): Promise<void> {
-      for (const { event } of claims) {
-        const key = event.orderingKey!;
-        assert.equal(flying.get(key) ?? 0, 0, `two of ${key} are in flight`);
-        flying.set(key, 1);
-      }
-      await Promise.resolve();
-      for (const claimed of claims) {
-        flying.set(claimed.event.orderingKey!, 0);
-        await deliver(handle, claimed);
-        delivered.push(claimed.event.id);
-      }
-    }
-    async function publishSome(i: number): Promise<void> {
-      for (let n = 0; n < 5; n++) {
-        const handle = handles[i % 2]!;
-        const options = n % 2 === 0 ? {} : { claimFor: claimOptions({ isBegun: true }) };
-        const { claims } = await handle.deliveries.publish(keyed(2, `key-${(i + n) % 3}`), options);
-        published += 2;
-        await handle.deliveries.begin(claims, 0);
-        await fly(handle, claims);
-      }
-    }
-    async function work(i: number): Promise<void> {
-      for (let n = 0; n < 40; n++) await fly(handles[i % 2]!, await claim(handles[i % 2]!, { limit: 3 }));
-    }
-    await Promise.all([...[0, 1, 2, 3].map(publishSome), ...[0, 1, 2, 3].map(work)]);
-    for (let rest = await claim(storage); rest.length > 0; rest = await claim(storage)) {
-      for (const claimed of rest) await deliver(storage, claimed);
-      delivered.push(...eventIdsOf(rest));
-    }
-    assert.equal(delivered.length, published);
-    ok(new Set(delivered).size === published, 'each is delivered once');
-  },
 });

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import type { Claim, Next } from '@posthorn/core';
+import type { Claim, NextState } from '@posthorn/core';
 import { ok, same } from '../assertions.js';
 import { topic } from '../rule.js';
 import { digestOf, gathering } from './digest-sample.js';
@@ -40,7 +40,7 @@ async function isPutOffFor(under: StorageUnderTest, { putOffSince }: Claim, ms: 
 }
 
 /** Claims the delivery, and settles that. */
-async function settleNext({ storage }: StorageUnderTest, next: Next): Promise<void> {
+async function settleNext({ storage }: StorageUnderTest, next: NextState): Promise<void> {
   const claimed = one(await claim(storage));
   const settlement = next.status === 'released' ? release(claimed, next.delayMs) : result(claimed, next);
   same(await storage.deliveries.settle([settlement]), [true]);

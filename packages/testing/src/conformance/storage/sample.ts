@@ -13,14 +13,13 @@ import {
   matchKeys,
   type NewEvent,
   type NewWebhook,
-  type Next,
-  type Page,
-  type PageQuery,
+  type NextState,
   type Settlement,
   type Storage,
   type WebhookRecord,
 } from '@posthorn/core';
 import { ok, same } from '../assertions.js';
+import { pagesOf } from './pages.js';
 
 /*
  * What the rules are made of: things to store, and short words for the steps of a delivery. Durations are long,
@@ -33,36 +32,6 @@ export const hourMs = 60 * minuteMs;
 /** The tenant of everything here that names no other. */
 export const acme = 'acme';
 export const globex = 'globex';
-
-/** What a database may have no letters for, or take for something else: NULs, half surrogates, marks, what looks like JSON. */
-export const oddTexts: readonly string[] = [
-  'a\u0000b\u0000',
-  '\ud800',
-  'half \udcaf of one, and a whole 📯',
-  '\u0001',
-  '\u0001"a"',
-  '\ufffd\ufeff',
-  '"\\u0000"',
-  "o'1 %_\\ \r\n\t",
-];
-
-/** What no page comes with, whatever a storage's cursors are. */
-export const strangeCursors: readonly string[] = [
-  '',
-  ' ',
-  '-1',
-  '1.5',
-  '1e3',
-  'null',
-  '[]',
-  'next',
-  '\u0000',
-  '\ud800',
-  '📯',
-  '__proto__',
-  "' or ''='",
-  '9'.repeat(400),
-];
 
 /** Each id has a millisecond of its own, so that ids sort as they were made. */
 let time = Date.now() - 365 * 24 * hourMs;
@@ -194,7 +163,7 @@ export function attemptOf(
 }
 
 /** A settlement with an attempt, as after a send. */
-export function result(claimed: Claim, next: Next | 'delivered' | 'dead' | 'cancelled'): Settlement {
+export function result(claimed: Claim, next: NextState | 'delivered' | 'dead' | 'cancelled'): Settlement {
   const attempt =
     next === 'delivered'
       ? attemptOf(claimed)
@@ -231,45 +200,6 @@ export async function deliverAll(storage: Storage<unknown>): Promise<void> {
     storage,
     claims.map((claimed) => result(claimed, 'delivered')),
   );
-}
-
-/** The events of the claims, in the order in which they are claimed one at a time. */
-export async function eventsClaimed(storage: Storage<unknown>): Promise<string[]> {
-  const ids: string[] = [];
-  for (let [next] = await claim(storage, { limit: 1 }); next; [next] = await claim(storage, { limit: 1 })) {
-    ids.push(next.event.id);
-    await settleAll(storage, [result(next, 'delivered')]);
-  }
-  return ids;
-}
-
-/** A delivery that has failed once, and waits for an hour. */
-export async function waiting(storage: Storage<unknown>): Promise<string> {
-  const [claimed] = await claimAll(storage);
-  await settleAll(storage, [result(claimed!, { status: 'pending', delayMs: hourMs })]);
-  return claimed!.deliveryId;
-}
-
-export function nextCursorOf({ nextCursor }: Page<unknown>): string {
-  ok(nextCursor !== null, 'there is a next page');
-  return nextCursor;
-}
-
-/** Every item of a query, page by page. */
-export async function pagesOf<T>(
-  query: (page: PageQuery) => Promise<Page<T>>,
-  limit = 100,
-): Promise<readonly (readonly T[])[]> {
-  const pages: (readonly T[])[] = [];
-  let cursor: string | null = null;
-  do {
-    const page: Page<T> = await query({ limit, ...(cursor !== null && { cursor }) });
-    ok(page.items.length <= limit, `a page of at most ${limit} holds ${page.items.length}`);
-    ok(pages.length < 1_000, 'the pages do not end');
-    pages.push(page.items);
-    cursor = page.nextCursor;
-  } while (cursor !== null);
-  return pages;
 }
 
 export async function deliveriesOf(

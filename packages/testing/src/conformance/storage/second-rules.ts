@@ -6,6 +6,7 @@ import { cutAt, wholeOrNothing } from './cut-off.js';
 import { created, documentsOf, kind, leased, listed, over, read } from './document-sample.js';
 import type { StorageRule, StorageUnderTest } from './harness.js';
 import { viewOf } from './isolation.js';
+import { oddTexts } from './odd-values.js';
 import {
   acme,
   claim,
@@ -15,7 +16,6 @@ import {
   newEvent,
   newEvents,
   newWebhook,
-  oddTexts,
   one,
   oneDelivery,
   publish,

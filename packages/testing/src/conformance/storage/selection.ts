@@ -11,6 +11,7 @@ import {
 import { ok, same } from '../assertions.js';
 import { topic } from '../rule.js';
 import type { StorageRule, StorageUnderTest } from './harness.js';
+import { pagesOf } from './pages.js';
 import {
   acme,
   claimAll,
@@ -22,7 +23,6 @@ import {
   newEvents,
   newWebhook,
   oneDelivery,
-  pagesOf,
   publish,
   result,
   settleAll,

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import type { Attempt, Claim, Delivery } from '@posthorn/core';
+import type { Attempt, Claim } from '@posthorn/core';
 import { ok, same } from '../assertions.js';
 import { topic } from '../rule.js';
 import type { StorageRule, StorageUnderTest } from './harness.js';
@@ -21,25 +21,7 @@ import {
   release,
   result,
 } from './sample.js';
-
-const attemptsOf = ({ storage }: StorageUnderTest, id: string): Promise<readonly Attempt[]> =>
-  storage.log.attempts(acme, id);
-
-/** All that is known of a delivery, to see that nothing was written. */
-async function recordOf(under: StorageUnderTest, id: string): Promise<[Delivery, readonly Attempt[]]> {
-  return [await deliveryOf(under.storage, id), await attemptsOf(under, id)];
-}
-
-/** Passes where a settlement of `stale` is refused and leaves no trace. */
-async function refuses(under: StorageUnderTest, stale: Claim): Promise<void> {
-  const before = await recordOf(under, stale.deliveryId);
-  for (const next of ['delivered', 'dead', 'cancelled'] as const) {
-    same(await under.storage.deliveries.settle([result(stale, next)]), [false], `settling as ${next}`);
-  }
-  const retry = result(stale, { status: 'pending', delayMs: 0 });
-  same(await under.storage.deliveries.settle([retry, release(stale)]), [false, false]);
-  same(await recordOf(under, stale.deliveryId), before);
-}
+import { attemptsOf, refuses } from './settle-sample.js';
 
 const responses: Readonly<Record<string, string | null>> = {
   nothing: null,
@@ -138,63 +120,6 @@ export const settleRules: readonly StorageRule[] = topic<StorageUnderTest>('sett
     assert.equal(one(await claim(storage)).attempt, 1);
   },
 
-  'the token of what was released, retried or finished is void': async (under) => {
-    await under.storage.webhooks.create(newWebhook());
-    await publish(under.storage, ...newEvents(5));
-    const [released, retried, delivered, dead, cancelled] = await claimAll(under.storage);
-    await under.storage.deliveries.settle([
-      release(released!),
-      result(retried!, { status: 'pending', delayMs: hourMs }),
-      result(delivered!, 'delivered'),
-      result(dead!, 'dead'),
-      result(cancelled!, 'cancelled'),
-    ]);
-    for (const stale of [released, retried, delivered, dead, cancelled]) await refuses(under, stale!);
-  },
-
-  'refuses a token that was taken over, and writes nothing': async (under) => {
-    const { storage, advance } = under;
-    const { deliveryId } = await oneDelivery(storage);
-    const lost = one(await claim(storage));
-    await advance(hourMs);
-    const taken = one(await claim(storage));
-    await refuses(under, lost);
-    same(await storage.deliveries.settle([result(taken, 'delivered')]), [true]);
-    await refuses(under, lost);
-    assert.equal((await attemptsOf(under, deliveryId)).length, 1);
-  },
-
-  'refuses a token that another claim made void and that was released since': async (under) => {
-    const { storage, advance } = under;
-    await oneDelivery(storage);
-    const lost = one(await claim(storage));
-    await advance(hourMs);
-    await storage.deliveries.settle([release(one(await claim(storage)))]);
-    await refuses(under, lost);
-  },
-
-  'a token opens its own delivery only': async (under) => {
-    await under.storage.webhooks.create(newWebhook());
-    await publish(under.storage, ...newEvents(2));
-    const [mine, other] = await claimAll(under.storage);
-    await refuses(under, { ...mine!, token: other!.token });
-    await refuses(under, { ...mine!, token: '' });
-    await refuses(under, { ...mine!, token: 'no-token' });
-    same(await under.storage.deliveries.settle([result(mine!, 'delivered'), result(other!, 'dead')]), [
-      true,
-      true,
-    ]);
-  },
-
-  'a delivery that does not exist is refused': async ({ storage }) => {
-    await oneDelivery(storage);
-    const claimed = one(await claim(storage));
-    const nowhere = { ...claimed, deliveryId: `dlv_${'0'.repeat(32)}` };
-    same(await storage.deliveries.settle([result(nowhere, 'delivered')]), [false]);
-    same(await storage.log.attempts(acme, nowhere.deliveryId), []);
-    same(await storage.deliveries.settle([]), []);
-  },
-
   'a batch is written where it may be, and answered in order': async (under) => {
     const { storage } = under;
     await storage.webhooks.create(newWebhook());
@@ -218,15 +143,6 @@ export const settleRules: readonly StorageRule[] = topic<StorageUnderTest>('sett
     const counts = [];
     for (const { deliveryId } of claims) counts.push((await attemptsOf(under, deliveryId)).length);
     assert.deepEqual(counts, [1, 1, 0, 1, 0, 1]);
-  },
-
-  'the same claim twice in a batch is written once': async (under) => {
-    const { deliveryId } = await oneDelivery(under.storage);
-    const claimed = one(await claim(under.storage));
-    const twice = [result(claimed, 'delivered'), result(claimed, 'dead')];
-    same(await under.storage.deliveries.settle(twice), [true, false]);
-    assert.equal((await deliveryOf(under.storage, deliveryId)).status, 'delivered');
-    same(await attemptsOf(under, deliveryId), [twice[0]!.attempt]);
   },
 
   'attempts are appended in order, each as it was given': async (under) => {

@@ -10,7 +10,6 @@ import {
   deliverAll,
   deliveriesOf,
   deliveryOf,
-  eventsClaimed,
   globex,
   hourMs,
   idsOf,
@@ -22,8 +21,8 @@ import {
   result,
   settleAll,
   sorted,
-  waiting,
 } from './sample.js';
+import { eventsClaimed, waiting } from './waiting.js';
 
 const hasten = (
   storage: Storage<unknown>,

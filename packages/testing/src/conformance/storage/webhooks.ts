@@ -3,6 +3,7 @@ import type { NewWebhook, Storage, WebhookChange, WebhookRecord } from '@posthor
 import { ok, same } from '../assertions.js';
 import { topic } from '../rule.js';
 import type { StorageRule, StorageUnderTest } from './harness.js';
+import { oddTexts } from './odd-values.js';
 import {
   acme,
   globex,
@@ -11,7 +12,6 @@ import {
   newBinding,
   newWebhook,
   newWebhookId,
-  oddTexts,
   rejectsWith,
 } from './sample.js';
 

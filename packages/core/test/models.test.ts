@@ -1,0 +1,50 @@
+import type {
+  Attempt,
+  attemptSchema,
+  ChannelBinding,
+  channelBindingSchema,
+  Delivery,
+  deliverySchema,
+  Event,
+  EventDetails,
+  eventDetailsSchema,
+  eventSchema,
+  Webhook,
+  WebhookInput,
+  WebhookPatch,
+  webhookInputSchema,
+  webhookPatchSchema,
+  webhookSchema,
+} from '@posthorn/core';
+import { describe, expectTypeOf, test } from 'vitest';
+import type { z } from 'zod';
+
+/** As the interfaces have it: `readonly` throughout. */
+type Frozen<Value> = Value extends Date
+  ? Value
+  : Value extends readonly (infer Item)[]
+    ? readonly Frozen<Item>[]
+    : Value extends object
+      ? { readonly [Name in keyof Value]: Frozen<Value[Name]> }
+      : Value;
+
+describe('a model that is written out as an interface', () => {
+  test('has the fields of the schema that checks it', () => {
+    expectTypeOf<Frozen<z.output<typeof webhookSchema>>>().toExtend<Webhook>();
+    expectTypeOf<Webhook>().toExtend<Frozen<z.output<typeof webhookSchema>>>();
+    expectTypeOf<Frozen<z.output<typeof channelBindingSchema>>>().toExtend<ChannelBinding>();
+    expectTypeOf<ChannelBinding>().toExtend<Frozen<z.output<typeof channelBindingSchema>>>();
+    expectTypeOf<Frozen<z.output<typeof eventSchema>>>().toEqualTypeOf<Frozen<Event>>();
+    expectTypeOf<Frozen<z.output<typeof deliverySchema>>>().toEqualTypeOf<Frozen<Delivery>>();
+    expectTypeOf<Frozen<z.output<typeof attemptSchema>>>().toEqualTypeOf<Frozen<Attempt>>();
+  });
+
+  test('takes from the application what the schema takes', () => {
+    expectTypeOf<keyof WebhookInput>().toEqualTypeOf<keyof z.input<typeof webhookInputSchema>>();
+    expectTypeOf<WebhookInput>().toExtend<Frozen<z.input<typeof webhookInputSchema>>>();
+    expectTypeOf<keyof WebhookPatch>().toEqualTypeOf<keyof z.input<typeof webhookPatchSchema>>();
+    expectTypeOf<WebhookPatch>().toExtend<Frozen<z.input<typeof webhookPatchSchema>>>();
+    expectTypeOf<keyof EventDetails>().toEqualTypeOf<keyof z.input<typeof eventDetailsSchema>>();
+    expectTypeOf<EventDetails>().toExtend<Frozen<z.input<typeof eventDetailsSchema>>>();
+  });
+});

@@ -1,0 +1,111 @@
+import { randomBytes } from 'node:crypto';
+import fc from 'fast-check';
+import { describe, expect, test } from 'vitest';
+import { createVault, type EncryptionOptions, looksSealed, type Place } from '../../src/secrets/vault.js';
+
+const place: Place = { tenantId: 'acme', webhookId: 'wh_1', purpose: 'signing' };
+const one = { id: 'one', key: randomBytes(32) };
+const two = { id: 'two', key: randomBytes(32).toString('base64') };
+const vault = createVault({ keys: [one] });
+const refusal = expect.objectContaining({ code: 'secret_unreadable' });
+
+describe('what is sealed', () => {
+  test('opens again, whatever it holds, and nothing of it can be read before', () => {
+    fc.assert(
+      fc.property(fc.string({ unit: 'grapheme', minLength: 8 }), (text) => {
+        const sealed = vault.seal(text, place);
+        expect(sealed).toMatch(/^enc:v1:one:[A-Za-z0-9_-]+$/);
+        expect(sealed).not.toContain(text);
+        expect(vault.open(sealed, place)).toBe(text);
+      }),
+    );
+  });
+
+  test('is another text each time', () => {
+    const texts = new Set(Array.from({ length: 1_000 }, () => vault.seal('s3cret', place)));
+    expect(texts.size).toBe(1_000);
+  });
+
+  test.each<[string, Partial<Place>]>([
+    ['tenant', { tenantId: 'globex' }],
+    ['webhook', { webhookId: 'wh_2' }],
+    ['purpose', { purpose: '["bnd_1","headers","x"]' }],
+  ])('opens for no other %s', (_, other) => {
+    const sealed = vault.seal('s3cret', place);
+    expect(() => vault.open(sealed, { ...place, ...other })).toThrow(refusal);
+  });
+
+  test('opens for no place that reads alike when its parts are put together', () => {
+    const sealed = vault.seal('s3cret', { tenantId: 'a', webhookId: 'b","c', purpose: 'd' });
+    expect(() => vault.open(sealed, { tenantId: 'a","b', webhookId: 'c', purpose: 'd' })).toThrow(refusal);
+  });
+
+  test('does not open where a single bit of it was changed', () => {
+    const sealed = vault.seal('s3cret-s3cret', place);
+    const start = 'enc:v1:one:'.length;
+    const bytes = Buffer.from(sealed.slice(start), 'base64url');
+    for (let bit = 0; bit < bytes.length * 8; bit++) {
+      const changed = Buffer.from(bytes);
+      changed[bit >> 3]! ^= 1 << (bit & 7);
+      expect(() => vault.open(sealed.slice(0, start) + changed.toString('base64url'), place)).toThrow(
+        refusal,
+      );
+    }
+  });
+
+  test.each(['enc:v1:', 'enc:v1:one', 'enc:v1:one:', 'enc:v1:one:AAAA', 'enc:v1:one:%%', 'enc:v1::AAAA'])(
+    '%j is refused as malformed',
+    (text) => {
+      expect(() => vault.open(text, place)).toThrow(refusal);
+    },
+  );
+
+  test('opens by any key there is, and by no other, which the error names', () => {
+    const sealed = vault.seal('s3cret', place);
+    expect(createVault({ keys: [two, one] }).open(sealed, place)).toBe('s3cret');
+    expect(() => createVault({ keys: [two] }).open(sealed, place)).toThrow('encryption.keys has no key one');
+    expect(() => createVault(undefined).open(sealed, place)).toThrow('encryption.keys has no key one');
+    const impostor = createVault({ keys: [{ id: 'one', key: randomBytes(32) }] });
+    expect(() => impostor.open(sealed, place)).toThrow(refusal);
+  });
+});
+
+test('the first key seals, and only what it sealed is current', () => {
+  const both = createVault({ keys: [two, one] });
+  expect(both.seal('s3cret', place)).toMatch(/^enc:v1:two:/);
+  expect(both.isCurrent(both.seal('s3cret', place))).toBe(true);
+  expect(both.isCurrent(vault.seal('s3cret', place))).toBe(false);
+  expect(both.isCurrent('in the clear')).toBe(false);
+});
+
+test('without keys everything stays as it is, and what rests in the clear opens with keys too', () => {
+  const clear = createVault(undefined);
+  expect(clear.hasKeys).toBe(false);
+  expect(clear.seal('s3cret', place)).toBe('s3cret');
+  expect(clear.isCurrent('s3cret')).toBe(true);
+  expect(vault.open('s3cret', place)).toBe('s3cret');
+  expect(looksSealed('s3cret')).toBe(false);
+  expect(looksSealed(vault.seal('s3cret', place))).toBe(true);
+});
+
+test.each<[string, unknown]>([
+  ['keys', {}],
+  ['keys', { keys: [] }],
+  ['keys', { keys: 'key' }],
+  ['encryption', 'key'],
+  ['secret', { keys: [one], secret: 'canary' }],
+  ['keys[0].id', { keys: [{ id: '', key: one.key }] }],
+  ['keys[0].id', { keys: [{ id: 'a:b', key: one.key }] }],
+  ['keys[0].id', { keys: [{ key: one.key }] }],
+  ['keys[1].id', { keys: [one, one] }],
+  ['keys[0].key', { keys: [{ id: 'a' }] }],
+  ['keys[0].key', { keys: [{ id: 'a', key: randomBytes(31) }] }],
+  ['keys[0].key', { keys: [{ id: 'a', key: 'canary-canary-canary' }] }],
+  ['keys[0].key', { keys: [{ id: 'a', key: randomBytes(32).toString('hex') }] }],
+  ['keys[0].key', { keys: [{ id: 'a', key: ` ${two.key}` }] }],
+])('%s is refused by its name: %o', (name, options) => {
+  expect(() => createVault(options as EncryptionOptions)).toThrow(
+    expect.objectContaining({ code: 'invalid_option', message: expect.stringContaining(name) }),
+  );
+  expect(() => createVault(options as EncryptionOptions)).not.toThrow(/canary/);
+});

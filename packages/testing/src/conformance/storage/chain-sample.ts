@@ -1,0 +1,38 @@
+import assert from 'node:assert/strict';
+import type { Claim, NewEvent, Storage } from '@posthorn/core';
+import { same } from '../assertions.js';
+import type { StorageUnderTest } from './harness.js';
+import { claim, hourMs, newEvents, newWebhook, one, publish, result, settleAll } from './sample.js';
+
+/** Events of one ordering key. */
+export const keyed = (count: number, orderingKey = 'order-1'): NewEvent[] =>
+  newEvents(count, { orderingKey });
+
+/** A failed attempt that is tried again; with `yields` it lets the next of its key go first. */
+export const retryIn = (claimed: Claim, delayMs: number, yields = false) =>
+  result(claimed, { status: 'pending', delayMs, yields });
+
+/** A webhook, and events of one key published one after the other. */
+export async function chain({ storage }: StorageUnderTest, count: number): Promise<NewEvent[]> {
+  await storage.webhooks.create(newWebhook());
+  const events = keyed(count);
+  for (const event of events) await publish(storage, event);
+  return events;
+}
+
+/** The only claim there is, which must be of this event. */
+export async function claimOf(storage: Storage<unknown>, event: NewEvent | undefined): Promise<Claim> {
+  const claimed = one(await claim(storage, { leaseMs: 100 * hourMs }));
+  assert.equal(claimed.event.id, event?.id);
+  return claimed;
+}
+
+/** Settles the claim as delivered. */
+export const deliver = (storage: Storage<unknown>, claimed: Claim): Promise<void> =>
+  settleAll(storage, [result(claimed, 'delivered')]);
+
+/** Claims one after the other, delivers each, and passes where they come in this order. */
+export async function goInOrder(storage: Storage<unknown>, events: readonly NewEvent[]): Promise<void> {
+  for (const event of events) await deliver(storage, await claimOf(storage, event));
+  same(await claim(storage), []);
+}

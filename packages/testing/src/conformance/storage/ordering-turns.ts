@@ -1,0 +1,161 @@
+import assert from 'node:assert/strict';
+import { same } from '../assertions.js';
+import { topic } from '../rule.js';
+import { chain, claimOf, deliver, goInOrder, keyed, retryIn } from './chain-sample.js';
+import type { StorageRule, StorageUnderTest } from './harness.js';
+import {
+  acme,
+  claim,
+  deliveriesOf,
+  deliveryOf,
+  eventIdsOf,
+  hourMs,
+  newWebhook,
+  one,
+  publish,
+  release,
+  result,
+  settleAll,
+  sorted,
+} from './sample.js';
+
+/** When a delivery has the next of its key wait, and when it lets it go. */
+export const orderingTurnRules: readonly StorageRule[] = topic<StorageUnderTest>('ordering', {
+  'nothing passes one that waits for its retry': async (under) => {
+    const { storage, advance } = under;
+    const [first, second] = await chain(under, 3);
+    await storage.deliveries.settle([retryIn(await claimOf(storage, first), 2 * hourMs)]);
+    await advance(hourMs);
+    same(await claim(storage), []);
+    await advance(hourMs);
+    await deliver(storage, await claimOf(storage, first));
+    await claimOf(storage, second);
+  },
+
+  'nothing passes one whose lease is over': async (under) => {
+    const { storage, advance } = under;
+    const [first, second] = await chain(under, 2);
+    one(await claim(storage, { leaseMs: hourMs }));
+    await advance(hourMs);
+    const again = await claimOf(storage, first);
+    assert.equal(again.attempt, 2);
+    same(await claim(storage), []);
+    await deliver(storage, again);
+    await claimOf(storage, second);
+  },
+
+  'a result that comes after its lease lets the next go': async (under) => {
+    const { storage, advance } = under;
+    const [, second] = await chain(under, 2);
+    const claimed = one(await claim(storage));
+    await advance(2 * hourMs);
+    await deliver(storage, claimed);
+    await claimOf(storage, second);
+  },
+
+  'one that is dead or cancelled lets the next go': async (under) => {
+    const { storage } = under;
+    const [first, second, third, fourth] = await chain(under, 4);
+    await settleAll(storage, [result(await claimOf(storage, first), 'dead')]);
+    await settleAll(storage, [result(await claimOf(storage, second), 'cancelled')]);
+    const claimed = await claimOf(storage, third);
+    assert.equal((await storage.log.transition(acme, [claimed.deliveryId], 'cancelled')).length, 1);
+    await claimOf(storage, fourth);
+  },
+
+  'cancelling one that waits for its retry lets the next go, cancelling one behind it does not': async (
+    under,
+  ) => {
+    const { storage } = under;
+    const [first, second, third] = await chain(under, 3);
+    const claimed = await claimOf(storage, first);
+    await settleAll(storage, [retryIn(claimed, 10 * hourMs)]);
+    const behind = one(await deliveriesOf(storage, acme, { eventId: second!.id }));
+    await storage.log.transition(acme, [behind.id], 'cancelled');
+    same(await claim(storage), []);
+    await storage.log.transition(acme, [claimed.deliveryId], 'cancelled');
+    await claimOf(storage, third);
+  },
+
+  'one that is given back keeps its place': async (under) => {
+    const { storage } = under;
+    const events = await chain(under, 3);
+    await settleAll(storage, [release(await claimOf(storage, events[0]))]);
+    await goInOrder(storage, events);
+  },
+
+  'one that yields lets the next go, and there are never two at once': async (under) => {
+    const { storage, advance } = under;
+    const [first, second, third] = await chain(under, 3);
+    await settleAll(storage, [retryIn(await claimOf(storage, first), hourMs, true)]);
+    const passing = await claimOf(storage, second);
+    await advance(hourMs);
+    same(await claim(storage), []);
+    await deliver(storage, passing);
+    const claims = [one(await claim(storage))];
+    same(await claim(storage), []);
+    await deliver(storage, claims[0]!);
+    claims.push(one(await claim(storage)));
+    assert.deepEqual(sorted(eventIdsOf(claims)), sorted([first!.id, third!.id]));
+  },
+
+  'one that was released while another passed goes on later': async (under) => {
+    const { storage } = under;
+    const [first, second] = await chain(under, 2);
+    await settleAll(storage, [retryIn(await claimOf(storage, first), 0, true)]);
+    const claimed = one(await claim(storage));
+    same(await claim(storage), []);
+    await settleAll(storage, [release(claimed)]);
+    const order = [one(await claim(storage))];
+    await deliver(storage, order[0]!);
+    order.push(one(await claim(storage)));
+    await deliver(storage, order[1]!);
+    assert.deepEqual(sorted(eventIdsOf(order)), sorted([first!.id, second!.id]));
+  },
+
+  'a manual retry yields: what is behind it does not wait for it again': async (under) => {
+    const { storage } = under;
+    const [first, second] = await chain(under, 2);
+    const claimed = await claimOf(storage, first);
+    await settleAll(storage, [result(claimed, 'dead')]);
+    await storage.log.transition(acme, [claimed.deliveryId], 'pending');
+    const retried = one(await claim(storage));
+    same(await claim(storage), []);
+    await settleAll(storage, [retryIn(retried, 10 * hourMs)]);
+    const next = one(await claim(storage));
+    assert.deepEqual(sorted([retried.event.id, next.event.id]), sorted([first!.id, second!.id]));
+  },
+
+  'a manual retry of one that waits goes at once, and lets the next go after it': async (under) => {
+    const { storage } = under;
+    const [first, second] = await chain(under, 2);
+    const claimed = await claimOf(storage, first);
+    await settleAll(storage, [retryIn(claimed, 10 * hourMs)]);
+    await storage.log.transition(acme, [claimed.deliveryId], 'pending');
+    const order = [one(await claim(storage))];
+    same(await claim(storage), []);
+    await settleAll(storage, [retryIn(order[0]!, 10 * hourMs)]);
+    if (order[0]!.event.id === first!.id) order.push(await claimOf(storage, second));
+    assert.equal((await deliveryOf(storage, claimed.deliveryId)).status === 'dead', false);
+  },
+
+  'a paused webhook goes on in order': async (under) => {
+    const { storage } = under;
+    const webhook = await storage.webhooks.create(newWebhook());
+    const events = keyed(3);
+    await publish(storage, ...events);
+    await storage.webhooks.update(acme, webhook.id, 1, { isActive: false });
+    same(await claim(storage), []);
+    await storage.webhooks.update(acme, webhook.id, 2, { isActive: true });
+    await goInOrder(storage, events);
+  },
+
+  'what was behind a deleted webhook is cancelled with it': async (under) => {
+    const { storage } = under;
+    await chain(under, 3);
+    const { webhook } = one(await claim(storage));
+    await storage.webhooks.delete(acme, webhook.id);
+    same(await claim(storage), []);
+    for (const { status } of await deliveriesOf(storage)) assert.equal(status, 'cancelled');
+  },
+});

@@ -1,0 +1,24 @@
+import type { Page, PageQuery } from '@posthorn/core';
+import { ok } from '../assertions.js';
+
+export function nextCursorOf({ nextCursor }: Page<unknown>): string {
+  ok(nextCursor !== null, 'there is a next page');
+  return nextCursor;
+}
+
+/** Every item of a query, page by page. */
+export async function pagesOf<T>(
+  query: (page: PageQuery) => Promise<Page<T>>,
+  limit = 100,
+): Promise<readonly (readonly T[])[]> {
+  const pages: (readonly T[])[] = [];
+  let cursor: string | null = null;
+  do {
+    const page: Page<T> = await query({ limit, ...(cursor !== null && { cursor }) });
+    ok(page.items.length <= limit, `a page of at most ${limit} holds ${page.items.length}`);
+    ok(pages.length < 1_000, 'the pages do not end');
+    pages.push(page.items);
+    cursor = page.nextCursor;
+  } while (cursor !== null);
+  return pages;
+}

@@ -1,0 +1,24 @@
+import type { Attempt, Claim, Delivery } from '@posthorn/core';
+import { same } from '../assertions.js';
+import type { StorageUnderTest } from './harness.js';
+import { acme, deliveryOf, release, result } from './sample.js';
+
+/** The attempts that are on record. */
+export const attemptsOf = ({ storage }: StorageUnderTest, id: string): Promise<readonly Attempt[]> =>
+  storage.log.attempts(acme, id);
+
+/** All that is known of a delivery, to see that nothing was written. */
+async function recordOf(under: StorageUnderTest, id: string): Promise<[Delivery, readonly Attempt[]]> {
+  return [await deliveryOf(under.storage, id), await attemptsOf(under, id)];
+}
+
+/** Passes where a settlement of `stale` is refused and leaves no trace. */
+export async function refuses(under: StorageUnderTest, stale: Claim): Promise<void> {
+  const before = await recordOf(under, stale.deliveryId);
+  for (const next of ['delivered', 'dead', 'cancelled'] as const) {
+    same(await under.storage.deliveries.settle([result(stale, next)]), [false], `settling as ${next}`);
+  }
+  const retry = result(stale, { status: 'pending', delayMs: 0 });
+  same(await under.storage.deliveries.settle([retry, release(stale)]), [false, false]);
+  same(await recordOf(under, stale.deliveryId), before);
+}
