@@ -154,7 +154,7 @@ const storageGuideIsWhole: Rule = (files) => {
   const path = 'docs/writing-a-storage.md';
   const textOf = (name: string) => files.find((file) => file.path === name)?.text ?? '';
   const [asked = ''] =
-    /const methods[^=]*= \[[^]*?\n\];/.exec(textOf('packages/core/src/storage/storage-port.ts')) ?? [];
+    /const methods[^=]*= \[[\s\S]*?\n\];/.exec(textOf('packages/core/src/storage/storage-port.ts')) ?? [];
   const lines = textOf(path).split('\n');
   return [...asked.matchAll(/\['(\w+)', \[(.*?)\]/g)].flatMap(([, part, methods]) => {
     const row = lines.find((line) => line.startsWith(`| \`${part}\` `)) ?? '';

@@ -1,4 +1,4 @@
-import type { DeliveryStatus } from '../models/models.js';
+import type { DeliveryStatus } from '../models/delivery.js';
 import type { Settlement } from './ports.js';
 
 /**

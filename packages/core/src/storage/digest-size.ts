@@ -1,4 +1,4 @@
-import { type ChannelBinding, defaultDigestBytes } from '../models/models.js';
+import { type ChannelBinding, defaultDigestBytes } from '../models/webhook.js';
 
 /** How much one digest of a binding gathers, and for how long. */
 export interface DigestLimits {

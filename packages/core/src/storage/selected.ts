@@ -1,4 +1,5 @@
-import type { ChannelBinding, Delivery } from '../models/models.js';
+import type { Delivery } from '../models/delivery.js';
+import type { ChannelBinding } from '../models/webhook.js';
 import type { DeliverySelection, EventRange } from './log-port.js';
 import type { WebhookFilter, WebhookRecord } from './webhook-store.js';
 

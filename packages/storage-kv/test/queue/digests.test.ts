@@ -1,7 +1,7 @@
 import { createIds } from '@posthorn/core';
 import { virtualClock } from '@posthorn/testing';
 import { expect, test } from 'vitest';
-import { kvStorage, memoryKv } from '../src/index.js';
+import { kvStorage, memoryKv } from '../../src/index.js';
 
 test('what gathers goes by itself where its binding drops the digest in the instant in which the window ends', async () => {
   const ids = createIds();

@@ -1,6 +1,6 @@
 import { createIds, type NewEvent } from '@posthorn/core';
 import { expect, test } from 'vitest';
-import { kvStorage, memoryKv } from '../src/index.js';
+import { kvStorage, memoryKv } from '../../src/index.js';
 
 /** More rows than one transaction looks at. */
 const count = 4_500;
