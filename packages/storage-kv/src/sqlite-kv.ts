@@ -5,8 +5,10 @@ import type { KvStore } from './store.js';
  * A table of keys and values in a SQLite database, whose file the processes of one machine may share. The handle must be
  * used for nothing else. Throws `invalid_option`.
  */
-export function sqliteKv(database: SqliteDatabase, options: SqliteKvOptions = {}): KvStore {
-  const { synchronous = 'normal' } = options;
+export function sqliteKv(
+  database: SqliteDatabase,
+  { synchronous = 'normal' }: SqliteKvOptions = {},
+): KvStore {
   checkDatabase(database, synchronous);
   database.exec(`pragma busy_timeout = 5000; pragma journal_mode = wal; pragma synchronous = ${synchronous}`);
   database.exec(
@@ -20,8 +22,7 @@ export function sqliteKv(database: SqliteDatabase, options: SqliteKvOptions = {}
     'insert into posthorn values (?, ?) on conflict (key) do update set value = excluded.value',
   );
   const remove = database.prepare('delete from posthorn where key = ?');
-  const begin = database.prepare('begin immediate');
-  const commit = database.prepare('commit');
+  const [begin, commit] = [database.prepare('begin immediate'), database.prepare('commit')];
 
   return {
     async transact(run) {
@@ -47,10 +48,7 @@ export function sqliteKv(database: SqliteDatabase, options: SqliteKvOptions = {}
   };
 }
 
-interface Row {
-  readonly key: string;
-  readonly value: string;
-}
+type Row = { readonly key: string; readonly value: string };
 
 function rollback(database: SqliteDatabase): void {
   try {
