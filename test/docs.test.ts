@@ -138,6 +138,7 @@ const citedTestsExist: Rule = (files) =>
 /** Guides whose first block is a file of the repository, to the letter: code that is tested. */
 const shown: Readonly<Record<string, string>> = {
   'docs/writing-a-channel.md': 'examples/custom-channel/src/ntfy-channel.ts',
+  'docs/writing-a-storage.md': 'examples/custom-storage/src/file-kv.ts',
 };
 
 const shownFilesMatch: Rule = (files) =>

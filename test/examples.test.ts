@@ -68,10 +68,16 @@ test('the custom channel pushes what its template says', async () => {
   ]);
 });
 
-test('the custom storage holds what is delivered', async () => {
-  expect(await output('examples/custom-storage/src/main.ts')).toMatch(
-    /^dlv_\w{32} {2}object\.created {2}delivered after 1 attempt\n$/,
-  );
+test('the custom storage keeps what is delivered from one run to the next', async () => {
+  const folder = mkdtempSync(join(tmpdir(), 'posthorn-custom-storage-'));
+  try {
+    const run = () => output('examples/custom-storage/src/main.ts', join(folder, 'posthorn.jsonl'));
+    const line = String.raw`dlv_\w{32} {2}object\.created {2}delivered after 1 attempt\n`;
+    expect(await run()).toMatch(new RegExp(`^${line}$`));
+    expect(await run()).toMatch(new RegExp(`^${line}${line}$`));
+  } finally {
+    rmSync(folder, { recursive: true, force: true });
+  }
 });
 
 test('Postgres in a folder keeps what was delivered from one run to the next', async () => {

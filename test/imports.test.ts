@@ -24,6 +24,16 @@ const houses: Readonly<Record<string, readonly (readonly string[])[]>> = {
     dispatcher
     index
   `),
+  'packages/storage-kv/src/': floors(`
+    store sqlite-database
+    space
+    rows
+    session
+    queue
+    log webhooks documents
+    memory-kv sqlite-kv storage
+    index
+  `),
   'packages/storage-postgres/src/': floors(`
     client
     schema queue transactions

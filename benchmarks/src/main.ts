@@ -9,7 +9,8 @@ import { connections } from './senders.js';
 /*
  * The engine against bare undici, each in a process of its own, in turn, against one receiver in a third process.
  * `npm run bench -- 30000 5` sends 30,000 requests in each of 5 rounds; `npm run bench -- postgres` is about Postgres,
- * `npm run bench -- guard` about the address guard, `npm run bench -- api` about the management API.
+ * `npm run bench -- guard` about the address guard, `npm run bench -- api` about the management API,
+ * `npm run bench -- kv` about SQLite.
  * Ratios within one run are what counts.
  */
 
@@ -24,6 +25,12 @@ if (process.argv[2] === 'guard') {
   build();
   const { benchGuard } = await import('./guard.js');
   await benchGuard(process.argv.slice(3));
+  process.exit();
+}
+if (process.argv[2] === 'kv') {
+  build();
+  const { benchKv } = await import('./kv.js');
+  await benchKv(process.argv.slice(3));
   process.exit();
 }
 if (process.argv[2] === 'api') {
