@@ -1,5 +1,5 @@
 import { type Claim, createIds, matchKeys, type NewEvent } from '@posthorn/core';
-import { beforeAll, beforeEach, describe, expect, test } from 'vitest';
+import { beforeAll, beforeEach, describe, expect, test, vi } from 'vitest';
 import { postgresStorage } from '../src/index.js';
 import { hasPostgres, openDatabase, type TestDatabase } from './database.js';
 
@@ -78,6 +78,26 @@ describe.skipIf(!hasPostgres())('a late event where five thousand tenants have d
       const late = newEvent(tenant);
       await other.deliveries.publish([late]);
       expect(has(await first.deliveries.claim({ ...options, limit: 1 }), late), tenant).toBe(true);
+    }
+  }, 60_000);
+
+  test('is claimed at once where the look that finds it goes on from the middle', async () => {
+    const [first, other] = [process(), process()];
+    await burst(other, 1);
+    // What a process has looked for just now it does not look for again, before it has found nothing.
+    const now = vi.spyOn(performance, 'now').mockReturnValue(performance.now());
+    try {
+      // Its look has as many lanes as it takes: the next one goes on behind them.
+      await first.deliveries.claim(options);
+      for (;;) {
+        const claims = await other.deliveries.claim({ ...options, limit: 5_000 });
+        if (claims.length === 0) break;
+      }
+      const late = newEvent('a-late-one');
+      await other.deliveries.publish([late]);
+      expect(has(await first.deliveries.claim(options), late)).toBe(true);
+    } finally {
+      now.mockRestore();
     }
   }, 60_000);
 

@@ -68,16 +68,18 @@ export class Claimer {
   }
 
   async claim(options: ClaimOptions): Promise<readonly Claim[]> {
-    for (let looks = 0; ; looks++) {
+    let looks = 0;
+    for (let takes = 0; ; takes++) {
       const isStale =
         performance.now() - this.#lookedAt > lookEveryMs || this.#lookedWith !== this.#db.clockOffset;
-      // A second look goes on where the first one came to its limit; a third would see nothing new.
-      if (looks > 0 || isStale || this.#lanes.isEmpty) {
+      if (takes > 0 || isStale || this.#lanes.isEmpty) {
+        looks++;
         const hasSeenAll = await this.#lookRound();
         if (hasSeenAll && this.#lanes.isEmpty) return [];
       }
       const claims = await this.#takeTurns(options);
-      if (claims.length > 0 || looks > 0) return claims;
+      // The first look may go on from the middle; the second one begins anew, or goes on where that came to its limit.
+      if (claims.length > 0 || looks === 2) return claims;
     }
   }
 
@@ -95,8 +97,10 @@ export class Claimer {
     let alarms: number;
     let gathered: number;
     let last: string | null;
+    let from: readonly [string, string];
     do {
-      const [row] = await this.#db.run(this.#look, [since, ...this.#walkedTo[kind]]);
+      from = this.#walkedTo[kind];
+      const [row] = await this.#db.run(this.#look, [since, ...from]);
       alarms = Number(row!.alarms);
       gathered = Number(row!.gathered);
       last = row!.last;
@@ -115,7 +119,8 @@ export class Claimer {
     }
     this.#lookedAt = performance.now();
     this.#lookedWith = this.#db.clockOffset;
-    const hasSeenAll = alarms < maxAlarms && last === null;
+    // A walk that went on from the middle has not seen the lanes before it.
+    const hasSeenAll = alarms < maxAlarms && from === first && last === null;
     if (!isComplete) return hasSeenAll;
     this.#completeAt = begin;
     this.#completeMs = end - begin;
