@@ -1,8 +1,8 @@
-/** A fault that somebody could write into a storage one day, as a replacement in one of its files. */
+/** A bug that a storage could plausibly have, as a replacement in one of its files. */
 export interface Bug {
   readonly name: string;
   readonly file: string;
-  /** Stands in the file exactly once. */
+  /** Occurs in the file exactly once. */
   readonly from: string;
   readonly to: string;
 }
@@ -16,7 +16,7 @@ const ofAnyTenant = `[...tenants.values()].flatMap(({ byId }) => byId.get(webhoo
 const byId = (id: string): string =>
   `[...journal.events.values()].flatMap((event) => event.deliveries).find((one) => one.id === ${id})`;
 
-/** Each must be noticed by a rule of the storage suite. */
+/** Bugs of the memory storage. A rule of the storage suite must catch each. */
 export const bugs: readonly Bug[] = [
   ...bugsIn('webhooks.ts', {
     'create sees the ids of its own tenant only': [

@@ -18,8 +18,7 @@ export interface ReceiverOptions {
 
 export function receiver({ secret, work }: ReceiverOptions): Server {
   // In production, use a table: `insert … on conflict do nothing`. An event that was answered with 2xx is not sent
-  // again, so
-  // an event whose work failed stays in the inbox for a job of your own.
+  // again, so an event whose work failed stays in the inbox for a job of your own.
   const inbox = new Map<string, { readonly event: ReceivedEvent; isDone: boolean }>();
 
   return createServer(async (request, response) => {
