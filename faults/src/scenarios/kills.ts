@@ -109,8 +109,7 @@ async function dieAt(rig: Rig, failAt: string): Promise<Finding[]> {
   const shortLease = 2_000;
   await rig.engine(['order.created']);
   // The receiver is slow if the process has to live long enough to renew leases, or if deliveries have to wait for a
-  // slot:
-  // deliveries that are sent at once begin with their publication.
+  // slot: deliveries that are sent at once begin with their publication.
   const isRenew = failAt.startsWith('renew');
   const delayMs = isRenew ? 2_500 : failAt.startsWith('begin') ? 250 : 0;
   await rig.behave({ delayMs });
