@@ -92,7 +92,7 @@ export const bugs: readonly Bug[] = [
       '{ ...former, ...change, disabledReason: Buffer.from(change.disabledReason ?? "").toString() || null },',
     ],
     'a webhook has a place as high as there are ids': ['++order,', 'ids.size + 1,'],
-    'whoever takes an id again has what the old webhook had': [
+    'a webhook with a freed id inherits what the old webhook had': [
       'hooks.deleted(entry);\n      return true;',
       `hooks.deleted(entry);
       const { create, update } = this;
@@ -214,7 +214,10 @@ export const bugs: readonly Bug[] = [
       "if (next.status !== 'released') leases.forgetLost(delivery);",
       "leases.forgetLost(delivery);\n    if (next.status !== 'released') void 0;",
     ],
-    'it counts as put off while nobody claims it': ['putOffs.leaveOut(delivery, now() - delivery.at);', ''],
+    'time in which it is due and not claimed counts as deferred': [
+      'putOffs.leaveOut(delivery, now() - delivery.at);',
+      '',
+    ],
     'what is started anew goes on being put off': ['    putOffs.end(delivery);\n    chains', '    chains'],
     'a release without a delay puts off': [
       "if (next.status === 'released' && next.delayMs) putOffs",
@@ -496,7 +499,7 @@ export const bugs: readonly Bug[] = [
       'const [yielding] = new Set<DeliveryEntry>();',
     ],
     'what is finished is waited for': ['chain.line.delete(entry);\n    chain.yielding', 'chain.yielding'],
-    'nobody goes on after it': ['this.release(entry, chain);', ''],
+    'those behind it stay held': ['this.release(entry, chain);', ''],
   }),
 
   ...bugsIn('digests.ts', {
@@ -514,7 +517,7 @@ export const bugs: readonly Bug[] = [
     ],
     'what has gone fills the next digest, too': ['gathering.bytes -= bytesOf(entry);', ''],
     'a letter is a byte': ['Buffer.byteLength(event.payload)', 'event.payload.length'],
-    'nobody is too large by default': [
+    'no event is too large by default': [
       'digest.maxBytes ?? defaultDigestBytes',
       'digest.maxBytes ?? Infinity',
     ],
@@ -542,7 +545,7 @@ export const bugs: readonly Bug[] = [
     ],
     'what gathers waits on where its binding wants no digests': ['this.#hooks.left(entry);', ''],
     'a digest goes by the name of its first': ['digestId(event.id, bindingId)', 'first!.id'],
-    'a digest goes by the name of whoever is first': [
+    'a digest is renamed when its first event leaves': [
       'lead.digest = {',
       'Object.defineProperty(lead, "id", { get: () => [...entries][0]!.id });\n  lead.digest = {',
     ],
@@ -651,9 +654,9 @@ export const bugs: readonly Bug[] = [
       "entry.record.status !== 'running'",
     ],
     'the replay that was created first is claimed first': ['entry.at < first.at', 'false'],
-    'a replay has one token for ever': ['String(++leases)', 'first.record.id'],
+    'a replay keeps one token': ['String(++leases)', 'first.record.id'],
     'a replay has no lease': ['first.at = now() + leaseMs;', ''],
-    'a step is written whoever has the replay': ['entry?.token !== token', '!entry'],
+    'a step is written without the token of the replay': ['entry?.token !== token', '!entry'],
     'a step is counted instead of the others': ['record.replayed + replayed', 'replayed'],
     'what a step passed over is not counted': ['record.skipped + skipped', 'record.skipped'],
     'the token outlives its step': [
@@ -686,7 +689,7 @@ export const bugs: readonly Bug[] = [
     'a dry run makes what was missed': ['if (isDryRun) {', 'if (isDryRun && limit === 0) {'],
     'more is made than the limit says': ['targets.slice(0, limit)', 'targets.slice()'],
     'what is over the limit is passed over': ['targets[limit]?.event.id ?? next', 'next'],
-    'what waits is sent now for whoever asks': [
+    'pending deliveries are hastened for any tenant': [
       'if (event?.tenantId !== tenantId) return false',
       'if (!event) return false',
     ],
