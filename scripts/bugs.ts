@@ -1,8 +1,8 @@
-/** A fault that somebody could write into a storage one day, as a replacement in one of its files. */
+/** A bug that a storage could plausibly have, as a replacement in one of its files. */
 export interface Bug {
   readonly name: string;
   readonly file: string;
-  /** Stands in the file exactly once. */
+  /** Occurs in the file exactly once. */
   readonly from: string;
   readonly to: string;
 }
@@ -16,7 +16,7 @@ const ofAnyTenant = `[...tenants.values()].flatMap(({ byId }) => byId.get(webhoo
 const byId = (id: string): string =>
   `[...journal.events.values()].flatMap((event) => event.deliveries).find((one) => one.id === ${id})`;
 
-/** Each must be noticed by a rule of the storage suite. */
+/** Bugs of the memory storage. A rule of the storage suite must catch each. */
 export const bugs: readonly Bug[] = [
   ...bugsIn('webhooks.ts', {
     'create sees the ids of its own tenant only': [
@@ -98,7 +98,7 @@ export const bugs: readonly Bug[] = [
       '{ ...former, ...change, disabledReason: Buffer.from(change.disabledReason ?? "").toString() || null },',
     ],
     'a webhook has a place as high as there are webhooks': ['++order,', 'ofAll.size + 1,'],
-    'whoever takes an id again has what the old webhook had': [
+    'a webhook with a freed id inherits what the old webhook had': [
       'hooks.deleted(entry);\n      return true;',
       `hooks.deleted(entry);
       const { create, update } = this;
@@ -219,7 +219,10 @@ export const bugs: readonly Bug[] = [
       "if (next.status !== 'released') leases.forgetLost(delivery);",
       "leases.forgetLost(delivery);\n    if (next.status !== 'released') void 0;",
     ],
-    'it counts as put off while nobody claims it': ['putOffs.leaveOut(delivery, now() - delivery.at);', ''],
+    'time in which it is due and not claimed counts as deferred': [
+      'putOffs.leaveOut(delivery, now() - delivery.at);',
+      '',
+    ],
     'a release without a delay puts off': [
       "if (next.status === 'released' && next.delayMs) putOffs",
       "if (next.status === 'released') putOffs",
@@ -511,7 +514,7 @@ export const bugs: readonly Bug[] = [
       'const [yielding] = new Set<DeliveryEntry>();',
     ],
     'what is finished is waited for': ['chain.line.delete(entry);\n    chain.yielding', 'chain.yielding'],
-    'nobody goes on after it': ['this.release(entry, chain);', ''],
+    'those behind it stay held': ['this.release(entry, chain);', ''],
   }),
 
   ...bugsIn('digests.ts', {
@@ -529,7 +532,7 @@ export const bugs: readonly Bug[] = [
     ],
     'what has gone fills the next digest, too': ['gathering.bytes -= bytesOf(entry);', ''],
     'a letter is a byte': ['Buffer.byteLength(event.payload)', 'event.payload.length'],
-    'nobody is too large by default': [
+    'no event is too large by default': [
       'digest.maxBytes ?? defaultDigestBytes',
       'digest.maxBytes ?? Infinity',
     ],
@@ -557,7 +560,7 @@ export const bugs: readonly Bug[] = [
     ],
     'what gathers waits on where its binding wants no digests': ['this.#hooks.left(entry);', ''],
     'a digest goes by the name of its first': ['digestId(event.id, bindingId)', 'first!.id'],
-    'a digest goes by the name of whoever is first': [
+    'a digest is renamed when its first event leaves': [
       'lead.digest = {',
       'Object.defineProperty(lead, "id", { get: () => [...entries][0]!.id });\n  lead.digest = {',
     ],

@@ -1,5 +1,5 @@
-// Proves a change: every step runs, whatever became of the one before, and the last line counts tests and steps.
-// `--skip-tests <file>` takes the tests as run and counts them from Vitest's JSON report in that file.
+// Checks a change. Every step runs, even if an earlier one failed, and the last line counts tests and steps.
+// `--skip-tests <file>` does not run the tests, and counts them from Vitest's JSON report in that file.
 import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
@@ -19,7 +19,7 @@ const count = { passed: 0, failed: 0 };
 await step('lint', () => [[tool('@biomejs/biome', 'biome'), 'ci', '--colors=off', '.']]);
 await step('types', () => [[tool('typescript', 'tsc'), '--noEmit']]);
 await tests();
-// What runs on this Node runs on the newest too; the repository's own rules have nothing to do with either.
+// The tests run again on the newest Node, except the repository's own rules, which do not depend on Node.
 await step('newest', () => [['scripts/matrix.mjs', 'newest', '--project=!repository']]);
 await step('bugs', () => [['--conditions=@posthorn/source', '--import', 'tsx', 'scripts/plant-bugs.ts']]);
 await step('unused', () => [[tool('knip')]]);
@@ -38,7 +38,7 @@ await step('faults', () => [['scripts/run.mjs', 'faults', '--short']]);
 console.log(`${count.passed} passed, ${count.failed} failed`);
 process.exitCode = count.failed === 0 ? 0 : 1;
 
-/** Runs what the step consists of, each the arguments of a Node process; one without any has failed. */
+/** Runs the commands of a step, each the arguments of a Node process. A step without commands has failed. */
 async function step(name, commands) {
   const started = performance.now();
   const results = await nodes(commands().map((args) => [args]));
@@ -53,13 +53,13 @@ async function step(name, commands) {
   );
 }
 
-/** Counts each test; a run that failed without a failed test, such as a file that does not load, counts as one. */
+/** Counts the tests. A failed run without a failed test, such as a file that does not load, counts as one failure. */
 async function tests() {
   const started = performance.now();
   const given = values['skip-tests'];
   const file = given ? resolve(root, given) : join(root, 'node_modules/.cache/posthorn/tests.json');
   const output = given
-    ? `As the test run that wrote ${given} says.`
+    ? `From the test run that wrote ${given}.`
     : (await node(['scripts/run.mjs', 'test'], { env: { POSTHORN_TEST_RESULTS: file } })).output;
   const { success, numPassedTests: passed, numFailedTests: failed } = read(file);
   count.passed += passed;

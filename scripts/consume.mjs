@@ -1,6 +1,6 @@
-// Uses the packages laid out by pack.mjs as an application would: `node scripts/consume.mjs <folder>` loads each by
-// `require` and by `import`, and compiles a program against their types without `skipLibCheck`, so that a type
-// which a package forgot to bring is found here and not by its users.
+// Uses the packages installed by pack.mjs as an application would. `node scripts/consume.mjs <folder>` loads each by
+// `require` and by `import`, and compiles a program against their types without `skipLibCheck`, so that a type which is
+// missing from a package is found here and not by its users.
 import { mkdirSync, readdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join, posix, resolve } from 'node:path';
 import { root, tool } from './install.mjs';
@@ -29,7 +29,7 @@ write('program.ts', program.join(''));
 mkdirSync(join(folder, 'node_modules/@types'), { recursive: true });
 symlinkSync(join(root, 'node_modules/@types/node'), join(folder, 'node_modules/@types/node'), 'junction');
 
-// NODE_PATH, which npm and pnpm set, would let it find the repository's modules.
+// npm and pnpm set NODE_PATH, which would make the repository's modules visible.
 const env = { NODE_PATH: '', NODE_OPTIONS: '' };
 
 const load = packages.map(({ name }) => `require('${name}'); import('${name}');`);
@@ -37,7 +37,7 @@ const loaded = await node(['-e', load.join(' ')], { cwd: folder, env });
 if (loaded.code !== 0) fail(loaded.output);
 
 const compiled = await node([tool('typescript', 'tsc'), '-p', folder], { cwd: folder, env });
-// Other people's types have faults of their own, which are not ours to mend.
+// Errors in the types of dependencies are ignored.
 const ours = compiled.output
   .split('\n')
   .filter((line) => /^(?:program\.ts|node_modules\/@posthorn\/[^/]+\/dist\/)/.test(line));

@@ -24,14 +24,14 @@ const forgotten = Object.entries(lists).flatMap(([part, methods]) =>
   ]),
 );
 
-/** With a settlement or an event written down in another way. */
+/** Writes other arguments of a call to the journal. */
 const writing = (method: string, args: string): readonly [string, string] => [
   push,
   `journal.push({ part, method, args: structuredClone(method === '${method}' ? ${args} : args), at: now() });`,
 ];
 const settlements = '(args[0] as Record<string, unknown>[])';
 
-/** Each must be noticed by a rule about what outlives a process, in the durable storage of the memory storage's tests. */
+/** Bugs of the durable storage of the memory storage's tests. A rule about what outlives a process must catch each. */
 export const durableBugs: readonly Bug[] = bugsIn('kept-storage.ts', {
   'nothing is written down': [push, ''],
   ...Object.fromEntries(forgotten),

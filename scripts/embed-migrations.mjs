@@ -1,5 +1,5 @@
-// Writes packages/storage-postgres/src/schema/migrations.ts from the numbered SQL files: so they are part of the built package,
-// wherever a bundler puts it. `--check` only says whether it is as it should be.
+// Writes packages/storage-postgres/src/schema/migrations.ts from the numbered SQL files: so they are part of the built
+// package, wherever a bundler puts it. `--check` only says whether it is as it should be.
 import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { root } from './install.mjs';
@@ -39,7 +39,7 @@ ${migrations
 
 if (process.argv.includes('--check')) {
   if (readFileSync(target, 'utf8') !== source) {
-    console.error('src/schema/migrations.ts is not what the SQL files say: run scripts/embed-migrations.mjs');
+    console.error('src/schema/migrations.ts does not match the SQL files: run scripts/embed-migrations.mjs');
     process.exitCode = 1;
   }
 } else {

@@ -4,10 +4,10 @@ import { existsSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'no
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
-/** The repository's folder. */
+/** The root folder of the repository. */
 export const root = fileURLToPath(new URL('..', import.meta.url));
 
-/** Ends the process with one line where this Node is older than the repository supports. */
+/** Exits with a one-line message if this Node is older than the repository supports. */
 export function requireNode() {
   const [major, minor] = process.versions.node.split('.').map(Number);
   if (major > 20 || (major === 20 && minor >= 19)) return;
@@ -15,14 +15,14 @@ export function requireNode() {
   process.exit(1);
 }
 
-/** The file that a package's command starts, for `node`: no shim, hence no shell, on any system. */
+/** The file behind a package's command, to run with `node`: without a shim, and so without a shell, on any system. */
 export function tool(name, command = name) {
   const folder = join(root, 'node_modules', name);
   const { bin } = JSON.parse(readFileSync(join(folder, 'package.json'), 'utf8'));
   return join(folder, typeof bin === 'string' ? bin : bin[command]);
 }
 
-/** The folders below `folder`, relative to the root, that hold a package. */
+/** The packages below `folder`, as paths relative to the root. */
 export function packageFolders(folder = 'packages') {
   if (!existsSync(join(root, folder))) return [];
   return readdirSync(join(root, folder))
@@ -30,7 +30,10 @@ export function packageFolders(folder = 'packages') {
     .filter((path) => existsSync(join(root, path, 'package.json')));
 }
 
-/** Runs pnpm in the root and returns what `spawnSync` returns: a pnpm of our major, else the pinned one by npx. */
+/**
+ * Runs pnpm in the root and returns the result of `spawnSync`. Uses an installed pnpm of our major version, else the
+ * pinned one by npx.
+ */
 export function pnpm(args) {
   const { packageManager } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8'));
   const [, version, major] = /^pnpm@((\d+)\.[\d.]+)/.exec(packageManager);
@@ -40,12 +43,12 @@ export function pnpm(args) {
     : npx(['--yes', `pnpm@${version}`, ...args]);
 }
 
-/** Runs npx in the root and returns what `spawnSync` returns. */
+/** Runs npx in the root and returns the result of `spawnSync`. */
 export function npx(args) {
   return spawn('npx', args);
 }
 
-/** Installs what the lock file says, unless `node_modules` already holds it. Ends the process where that fails. */
+/** Installs the dependencies of the lock file, unless `node_modules` already has them. Exits if that fails. */
 export function install() {
   const stamp = join(root, 'node_modules', '.install-stamp');
   const folders = ['.', ...packageFolders(), ...packageFolders('examples'), 'benchmarks', 'faults'].filter(
@@ -54,10 +57,10 @@ export function install() {
   const wanted = digest(folders);
   if (existsSync(stamp) && readFileSync(stamp, 'utf8') === wanted && folders.every(isLinked)) return;
 
-  // An install that is cut short must not be taken for the one before it.
+  // The stamp is removed first: an interrupted install must not look complete.
   rmSync(stamp, { force: true });
   console.error('Installing dependencies …');
-  // --prod=false: NODE_ENV=production would leave the tools out. A purge is confirmed ahead: nobody is asked.
+  // --prod=false: NODE_ENV=production would leave out the tools. A purge is confirmed in advance, without a prompt.
   const flags = ['--frozen-lockfile', '--prod=false', '--config.confirm-modules-purge=false'];
   const { status, stdout, stderr, error } = pnpm(['install', ...flags]);
   if (status !== 0) {
@@ -68,7 +71,7 @@ export function install() {
   writeFileSync(stamp, wanted);
 }
 
-/** Of all that decides what an install yields; on another system it yields other binaries. */
+/** A hash of everything that determines an install. On another system it has other binaries. */
 function digest(folders) {
   const hash = createHash('sha256').update(`${process.platform} ${process.arch}`);
   for (const file of ['pnpm-lock.yaml', 'pnpm-workspace.yaml', ...folders.map((f) => `${f}/package.json`)]) {
@@ -77,7 +80,7 @@ function digest(folders) {
   return hash.digest('hex');
 }
 
-/** Whether a package that depends on something has its node_modules: the stamp does not see them swept away. */
+/** Whether packages with dependencies have their node_modules: the stamp does not show that they were deleted. */
 function isLinked(folder) {
   const { dependencies, devDependencies } = JSON.parse(
     readFileSync(join(root, folder, 'package.json'), 'utf8'),
@@ -86,7 +89,7 @@ function isLinked(folder) {
   return isBare || existsSync(join(root, folder, 'node_modules'));
 }
 
-/** Windows starts npx and pnpm by a shell only; what is passed here has nothing in it to quote. */
+/** Windows starts npx and pnpm only through a shell. The arguments here need no quoting. */
 function spawn(command, args) {
   const options = {
     cwd: root,

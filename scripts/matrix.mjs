@@ -1,10 +1,10 @@
-// The README's two commands on every Node that people have: `npm run matrix`, or of it `npm run matrix -- 24 newest`.
-// What follows the versions goes to Vitest. Each Node comes from npm, and nothing but its own commands sees it.
+// Runs `npm start` and `npm test` on every supported Node: `npm run matrix`, or on some: `npm run matrix -- 24 newest`.
+// Arguments after the versions go to Vitest. Each Node comes from npm, and only these commands use it.
 import { spawnSync } from 'node:child_process';
 import { delimiter, dirname } from 'node:path';
 import { npx, requireNode, root } from './install.mjs';
 
-/** The lowest that package.json names, and each line that is maintained; of a line its newest. */
+/** The lowest version in package.json, and the newest of each maintained release line. */
 const versions = ['20.19.0', '22', '24', '26'];
 
 requireNode();
@@ -23,10 +23,13 @@ for (const { version, failed } of results) {
 }
 process.exitCode = results.every(({ failed }) => failed.length === 0) ? 0 : 1;
 
-/** Where npm keeps this version of Node. Without its install script the package is empty, and another Node would run. */
+/**
+ * The path of this version of Node in npm's cache. Without its install script the package is empty, and another Node
+ * would run.
+ */
 function nodeOf(wanted) {
-  const said = ['node', '--print', 'process.version.slice(1)+process.execPath'];
-  const { stdout, stderr, error } = npx(['--yes', `--package=node@${wanted}`, ...said]);
+  const printVersion = ['node', '--print', 'process.version.slice(1)+process.execPath'];
+  const { stdout, stderr, error } = npx(['--yes', `--package=node@${wanted}`, ...printVersion]);
   const [, version, path] = /^([\d.]+)(.+)$/m.exec(stdout ?? '') ?? [];
   if (version === wanted || version?.startsWith(`${wanted}.`)) return { version, path };
   const printed = [stderr, error?.message].filter(Boolean).join('\n').trim();

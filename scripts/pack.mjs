@@ -1,5 +1,5 @@
-// Packs every built package as it would be published: `node scripts/pack.mjs <folder for the tarballs>`. Then lays
-// them out as an install would, in <folder>/node_modules, with nothing but the dependencies that they declare.
+// Packs every built package as it would be published: `node scripts/pack.mjs <folder for the tarballs>`. Then installs
+// them in <folder>/node_modules, with only the dependencies that they declare.
 import { spawnSync } from 'node:child_process';
 import { mkdirSync, readdirSync, readFileSync, symlinkSync } from 'node:fs';
 import { dirname, join, resolve } from 'node:path';
@@ -20,7 +20,7 @@ for (const source of packageFolders()) {
 }
 
 for (const tarball of readdirSync(folder).filter((file) => file.endsWith('.tgz'))) {
-  const { name, source } = sources.get(tarball) ?? fail(`${tarball} is none of our packages`);
+  const { name, source } = sources.get(tarball) ?? fail(`${tarball} is not a package of this repository`);
   const home = join(folder, 'node_modules', name);
   mkdirSync(home, { recursive: true });
   const unpacked = spawnSync('tar', ['-xzf', join(folder, tarball), '--strip-components=1', '-C', home]);
@@ -28,7 +28,7 @@ for (const tarball of readdirSync(folder).filter((file) => file.endsWith('.tgz')
 
   const manifest = readFileSync(join(home, 'package.json'), 'utf8');
   const left = /"(?:workspace|catalog):|@posthorn\/source/.exec(manifest);
-  if (left) fail(`${tarball} has ${left[0]} in its package.json, which only this repository understands`);
+  if (left) fail(`${tarball} has ${left[0]} in its package.json, which works only in this repository`);
   if (!readdirSync(home).includes('LICENSE')) fail(`${tarball} has no LICENSE`);
 
   const { dependencies, peerDependencies } = JSON.parse(manifest);

@@ -1,6 +1,6 @@
-// Shows that the storage suite can fail: plants bugs in copies of the memory storage, and of the durable one that its
-// tests make of it, one each, and has every copy proven by rule after rule until one is broken. Fails where a bug goes
-// unnoticed, does not fit the sources any more, or where the sources as they are break a rule. `npm run plant-bugs`
+// Shows that the storage suite can fail. It plants one bug in each of many copies of the memory storage, and of the
+// durable storage that its tests build on it, and runs the rules on each copy until one fails. Fails if a bug is not
+// caught, if it no longer fits the sources, or if the unchanged sources break a rule. `npm run plant-bugs`
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { cpSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
@@ -12,17 +12,17 @@ import { durableBugs } from './durable-bugs.js';
 
 interface Mutant {
   readonly name: string;
-  /** The entry of a copy of the sources: of the memory storage, or of the durable one. */
+  /** The entry file of the copy: of the memory storage, or of the durable one. */
   readonly entry: string;
 }
 
 interface Proof {
   readonly name: string;
-  /** The first rule that it breaks. */
+  /** The first rule that fails. */
   readonly broken: string | null;
 }
 
-/** So long may the proof of one copy take, the start of a process included. */
+/** The time limit for one copy, including the start of a process. */
 const limitMs = 30_000;
 const lanes = 2;
 
@@ -30,7 +30,7 @@ const home = fileURLToPath(new URL('../packages/storage-memory/', import.meta.ur
 const prove = fileURLToPath(new URL('../packages/storage-memory/test/prove.ts', import.meta.url));
 const cache = join(home, 'node_modules/.cache');
 mkdirSync(cache, { recursive: true });
-// Beneath the package, so that what the copies import is found.
+// Inside the package, so that the imports of the copies resolve.
 const folder = mkdtempSync(join(cache, 'bugs-'));
 process.on('exit', () => rmSync(folder, { recursive: true, force: true }));
 writeFileSync(join(folder, 'package.json'), '{ "type": "module" }');
@@ -47,7 +47,7 @@ function copyOf(name: string, number: number, entry: string, bug?: Bug): Mutant 
     const parts = readFileSync(file, 'utf8').split(bug.from);
     if (parts.length !== 2) {
       throw new Error(
-        `the bug "${name}" no longer fits: ${bug.file} has its place ${parts.length - 1} times`,
+        `the bug "${name}" no longer fits: its text occurs ${parts.length - 1} times in ${bug.file}, not once`,
       );
     }
     writeFileSync(file, parts.join(bug.to));
@@ -55,7 +55,7 @@ function copyOf(name: string, number: number, entry: string, bug?: Bug): Mutant 
   return { name, entry: join(copy, entry) };
 }
 
-/** Proves one after the other in a process of their own; gives up where one takes too long. */
+/** Tests the copies one after another in a process of their own, until one takes too long. */
 async function proveInProcess(mutants: readonly Mutant[]): Promise<Proof[]> {
   const child = spawn(
     process.execPath,
@@ -80,7 +80,7 @@ async function proveInProcess(mutants: readonly Mutant[]): Promise<Proof[]> {
   return proofs;
 }
 
-/** All of them: what takes too long is caught by that, and the rest goes on in the next process. */
+/** Tests all copies. One that takes too long counts as caught, and the rest continues in the next process. */
 async function proveAll(mutants: readonly Mutant[]): Promise<Proof[]> {
   const proofs: Proof[] = [];
   while (proofs.length < mutants.length) {

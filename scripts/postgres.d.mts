@@ -5,7 +5,7 @@ export type Found =
 
 export interface PostgresServer {
   readonly url: string;
-  /** The process that all others of the server are children of; undefined where the server is not ours. */
+  /** The main process of the server, parent of all others; undefined if the server was not started here. */
   readonly pid?: number;
   stop(): Promise<void>;
   halt?(mode?: 'immediate' | 'fast'): Promise<void>;

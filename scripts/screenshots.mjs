@@ -1,5 +1,5 @@
-// Takes the pictures of the README, light and dark, of what examples/notify-team sends: `node scripts/screenshots.mjs`.
-// Needs Chromium (`chromium` in the PATH, or CHROMIUM) and the fonts that the pages ask for: Lato and Roboto.
+// Takes the README's pictures of what examples/notify-team sends, light and dark: `node scripts/screenshots.mjs`.
+// Needs Chromium (`chromium` in the PATH, or CHROMIUM) and the fonts of the pages: Lato and Roboto.
 import { execFile } from 'node:child_process';
 import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
@@ -31,7 +31,7 @@ for (const name of ['email', 'slack']) {
   }
 }
 
-/** How high the page is at this width; a copy of it is made to say so. */
+/** The height of the page at this width, measured by a script in a copy of the page. */
 async function heightOf(page) {
   const folder = await mkdtemp(join(tmpdir(), 'posthorn-screenshots-'));
   try {

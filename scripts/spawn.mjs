@@ -1,7 +1,7 @@
 import { spawn } from 'node:child_process';
 import { root } from './install.mjs';
 
-/** Resolves to the exit code of `node …args` and to all it printed, plain; `cwd` is the repository by default. */
+/** Runs `node …args`. Resolves to its exit code and its output, without colours. `cwd` is the repository by default. */
 export function node(args, { cwd = root, env = {} } = {}) {
   return new Promise((settle, reject) => {
     const child = spawn(process.execPath, args, {
@@ -19,7 +19,7 @@ export function node(args, { cwd = root, env = {} } = {}) {
   });
 }
 
-/** Runs `[args, options]` for each, two at a time, and resolves to the results in the same order. */
+/** Runs each `[args, options]`, two at a time, and resolves to the results in the same order. */
 export async function nodes(commands) {
   const results = [];
   const waiting = [...commands.entries()];

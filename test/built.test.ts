@@ -15,13 +15,13 @@ const packages = repository()
 
 let home: string;
 
-/** Builds a package into the folder of an application that has it and what it depends on, and nothing else. */
+/** Builds a package into the folder of an application that has only this package and its dependencies. */
 async function installBuilt({ folder, manifest }: (typeof packages)[number]): Promise<void> {
   const { name, dependencies, peerDependencies, publishConfig } = manifest;
   const target = join(home, 'node_modules', name);
   await mkdir(target, { recursive: true });
   await writeFile(join(target, 'package.json'), JSON.stringify({ ...manifest, ...publishConfig }));
-  // The types take most of a build's time, and `npm run check` proves them on the packed package.
+  // The types take most of the time of a build, and `npm run check` tests them on the packed package.
   const args = ['--config', join(root, 'tsup.config.ts'), '--no-dts', '--out-dir', join(target, 'dist')];
   await run(process.execPath, [join(root, 'node_modules/tsup/dist/cli-default.js'), ...args], {
     cwd: folder,
@@ -35,7 +35,10 @@ async function installBuilt({ folder, manifest }: (typeof packages)[number]): Pr
   }
 }
 
-/** What a program in the application's folder prints, as JSON. NODE_PATH would let it find the repository's modules. */
+/**
+ * Runs a program in the application's folder and parses its output as JSON. NODE_PATH would expose the repository's
+ * modules.
+ */
 async function print(type: 'commonjs' | 'module', program: string): Promise<unknown> {
   const options = { cwd: home, env: { ...process.env, NODE_PATH: '', NODE_OPTIONS: '' } };
   const { stdout } = await run(process.execPath, [`--input-type=${type}`, '-e', program], options);
@@ -54,7 +57,7 @@ afterAll(() => rm(home, { recursive: true, force: true }));
 for (const { folder, manifest } of packages) {
   const { name } = manifest;
 
-  test(`${name}, built and alone, loads with import and with require, and has every name of its source`, async () => {
+  test(`${name}, built and installed alone, loads with import and with require, and exports every name of its source`, async () => {
     const names = Object.keys(await import(pathToFileURL(join(folder, 'src/index.ts')).href)).sort();
     const load = `const names = (m) => console.log(JSON.stringify(Object.keys(m).sort()));`;
     expect(await print('module', `${load} names(await import('${name}'));`)).toEqual(names);
@@ -62,7 +65,7 @@ for (const { folder, manifest } of packages) {
   });
 }
 
-test('a package that is not installed does not load there, so that the folder is a clean one', async () => {
+test('a package that is not installed does not load in that folder', async () => {
   await expect(print('commonjs', `require('vitest')`)).rejects.toThrow(/Cannot find module 'vitest'/);
   await expect(print('commonjs', `require('zod')`)).rejects.toThrow(/Cannot find module 'zod'/);
 });

@@ -6,10 +6,10 @@ import { type File, repository, root } from './files.js';
 import { type Rule, rule } from './rule.js';
 
 interface Block {
-  /** What follows the fence: `ts`, `text`, or nothing. */
+  /** The language after the fence: `ts`, `text`, or empty. */
   readonly language: string;
   readonly lines: readonly string[];
-  /** Of its first line of code, from 0. */
+  /** The index of its first line of code, from 0. */
   readonly at: number;
 }
 
@@ -33,8 +33,8 @@ function blocksOf({ text }: File): Block[] {
 }
 
 /**
- * The programs of a page, as modules whose lines are those of the page. A block without an import goes on where
- * the block before it ended; one with an import begins anew.
+ * The programs of a page, as modules with the line numbers of the page. A block without an import continues the program
+ * of the block before it; a block with an import begins a new one.
  */
 function programsOf(page: File): File[] {
   const programs: string[][] = [];
@@ -48,7 +48,7 @@ function programsOf(page: File): File[] {
   return programs.map((lines, at) => ({ path: `${page.path}.${at}.ts`, text: lines.join('\n') }));
 }
 
-/** Parsed once, for whichever program comes next. */
+/** Source files are parsed once and shared by all programs. */
 const parsed = new Map<string, ts.SourceFile | undefined>();
 
 const blocksCompile: Rule = (files) => {
@@ -58,7 +58,7 @@ const blocksCompile: Rule = (files) => {
       .flatMap(programsOf)
       .map((file) => [posix.join(toPosix(root), file.path), file]),
   );
-  // Where a page may import from: what its own folder sees, then what any package or example does.
+  // A page may import what its own folder can, or else what any package or example can.
   const homes = files
     .filter(({ path }) => posix.basename(path) === 'package.json')
     .map(({ path }) => join(root, posix.dirname(path), 'page.ts'));
@@ -66,7 +66,7 @@ const blocksCompile: Rule = (files) => {
   const { config } = ts.readConfigFile(join(root, 'tsconfig.json'), ts.sys.readFile);
   const options: ts.CompilerOptions = {
     ...ts.convertCompilerOptionsFromJson(config.compilerOptions, root).options,
-    // A page shows what it likes of what it declares.
+    // A page need not use everything that it declares.
     noUnusedLocals: false,
     noUnusedParameters: false,
     moduleDetection: ts.ModuleDetectionKind.Force,
@@ -107,7 +107,7 @@ const nothingEscapes: Rule = (files) =>
   files.filter(isPage).flatMap((page) =>
     blocksOf(page)
       .filter(({ language }) => /^(?:ts|typescript|tsx)\b/.test(language) && language !== 'ts')
-      .map(({ language, at }) => `${page.path}:${at}: says ${language}; say ts, or text`),
+      .map(({ language, at }) => `${page.path}:${at}: has the language ${language}; use ts or text`),
   );
 
 const linksLead: Rule = (files) =>
@@ -120,11 +120,11 @@ const linksLead: Rule = (files) =>
       .flatMap((line, at) =>
         (inBlock(at) ? [] : targetsOf(line))
           .filter((target) => !existsSync(join(root, posix.dirname(page.path), target)))
-          .map((target) => `${page.path}:${at + 1}: links to ${target}, which is not there`),
+          .map((target) => `${page.path}:${at + 1}: links to ${target}, which does not exist`),
       );
   });
 
-/** `[guard](../test/guard.test.ts): “a rule”` says that the file holds a test of this title. */
+/** `[guard](../test/guard.test.ts): “a rule”` cites a test by its title; the file must contain that title. */
 const citedTestsExist: Rule = (files) =>
   files.filter(isPage).flatMap((page) =>
     [...page.text.matchAll(/\]\(([^)#\s]+)\): “([^”]+)”/g)]
@@ -135,7 +135,7 @@ const citedTestsExist: Rule = (files) =>
       .map(([, path, title]) => `${page.path}: no test of ${path} is called “${title}”`),
   );
 
-/** Guides whose first block is a file of the repository, to the letter: code that is tested. */
+/** Guides whose first block is the exact text of a tested file of the repository. */
 const shown: Readonly<Record<string, string>> = {
   'docs/writing-a-channel.md': 'examples/custom-channel/src/ntfy-channel.ts',
   'docs/writing-a-storage.md': 'examples/custom-storage/src/file-kv.ts',
@@ -149,7 +149,7 @@ const shownFilesMatch: Rule = (files) =>
     return block && block === file?.text.trim() ? [] : [`${path}: its first block is not ${target}`];
   });
 
-/** The methods that the engine asks of a storage, by its own check, stand in the rows of the guide's table. */
+/** The guide's table must name every method that the engine requires of a storage. */
 const storageGuideIsWhole: Rule = (files) => {
   const path = 'docs/writing-a-storage.md';
   const textOf = (name: string) => files.find((file) => file.path === name)?.text ?? '';
@@ -165,7 +165,10 @@ const storageGuideIsWhole: Rule = (files) => {
   });
 };
 
-/** The files that a line of Markdown links to, `[so](path#part)`, `[so]: path` or `src="path"`, other sites left out. */
+/**
+ * The files that a line of Markdown links to, by `[text](path#part)`, `[text]: path` or `src="path"`, without other
+ * sites.
+ */
 function targetsOf(line: string): string[] {
   const links = /\]\(\s*<?([^)>\s]+)|^\s*\[[^\]]+\]:\s*(\S+)|\b(?:href|src|srcset)="([^"\s]+)"/g;
   return [...line.replace(/`[^`]*`/g, '').matchAll(links)]
@@ -188,32 +191,36 @@ rule('every ts block of the docs compiles', blocksCompile, {
   'packages/core/README.md': block('const half = ;'),
 });
 
-rule('every ts block of the docs says just ts, so that none escapes', nothingEscapes, {
-  'docs/ignored.md': block('nonsense', 'ts ignore'),
-  'docs/long.md': block('nonsense', 'typescript'),
-});
+rule(
+  'TypeScript blocks of the docs have the language ts and nothing else, so that none is skipped',
+  nothingEscapes,
+  {
+    'docs/ignored.md': block('nonsense', 'ts ignore'),
+    'docs/long.md': block('nonsense', 'typescript'),
+  },
+);
 
-rule('a guide shows the tested file it says it shows', shownFilesMatch, {
+rule('a guide that shows a tested file shows its exact text', shownFilesMatch, {
   'docs/writing-a-channel.md': block(`export const anything = 'else';`),
 });
 
-rule('the guide to storages names every method that the engine asks for', storageGuideIsWhole, {
+rule('the guide to storages names every method that the engine requires', storageGuideIsWhole, {
   'docs/writing-a-storage.md': '| `deliveries` | `publish` `claim` `renew` `settle` |',
 });
 
-rule('relative links of the docs lead to files', linksLead, {
+rule('relative links in the docs lead to files', linksLead, {
   'README.md': 'See [the guarantees](docs/no-such-page.md#first).',
   'docs/image.md': '![a picture](./no-such-picture.png)',
   'docs/picture.md': '<source media="(prefers-color-scheme: dark)" srcset="images/no-such-picture.png">',
   'docs/reference.md': '[guide]: ../no-such-guide.md',
 });
 
-rule('tests that the docs cite by their titles exist', citedTestsExist, {
-  'docs/promise.md': '[habits](../test/habits.test.ts): “a test that nobody has written” stands behind it.',
-  'docs/moved.md': '[docs](../test/gone.test.ts): “a page imports what any package may”',
+rule('tests that the docs cite by title exist', citedTestsExist, {
+  'docs/promise.md': '[habits](../test/habits.test.ts): “a test that does not exist” stands behind it.',
+  'docs/moved.md': '[docs](../test/gone.test.ts): “a page may import what any package may”',
 });
 
-test('a page imports what any package may, and a block goes on where the one before it ended', () => {
+test('a page may import what any package may, and a block continues the one before it', () => {
   const text = [
     `import { createDispatcher } from '@posthorn/core';\nimport { memoryStorage } from '@posthorn/storage-memory';`,
     `const dispatcher = createDispatcher({ storage: memoryStorage(), channels: [] });`,

@@ -20,10 +20,10 @@ export interface Manifest {
 
 export const root: string = fileURLToPath(new URL('..', import.meta.url));
 
-/** What git ignores, so that the rules hold for a copy of the files as well; and what tsup writes for a moment. */
+/** Files that git ignores, so that the rules also work on a copy without git, and temporary files of tsup. */
 const ignored = /^(?:node_modules|dist|coverage|\.git|package-lock\.json|.*\.(?:tgz|log|bundled_.*))$/;
 
-/** Every file of the repository, drafts that are not yet committed included. */
+/** Every file of the repository, including uncommitted ones. */
 export function repository(folder = ''): File[] {
   return readdirSync(join(root, folder), { withFileTypes: true })
     .filter((entry) => !ignored.test(entry.name))
@@ -34,17 +34,17 @@ export function repository(folder = ''): File[] {
     });
 }
 
-/** What a TypeScript or JavaScript file imports, re-exports or requires, types included, in order. */
+/** The specifiers that a TypeScript or JavaScript file imports, re-exports or requires, including types, in order. */
 export function importsOf({ text }: File): string[] {
   return ts.preProcessFile(text, true, true).importedFiles.map((file) => file.fileName);
 }
 
-/** The file that a relative import means: `../matching.js` next to `packages/core/src/delivery/retry-policy.ts` is `../matching.ts` there. */
+/** The file of a relative import: `./matching.js` in `packages/core/src/errors.ts` is `matching.ts` in that folder. */
 export function resolveImport(from: File, specifier: string): string {
   return posix.join(posix.dirname(from.path), specifier).replace(/\.js$/, '.ts');
 }
 
-/** Every node of the file's syntax tree: code, without what strings and comments say. */
+/** Every node of the file's syntax tree: its code, without the contents of strings and comments. */
 export function* nodesOf({ path, text }: File): Generator<ts.Node> {
   const waiting: ts.Node[] = [ts.createSourceFile(path, text, ts.ScriptTarget.Latest, true)];
   for (let node = waiting.pop(); node; node = waiting.pop()) {

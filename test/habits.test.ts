@@ -6,7 +6,9 @@ import { type Rule, rule } from './rule.js';
 const waits = new Set(['setTimeout', 'setInterval', 'sleep', 'delay']);
 const drawers = /^(?:utils?|helpers?|common|types|misc)$/;
 
-/** Folders of whoever wrote a file, and hosts that a package manager of theirs talked to. Spelt in parts, for this file. */
+/**
+ * Home folders, and hosts of package registries. The words are split, so that this file does not break the rule itself.
+ */
 const folders = new RegExp(`(?<![\\w.~-])/(?:(?:${['home', 'Users'].join('|')})/\\w|(?:root|work)/)`);
 const windowsFolder = /[A-Z]:\\Users\\/;
 const registries = new RegExp(
@@ -30,7 +32,7 @@ const noSleeps: Rule = (files) =>
 const noDrawers: Rule = (files) =>
   files
     .filter(({ path }) => path.split('/').some((part) => drawers.test(part.split('.')[0]!)))
-    .map(({ path }) => `${path}: say what is in it`);
+    .map(({ path }) => `${path}: name it after what is in it`);
 
 /** Tests of a source lie in the same folder of `test`, those of no single one at its root, by the name of their subject. */
 const mirrored: Rule = (files) => {

@@ -5,8 +5,9 @@ import { type File, importsOf, type Manifest, nodesOf, resolveImport } from './f
 import { type Rule, rule } from './rule.js';
 
 /**
- * The rooms of the packages that have some, and the files that stand in none, from the ground up: a file imports from its own
- * room and from those below it. Those of one line know nothing of each other. A README beside them says what is in each.
+ * The folders ("rooms") and root files of the packages that have rooms, from the lowest floor up. A file imports from
+ * its own room and from lower floors. Rooms on one line do not import each other. The README in core's sources
+ * describes each room.
  */
 const houses: Readonly<Record<string, readonly (readonly string[])[]>> = {
   'packages/core/src/': floors(`
@@ -50,7 +51,7 @@ function floors(text: string): readonly (readonly string[])[] {
     .map((floor) => floor.trim().split(' '));
 }
 
-/** Types that the build copies into the .d.ts of a package, so that its users do without the dependency. */
+/** Types that the build copies into the .d.ts of a package, so that its users do not need the dependency. */
 const copiedTypes = ['@standard-schema/spec'];
 
 const network = /^(?:undici|(?:node:)?(?:http|https|http2|net|tls|dgram))$/;
@@ -58,7 +59,7 @@ const globals = new Set(['fetch', 'WebSocket', 'EventSource', 'XMLHttpRequest'])
 
 const isCode = ({ path }: File): boolean => /\.[mc]?[jt]s$/.test(path);
 
-/** The room that a file of a house is in, or its own name where it stands in none. */
+/** The room of a file, or its own name if it is in none. */
 const roomOf = (path: string, house: string): string =>
   path.slice(house.length).split('/')[0]!.replace(/\.ts$/, '');
 
@@ -81,14 +82,15 @@ const oneWay: Rule = (files) =>
       });
   });
 
-/** Files of a package that import each other, whichever way round; types count. */
+/** Files of a package must not import each other in a cycle. Types count. */
 const noCircles: Rule = (files) => {
   const sources = files.filter((file) => isCode(file) && /^packages\/[^/]+\/src\//.test(file.path));
   const importsOfEach = new Map(
     sources.map((file) => [file.path, importsOf(file).map((specifier) => resolveImport(file, specifier))]),
   );
   const left = new Set(importsOfEach.keys());
-  // What imports nothing that is left, or is imported by nothing that is left, is in no circle; and so on.
+  // A file that imports no remaining file, or that no remaining file imports, is in no cycle. Repeat until none is
+  // left.
   for (let before = -1; before !== left.size; ) {
     before = left.size;
     const imported = new Set([...left].flatMap((path) => importsOfEach.get(path)!));
@@ -96,7 +98,7 @@ const noCircles: Rule = (files) => {
       if (!imported.has(path) || !importsOfEach.get(path)!.some((each) => left.has(each))) left.delete(path);
     }
   }
-  return [...left].map((path) => `${path}: is in a circle of imports, or between two`);
+  return [...left].map((path) => `${path}: is in a cycle of imports, or between two`);
 };
 
 const ownImportsOnly: Rule = (files) => {
@@ -128,7 +130,7 @@ const ownImportsOnly: Rule = (files) => {
       if (specifier.startsWith('.')) {
         const path = resolveImport(file, specifier);
         const target = ownerOf(path);
-        // What is not published may use the repository's own scripts.
+        // Unpublished packages may use the repository's own scripts.
         if (!owner.startsWith('packages/') && path.startsWith('scripts/')) return [];
         return target === owner ? [] : [`${file.path}: reaches into ${target} by a path`];
       }
@@ -161,7 +163,9 @@ const oneDoor: Rule = (files) =>
         .map((node) => `${file.path}: uses the global ${node.getText()}`),
     ]);
 
-/** `fetch(…)`, `const send = fetch`, `globalThis.fetch`, and neither `handler.fetch` nor a method of that name. */
+/**
+ * Matches `fetch(…)`, `const send = fetch` and `globalThis.fetch`, but not `handler.fetch` or a method of that name.
+ */
 function isGlobalUse(node: ts.Node): boolean {
   const { parent } = node;
   if (ts.isPropertyAccessExpression(parent) && parent.name === node) {

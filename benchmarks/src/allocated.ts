@@ -1,6 +1,6 @@
 import { type HeapProfiler, Session } from 'node:inspector/promises';
 
-/** How many bytes V8 allocates while `run` runs, by a sample of one in 4 KB; what is collected meanwhile counts. */
+/** The bytes that V8 allocates during `run`, including collected ones, estimated from one sample per 4 KB. */
 export async function allocated(run: () => Promise<void>): Promise<number> {
   const session = new Session();
   session.connect();

@@ -8,14 +8,15 @@ import { Agent, type Dispatcher } from 'undici';
 import { load, median } from './figures.js';
 
 /*
- * What the address guard costs: requests over undici's Agent, bare and guarded, in turn, to a receiver in another
- * process; over kept connections, and with a new one for each. Then 10,000 hosts, and how many sockets stay open.
+ * Measures the cost of the address guard: requests over undici's Agent, bare and guarded in turn, to a receiver in
+ * another process, over kept connections and with a new connection for each. Then requests to 10,000 hosts: how many
+ * sockets stay open.
  */
 
 const connections = 64;
 const body = JSON.stringify({ text: 'x'.repeat(1_000) });
 
-/** Every name leads here: what is judged is the answer, as in life. */
+/** Resolves every name to this machine: the guard checks the answer, as in production. */
 const lookup: LookupFunction = (_hostname, _options, callback) =>
   setImmediate(callback, null, [{ address: '127.0.0.1', family: 4 }]);
 const policy = { allowHttp: true, allowCidrs: ['127.0.0.1'], lookup };
@@ -34,7 +35,10 @@ async function rate(dispatcher: Dispatcher, origin: string, count: number, keep:
   return count / ((performance.now() - begin) / 1_000);
 }
 
-/** How many connections of this machine there are to `port`, in Linux's own list: undici's idle ones are no active resources. */
+/**
+ * The number of this machine's connections to `port`, from Linux's own list: undici's idle ones are no active
+ * resources.
+ */
 const socketsTo = (port: number): number => {
   const remote = `:${port.toString(16).toUpperCase().padStart(4, '0')} 01 `;
   return readFileSync('/proc/self/net/tcp', 'utf8')
@@ -56,7 +60,7 @@ export async function benchGuard([countText = '20000', roundsText = '7']: readon
   const guarded = guardedDispatcher({ policy, connections });
   for (const [what, keep, requests] of [
     ['kept connections', true, count],
-    ['a connection each', false, Math.round(count / 4)],
+    ['a new connection for each', false, Math.round(count / 4)],
   ] as const) {
     const ratios: number[] = [];
     const figures: Record<'bare' | 'guarded', number[]> = { bare: [], guarded: [] };
@@ -65,7 +69,7 @@ export async function benchGuard([countText = '20000', roundsText = '7']: readon
       const now = { bare: 0, guarded: 0 };
       for (const which of order)
         now[which] = await rate(which === 'bare' ? bare : guarded, origin, requests, keep);
-      // The first is for warming up.
+      // The first round is a warm-up.
       if (round === 0) continue;
       ratios.push(now.guarded / now.bare);
       for (const which of order) figures[which].push(now[which]);

@@ -7,11 +7,11 @@ import type { Figures } from './measure.js';
 import { connections } from './senders.js';
 
 /*
- * The engine against bare undici, each in a process of its own, in turn, against one receiver in a third process.
+ * Measures the engine and bare undici, in turn, each in a process of its own, with one receiver in a third process.
  * `npm run bench -- 30000 5` sends 30,000 requests in each of 5 rounds; `npm run bench -- postgres` is about Postgres,
  * `npm run bench -- guard` about the address guard, `npm run bench -- api` about the management API,
  * `npm run bench -- kv` about SQLite.
- * Ratios within one run are what counts.
+ * Compare ratios within one run.
  */
 
 if (process.argv[2] === 'postgres') {
@@ -21,7 +21,7 @@ if (process.argv[2] === 'postgres') {
   process.exit();
 }
 if (process.argv[2] === 'guard') {
-  // Resolved when it is imported: the packages have to be built by then.
+  // Importing it resolves the packages, so they have to be built first.
   build();
   const { benchGuard } = await import('./guard.js');
   await benchGuard(process.argv.slice(3));
@@ -47,7 +47,7 @@ const pending = Number(pendingText);
 
 build();
 
-/** What is measured is what is published: the packages as built. */
+/** Builds the packages: the benchmark measures them as published. */
 function build(): void {
   const script = fileURLToPath(new URL('../../scripts/build.mjs', import.meta.url));
   execFileSync(process.execPath, [script], { stdio: 'ignore' });
@@ -111,12 +111,12 @@ console.table(
 
 const bytes = await measure<number>('heap', pending);
 console.log(
-  `${pending} pending deliveries of as many events: ${Math.round(bytes)} bytes of heap each, beyond the payload`,
+  `${pending} pending deliveries, one per event: ${Math.round(bytes)} bytes of heap each, beyond the payload`,
 );
 const few = await measure<number>('matching', 1_000);
 const many = await measure<number>('matching', pending);
 console.log(
-  `a dispatch that matches 3 webhooks: ${few.toFixed(1)} µs of 1000, ${many.toFixed(1)} µs of ${pending}: ${(many / few).toFixed(2)} times`,
+  `a dispatch that matches 3 webhooks: ${few.toFixed(1)} µs among 1000, ${many.toFixed(1)} µs among ${pending}: ${(many / few).toFixed(2)} times`,
 );
 console.log(`load at the end ${load()}`);
 receiver.disconnect();

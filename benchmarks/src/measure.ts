@@ -1,11 +1,11 @@
 import { profile } from './profile.js';
 import { bare, deliveries, heapPerPending, matchingMicros, whole } from './senders.js';
 
-/* One measurement in a process of its own: `measure <what> <origin> <count>`. Sends its figures to the parent. */
+/* Runs one measurement in a process of its own: `measure <what> <origin> <count>`. Sends the figures to the parent. */
 
 export interface Figures {
   readonly perSecond: number;
-  /** CPU time of this process for each request, in microseconds. */
+  /** CPU time of this process per request, in microseconds. */
   readonly cpuMicros: number;
 }
 
@@ -48,7 +48,7 @@ async function measure(): Promise<unknown> {
     case 'matching':
       return matchingMicros(count);
     default:
-      throw new Error(`nothing is called ${what}`);
+      throw new Error(`unknown measurement: ${what}`);
   }
 }
 

@@ -1,6 +1,6 @@
 import { Session } from 'node:inspector/promises';
 
-/** Where the time of `run` went, in shares of 1: by package of ours, undici, pg, Node's own parts, collecting garbage. */
+/** The shares of the time of `run`, in [0, 1]: by our packages, undici, pg, parts of Node, and garbage collection. */
 export async function profile(run: () => Promise<void>): Promise<Record<string, number>> {
   const session = new Session();
   session.connect();

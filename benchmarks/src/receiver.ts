@@ -1,7 +1,7 @@
 import { type AddressInfo, createServer } from 'node:net';
 
 /*
- * As little receiver as HTTP allows, so that what is measured is the sender: it finds the end of each request by its
+ * A minimal HTTP receiver, so that the sender is measured and not the receiver. It finds the end of each request by its
  * content-length, and answers 200.
  */
 

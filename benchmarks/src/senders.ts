@@ -8,10 +8,10 @@ export const connections = 32;
 /** 1 KB of JSON. */
 const payload = { text: 'x'.repeat(1_000), number: 42 };
 
-/** Makes ready, and gives what sends `count` requests, each signed. */
+/** Prepares, and returns a function that sends `count` signed requests. */
 export type Sender = (origin: string) => Promise<(count: number) => Promise<void>>;
 
-/** What there is to reach: undici's `request` with a signature, and nothing else. */
+/** The upper limit: undici's `request` with a signature, and nothing else. */
 export const bare: Sender = async (origin) => {
   const pool = new Pool(origin, { connections });
   const key = createSecretKey(randomBytes(32));
@@ -67,7 +67,7 @@ async function dispatchAll(dispatcher: Dispatcher, count: number): Promise<void>
   await Promise.all(Array.from({ length: callers }, caller));
 }
 
-/** Events are dispatched by 64 callers while they are delivered: everything the engine does. */
+/** Dispatches events by 64 callers while they are delivered: everything that the engine does. */
 export const whole: Sender = async (origin) => {
   const dispatcher = await engine(origin);
   dispatcher.start();
@@ -86,7 +86,7 @@ export const whole: Sender = async (origin) => {
   };
 };
 
-/** Events that lie there are delivered: claim, send, settle. Dispatching is not measured. */
+/** Delivers waiting events: claim, send, settle. Dispatching is not measured. */
 export const deliveries = async (origin: string) => {
   const dispatcher = await engine(origin);
   return {
@@ -95,7 +95,9 @@ export const deliveries = async (origin: string) => {
   };
 };
 
-/** Bytes of heap for each of `count` pending deliveries, of as many events, beyond the payload's text. */
+/**
+ * Bytes of heap per pending delivery, beyond the text of the payload. There are `count` events with one delivery each.
+ */
 export async function heapPerPending(count: number): Promise<number> {
   const dispatcher = await engine('http://127.0.0.1:40009');
   const collect = globalThis.gc!;
@@ -106,12 +108,12 @@ export async function heapPerPending(count: number): Promise<number> {
   collect();
   const textBytes = JSON.stringify(payload).length;
   const bytes = (process.memoryUsage().heapUsed - before) / count - textBytes;
-  // Holds on to the dispatcher until here.
+  // Keeps the dispatcher reachable until here.
   if ((await dispatcher.events.list({ limit: 1 })).items.length !== 1) throw new Error('nothing is stored');
   return bytes;
 }
 
-/** Microseconds of a dispatch that matches three webhooks of `count`; nothing is delivered. */
+/** Microseconds of a dispatch that matches three of `count` webhooks; nothing is delivered. */
 export async function matchingMicros(count: number): Promise<number> {
   const dispatcher = await engine('http://127.0.0.1:40009');
   const channels = [{ channel: 'webhook', configs: { url: 'http://127.0.0.1:40009' } }];

@@ -1,4 +1,7 @@
-/** Next calls this once, when the server begins. Where no process stays up, as on serverless hosts, run a worker elsewhere. */
+/**
+ * Next calls this once, when the server starts. On serverless hosts no process stays up: run a worker elsewhere, or
+ * call `drain()` from a cron job.
+ */
 export async function register(): Promise<void> {
   if (process.env.NEXT_RUNTIME === 'nodejs') {
     const { posthorn } = await import('./posthorn.js');

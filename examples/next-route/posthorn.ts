@@ -3,10 +3,10 @@ import { createDispatcher, type Dispatcher } from '@posthorn/core';
 import { memoryStorage } from '@posthorn/storage-memory';
 
 const running = globalThis as { posthorn?: Dispatcher };
-// The receivers of this example are on this machine; yours are not.
+// Only because the receivers of this example are on this machine.
 const policy = { allowHttp: true, allowHosts: ['127.0.0.1'] };
 
-/** One engine for all routes: Next loads a module anew for each of them, and again while you develop. */
+/** One engine for all routes. Next loads a module again for each route, and again during development. */
 export const posthorn: Dispatcher =
   running.posthorn ??
   createDispatcher({ storage: memoryStorage(), channels: [httpChannel({ outbound: { policy } })] });

@@ -3,7 +3,7 @@ import { type Channel, createDispatcher, type Dispatcher, type Message, type Sto
 import { postgresNotifier, postgresStorage, type Transaction } from '@posthorn/storage-postgres';
 import pg from 'pg';
 
-/** What a process of the harness is told: whom to talk to, and where to die. */
+/** The settings of a process of the harness: which servers it uses, and where it dies. */
 export interface EngineSettings {
   readonly url: string;
   readonly leaseMs?: number;
@@ -11,23 +11,23 @@ export interface EngineSettings {
   readonly deadlineMs?: number;
   readonly concurrency?: number;
   readonly poolMax?: number;
-  /** Of a worker: it starts when it is told to. */
+  /** Whether a worker waits for the message `start`. */
   readonly waits?: boolean;
-  /** Listens and notifies; through another address where hints take another way. */
+  /** The address for LISTEN and NOTIFY, if it differs. */
   readonly hints?: boolean;
   readonly hintUrl?: string;
-  /** Every statement on another connection, whose session is wiped: as a pooler in transaction mode. */
+  /** Whether every statement runs on another connection without session state, as with a pooler in transaction mode. */
   readonly isPooled?: boolean;
-  /** `settle:sent` and the like: the process kills itself the n-th time that it comes there. */
+  /** A fail point such as `settle:sent`: the process kills itself the n-th time that it gets there. */
   readonly failAt?: string;
   readonly failNth?: number;
-  /** The type of the event that ends whoever sends it. */
+  /** The type of the event that crashes the process that sends it. */
   readonly poison?: string;
 }
 
 const schedule = [200, 400, 800, 1_600];
 
-/** The steps of a delivery that a process may die at; `sent` is after a statement left, before its answer is heard. */
+/** The steps of a delivery at which a process may die. `sent` is after a statement was sent and before its answer. */
 export const steps = ['publish', 'claim', 'begin', 'renew', 'settle', 'send'] as const;
 export const moments = ['before', 'sent', 'after'] as const;
 
@@ -41,7 +41,7 @@ function failPoint({ failAt, failNth = 1 }: EngineSettings): (step: string) => v
 export interface Engine {
   readonly dispatcher: Dispatcher<Transaction>;
   readonly pool: pg.Pool;
-  /** How many statements the storage has sent. */
+  /** The number of statements that the storage has sent. */
   statements(): number;
   close(): Promise<void>;
 }
@@ -53,11 +53,11 @@ export async function engine(settings: EngineSettings): Promise<Engine> {
     max: settings.poolMax ?? 10,
     connectionTimeoutMillis: 3_000,
   });
-  /** The step that statements are sent for now; one is under way at a time, as far as fail points are concerned. */
+  /** The step of the current statements. For fail points, only one step is in progress at a time. */
   let step = '';
   let sent = 0;
   const clients = new WeakSet<pg.PoolClient>();
-  /** Counts what is sent over the connection, and passes the fail points of it. */
+  /** Counts the statements of a connection, and checks their fail points. */
   function watch(client: pg.PoolClient): pg.PoolClient {
     const query = client.query.bind(client) as (...args: unknown[]) => Promise<unknown>;
     if (!clients.has(client)) {
@@ -65,7 +65,7 @@ export async function engine(settings: EngineSettings): Promise<Engine> {
       client.query = ((...args: unknown[]) => {
         sent++;
         const answer = query(...args);
-        // The bytes have left when the next turn of the event loop comes; the answer has not.
+        // By the next turn of the event loop the bytes are sent, and the answer has not arrived.
         if (step !== '') setTimeout(() => pass(`${step}:sent`), 0);
         return answer;
       }) as typeof client.query;
@@ -73,7 +73,7 @@ export async function engine(settings: EngineSettings): Promise<Engine> {
     if (settings.isPooled) withoutSession(client);
     return client;
   }
-  // Its connections are the pool's own, which has to know of each that goes.
+  // The pool owns its connections and has to know of each one that is removed.
   const watched = Object.assign(Object.create(pool) as pg.Pool, {
     connect: async () => watch(await pool.connect()),
   });
@@ -144,7 +144,10 @@ export async function engine(settings: EngineSettings): Promise<Engine> {
   };
 }
 
-/** Leaves nothing of the session when it is given back. `pg` remembers what it prepared; the server does not any more. */
+/**
+ * Discards the session state when a connection is released. `pg` remembers its prepared statements; the server does
+ * not.
+ */
 function withoutSession(client: pg.PoolClient): void {
   const { release } = client;
   client.release = (isBroken) => {

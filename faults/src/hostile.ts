@@ -1,8 +1,8 @@
 import { hostileReceiver } from '@posthorn/testing/hostile-receiver';
 
 /*
- * Hostile receivers, a process of their own, so that the memory of the sender is the sender's. `hostile <behaviour> …`
- * tells its parent the address of each, and the authority to trust.
+ * Hostile receivers, in a process of their own, so that the memory of the sender can be measured alone. `hostile
+ * <behaviour> …` sends its parent the address of each, and the certificate authority to trust.
  */
 
 const receivers = await Promise.all(process.argv.slice(2).map((name) => hostileReceiver(name)));

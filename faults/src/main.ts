@@ -15,8 +15,8 @@ import { impatient, race, stopping } from './scenarios/stopping.js';
 import { changes, races, serializable, transactions } from './scenarios/transactions.js';
 
 /*
- * Breaks things, and looks whether the promises hold. `npm run faults` runs all of it, `npm run faults -- F1 F8` some,
- * `npm run faults -- --short` the short form, `npm run faults -- --soak 8m` a day in fast motion for so long.
+ * Injects faults and checks that the promises hold. `npm run faults` runs all scenarios, `npm run faults -- F1 F8`
+ * some, `npm run faults -- --short` the short form, `npm run faults -- --soak 8m` a day in fast motion for 8 minutes.
  */
 
 const scenarios: readonly Scenario[] = [
@@ -37,7 +37,7 @@ const scenarios: readonly Scenario[] = [
   ...[claimed, answered, poisoned, asleep, day],
   ...matrix,
 ];
-/** What is left out of the short form: it takes long, or the tests of the packages hold it too. */
+/** Scenarios that the short form skips: they take long, or the tests of the packages cover them. */
 const long = new Set(['F1', 'F4', 'F8', 'F9', 'F11', 'F17', 'F19', 'F44', 'F42', 'F18', 'RPL', 'DAY']);
 
 const args = process.argv.slice(2);
@@ -82,6 +82,6 @@ for (const scenario of chosen) {
   }
 }
 await server.stop();
-console.log(`${chosen.length} faults, ${figures} figures, ${beyond.length} of them beyond their limits`);
+console.log(`${chosen.length} faults, ${figures} figures, ${beyond.length} of them outside their limits`);
 for (const line of beyond) console.log(line);
 process.exit(beyond.length > 0 ? 1 : 0);

@@ -2,10 +2,13 @@ import { type AddressInfo, connect, createServer, type Socket } from 'node:net';
 
 type ProxyMode = 'pass' | 'hole' | 'reset';
 
-/** A TCP proxy that passes everything on, swallows it all, or resets: for a server that is away, or seems to be there. */
+/**
+ * A TCP proxy that forwards everything, drops everything, or resets: for a server that is down, or that is up but
+ * silent.
+ */
 export interface Proxy {
   readonly port: number;
-  /** For connections that are open, and for those that come. */
+  /** Applies to open connections and to new ones. */
   mode: ProxyMode;
   close(): void;
 }

@@ -2,21 +2,27 @@ import { closeSync, fsyncSync, openSync, writeSync } from 'node:fs';
 import { type EngineSettings, engine } from './engine.js';
 
 /*
- * A publisher, a process of its own: `publisher <settings> <file> <plan>`. What was acknowledged it writes down, safely;
- * what was refused may have been stored all the same, where the connection was lost.
+ * A publisher process: `publisher <settings> <file> <plan>`. It records the acknowledged events durably. A rejected
+ * event may have been stored anyway, if the connection was lost.
  */
 
 interface Plan {
   readonly count: number;
   readonly perSecond: number;
   readonly types: readonly string[];
-  /** Half of the events go with a transaction that rolls back. */
+  /** Whether half of the events are dispatched in a transaction that rolls back. */
   readonly inTransactions?: boolean;
-  /** So many ordering keys, by turns; those of one key go one after another, so that they have an order. */
+  /**
+   * The number of ordering keys, used in turn. Events of one key are dispatched one after another, so that they have an
+   * order.
+   */
   readonly orderingKeys?: number;
-  /** Each goes when the one before is acknowledged: what is dispatched meanwhile would be published with others. */
+  /**
+   * Whether each event waits for the acknowledgement of the one before. Otherwise concurrent events are published
+   * together.
+   */
   readonly oneByOne?: boolean;
-  /** The worker runs in this process, so that deliveries are handed off. */
+  /** Whether the worker runs in this process, so that it prefetches deliveries. */
   readonly works?: boolean;
 }
 
@@ -33,7 +39,7 @@ function acknowledge(id: string): void {
   fsyncSync(file);
 }
 
-/** The latest of each ordering key. */
+/** The latest event of each ordering key. */
 const latest = new Map<string, Promise<void>>();
 
 function publishInTurn(n: number): Promise<void> {
@@ -52,7 +58,7 @@ async function publishOne(n: number, details: { orderingKey?: string } = {}): Pr
       return;
     }
     const client = await pool.connect();
-    // A connection that ends while nobody uses it says so here.
+    // An idle connection that ends is reported here.
     client.on('error', () => {});
     try {
       await client.query('begin');

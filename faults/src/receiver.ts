@@ -4,16 +4,16 @@ import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 
 /*
- * The receiver, a process of its own: it writes down what it got, safely, before it answers. `receiver <file>`. Told
- * `{ status, delayMs, failShare, hangShare, maxBytes }` by its parent, it answers so from then on, or never; what comes to `/down` it always
- * refuses, and what is larger with 413.
+ * The receiver process: `receiver <file>`. It records each request durably before it answers. The message `{ status,
+ * delayMs, failShare, hangShare, maxBytes }` from its parent sets how it answers from then on, or that it does not
+ * answer. It always refuses requests to `/down`, and bodies larger than `maxBytes` with 413.
  */
 
 const file = openSync(process.argv[2]!, 'a');
 let behaviour = { status: 200, delayMs: 0, failShare: 0, hangShare: 0, maxBytes: Number.POSITIVE_INFINITY };
 let waiting: { line: string; done: () => void }[] = [];
 
-/** What comes within one turn of the event loop is made safe together. */
+/** Requests of one turn of the event loop are written and synced together. */
 function record(line: string): Promise<void> {
   return new Promise((done) => {
     waiting.push({ line, done });

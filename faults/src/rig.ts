@@ -7,7 +7,7 @@ import pg from 'pg';
 import type { PostgresServer } from '../../scripts/postgres.mjs';
 import { type Engine, type EngineSettings, engine } from './engine.js';
 
-/** One request that the receiver wrote down. */
+/** One request that the receiver recorded. */
 export interface Arrival {
   readonly id: string;
   readonly path: string;
@@ -17,22 +17,22 @@ export interface Arrival {
   readonly ok: boolean;
   /** Whether it was refused for its size. */
   readonly isTooLarge: boolean;
-  /** Of a digest, the ids of its events. */
+  /** The ids of the events of a digest. */
   readonly events?: readonly string[];
 }
 
 export interface Ledger {
-  /** Acknowledged, and never accepted by the receiver. */
+  /** How many events were acknowledged but never accepted by the receiver. */
   readonly lost: number;
-  /** Accepted more than once. */
+  /** How many were accepted more than once. */
   readonly duplicates: number;
-  /** Of those, such whose bytes were others: there may be none. */
+  /** How many of the duplicates had different bytes; it must be none. */
   readonly altered: number;
   readonly arrivals: readonly Arrival[];
   readonly acknowledged: number;
 }
 
-/** One figure of a scenario, and what it must be. */
+/** One figure of a scenario, and its limit. */
 export interface Finding {
   readonly what: string;
   readonly figure: string;
@@ -59,7 +59,7 @@ export const clean = ({ lost, altered }: Ledger): Finding[] => [
 
 export type Child = ChildProcess & { readonly exited: Promise<number | null> };
 
-/** A scenario's own world: a database, a receiver, and the processes that it starts. All of it ends with it. */
+/** The environment of one scenario: a database, a receiver, and its processes. All of it is removed at the end. */
 export class Rig {
   readonly #children = new Set<Child>();
   readonly #engines: Engine[] = [];
@@ -89,7 +89,7 @@ export class Rig {
     return new Rig(server, url, pool, folder, receiver, port);
   }
 
-  /** The engine in this process, with the schema made, and a webhook for each type: `types.length` endpoints. */
+  /** Creates the schema, an engine in this process, and a webhook with its own path for each type. */
   async engine(types: readonly string[] = [], settings: Partial<EngineSettings> = {}): Promise<Engine> {
     const { postgresStorage } = await import('@posthorn/storage-postgres');
     await postgresStorage(this.pool).migrate();
@@ -160,7 +160,7 @@ export class Rig {
     };
   }
 
-  /** Waits until nothing is unfinished. False where that takes longer than `ms`. */
+  /** Waits until every delivery is finished. Resolves to false if that takes longer than `ms`. */
   async settled(ms: number): Promise<boolean> {
     const deadline = Date.now() + ms;
     while (Date.now() < deadline) {
@@ -174,7 +174,7 @@ export class Rig {
     return false;
   }
 
-  /** Terminates every session of the database but its own. */
+  /** Terminates every session of the database except its own. */
   async dropSessions(): Promise<void> {
     await this.pool
       .query(
@@ -200,7 +200,7 @@ function grouped(arrivals: readonly Arrival[]): Map<string, Arrival[]> {
   return groups;
 }
 
-/** A file of this folder as a process of its own. */
+/** Starts a file of this folder as a process. */
 export function child(name: string, args: string[]): Child {
   const started = fork(new URL(`./${name}.ts`, import.meta.url), args, {
     execArgv: ['--conditions=@posthorn/source', '--import', 'tsx'],

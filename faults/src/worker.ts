@@ -1,8 +1,8 @@
 import { type EngineSettings, engine } from './engine.js';
 
 /*
- * A worker, a process of its own: `worker <settings>`. It starts by itself, or where it `waits` when it is told `start`;
- * told `stop`, it stops with the grace that it is told.
+ * A worker process: `worker <settings>`. It starts at once, or on the message `start` if its settings have `waits`. On
+ * the message `stop` it stops with the given grace time.
  */
 
 const settings: EngineSettings = JSON.parse(process.argv[2]!);

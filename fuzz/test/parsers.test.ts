@@ -34,15 +34,15 @@ import { Webhook } from 'standardwebhooks';
 import { expect, test } from 'vitest';
 
 /*
- * Whatever comes in, a parser returns or throws a PosthornError, in 20 ms at most, and agrees with the reference where
- * there is one. `npm test` gives each a second; `npm run fuzz` as many as POSTHORN_FUZZ_SECONDS says, a minute by
- * default. A failure prints the seed and the path that repeat it.
+ * For every input, a parser returns or throws a PosthornError within 20 ms, and agrees with a reference implementation
+ * if there is one. `npm test` runs each parser for a second, `npm run fuzz` for POSTHORN_FUZZ_SECONDS, by default a
+ * minute. A failure prints the seed and the path that reproduce it.
  */
 
 const seconds = Number(process.env.POSTHORN_FUZZ_SECONDS ?? 1);
 const maxMs = 20;
 
-/** Calls `rule` with as many inputs as there is time for. */
+/** Calls `rule` with as many inputs as the time allows. */
 function fuzz<T>(title: string, inputs: fc.Arbitrary<T>, rule: (input: T) => unknown): void {
   test(title, { timeout: (seconds + 30) * 1_000 }, () =>
     fc.assert(
@@ -57,8 +57,8 @@ function fuzz<T>(title: string, inputs: fc.Arbitrary<T>, rule: (input: T) => unk
 }
 
 /**
- * What `parse` makes of its input: undefined where it refuses it. Slow is what is slow five times, by the clock and by
- * its CPU time: other processes may have the cores meanwhile, and the first time compiles.
+ * The result of `parse`; undefined if it refuses its input. An input counts as slow if it is slow five times, both by
+ * the clock and by CPU time: other processes may use the cores, and the first call compiles code.
  */
 async function parsed<T>(parse: () => T | Promise<T>): Promise<T | undefined> {
   let value: T | undefined;
@@ -127,7 +127,7 @@ const publicAddress = '93.184.215.14';
 const lookup = answeringWith(publicAddress);
 
 fuzz(
-  'an address is taken only where the URL standard and another judge of addresses agree',
+  'an address is accepted only if the URL standard and a second address library agree',
   url,
   async (input) => {
     const addresses = await parsed(() => checkUrl(input, { lookup }));
@@ -149,7 +149,7 @@ const range = fc.oneof(
       fc.integer({ min: -1, max: 130 }),
     )
     .map((parts) => parts.join('')),
-  // With no bit set behind the prefix.
+  // No bit is set after the prefix.
   fc
     .tuple(fc.nat(255), fc.integer({ min: 0, max: 8 }))
     .map(([n, bits]) => `${(n >> (8 - bits)) << (8 - bits)}.0.0.0/${bits}`),
@@ -176,7 +176,7 @@ const policy = fc.record(
   { requiredKeys: [] },
 );
 
-fuzz('a policy is taken or refused, whatever stands in it', policy, async (input) => {
+fuzz('a policy is accepted or refused, whatever it contains', policy, async (input) => {
   await parsed(() => createOutbound({ policy: input as OutboundPolicy }).close());
 });
 
@@ -184,7 +184,7 @@ const isAllowed = async (address: string, allowing: OutboundPolicy): Promise<boo
   (await parsed(() => checkUrl(`https://${address}/`, { policy: { ...allowing, lookup } }))) !== undefined;
 
 fuzz(
-  'a range holds the addresses that another reader of ranges says it holds',
+  'a range contains the same addresses as in a second address library',
   fc.tuple(range, fc.oneof(fc.ipV4(), fc.ipV6())),
   async ([cidr, other]) => {
     const denying = { denyCidrs: [cidr as string] };
@@ -210,7 +210,7 @@ fuzz(
 );
 
 fuzz(
-  'a pattern for hosts allows the one that the URL standard reads from it, or those below',
+  'a host pattern allows the host that the URL standard reads from it, or its subdomains',
   fc.tuple(fc.constantFrom('', '*.', '*', '.', '*.*.'), host, fc.oneof(host, fc.constantFrom('a', 'a.b'))),
   async ([wild, name, other]) => {
     const pattern = `${wild}${name}`;
@@ -227,12 +227,12 @@ fuzz(
     const isBelow = pattern.startsWith('*.');
     const own = new URL(`https://${isBelow ? pattern.slice(2) : pattern}/`).hostname;
     for (const candidate of [name, `${other}.${name}`, `${other}${name}`, other]) {
-      // One that is too long is no name. Node 26 says of some that they can be parsed, and then throws.
+      // A name that is too long is invalid. Node 26 reports some of them as parseable, and then throws.
       if (candidate.length > 2_000 || !URL.canParse(`https://${candidate}/`)) continue;
       const { hostname } = new URL(`https://${candidate}/`);
-      // Nor is an address.
+      // An address is not a name, either.
       if (/^[\d.]+$|^\[/.test(hostname) || hostname.length > 2_000) continue;
-      // Newer versions of Node take an xn-- that stands for nothing, such as `xn--0`; we never do.
+      // Newer versions of Node accept an invalid xn-- label, such as `xn--0`; we never do.
       if (domainInAscii(hostname) === undefined) continue;
       const bare = hostname.replace(/\.$/, '');
       const matches = isBelow ? bare.endsWith(`.${own}`) : bare === own;
@@ -252,7 +252,7 @@ const headerName = fc.oneof(
 );
 
 fuzz(
-  'headers are taken only where Node would send them as they are',
+  'headers are accepted only if Node would send them unchanged',
   fc.oneof(
     fc
       .array(fc.tuple(headerName, fc.oneof(text, fc.anything())), { maxLength: 40 })
@@ -279,16 +279,20 @@ const grammar = fc.oneof(
 );
 const segment = '[A-Za-z0-9_-]+';
 
-fuzz('an event type is one where the grammar, written as an expression, says so', grammar, async (input) => {
-  const isOne =
-    typeof input === 'string' &&
-    input.length <= 128 &&
-    new RegExp(`^${segment}(\\.${segment}){0,5}$`).test(input);
-  expect((await parsed(() => parseEventType(input))) !== undefined).toBe(isOne);
-});
+fuzz(
+  'an event type is valid exactly when the grammar, as a regular expression, matches it',
+  grammar,
+  async (input) => {
+    const isOne =
+      typeof input === 'string' &&
+      input.length <= 128 &&
+      new RegExp(`^${segment}(\\.${segment}){0,5}$`).test(input);
+    expect((await parsed(() => parseEventType(input))) !== undefined).toBe(isOne);
+  },
+);
 
 fuzz(
-  'a pattern matches what its expression matches, and what its keys hold',
+  'a pattern matches the types that its regular expression matches, and that have it among their keys',
   fc.tuple(grammar, fc.array(fc.constantFrom('a', 'b', 'order', 'A_-'), { minLength: 1, maxLength: 6 })),
   async ([input, segments]) => {
     const pattern = await parsed(() => parsePattern(input));
@@ -309,7 +313,7 @@ fuzz(
 const ids = createIds();
 
 fuzz(
-  'a delivery id is read as it was made, and nothing else is read as one',
+  'a delivery id is parsed into its parts, and nothing else is parsed as one',
   fc.oneof(
     fc.integer().map(() => deliveryId(ids.event(), ids.binding())),
     anything,
@@ -321,7 +325,7 @@ fuzz(
 );
 
 fuzz(
-  'a duration is a number of milliseconds, or none',
+  'a duration is parsed to milliseconds, or refused',
   fc.oneof(
     fc.tuple(fc.double(), fc.constantFrom('ms', 's', 'm', 'h', 'd', '')).map((parts) => parts.join('')),
     anything,
@@ -332,7 +336,7 @@ fuzz(
   },
 );
 
-/** A channel whose client answers as it is told, and keeps what it was asked for. */
+/** A channel whose HTTP client returns a given answer and records the requests. */
 function channelAnswering(retryAfter: string | string[] | undefined) {
   const requests: OutboundRequest[] = [];
   const outbound: Outbound = {
@@ -379,7 +383,7 @@ const retryAfter = fc.oneof(
   fc.array(text, { maxLength: 3 }),
 );
 
-fuzz('Retry-After is seconds or a date as Node reads it, or it is not heeded', retryAfter, async (input) => {
+fuzz('Retry-After is seconds or a date as Node reads it, or it is ignored', retryAfter, async (input) => {
   const { channel } = channelAnswering(input);
   const sent = message('{}', [secret]);
   const verdict = await parsed(async () => channel.send(sent, signal));
@@ -392,7 +396,7 @@ fuzz('Retry-After is seconds or a date as Node reads it, or it is not heeded', r
   else expect(Math.abs(Math.max(Date.parse(value!) - Date.now(), 0) - retryAfterMs)).toBeLessThan(5_000);
 });
 
-fuzz('a signature is the one that the reference library verifies', fc.json(), async (payload) => {
+fuzz('the reference library verifies every signature', fc.json(), async (payload) => {
   const { channel, requests } = channelAnswering(undefined);
   await parsed(async () => channel.send(message(payload, [secret]), signal));
   const [{ headers, body }] = requests as [OutboundRequest & { headers: string[] }];
@@ -408,7 +412,7 @@ const base64 = fc
   });
 
 fuzz(
-  'a secret is taken where it is 24 to 64 bytes in whole base64, and then the reference signs with it',
+  'a secret is accepted if it is 24 to 64 bytes of complete base64, and then the reference library signs with it',
   fc.oneof(
     fc.tuple(fc.constantFrom('whsec_', 'whsk_', 'whpk_', ''), base64).map((parts) => parts.join('')),
     anything,
@@ -491,13 +495,13 @@ const liquid = fc.oneof(
 );
 
 fuzz(
-  'a template is parsed or refused by its line, and then shows a value in its place only',
+  'a template is parsed, or refused with its line, and shows a value only in its place',
   fc.tuple(liquid, fc.jsonValue()),
   async ([source, payload]) => {
     const sent = message(JSON.stringify(payload), []);
     const context = contextOf({ ...sent, payload });
     const template = await parsed(() => parseTemplate(source, 'mrkdwn'));
-    // What the source says last must not be the beginning of a link: a value in one is an address.
+    // The end of the source must not begin a link, because a value in a link is escaped as an address.
     const escaped = `${source}{% raw %}>{% endraw %}${'{{ metadata | json }}'}`;
     const shown = template && (await parsed(() => parseTemplate(escaped, 'mrkdwn')));
     if (shown) {
@@ -505,7 +509,7 @@ fuzz(
         .replace(/&/g, '&amp;')
         .replace(/</g, '&lt;')
         .replace(/>/g, '&gt;');
-      // What would be markup is in a mark of its own, or has a look-alike in its place.
+      // Markup characters in a value are wrapped in a mark, or replaced by look-alikes.
       const read = (text: string): string =>
         text
           .replace(/<!date\^0{8}\^\{_\}\|(.+?)>/g, '$1')
@@ -517,7 +521,7 @@ fuzz(
   },
 );
 
-/** What a template makes of an event; undefined where it says that it cannot. */
+/** The rendered template; undefined if rendering fails with `invalid_template`. */
 function rendered<T>(render: () => T): T | undefined {
   try {
     return render();
@@ -541,7 +545,7 @@ const channels = [{ channel: 'webhook', configs: { url: 'https://example.com' } 
 const { id: webhookId } = await saved.create({ name: 'sealed', eventTypes: ['*'], channels, secret });
 
 fuzz(
-  'what rests is opened where it was sealed here, or never was, and else is said to be unreadable',
+  'a stored secret is read if it was encrypted here or never encrypted, and is otherwise unreadable',
   fc.oneof(
     fc.tuple(fc.nat(200), fc.nat(127)).map(
       ([at, code]) =>
@@ -570,7 +574,7 @@ fuzz(
   },
 );
 
-/** Few letters, often in turn: what is hard to search. */
+/** Repetitive text of few letters, which is hard to search. */
 const alike = fc.oneof(
   fc.string({ unit: fc.constantFrom('a', 'b'), maxLength: 40 }),
   fc.string({ unit: fc.constantFrom('a', '"', '/', '\\', '%41', '&amp;', 'u0061'), maxLength: 40 }),
@@ -579,7 +583,7 @@ const alike = fc.oneof(
     .map(([part, n, end]) => part.repeat(n / part.length) + end),
 );
 
-/** Each place of `text` that belongs to a secret, or to the beginning of one at the end, found the slow way. */
+/** The positions in `text` that belong to a secret, or to the beginning of one at the end, found by brute force. */
 function secretPlaces(text: string, secrets: readonly string[]): boolean[] {
   const places = Array<boolean>(text.length).fill(false);
   for (const one of secrets.filter(({ length }) => length >= 8)) {
@@ -593,7 +597,7 @@ function secretPlaces(text: string, secrets: readonly string[]): boolean[] {
 }
 
 fuzz(
-  'of an answer all is kept but the secrets in it, be they as they are or in JSON, and in time',
+  'redaction removes only the secrets from an answer, plain or in JSON, and does so quickly',
   fc.tuple(fc.array(fc.oneof(alike, text), { maxLength: 8 }), fc.array(alike, { maxLength: 30 })),
   async ([parts, secrets]) => {
     const answer = parts.join('').slice(0, 16 * 1024);

@@ -7,12 +7,12 @@ import { load, median } from '../figures.js';
 import { type Framework, frameworks } from './servers.js';
 
 /*
- * What the management API costs beyond a handler by hand in the same framework that does the same call of the storage, or
- * of the engine. All are in one process, and are asked in turn; CPU time is that process's. Then 10,000 webhooks, page by
- * page.
+ * Measures the cost of the management API against hand-written handlers in the same framework that make the same call
+ * of the storage, or of the engine. All run in one process and are asked in turn; CPU time is that of the process. Then
+ * reads 10,000 webhooks page by page.
  */
 
-/** What answers: by hand a call of the storage, by hand one of the engine, which checks and masks, and the API. */
+/** The handlers: a hand-written call of the storage, one of the engine, which validates and masks, and the API. */
 const sides = ['storage', 'engine', 'api'] as const;
 type Side = (typeof sides)[number];
 
@@ -73,7 +73,7 @@ async function withServers(
   }
 }
 
-/** The next message of `child`; rejects where it ends instead. */
+/** Resolves to the next message of `child`. Rejects if the child exits first. */
 async function heard(child: ChildProcess): Promise<unknown> {
   const ended = new AbortController();
   const end = once(child, 'exit', { signal: ended.signal }).then(([code]) => {
@@ -96,7 +96,7 @@ class Servers {
     this.#place = place;
   }
 
-  /** List, get and create: how much longer the API takes, and how much more of the CPU. */
+  /** Measures list, get and create: the API's time and CPU time relative to the hand-written handlers. */
   async compare(title: string, count: number, rounds: number): Promise<void> {
     const calls: Record<string, Dispatcher.RequestOptions> = {
       list: { method: 'POST', path: `${path}/list`, body: '{}' },
@@ -106,7 +106,7 @@ class Servers {
     const table: Record<string, Record<string, string>> = {};
     for (const [name, call] of Object.entries(calls)) {
       const figures: Record<Side, Figures>[] = [];
-      // The first is for warming up.
+      // The first round is a warm-up.
       for (let round = 0; round <= rounds; round++) {
         const now = {} as Record<Side, Figures>;
         for (const side of sides) now[side] = await this.#measure(side, call, count);
@@ -126,7 +126,7 @@ class Servers {
     console.table(table);
   }
 
-  /** All webhooks by cursor, 100 a page, three times over: time and heap of the first pages and of the last. */
+  /** Reads all webhooks by cursor, 100 per page, three times: time and heap from the first pages to the last. */
   async turnPages(title: string): Promise<void> {
     const pool = this.#pool('api', 1);
     const pages = many / 100;
@@ -141,7 +141,7 @@ class Servers {
           this.#asked({ method: 'POST', path: `${path}/list?limit=100${query}`, body: '{}' }),
         );
         const answer = (await body.json()) as { pagination: { next_cursor: string | null } };
-        // The first turn is for warming up.
+        // The first pass is a warm-up.
         if (turn > 0) times[page]!.push(performance.now() - begin);
         cursor = answer.pagination.next_cursor;
         if (turn > 0 && page % 25 === 0) heaps.push((await this.#used('heapBytes')) / 2 ** 20);

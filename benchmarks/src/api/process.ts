@@ -10,9 +10,9 @@ import pg from 'pg';
 import { type ByHand, type Framework, frameworks } from './servers.js';
 
 /*
- * `process <framework> <url of Postgres, or ''> <webhooks>`: servers over one storage that holds so many webhooks: two by
- * hand, which call the storage and the engine, and the API.
- * Sends the parent where they are, and what this process has used whenever it is asked.
+ * `process <framework> <url of Postgres, or ''> <webhooks>`: three servers on one storage with this many webhooks: two
+ * hand-written ones, which call the storage and the engine, and the API. Sends their addresses to the parent, and on
+ * request the resource usage of this process.
  */
 
 process.once('disconnect', () => process.exit());
@@ -49,7 +49,7 @@ for (let made = 0; made < Number(countText); made += 100) {
   await Promise.all(some.map((one) => storage.webhooks.create(one)));
 }
 
-/** A name is asked for at every save; how long that takes is the network's. */
+/** Every save looks up a host name. The look-up is answered at once, so that the network is not measured. */
 const lookup: LookupFunction = (_hostname, _options, callback) =>
   setImmediate(callback, null, [{ address: '93.184.215.14', family: 4 }]);
 const dispatcher = createDispatcher({
@@ -73,7 +73,7 @@ const byEngine: ByHand = async ({ id, body }) => {
   const { webhook_name: name, event_types: eventTypes, channels } = body;
   return dispatcher.webhooks.create({ tenantId, name, eventTypes, channels });
 };
-// Calls without end, of a tenant without end: the limits are not what is measured.
+// Without limits, because they are not measured.
 const api = createApi(dispatcher, { rateLimit: false, maxWebhooks: 1_000_000_000 });
 const { byHand, mounted } = frameworks[framework as Framework];
 

@@ -6,10 +6,10 @@ import { fastify } from 'fastify';
 import { Hono } from 'hono';
 
 /*
- * Each framework, by hand in as few lines as it takes, and with the API mounted as its example mounts it.
+ * Each framework, with a minimal hand-written handler, and with the API mounted as in its example.
  */
 
-/** What is done by hand for one request: `id` for one webhook, `body` for one that is new, neither for a list. */
+/** A hand-written handler: with `id` it reads one webhook, with `body` it creates one, with neither it lists them. */
 export type ByHand = (asked: { readonly id?: string; readonly body?: Created }) => Promise<unknown>;
 interface Created {
   readonly webhook_name: string;

@@ -3,25 +3,25 @@ import { Pool } from 'undici';
 
 export const concurrency = 100;
 
-/** How many events each of several processes publishes as its warm-up. */
+/** How many events each of several processes publishes as a warm-up. */
 export const shareWarmUp = 10_000;
 
-/** An event: 1 KB, where to, and when it was published, for those that measure how long it took. */
+/** An event: its text of 1 KB, its path, and its time of publication, to measure latency. */
 export interface Job {
   readonly path: string;
   readonly sentAt: number;
   readonly text: string;
 }
 
-/** Something that takes events and POSTs them, signed, durably. */
+/** A durable queue that takes events and POSTs them, signed. */
 export interface Competitor {
-  /** Resolves when the event is safe. */
+  /** Resolves when the event is durable. */
   publish(job: Job): Promise<unknown>;
-  /** Begins to deliver in this process; `onDone` is called for each that is recorded as delivered. */
+  /** Starts to deliver in this process. Calls `onDone` for each event that is recorded as delivered. */
   work(onDone: () => void): Promise<void> | void;
   /** How many deliveries an event has. Default 1. */
   readonly deliveriesOfEach?: number;
-  /** What a night without work does to it. Left out: nothing that it would notice. */
+  /** Simulates a night without work. Left out: it makes no difference. */
   rest?(): Promise<void>;
   close(): Promise<void>;
 }
@@ -34,7 +34,7 @@ export interface Place {
 
 export const now = (): number => performance.timeOrigin + performance.now();
 
-/** What all but ours send with: undici's `request`, and a signature. */
+/** Sends with undici's `request` and a signature, for every engine except Posthorn. */
 export function sender(origin: string): (job: Job) => Promise<void> {
   const pool = new Pool(origin, { connections: concurrency });
   const key = createSecretKey(randomBytes(32));

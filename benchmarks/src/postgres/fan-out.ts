@@ -3,7 +3,7 @@ import { postgresStorage } from '@posthorn/storage-postgres';
 import pg from 'pg';
 import type { Place } from './competitor.js';
 
-/** One event to a thousand webhooks; and claiming beside a million finished deliveries and 100,000 that wait. */
+/** Measures one event to 1,000 webhooks, and claims with 1,000,000 finished and 100,000 pending deliveries. */
 export async function fanOut({ postgres }: Place): Promise<void> {
   const pool = new pg.Pool({ connectionString: postgres, max: 4 });
   await pool.query('drop schema if exists posthorn cascade');
@@ -61,7 +61,7 @@ export async function fanOut({ postgres }: Place): Promise<void> {
   await pool.end();
 }
 
-/** How long claims of 100 take; each is given back. */
+/** The times of claims of 100 deliveries; each claim is released. */
 async function claimTimes(storage: ReturnType<typeof postgresStorage>): Promise<number[]> {
   const options = { limit: 100, leaseMs: 60_000, webhookLimit: 100, webhookRoom: new Map() };
   const times: number[] = [];
@@ -74,7 +74,7 @@ async function claimTimes(storage: ReturnType<typeof postgresStorage>): Promise<
   return times;
 }
 
-/** Rows as the engine would have left them. */
+/** Inserts rows as the engine would have left them. */
 async function fill(pool: pg.Pool): Promise<void> {
   const base = 'lpad(i::text, 22, $$0$$)';
   await pool.query(`

@@ -2,8 +2,8 @@ import pg from 'pg';
 import { type Competitor, concurrency, type Job, type Place, sender } from './competitor.js';
 
 /*
- * The physical limit: the least that can be called durable. Events gather while an insert is under way, and are leased
- * to this process as they are inserted; results gather likewise. No retries, caps, matching or rotation.
+ * The upper limit for a durable queue. Events are batched while an insert is in flight, and are leased to this process
+ * when they are inserted; results are batched in the same way. It has no retries, limits, matching or rotation.
  */
 
 const schema = `
@@ -13,7 +13,7 @@ const schema = `
   create table loop.attempts (id bigint not null, number int not null, at timestamptz not null, status int not null);
   create index work_due on loop.work (due_at) where status = 0;`;
 
-/** Turns calls into batches: what comes while one is under way goes with the next. */
+/** Turns calls into batches: calls that come while a batch is in flight go with the next one. */
 function batched<Item>(
   write: (items: Item[]) => Promise<unknown>,
   max: number,

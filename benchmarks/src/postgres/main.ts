@@ -13,8 +13,8 @@ import { neighbours } from './neighbours.js';
 import { type Variant, variants } from './posthorn.js';
 
 /*
- * The engine on Postgres against what people would use instead, and against a hand-written loop that is the limit of
- * what this machine can do. Each in a process of its own, in turn; ratios within one round are what counts.
+ * Compares the engine on Postgres with other queues, and with a hand-written loop that is the upper limit on this
+ * machine. Each runs in a process of its own, in turn. Compare ratios within one round.
  */
 
 interface Run {
@@ -78,7 +78,7 @@ export async function benchPostgres(args: readonly string[]): Promise<void> {
     await server.stop();
   }
   if (wants('disk')) {
-    // Two milliseconds a commit: what an honest disk takes.
+    // A commit takes 2 ms, as on a disk that really flushes.
     const slow = await startPostgres({
       durable: true,
       settings: { commit_delay: '2000', commit_siblings: '0' },
@@ -106,7 +106,7 @@ async function compare(
 ): Promise<void> {
   const runs = new Map<CompetitorName, Run[]>(names.map((name) => [name, []]));
   for (let round = 0; round < rounds; round++) {
-    // Peers that are many times slower get less to do: theirs is a rate.
+    // Much slower engines get fewer events: the result is a rate.
     for (const name of names) {
       const share = name === 'loop' || name === 'posthorn' ? count : Math.ceil(count / 4);
       runs.get(name)!.push(await bench.run(name, what, share));
@@ -129,7 +129,7 @@ async function compare(
   );
 }
 
-/** How fast runs are, beside those of the same rounds that they are measured by. */
+/** The speed of runs, relative to the reference runs of the same rounds. */
 const speedOf = (own: readonly Run[], ratio: string, reference: readonly Run[]) => ({
   'per second': Math.round(median(own.map(({ perSecond }) => perSecond))),
   [ratio]: median(own.map((run, i) => run.perSecond / reference[i]!.perSecond)).toFixed(2),
@@ -137,7 +137,7 @@ const speedOf = (own: readonly Run[], ratio: string, reference: readonly Run[]) 
   'Postgres µs': median(own.map(({ postgresMicros }) => postgresMicros)).toFixed(1),
 });
 
-/** End to end with more to do than one webhook's plain events of 1 KB, and in two processes. */
+/** Measures end to end with other kinds of work than plain events of 1 KB to one webhook, and in two processes. */
 async function compareShapes(bench: Bench, count: number, rounds: number): Promise<void> {
   const shapes = variants.filter((variant) => variant !== 'second');
   const runs = new Map<string, Run[]>();
@@ -149,7 +149,7 @@ async function compareShapes(bench: Bench, count: number, rounds: number): Promi
     add('two processes', await bench.runTwo(count));
   }
   const plain = runs.get('plain')!;
-  console.log('\nend to end, by what is asked');
+  console.log('\nend to end, by kind of work');
   console.table(Object.fromEntries([...runs].map(([name, own]) => [name, speedOf(own, 'of plain', plain)])));
 }
 
@@ -163,7 +163,7 @@ async function compareLatency(
   for (let round = 0; round < rounds; round++) {
     for (const name of names) runs.get(name)!.push(await bench.run(name, what, 2_000));
   }
-  console.log(`\n${what}: from publishing to receipt at 200 a second, in ms`);
+  console.log(`\n${what}: from publication to receipt at 200 a second, in ms`);
   const loops = runs.get('loop')!;
   console.table(
     Object.fromEntries(
@@ -181,7 +181,7 @@ async function compareLatency(
   );
 }
 
-/** Runs one competitor at one task, and reads what it cost the server. */
+/** Runs one competitor with one task, and reads what it cost the server. */
 class Bench {
   constructor(
     readonly server: PostgresServer,
@@ -227,7 +227,7 @@ class Bench {
     }
   }
 
-  /** Two processes publish half of them each, and deliver what they get hold of; the first makes the tables. */
+  /** Two processes publish half of the events each, and deliver what they claim. The first one creates the tables. */
   async runTwo(count: number): Promise<Run> {
     const children: ChildProcess[] = [];
     try {
@@ -254,7 +254,7 @@ class Bench {
     }
   }
 
-  /** Has all of them publish, and waits until so many have arrived. */
+  /** Lets all processes publish, and waits until `count` events have arrived. */
   async #runShares(children: readonly ChildProcess[], count: number): Promise<number[]> {
     await this.#took();
     for (const child of children) child.send('go');
@@ -273,7 +273,7 @@ class Bench {
     return bytes;
   }
 
-  /** Says what Node's CPU time of an event goes to, end to end, by each of these. */
+  /** Prints how Node spends its CPU time per event, end to end, for each engine. */
   async profiles(names: readonly CompetitorName[], count: number): Promise<void> {
     const table: Record<string, Record<string, string>> = {};
     for (const name of names) {
@@ -303,21 +303,23 @@ class Bench {
 }
 
 async function messageOf<Message>(child: ChildProcess): Promise<Message> {
-  const ended = once(child, 'exit').then(() => Promise.reject(new Error('it ended without figures')));
+  const ended = once(child, 'exit').then(() =>
+    Promise.reject(new Error('the process ended without figures')),
+  );
   const [message] = (await Promise.race([once(child, 'message'), ended])) as [Message];
   return message;
 }
 
 const sumOf = (values: readonly number[]): number => values.reduce((sum, value) => sum + value, 0);
 
-/** CPU time of one process in microseconds. */
+/** The CPU time of one process in microseconds. */
 function cpuOfProcess(pid: number): number {
   const stat = readFileSync(`/proc/${pid}/stat`, 'utf8');
   const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
   return (Number(fields[11]) + Number(fields[12])) * 10_000;
 }
 
-/** CPU time of the server in microseconds: of its processes, and of those that ended. */
+/** The CPU time of the server in microseconds: of its processes, and of those that have ended. */
 function cpuOf(postmaster: number): number {
   let ticks = 0;
   for (const pid of readdirSync('/proc').filter((name) => /^\d+$/.test(name))) {
@@ -328,13 +330,13 @@ function cpuOf(postmaster: number): number {
       if (isOwn) ticks += Number(fields[11]) + Number(fields[12]);
       if (Number(pid) === postmaster) ticks += Number(fields[13]) + Number(fields[14]);
     } catch {
-      // It ended meanwhile.
+      // The process has ended meanwhile.
     }
   }
   return ticks * 10_000;
 }
 
-/** A Redis of our own that keeps what it is told, every second; none where it is not installed. */
+/** Starts a Redis that flushes to disk every second; undefined if it is not installed. */
 async function startRedis(): Promise<{ port: number; stop(): void } | undefined> {
   if (spawnSync('redis-server', ['--version']).status !== 0) {
     console.log('redis-server is not installed: BullMQ is left out');

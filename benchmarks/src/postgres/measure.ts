@@ -8,8 +8,8 @@ import { pgBoss10, pgBoss12 } from './pg-boss.js';
 import { posthorn, variants } from './posthorn.js';
 
 /*
- * One measurement in a process of its own: `measure <competitor> <what> <count> <place> <variant>`. Sends figures to the
- * parent.
+ * Runs one measurement in a process of its own: `measure <competitor> <what> <count> <place> <variant>`. Sends the
+ * figures to the parent.
  */
 
 const competitors = { loop, posthorn, graphile, pgBoss10, pgBoss12, bullmq };
@@ -22,7 +22,7 @@ const place: Place = JSON.parse(placeText!);
 const text = 'x'.repeat(variant === 'large' ? 9_900 : 900);
 const jobTo = (path: string): Job => ({ path, sentAt: now(), text });
 
-/** 64 callers, each publishing one after the other, until there are so many deliveries. */
+/** Publishes by 64 callers, each one event after another, until there are `total` deliveries. */
 async function publishAll(competitor: Competitor, total: number): Promise<void> {
   let left = Math.ceil(total / (competitor.deliveriesOfEach ?? 1));
   async function caller(): Promise<void> {
@@ -31,7 +31,7 @@ async function publishAll(competitor: Competitor, total: number): Promise<void> 
   await Promise.all(Array.from({ length: 64 }, caller));
 }
 
-/** Counts what is done, and resolves when it is as many as are waited for. */
+/** Counts finished deliveries, and resolves when a number is reached. */
 function counter(): { onDone: () => void; done: () => number; reach: (total: number) => Promise<void> } {
   let done = 0;
   let wanted = Number.POSITIVE_INFINITY;
@@ -52,10 +52,10 @@ function counter(): { onDone: () => void; done: () => number; reach: (total: num
   };
 }
 
-const told = (): Promise<unknown> => new Promise((resolve) => process.once('message', resolve));
+const messageFromParent = (): Promise<unknown> => new Promise((resolve) => process.once('message', resolve));
 
 export interface Figures {
-  /** How much was done meanwhile. */
+  /** The number of events done meanwhile. */
   readonly count: number;
   readonly perSecond: number;
   readonly cpuMicros: number;
@@ -63,7 +63,7 @@ export interface Figures {
 
 async function timed(run: () => Promise<void>, left: () => number = () => count): Promise<Figures> {
   process.send?.({ begin: true });
-  await told();
+  await messageFromParent();
   const count = left();
   const cpu = process.cpuUsage();
   const begin = performance.now();
@@ -73,7 +73,7 @@ async function timed(run: () => Promise<void>, left: () => number = () => count)
   return { count, perSecond: count / seconds, cpuMicros: (user + system) / count };
 }
 
-/** Publishes 200 a second; of those `slowShare` goes to the webhook that is slow. */
+/** Publishes 200 events a second; `slowShare` of them go to the slow webhook. */
 async function steady(competitor: Competitor, slowShare: number): Promise<void> {
   const begin = performance.now();
   const publishing: Promise<unknown>[] = [];
@@ -86,14 +86,14 @@ async function steady(competitor: Competitor, slowShare: number): Promise<void> 
   await Promise.all(publishing);
 }
 
-/** So many more, until all are recorded that there were by then. */
+/** Publishes until there are `total` more deliveries, and waits until all so far are recorded. */
 async function publishAndReach(competitor: Competitor, total: number): Promise<void> {
   await publishAll(competitor, total);
   reached += total;
   await reach(reached);
 }
 
-/** Long enough for V8 to have compiled what is measured, for everyone. */
+/** Long enough for V8 to compile the measured code of every engine. */
 const warmUp = 20_000;
 const competitor = await (name === 'posthorn'
   ? posthorn(place, { variant, ...(what!.startsWith('slow') && { webhookConcurrency: 10 }) })
@@ -125,18 +125,18 @@ switch (what) {
     break;
   }
   case 'share': {
-    // The parent counts what arrives: each delivers what it gets hold of.
+    // The parent counts the arrivals, because each process delivers whatever it claims.
     await competitor.work(onDone);
     process.send?.({ ready: true });
-    await told();
+    await messageFromParent();
     await publishAll(competitor, shareWarmUp);
-    await told();
+    await messageFromParent();
     await publishAll(competitor, count);
-    await told();
+    await messageFromParent();
     break;
   }
   case 'afterNight': {
-    // A burst that waited has left an empty queue, which is vacuumed.
+    // A burst that had to wait has left an empty queue, which is vacuumed.
     await publishAll(competitor, count);
     await competitor.work(onDone);
     await reach(count);
@@ -151,7 +151,7 @@ switch (what) {
     break;
   }
   case 'drain': {
-    // Of what lies there, the first part is its warm-up.
+    // The first part of the waiting events is the warm-up.
     await publishAll(competitor, warmUp + count);
     await competitor.work(onDone);
     await reach(warmUp);
@@ -168,7 +168,7 @@ switch (what) {
     await competitor.work(onDone);
     await steady(competitor, 0);
     process.send?.({ warm: true });
-    await told();
+    await messageFromParent();
     const figures = await timed(async () => {
       await steady(competitor, Number(what!.split(' ')[1] ?? 0));
       await new Promise((resolve) => setTimeout(resolve, 1_000));

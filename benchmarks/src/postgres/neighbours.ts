@@ -7,7 +7,7 @@ import type { Place } from './competitor.js';
 const quantile = (values: readonly number[], part: number): number =>
   [...values].sort((a, b) => a - b)[Math.floor(values.length * part)] ?? Number.NaN;
 
-/** Webhooks that sleep beside nine that do not; and one tenant's burst beside another's trickle. */
+/** Measures webhooks that sleep next to nine that do not, and a burst of one tenant next to a trickle of another. */
 export async function neighbours({ postgres }: Place): Promise<void> {
   const own = { queued: 1_000, cap: 5, tenantId: 'default' };
   const alone = await sleepers(postgres, { ...own, count: 0 });
@@ -60,9 +60,9 @@ async function fresh(
 
 interface Sleepers {
   readonly count: number;
-  /** For each. */
+  /** Queued deliveries per webhook. */
   readonly queued: number;
-  /** At most so many at a time to one webhook. */
+  /** The maximum number of concurrent attempts per webhook. */
   readonly cap: number;
   readonly tenantId: string;
 }
@@ -108,7 +108,7 @@ async function sleepers(
   await new Promise((resolve) => setTimeout(resolve, 300));
   await dispatcher.stop({ grace: 0 });
   await pool.end();
-  // Instants of attempts are whole milliseconds: what is below one is one.
+  // Attempts have times in whole milliseconds: a shorter time counts as one.
   return { p95: Math.max(1, quantile(took, 0.95)), held };
 }
 

@@ -2,7 +2,7 @@ import { createRequire } from 'node:module';
 import pg from 'pg';
 import { type Competitor, concurrency, type Job, type Place, sender } from './competitor.js';
 
-/** The part of it that both versions share. */
+/** The API that both versions share. */
 interface Boss {
   on(event: 'error', listener: (error: Error) => void): unknown;
   start(): Promise<unknown>;
@@ -24,7 +24,7 @@ async function pgBoss({ postgres, origin }: Place, newBoss: (options: object) =>
   const send = sender(origin);
   let isOver = false;
 
-  /** The fetch loop that its documentation shows for throughput: full batches, completed together. */
+  /** The fetch loop that its documentation recommends for throughput: full batches that are completed together. */
   async function loop(onDone: () => void): Promise<void> {
     while (!isOver) {
       const jobs = await boss.fetch('send', { batchSize: concurrency });

@@ -6,20 +6,26 @@ import pg from 'pg';
 import { type Competitor, concurrency, type Job, type Place } from './competitor.js';
 
 /**
- * What is asked of it: `plain`, events to one webhook; `large`, of 10 KB; `tenants`, to one of 200 webhooks of each of five
- * tenants in turn; `fan-out`, each to 1,000 webhooks; `ordering`, each with one of 100 ordering keys; `encryption`, with
- * secrets sealed; `second`, as `plain`, beside a first process that has made the tables and the webhook.
+ * The kinds of work:
+ *
+ * - `plain`: events to one webhook
+ * - `large`: events of 10 KB
+ * - `tenants`: events to one of 200 webhooks of each of five tenants, in turn
+ * - `fan-out`: each event to 1,000 webhooks
+ * - `ordering`: each event has one of 100 ordering keys
+ * - `encryption`: secrets are encrypted
+ * - `second`: as `plain`, next to a first process that has created the tables and the webhook
  */
 export const variants = ['plain', 'large', 'tenants', 'fan-out', 'ordering', 'encryption', 'second'] as const;
 export type Variant = (typeof variants)[number];
 
 export interface PosthornOptions {
   readonly variant?: Variant;
-  /** The cap for one webhook. Default: none of its own. */
+  /** The limit for one webhook. Default: none. */
   readonly webhookConcurrency?: number;
 }
 
-/** Ours, with all that it does. */
+/** Posthorn, with everything that it does. */
 export async function posthorn(
   { postgres, origin }: Place,
   { variant = 'plain', webhookConcurrency = concurrency }: PosthornOptions = {},

@@ -1,8 +1,8 @@
 import { type AddressInfo, createServer } from 'node:net';
 
 /*
- * As little receiver as HTTP allows. It says how long each event took since it was published, by the path it came to;
- * what comes to /slow is answered after five seconds. Told to `report`, it sends its figures and forgets them.
+ * A minimal HTTP receiver. It measures the time of each event since its publication, by path. Requests to /slow are
+ * answered after five seconds. On the message `report` it sends its figures and clears them.
  */
 
 const answer = Buffer.from('HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n');

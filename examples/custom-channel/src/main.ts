@@ -6,7 +6,7 @@ import { createDispatcher } from '@posthorn/core';
 import { memoryStorage } from '@posthorn/storage-memory';
 import { ntfyChannel } from './ntfy-channel.js';
 
-// Stands in for ntfy.sh: prints what a phone would show.
+// A stand-in for ntfy.sh that prints what a phone would show.
 const server = createServer(async (request, response) => {
   console.log(await text(request));
   response.end('{}');

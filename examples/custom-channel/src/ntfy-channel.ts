@@ -24,7 +24,7 @@ export function ntfyChannel(
   return {
     type: 'ntfy',
     config: configs,
-    secretPaths: [['topic']], // whoever knows a topic can follow it
+    secretPaths: [['topic']], // anyone who knows a topic can follow it
     takesDigests: true,
     async send(message, signal) {
       const { topic } = message.configs;
@@ -39,8 +39,8 @@ export function ntfyChannel(
 
 const ntfyVerdict: ReadAnswer = (answer) => {
   const { status, headers, body: response } = answer;
-  if (status !== 429) return strangersVerdict(answer); // 2xx that is no page is delivered, the rest has failed
-  const waitMs = retryAfterMs(headers['retry-after']) ?? 5_000; // it gives back a request every five seconds
+  if (status !== 429) return strangersVerdict(answer); // 2xx without an HTML page is delivered, the rest failed
+  const waitMs = retryAfterMs(headers['retry-after']) ?? 5_000; // ntfy refills one request every five seconds
   return busy(waitMs, 'ntfy answered 429: too many messages', { status, response });
 };
 

@@ -4,7 +4,7 @@ import { ntfyChannel } from '../src/ntfy-channel.js';
 
 const { config, preview } = ntfyChannel();
 
-/** The message of an event as the engine makes one, with `of` in place of what it has. */
+/** A message as the engine makes it, with the fields of `of`. */
 async function textOf(configs: object, of: object = {}): Promise<string> {
   const channel = recordingChannel('ntfy');
   const posthorn = testDispatcher({ channels: [channel] });
@@ -17,12 +17,12 @@ async function textOf(configs: object, of: object = {}): Promise<string> {
   return parts.map(({ text }) => text).join('\n');
 }
 
-test('says what happened to what, or what its template says', async () => {
+test('sends the event type and subject, or the text of its template', async () => {
   expect(await textOf({ topic: 'a' })).toBe('order.placed o1');
   expect(await textOf({ topic: 'a', message_template: '{{ metadata.total }} €' })).toBe('42 €');
 });
 
-test('tells of all events of a digest', async () => {
+test('sends all events of a digest', async () => {
   const digest = ['order.placed', 'order.paid'].map((type) => ({ event: { type, subject: null } }));
   expect(await textOf({ topic: 'a' }, { digest })).toBe('order.placed\norder.paid');
 });

@@ -3,14 +3,14 @@ import { createDispatcher } from '@posthorn/core';
 import { postgresStorage } from '@posthorn/storage-postgres';
 import { recordingChannel } from '@posthorn/testing';
 
-/* Postgres in a folder, inside this process, with nothing installed: run it again, and what was kept is there. */
+/* Postgres in a folder, inside this process, without an installation. A second run finds the data of the first. */
 
 const [, , folder = './posthorn-data'] = process.argv;
 const db = await PGlite.create(folder);
 const storage = postgresStorage(db);
 await storage.migrate();
 
-// A channel that only remembers, so that the example needs no receiver.
+// A channel that only records, so that the example needs no receiver.
 const channel = recordingChannel();
 const dispatcher = createDispatcher({ storage, channels: [channel] });
 if ((await dispatcher.webhooks.list()).items.length === 0) {

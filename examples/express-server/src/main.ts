@@ -9,7 +9,7 @@ posthorn.start();
 const server = app.listen(Number(process.env.PORT ?? 3000));
 process.once('SIGTERM', () => {
   server.close(async () => {
-    await posthorn.stop(); // lets what is under way finish, gives back the rest
+    await posthorn.stop(); // waits for attempts in flight, releases the rest
     await pool.end();
   });
 });

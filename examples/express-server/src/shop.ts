@@ -6,7 +6,7 @@ import type pg from 'pg';
 
 type Channels = Parameters<typeof createDispatcher>[0]['channels'];
 
-/** A shop: its customers place orders, and manage their own webhooks with the API keys it gives them. */
+/** A shop. Its customers place orders, and manage their own webhooks with API keys from the shop. */
 export async function shop(pool: pg.Pool, channels: Channels) {
   const storage = postgresStorage(pool);
   await storage.migrate();
@@ -14,7 +14,7 @@ export async function shop(pool: pg.Pool, channels: Channels) {
   const posthorn = createDispatcher({ storage, channels });
 
   const app: Express = express();
-  // Before express.json(): what customers dispatch themselves is then delivered byte for byte.
+  // Mounted before express.json(), so that events which customers dispatch are delivered byte for byte.
   app.use('/v1/organizations', toNode(createApi(posthorn)));
   app.use(express.json());
 
@@ -26,7 +26,7 @@ export async function shop(pool: pg.Pool, channels: Channels) {
       await tx.query('begin');
       await posthorn.dispatch('order.placed', { id, total }, { tx, tenantId: customer });
       await tx.query('insert into orders values ($1, $2, $3)', [id, customer, total]);
-      await tx.query('commit'); // the order and its event, both or neither
+      await tx.query('commit'); // stores the order and its event, or neither
       response.status(201).json({ id });
     } catch {
       await tx.query('rollback');

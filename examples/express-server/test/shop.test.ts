@@ -55,14 +55,14 @@ describe.skipIf(url === null)('the shop', () => {
     return results.length;
   };
 
-  test('tells a customer of an order, once it is stored', async () => {
+  test('notifies a customer of a stored order', async () => {
     const id = `o-${randomUUID()}`;
     expect((await order(id)).status).toBe(201);
     await until(() => acme.received.length === 1, { timeoutMs: 20_000 });
     expect(acme.received).toMatchObject([{ event_type: 'order.placed', metadata: { id, total: 42 } }]);
   });
 
-  test('tells nobody of an order that is not stored', async () => {
+  test('sends no event for an order that is not stored', async () => {
     const id = `o-${randomUUID()}`;
     await order(id);
     const before = await eventCount();
@@ -70,7 +70,7 @@ describe.skipIf(url === null)('the shop', () => {
     expect(await eventCount()).toBe(before);
   });
 
-  test('shows a customer’s webhooks to nobody without a key', async () => {
+  test('shows a customer’s webhooks only with a key', async () => {
     expect((await fetch(`${origin}/v1/organizations/webhooks`)).status).toBe(401);
   });
 });

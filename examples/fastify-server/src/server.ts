@@ -5,14 +5,14 @@ import { fastify } from 'fastify';
 
 type Channels = Parameters<typeof createDispatcher>[0]['channels'];
 
-/** Notes, whose owners hear when one is written. */
+/** A server for notes that notifies the owner when a note is written. */
 export function notesServer(channels: Channels) {
   const posthorn = createDispatcher({ storage: memoryStorage(), channels });
   const api = toNode(createApi(posthorn));
   const app = fastify();
 
   app.register(async (scope) => {
-    // In here nothing is parsed: the API reads bodies itself, up to its own limit, byte for byte.
+    // This scope has no parser: the API reads bodies itself, byte for byte and up to its own limit.
     scope.removeAllContentTypeParsers();
     scope.addContentTypeParser('*', (_request, _payload, done) => done(null));
     scope.all('/v1/organizations/*', (request, reply) => {

@@ -5,7 +5,7 @@ import { until } from '@posthorn/testing';
 import { expect, onTestFinished, test } from 'vitest';
 import { notesServer } from '../src/server.js';
 
-test('an owner makes a webhook over the API, and hears of a note', async () => {
+test('an owner creates a webhook over the API and is notified of a note', async () => {
   const channel = httpChannel({ outbound: { policy: { allowHttp: true, allowHosts: ['127.0.0.1'] } } });
   const { app, posthorn } = notesServer([channel]);
   onTestFinished(() => app.close());

@@ -6,11 +6,11 @@ import { verify } from 'hono/jwt';
 
 type Channels = Parameters<typeof createDispatcher>[0]['channels'];
 
-/** Teams of an application that has tokens of its own: with the same ones their members manage the team's webhooks. */
+/** An application with teams and its own tokens. With the same tokens, members manage the webhooks of their team. */
 export function teamServer(channels: Channels, tokenSecret: string) {
   const posthorn = createDispatcher({ storage: memoryStorage(), channels });
 
-  /** Whose team, by the bearer token; null for nobody, and never a team by default. */
+  /** The team of a bearer token; null for an unknown token. There must be no default team. */
   async function auth(request: Request) {
     const [, token] = /^Bearer (\S+)$/.exec(request.headers.get('authorization') ?? '') ?? [];
     const payload = token ? await verify(token, tokenSecret, 'HS256').catch(() => null) : null;

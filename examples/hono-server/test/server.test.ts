@@ -24,7 +24,7 @@ async function running() {
   return `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
 }
 
-test('an admin makes a webhook with the application’s own token, and the team hears of a member', async () => {
+test('an admin creates a webhook with the application’s own token, and the team is notified of a new member', async () => {
   const origin = await running();
   const team = await customer();
   onTestFinished(team.close);
@@ -36,7 +36,7 @@ test('an admin makes a webhook with the application’s own token, and the team 
   expect(team.received).toMatchObject([{ event_type: 'member.joined', metadata: { name: 'Ada' } }]);
 });
 
-test('a member may look, another team sees nothing, and a token of somebody else opens nothing', async () => {
+test('a member may read, another team sees nothing, and an unknown token is refused', async () => {
   const origin = await running();
   const call = async (key: string, method = 'GET') =>
     (

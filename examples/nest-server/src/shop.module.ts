@@ -17,9 +17,9 @@ import { memoryStorage } from '@posthorn/storage-memory';
 
 type Channels = Parameters<typeof createDispatcher>[0]['channels'];
 
-/** What events go out by. */
+/** The injection token of the channels. */
 const CHANNELS = Symbol('channels');
-/** The engine, for whoever dispatches. */
+/** The injection token of the engine. */
 export const POSTHORN = Symbol('posthorn');
 
 @Controller('customers/:customer/orders')

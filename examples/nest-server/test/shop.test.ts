@@ -7,7 +7,7 @@ import { until } from '@posthorn/testing';
 import { expect, onTestFinished, test } from 'vitest';
 import { POSTHORN, ShopModule } from '../src/shop.module.js';
 
-/** A payload that is no longer the same once JavaScript has read it and written it again. */
+/** A payload that changes when JavaScript parses it and writes it again. */
 const particular = '{"b":1.10,"1":12345678901234567890}';
 
 async function running(rawBody: boolean) {
@@ -27,7 +27,7 @@ async function running(rawBody: boolean) {
   return { origin, key, post };
 }
 
-test('a customer makes a webhook over the API, and hears of an order', async () => {
+test('a customer creates a webhook over the API and is notified of an order', async () => {
   const { origin, key, post } = await running(true);
   const acme = await customer();
   onTestFinished(acme.close);

@@ -11,7 +11,7 @@ const home = join(import.meta.dirname, '..');
 const bin = join(home, 'node_modules/next/dist/bin/next');
 const base = '/v1/organizations';
 
-test('the route answers as the API does, by every method it has', async () => {
+test('the route answers as the API does, for every method', async () => {
   const keys = await import('../app/keys/route.js');
   const made = await keys.POST(new Request('http://a/keys', { method: 'POST', body: '{"tenant":"acme"}' }));
   const { key } = (await made.json()) as { key: string };
@@ -35,7 +35,7 @@ test('the route answers as the API does, by every method it has', async () => {
   expect((await call('DELETE', `/webhooks/${id}`)).status).toBe(204);
 });
 
-/** The application in a folder of its own, where Next may write; our packages are what they are in this repository. */
+/** Copies the application to a folder where Next may write; our packages are those of this repository. */
 function application(): string {
   const folder = mkdtempSync(join(tmpdir(), 'posthorn-next-'));
   onTestFinished(() => rmSync(folder, { recursive: true, force: true, maxRetries: 5 }));
@@ -55,7 +55,7 @@ function application(): string {
   return folder;
 }
 
-/** Next itself, with that application; its origin. */
+/** Starts Next with that application, and resolves to its origin. */
 async function next(): Promise<string> {
   const args = [bin, 'dev', '--webpack', '--port', '0', '--hostname', '127.0.0.1'];
   const sources = `--conditions=@posthorn/source --import ${import.meta.resolve('tsx')}`;

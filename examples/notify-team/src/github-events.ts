@@ -1,6 +1,6 @@
 import { createRequire } from 'node:module';
 
-/** What GitHub says of one thing, as far as it is told on. */
+/** The fields of a GitHub object that are used. */
 interface Thing {
   readonly number?: number;
   readonly title?: string;
@@ -21,17 +21,17 @@ interface GithubPayload extends Things {
   readonly sender: { readonly login: string };
 }
 
-/** What GitHub sends, as it publishes it. */
+/** Example payloads, as GitHub publishes them. */
 const kinds = createRequire(import.meta.url)('@octokit/webhooks-examples') as readonly {
   readonly name: string;
   readonly examples: readonly GithubPayload[];
 }[];
 
 /**
- * GitHub's payload of `name` with this action, as an event of ours: what people want to know of its ten kilobytes, in the
- * words that they will read.
+ * GitHub's payload of `name` with this action, as an event: the few fields of its ten kilobytes that people want to
+ * read.
  */
-function told(name: string, action: string) {
+function eventFrom(name: string, action: string) {
   const payload = kinds
     .find((kind) => kind.name === name)
     ?.examples.find((example) => example.action === action);
@@ -46,7 +46,7 @@ function told(name: string, action: string) {
     occurredAt: new Date(news!.published_at ?? news!.created_at),
     subject: { type: kind, id: `${repository.full_name}${number}` },
     orderingKey: repository.full_name,
-    // What is undefined is left out of the JSON.
+    // JSON leaves out undefined fields.
     payload: {
       title: thing?.title ?? thing?.tag_name ?? thing?.rule?.description,
       text: news?.body ?? undefined,
@@ -57,13 +57,13 @@ function told(name: string, action: string) {
   };
 }
 
-export const githubEvents: readonly ReturnType<typeof told>[] = [
-  told('issues', 'opened'),
-  told('pull_request', 'opened'),
-  told('release', 'published'),
-  told('code_scanning_alert', 'created'),
-  told('issue_comment', 'created'),
-  told('issue_comment', 'edited'),
-  told('commit_comment', 'created'),
-  told('pull_request_review_comment', 'created'),
+export const githubEvents: readonly ReturnType<typeof eventFrom>[] = [
+  eventFrom('issues', 'opened'),
+  eventFrom('pull_request', 'opened'),
+  eventFrom('release', 'published'),
+  eventFrom('code_scanning_alert', 'created'),
+  eventFrom('issue_comment', 'created'),
+  eventFrom('issue_comment', 'edited'),
+  eventFrom('commit_comment', 'created'),
+  eventFrom('pull_request_review_comment', 'created'),
 ];

@@ -14,20 +14,21 @@ import { githubEvents } from './github-events.js';
 import { slackPage } from './slack-page.js';
 
 /*
- * Real GitHub events to people, by Slack, email and text message. Slack fails twice, and once for good: only what failed is
- * tried again, and who is on call gets a text in its place. `--previews <folder>` writes what was sent, to look at.
+ * Sends real GitHub events to people, by Slack, email and text message. One Slack workspace fails twice, another one is
+ * down: only the failed messages are retried, and the people on call get a text instead. `--previews <folder>` writes
+ * the messages to files.
  */
 
 const { previews } = parseArgs({ options: { previews: { type: 'string' } } }).values;
 
-// In the place of Slack, a mail server and Twilio: servers on this machine that keep to what those document.
+// Stand-ins for Slack, a mail server and Twilio: servers on this machine that behave as those are documented.
 const [slack, downSlack, mail, texts] = await Promise.all([
   slackStandIn(),
   slackStandIn(),
   smtpStandIn(),
   twilioStandIn(),
 ]);
-slack.failNext('rollup_error', 2); // Slack's word for trouble of its own: HTTP 500
+slack.failNext('rollup_error', 2); // Slack's error for a failure of its own: HTTP 500
 downSlack.failNext('rollup_error', Number.POSITIVE_INFINITY);
 
 const email = emailChannel({ transport: mail.settings, from: 'Posthorn <events@example.com>' });
@@ -40,8 +41,8 @@ const dispatcher = createDispatcher({
     email,
     smsChannel({ provider: twilio({ accountSid, authToken, from, baseUrl, outbound }) }),
   ],
-  retry: { schedule: ['200ms', '400ms', '800ms'] }, // in production: seconds to hours, the default
-  ids: seededIds(), // the same at every run, and so the previews are
+  retry: { schedule: ['200ms', '400ms', '800ms'] }, // in production leave the default: seconds to hours
+  ids: seededIds(), // the same in every run, so that the previews are the same, too
 });
 
 await dispatcher.webhooks.create({
@@ -116,26 +117,26 @@ if (previews !== undefined) {
 }
 await Promise.all([email.close(), slack.close(), downSlack.close(), mail.close(), texts.close()]);
 
-const told = [
+const messages = [
   ...slack.messages.map(({ body }) => body.text),
   ...subjects,
   ...texts.messages.map(({ to, body }) => to + body),
 ];
 const needless = rows.filter(({ channel, attempts }) => channel !== 'slack' && attempts !== 1);
-if (told.length !== 11 || new Set(told).size !== told.length || needless.length > 0) {
-  console.error('✗ something is missing, came twice, or was tried again in vain');
+if (messages.length !== 11 || new Set(messages).size !== messages.length || needless.length > 0) {
+  console.error('✗ a message is missing, came twice, or was retried without need');
   process.exitCode = 1;
 } else {
-  console.log('✓ only what failed was tried again, and nobody was told anything twice\n');
+  console.log('✓ only what failed was retried, and no message came twice\n');
 }
 
-/** Whether nothing waits any more. A delivery that begins when another fails is there before that one is over. */
+/** Whether all deliveries have ended. An escalation is created before the delivery that it waited for ends. */
 async function isOver(): Promise<boolean> {
   const { items } = await dispatcher.deliveries.list({ status: ['pending', 'sending'], limit: 1 });
   return items.length === 0;
 }
 
-/** What became of an event, by channel. */
+/** The results of an event, by channel. */
 async function rowsOf(eventId: string) {
   const { items } = await dispatcher.deliveries.list({ eventId });
   return Promise.all(

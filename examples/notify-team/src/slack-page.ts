@@ -1,8 +1,8 @@
 import { escapeFor } from '@posthorn/template';
 
 /*
- * A message of Slack as a page, to look at: the blocks and the markup that the channel writes by itself. Slack's own client
- * draws them in its own way.
+ * Renders a Slack message as an HTML page: the blocks and the markup that the channel writes. Slack's own client
+ * renders them in its own way.
  */
 
 interface Text {
@@ -17,7 +17,7 @@ interface Block {
   readonly elements?: readonly Text[];
 }
 
-/** The page of a message: the body of a request to an incoming webhook whose app is called `app`. */
+/** Renders a message. `body` is that of a request to an incoming webhook; `app` is the name of its app. */
 export function slackPage(app: string, body: { readonly text?: unknown; readonly blocks?: unknown }): string {
   const blocks = (body.blocks ?? []) as readonly Block[];
   return `<!doctype html>
@@ -49,9 +49,9 @@ function blockHtml({ type, text, fields = [], elements = [] }: Block): string {
     return `<div class="context">${elements.map((element) => `<span>${html(element)}</span>`).join('\n')}</div>`;
   }
   if (type !== 'section') throw new Error(`a block of type ${type} cannot be drawn`);
-  const said = text ? `<p>${html(text)}</p>` : '';
+  const paragraph = text ? `<p>${html(text)}</p>` : '';
   const listed = fields.map((field) => `<div>${html(field)}</div>`).join('\n');
-  return said + (listed && `<div class="fields">\n${listed}\n</div>`);
+  return paragraph + (listed && `<div class="fields">\n${listed}\n</div>`);
 }
 
 const html = ({ type, text }: Text): string => (type === 'mrkdwn' ? markupHtml(text) : textHtml(text));
@@ -73,16 +73,16 @@ function linkHtml(link: string): string {
   return `<a href="${address}">${address}</a>`;
 }
 
-/** For a reader in UTC: `May 15, 2019 3:20 PM`. */
+/** The date for a reader in UTC: `May 15, 2019 3:20 PM`. */
 function dateOf(seconds: number): string {
   const format = { timeZone: 'UTC', hour12: true } as const;
   const at = new Date(seconds * 1_000);
   const day = at.toLocaleDateString('en-US', { ...format, dateStyle: 'medium' });
   const time = at.toLocaleTimeString('en-US', { ...format, timeStyle: 'short' });
-  return `${day} ${time}`.replace(/\s/g, ' '); // ICU puts different spaces before PM, from one version to the next
+  return `${day} ${time}`.replace(/\s/g, ' '); // the space before PM differs between versions of ICU
 }
 
-/** Slack escapes three characters, also in plain texts. */
+/** Slack escapes three characters, also in plain text. */
 function textHtml(text: string): string {
   const plain = text.replaceAll('&lt;', '<').replaceAll('&gt;', '>').replaceAll('&amp;', '&');
   return escapeFor('html', plain).replaceAll('\n', '<br>');

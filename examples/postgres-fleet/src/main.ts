@@ -5,7 +5,7 @@ import type { AddressInfo } from 'node:net';
 import { setTimeout } from 'node:timers/promises';
 import { fleetDispatcher } from './dispatcher.js';
 
-/* Three workers on one database; one is killed in the middle, and nothing is lost. */
+/* Three workers share one database. One is killed halfway, and no event is lost. */
 
 const { DATABASE_URL } = process.env;
 if (!DATABASE_URL) {

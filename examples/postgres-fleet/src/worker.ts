@@ -1,6 +1,6 @@
 import { fleetDispatcher } from './dispatcher.js';
 
-/* One of the workers. */
+/* One worker process. */
 
 const { dispatcher, pool } = fleetDispatcher(process.env.DATABASE_URL!);
 dispatcher.on('error', (error) => console.error(error.message));

@@ -6,7 +6,7 @@ import { httpChannel } from '@posthorn/channel-http';
 import { createDispatcher, scopes } from '@posthorn/core';
 import { memoryStorage } from '@posthorn/storage-memory';
 
-/* The management API to try out, over a storage that forgets; and an endpoint on the same port, to receive events. */
+/* The management API to try out, on a memory storage, and an endpoint on the same port that receives events. */
 
 const host = '127.0.0.1';
 
@@ -24,13 +24,13 @@ const server = createServer(async (request, response) => {
   response.writeHead(204).end();
 });
 server.on('error', ({ message }) => {
-  console.error(`${message}: PORT=4200 would take another port`);
+  console.error(`${message}: set PORT=4200 to use another port`);
   process.exit(1);
 });
 server.listen(Number(process.env.PORT ?? 4100), host, () => {
   dispatcher.start();
   const { port } = server.address() as AddressInfo;
-  console.log(`The management API, until you end it with Ctrl-C. In another terminal:
+  console.log(`The management API is running. Stop it with Ctrl-C. In another terminal:
 
 export API=http://${host}:${port}/v1/organizations
 export KEY=${key}

@@ -1,6 +1,6 @@
 import { createRequire } from 'node:module';
 
-/** The webhooks GitHub sends, as it publishes them: 58 kinds of event with several payloads each. */
+/** GitHub's own example payloads: 58 kinds of event with several payloads each. */
 const kinds = createRequire(import.meta.url)('@octokit/webhooks-examples') as readonly {
   readonly name: string;
   readonly examples: readonly { readonly action?: string }[];

@@ -9,7 +9,7 @@ import { githubEvents } from './github-events.js';
 import { progress } from './progress.js';
 import type { Seen } from './receiver.js';
 
-/* Real GitHub events to a real receiver: signed, refused now and then, retried, verified. */
+/* Sends real GitHub events to a real receiver: signed, sometimes refused, retried, verified. */
 
 const receiver = fork(new URL('./receiver.ts', import.meta.url));
 const [{ port }] = (await once(receiver, 'message')) as [{ port: number }];
@@ -17,7 +17,7 @@ const [{ port }] = (await once(receiver, 'message')) as [{ port: number }];
 const dispatcher = createDispatcher({
   storage: memoryStorage(),
   channels: [httpChannel({ outbound: { policy: { allowHttp: true, allowHosts: ['127.0.0.1'] } } })], // the receiver is on this machine
-  retry: { schedule: ['200ms', '400ms', '800ms'] }, // in production: seconds to hours, the default
+  retry: { schedule: ['200ms', '400ms', '800ms'] }, // in production leave the default: seconds to hours
   webhookConcurrency: 50,
 });
 
@@ -80,7 +80,7 @@ for (const { type, payload } of githubEvents) {
   const { eventId } = await dispatcher.dispatch(type, payload);
   dispatchedAt.set(eventId, begin);
   ids.push(eventId);
-  await setTimeout(2); // events happen one after the other
+  await setTimeout(2); // events happen one after another
 }
 await allDone;
 clearTimeout(tooLong);
@@ -106,13 +106,15 @@ console.table({
 const missing = expected.flatMap(({ path, pattern }) => {
   const verified = new Set(seen.verified[path]);
   const wanted = ids.filter((_, i) => matches(pattern, githubEvents[i]!.type));
-  return verified.size > wanted.length ? ['more than was sent'] : wanted.filter((id) => !verified.has(id));
+  return verified.size > wanted.length
+    ? ['more events than were sent']
+    : wanted.filter((id) => !verified.has(id));
 });
 if (missing.length > 0 || seen.unverified > 0 || counts.retried !== seen.refused) {
   console.error(`✗ ${missing.length} events missing, ${seen.unverified} requests not verified`);
   process.exitCode = 1;
 } else {
   console.log(
-    `✓ the receiver verified every signature, and saw all ${total}; ${seen.refused} it had refused at first\n`,
+    `✓ the receiver verified every signature and got all ${total} events; it had refused ${seen.refused} at first\n`,
   );
 }

@@ -1,4 +1,4 @@
-/** Says on one line how far it is; where nobody watches, a line for every quarter. */
+/** Shows progress on one line of a terminal; elsewhere it prints a line per quarter. */
 export function progress(total: number): (done: number, note: string) => void {
   let quarter = 0;
   return (done, note) => {

@@ -4,15 +4,14 @@ import { text } from 'node:stream/consumers';
 import { Webhook } from 'standardwebhooks';
 
 /*
- * What a customer runs, in a process of its own: a server that verifies each request with the npm package
- * `standardwebhooks`, and remembers what it has seen. A tenth of the events it refuses at first, so that the sender
- * has something to retry.
+ * A customer's server, in a process of its own. It verifies each request with the npm package `standardwebhooks` and
+ * remembers what it got. It refuses one in ten events at first, so that the sender has something to retry.
  */
 
 export interface Seen {
-  /** The ids of the events that came to a path, verified. */
+  /** The ids of the verified events, by path. */
   readonly verified: Readonly<Record<string, readonly string[]>>;
-  /** Requests whose signature did not fit. */
+  /** Requests with an invalid signature. */
   readonly unverified: number;
   /** Requests that were refused on purpose. */
   readonly refused: number;

@@ -2,7 +2,7 @@ import { once } from 'node:events';
 import type { AddressInfo } from 'node:net';
 import { type ReceivedEvent, receiver } from './receiver.js';
 
-/** A customer, for the tests of the servers: its receiver, on this machine, and what it does at your API. */
+/** A customer, for the tests of the example servers: its receiver on this machine, and its calls of your API. */
 export async function customer() {
   const received: ReceivedEvent[] = [];
   let secret = 'whsec_bm90aGluZyBpcyBzaWduZWQgd2l0aCB0aGlz';
@@ -12,7 +12,7 @@ export async function customer() {
   return {
     received,
 
-    /** Creates a webhook over the API, and takes its secret from there. */
+    /** Creates a webhook over the API and reads its secret. */
     async subscribe(base: string, key: string, eventTypes: readonly string[]): Promise<string> {
       const headers = { authorization: `Bearer ${key}`, 'content-type': 'application/json' };
       const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}/hooks`;

@@ -2,7 +2,7 @@ import { createServer, type Server } from 'node:http';
 import { text } from 'node:stream/consumers';
 import { Webhook } from 'standardwebhooks';
 
-/* What a customer writes: verify, drop what came before, answer, and only then work. */
+/* A customer's receiver: it verifies, skips duplicates, answers, and only then does the work. */
 
 export interface ReceivedEvent {
   readonly event_id: string;
@@ -11,18 +11,18 @@ export interface ReceivedEvent {
 }
 
 export interface ReceiverOptions {
-  /** The webhook's, `whsec_…`. While it is rotated, requests bear signatures by both: either will do. */
+  /** The webhook's secret, `whsec_…`. During a rotation, requests have a signature by each secret; either one works. */
   readonly secret: () => string;
   readonly work: (event: ReceivedEvent) => Promise<void>;
 }
 
 export function receiver({ secret, work }: ReceiverOptions): Server {
-  // In production a table: `insert … on conflict do nothing`. What is answered with 2xx is not sent again, so what
-  // fails here stays in it, for a job of yours to take up.
+  // In production, use a table: `insert … on conflict do nothing`. An event that was answered with 2xx is not sent
+  // again, so an event whose work failed stays in the inbox for a job of your own.
   const inbox = new Map<string, { readonly event: ReceivedEvent; isDone: boolean }>();
 
   return createServer(async (request, response) => {
-    const body = await text(request).catch(() => ''); // the bytes that are signed, before anything parses them
+    const body = await text(request).catch(() => ''); // the signed bytes, not parsed
     const id = String(request.headers['webhook-id']);
     let event: ReceivedEvent;
     try {

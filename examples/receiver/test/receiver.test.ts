@@ -32,7 +32,7 @@ const send = (url: string, body = JSON.stringify(event), signed = body, at = new
     body,
   });
 
-test('works on what the engine sends, after it has answered', async () => {
+test('handles what the engine sends, after it has answered', async () => {
   let finish = () => {};
   const worked: ReceivedEvent[] = [];
   const url = await running(async (event) => {
@@ -56,7 +56,7 @@ test('works on what the engine sends, after it has answered', async () => {
   expect(worked).toMatchObject([{ event_type: 'order.placed', metadata: { orderId: 'o1' } }]);
 });
 
-test('works once on what comes twice, also where the work failed', async () => {
+test('handles a duplicate only once, even if the work failed', async () => {
   const worked: string[] = [];
   const url = await running(async ({ event_id }) => {
     worked.push(event_id);
@@ -66,7 +66,7 @@ test('works once on what comes twice, also where the work failed', async () => {
   expect(worked).toEqual(['evt_1']);
 });
 
-test('refuses what nobody signed, what was changed, and what is old', async () => {
+test('refuses unsigned, altered and old requests', async () => {
   const worked: ReceivedEvent[] = [];
   const url = await running(async (event) => void worked.push(event));
   const changed = JSON.stringify({ ...event, metadata: { orderId: 'o2' } });

@@ -8,10 +8,10 @@ export const events = defineEvents({
 
 type ShopDispatcher = Dispatcher<never, typeof events>;
 
-/** An application: it knows orders, and tells the world about them. */
+/** An application that places orders and notifies its partners of them. */
 export function shop(dispatcher: ShopDispatcher) {
   return {
-    /** A partner hears of orders at its own address. */
+    /** Subscribes a partner to orders, at its own address. */
     async addPartner(name: string, url: string): Promise<void> {
       await dispatcher.webhooks.create({
         name,

@@ -3,7 +3,7 @@ import { recordingChannel, testDispatcher } from '@posthorn/testing';
 import { beforeEach, expect, test } from 'vitest';
 import { events, shop } from '../src/shop.js';
 
-/* The application's own tests: the real engine, no network, no waiting. */
+/* The tests of the application: with the real engine, without a network, without waiting. */
 
 const partner = recordingChannel('webhook');
 const dispatcher = testDispatcher({ channels: [partner], events });
@@ -15,20 +15,20 @@ beforeEach(async () => {
   await addPartner('Acme', 'https://acme.example/hooks');
 });
 
-test('partners hear of every order', async () => {
+test('partners are notified of every order', async () => {
   await placeOrder('o1', 42);
   await dispatcher.drain();
   expect(partner).toHaveDelivered('order.placed', { orderId: 'o1', total: 42 });
 });
 
-test('an order that is placed twice by a nervous customer is told once', async () => {
+test('an order that a customer submits twice is sent once', async () => {
   await placeOrder('o2', 10);
   await placeOrder('o2', 10);
   await dispatcher.drain();
   expect(partner).toHaveDeliveredTimes('order.placed', 1);
 });
 
-test('a partner that is down for a while hears of it when it is up again', async () => {
+test('a partner that is down is notified when it is up again', async () => {
   partner.failNext(3);
   await cancelOrder('o3', 'out of stock');
   await dispatcher.drain();

@@ -12,7 +12,7 @@ async function dispatched(rig: Rig, count: number): Promise<string[]> {
   return (await dispatcher.dispatchMany(events)).map(({ eventId }) => eventId);
 }
 
-/** How many attempts are counted, how many are on record, and how many of those have no known outcome. */
+/** How many attempts are counted, how many are recorded, and how many of those have the outcome unknown. */
 async function attemptsOf(rig: Rig): Promise<{ counted: number; recorded: number; unknown: number }> {
   const { rows } = await rig.pool.query(`
     select (select sum(attempts)::int from posthorn.deliveries) as counted,
@@ -46,7 +46,7 @@ export const claimed: Scenario = {
 
 export const answered: Scenario = {
   id: 'ANS',
-  what: 'a worker dies when answers are there, and nobody has written them down',
+  what: 'a worker dies after answers have arrived and before they are recorded',
   async run(rig) {
     const ids = await dispatched(rig, 100);
     await rig.behave({ delayMs: 50 });
@@ -61,10 +61,10 @@ export const answered: Scenario = {
     return [
       ...clean(ledger),
       atMost('requests that count as no attempt', requests - counted, 0),
-      // Begun, and killed before the request left.
+      // Begun, but killed before the request was sent.
       atMost('attempts without a request', counted - requests, 20),
       atMost('attempts that are not on record', counted - recorded, 0),
-      atLeast('attempts of an unknown outcome', unknown, 1),
+      atLeast('attempts with the outcome unknown', unknown, 1),
       atLeast('finished', isSettled ? 1 : 0, 1),
     ];
   },
@@ -72,7 +72,7 @@ export const answered: Scenario = {
 
 export const poisoned: Scenario = {
   id: 'POI',
-  what: 'a delivery ends every worker that sends it',
+  what: 'a delivery crashes every worker that sends it',
   async run(rig) {
     const ids = await dispatched(rig, 40);
     const { dispatcher } = await rig.engine(['order.poison']);
@@ -90,11 +90,11 @@ export const poisoned: Scenario = {
       [eventId],
     );
     const { status, attempts, outcome, kind } = rows[0] ?? {};
-    const isTold = status === 'dead' && outcome === 'unknown' && kind === 'worker_lost';
+    const hasReason = status === 'dead' && outcome === 'unknown' && kind === 'worker_lost';
     return [
       ...clean(rig.ledger(ids)),
-      atLeast('it is dead, and says why', isTold ? 1 : 0, 1),
-      // Those of its schedule, and the first, which the schedule leaves out.
+      atLeast('it is dead, with the reason', hasReason ? 1 : 0, 1),
+      // The attempts of its schedule, and the first one, which the schedule does not count.
       atMost('its attempts', Number(attempts), 6),
       atMost('deaths', deaths, 6),
       atLeast('finished', isSettled ? 1 : 0, 1),
@@ -104,37 +104,37 @@ export const poisoned: Scenario = {
 
 export const asleep: Scenario = {
   id: 'SLP',
-  what: 'a worker sleeps for longer than its lease, others take over, and it wakes',
+  what: 'a worker sleeps for longer than its lease, others take over, and it wakes up',
   async run(rig) {
     const ids = await dispatched(rig, 300);
     await rig.behave({ delayMs: 1_000 });
     const settings = { leaseMs: 2_000, pollMs, concurrency: 10 };
     const sleepy = await rig.worker(settings);
-    // With every slot taken it has nothing in hand that is judged and not yet sent.
+    // All slots are taken, so no claim has passed its checks and is not yet sent.
     while (rig.arrivals().length < settings.concurrency) await pause(10);
     sleepy.kill('SIGSTOP');
     await rig.worker({ ...settings, concurrency: 50 });
     const isSettled = await rig.settled(30_000);
-    // What it had sent before is on its way no more.
+    // Requests that it had sent before have arrived.
     const before = rig.arrivals().length;
     sleepy.kill('SIGCONT');
     await pause(2_500);
     const ledger = rig.ledger(ids);
     return [
       ...clean(ledger),
-      atMost('sent by the one that woke', ledger.arrivals.length - before, 0),
+      atMost('sent by the worker that woke up', ledger.arrivals.length - before, 0),
       atMost('duplicates', ledger.duplicates, 20),
       atLeast('finished', isSettled ? 1 : 0, 1),
     ];
   },
 };
 
-/** For so long; `npm run faults -- --soak 8m` says otherwise. */
+/** The default duration; `npm run faults -- --soak 8m` sets another. */
 const daySeconds = 60;
 
 export const day: Scenario = {
   id: 'DAY',
-  what: 'a day in fast motion: 200 events a second, a worker killed every ten seconds, failures and hangs',
+  what: 'a day in fast motion: 200 events a second, a worker killed every ten seconds, failures, hangs',
   async run(rig, { soakSeconds = daySeconds }) {
     const types = Array.from({ length: 20 }, (_, i) => `order.n${i}`);
     await rig.engine(types);
@@ -153,7 +153,7 @@ export const day: Scenario = {
     const ledger = rig.ledger();
     const { counted, recorded } = await attemptsOf(rig);
     return [
-      // Of those that failed five times in a row one in a hundred thousand is to be expected: it is dead, and not lost.
+      // One in a hundred thousand is expected to fail five times in a row: it is dead, not lost.
       atMost('lost', ledger.lost - (await deadOf(rig)), 0),
       atMost('altered', ledger.altered, 0),
       atLeast('acknowledged', ledger.acknowledged, 200 * soakSeconds),

@@ -5,14 +5,14 @@ const leaseMs = 2_000;
 const pollMs = 200;
 const perRound = 100;
 const maxEvents = 40;
-/** Fewer events than a digest may have: those that are full are divided. */
+/** Fewer events than a digest may have, so that full digests are split. */
 const receiverBytes = 8_000;
 const type = 'order.created';
 
-/** Digests that are divided, and windows that change and come and go, while workers are killed. */
+/** Digests are split, and their windows change, appear and disappear, while workers are killed. */
 export const changingDigests: Scenario = {
   id: 'DIV',
-  what: 'digests that their receiver finds too large, of windows that change, while workers are killed',
+  what: 'digests that are too large for their receiver, with windows that change, while workers are killed',
   async run(rig, { size }) {
     const { dispatcher } = await rig.engine();
     const configs = { url: `http://127.0.0.1:${rig.receiverPort}/gathered` };
@@ -29,7 +29,7 @@ export const changingDigests: Scenario = {
     const workers = await Promise.all([0, 1, 2].map(() => rig.worker({ leaseMs, pollMs })));
     const rounds = Math.max(6, Math.round(20 * size));
     const acknowledged: string[] = [];
-    // Under each window some, however long the start of a process takes.
+    // Some events are published under each window, however long the start of a process takes.
     const publishSome = async (): Promise<void> => {
       for (let n = 0; n < perRound; n += 10) {
         const events = Array.from({ length: 10 }, (_, i) => ({
@@ -54,13 +54,13 @@ export const changingDigests: Scenario = {
     const accepted = arrivals.filter(({ ok }) => ok);
     const taken = namesByEvent(accepted);
     const sizes = arrivals.map(({ events = [] }) => events.length);
-    // A digest of forty is divided six times at most, and goes by the same name in one of its halves.
+    // A digest of forty is split at most six times, and one half keeps its name.
     const divisions = Math.ceil(Math.log2(maxEvents));
     return [
       atMost('lost', acknowledged.filter((event) => !taken.has(event)).length, 0),
-      atMost('events taken under several names', severalOf(taken, 1), 0),
+      atMost('events accepted under several names', severalOf(taken, 1), 0),
       atMost(
-        'events in more digests than divisions make',
+        'events in more digests than splits explain',
         severalOf(namesByEvent(arrivals), 1 + divisions),
         0,
       ),
@@ -73,7 +73,7 @@ export const changingDigests: Scenario = {
   },
 };
 
-/** Under what names each event came: of digests, or its own. */
+/** The names under which each event arrived: those of digests, or its own. */
 function namesByEvent(arrivals: readonly Arrival[]): Map<string, Set<string>> {
   const names = new Map<string, Set<string>>();
   for (const { id, events = [id] } of arrivals) {

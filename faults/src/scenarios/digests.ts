@@ -8,10 +8,12 @@ const perSecond = 100;
 const type = 'order.created';
 const digest = { window: '1s', maxEvents: 20 } as const;
 
-/** A digest, and a second one that begins where a receiver that is down has failed, while workers die at both. */
+/**
+ * A digest, and an escalation to a second digest after a receiver that is down has failed, while workers are killed.
+ */
 export const digests: Scenario = {
   id: 'DIG',
-  what: 'digests and an escalation that gathers, half in transactions, while workers are killed',
+  what: 'digests, and an escalation to a digest, half in transactions, while workers are killed',
   async run(rig, { size }) {
     const { dispatcher } = await rig.engine();
     await rig.pool.query('create table orders (n integer)');
@@ -50,13 +52,13 @@ export const digests: Scenario = {
         select c ->> 'id' from posthorn.webhooks w, json_array_elements(w.channels::json) c where c -> 'onlyAfter' is not null)`);
     return [
       ...['/gathered', '/begun'].flatMap((path) => judged(path, acknowledged, arrivals)),
-      atMost('first attempts of what was begun twice', begun.rows[0].events - begun.rows[0].once, 0),
+      atMost('escalations that began twice', begun.rows[0].events - begun.rows[0].once, 0),
       atLeast('finished', isSettled ? 1 : 0, 1),
     ];
   },
 };
 
-/** Every event in a digest, in one only, and each digest the same at every try. */
+/** Every event is in exactly one digest, and each digest is the same in every attempt. */
 function judged(path: string, acknowledged: readonly string[], arrivals: readonly Arrival[]) {
   const digestsOf = new Map<string, Set<string>>();
   const bodiesOf = new Map<string, Set<string>>();

@@ -9,7 +9,7 @@ const keyOf = (id: string): EncryptionKey => ({ id, key: randomBytes(32) });
 
 export const keyChange: Scenario = {
   id: 'G19',
-  what: 'the encryption key changes for 10,000 webhooks, while events go out from two processes',
+  what: 'the encryption key changes for 10,000 webhooks while two processes send events',
   async run(rig, { size }) {
     const storage = postgresStorage(rig.pool);
     await storage.migrate();
@@ -52,7 +52,7 @@ export const keyChange: Scenario = {
       }
     };
     const all = [traffic(before), traffic(after)];
-    // How long each takes is the machine's affair; what each costs is ours.
+    // The time depends on the machine; the number of statements does not.
     let statements = 0;
     const counting = postgresStorage({
       query(text: string, values?: unknown[]) {

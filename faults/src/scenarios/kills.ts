@@ -9,7 +9,7 @@ const types = Array.from({ length: 20 }, (_, i) => `order.n${i}`);
 
 export const killed: Scenario = {
   id: 'F1',
-  what: 'three workers, one is killed every two seconds and started again',
+  what: 'of three workers, one is killed every two seconds and started again',
   async run(rig, { size }) {
     await rig.engine(types);
     const workers = await Promise.all([0, 1, 2].map(() => rig.worker({ leaseMs, pollMs })));
@@ -61,7 +61,7 @@ export const abandoned: Scenario = {
 
 export const replayed: Scenario = {
   id: 'RPL',
-  what: 'a process dies in the middle of a replay, and another goes on with it',
+  what: 'a process dies in the middle of a replay, and another continues it',
   async run(rig, { size }) {
     const { dispatcher } = await rig.engine(['order.created']);
     const count = 1_000 * size;
@@ -74,7 +74,7 @@ export const replayed: Scenario = {
     await rig.behave({ status: 200 });
     const dead = await dispatcher.replays.count();
     const { id } = await dispatcher.replays.create({ perSecond: 100 });
-    // What it has started is in no count.
+    // Deliveries that it had retried are not counted.
     const dying = await rig.worker({ leaseMs, pollMs, failAt: 'transition:after', failNth: 3 });
     const code = await Promise.race([dying.exited, pause(15_000).then(() => 0)]);
     await rig.worker({ leaseMs, pollMs });
@@ -93,7 +93,9 @@ export const replayed: Scenario = {
   },
 };
 
-/** Every step of a delivery, before, amid and after: made from the list of steps, so that none is left out. */
+/**
+ * A kill before, during and after every step of a delivery, generated from the list of steps, so that none is missing.
+ */
 export const matrix: readonly Scenario[] = steps.flatMap((step) =>
   moments.map((moment) => ({
     id: `kill ${step}:${moment}`,
@@ -106,16 +108,16 @@ export const matrix: readonly Scenario[] = steps.flatMap((step) =>
 async function dieAt(rig: Rig, failAt: string): Promise<Finding[]> {
   const shortLease = 2_000;
   await rig.engine(['order.created']);
-  // A slow receiver, where the process is to live to renew its leases, or deliveries are to wait for a slot: what is sent
-  // at once begins with its publication.
+  // The receiver is slow if the process has to live long enough to renew leases, or if deliveries have to wait for a
+  // slot: deliveries that are sent at once begin with their publication.
   const isRenew = failAt.startsWith('renew');
   const delayMs = isRenew ? 2_500 : failAt.startsWith('begin') ? 250 : 0;
   await rig.behave({ delayMs });
   const settings = { leaseMs: shortLease, pollMs: 200, concurrency: 10 };
-  // On a busy machine two publications would bring all 50, and a third would never be.
+  // On a busy machine two publications could bring all 50, and there would be no third one.
   const oneByOne = failAt.startsWith('publish');
   const plan = { count: 50, perSecond: 100, types: ['order.created'], works: true, oneByOne };
-  // Ready before, as the start of a process takes seconds there.
+  // Started before, because on a busy machine the start of a process takes seconds.
   const other = await rig.worker({ ...settings, waits: true });
   const dying = rig.publisher(plan, { ...settings, failAt, failNth: isRenew ? 1 : 3 });
   const code = await Promise.race([dying.exited, pause(45_000).then(() => 0)]);
@@ -125,7 +127,7 @@ async function dieAt(rig: Rig, failAt: string): Promise<Finding[]> {
   const isSettled = await rig.settled(15_000);
   const ledger = rig.ledger();
   return [
-    // A signal leaves no code.
+    // A process that was killed by a signal has no exit code.
     atLeast('died there', code === null ? 1 : 0, 1),
     ...clean(ledger),
     atMost('duplicates', ledger.duplicates, 20),

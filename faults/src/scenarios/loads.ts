@@ -10,7 +10,7 @@ const types = ['order.created'];
 
 export const noTransactions: Scenario = {
   id: 'F16',
-  what: 'a receiver takes 2 s; nothing of the database is held meanwhile',
+  what: 'a receiver takes 2 s; no transaction is held meanwhile',
   async run(rig) {
     const { dispatcher } = await rig.engine(types);
     await rig.behave({ delayMs: 2_000 });
@@ -26,7 +26,7 @@ export const noTransactions: Scenario = {
 
 export const pruning: Scenario = {
   id: 'F17',
-  what: 'retention forgets 200,000 events while 200 a second are delivered',
+  what: 'retention deletes 200,000 events while 200 a second are delivered',
   async run(rig, { size }) {
     await rig.engine(types);
     const count = Math.round(200_000 * Math.max(size, 0.1));
@@ -52,7 +52,7 @@ export const pruning: Scenario = {
     );
     return [
       ...clean(rig.ledger()),
-      // The publisher's own retention has taken its part.
+      // The publisher's own retention has deleted some of them.
       atMost('left of those', rows[0].left, 0),
       atMost('p95 of a batch', times[Math.floor(times.length * 0.95)]!, 200, ' ms'),
     ];
@@ -61,7 +61,7 @@ export const pruning: Scenario = {
 
 export const smallPool: Scenario = {
   id: 'F18',
-  what: 'five connections, 100 slots, a receiver that takes 1 s: the application asks for a connection, too',
+  what: 'five connections, 100 slots, a receiver that takes 1 s; the application needs a connection, too',
   async run(rig) {
     const { dispatcher } = await rig.engine(types);
     await rig.behave({ delayMs: 1_000 });
@@ -79,7 +79,7 @@ export const smallPool: Scenario = {
       await pause(20);
     }
     times.sort((a, b) => a - b);
-    return [atMost('p99 of a query of its own', times[98]!, 200, ' ms')];
+    return [atMost('p99 of a query of the application', times[98]!, 200, ' ms')];
   },
 };
 
@@ -127,8 +127,9 @@ export const migrations: Scenario = {
     const seconds = size < 1 ? 6 : 30;
     const publisher = rig.publisher({ count: 100 * seconds, perSecond: 100, types, works: true });
     await pause(2_000);
-    // What a later version may do: add, never change. A statement under load holds one of these tables and wants another:
-    // whom the server picks to give way tries again, as `migrate` does.
+    // A later version may add, never change. A statement under load holds a lock on one of these tables and waits for
+    // another:
+    // if the server ends this one as the victim of a deadlock, it is run again, as `migrate` does.
     for (let tries = 1, isAdded = false; !isAdded; tries++) {
       isAdded = await rig.pool
         .query(`
@@ -160,7 +161,7 @@ export const migrations: Scenario = {
 
 export const soak: Scenario = {
   id: 'F44',
-  what: 'a long run: 5 % failures, and a kill every minute',
+  what: 'a long run with 5 % failures and a kill every minute',
   async run(rig, { size }) {
     await rig.engine(types);
     await rig.behave({ failShare: 0.05 });
@@ -182,7 +183,7 @@ export const soak: Scenario = {
     return [
       ...clean(rig.ledger()),
       atLeast('finished', isSettled ? 1 : 0, 1),
-      atLeast('the other worker lives', steadyWorker.exitCode === null ? 1 : 0, 1),
+      atLeast('the other worker is alive', steadyWorker.exitCode === null ? 1 : 0, 1),
     ];
   },
 };

@@ -7,7 +7,7 @@ const pollMs = 200;
 const keys = 20;
 const perSecond = 100;
 
-/** Twenty chains, many to a worker at a time, while workers die and sessions end under all of them. */
+/** Twenty ordering keys, many per worker at a time, while workers are killed and sessions are terminated. */
 export const inOrder: Scenario = {
   id: 'ORD',
   what: 'ordering keys, while workers are killed and sessions are terminated',
@@ -41,7 +41,7 @@ export const inOrder: Scenario = {
   },
 };
 
-/** How many came before one with their key that was acknowledged earlier. */
+/** How many deliveries arrived before one with the same key that was acknowledged earlier. */
 async function outOfOrder(rig: Rig): Promise<number> {
   const places = new Map<string, number>();
   for (const { id, ok } of rig.arrivals()) if (ok && !places.has(id)) places.set(id, places.size);

@@ -33,7 +33,7 @@ export const crashes: Scenario = {
     const ledger = rig.ledger();
     return [
       ...clean(ledger),
-      atLeast('refused while it was away', refused, 1),
+      atLeast('refused while Postgres was down', refused, 1),
       atMost('resumed after', resumed / 1_000, 5, ' s'),
       atLeast('the worker lives', worker.exitCode === null ? 1 : 0, 1),
     ];
@@ -42,7 +42,7 @@ export const crashes: Scenario = {
 
 export const terminated: Scenario = {
   id: 'F9',
-  what: 'every session is terminated, every 5 s',
+  what: 'every session is terminated every 5 s',
   async run(rig, { size }) {
     await rig.engine(types);
     const worker = await rig.worker({ hints: true });
@@ -95,7 +95,7 @@ export const readOnly: Scenario = {
     await rig.settled(10_000);
     return [
       atLeast(`refused with ${code}`, code === 'storage_failed' ? 1 : 0, 1),
-      atMost('statements a second of a worker meanwhile', perSecond, 3),
+      atMost('statements per second of a worker meanwhile', perSecond, 3),
       ...clean(rig.ledger([eventId])),
       atMost('delivers again after', (Date.now() - up) / 1_000, 5, ' s'),
     ];
@@ -104,7 +104,7 @@ export const readOnly: Scenario = {
 
 export const silentHints: Scenario = {
   id: 'F11',
-  what: 'the connection for hints falls silent',
+  what: 'the connection of the notifier goes silent',
   async run(rig) {
     const proxy = await proxyTo(Number(new URL(rig.url).port));
     const hintUrl = Object.assign(new URL(rig.url), { port: String(proxy.port) }).href;
@@ -113,16 +113,16 @@ export const silentHints: Scenario = {
     await pause(500);
     const findings: Finding[] = [];
     const heardMs = await p99Of(rig, dispatcher, 30, 150);
-    // A quarter of a poll: on a busy machine, too, what is faster than that was not found by polling.
-    findings.push(atMost('p99 with hints', heardMs, 500, ' ms'));
+    // A quarter of a poll: also on a busy machine, a delivery faster than that was not found by polling.
+    findings.push(atMost('p99 with notifications', heardMs, 500, ' ms'));
     proxy.mode = 'hole';
-    findings.push(atMost('p99 in silence', await p99Of(rig, dispatcher, 20, 150), 2_200, ' ms'));
+    findings.push(atMost('p99 while silent', await p99Of(rig, dispatcher, 20, 150), 2_200, ' ms'));
     const begin = Date.now();
     proxy.mode = 'pass';
     let p99 = Number.POSITIVE_INFINITY;
     while (p99 > 500 && Date.now() < begin + 30_000) p99 = await p99Of(rig, dispatcher, 5, 150);
     findings.push(atMost('listening again after', (Date.now() - begin) / 1_000, 30, ' s'));
-    findings.push(atMost('p99 then', p99, 500, ' ms'));
+    findings.push(atMost('p99 afterwards', p99, 500, ' ms'));
     proxy.close();
     return findings;
   },
@@ -130,7 +130,7 @@ export const silentHints: Scenario = {
 
 export const noHints: Scenario = {
   id: 'F12',
-  what: 'no hints, and a pooler in transaction mode: every statement on another, wiped connection',
+  what: 'no notifier, and a pooler in transaction mode: every statement uses another connection without session state',
   async run(rig) {
     const { dispatcher } = await rig.engine(types, { isPooled: true });
     await rig.worker({ isPooled: true, pollMs: 500 });
@@ -144,7 +144,7 @@ export const noHints: Scenario = {
   },
 };
 
-/** From publishing to receipt, one event every `everyMs`. */
+/** The p99 of the time from publication to receipt, with one event every `everyMs`. */
 async function p99Of(
   rig: Rig,
   dispatcher: Awaited<ReturnType<Rig['engine']>>['dispatcher'],

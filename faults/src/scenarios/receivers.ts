@@ -18,13 +18,13 @@ interface Hostile {
 
 const mebibyte = 1024 * 1024;
 
-/** What is left after it is kept; without it a heap is as large as its luck. */
+/** Collects garbage before measuring: otherwise the size of the heap is a matter of chance. */
 setFlagsFromString('--expose-gc');
 const collectGarbage = runInNewContext('gc') as () => void;
 
 const local = { allowHttp: true, allowHosts: ['127.0.0.1'] };
 
-/** Runs `body` beside receivers of these behaviours. */
+/** Runs `body` with receivers of these behaviours. */
 async function beside<T>(behaviours: string[], body: (hostile: Hostile) => Promise<T>): Promise<T> {
   const receivers = child('hostile', behaviours);
   try {
@@ -36,11 +36,11 @@ async function beside<T>(behaviours: string[], body: (hostile: Hostile) => Promi
   }
 }
 
-/** The CPU time of this thread: on a busy machine its event loop stands still for others, too. */
+/** The CPU time of this thread. On a busy machine the event loop is also blocked by other processes. */
 const workedMs = (): number =>
   Number(readFileSync(`/proc/self/task/${process.pid}/schedstat`, 'utf8').split(' ')[0]) / 1e6;
 
-/** What `body` cost this process at its worst: memory, and how long it kept the event loop to itself. */
+/** Measures the worst case of `body` in this process: memory, and how long it blocks the event loop. */
 async function costs<T>(
   body: () => Promise<T>,
 ): Promise<{ result: T; stillMs: number; findings: (rss: number) => Finding[] }> {
@@ -66,13 +66,15 @@ async function costs<T>(
     /** For whatever reason. */
     stillMs: delay.max / 1e6,
     findings: (limit) => [
-      atMost('memory, at its most', growth, limit, ' MiB'),
-      atMost('event loop, longest at work', longestMs, 300, ' ms'),
+      atMost('maximum memory', growth, limit, ' MiB'),
+      atMost('longest block of the event loop', longestMs, 300, ' ms'),
     ],
   };
 }
 
-/** Of this process, idle ones too: those are no active resources, for they keep no process alive. */
+/**
+ * The sockets of this process. Idle ones keep no process alive, so they are no active resources, but they count here.
+ */
 const openSockets = (): number =>
   readdirSync('/proc/self/fd').filter((fd) => isSocket(`/proc/self/fd/${fd}`)).length;
 
@@ -80,12 +82,12 @@ function isSocket(path: string): boolean {
   try {
     return readlinkSync(path).startsWith('socket:');
   } catch {
-    // Closed since it was listed.
+    // It was closed after it was listed.
     return false;
   }
 }
 
-/** Sockets are closed a moment after the request has ended. */
+/** Sockets are closed a moment after their request has ended. */
 async function leftOver(before: number): Promise<number> {
   for (let i = 0; i < 100 && openSockets() > before; i++) await pause(20);
   return openSockets() - before;
@@ -103,7 +105,7 @@ async function withOutbound<T>(
   }
 }
 
-/** Warmed up: the first requests load code, which is not what is measured. */
+/** Warms up: the first requests load code, which must not be measured. */
 const warm = async (outbound: Outbound, url: string): Promise<void> => {
   await Promise.all(Array.from({ length: 20 }, () => outbound.request({ url, timeoutMs: 200 })));
 };
@@ -116,7 +118,7 @@ function others(results: readonly OutboundResult[], expected: string): number {
 
 export const slowLoris: Scenario = {
   id: 'F34',
-  what: '200 webhooks whose receivers trickle a byte at a time, headers or body',
+  what: '200 webhooks whose receivers send headers or body one byte at a time',
   run: () =>
     beside(['slow-headers', 'slow-body', 'echo'], async ({ urls: [headers, body, echo] }) => {
       const sockets = openSockets();
@@ -158,9 +160,18 @@ export const slowLoris: Scenario = {
       await outbound.close();
       return [
         atLeast('attempts', attempts.length, 200),
-        atLeast('ended as timeout', attempts.filter(({ kind }) => kind === 'timeout').length, 100),
-        atLeast('whose status stands', attempts.filter(({ outcome }) => outcome === 'delivered').length, 100),
-        atMost('farthest from the deadline, unless the event loop stood still', late - stillMs, 500, ' ms'),
+        atLeast('ended with timeout', attempts.filter(({ kind }) => kind === 'timeout').length, 100),
+        atLeast(
+          'ended by their status',
+          attempts.filter(({ outcome }) => outcome === 'delivered').length,
+          100,
+        ),
+        atMost(
+          'longest overrun of the deadline, not counting blocks of the event loop',
+          late - stillMs,
+          500,
+          ' ms',
+        ),
         ...findings(50),
         atMost('sockets left', await leftOver(sockets), 0),
         atMost('a healthy delivery afterwards', after, 500, ' ms'),
@@ -170,7 +181,7 @@ export const slowLoris: Scenario = {
 
 export const gluttons: Scenario = {
   id: 'F35',
-  what: '50 endless bodies at once, then 50 gzip bombs of 50 MB',
+  what: '50 concurrent endless bodies, then 50 gzip bombs of 50 MB',
   run: () =>
     beside(['endless-body', 'gzip-bomb', 'echo'], async ({ urls: [endless, bomb, echo] }) => {
       const sockets = openSockets();
@@ -181,7 +192,7 @@ export const gluttons: Scenario = {
         const longest = Math.max(...result.map((answer) => (answer.ok ? answer.body.length : 0)));
         await outbound.close();
         return [
-          atMost('other ends than their status', others(result, '200'), 0),
+          atMost('not ended by their status', others(result, '200'), 0),
           atMost('longest body kept', longest, 16 * 1024, ' characters'),
           ...findings(30),
           atMost('sockets left', await leftOver(sockets), 0),
@@ -192,7 +203,7 @@ export const gluttons: Scenario = {
 
 export const blackHole: Scenario = {
   id: 'F37',
-  what: 'a SYN that nobody answers; a TLS peer that never speaks',
+  what: 'a SYN without an answer; a TLS peer that never speaks',
   run: () =>
     beside(['tls-silent'], async ({ urls: [silent] }) => {
       const full = child('full', []);
@@ -200,7 +211,7 @@ export const blackHole: Scenario = {
       try {
         const [port] = (await once(full, 'message')) as [number];
         full.kill('SIGSTOP');
-        // Until one hangs: from then on nobody is let in.
+        // Until one connection hangs: from then on none is accepted.
         for (let isOpen = true; isOpen; ) {
           const socket = connect(port, '127.0.0.1').on('error', () => {});
           filling.push(socket);
@@ -219,7 +230,7 @@ export const blackHole: Scenario = {
             const begin = performance.now();
             const results = await Promise.all(Array.from({ length: 20 }, () => outbound.request({ url })));
             findings.push(
-              atMost(`${what}: other ends than connect_timeout`, others(results, 'connect_timeout'), 0),
+              atMost(`${what}: not ended with connect_timeout`, others(results, 'connect_timeout'), 0),
               atMost(`${what}: the last of 20`, performance.now() - begin, 1_200, ' ms'),
             );
           }
@@ -235,7 +246,7 @@ export const blackHole: Scenario = {
 
 export const badTls: Scenario = {
   id: 'TLS',
-  what: '10,000 attempts at receivers with bad certificates and worse handshakes',
+  what: '10,000 attempts at receivers with bad certificates and broken handshakes',
   run: (_rig, { size }) =>
     beside(['tls-self-signed', 'tls-expired', 'tls-wrong-host', 'tls-is-http'], async ({ urls, ca }) => {
       const sockets = openSockets();
@@ -256,7 +267,7 @@ export const badTls: Scenario = {
         const half = heaps.length / 2;
         const least = (some: number[]) => Math.min(...some);
         return [
-          atMost('other ends than tls', wrong, 0),
+          atMost('not ended with tls', wrong, 0),
           atMost(
             'growth of the heap in the second half',
             least(heaps.slice(half)) - least(heaps.slice(1, half)),

@@ -4,10 +4,10 @@ import type { Scenario } from '../scenario.js';
 
 export const stopping: Scenario = {
   id: 'F5',
-  what: 'a worker stops while 50 are under way, which take 5 s; 1,000 are queued',
+  what: 'a worker stops while 50 attempts of 5 s are in flight and 1,000 deliveries are queued',
   async run(rig) {
     const { dispatcher } = await rig.engine(['order.created']);
-    // Long, beside what a busy machine takes: to be there, all 50, before the first is answered, and to end afterwards.
+    // Long enough, even on a busy machine, for all 50 requests to arrive before the first one is answered.
     await rig.behave({ delayMs: 5_000 });
     const items = Array.from({ length: 1_000 }, () => ({ type: 'order.created', payload: 1 }));
     await dispatcher.dispatchMany(items);
@@ -25,7 +25,7 @@ export const stopping: Scenario = {
       atMost('begun after 100 ms', late, 0),
       atLeast('recorded', rows[0].recorded, 50),
       atMost('left leased', rows[0].leased, 0),
-      // Less than a second round of them would, and than its grace.
+      // Less than a second round of attempts would take, and less than the grace time.
       atMost('took', took / 1_000, 9.5, ' s'),
       atMost('exit code', code ?? 1, 0),
       atMost('duplicates', rig.ledger([]).duplicates, 0),
@@ -35,7 +35,7 @@ export const stopping: Scenario = {
 
 export const impatient: Scenario = {
   id: 'F6',
-  what: 'a worker stops with a grace of 2 s while 20 are under way, which take 30 s',
+  what: 'a worker stops with a grace time of 2 s while 20 attempts of 30 s are in flight',
   async run(rig) {
     const { dispatcher } = await rig.engine(['order.created']);
     await rig.behave({ delayMs: 30_000 });
@@ -60,7 +60,7 @@ export const impatient: Scenario = {
       atLeast('given back', count.released, 20),
       atMost('counted as failures', count.failed, 0),
       atLeast('begun by the other', again.length, 20),
-      atMost('of those the last, after the exit', (Math.max(...again) - begin - took) / 1_000, 1, ' s'),
+      atMost('the last of these, after the exit', (Math.max(...again) - begin - took) / 1_000, 1, ' s'),
       atMost('attempts', rows[0].attempts, 1),
     ];
   },
@@ -68,11 +68,11 @@ export const impatient: Scenario = {
 
 export const race: Scenario = {
   id: 'F7',
-  what: 'four workers at 5,000 that are ready',
+  what: 'four workers compete for 5,000 due deliveries',
   async run(rig) {
     const { dispatcher } = await rig.engine(['order.created']);
     const ids: string[] = [];
-    // Also in the short form: of fewer, a claim more or less decides.
+    // The same number in the short form: with fewer, a single claim would decide.
     const total = 5_000;
     for (let n = 0; n < total; n += 500) {
       const items = Array.from({ length: 500 }, () => ({ type: 'order.created', payload: 1 }));
@@ -82,7 +82,7 @@ export const race: Scenario = {
     const workers = await Promise.all(
       [0, 1, 2, 3].map(() => rig.worker({ concurrency: 50, leaseMs: 30_000, waits: true })),
     );
-    // All at once: on a busy machine one would be through before the last is there.
+    // Started at the same time: on a busy machine one worker could finish before the last one has started.
     for (const worker of workers) worker.send({ start: true });
     await rig.settled(60_000);
     const shares: number[] = [];

@@ -3,7 +3,7 @@ import type { Scenario } from '../scenario.js';
 
 export const transactions: Scenario = {
   id: 'F4',
-  what: 'events in transactions of the application, half of which roll back; its process is killed',
+  what: 'events in transactions of the application, half of which roll back; the process is killed',
   async run(rig, { size }) {
     await rig.engine(['order.created']);
     await rig.pool.query('create table orders (n int not null, at timestamptz not null default now())');
@@ -24,7 +24,7 @@ export const transactions: Scenario = {
     const delivered = new Set(ledger.arrivals.map(({ id }) => id)).size;
     return [
       ...clean(ledger),
-      atMost('delivered without an order, or the other way round', Math.abs(delivered - orders), 0),
+      atMost('orders without a delivery, or deliveries without an order', Math.abs(delivered - orders), 0),
       atLeast('orders', orders, rounds),
     ];
   },
@@ -43,7 +43,7 @@ async function ordersAbove(rig: Rig, orders: number): Promise<void> {
 
 export const races: Scenario = {
   id: 'F38',
-  what: 'one idempotency key from ten processes at once, and again with another event',
+  what: 'one idempotency key from ten processes at once, then with another event',
   async run(rig) {
     await rig.engine(['order.created']);
     const engines = await Promise.all(Array.from({ length: 10 }, () => rig.engine([], { poolMax: 2 })));
@@ -70,7 +70,7 @@ export const races: Scenario = {
 
 export const serializable: Scenario = {
   id: 'F14',
-  what: 'every transaction serializable, four workers',
+  what: 'every transaction is serializable, with four workers',
   settings: { default_transaction_isolation: 'serializable' },
   async run(rig, { size }) {
     const { dispatcher } = await rig.engine(['order.created']);
@@ -93,7 +93,7 @@ export const serializable: Scenario = {
 
 export const changes: Scenario = {
   id: 'F40',
-  what: 'retries are waiting while their webhook changes, and is deleted',
+  what: 'a webhook is changed, then deleted, while retries wait',
   async run(rig) {
     const { dispatcher } = await rig.engine(['order.created']);
     await rig.behave({ status: 500 });
@@ -121,7 +121,7 @@ export const changes: Scenario = {
   },
 };
 
-/** Runs a worker until the receiver has had so many more. */
+/** Runs a worker until the receiver has got this many more requests. */
 async function deliverSome(rig: Rig, count: number): Promise<void> {
   const before = rig.arrivals().length;
   const worker = await rig.worker({ concurrency: 5 });

@@ -12,15 +12,16 @@ import { type Found, router } from './router.js';
 import { routesOf } from './routes/routes.js';
 import { streamOf } from './stream.js';
 
-/** What is learned of a request on its way. */
+/** What is known of a request so far. */
 interface Trace {
   route: Route | null;
   caller: Caller | null;
 }
 
 /**
- * The management API over an engine. A tenant's credentials show that tenant's webhooks, events and deliveries, and no
- * call shows or changes another's. Throws `invalid_option`. The handler never rejects: what fails is a 500, and `onError`.
+ * Creates the management API of an engine. Credentials give access to the webhooks, events and deliveries of one tenant
+ * and to no other's. Throws `invalid_option`. The handler never rejects: a failure is answered with 500 and passed to
+ * `onError`.
  */
 export function createApi(dispatcher: AnyDispatcher, options: ApiOptions = {}): Handler {
   const settings = settingsOf(options);
@@ -28,12 +29,12 @@ export function createApi(dispatcher: AnyDispatcher, options: ApiOptions = {}): 
   if (!auth && !dispatcher.apiKeys.areKept) {
     throw new PosthornError(
       'invalid_option',
-      'the storage keeps no API keys: createApi needs auth, which says who calls',
+      'the storage keeps no API keys: pass auth to createApi, which identifies the caller',
     );
   }
   const find = router(routesOf(dispatcher, settings));
 
-  /** Who asks for what, in the order in which it may be told: nobody learns what there is before they are known. */
+  /** The order of the checks matters: an unknown caller must not learn which paths exist. */
   async function answerTo(asked: Asked, trace: Trace): Promise<Answer> {
     const url = asked.url();
     const { pathname } = url;
@@ -41,7 +42,7 @@ export function createApi(dispatcher: AnyDispatcher, options: ApiOptions = {}): 
     const found = find(pathname.slice(basePath.length));
     const route = found && routeOf(found, asked.method);
     trace.route = route ?? null;
-    const caller = route?.scopes === 'open' ? nobody : await knownCaller(asked, trace);
+    const caller = route?.scopes === 'open' ? anonymous : await knownCaller(asked, trace);
     if (!found) throw noSuchPath();
     if (!route) throw notAllowed(found);
     checkScopes(route, caller);
@@ -112,7 +113,7 @@ export function createApi(dispatcher: AnyDispatcher, options: ApiOptions = {}): 
   });
 }
 
-const nobody: Caller = { tenantId: '', scopes: [] };
+const anonymous: Caller = { tenantId: '', scopes: [] };
 
 const callerShown = ({ tenantId, keyId }: Caller): Answered['caller'] => ({
   tenantId,
@@ -138,7 +139,7 @@ function readNoQuery(url: URL): undefined {
     throw invalid([{ loc: ['query', name], msg: 'no such field', type: 'extra_forbidden' }]);
 }
 
-/** Clients that send a body with every POST send `{}` where there is nothing to say. */
+/** Some clients send a body with every POST, and `{}` if they have nothing to send. */
 function readNoBody(value: unknown): undefined {
   if (value === undefined || value === null) return;
   const names = typeof value === 'object' && !Array.isArray(value) ? Object.keys(value) : undefined;
@@ -151,7 +152,7 @@ function readNoBody(value: unknown): undefined {
     throw invalid([{ loc: ['body', name], msg: 'no such field', type: 'extra_forbidden' }]);
 }
 
-const noSuchPath = () => refuse(404, 'nothing is at this path');
+const noSuchPath = () => refuse(404, 'there is no such path');
 
 function notAllowed({ routes }: Found) {
   const allow = [...routes.keys()].flatMap((method) => (method === 'GET' ? ['GET', 'HEAD'] : [method]));
@@ -159,9 +160,9 @@ function notAllowed({ routes }: Found) {
 }
 
 const internal = (requestId: string): Answer =>
-  refuse(500, 'something failed on our side; give us the request_id', { request_id: requestId });
+  refuse(500, 'internal error: report the request_id to the operator', { request_id: requestId });
 
-/** A listener is the application's, may be asynchronous, and may throw anything. */
+/** Calls a listener of the application, which may be asynchronous and may throw anything. */
 function tell(listener: () => unknown): void {
   try {
     Promise.resolve(listener()).catch(warn);

@@ -9,26 +9,29 @@ import {
 import type { Asked } from './exchange.js';
 import { refuse } from './refusal.js';
 
-/** Who calls, and what for. */
+/** The caller of a request, and what it may do. */
 export interface Caller {
-  /** Whose webhooks, events and deliveries these calls are about. */
+  /** The tenant whose webhooks, events and deliveries the calls read and change. */
   readonly tenantId: string;
   readonly scopes: readonly Scope[];
-  /** The API key it calls with, where it does with one. */
+  /** The id of the caller's API key. Left out where the application authenticates without one. */
   readonly keyId?: string;
-  /** What that key is; left out where the application authenticates. */
+  /** That API key. Left out where the application authenticates. */
   readonly apiKey?: ApiKey;
 }
 
 /**
- * The application's own authentication: who calls, or null where nobody may. It sees the request before its body is read,
- * and must leave that alone.
+ * The application's own authentication. Resolves to the caller, or to null to refuse the request with 401. It gets the
+ * request before its body is read, and must not read the body.
  */
 export type Authenticate = (request: Request) => Caller | null | Promise<Caller | null>;
 
 const known: ReadonlySet<unknown> = new Set(scopes);
 
-/** Who calls. Refuses (401) where the credentials are missing, malformed, unknown, revoked or expired: all alike. */
+/**
+ * Resolves to the caller. Refuses credentials that are missing, malformed, unknown, revoked or expired, all with the
+ * same 401.
+ */
 export async function callerOf(
   asked: Asked,
   apiKeys: ApiKeys,
@@ -53,14 +56,14 @@ const areScopes = (given: unknown): boolean =>
 async function byApplication(asked: Asked, auth: Authenticate): Promise<Caller | null> {
   const request = asked.request();
   const caller = await callerBy(auth, request);
-  if (request.bodyUsed) throw new TypeError('auth must leave the body of the request alone');
-  // A caller without a tenant would be one who sees everything, or whatever a storage makes of undefined.
+  if (request.bodyUsed) throw new TypeError('auth must not read the body of the request');
+  // Without a tenant, a storage could return everything, or whatever it makes of undefined.
   const isCaller = tenantIdSchema.safeParse(caller?.tenantId).success && areScopes(caller?.scopes);
   if (caller !== null && !isCaller) throw new TypeError('auth must resolve to { tenantId, scopes } or null');
   return caller;
 }
 
-/** What `auth` fails with is the application's: also where the engine has said it, of something else than this call. */
+/** An error from `auth` is the application's own failure, even a PosthornError: that one is not about this request. */
 async function callerBy(auth: Authenticate, request: Request): Promise<Caller | null> {
   try {
     return await auth(request);

@@ -2,19 +2,19 @@ import { isDeeperThan } from '@posthorn/core';
 import { type Asked, brokeOff, type Content, withoutBody } from './exchange.js';
 import { Refusal, refuse } from './refusal.js';
 
-/** A request's body: the JSON text as it came, and what it says. Both undefined where there is none. */
+/** The body of a request: its JSON text as received, and the parsed value. Both are undefined without a body. */
 export interface Body {
   readonly text: string | undefined;
   readonly value: unknown;
 }
 
-/** Deep enough for a payload at its own limit, 64, within an object. */
+/** A payload may nest 64 levels deep, and it is inside an object. */
 const maxDepth = 80;
 const utf8 = new TextDecoder('utf-8', { fatal: true });
 
 /**
- * Reads a body of JSON, and no more of it than `maxBytes`. Refuses another type (415), a larger one (413), and what is not
- * UTF-8, not JSON or nests too deep (400).
+ * Reads a JSON body, up to `maxBytes`. Refuses another media type or a content encoding (415), a larger body (413), and
+ * one that is not UTF-8, not JSON or nested too deeply (400).
  */
 export async function readBody(asked: Asked, maxBytes: number): Promise<Body> {
   const { headers } = asked;
@@ -22,14 +22,15 @@ export async function readBody(asked: Asked, maxBytes: number): Promise<Body> {
   if (!bytes?.length) return { text: undefined, value: undefined };
   const type = headers.get('content-type') ?? '';
   if (!/^application\/json\s*(?:;\s*charset="?utf-8"?\s*)?$/i.test(type)) {
-    throw refuse(415, 'the body must be of the type application/json, in UTF-8');
+    throw refuse(415, 'the body must have the media type application/json, in UTF-8');
   }
   if (/[^\s]/.test(headers.get('content-encoding')?.replace(/^identity$/i, '') ?? '')) {
-    throw refuse(415, 'the body must not be encoded: no content-encoding is read');
+    throw refuse(415, 'the body must not have a content-encoding');
   }
   const text = textOf(bytes);
-  // Before parsing, which builds what is then of no use.
-  if (isDeeperThan(text, maxDepth)) throw refuse(400, 'the body nests objects and arrays too deep');
+  // Checked before parsing, so that nothing is built that will not be used.
+  if (isDeeperThan(text, maxDepth))
+    throw refuse(400, `the body must not nest objects and arrays more than ${maxDepth} levels deep`);
   try {
     return { text, value: JSON.parse(text) };
   } catch {

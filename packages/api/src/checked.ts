@@ -2,10 +2,10 @@ import { inWords } from '@posthorn/core';
 import type { z } from 'zod';
 import { type Detail, invalid } from './refusal.js';
 
-/** Enough to mend a request by; a hostile one could have millions. */
+/** Enough to fix a request; a hostile request could have millions. */
 const maxDetails = 50;
 
-/** `value` as `schema` has it; else refuses with each place that is wrong, below `place`. */
+/** Returns `value` parsed by `schema`. Otherwise refuses with 422 and every place that is wrong, below `place`. */
 export function checked<Schema extends z.ZodType>(
   schema: Schema,
   value: unknown,
@@ -29,10 +29,10 @@ function detailsOf(issue: z.core.$ZodIssue, place: string): Detail[] {
   return [{ loc, msg: issue.message, type: issue.code === 'custom' ? 'value_error' : issue.code }];
 }
 
-/** What an application dispatches, it may name as it likes. */
+/** Fields whose content belongs to the application: it may use any names inside. */
 const free: ReadonlySet<unknown> = new Set(['metadata', 'cache_scope']);
 
-/** Where a field is called `__proto__`: JSON.parse makes one, and zod passes over it. */
+/** The path to a field called `__proto__`. JSON.parse creates such a field, and zod ignores it. */
 function fieldProto(
   value: unknown,
   path: readonly (string | number)[],

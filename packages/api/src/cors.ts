@@ -3,22 +3,25 @@ import { PosthornError } from '@posthorn/core';
 import type { Asked, Reply } from './exchange.js';
 
 export interface CorsOptions {
-  /** The origins whose pages may call, like `https://app.example.com`. There is no way to say "all". */
+  /** The origins whose pages may call the API, like `https://app.example.com`. There is no wildcard. */
   readonly origins: readonly string[];
 }
 
 export interface CrossOrigin {
-  /** The answer to a browser that asks before it calls; undefined for what is no such question of a known origin. */
+  /** The answer to a preflight request from a known origin; undefined for any other request. */
   preflight(asked: Asked): Reply | undefined;
   headers(asked: Asked): Readonly<Record<string, string>>;
 }
 
-/** Credentials are a header that scripts set, never a cookie: no answer allows a browser to send its own. */
+/** Credentials are a header that scripts set, never a cookie, so no answer allows a browser to send its cookies. */
 export function crossOrigin(options: CorsOptions | undefined): CrossOrigin {
   if (options === undefined) return { preflight: () => undefined, headers: () => ({}) };
   const { origins } = options ?? {};
   if (!Array.isArray(origins) || !origins.every(isOrigin)) {
-    throw new PosthornError('invalid_option', 'cors.origins must be origins, like https://app.example.com');
+    throw new PosthornError(
+      'invalid_option',
+      'cors.origins must be an array of origins, like https://app.example.com',
+    );
   }
   const known = new Set<string>(origins);
 

@@ -2,8 +2,9 @@ import { createHash } from 'node:crypto';
 import { invalid } from './refusal.js';
 
 /*
- * A storage's cursor, and a check that it is used where it was given out: for the same tenant and the same query. It
- * keeps mistakes out, and nobody who means harm: a cursor gives access to nothing.
+ * Clients get the storage's cursor with a checksum over the tenant and the query, so that a cursor is used only for the
+ * query that returned it. The checksum catches mistakes. It is no protection against attacks and needs to be none: a
+ * cursor gives access to nothing.
  */
 
 const form = /^([A-Za-z0-9_-]{1,400})\.([A-Za-z0-9_-]{12})$/;
@@ -14,12 +15,12 @@ const checkOf = (cursor: string, scope: readonly unknown[]): string =>
     .digest('base64url')
     .slice(0, 12);
 
-/** What a client gets to see of a storage's cursor; null where there is no further page. */
+/** The storage's cursor as a client gets it; null on the last page. */
 export function wrapCursor(cursor: string | null, scope: readonly unknown[]): string | null {
   return cursor === null ? null : `${Buffer.from(cursor).toString('base64url')}.${checkOf(cursor, scope)}`;
 }
 
-/** The storage's cursor. Refuses what was not given out for this tenant and query (422). */
+/** The storage's cursor, from what a client sent. Refuses a cursor of another tenant or query (422). */
 export function unwrapCursor(text: string | undefined, scope: readonly unknown[]): string | undefined {
   if (text === undefined) return undefined;
   const [, wrapped = '', check] = form.exec(text) ?? [];

@@ -3,8 +3,8 @@ import type { HeaderReader } from './exchange.js';
 import { refuse } from './refusal.js';
 
 /*
- * Optimistic concurrency as HTTP has it (RFC 9110, 8.8.3 and 13.1.1). A webhook's version is its entity tag, with the
- * time it was made: one that was deleted and made again is another.
+ * Optimistic concurrency control in HTTP (RFC 9110, 8.8.3 and 13.1.1). The entity tag of a webhook is its version and
+ * its time of creation: a webhook that was deleted and created again has another tag.
  */
 
 type Tagged = Pick<Webhook, 'version' | 'createdAt'>;
@@ -13,8 +13,8 @@ export const entityTag = ({ version, createdAt }: Tagged): string =>
   `"${version}-${createdAt.getTime().toString(36)}"`;
 
 /**
- * The version that a change is to be made to, from `If-Match`; undefined where any will do. Refuses (412) where none of
- * its tags is that of the present one, `not_found` where there is none. A weak tag matches nothing.
+ * Resolves to the version that `If-Match` requires, or to undefined without that header. Refuses (412) if none of its
+ * tags is that of the stored webhook, and rejects with `not_found` if there is none. A weak tag matches nothing.
  */
 export async function versionIn(
   headers: HeaderReader,
@@ -28,7 +28,7 @@ export async function versionIn(
   throw changed();
 }
 
-/** What `change` answers; 412 where it finds another version than `If-Match` names. */
+/** Resolves to the result of `change`. Refuses (412) if `change` finds another version than `If-Match` names. */
 export async function checkIfMatch<Result>(
   headers: HeaderReader,
   change: () => Promise<Result>,
@@ -42,4 +42,4 @@ export async function checkIfMatch<Result>(
 }
 
 const changed = () =>
-  refuse(412, 'the webhook has changed since: read it again, and send its ETag as If-Match');
+  refuse(412, 'the webhook has changed: read it again, and send its new ETag as If-Match');

@@ -2,13 +2,13 @@ import type { EventCatalog } from '@posthorn/core';
 import { exampleOf } from './example.js';
 import { within } from './within.js';
 
-/** A type of the application's catalog, with what is known of its payload. */
+/** An event type of the application's catalog, with what is known about its payload. */
 export interface EventType {
   readonly eventType: string;
   readonly description: string | null;
-  /** JSON Schema, draft 2020-12; null where the catalog's schema cannot say. */
+  /** JSON Schema, draft 2020-12; null if the catalog's schema has no JSON Schema form. */
   readonly schema: Readonly<Record<string, unknown>> | null;
-  /** A payload that the catalog takes: of the schema's own examples, or made from it. Undefined where there is none. */
+  /** A valid payload: one of the schema's own examples, or one made from it. Undefined if there is none. */
   readonly example: unknown;
 }
 
@@ -17,12 +17,12 @@ type Schema = EventCatalog[string];
 /** How long a catalog's validator may take for an example. */
 const validForMs = 1_000;
 
-/** As Standard JSON Schema has it: an addition to Standard Schema that many of its makers have. */
-interface SaysJsonSchema {
+/** Standard JSON Schema: an addition to Standard Schema that many libraries implement. */
+interface WithJsonSchema {
   readonly jsonSchema?: { input(options: { readonly target: string }): Record<string, unknown> };
 }
 
-/** The types of a catalog by their names; none where there is no catalog. */
+/** The event types of a catalog, sorted by name; none without a catalog. */
 export async function eventTypesOf(catalog: EventCatalog | undefined): Promise<readonly EventType[]> {
   const names = Object.keys(catalog ?? {}).sort();
   return Promise.all(names.map((name) => eventTypeOf(name, catalog![name]!)));
@@ -40,21 +40,21 @@ async function eventTypeOf(eventType: string, standard: Schema): Promise<EventTy
 
 function jsonSchemaOf(schema: Schema): Record<string, unknown> | null {
   try {
-    const { jsonSchema } = schema['~standard'] as SaysJsonSchema;
+    const { jsonSchema } = schema['~standard'] as WithJsonSchema;
     if (!jsonSchema) return null;
-    // Through JSON, so that what goes out later is sure to be some: a bigint is none, nor is a circle.
-    const said = JSON.parse(JSON.stringify(jsonSchema.input({ target: 'draft-2020-12' })));
-    const { $schema: _, ...rest } = said;
+    // Through JSON, so that the document can be serialized later: a bigint cannot, nor can a cycle.
+    const json = JSON.parse(JSON.stringify(jsonSchema.input({ target: 'draft-2020-12' })));
+    const { $schema: _, ...rest } = json;
     return rest;
   } catch {
-    // There are schemas without a JSON form: of a Date, a transform, a class.
+    // Some schemas have no JSON Schema form: those of a Date, a transform, a class.
     return null;
   }
 }
 
 /**
- * What is made from a schema need not keep all its rules: it is shown only if the catalog takes it, and says so soon,
- * for a validator may ask anybody.
+ * An example made from a schema may break some of its rules, so it is shown only if the catalog accepts it. The
+ * validator has limited time, because it may ask other systems.
  */
 async function validExample(schema: Record<string, unknown>, standard: Schema): Promise<unknown> {
   try {

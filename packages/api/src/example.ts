@@ -1,7 +1,7 @@
 type Schema = Readonly<Record<string, unknown>>;
 
 const maxDepth = 8;
-/** An example is for people to read. */
+/** Examples are for people to read, so they must be short. */
 const maxValues = 200;
 const maxCharacters = 1_000;
 
@@ -17,8 +17,8 @@ const formats: Readonly<Record<string, string>> = {
 };
 
 /**
- * A value that a JSON Schema (draft 2020-12) describes: its own example, or a plain one. It may not keep every rule.
- * Throws a RangeError where it would be large.
+ * Returns a value that a JSON Schema (draft 2020-12) describes: its own example, or a simple one. The value may break
+ * some rules of the schema. Throws a RangeError if it would be large.
  */
 export function exampleOf(root: unknown): unknown {
   let count = 0;
@@ -26,7 +26,7 @@ export function exampleOf(root: unknown): unknown {
   function made(schema: unknown, depth: number): unknown {
     count += 1;
     if (count > maxValues) throw new RangeError(`an example of more than ${maxValues} values`);
-    // `true` is any value.
+    // The schema `true` allows any value.
     if (depth > maxDepth || !isObject(schema)) return null;
     const { examples, $ref, type, properties } = schema;
     if (Array.isArray(examples) && examples.length > 0) return examples[0];
@@ -80,7 +80,7 @@ function numberOf({ minimum, exclusiveMinimum, maximum }: Schema): number {
   return typeof maximum === 'number' && maximum < 42 ? maximum : 42;
 }
 
-/** What a reference within the schema leads to; undefined where to nothing, or out of it. */
+/** The target of a reference within the schema; undefined if there is none, or if it is outside the schema. */
 function resolved(ref: string, root: unknown): unknown {
   if (!ref.startsWith('#')) return undefined;
   const keys = decodeURIComponent(ref).split('/').slice(1);

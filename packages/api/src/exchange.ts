@@ -1,17 +1,17 @@
 import { refuse } from './refusal.js';
 
 /*
- * A request and its reply, whatever carries them. The objects of the Fetch standard cost more than most calls of the API
- * do: where a server of Node is on the other side, there are none.
+ * A request and its reply, independent of the server. The objects of the Fetch standard cost more than most calls of
+ * the API: with a server of Node they are not created.
  */
 
-/** A request comes in, an answer goes out: what Hono, Next, Bun and Deno call a handler, and `toNode` mounts elsewhere. */
+/** A web-standard handler, as Hono, Next, Bun and Deno take it. `toNode` mounts it in other servers. */
 export type Handler = (request: Request) => Promise<Response>;
 
-/** A body: whole, or in pieces. */
+/** A body: complete, or in chunks. */
 export type Content = string | Uint8Array | AsyncIterable<Uint8Array>;
 
-/** `Headers` or less. */
+/** The part of `Headers` that is needed. */
 export interface HeaderReader {
   get(name: Lowercase<string>): string | null;
   has(name: Lowercase<string>): boolean;
@@ -22,9 +22,12 @@ export interface Asked {
   readonly headers: HeaderReader;
   /** Refuses (400) a path that cannot be read. */
   url(): URL;
-  /** The body, null where there is none. Refuses one that broke off (400) or that others keep (500). */
+  /** The body; null if there is none. Refuses a body that broke off (400) or that was already read (500). */
   content(): Content | null | Promise<Content | null>;
-  /** Its web-standard form, for functions of the application; refuses what has none (400, 405). Its body is not for them. */
+  /**
+   * The request in its web-standard form, for functions of the application. They must not read its body. Refuses a
+   * request without such a form (400, 405).
+   */
   request(): Request;
 }
 
@@ -36,21 +39,24 @@ export interface Reply {
 
 export type Exchange = (asked: Asked) => Promise<Reply>;
 
-/** Bodies up to this length are read as a whole: most are, and streams are slow. */
+/** Bodies up to this length are read at once, because streams are slow. Most bodies are that short. */
 export const smallBytes = 65_536;
-/** Methods of requests that have no body. */
+/** Methods of requests without a body. */
 export const withoutBody: ReadonlySet<string> = new Set(['GET', 'HEAD']);
 
-/** The application's mistake: what is left of the body could be taken for a call without one. */
+/** A mistake of the application. Going on could take the request for one without a body. */
 export const readBefore = () =>
-  refuse(500, 'the body was read before and is nowhere: mount the API before what reads it');
+  refuse(
+    500,
+    'the body was already read and is not available: mount the API before anything that reads bodies',
+  );
 
-/** The client's affair, which has left, and no failure of ours. */
-export const brokeOff = () => refuse(400, 'the body broke off');
+/** The client has disconnected; this is no failure of the server. */
+export const brokeOff = () => refuse(400, 'the body is incomplete: the connection was closed');
 
 const exchanges = new WeakMap<Handler, Exchange>();
 
-/** What is behind a handler that `handlerOf` has made. */
+/** The exchange behind a handler that `handlerOf` created. */
 export const exchangeOf = (handler: Handler): Exchange | undefined => exchanges.get(handler);
 
 /** The web-standard form of `exchange`. */
@@ -70,7 +76,7 @@ export function handlerOf(exchange: Exchange): Handler {
   return handler;
 }
 
-/** Frameworks make a stream of it when it is asked for, and not before. */
+/** Reads `request.body` only when needed: frameworks create the stream on first access. */
 async function contentOf(request: Request): Promise<Content | null> {
   if (request.bodyUsed) throw readBefore();
   const length = Number(request.headers.get('content-length') ?? Number.NaN);

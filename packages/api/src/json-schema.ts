@@ -2,19 +2,19 @@ import { z } from 'zod';
 
 type Json = Record<string, unknown>;
 
-/** A schema in the document; those with a name of their own become components, and are referred to. */
+/** Converts a zod schema for the document. Schemas with an `id` become components and are referenced. */
 export function jsonSchema(schema: z.ZodType, io: 'input' | 'output', components: Json): Json {
   const { $schema, $defs, ...json } = z.toJSONSchema(schema, {
     io,
     unrepresentable: 'any',
     override({ zodSchema, jsonSchema }) {
       const meta = z.globalRegistry.get(zodSchema as unknown as z.ZodType);
-      const said = meta?.query as Json | undefined;
-      if (said) {
+      const asQuery = meta?.query as Json | undefined;
+      if (asQuery) {
         for (const key of Object.keys(jsonSchema)) if (key !== 'description') delete jsonSchema[key as never];
-        Object.assign(jsonSchema, said);
+        Object.assign(jsonSchema, asQuery);
       }
-      // It leaves the default out where text is read as something else.
+      // zod leaves out the default of a schema that transforms text.
       const { def } = zodSchema._zod;
       if (io === 'input' && def.type === 'default') jsonSchema.default = def.defaultValue as never;
       delete (jsonSchema as Json).id;

@@ -1,6 +1,6 @@
 /**
- * The text of a member of an object, as it stands in the object's JSON text; of several of that name the last, which is
- * the one that JSON.parse takes. `json` must be the valid JSON of an object. Undefined where it has no such member.
+ * Returns the text of an object's member, as written in the object's JSON text; undefined without such a member. Of
+ * several members with that name it is the last, as in JSON.parse. `json` must be the valid JSON of an object.
  */
 export function memberText(json: string, name: string): string | undefined {
   let found: string | undefined;
@@ -23,7 +23,7 @@ function pastSpace(json: string, at: number): number {
   return end;
 }
 
-/** Where the value that begins at `start` ends. */
+/** The end of the value that begins at `start`. */
 function valueEnd(json: string, start: number): number {
   let depth = 0;
   let at = start;
@@ -40,7 +40,7 @@ function valueEnd(json: string, start: number): number {
   return at;
 }
 
-/** Where a number, true, false or null ends. */
+/** The end of a number, true, false or null. */
 function plainEnd(json: string, start: number): number {
   let at = start;
   while (/[^,\]} \t\n\r]/.test(json[at]!)) at++;

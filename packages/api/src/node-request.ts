@@ -10,32 +10,32 @@ import {
 } from './exchange.js';
 import { Refusal, refuse } from './refusal.js';
 
-/** What is needed of a request of node:http or node:http2, and what frameworks leave on one. */
+/** The part of a node:http or node:http2 request that is needed, and what frameworks add to one. */
 export interface NodeRequest extends Readable {
   readonly method?: string | undefined;
   readonly url?: string | undefined;
   readonly httpVersionMajor: number;
-  /** Names and values in turn, as they came. */
+  /** Names and values alternate, as received. */
   readonly rawHeaders: readonly string[];
-  /** Whether all of it has come. */
+  /** Whether the whole request has been received. */
   readonly complete: boolean;
-  /** Whether its client has left. In HTTP/2 what nobody has read by then reads as a body that is empty. */
+  /** Whether the client has disconnected. In HTTP/2 a body that was not read by then reads as empty. */
   readonly aborted?: boolean | undefined;
-  /** The whole path, where a framework has cut off what it was mounted under. */
+  /** The complete path, if a framework has removed the prefix of the mount point. */
   readonly originalUrl?: unknown;
-  /** What was read of the body already. */
+  /** The raw body, if a parser has kept it. */
   readonly rawBody?: unknown;
-  /** What a parser made of it. */
+  /** The body as a parser has parsed it. */
   readonly body?: unknown;
 }
 
-/** A request of Node, asked for; its web-standard form has the body that it is given. */
+/** A request of Node. Its web-standard form gets the body that is passed to `request`. */
 export interface NodeAsked extends Asked {
   content(): Content | null;
   request(content?: Content | null): Request;
 }
 
-/** `Request` does not take these (Fetch, 2.2.1), and no call uses them. */
+/** Methods that `Request` refuses (Fetch, 2.2.1). No call uses them. */
 const forbidden = new Set(['TRACE', 'TRACK', 'CONNECT']);
 
 export async function askedOf(incoming: NodeRequest): Promise<NodeAsked> {
@@ -61,12 +61,15 @@ export async function askedOf(incoming: NodeRequest): Promise<NodeAsked> {
   };
 }
 
-/** An empty body would be taken for what came: signatures of requests are made of it. */
+/**
+ * A body that fails when it is read. With an empty one in its place, `auth` could check a signature over a body that
+ * was never sent.
+ */
 const untouchable = () =>
   new ReadableStream<Uint8Array>(
     {
       pull(controller) {
-        controller.error(new TypeError('auth must leave the body of the request alone'));
+        controller.error(new TypeError('auth must not read the body of the request'));
       },
     },
     { highWaterMark: 0 },
@@ -74,17 +77,17 @@ const untouchable = () =>
 
 function urlOf({ originalUrl, url = '/' }: NodeRequest): URL {
   const target = typeof originalUrl === 'string' ? originalUrl : url;
-  // Of `GET http://other.example/x HTTP/1.1` the path counts; //other.example/x is a path, and no host.
+  // In `GET http://other.example/x HTTP/1.1` only the path counts. `//other.example/x` is a path, not a host.
   const path = target.replace(/^[a-z][a-z\d+.-]*:\/\/[^/?#]*(?=\/)/i, '');
   try {
     if (path.startsWith('/')) return new URL(`http://localhost${path}`);
   } catch {
     // Refused below.
   }
-  throw refuse(400, 'the path cannot be read');
+  throw refuse(400, 'the path is not valid');
 }
 
-/** Each as it came: of two that must be one, node:http would show the first, and hide that there are two. */
+/** Headers as received. Of a duplicated header, node:http would show only the first value. */
 class NodeHeaders implements HeaderReader {
   readonly #raw: readonly string[];
   readonly #gone = new Set<string>();
@@ -118,43 +121,43 @@ class NodeHeaders implements HeaderReader {
     try {
       for (let i = 0; i < this.#raw.length; i += 2) {
         const name = this.#raw[i]!;
-        // HTTP/2 has its own, like :path.
+        // HTTP/2 has pseudo-headers, like :path.
         const isOurs = !name.startsWith(':') && !this.#gone.has(name.toLowerCase());
         if (isOurs) headers.append(name, this.#raw[i + 1]!);
       }
     } catch {
-      throw refuse(400, 'a header cannot be read');
+      throw refuse(400, 'a header is not valid');
     }
     return headers;
   }
 }
 
-/** In HTTP/2 a body needs no header to announce it. */
+/** In HTTP/2 a body needs no header that announces it. */
 const hasNoBody = ({ httpVersionMajor }: NodeRequest, headers: HeaderReader): boolean =>
   httpVersionMajor < 2 && !headers.has('transfer-encoding') && !(Number(headers.get('content-length')) > 0);
 
-/** A small body as a whole: answered before all of it has come, its client could not use the connection again. */
+/** A small body is read completely: otherwise the client could not reuse the connection after the answer. */
 function contentOf(
   incoming: NodeRequest,
   headers: NodeHeaders,
 ): Content | Refusal | Promise<Content | Refusal> {
-  // Parsers leave `body` behind even where they have not touched a request: what they have read of it counts.
+  // Parsers set `body` even if they have not read the request, so only `readableDidRead` tells.
   if (incoming.readableDidRead) return leftBody(incoming, headers);
   if (incoming.destroyed || incoming.aborted) return brokeOff();
-  // What is not UTF-8 is lost in it.
+  // As text, bytes that are not UTF-8 would be lost.
   if (incoming.readableEncoding) {
-    return refuse(500, 'the body is read as text: mount the API before what calls setEncoding');
+    return refuse(500, 'the body is read as text: mount the API before anything that calls setEncoding');
   }
   const length = Number(headers.get('content-length') ?? Number.NaN);
   if (length <= smallBytes) return allOf(incoming);
-  // Whoever stops reading refuses the body, and still answers: for a moment the rest is taken after that.
+  // A reader that stops early refuses the body and still sends an answer: `linger` reads the rest for a moment.
   return { [Symbol.asyncIterator]: () => incoming.iterator({ destroyOnReturn: false }) };
 }
 
 function allOf(incoming: NodeRequest): Promise<Uint8Array | Refusal> {
   return new Promise((resolve) => {
     const chunks: Uint8Array[] = [];
-    // Every request closes in the end: this one may be read by then.
+    // Every request emits close, also one that was read completely.
     const isGone = () => incoming.readableEnded || resolve(brokeOff());
     incoming
       .on('data', (chunk: Uint8Array) => chunks.push(chunk))
@@ -167,7 +170,7 @@ function allOf(incoming: NodeRequest): Promise<Uint8Array | Refusal> {
 function leftBody({ rawBody, body }: NodeRequest, headers: NodeHeaders): string | Uint8Array | Refusal {
   const left = rawBody ?? body;
   if (left === undefined) return readBefore();
-  // It may have come compressed, and was read; its length is another now.
+  // A parser has decompressed and decoded it: its length has changed.
   headers.delete('content-encoding');
   headers.delete('content-length');
   return typeof left === 'string' || left instanceof Uint8Array ? left : JSON.stringify(left);

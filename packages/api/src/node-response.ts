@@ -1,12 +1,12 @@
 import type { Readable } from 'node:stream';
 import type { Reply } from './exchange.js';
 
-/** What is needed of a response of node:http or node:http2. */
+/** The part of a node:http or node:http2 response that is needed. */
 export interface NodeResponse {
   statusCode: number;
   readonly headersSent: boolean;
   readonly destroyed: boolean;
-  /** That of HTTP/2: some versions of Node throw where headers are written to one that is gone. */
+  /** The stream of HTTP/2. Some versions of Node throw if headers are written to a closed one. */
   readonly stream?: { readonly closed: boolean };
   setHeader(name: string, value: string): unknown;
   appendHeader(name: string, value: string): unknown;
@@ -19,19 +19,20 @@ export interface NodeResponse {
   on(event: 'close' | 'drain', listener: () => void): unknown;
 }
 
-/** The request that is answered. */
+/** The request that is being answered. */
 type Asking = Pick<Readable, 'on' | 'resume'> & {
   readonly httpVersionMajor: number;
   readonly complete: boolean;
 };
 
-/** So much of a body that nobody wants is still taken, in so long, that its client gets to read the answer. */
+/** How much of a refused body is still read, and for how long, so that the client can read the answer. */
 const lingerBytes = 1_048_576;
 const lingerMs = 1_000;
 
 /**
- * Answers `incoming` with `reply`, as fast as the client reads and no faster. A connection on which a body is still
- * coming is closed after it: that body is not read to its end. Rejects where the answer fails halfway.
+ * Answers `incoming` with `reply`, no faster than the client reads. If the request body has not been received
+ * completely, the connection is closed after the answer, because that body is not read to its end. Rejects if the
+ * answer breaks off.
  */
 export async function answer(
   { status, headers, content }: Reply,
@@ -39,7 +40,7 @@ export async function answer(
   outgoing: NodeResponse,
 ): Promise<void> {
   const isWhole = typeof content === 'string' || content === null;
-  // Somebody has answered, or nobody is there any more.
+  // Another handler has answered already, or the client has disconnected.
   if (outgoing.headersSent || outgoing.destroyed || outgoing.stream?.closed)
     return isWhole ? undefined : content.cancel();
   const isUnread = incoming.httpVersionMajor < 2 && !incoming.complete;
@@ -64,7 +65,7 @@ export async function answer(
   outgoing.end();
 }
 
-/** Whether the client has stayed to the end. */
+/** Resolves to whether the client stayed connected to the end. */
 async function stream(
   content: AsyncIterable<Uint8Array> | readonly string[],
   outgoing: NodeResponse,
@@ -78,17 +79,17 @@ async function stream(
   });
   outgoing.flushHeaders?.();
   for await (const chunk of content) {
-    // Leaving the loop cancels the body.
+    // Returning from the loop cancels the body.
     if (isGone) return false;
-    const room = new Promise<void>((resolve) => {
+    const drained = new Promise<void>((resolve) => {
       goOn = resolve;
     });
-    if (!outgoing.write(chunk) && !isGone) await room;
+    if (!outgoing.write(chunk) && !isGone) await drained;
   }
   return !isGone;
 }
 
-/** A connection that is closed with bytes unread is reset, and the client may never see what it was answered (RFC 9112, 9.6). */
+/** A connection that is closed with unread bytes is reset, and the client may not see the answer (RFC 9112, 9.6). */
 function linger(incoming: Asking, outgoing: NodeResponse): Promise<void> {
   return new Promise<void>((resolve) => {
     let left = lingerBytes;

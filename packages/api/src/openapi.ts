@@ -30,22 +30,22 @@ const validationErrorSchema = z
   .meta({ id: 'ValidationError' });
 
 const errorDescriptions: Readonly<Record<ErrorStatus | 422, string>> = {
-  400: 'The request cannot be read: no JSON, or a header that is none',
+  400: 'The request is malformed: a body that is not JSON, or an invalid header',
   401: 'Credentials are missing, malformed, unknown, revoked or expired',
   403: 'The credentials lack a scope',
-  404: 'There is none, or it is another tenant’s',
+  404: 'It does not exist, or belongs to another tenant',
   405: 'The path does not take this method',
-  409: 'It is taken, or its state does not allow the call',
-  412: 'It has changed since: the `If-Match` is of another version',
+  409: 'The id is taken, or the state does not allow the call',
+  412: 'It has changed: `If-Match` names another version',
   413: 'The body is too large',
-  415: 'The body is no `application/json` in UTF-8, or is encoded',
-  422: 'The request is not valid, and where',
-  429: 'Too many calls; `Retry-After` says for how many seconds to wait',
-  500: 'Something failed on the server’s side; `request_id` names it',
+  415: 'The body is not `application/json` in UTF-8, or has a content encoding',
+  422: 'The request is not valid; `detail` says where',
+  429: 'Too many calls; `Retry-After` says how many seconds to wait',
+  500: 'Internal error; `request_id` identifies it',
   503: 'The storage does not answer',
 };
 
-/** The OpenAPI 3.1 document of the API: all of it from the schemas that requests and answers go through. */
+/** The OpenAPI 3.1 document of the API, generated from the schemas that validate requests and answers. */
 export function openApiDocument({ routes, basePath, eventTypes }: DocumentOptions): Json {
   const schemas: Json = {};
   const schemaOf = (schema: z.ZodType, io: 'input' | 'output'): Json => jsonSchema(schema, io, schemas);
@@ -116,7 +116,7 @@ export function openApiDocument({ routes, basePath, eventTypes }: DocumentOption
       title: 'Webhooks and notifications',
       version: '1',
       description:
-        'Webhooks are standing orders: these event types, to these channels. What an endpoint of theirs receives is under `webhooks`.',
+        'A webhook is a subscription: these event types, to these channels. `webhooks` describes what its endpoint receives.',
     },
     security: [{ apiKey: [] }],
     paths,
@@ -130,7 +130,7 @@ export function openApiDocument({ routes, basePath, eventTypes }: DocumentOption
   };
 }
 
-/** What stands for all event types where there is no catalog. */
+/** Represents all event types if there is no catalog. */
 const anyEvent: EventType = {
   eventType: 'event',
   description: 'Any event',
@@ -141,7 +141,7 @@ const anyEvent: EventType = {
 function errorsOf({ method, scopes, errors = [] }: Route): (ErrorStatus | 422)[] {
   const all = new Set<ErrorStatus | 422>([
     ...errors,
-    // Any may be asked with a query that it has no use for.
+    // Every route refuses unknown query parameters.
     422,
     500,
     ...(scopes === 'open' ? [] : ([401, 429] as const)),
@@ -181,13 +181,13 @@ const headersOf = (headers: Readonly<Record<string, string>>): Json =>
     Object.entries(headers).map(([name, description]) => [name, { description, schema: { type: 'string' } }]),
   );
 
-/** What a receiver gets of an event of this type. */
+/** The request that a receiver gets for an event of this type. */
 function receivedOf(
   { eventType, description, schema, example }: EventType,
   schemaOf: (schema: z.ZodType, io: 'output') => Json,
   components: Json,
 ): Json {
-  // None of ours has a dot in its name.
+  // No component of the API itself has a dot in its name.
   const name = `Payload.${eventType}`;
   const $ref = `#/components/schemas/${name}`;
   if (schema) components[name] = relocated(schema, $ref);
@@ -201,7 +201,7 @@ function receivedOf(
         name,
         in: 'header',
         required: true,
-        description: 'As Standard Webhooks has it',
+        description: 'As Standard Webhooks specifies',
         schema: { type: 'string' },
       })),
       requestBody: {
@@ -223,9 +223,9 @@ function receivedOf(
         },
       },
       responses: {
-        '2XX': { description: 'Received: it is not sent again' },
-        '410': { description: 'Gone: nothing is sent here any more' },
-        default: { description: 'Sent again later' },
+        '2XX': { description: 'Received: the event is not sent again' },
+        '410': { description: 'Gone: no further events are sent to this endpoint' },
+        default: { description: 'Failed: the event is retried' },
       },
     },
   };

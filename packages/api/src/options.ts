@@ -4,45 +4,57 @@ import { type CorsOptions, type CrossOrigin, crossOrigin } from './cors.js';
 import { type RateLimitOptions, rateLimit } from './rate-limit.js';
 
 export interface ApiOptions {
-  /** Where all calls are. Default `/v1/organizations`. */
+  /** The path prefix of all calls. Default `/v1/organizations`. */
   readonly basePath?: string;
-  /** Who calls, by the application's own sessions or tokens. Default: by API keys, `dispatcher.apiKeys`. */
+  /** Authenticates callers by the application's own sessions or tokens. Default: by API keys, `dispatcher.apiKeys`. */
   readonly auth?: Authenticate;
-  /** How many bytes a body may have. Default 262,144. */
+  /** The maximum size of a body in bytes. Default 262,144. */
   readonly maxBodyBytes?: number;
-  /** How many webhooks a tenant may have; what several processes create at once may go a little beyond. Default 10,000. */
+  /**
+   * The maximum number of webhooks of a tenant. Several processes that create at once may exceed it a little. Default
+   * 10,000.
+   */
   readonly maxWebhooks?: number;
-  /** How many calls each key, or else each tenant, may make in this process. Default 100 a second, 1,000 at once; false: any. */
+  /**
+   * The rate limit of each key, or of each tenant without keys, in this process. Default 100 a second, bursts of 1,000;
+   * false: none.
+   */
   readonly rateLimit?: RateLimitOptions | false;
-  /** As `rateLimit`, for calls that send something at once, for each tenant. Default 1 a second, 10 at once. */
+  /**
+   * The rate limit of each tenant for calls that send something immediately. Default 1 a second, bursts of 10; false:
+   * none.
+   */
   readonly testRateLimit?: RateLimitOptions | false;
-  /** Which pages of other origins may call it. Default: none. */
+  /** The other origins whose pages may call the API. Default: none. */
   readonly cors?: CorsOptions;
-  /** Hears of every answer as it begins, but of none to a browser's preflight: a log, an audit trail, a metric. What it throws or rejects with is a warning of the process. */
+  /**
+   * Called for every answer when it begins, except for preflight requests: for logs, audit trails, metrics. An error
+   * that it throws or rejects with becomes a warning of the process.
+   */
   readonly onAnswer?: (answered: Answered) => unknown;
-  /** Hears why an answer is a 500, or broke off. Default: a warning of the process. */
+  /** Called with the error behind a 500, or behind an answer that broke off. Default: a warning of the process. */
   readonly onError?: (error: unknown, answered: Answered) => unknown;
 }
 
-/** What was answered, to whom. */
+/** An answer, and the caller who got it. */
 export interface Answered {
   readonly requestId: string;
   readonly method: string;
-  /** The route's, with its parameters' names; null where there is none. */
+  /** The path of the route, with the names of its parameters; null if no route matches. */
   readonly route: string | null;
   readonly status: number;
   readonly durationMs: number;
-  /** Null where nobody was found to be calling. */
+  /** Null if the caller is not authenticated. */
   readonly caller: Pick<Caller, 'tenantId' | 'keyId'> | null;
 }
 
-/** The options, checked, with every default in its place. */
+/** The validated options, with defaults. */
 export interface Settings {
   readonly basePath: string;
   readonly auth: Authenticate | undefined;
   readonly maxBodyBytes: number;
   readonly maxWebhooks: number;
-  /** Refuses a caller that has had too many. */
+  /** Refuses a caller that exceeds the rate limit. */
   readonly limit: (caller: string) => void;
   readonly testLimit: (caller: string) => void;
   readonly cors: CrossOrigin;
@@ -55,19 +67,22 @@ const known = [
   ...(['cors', 'onAnswer', 'onError'] as const),
 ];
 const noLimit = () => {};
-/** One a day: less is no limit that anybody means. */
+/** One a day: a lower rate is surely a mistake. */
 const leastPerSecond = 1 / 86_400;
 
-/** Throws `invalid_option`, naming the option; one that nobody knows is refused, since it would do nothing. */
+/**
+ * Validates the options. Throws `invalid_option` with the name of the option. An unknown option is refused, since it
+ * would have no effect.
+ */
 export function settingsOf(options: ApiOptions): Settings {
   if (typeof options !== 'object' || options === null || Array.isArray(options)) {
     throw invalid(`options of createApi must be an object, not ${kindOf(options)}`);
   }
   const unknown = Object.keys(options).find((name) => !(known as readonly string[]).includes(name));
   if (unknown !== undefined) {
-    throw invalid(`createApi has no option ${unknown}; there is ${known.join(', ')}`);
+    throw invalid(`createApi has no option ${unknown}; its options are ${known.join(', ')}`);
   }
-  // Its own fields alone: what a polluted Object.prototype holds is no option.
+  // Only own fields: what a polluted Object.prototype holds is no option.
   const own: ApiOptions = Object.assign(Object.create(null), options);
   const { basePath = '/v1/organizations', auth, maxBodyBytes = 262_144, maxWebhooks = 10_000 } = own;
   const { rateLimit = { perSecond: 100, burst: 1_000 }, testRateLimit = { perSecond: 1, burst: 10 } } = own;
@@ -100,14 +115,16 @@ function limitOf(options: RateLimitOptions | false, name: string): (caller: stri
   if (options === false) return noLimit;
   const { perSecond, burst } = options ?? {};
   if (!(perSecond >= leastPerSecond && perSecond < 1e9) || !Number.isSafeInteger(burst) || burst < 1) {
-    throw invalid(`${name} must be false, or have perSecond, one a day or more, and burst, 1 or more`);
+    throw invalid(
+      `${name} must be false or { perSecond, burst }: perSecond at least 1/86400, burst a whole number of at least 1`,
+    );
   }
   return rateLimit({ perSecond, burst }, () => performance.now());
 }
 
-/** What somebody else has thrown, which may be anything, as a warning of the process. */
+/** Emits a thrown value, which may be anything, as a warning of the process. */
 export function warn(error: unknown): void {
-  process.emitWarning(error instanceof Error ? error : `something was thrown: ${kindOf(error)}`);
+  process.emitWarning(error instanceof Error ? error : `thrown value is not an Error but ${kindOf(error)}`);
 }
 
 const invalid = (message: string): PosthornError => new PosthornError('invalid_option', message);

@@ -4,7 +4,7 @@ import { invalid } from './refusal.js';
 import { instantText } from './wire/instant.js';
 
 /*
- * Query parameters are text: what they say is read by these.
+ * Query parameters are text. These schemas parse them.
  */
 
 /** A whole number in digits, and nothing else: neither `1e3` nor ` 7`. */
@@ -29,7 +29,7 @@ const instant: z.ZodType<Date, string> = instantText
   .transform((text) => new Date(text))
   .meta({ query: { type: 'string', format: 'date-time' } });
 
-/** The query as `schema` has it. Refuses one that is not valid, has what nobody asked for, or something twice (422). */
+/** Parses the query by `schema`. Refuses invalid values, unknown parameters and duplicates (422). */
 export function readQuery<Schema extends z.ZodType>(
   schema: Schema,
   params: URLSearchParams,
@@ -37,15 +37,15 @@ export function readQuery<Schema extends z.ZodType>(
   const given: Record<string, string> = Object.create(null);
   for (const [name, value] of params) {
     if (name in given) {
-      throw invalid([{ loc: ['query', name], msg: 'must be there once', type: 'value_error' }]);
+      throw invalid([{ loc: ['query', name], msg: 'must be given only once', type: 'value_error' }]);
     }
     given[name] = value;
   }
   return checked(schema, given, 'query');
 }
 
-/** A stretch of time, by when events were dispatched. */
+/** A time range of dispatched events. */
 export const range = {
-  from: instant.optional().meta({ description: 'Of events dispatched at this instant or later' }),
-  to: instant.optional().meta({ description: 'Of events dispatched before this instant' }),
+  from: instant.optional().meta({ description: 'Only events dispatched at this instant or later' }),
+  to: instant.optional().meta({ description: 'Only events dispatched before this instant' }),
 };

@@ -1,11 +1,11 @@
 import { refuse } from './refusal.js';
 import type { AnyDispatcher } from './route.js';
 
-/** Counting takes a call of the storage: what was counted holds for so long. */
+/** How long a count is reused: counting takes a call of the storage. */
 const countedForMs = 60_000;
 const maxTenants = 10_000;
 
-/** Refuses (400) one webhook more where a tenant has `max`. */
+/** Refuses (400) another webhook if the tenant already has `max`. */
 export function webhookQuota(max: number): (dispatcher: AnyDispatcher, tenantId: string) => Promise<void> {
   const rooms = new Map<string, { room: number; readonly until: number }>();
   return async (dispatcher, tenantId) => {
@@ -16,7 +16,7 @@ export function webhookQuota(max: number): (dispatcher: AnyDispatcher, tenantId:
       if (rooms.size >= maxTenants) rooms.clear();
       rooms.set(tenantId, known);
     }
-    if (known.room <= 0) throw refuse(400, `there may be ${max} webhooks at most: delete one first`);
+    if (known.room <= 0) throw refuse(400, `this tenant may have at most ${max} webhooks: delete one first`);
     known.room--;
   };
 }

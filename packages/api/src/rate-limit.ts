@@ -1,9 +1,9 @@
 import { refuse } from './refusal.js';
 
 export interface RateLimitOptions {
-  /** How many calls a second, on average. */
+  /** Calls per second, on average. */
   readonly perSecond: number;
-  /** How many at once after a quiet time. */
+  /** How many calls may come at once after a quiet time. */
   readonly burst: number;
 }
 
@@ -12,11 +12,12 @@ interface Bucket {
   at: number;
 }
 
-/** A caller that is forgotten begins anew with a full bucket: enough are kept that no real set of callers gets there. */
+/** A caller beyond this number starts again with a full bucket. The number is higher than any real set of callers. */
 const maxCallers = 10_000;
 
 /**
- * Takes one call of `caller`; refuses (429) where it has had too many, in this process. `now` is in milliseconds.
+ * Returns a token bucket per caller, in this process. Each call takes a token; without one it is refused (429). `now`
+ * is in milliseconds.
  */
 export function rateLimit(
   { perSecond, burst }: RateLimitOptions,
@@ -29,7 +30,7 @@ export function rateLimit(
     const tokens = known
       ? Math.min(burst, known.tokens + (Math.max(0, at - known.at) * perSecond) / 1000)
       : burst;
-    // The one that was used last stands last, so that the first is the one to forget.
+    // The most recently used bucket is last, so the first one is evicted.
     buckets.delete(caller);
     if (buckets.size >= maxCallers) buckets.delete(buckets.keys().next().value!);
     buckets.set(caller, { tokens: tokens >= 1 ? tokens - 1 : tokens, at });

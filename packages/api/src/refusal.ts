@@ -2,13 +2,13 @@ import { type ErrorCode, isPosthornError, type PosthornError } from '@posthorn/c
 
 /** One place that is wrong in a request, as a 422 lists it. */
 export interface Detail {
-  /** The way there, from `body`, `query` or `path`. */
+  /** The path to the place, from `body`, `query` or `path`. */
   readonly loc: readonly (string | number)[];
   readonly msg: string;
   readonly type: string;
 }
 
-/** What a client is told of each status that is no success. */
+/** The error type that a client gets with each status that is no success. */
 export const errorTypes = {
   400: 'BadRequestError',
   401: 'UnauthorizedError',
@@ -25,7 +25,7 @@ export const errorTypes = {
 } as const;
 export type ErrorStatus = keyof typeof errorTypes;
 
-/** Thrown to answer a request with an error; its `message` goes to the client, so nothing secret may be in it. */
+/** Thrown to answer a request with an error. Its `message` goes to the client, so it must hold nothing secret. */
 export class Refusal extends Error {
   override readonly name = 'Refusal';
   readonly status: ErrorStatus | 422;
@@ -50,14 +50,17 @@ export function refuse(
   return new Refusal(status, message, { success: false, status, error }, headers);
 }
 
-/** Answers 422, with each place that is wrong. */
+/** A 422 with every place that is wrong. */
 export const invalid = (detail: readonly Detail[]): Refusal =>
   new Refusal(422, 'the request is not valid', { detail });
 
-/** How long a client should wait where the storage has no room. */
+/** How long a client should wait if the storage is full. */
 const roomAfterSeconds = '5';
 
-/** What a client is told of what the engine says: a status, where in the request it stands, or nothing: it is ours. */
+/**
+ * How each error of the engine is answered: with a status, with a 422 for this place in the request, or with a 500
+ * (`ours`).
+ */
 const answers: Readonly<Record<ErrorCode, ErrorStatus | readonly string[] | 'ours'>> = {
   invalid_option: [],
   invalid_webhook: ['body'],
@@ -79,7 +82,7 @@ const answers: Readonly<Record<ErrorCode, ErrorStatus | readonly string[] | 'our
   storage_failed: 'ours',
   listener_failed: 'ours',
   memo_refused: 'ours',
-  // A webhook's address, headers and templates are said to be wrong as `invalid_webhook`, with their place.
+  // A wrong address, header or template of a webhook is reported as `invalid_webhook`, with its place.
   url_invalid: 'ours',
   url_scheme: 'ours',
   url_credentials: 'ours',
@@ -90,7 +93,7 @@ const answers: Readonly<Record<ErrorCode, ErrorStatus | readonly string[] | 'our
   invalid_template: 'ours',
 };
 
-/** What the engine says of a request to `route`; undefined where the client has nothing to do with it. */
+/** The answer to an error of the engine in a request to `route`; undefined if the client did not cause the error. */
 export function refusalOf(error: unknown, route: { readonly body?: unknown } | null): Refusal | undefined {
   if (error instanceof Refusal) return error;
   if (!isPosthornError(error)) return undefined;
@@ -112,13 +115,13 @@ function detailsOf({ issues, message, code }: PosthornError, place: readonly str
   }));
 }
 
-/** What has quite another name on the wire. */
+/** Fields that have entirely different names on the wire. */
 const wireNames: ReadonlyMap<unknown, string> = new Map([
   ['id', 'webhook_id'],
   ['name', 'webhook_name'],
 ]);
 
-/** Fields have other names on the wire; but those of configs, which are the channel's own, have the same. */
+/** Fields are snake_case on the wire, except those in configs, which belong to the channel and keep their names. */
 function onTheWire(path: readonly (string | number)[]): (string | number)[] {
   const configsAt = path.indexOf('configs');
   return path.map((key, at) => {

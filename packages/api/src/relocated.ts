@@ -1,13 +1,14 @@
 type Schema = Readonly<Record<string, unknown>>;
 
-/** Keywords that hold values rather than schemas: what looks like a reference in them is none. */
+/** Keywords that hold values, not schemas: a `$ref` in them is no reference. */
 const holdsValues = new Set(['const', 'default', 'enum', 'examples']);
-/** Keywords that hold schemas by names, which are no keywords. */
+/** Keywords that hold named schemas; the names are no keywords. */
 const holdsNamed = new Set(['$defs', 'definitions', 'dependentSchemas', 'patternProperties', 'properties']);
 
 /**
- * A JSON Schema as it reads at `place` of another document, a JSON Pointer like `#/components/schemas/Order`: its
- * references to itself, `#` and `#/…`, lead there. Its own `$id` goes, or they would lead to that.
+ * Rewrites a JSON Schema to be embedded at `place` of another document, a JSON Pointer like
+ * `#/components/schemas/Order`. Its references to itself, `#` and `#/…`, then lead to that place. Its own `$id` is
+ * removed, because references would resolve against it.
  */
 export function relocated({ $id, ...schema }: Schema, place: string): Schema {
   const isPointer = (ref: string) => ref === '#' || ref.startsWith('#/');
@@ -22,7 +23,7 @@ export function relocated({ $id, ...schema }: Schema, place: string): Schema {
     if (typeof at !== 'object' || at === null) return at;
     return Object.fromEntries(
       Object.entries(at)
-        // No keyword of JSON Schema, but readers stumble over it: zod leaves it where a schema has a name.
+        // `id` is no keyword of JSON Schema, but some readers fail on it. zod leaves it on schemas with a name.
         .filter(([keyword, value]) => !(keyword === 'id' && typeof value === 'string'))
         .map(([keyword, value]) => [keyword, kept(keyword, value)]),
     );

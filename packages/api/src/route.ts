@@ -4,27 +4,27 @@ import type { Caller } from './authenticate.js';
 import type { HeaderReader } from './exchange.js';
 import type { ErrorStatus } from './refusal.js';
 
-/** The engine behind the API. Its catalog's types do not matter here: what comes in is checked. */
+/** The engine behind the API. The types of its catalog do not matter: input is validated at run time. */
 // biome-ignore lint/suspicious/noExplicitAny: of any storage and any catalog.
 export type AnyDispatcher = Dispatcher<any, any>;
 
 export type Method = 'GET' | 'POST' | 'PUT' | 'DELETE';
 
-/** What a route has of one request, checked. */
+/** One validated request, as a route gets it. */
 export interface Call<Query = unknown, Body = unknown> {
   readonly dispatcher: AnyDispatcher;
   readonly caller: Caller;
-  /** Whose everything is; there is no other source for it. */
+  /** The caller's tenant: the only source of the tenant for every call of the engine. */
   readonly tenantId: string;
   readonly params: Readonly<Record<string, string>>;
   readonly query: Query;
   readonly body: Body;
-  /** The body as it came. */
+  /** The body as received. */
   readonly bodyText: string | undefined;
   readonly headers: HeaderReader;
 }
 
-/** What a route answers: a value that becomes JSON, or JSON text as it is, or in pieces. */
+/** The answer of a route: a value that is written as JSON, or JSON text, or JSON text in pieces. */
 export interface Answer {
   readonly status: number;
   readonly body?: unknown;
@@ -33,7 +33,7 @@ export interface Answer {
   readonly headers?: Readonly<Record<string, string>>;
 }
 
-/** What a route answers where all went well, as its documentation has it. */
+/** The documentation of a route's success. */
 export interface Success {
   readonly status: number;
   readonly description: string;
@@ -42,7 +42,7 @@ export interface Success {
   readonly headers?: Readonly<Record<string, string>>;
 }
 
-/** One call of the API, and all that its documentation says of it. */
+/** One call of the API, with its documentation. */
 export interface Route<Query extends z.ZodType = z.ZodType, Body extends z.ZodType = z.ZodType> {
   readonly method: Method;
   /** Below the base path; `{name}` is a parameter. */
@@ -51,24 +51,24 @@ export interface Route<Query extends z.ZodType = z.ZodType, Body extends z.ZodTy
   readonly id: string;
   readonly summary: string;
   readonly description?: string;
-  /** What credentials need, all of them; with none, any will do. `open` needs no credentials. */
+  /** The scopes that credentials need, all of them. An empty list: any valid credentials. `open`: no credentials. */
   readonly scopes: readonly Scope[] | 'open';
   /** Left out: no parameters. */
   readonly query?: Query;
-  /** Left out: no body. One that takes undefined may be left out by clients. */
+  /** Left out: no body. If the schema accepts undefined, clients may leave the body out. */
   readonly body?: Body;
   readonly requestHeaders?: Readonly<Record<string, string>>;
   readonly success: Success;
-  /** Another success, of another status. */
+  /** Another success, with another status. */
   readonly alsoAnswers?: Success;
-  /** Besides those that any route may answer. */
+  /** Errors in addition to those of every route. */
   readonly errors?: readonly (ErrorStatus | 422)[];
-  /** Counts against the limit of calls that make the engine send something. */
+  /** Whether the call makes the engine send something, and so counts against `testRateLimit`. */
   readonly isSending?: boolean;
   handle(call: Call<z.output<Query>, z.output<Body>>): Promise<Answer>;
 }
 
-/** Infers what `handle` gets from the schemas. */
+/** Infers the parameter type of `handle` from the schemas. */
 export function route<Query extends z.ZodType, Body extends z.ZodType>(route: Route<Query, Body>): Route {
   return route as unknown as Route;
 }

@@ -1,6 +1,6 @@
 import type { Method, Route } from './route.js';
 
-/** What a path leads to: the routes there by their methods, and its parameters. */
+/** The match of a path: its routes by method, and its parameters. */
 export interface Found {
   readonly routes: ReadonlyMap<Method, Route>;
   readonly params: Readonly<Record<string, string>>;
@@ -9,15 +9,15 @@ export interface Found {
 interface Node {
   readonly routes: Map<Method, Route>;
   readonly next: Map<string, Node>;
-  /** The way on for any other segment, and what it is called. */
+  /** The node for any other segment, and the name of the parameter. */
   parameter?: { readonly name: string; readonly node: Node };
 }
 
-/** Room for the longest name, of 200 characters, each of which may be written in twelve. */
+/** The longest name has 200 characters, each of which may take twelve when percent-encoded. */
 const maxSegmentLength = 2_400;
 const node = (): Node => ({ routes: new Map(), next: new Map() });
 
-/** Finds the routes of a path below the base path; what is written goes before what is a parameter. */
+/** Finds the routes of a path below the base path. Literal segments take precedence over parameters. */
 export function router(routes: readonly Route[]): (path: string) => Found | undefined {
   const root = node();
   for (const route of routes) {
@@ -39,7 +39,7 @@ export function router(routes: readonly Route[]): (path: string) => Found | unde
   return (path) => {
     const params: Record<string, string> = Object.create(null);
     let at = root;
-    // One slash at the end changes nothing.
+    // One trailing slash is ignored.
     for (const segment of path.replace(/\/$/, '').split('/').slice(1)) {
       const text = decoded(segment);
       if (text === undefined) return undefined;
@@ -52,7 +52,7 @@ export function router(routes: readonly Route[]): (path: string) => Found | unde
   };
 }
 
-/** Where a word stands for itself, but takes no such method, it is a parameter: a webhook may be called `list`. */
+/** A literal segment that lacks a method is a parameter for that method: a webhook may be called `list`. */
 function fillUp({ next, parameter }: Node): void {
   for (const child of next.values()) {
     for (const [method, route] of parameter?.node.routes ?? []) {
@@ -63,7 +63,7 @@ function fillUp({ next, parameter }: Node): void {
   if (parameter) fillUp(parameter.node);
 }
 
-/** Undefined for a segment that can name nothing: empty, too long, badly encoded, with control characters. */
+/** The decoded segment; undefined if it is empty, too long, badly encoded, or has control characters. */
 function decoded(segment: string): string | undefined {
   if (segment === '' || segment.length > maxSegmentLength) return undefined;
   try {

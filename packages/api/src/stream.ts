@@ -1,9 +1,9 @@
 const utf8 = new TextEncoder();
 
 /**
- * The text that `pieces` make: in one where there are two pieces at most, else as a stream that makes each when it is read.
- * The first two are made at once, so that what fails early has its status. What fails later breaks the stream off, and is
- * told to `onBroken`. With `isHead` nobody reads it, and no more is made than shows whether it can be.
+ * Joins `pieces`: to a string if there are at most two, else to a stream that produces each piece when it is read.
+ * The first two pieces are produced at once, so that an early failure still gets its status. A later failure breaks the
+ * stream off and is passed to `onBroken`. With `isHead` the body is not sent, and only the first piece is produced.
  */
 export async function streamOf(
   pieces: AsyncGenerator<string>,

@@ -1,4 +1,7 @@
-/** What `promise` comes to, or `late` where that takes longer than `ms` milliseconds; it goes on then, unheard. */
+/**
+ * Resolves to the value of `promise`, or to `late` after `ms` milliseconds. The promise then continues, and its result
+ * is ignored.
+ */
 export async function within<Value, Late>(
   ms: number,
   promise: Promise<Value> | Value,

@@ -22,14 +22,14 @@ export interface Answered {
 
 export interface CallOptions {
   readonly body?: unknown;
-  /** The body as it is; `body` is then left alone. */
+  /** The raw body; `body` is then ignored. */
   readonly raw?: string | Uint8Array;
   readonly headers?: Readonly<Record<string, string>>;
   /** Null: none. */
   readonly key?: string | null;
 }
 
-/** The engine of a test, with every channel of the contract. */
+/** An engine for tests, with every channel of the contract. */
 export function engine(): AnyDispatcher {
   return createDispatcher({
     storage: memoryStorage(),
@@ -43,12 +43,12 @@ export function engine(): AnyDispatcher {
   });
 }
 
-/** A key of a tenant with the scopes given, or all. */
+/** Creates an API key of a tenant, by default with all scopes. */
 export async function keyOf(dispatcher: AnyDispatcher, tenantId: string, given: readonly Scope[] = scopes) {
   return (await dispatcher.apiKeys.create({ tenantId, name: 'test', scopes: [...given] })).key;
 }
 
-/** An API as a client sees it. Every answer is held against the OpenAPI document. */
+/** An API as a client sees it. Every answer is validated against the OpenAPI document. */
 export async function apiOf(dispatcher: AnyDispatcher = engine(), options: ApiOptions = {}) {
   const handler = createApi(dispatcher, { rateLimit: false, testRateLimit: false, ...options });
   const check = await documented(dispatcher);
@@ -79,7 +79,7 @@ export async function apiOf(dispatcher: AnyDispatcher = engine(), options: ApiOp
 }
 
 export const hook = (url = 'https://example.com/hooks') => ({ channel: 'webhook', configs: { url } });
-/** A webhook that nobody sends over the network. */
+/** A webhook whose channel does not use the network. */
 export const recorded = (name = 'Orders', eventTypes: readonly string[] = ['order.*']) => ({
   webhook_name: name,
   event_types: [...eventTypes],

@@ -14,7 +14,7 @@ const unauthorized = {
   error: { message: expect.any(String), type: 'UnauthorizedError', details: {} },
 };
 
-describe('A1, A3: what is no key', () => {
+describe('A1, A3: invalid credentials', () => {
   test.each([
     ['no header', undefined],
     ['no scheme', 'sk_live_abc'],
@@ -36,12 +36,12 @@ describe('A1, A3: what is no key', () => {
     expect(answer.headers.get('www-authenticate')).toBe('Bearer');
   });
 
-  test('a key in the query is not looked at', async () => {
+  test('a key in the query is ignored', async () => {
     const { call, key } = await apiOf();
     expect((await call('GET', `/webhooks?token=${key}&access_token=${key}`, { key: null })).status).toBe(401);
   });
 
-  test('a huge token costs no time', async () => {
+  test('a huge token is refused quickly', async () => {
     const { handler } = await apiOf();
     const request = () =>
       new Request(`${base}/webhooks`, { headers: { authorization: `Bearer ${'k'.repeat(1_000_000)}` } });
@@ -51,7 +51,7 @@ describe('A1, A3: what is no key', () => {
   });
 });
 
-describe('A2, A4: what is no key any more', () => {
+describe('A2, A4: keys that are no longer valid', () => {
   test('one changed character is a 401', async () => {
     const { call, key } = await apiOf();
     for (const at of [0, 9, 12, key.length - 1]) {
@@ -60,7 +60,7 @@ describe('A2, A4: what is no key any more', () => {
     }
   });
 
-  test('a key that was revoked opens nothing, at once', async () => {
+  test('a revoked key is refused at once', async () => {
     const { call, dispatcher } = await apiOf();
     const { apiKey, key } = await dispatcher.apiKeys.create({
       tenantId: 'acme',
@@ -72,7 +72,7 @@ describe('A2, A4: what is no key any more', () => {
     expect((await call('GET', '/webhooks', { key })).body).toEqual(unauthorized);
   });
 
-  test('a key that was revoked in another process opens nothing within a second', async () => {
+  test('a key that was revoked in another process is refused within a second', async () => {
     const storage = memoryStorage();
     let now = 1_700_000_000_000;
     const here = createDispatcher({ storage, channels: [], now: () => now });
@@ -91,7 +91,7 @@ describe('A2, A4: what is no key any more', () => {
 });
 
 describe('A5: scopes', () => {
-  test('each route needs the scopes that it names, all of them, and answers 403 without', async () => {
+  test('each route requires all its scopes, and answers 403 without them', async () => {
     const { call, dispatcher } = await apiOf();
     const guarded = routes.filter(({ scopes }) => scopes !== 'open' && scopes.length > 0);
     expect(guarded.length).toBeGreaterThan(20);
@@ -111,7 +111,7 @@ describe('A5: scopes', () => {
     }
   });
 
-  test('a key cannot make one that may do more than it may', async () => {
+  test('a key cannot create a key with more scopes than its own', async () => {
     const { call, dispatcher } = await apiOf();
     const key = await keyOf(dispatcher, 'acme', ['keys:write', 'webhooks:read']);
     const body = { name: 'more', scopes: ['webhooks:read', 'secrets:read'] };
@@ -126,7 +126,7 @@ describe('A5: scopes', () => {
 });
 
 describe('A34: keys over the API', () => {
-  test('a key is shown once, works, is listed without itself, and ends when it is revoked', async () => {
+  test('a key is shown once, works, is listed without its text, and is refused once revoked', async () => {
     const { call } = await apiOf();
     const made = await call('POST', '/api-keys', {
       body: { name: 'CI', mode: 'test', scopes: ['webhooks:read'] },
@@ -147,8 +147,8 @@ describe('A34: keys over the API', () => {
   });
 });
 
-describe('an authentication of the application’s own', () => {
-  test('says who calls, and what for', async () => {
+describe('an auth function of the application', () => {
+  test('identifies the caller and its scopes', async () => {
     const { call } = await apiOf(engine(), {
       auth: async (request) =>
         request.headers.get('cookie') === 'session=1'
@@ -170,7 +170,7 @@ describe('an authentication of the application’s own', () => {
     ['an unknown scope', { tenantId: 'acme', scopes: ['*'] }],
     ['undefined', undefined],
     ['true', true],
-  ])('A8: one that answers with %s lets nobody in', async (_, answer) => {
+  ])('A8: refuses the request if it returns %s', async (_, answer) => {
     const errors: unknown[] = [];
     const { call } = await apiOf(engine(), {
       auth: () => answer as never,
@@ -180,7 +180,7 @@ describe('an authentication of the application’s own', () => {
     expect(errors).toEqual([new TypeError('auth must resolve to { tenantId, scopes } or null')]);
   });
 
-  test('one that throws is a 500 that tells nothing', async () => {
+  test('causes a 500 without details if it throws', async () => {
     const { call } = await apiOf(engine(), {
       auth: () => {
         throw new Error('jwt secret is s3cret');
@@ -193,7 +193,7 @@ describe('an authentication of the application’s own', () => {
   });
 });
 
-test('without API keys in the storage, and no authentication of its own, no API is made', async () => {
+test('createApi throws if the storage keeps no API keys and there is no auth function', async () => {
   const { documents, deliveries, ...others } = memoryStorage();
   const { backfill, ...queue } = deliveries;
   const storage = { ...others, deliveries: queue, supports: {} };

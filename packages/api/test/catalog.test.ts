@@ -13,7 +13,7 @@ import { documentOf } from './documented.js';
 const engineOf = (events: EventCatalog) =>
   createDispatcher({ storage: memoryStorage(), channels: [], events });
 
-/** A type of a catalog that is no zod: what it says of itself, and what it takes. */
+/** A catalog entry that is not a zod schema: its JSON Schema, and what it accepts. */
 const saying = (
   schema: unknown,
   validate: (value: unknown) => unknown = (value) => ({ value }),
@@ -26,7 +26,7 @@ afterEach(() => {
   vi.useRealTimers();
 });
 
-test('a type that refers to itself, or to parts of itself, does so in the document too', async () => {
+test('a schema that refers to itself, or to parts of itself, does so in the document too', async () => {
   const tree = z.object({
     name: z.string(),
     get children() {
@@ -85,7 +85,7 @@ test.each([
   { type: 'array', items: { type: 'array', items: { type: 'null' }, minItems: 100 }, minItems: 100 },
   { type: 'object', properties: wide('#'), required: Object.keys(wide('#')) },
   { $ref: '#/%' },
-])('a type whose example would be large, or cannot be made, has none: %#', async (schema) => {
+])('an event type whose example would be large, or cannot be made, has no example: %#', async (schema) => {
   const { call } = await apiOf(engineOf({ 'a.b': saying(schema) }));
   const { status, body } = await call('GET', '/event-types');
   expect([status, body.results]).toEqual([200, [{ event_type: 'a.b', description: null, schema }]]);
@@ -98,15 +98,18 @@ test.each([
   ['a bigint', { const: 10n }],
   ['a circle', circle],
   ['nothing', undefined],
-])('a type whose schema cannot be written as JSON, for %s in it, has no schema', async (_, schema) => {
-  const { call } = await apiOf(engineOf({ 'a.b': saying(schema) }));
-  expect((await call('GET', '/event-types')).body.results).toEqual([
-    { event_type: 'a.b', description: null, schema: null },
-  ]);
-  expect((await call('GET', '/openapi.json')).status).toBe(200);
-});
+])(
+  'an event type whose schema cannot be written as JSON, because of %s in it, has no schema',
+  async (_, schema) => {
+    const { call } = await apiOf(engineOf({ 'a.b': saying(schema) }));
+    expect((await call('GET', '/event-types')).body.results).toEqual([
+      { event_type: 'a.b', description: null, schema: null },
+    ]);
+    expect((await call('GET', '/openapi.json')).status).toBe(200);
+  },
+);
 
-test('a validator that does not answer within a second costs its type the example', async () => {
+test('an event type whose validator does not answer within a second has no example', async () => {
   vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] });
   const types = eventTypesOf({
     'a.b': saying({ type: 'null' }, () => new Promise(() => {})),

@@ -35,7 +35,7 @@ export interface paths {
         put?: never;
         /**
          * List webhooks, newest first
-         * @description By `offset`, or by the `next_cursor` of the page before: that is as fast on every page. Needs `webhooks:read`.
+         * @description Pages by `offset`, or by the `next_cursor` of the previous page, which is equally fast on every page. Needs `webhooks:read`.
          */
         post: operations["listWebhooks"];
         delete?: never;
@@ -53,18 +53,18 @@ export interface paths {
         };
         /**
          * Read a webhook
-         * @description By its id, or by its name: the newest of that name. Needs `webhooks:read`.
+         * @description By its id, or by its name: then the newest webhook with that name. Needs `webhooks:read`.
          */
         get: operations["getWebhook"];
         /**
-         * Replace name, event types, channels and activity of a webhook
-         * @description What is pending follows the new channels. A secret that is sent as `***` stays what it is. Needs `webhooks:write`.
+         * Replace the name, event types, channels and activity of a webhook
+         * @description Pending deliveries use the new channels. A secret that is sent as `***` keeps its stored value. Needs `webhooks:write`.
          */
         put: operations["replaceWebhook"];
         post?: never;
         /**
          * Delete a webhook
-         * @description Cancels what is pending for it. Deleting what is gone already is no error. Needs `webhooks:write`.
+         * @description Cancels its pending deliveries. Deleting a webhook that does not exist is no error. Needs `webhooks:write`.
          */
         delete: operations["deleteWebhook"];
         options?: never;
@@ -80,7 +80,7 @@ export interface paths {
             cookie?: never;
         };
         /**
-         * Read the secret that signs now
+         * Read the current signing secret
          * @description Needs `secrets:read`.
          */
         get: operations["getWebhookSecret"];
@@ -102,8 +102,8 @@ export interface paths {
         get?: never;
         put?: never;
         /**
-         * Put a new secret in the place of the present one
-         * @description The present one signs beside it until the overlap is over, so that receivers can change over. Needs `webhooks:write` and `secrets:read`.
+         * Replace the signing secret
+         * @description The old secret also signs until the overlap is over, so that receivers can switch. Needs `webhooks:write` and `secrets:read`.
          */
         post: operations["rotateWebhookSecret"];
         delete?: never;
@@ -122,8 +122,8 @@ export interface paths {
         get?: never;
         put?: never;
         /**
-         * Send a sample to each channel of a webhook, at once
-         * @description Not stored, not retried; also while the webhook is paused. Limited to a few calls a second. Needs `webhooks:write`.
+         * Send a sample event to each channel of a webhook, immediately
+         * @description The sample is not stored and not retried. It is sent even while the webhook is paused. Limited to a few calls a second. Needs `webhooks:write`.
          */
         post: operations["testWebhook"];
         delete?: never;
@@ -142,8 +142,8 @@ export interface paths {
         get?: never;
         put?: never;
         /**
-         * Show what a sample would look like at each channel of a webhook
-         * @description Nothing is sent, and nothing secret is in it. Needs `webhooks:read`.
+         * Preview a sample event in each channel of a webhook
+         * @description Nothing is sent, and the preview contains no secrets. Needs `webhooks:read`.
          */
         post: operations["previewWebhook"];
         delete?: never;
@@ -167,7 +167,7 @@ export interface paths {
         put?: never;
         /**
          * Dispatch an event
-         * @description Once it is answered, each channel of each webhook that matches gets attempts until one succeeds or none is left. Needs `events:write`.
+         * @description After a successful answer, each channel of each matching webhook gets attempts until one succeeds or none is left. Needs `events:write`.
          */
         post: operations["dispatchEvent"];
         delete?: never;
@@ -266,8 +266,8 @@ export interface paths {
         get?: never;
         put?: never;
         /**
-         * Start a delivery again
-         * @description Due at once, with a whole retry schedule. 409 while it is being sent, or its webhook is gone. Needs `deliveries:write`.
+         * Retry a delivery
+         * @description It is due at once, with a new retry schedule. 409 while it is being sent, or if its webhook is deleted. Needs `deliveries:write`.
          */
         post: operations["retryDelivery"];
         delete?: never;
@@ -286,8 +286,8 @@ export interface paths {
         get?: never;
         put?: never;
         /**
-         * End a delivery
-         * @description A request that is under way may still arrive. 409 where it has ended already. Needs `deliveries:write`.
+         * Cancel a delivery
+         * @description A request in flight may still arrive. 409 if the delivery has already ended. Needs `deliveries:write`.
          */
         post: operations["cancelDelivery"];
         delete?: never;
@@ -304,8 +304,8 @@ export interface paths {
             cookie?: never;
         };
         /**
-         * Say what became of an event, and why
-         * @description Each webhook that matched, with its deliveries and what happens next; and those that nearly did, and why not. Needs `deliveries:read`.
+         * Explain what happened to an event, and why
+         * @description Each webhook that matched, with its deliveries and what happens next. Also the webhooks that nearly matched, and why they did not. Needs `deliveries:read`.
          */
         get: operations["explainEvent"];
         put?: never;
@@ -325,7 +325,7 @@ export interface paths {
         };
         /**
          * Count deliveries by status, over time
-         * @description Of the last 24 hours, unless `from` and `to` say otherwise. Needs `deliveries:read`.
+         * @description Covers the last 24 hours, unless `from` and `to` are given. Needs `deliveries:read`.
          */
         get: operations["getStats"];
         put?: never;
@@ -346,8 +346,8 @@ export interface paths {
         get?: never;
         put?: never;
         /**
-         * Start many deliveries again
-         * @description Those that fit all that is given, newest first, so many a second. `pending` sends now what waits for a later attempt. `missed` makes deliveries instead, oldest first: those that active webhooks would have of stored events and do not, because they were switched off, or not there yet. `dry_run` counts, and starts none. Needs `deliveries:write`.
+         * Retry many deliveries
+         * @description Retries the deliveries that match all given fields, newest first, up to `per_second`. With the status `pending`, deliveries that wait for a later attempt are sent now. With `missed`, deliveries are created instead, oldest first: those that active webhooks would have of stored events and do not have, because they were paused or did not exist yet. With `dry_run`, matching deliveries are counted and none is retried. Needs `deliveries:write`.
          */
         post: operations["createReplay"];
         delete?: never;
@@ -364,15 +364,15 @@ export interface paths {
             cookie?: never;
         };
         /**
-         * Say how far a replay is
+         * Read the progress of a replay
          * @description Needs `deliveries:read`.
          */
         get: operations["getReplay"];
         put?: never;
         post?: never;
         /**
-         * End a replay
-         * @description What was started again stays so. Needs `deliveries:write`.
+         * Cancel a replay
+         * @description Deliveries that it has already retried go on. Needs `deliveries:write`.
          */
         delete: operations["cancelReplay"];
         options?: never;
@@ -395,7 +395,7 @@ export interface paths {
         put?: never;
         /**
          * Create an API key
-         * @description The key is in this answer and in no other. It can have the scopes that these credentials have, and lives no longer. Needs `keys:write`.
+         * @description Only this answer contains the key. The key can have at most the scopes of these credentials, and expires no later. Needs `keys:write`.
          */
         post: operations["createApiKey"];
         delete?: never;
@@ -416,7 +416,7 @@ export interface paths {
         post?: never;
         /**
          * Revoke an API key
-         * @description It opens nothing any more, in any process, within a second. Any key of the tenant can be revoked. Needs `keys:write`.
+         * @description Within a second it is refused in every process. Any key of the tenant can be revoked. Needs `keys:write`.
          */
         delete: operations["revokeApiKey"];
         options?: never;
@@ -431,7 +431,7 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** List the catalog: what may be dispatched, with schemas and examples */
+        /** List the catalog: the event types, with schemas and examples */
         get: operations["listEventTypes"];
         put?: never;
         post?: never;
@@ -448,7 +448,7 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** Say whether the API and its storage answer */
+        /** Check whether the API and its storage answer */
         get: operations["getHealth"];
         put?: never;
         post?: never;
@@ -491,11 +491,11 @@ export interface webhooks {
             parameters: {
                 query?: never;
                 header: {
-                    /** @description As Standard Webhooks has it */
+                    /** @description As Standard Webhooks specifies */
                     "webhook-id": string;
-                    /** @description As Standard Webhooks has it */
+                    /** @description As Standard Webhooks specifies */
                     "webhook-timestamp": string;
-                    /** @description As Standard Webhooks has it */
+                    /** @description As Standard Webhooks specifies */
                     "webhook-signature": string;
                 };
                 path?: never;
@@ -521,21 +521,21 @@ export interface webhooks {
                 };
             };
             responses: {
-                /** @description Gone: nothing is sent here any more */
+                /** @description Gone: no further events are sent to this endpoint */
                 410: {
                     headers: {
                         [name: string]: unknown;
                     };
                     content?: never;
                 };
-                /** @description Received: it is not sent again */
+                /** @description Received: the event is not sent again */
                 "2XX": {
                     headers: {
                         [name: string]: unknown;
                     };
                     content?: never;
                 };
-                /** @description Sent again later */
+                /** @description Failed: the event is retried */
                 default: {
                     headers: {
                         [name: string]: unknown;
@@ -580,13 +580,13 @@ export interface components {
              */
             webhook_name: string;
             /**
-             * @description Event types, or patterns: `order.*` covers `order.placed`, `*` everything
+             * @description Event types or patterns: `order.*` matches `order.placed`, `*` matches everything
              * @example [
              *       "order.*"
              *     ]
              */
             event_types: string[];
-            /** @description Default true; false pauses */
+            /** @description Default true; false pauses the webhook */
             is_active?: boolean | null;
             /** @description Accepted, and ignored */
             internal_id?: unknown;
@@ -594,7 +594,7 @@ export interface components {
             created_at?: unknown;
             /** @description Accepted, and ignored */
             updated_at?: unknown;
-            /** @description An event goes to all of them */
+            /** @description An event is sent to all of them */
             channels: components["schemas"]["ChannelInput"][];
         };
         /**
@@ -671,7 +671,7 @@ export interface components {
              */
             channel: string;
             /**
-             * @description What the channel needs; unknown fields are refused. `***` keeps a stored secret
+             * @description The settings of the channel; unknown fields are refused. `***` keeps a stored secret
              * @example {
              *       "url": "https://example.com/hooks"
              *     }
@@ -679,18 +679,18 @@ export interface components {
             configs: {
                 [key: string]: unknown;
             };
-            /** @description Begins only where that channel has failed so many times, or for good */
+            /** @description Escalation: starts only after that channel has failed this many times, or for good */
             only_after?: {
                 channel: string;
                 failed_attempts: number;
             } | null;
-            /** @description Gathers events for so long, and sends them as one message */
+            /** @description Gathers events during this window and sends them as one message */
             digest?: {
                 /** @description Seconds, or text like `10m`; from a second to 7 days */
                 window: number | string;
                 /** @description Default 100 */
                 max_events?: number | null;
-                /** @description Of all payloads together; default 524288 */
+                /** @description The maximum size of all payloads together; default 524288 */
                 max_bytes?: number | null;
             } | null;
         };
@@ -707,7 +707,7 @@ export interface components {
         };
         Channel: {
             channel: string;
-            /** @description Secrets in it read `***` */
+            /** @description Secrets are masked as `***` */
             configs: {
                 [key: string]: unknown;
             };
@@ -722,11 +722,11 @@ export interface components {
             };
         };
         WebhookFilter: {
-            /** @description Those that an event of this type goes to; of a pattern, those that hold it */
+            /** @description An event type: webhooks that match it. A pattern: webhooks that have exactly this pattern */
             event_type?: string | null;
             is_active?: boolean | null;
         };
-        /** @description Null is what does not apply */
+        /** @description Fields that do not apply are null */
         Pagination: {
             total: number | null;
             page: number | null;
@@ -734,11 +734,11 @@ export interface components {
             total_pages: number | null;
             next_page: number | null;
             previous_page: number | null;
-            /** @description Sent as `cursor`, gives the next page */
+            /** @description Send it as `cursor` to get the next page */
             next_cursor: string | null;
         };
         WebhookReplacement: {
-            /** @description Where it is sent, that of the path */
+            /** @description If given, must be the id in the path */
             webhook_id?: string | null;
             /**
              * @description For people; need not be unique
@@ -746,13 +746,13 @@ export interface components {
              */
             webhook_name: string;
             /**
-             * @description Event types, or patterns: `order.*` covers `order.placed`, `*` everything
+             * @description Event types or patterns: `order.*` matches `order.placed`, `*` matches everything
              * @example [
              *       "order.*"
              *     ]
              */
             event_types: string[];
-            /** @description Default true; false pauses */
+            /** @description Default true; false pauses the webhook */
             is_active?: boolean | null;
             /** @description Accepted, and ignored */
             internal_id?: unknown;
@@ -760,11 +760,11 @@ export interface components {
             created_at?: unknown;
             /** @description Accepted, and ignored */
             updated_at?: unknown;
-            /** @description An event goes to all of them */
+            /** @description An event is sent to all of them */
             channels: components["schemas"]["ChannelReplacement"][];
         };
         ChannelReplacement: {
-            /** @description Which of the webhook’s channels this is, as deliveries name it; without it, by its place */
+            /** @description Identifies the channel, as `channel_id` of its deliveries does. Default: identified by its position */
             id?: string | null;
             /**
              * @example webhook
@@ -774,7 +774,7 @@ export interface components {
              */
             channel: string;
             /**
-             * @description What the channel needs; unknown fields are refused. `***` keeps a stored secret
+             * @description The settings of the channel; unknown fields are refused. `***` keeps a stored secret
              * @example {
              *       "url": "https://example.com/hooks"
              *     }
@@ -782,31 +782,31 @@ export interface components {
             configs: {
                 [key: string]: unknown;
             };
-            /** @description Begins only where that channel has failed so many times, or for good */
+            /** @description Escalation: starts only after that channel has failed this many times, or for good */
             only_after?: {
                 channel: string;
                 failed_attempts: number;
             } | null;
-            /** @description Gathers events for so long, and sends them as one message */
+            /** @description Gathers events during this window and sends them as one message */
             digest?: {
                 /** @description Seconds, or text like `10m`; from a second to 7 days */
                 window: number | string;
                 /** @description Default 100 */
                 max_events?: number | null;
-                /** @description Of all payloads together; default 524288 */
+                /** @description The maximum size of all payloads together; default 524288 */
                 max_bytes?: number | null;
             } | null;
         };
         Secret: {
-            /** @description `whsec_…` or `whsk_…`: give it to whoever verifies */
+            /** @description `whsec_…` or `whsk_…`: for the receiver, to verify signatures */
             secret: string;
         };
         Rotation: {
-            /** @description The new one; made where it is left out */
+            /** @description The new secret; generated if it is left out */
             secret?: string | null;
-            /** @description `v1` (HMAC, default) or `v1a` (ed25519); where `secret` is sent, that of it */
+            /** @description `v1` (HMAC, default) or `v1a` (ed25519). With `secret`, must be the kind of that secret */
             kind?: ("v1" | "v1a") | null;
-            /** @description For how many seconds the present one goes on signing; default a day */
+            /** @description For how many seconds the current secret goes on signing; default a day */
             overlap?: number | null;
         };
         Sample: {
@@ -828,7 +828,7 @@ export interface components {
         Preview: {
             channel_id: string;
             channel: string;
-            /** @description Null where it cannot be rendered, or there is nothing to show */
+            /** @description Null if it cannot be rendered, or if there is nothing to show */
             parts: {
                 name: string;
                 type: string;
@@ -841,7 +841,7 @@ export interface components {
             /** @example order.placed */
             event_type: string;
             /**
-             * @description The payload, any JSON: delivered byte for byte as it stands here
+             * @description The payload, any JSON. It is delivered byte for byte as sent here
              * @example {
              *       "order_id": "o1",
              *       "total": 42
@@ -859,7 +859,7 @@ export interface components {
             cache_scope?: {
                 [key: string]: unknown;
             } | null;
-            /** @description Events of one key reach a channel in their order */
+            /** @description Events with the same key reach a channel in their order */
             ordering_key?: string | null;
         };
         Dispatched: {
@@ -888,14 +888,14 @@ export interface components {
             event_id: string;
             event_type: string;
             webhook_id: string;
-            /** @description Which of the webhook’s channels */
+            /** @description Identifies one of the webhook’s channels */
             channel_id: string;
             channel: string;
             /** @enum {string} */
             status: "pending" | "sending" | "delivered" | "dead" | "cancelled";
-            /** @description How many attempts were begun */
+            /** @description How many attempts have begun */
             attempt_count: number;
-            /** @description Null where it is not pending */
+            /** @description Null unless it is pending */
             next_attempt_at: string | null;
             /** Format: date-time */
             created_at: string;
@@ -906,14 +906,14 @@ export interface components {
             event_id: string;
             event_type: string;
             webhook_id: string;
-            /** @description Which of the webhook’s channels */
+            /** @description Identifies one of the webhook’s channels */
             channel_id: string;
             channel: string;
             /** @enum {string} */
             status: "pending" | "sending" | "delivered" | "dead" | "cancelled";
-            /** @description How many attempts were begun */
+            /** @description How many attempts have begun */
             attempt_count: number;
-            /** @description Null where it is not pending */
+            /** @description Null unless it is pending */
             next_attempt_at: string | null;
             /** Format: date-time */
             created_at: string;
@@ -932,26 +932,26 @@ export interface components {
             /** @description Why it failed */
             kind: ("http_status" | "timeout" | "connect_timeout" | "dns" | "refused" | "reset" | "tls" | "protocol" | "too_large" | "address_forbidden" | "config" | "credentials" | "proxy" | "channel_error" | "worker_lost") | null;
             message: string | null;
-            /** @description The receiver’s */
+            /** @description The status code of the receiver’s answer */
             status_code: number | null;
-            /** @description How the receiver’s answer began */
+            /** @description The beginning of the receiver’s answer */
             response: string | null;
         };
         Explanation: {
             event: components["schemas"]["Event"];
             matched: components["schemas"]["MatchedWebhook"][];
             missed: components["schemas"]["MissedWebhook"][];
-            /** @description False where there were more than it looks at */
+            /** @description False if there was too much to look at everything */
             is_complete: boolean;
         };
         MatchedWebhook: {
-            /** @description Null where it is deleted */
+            /** @description Null if it is deleted */
             webhook: {
                 webhook_id: string;
                 webhook_name: string;
                 is_active: boolean;
             } | null;
-            /** @description Those that cover the event type now */
+            /** @description Its patterns that match the event type now */
             patterns: string[];
             deliveries: components["schemas"]["ExplainedDelivery"][];
         };
@@ -964,7 +964,7 @@ export interface components {
         NextStep: {
             /** @enum {string} */
             what: "attempt" | "result" | "waits" | "nothing";
-            /** @description When, of an attempt */
+            /** @description When the next attempt is due */
             at: string | null;
             why: string;
         };
@@ -993,7 +993,7 @@ export interface components {
                 counts: components["schemas"]["DeliveryCounts"];
             }[];
         };
-        /** @description How many deliveries stand where by now */
+        /** @description The number of deliveries with each status now */
         DeliveryCounts: {
             pending: number;
             sending: number;
@@ -1004,15 +1004,15 @@ export interface components {
         ReplayInput: {
             /** @description Default `["dead"]` */
             status?: ("dead" | "cancelled" | "delivered" | "pending")[] | null;
-            /** @description Needs `from`, and takes no `status` */
+            /** @description Requires `from`; cannot be combined with `status` */
             missed?: boolean | null;
             event_type?: string | null;
             webhook_id?: string | null;
-            /** @description Of events dispatched at this instant or later */
+            /** @description Only events dispatched at this instant or later */
             from?: string | null;
-            /** @description Of events dispatched before it; default now */
+            /** @description Only events dispatched before this instant; default now */
             to?: string | null;
-            /** @description At most; default 100 */
+            /** @description The maximum rate; default 100 */
             per_second?: number | null;
             dry_run?: boolean | null;
         };
@@ -1022,7 +1022,7 @@ export interface components {
             status: "running" | "done" | "cancelled";
             filter: {
                 status: ("dead" | "cancelled" | "delivered" | "pending")[];
-                /** @description Whether it makes what webhooks missed; then `status` is empty */
+                /** @description Whether it creates missed deliveries; then `status` is empty */
                 missed: boolean;
                 event_type: string | null;
                 webhook_id: string | null;
@@ -1031,9 +1031,9 @@ export interface components {
                 to: string;
             };
             per_second: number;
-            /** @description How many deliveries were started again, or made, so far */
+            /** @description How many deliveries were retried, or created, so far */
             replayed: number;
-            /** @description How many could not be: being sent, without their webhook, or gathering for a digest */
+            /** @description How many were not: being sent, without their webhook, or gathering for a digest */
             skipped: number;
             /** Format: date-time */
             created_at: string;
@@ -1042,7 +1042,7 @@ export interface components {
         DryRun: {
             /** @constant */
             dry_run: true;
-            /** @description How many deliveries fit now */
+            /** @description How many deliveries match now */
             matching: number;
         };
         ApiKeyInput: {
@@ -1053,7 +1053,7 @@ export interface components {
             expires_at?: string | null;
         };
         CreatedApiKey: {
-            /** @description The key begins with its characters */
+            /** @description The key starts with its characters */
             key_id: string;
             name: string;
             /** @enum {string} */
@@ -1064,11 +1064,11 @@ export interface components {
             expires_at: string | null;
             last_used_at: string | null;
             revoked_at: string | null;
-            /** @description The key itself, shown this once */
+            /** @description The key itself, shown only in this answer */
             key: string;
         };
         ApiKey: {
-            /** @description The key begins with its characters */
+            /** @description The key starts with its characters */
             key_id: string;
             name: string;
             /** @enum {string} */
@@ -1090,7 +1090,7 @@ export interface components {
             example?: unknown;
         };
         ReceivedEvent: {
-            /** @description `evt_…`: the same for each attempt, to tell duplicates by */
+            /** @description `evt_…`: the same for every attempt, to recognize duplicates */
             event_id: string;
             event_type: string;
             /** Format: date-time */
@@ -1173,7 +1173,7 @@ export interface operations {
                     "application/json": components["schemas"]["Error"];
                 };
             };
-            /** @description The request is not valid, and where */
+            /** @description The request is not valid; `detail` says where */
             422: {
                 headers: {
                     [name: string]: unknown;
@@ -1197,7 +1197,7 @@ export interface operations {
                     "application/json": components["schemas"]["ValidationError"];
                 };
             };
-            /** @description Too many calls; `Retry-After` says for how many seconds to wait */
+            /** @description Too many calls; `Retry-After` says how many seconds to wait */
             429: {
                 headers: {
                     /** @description Seconds */
@@ -1219,7 +1219,7 @@ export interface operations {
                     "application/json": components["schemas"]["Error"];
                 };
             };
-            /** @description Something failed on the server’s side; `request_id` names it */
+            /** @description Internal error; `request_id` identifies it */
             500: {
                 headers: {
                     [name: string]: unknown;
@@ -1257,7 +1257,7 @@ export interface operations {
             /** @description The webhook */
             201: {
                 headers: {
-                    /** @description Its version; sent as `If-Match`, guards against changes in between */
+                    /** @description Its version. Send it as `If-Match` to detect concurrent changes */
                     ETag?: string;
                     [name: string]: unknown;
                 };
@@ -1265,7 +1265,7 @@ export interface operations {
                     "application/json": components["schemas"]["Webhook"];
                 };
             };
-            /** @description The request cannot be read: no JSON, or a header that is none */
+            /** @description The request is malformed: a body that is not JSON, or an invalid header */
             400: {
                 headers: {
                     [name: string]: unknown;
@@ -1325,7 +1325,7 @@ export interface operations {
                     "application/json": components["schemas"]["Error"];
                 };
             };
-            /** @description It is taken, or its state does not allow the call */
+            /** @description The id is taken, or the state does not allow the call */
             409: {
                 headers: {
                     [name: string]: unknown;
@@ -1365,7 +1365,7 @@ export interface operations {
                     "application/json": components["schemas"]["Error"];
                 };
             };
-            /** @description The body is no `application/json` in UTF-8, or is encoded */
+            /** @description The body is not `application/json` in UTF-8, or has a content encoding */
             415: {
                 headers: {
                     [name: string]: unknown;
@@ -1385,7 +1385,7 @@ export interface operations {
                     "application/json": components["schemas"]["Error"];
                 };
             };
-            /** @description The request is not valid, and where */
+            /** @description The request is not valid; `detail` says where */
             422: {
                 headers: {
                     [name: string]: unknown;
@@ -1409,7 +1409,7 @@ export interface operations {
                     "application/json": components["schemas"]["ValidationError"];
                 };
             };
-            /** @description Too many calls; `Retry-After` says for how many seconds to wait */
+            /** @description Too many calls; `Retry-After` says how many seconds to wait */
             429: {
                 headers: {
                     /** @description Seconds */
@@ -1431,7 +1431,7 @@ export interface operations {
                     "application/json": components["schemas"]["Error"];
                 };
             };
-            /** @description Something failed on the server’s side; `request_id` names it */
+            /** @description Internal error; `request_id` identifies it */
             500: {
                 headers: {
                     [name: string]: unknown;
@@ -1456,13 +1456,13 @@ export interface operations {
     listWebhooks: {
         parameters: {
             query?: {
-                /** @description How many at most */
+                /** @description The maximum number of items */
                 limit?: number;
-                /** @description How many to pass over */
+                /** @description How many items to skip */
                 offset?: number;
-                /** @description The `next_cursor` of the page before */
+                /** @description The `next_cursor` of the previous page */
                 cursor?: string;
-                /** @description Says `total` and `total_pages` in `pagination`, too */
+                /** @description Includes `total` and `total_pages` in `pagination` */
                 include_total?: boolean;
             };
             header?: never;
@@ -1484,12 +1484,12 @@ export interface operations {
                     "application/json": {
                         results: components["schemas"]["Webhook"][];
                         pagination: components["schemas"]["Pagination"];
-                        /** @description How many there are on all pages */
+                        /** @description How many items there are on all pages */
                         total: number;
                     };
                 };
             };
-            /** @description The request cannot be read: no JSON, or a header that is none */
+            /** @description The request is malformed: a body that is not JSON, or an invalid header */
             400: {
                 headers: {
                     [name: string]: unknown;
@@ -1569,7 +1569,7 @@ export interface operations {
                     "application/json": components["schemas"]["Error"];
                 };
             };
-            /** @description The body is no `application/json` in UTF-8, or is encoded */
+            /** @description The body is not `application/json` in UTF-8, or has a content encoding */
             415: {
                 headers: {
                     [name: string]: unknown;
@@ -1589,7 +1589,7 @@ export interface operations {
                     "application/json": components["schemas"]["Error"];
                 };
             };
-            /** @description The request is not valid, and where */
+            /** @description The request is not valid; `detail` says where */
             422: {
                 headers: {
                     [name: string]: unknown;
@@ -1613,7 +1613,7 @@ export interface operations {
                     "application/json": components["schemas"]["ValidationError"];
                 };
             };
-            /** @description Too many calls; `Retry-After` says for how many seconds to wait */
+            /** @description Too many calls; `Retry-After` says how many seconds to wait */
             429: {
                 headers: {
                     /** @description Seconds */
@@ -1635,7 +1635,7 @@ export interface operations {
                     "application/json": components["schemas"]["Error"];
                 };
             };
-            /** @description Something failed on the server’s side; `request_id` names it */
+            /** @description Internal error; `request_id` identifies it */
             500: {
                 headers: {
                     [name: string]: unknown;
@@ -1671,7 +1671,7 @@ export interface operations {
             /** @description The webhook */
             200: {
                 headers: {
-                    /** @description Its version; sent as `If-Match`, guards against changes in between */
+                    /** @description Its version. Send it as `If-Match` to detect concurrent changes */
                     ETag?: string;
                     [name: string]: unknown;
                 };
@@ -1719,7 +1719,7 @@ export interface operations {
                     "application/json": components["schemas"]["Error"];
                 };
             };
-            /** @description There is none, or it is another tenant’s */
+            /** @description It does not exist, or belongs to another tenant */
             404: {
                 headers: {
                     [name: string]: unknown;
@@ -1739,7 +1739,7 @@ export interface operations {
                     "application/json": components["schemas"]["Error"];
                 };
             };
-            /** @description The request is not valid, and where */
+            /** @description The request is not valid; `detail` says where */
             422: {
                 headers: {
                     [name: string]: unknown;
@@ -1763,7 +1763,7 @@ export interface operations {
                     "application/json": components["schemas"]["ValidationError"];
                 };
             };
-            /** @description Too many calls; `Retry-After` says for how many seconds to wait */
+            /** @description Too many calls; `Retry-After` says how many seconds to wait */
             429: {
                 headers: {
                     /** @description Seconds */
@@ -1785,7 +1785,7 @@ export interface operations {
                     "application/json": components["schemas"]["Error"];
                 };
             };
-            /** @description Something failed on the server’s side; `request_id` names it */
+            /** @description Internal error; `request_id` identifies it */
             500: {
                 headers: {
                     [name: string]: unknown;
@@ -1811,7 +1811,7 @@ export interface operations {
         parameters: {
             query?: never;
             header?: {
-                /** @description The `ETag` of the version that is to be changed; 412 where it is another by now */
+                /** @description The `ETag` of the version to change; 412 if the webhook has changed */
                 "If-Match"?: string;
             };
             path: {
@@ -1828,7 +1828,7 @@ export interface operations {
             /** @description The webhook */
             200: {
                 headers: {
-                    /** @description Its version; sent as `If-Match`, guards against changes in between */
+                    /** @description Its version. Send it as `If-Match` to detect concurrent changes */
                     ETag?: string;
                     [name: string]: unknown;
                 };
@@ -1836,7 +1836,7 @@ export interface operations {
                     "application/json": components["schemas"]["Webhook"];
                 };
             };
-            /** @description The request cannot be read: no JSON, or a header that is none */
+            /** @description The request is malformed: a body that is not JSON, or an invalid header */
             400: {
                 headers: {
                     [name: string]: unknown;
@@ -1896,7 +1896,7 @@ export interface operations {
                     "application/json": components["schemas"]["Error"];
                 };
             };
-            /** @description There is none, or it is another tenant’s */
+            /** @description It does not exist, or belongs to another tenant */
             404: {
                 headers: {
                     [name: string]: unknown;
@@ -1916,7 +1916,7 @@ export interface operations {
                     "application/json": components["schemas"]["Error"];
                 };
             };
-            /** @description It has changed since: the `If-Match` is of another version */
+            /** @description It has changed: `If-Match` names another version */
             412: {
                 headers: {
                     [name: string]: unknown;
@@ -1956,7 +1956,7 @@ export interface operations {
                     "application/json": components["schemas"]["Error"];
                 };
             };
-            /** @description The body is no `application/json` in UTF-8, or is encoded */
+            /** @description The body is not `application/json` in UTF-8, or has a content encoding */
             415: {
                 headers: {
                     [name: string]: unknown;
@@ -1976,7 +1976,7 @@ export interface operations {
                     "application/json": components["schemas"]["Error"];
                 };
             };
-            /** @description The request is not valid, and where */
+            /** @description The request is not valid; `detail` says where */
             422: {
                 headers: {
                     [name: string]: unknown;
@@ -2000,7 +2000,7 @@ export interface operations {
                     "application/json": components["schemas"]["ValidationError"];
                 };
             };
-            /** @description Too many calls; `Retry-After` says for how many seconds to wait */
+            /** @description Too many calls; `Retry-After` says how many seconds to wait */
             429: {
                 headers: {
                     /** @description Seconds */
@@ -2022,7 +2022,7 @@ export interface operations {
                     "application/json": components["schemas"]["Error"];
                 };
             };
-            /** @description Something failed on the server’s side; `request_id` names it */
+            /** @description Internal error; `request_id` identifies it */
             500: {
                 headers: {
                     [name: string]: unknown;
@@ -2048,7 +2048,7 @@ export interface operations {
         parameters: {
             query?: never;
             header?: {
-                /** @description The `ETag` of the version that is to be changed; 412 where it is another by now */
+                /** @description The `ETag` of the version to change; 412 if the webhook has changed */
                 "If-Match"?: string;
             };
             path: {
@@ -2058,14 +2058,14 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
-            /** @description It is gone */
+            /** @description It is deleted */
             204: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content?: never;
             };
-            /** @description The request cannot be read: no JSON, or a header that is none */
+            /** @description The request is malformed: a body that is not JSON, or an invalid header */
             400: {
                 headers: {
                     [name: string]: unknown;
@@ -2125,7 +2125,7 @@ export interface operations {
                     "application/json": components["schemas"]["Error"];
                 };
             };
-            /** @description There is none, or it is another tenant’s */
+            /** @description It does not exist, or belongs to another tenant */
             404: {
                 headers: {
                     [name: string]: unknown;
@@ -2145,7 +2145,7 @@ export interface operations {
                     "application/json": components["schemas"]["Error"];
                 };
             };
-            /** @description It has changed since: the `If-Match` is of another version */
+            /** @description It has changed: `If-Match` names another version */
             412: {
                 headers: {
                     [name: string]: unknown;
@@ -2185,7 +2185,7 @@ export interface operations {
                     "application/json": components["schemas"]["Error"];
                 };
             };
-            /** @description The body is no `application/json` in UTF-8, or is encoded */
+            /** @description The body is not `application/json` in UTF-8, or has a content encoding */
             415: {
                 headers: {
                     [name: string]: unknown;
@@ -2205,7 +2205,7 @@ export interface operations {
                     "application/json": components["schemas"]["Error"];
                 };
             };
-            /** @description The request is not valid, and where */
+            /** @description The request is not valid; `detail` says where */
             422: {
                 headers: {
                     [name: string]: unknown;
@@ -2229,7 +2229,7 @@ export interface operations {
                     "application/json": components["schemas"]["ValidationError"];
                 };
             };
-            /** @description Too many calls; `Retry-After` says for how many seconds to wait */
+            /** @description Too many calls; `Retry-After` says how many seconds to wait */
             429: {
                 headers: {
                     /** @description Seconds */
@@ -2251,7 +2251,7 @@ export interface operations {
                     "application/json": components["schemas"]["Error"];
                 };
             };
-            /** @description Something failed on the server’s side; `request_id` names it */
+            /** @description Internal error; `request_id` identifies it */
             500: {
                 headers: {
                     [name: string]: unknown;
@@ -2333,7 +2333,7 @@ export interface operations {
                     "application/json": components["schemas"]["Error"];
                 };
             };
-            /** @description There is none, or it is another tenant’s */
+            /** @description It does not exist, or belongs to another tenant */
             404: {
                 headers: {
                     [name: string]: unknown;
@@ -2353,7 +2353,7 @@ export interface operations {
                     "application/json": components["schemas"]["Error"];
                 };
             };
-            /** @description The request is not valid, and where */
+            /** @description The request is not valid; `detail` says where */
             422: {
                 headers: {
                     [name: string]: unknown;
@@ -2377,7 +2377,7 @@ export interface operations {
                     "application/json": components["schemas"]["ValidationError"];
                 };
             };
-            /** @description Too many calls; `Retry-After` says for how many seconds to wait */
+            /** @description Too many calls; `Retry-After` says how many seconds to wait */
             429: {
                 headers: {
                     /** @description Seconds */
@@ -2399,7 +2399,7 @@ export interface operations {
                     "application/json": components["schemas"]["Error"];
                 };
             };
-            /** @description Something failed on the server’s side; `request_id` names it */
+            /** @description Internal error; `request_id` identifies it */
             500: {
                 headers: {
                     [name: string]: unknown;
@@ -2445,7 +2445,7 @@ export interface operations {
                     "application/json": components["schemas"]["Secret"];
                 };
             };
-            /** @description The request cannot be read: no JSON, or a header that is none */
+            /** @description The request is malformed: a body that is not JSON, or an invalid header */
             400: {
                 headers: {
                     [name: string]: unknown;
@@ -2505,7 +2505,7 @@ export interface operations {
                     "application/json": components["schemas"]["Error"];
                 };
             };
-            /** @description There is none, or it is another tenant’s */
+            /** @description It does not exist, or belongs to another tenant */
             404: {
                 headers: {
                     [name: string]: unknown;
@@ -2525,7 +2525,7 @@ export interface operations {
                     "application/json": components["schemas"]["Error"];
                 };
             };
-            /** @description It is taken, or its state does not allow the call */
+            /** @description The id is taken, or the state does not allow the call */
             409: {
                 headers: {
                     [name: string]: unknown;
@@ -2565,7 +2565,7 @@ export interface operations {
                     "application/json": components["schemas"]["Error"];
                 };
             };
-            /** @description The body is no `application/json` in UTF-8, or is encoded */
+            /** @description The body is not `application/json` in UTF-8, or has a content encoding */
             415: {
                 headers: {
                     [name: string]: unknown;
@@ -2585,7 +2585,7 @@ export interface operations {
                     "application/json": components["schemas"]["Error"];
                 };
             };
-            /** @description The request is not valid, and where */
+            /** @description The request is not valid; `detail` says where */
             422: {
                 headers: {
                     [name: string]: unknown;
@@ -2609,7 +2609,7 @@ export interface operations {
                     "application/json": components["schemas"]["ValidationError"];
                 };
             };
-            /** @description Too many calls; `Retry-After` says for how many seconds to wait */
+            /** @description Too many calls; `Retry-After` says how many seconds to wait */
             429: {
                 headers: {
                     /** @description Seconds */
@@ -2631,7 +2631,7 @@ export interface operations {
                     "application/json": components["schemas"]["Error"];
                 };
             };
-            /** @description Something failed on the server’s side; `request_id` names it */
+            /** @description Internal error; `request_id` identifies it */
             500: {
                 headers: {
                     [name: string]: unknown;
@@ -2668,7 +2668,7 @@ export interface operations {
             };
         };
         responses: {
-            /** @description What became of it at each channel */
+            /** @description The result of each channel */
             200: {
                 headers: {
                     [name: string]: unknown;
@@ -2679,7 +2679,7 @@ export interface operations {
                     };
                 };
             };
-            /** @description The request cannot be read: no JSON, or a header that is none */
+            /** @description The request is malformed: a body that is not JSON, or an invalid header */
             400: {
                 headers: {
                     [name: string]: unknown;
@@ -2739,7 +2739,7 @@ export interface operations {
                     "application/json": components["schemas"]["Error"];
                 };
             };
-            /** @description There is none, or it is another tenant’s */
+            /** @description It does not exist, or belongs to another tenant */
             404: {
                 headers: {
                     [name: string]: unknown;
@@ -2779,7 +2779,7 @@ export interface operations {
                     "application/json": components["schemas"]["Error"];
                 };
             };
-            /** @description The body is no `application/json` in UTF-8, or is encoded */
+            /** @description The body is not `application/json` in UTF-8, or has a content encoding */
             415: {
                 headers: {
                     [name: string]: unknown;
@@ -2799,7 +2799,7 @@ export interface operations {
                     "application/json": components["schemas"]["Error"];
                 };
             };
-            /** @description The request is not valid, and where */
+            /** @description The request is not valid; `detail` says where */
             422: {
                 headers: {
                     [name: string]: unknown;
@@ -2823,7 +2823,7 @@ export interface operations {
                     "application/json": components["schemas"]["ValidationError"];
                 };
             };
-            /** @description Too many calls; `Retry-After` says for how many seconds to wait */
+            /** @description Too many calls; `Retry-After` says how many seconds to wait */
             429: {
                 headers: {
                     /** @description Seconds */
@@ -2845,7 +2845,7 @@ export interface operations {
                     "application/json": components["schemas"]["Error"];
                 };
             };
-            /** @description Something failed on the server’s side; `request_id` names it */
+            /** @description Internal error; `request_id` identifies it */
             500: {
                 headers: {
                     [name: string]: unknown;
@@ -2893,7 +2893,7 @@ export interface operations {
                     };
                 };
             };
-            /** @description The request cannot be read: no JSON, or a header that is none */
+            /** @description The request is malformed: a body that is not JSON, or an invalid header */
             400: {
                 headers: {
                     [name: string]: unknown;
@@ -2953,7 +2953,7 @@ export interface operations {
                     "application/json": components["schemas"]["Error"];
                 };
             };
-            /** @description There is none, or it is another tenant’s */
+            /** @description It does not exist, or belongs to another tenant */
             404: {
                 headers: {
                     [name: string]: unknown;
@@ -2993,7 +2993,7 @@ export interface operations {
                     "application/json": components["schemas"]["Error"];
                 };
             };
-            /** @description The body is no `application/json` in UTF-8, or is encoded */
+            /** @description The body is not `application/json` in UTF-8, or has a content encoding */
             415: {
                 headers: {
                     [name: string]: unknown;
@@ -3013,7 +3013,7 @@ export interface operations {
                     "application/json": components["schemas"]["Error"];
                 };
             };
-            /** @description The request is not valid, and where */
+            /** @description The request is not valid; `detail` says where */
             422: {
                 headers: {
                     [name: string]: unknown;
@@ -3037,7 +3037,7 @@ export interface operations {
                     "application/json": components["schemas"]["ValidationError"];
                 };
             };
-            /** @description Too many calls; `Retry-After` says for how many seconds to wait */
+            /** @description Too many calls; `Retry-After` says how many seconds to wait */
             429: {
                 headers: {
                     /** @description Seconds */
@@ -3059,7 +3059,7 @@ export interface operations {
                     "application/json": components["schemas"]["Error"];
                 };
             };
-            /** @description Something failed on the server’s side; `request_id` names it */
+            /** @description Internal error; `request_id` identifies it */
             500: {
                 headers: {
                     [name: string]: unknown;
@@ -3084,14 +3084,14 @@ export interface operations {
     listEvents: {
         parameters: {
             query?: {
-                /** @description How many at most */
+                /** @description The maximum number of items */
                 limit?: number;
-                /** @description The `next_cursor` of the page before */
+                /** @description The `next_cursor` of the previous page */
                 cursor?: string;
                 event_type?: string;
-                /** @description Of events dispatched at this instant or later */
+                /** @description Only events dispatched at this instant or later */
                 from?: string;
-                /** @description Of events dispatched before this instant */
+                /** @description Only events dispatched before this instant */
                 to?: string;
             };
             header?: never;
@@ -3113,7 +3113,7 @@ export interface operations {
                     };
                 };
             };
-            /** @description The request cannot be read: no JSON, or a header that is none */
+            /** @description The request is malformed: a body that is not JSON, or an invalid header */
             400: {
                 headers: {
                     [name: string]: unknown;
@@ -3173,7 +3173,7 @@ export interface operations {
                     "application/json": components["schemas"]["Error"];
                 };
             };
-            /** @description The request is not valid, and where */
+            /** @description The request is not valid; `detail` says where */
             422: {
                 headers: {
                     [name: string]: unknown;
@@ -3197,7 +3197,7 @@ export interface operations {
                     "application/json": components["schemas"]["ValidationError"];
                 };
             };
-            /** @description Too many calls; `Retry-After` says for how many seconds to wait */
+            /** @description Too many calls; `Retry-After` says how many seconds to wait */
             429: {
                 headers: {
                     /** @description Seconds */
@@ -3219,7 +3219,7 @@ export interface operations {
                     "application/json": components["schemas"]["Error"];
                 };
             };
-            /** @description Something failed on the server’s side; `request_id` names it */
+            /** @description Internal error; `request_id` identifies it */
             500: {
                 headers: {
                     [name: string]: unknown;
@@ -3245,7 +3245,7 @@ export interface operations {
         parameters: {
             query?: never;
             header?: {
-                /** @description Makes it safe to send the same event again: the first answer comes again. With another event it is 409 */
+                /** @description Makes it safe to send the same event again: the first answer is repeated. Another event with the same key is a 409 */
                 "Idempotency-Key"?: string;
             };
             path?: never;
@@ -3266,7 +3266,7 @@ export interface operations {
                     "application/json": components["schemas"]["Dispatched"];
                 };
             };
-            /** @description The request cannot be read: no JSON, or a header that is none */
+            /** @description The request is malformed: a body that is not JSON, or an invalid header */
             400: {
                 headers: {
                     [name: string]: unknown;
@@ -3326,7 +3326,7 @@ export interface operations {
                     "application/json": components["schemas"]["Error"];
                 };
             };
-            /** @description It is taken, or its state does not allow the call */
+            /** @description The id is taken, or the state does not allow the call */
             409: {
                 headers: {
                     [name: string]: unknown;
@@ -3366,7 +3366,7 @@ export interface operations {
                     "application/json": components["schemas"]["Error"];
                 };
             };
-            /** @description The body is no `application/json` in UTF-8, or is encoded */
+            /** @description The body is not `application/json` in UTF-8, or has a content encoding */
             415: {
                 headers: {
                     [name: string]: unknown;
@@ -3386,7 +3386,7 @@ export interface operations {
                     "application/json": components["schemas"]["Error"];
                 };
             };
-            /** @description The request is not valid, and where */
+            /** @description The request is not valid; `detail` says where */
             422: {
                 headers: {
                     [name: string]: unknown;
@@ -3410,7 +3410,7 @@ export interface operations {
                     "application/json": components["schemas"]["ValidationError"];
                 };
             };
-            /** @description Too many calls; `Retry-After` says for how many seconds to wait */
+            /** @description Too many calls; `Retry-After` says how many seconds to wait */
             429: {
                 headers: {
                     /** @description Seconds */
@@ -3432,7 +3432,7 @@ export interface operations {
                     "application/json": components["schemas"]["Error"];
                 };
             };
-            /** @description Something failed on the server’s side; `request_id` names it */
+            /** @description Internal error; `request_id` identifies it */
             500: {
                 headers: {
                     [name: string]: unknown;
@@ -3514,7 +3514,7 @@ export interface operations {
                     "application/json": components["schemas"]["Error"];
                 };
             };
-            /** @description There is none, or it is another tenant’s */
+            /** @description It does not exist, or belongs to another tenant */
             404: {
                 headers: {
                     [name: string]: unknown;
@@ -3534,7 +3534,7 @@ export interface operations {
                     "application/json": components["schemas"]["Error"];
                 };
             };
-            /** @description The request is not valid, and where */
+            /** @description The request is not valid; `detail` says where */
             422: {
                 headers: {
                     [name: string]: unknown;
@@ -3558,7 +3558,7 @@ export interface operations {
                     "application/json": components["schemas"]["ValidationError"];
                 };
             };
-            /** @description Too many calls; `Retry-After` says for how many seconds to wait */
+            /** @description Too many calls; `Retry-After` says how many seconds to wait */
             429: {
                 headers: {
                     /** @description Seconds */
@@ -3580,7 +3580,7 @@ export interface operations {
                     "application/json": components["schemas"]["Error"];
                 };
             };
-            /** @description Something failed on the server’s side; `request_id` names it */
+            /** @description Internal error; `request_id` identifies it */
             500: {
                 headers: {
                     [name: string]: unknown;
@@ -3605,19 +3605,19 @@ export interface operations {
     listDeliveries: {
         parameters: {
             query?: {
-                /** @description How many at most */
+                /** @description The maximum number of items */
                 limit?: number;
-                /** @description The `next_cursor` of the page before */
+                /** @description The `next_cursor` of the previous page */
                 cursor?: string;
-                /** @description One status, or several joined by commas */
+                /** @description One status, or several separated by commas */
                 status?: string;
-                /** @description Those that ended without success: dead and cancelled */
+                /** @description Only deliveries that ended without success: dead and cancelled */
                 undelivered?: boolean;
                 event_type?: string;
                 event_id?: string;
-                /** @description Of events dispatched at this instant or later */
+                /** @description Only events dispatched at this instant or later */
                 from?: string;
-                /** @description Of events dispatched before this instant */
+                /** @description Only events dispatched before this instant */
                 to?: string;
                 webhook_id?: string;
             };
@@ -3640,7 +3640,7 @@ export interface operations {
                     };
                 };
             };
-            /** @description The request cannot be read: no JSON, or a header that is none */
+            /** @description The request is malformed: a body that is not JSON, or an invalid header */
             400: {
                 headers: {
                     [name: string]: unknown;
@@ -3700,7 +3700,7 @@ export interface operations {
                     "application/json": components["schemas"]["Error"];
                 };
             };
-            /** @description The request is not valid, and where */
+            /** @description The request is not valid; `detail` says where */
             422: {
                 headers: {
                     [name: string]: unknown;
@@ -3724,7 +3724,7 @@ export interface operations {
                     "application/json": components["schemas"]["ValidationError"];
                 };
             };
-            /** @description Too many calls; `Retry-After` says for how many seconds to wait */
+            /** @description Too many calls; `Retry-After` says how many seconds to wait */
             429: {
                 headers: {
                     /** @description Seconds */
@@ -3746,7 +3746,7 @@ export interface operations {
                     "application/json": components["schemas"]["Error"];
                 };
             };
-            /** @description Something failed on the server’s side; `request_id` names it */
+            /** @description Internal error; `request_id` identifies it */
             500: {
                 headers: {
                     [name: string]: unknown;
@@ -3771,19 +3771,19 @@ export interface operations {
     listWebhookDeliveries: {
         parameters: {
             query?: {
-                /** @description How many at most */
+                /** @description The maximum number of items */
                 limit?: number;
-                /** @description The `next_cursor` of the page before */
+                /** @description The `next_cursor` of the previous page */
                 cursor?: string;
-                /** @description One status, or several joined by commas */
+                /** @description One status, or several separated by commas */
                 status?: string;
-                /** @description Those that ended without success: dead and cancelled */
+                /** @description Only deliveries that ended without success: dead and cancelled */
                 undelivered?: boolean;
                 event_type?: string;
                 event_id?: string;
-                /** @description Of events dispatched at this instant or later */
+                /** @description Only events dispatched at this instant or later */
                 from?: string;
-                /** @description Of events dispatched before this instant */
+                /** @description Only events dispatched before this instant */
                 to?: string;
             };
             header?: never;
@@ -3807,7 +3807,7 @@ export interface operations {
                     };
                 };
             };
-            /** @description The request cannot be read: no JSON, or a header that is none */
+            /** @description The request is malformed: a body that is not JSON, or an invalid header */
             400: {
                 headers: {
                     [name: string]: unknown;
@@ -3867,7 +3867,7 @@ export interface operations {
                     "application/json": components["schemas"]["Error"];
                 };
             };
-            /** @description There is none, or it is another tenant’s */
+            /** @description It does not exist, or belongs to another tenant */
             404: {
                 headers: {
                     [name: string]: unknown;
@@ -3887,7 +3887,7 @@ export interface operations {
                     "application/json": components["schemas"]["Error"];
                 };
             };
-            /** @description The request is not valid, and where */
+            /** @description The request is not valid; `detail` says where */
             422: {
                 headers: {
                     [name: string]: unknown;
@@ -3911,7 +3911,7 @@ export interface operations {
                     "application/json": components["schemas"]["ValidationError"];
                 };
             };
-            /** @description Too many calls; `Retry-After` says for how many seconds to wait */
+            /** @description Too many calls; `Retry-After` says how many seconds to wait */
             429: {
                 headers: {
                     /** @description Seconds */
@@ -3933,7 +3933,7 @@ export interface operations {
                     "application/json": components["schemas"]["Error"];
                 };
             };
-            /** @description Something failed on the server’s side; `request_id` names it */
+            /** @description Internal error; `request_id` identifies it */
             500: {
                 headers: {
                     [name: string]: unknown;
@@ -4015,7 +4015,7 @@ export interface operations {
                     "application/json": components["schemas"]["Error"];
                 };
             };
-            /** @description There is none, or it is another tenant’s */
+            /** @description It does not exist, or belongs to another tenant */
             404: {
                 headers: {
                     [name: string]: unknown;
@@ -4035,7 +4035,7 @@ export interface operations {
                     "application/json": components["schemas"]["Error"];
                 };
             };
-            /** @description The request is not valid, and where */
+            /** @description The request is not valid; `detail` says where */
             422: {
                 headers: {
                     [name: string]: unknown;
@@ -4059,7 +4059,7 @@ export interface operations {
                     "application/json": components["schemas"]["ValidationError"];
                 };
             };
-            /** @description Too many calls; `Retry-After` says for how many seconds to wait */
+            /** @description Too many calls; `Retry-After` says how many seconds to wait */
             429: {
                 headers: {
                     /** @description Seconds */
@@ -4081,7 +4081,7 @@ export interface operations {
                     "application/json": components["schemas"]["Error"];
                 };
             };
-            /** @description Something failed on the server’s side; `request_id` names it */
+            /** @description Internal error; `request_id` identifies it */
             500: {
                 headers: {
                     [name: string]: unknown;
@@ -4123,7 +4123,7 @@ export interface operations {
                     "application/json": components["schemas"]["Delivery"];
                 };
             };
-            /** @description The request cannot be read: no JSON, or a header that is none */
+            /** @description The request is malformed: a body that is not JSON, or an invalid header */
             400: {
                 headers: {
                     [name: string]: unknown;
@@ -4183,7 +4183,7 @@ export interface operations {
                     "application/json": components["schemas"]["Error"];
                 };
             };
-            /** @description There is none, or it is another tenant’s */
+            /** @description It does not exist, or belongs to another tenant */
             404: {
                 headers: {
                     [name: string]: unknown;
@@ -4203,7 +4203,7 @@ export interface operations {
                     "application/json": components["schemas"]["Error"];
                 };
             };
-            /** @description It is taken, or its state does not allow the call */
+            /** @description The id is taken, or the state does not allow the call */
             409: {
                 headers: {
                     [name: string]: unknown;
@@ -4243,7 +4243,7 @@ export interface operations {
                     "application/json": components["schemas"]["Error"];
                 };
             };
-            /** @description The body is no `application/json` in UTF-8, or is encoded */
+            /** @description The body is not `application/json` in UTF-8, or has a content encoding */
             415: {
                 headers: {
                     [name: string]: unknown;
@@ -4263,7 +4263,7 @@ export interface operations {
                     "application/json": components["schemas"]["Error"];
                 };
             };
-            /** @description The request is not valid, and where */
+            /** @description The request is not valid; `detail` says where */
             422: {
                 headers: {
                     [name: string]: unknown;
@@ -4287,7 +4287,7 @@ export interface operations {
                     "application/json": components["schemas"]["ValidationError"];
                 };
             };
-            /** @description Too many calls; `Retry-After` says for how many seconds to wait */
+            /** @description Too many calls; `Retry-After` says how many seconds to wait */
             429: {
                 headers: {
                     /** @description Seconds */
@@ -4309,7 +4309,7 @@ export interface operations {
                     "application/json": components["schemas"]["Error"];
                 };
             };
-            /** @description Something failed on the server’s side; `request_id` names it */
+            /** @description Internal error; `request_id` identifies it */
             500: {
                 headers: {
                     [name: string]: unknown;
@@ -4351,7 +4351,7 @@ export interface operations {
                     "application/json": components["schemas"]["Delivery"];
                 };
             };
-            /** @description The request cannot be read: no JSON, or a header that is none */
+            /** @description The request is malformed: a body that is not JSON, or an invalid header */
             400: {
                 headers: {
                     [name: string]: unknown;
@@ -4411,7 +4411,7 @@ export interface operations {
                     "application/json": components["schemas"]["Error"];
                 };
             };
-            /** @description There is none, or it is another tenant’s */
+            /** @description It does not exist, or belongs to another tenant */
             404: {
                 headers: {
                     [name: string]: unknown;
@@ -4431,7 +4431,7 @@ export interface operations {
                     "application/json": components["schemas"]["Error"];
                 };
             };
-            /** @description It is taken, or its state does not allow the call */
+            /** @description The id is taken, or the state does not allow the call */
             409: {
                 headers: {
                     [name: string]: unknown;
@@ -4471,7 +4471,7 @@ export interface operations {
                     "application/json": components["schemas"]["Error"];
                 };
             };
-            /** @description The body is no `application/json` in UTF-8, or is encoded */
+            /** @description The body is not `application/json` in UTF-8, or has a content encoding */
             415: {
                 headers: {
                     [name: string]: unknown;
@@ -4491,7 +4491,7 @@ export interface operations {
                     "application/json": components["schemas"]["Error"];
                 };
             };
-            /** @description The request is not valid, and where */
+            /** @description The request is not valid; `detail` says where */
             422: {
                 headers: {
                     [name: string]: unknown;
@@ -4515,7 +4515,7 @@ export interface operations {
                     "application/json": components["schemas"]["ValidationError"];
                 };
             };
-            /** @description Too many calls; `Retry-After` says for how many seconds to wait */
+            /** @description Too many calls; `Retry-After` says how many seconds to wait */
             429: {
                 headers: {
                     /** @description Seconds */
@@ -4537,7 +4537,7 @@ export interface operations {
                     "application/json": components["schemas"]["Error"];
                 };
             };
-            /** @description Something failed on the server’s side; `request_id` names it */
+            /** @description Internal error; `request_id` identifies it */
             500: {
                 headers: {
                     [name: string]: unknown;
@@ -4619,7 +4619,7 @@ export interface operations {
                     "application/json": components["schemas"]["Error"];
                 };
             };
-            /** @description There is none, or it is another tenant’s */
+            /** @description It does not exist, or belongs to another tenant */
             404: {
                 headers: {
                     [name: string]: unknown;
@@ -4639,7 +4639,7 @@ export interface operations {
                     "application/json": components["schemas"]["Error"];
                 };
             };
-            /** @description The request is not valid, and where */
+            /** @description The request is not valid; `detail` says where */
             422: {
                 headers: {
                     [name: string]: unknown;
@@ -4663,7 +4663,7 @@ export interface operations {
                     "application/json": components["schemas"]["ValidationError"];
                 };
             };
-            /** @description Too many calls; `Retry-After` says for how many seconds to wait */
+            /** @description Too many calls; `Retry-After` says how many seconds to wait */
             429: {
                 headers: {
                     /** @description Seconds */
@@ -4685,7 +4685,7 @@ export interface operations {
                     "application/json": components["schemas"]["Error"];
                 };
             };
-            /** @description Something failed on the server’s side; `request_id` names it */
+            /** @description Internal error; `request_id` identifies it */
             500: {
                 headers: {
                     [name: string]: unknown;
@@ -4710,11 +4710,11 @@ export interface operations {
     getStats: {
         parameters: {
             query?: {
-                /** @description Of events dispatched at this instant or later */
+                /** @description Only events dispatched at this instant or later */
                 from?: string;
-                /** @description Of events dispatched before this instant */
+                /** @description Only events dispatched before this instant */
                 to?: string;
-                /** @description Into how many stretches the time is divided; default 24 */
+                /** @description The number of intervals that the time is divided into; default 24 */
                 buckets?: number;
                 webhook_id?: string;
                 event_type?: string;
@@ -4734,7 +4734,7 @@ export interface operations {
                     "application/json": components["schemas"]["Stats"];
                 };
             };
-            /** @description The request cannot be read: no JSON, or a header that is none */
+            /** @description The request is malformed: a body that is not JSON, or an invalid header */
             400: {
                 headers: {
                     [name: string]: unknown;
@@ -4794,7 +4794,7 @@ export interface operations {
                     "application/json": components["schemas"]["Error"];
                 };
             };
-            /** @description The request is not valid, and where */
+            /** @description The request is not valid; `detail` says where */
             422: {
                 headers: {
                     [name: string]: unknown;
@@ -4818,7 +4818,7 @@ export interface operations {
                     "application/json": components["schemas"]["ValidationError"];
                 };
             };
-            /** @description Too many calls; `Retry-After` says for how many seconds to wait */
+            /** @description Too many calls; `Retry-After` says how many seconds to wait */
             429: {
                 headers: {
                     /** @description Seconds */
@@ -4840,7 +4840,7 @@ export interface operations {
                     "application/json": components["schemas"]["Error"];
                 };
             };
-            /** @description Something failed on the server’s side; `request_id` names it */
+            /** @description Internal error; `request_id` identifies it */
             500: {
                 headers: {
                     [name: string]: unknown;
@@ -4875,7 +4875,7 @@ export interface operations {
             };
         };
         responses: {
-            /** @description Of a dry run, how many there are */
+            /** @description The count of a dry run */
             200: {
                 headers: {
                     [name: string]: unknown;
@@ -4884,7 +4884,7 @@ export interface operations {
                     "application/json": components["schemas"]["DryRun"];
                 };
             };
-            /** @description The replay, which is under way */
+            /** @description The replay, which is running */
             202: {
                 headers: {
                     [name: string]: unknown;
@@ -4893,7 +4893,7 @@ export interface operations {
                     "application/json": components["schemas"]["Replay"];
                 };
             };
-            /** @description The request cannot be read: no JSON, or a header that is none */
+            /** @description The request is malformed: a body that is not JSON, or an invalid header */
             400: {
                 headers: {
                     [name: string]: unknown;
@@ -4953,7 +4953,7 @@ export interface operations {
                     "application/json": components["schemas"]["Error"];
                 };
             };
-            /** @description There is none, or it is another tenant’s */
+            /** @description It does not exist, or belongs to another tenant */
             404: {
                 headers: {
                     [name: string]: unknown;
@@ -4993,7 +4993,7 @@ export interface operations {
                     "application/json": components["schemas"]["Error"];
                 };
             };
-            /** @description The body is no `application/json` in UTF-8, or is encoded */
+            /** @description The body is not `application/json` in UTF-8, or has a content encoding */
             415: {
                 headers: {
                     [name: string]: unknown;
@@ -5013,7 +5013,7 @@ export interface operations {
                     "application/json": components["schemas"]["Error"];
                 };
             };
-            /** @description The request is not valid, and where */
+            /** @description The request is not valid; `detail` says where */
             422: {
                 headers: {
                     [name: string]: unknown;
@@ -5037,7 +5037,7 @@ export interface operations {
                     "application/json": components["schemas"]["ValidationError"];
                 };
             };
-            /** @description Too many calls; `Retry-After` says for how many seconds to wait */
+            /** @description Too many calls; `Retry-After` says how many seconds to wait */
             429: {
                 headers: {
                     /** @description Seconds */
@@ -5059,7 +5059,7 @@ export interface operations {
                     "application/json": components["schemas"]["Error"];
                 };
             };
-            /** @description Something failed on the server’s side; `request_id` names it */
+            /** @description Internal error; `request_id` identifies it */
             500: {
                 headers: {
                     [name: string]: unknown;
@@ -5141,7 +5141,7 @@ export interface operations {
                     "application/json": components["schemas"]["Error"];
                 };
             };
-            /** @description There is none, or it is another tenant’s */
+            /** @description It does not exist, or belongs to another tenant */
             404: {
                 headers: {
                     [name: string]: unknown;
@@ -5161,7 +5161,7 @@ export interface operations {
                     "application/json": components["schemas"]["Error"];
                 };
             };
-            /** @description The request is not valid, and where */
+            /** @description The request is not valid; `detail` says where */
             422: {
                 headers: {
                     [name: string]: unknown;
@@ -5185,7 +5185,7 @@ export interface operations {
                     "application/json": components["schemas"]["ValidationError"];
                 };
             };
-            /** @description Too many calls; `Retry-After` says for how many seconds to wait */
+            /** @description Too many calls; `Retry-After` says how many seconds to wait */
             429: {
                 headers: {
                     /** @description Seconds */
@@ -5207,7 +5207,7 @@ export interface operations {
                     "application/json": components["schemas"]["Error"];
                 };
             };
-            /** @description Something failed on the server’s side; `request_id` names it */
+            /** @description Internal error; `request_id` identifies it */
             500: {
                 headers: {
                     [name: string]: unknown;
@@ -5240,14 +5240,14 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
-            /** @description It has ended */
+            /** @description It is cancelled */
             204: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content?: never;
             };
-            /** @description The request cannot be read: no JSON, or a header that is none */
+            /** @description The request is malformed: a body that is not JSON, or an invalid header */
             400: {
                 headers: {
                     [name: string]: unknown;
@@ -5307,7 +5307,7 @@ export interface operations {
                     "application/json": components["schemas"]["Error"];
                 };
             };
-            /** @description There is none, or it is another tenant’s */
+            /** @description It does not exist, or belongs to another tenant */
             404: {
                 headers: {
                     [name: string]: unknown;
@@ -5347,7 +5347,7 @@ export interface operations {
                     "application/json": components["schemas"]["Error"];
                 };
             };
-            /** @description The body is no `application/json` in UTF-8, or is encoded */
+            /** @description The body is not `application/json` in UTF-8, or has a content encoding */
             415: {
                 headers: {
                     [name: string]: unknown;
@@ -5367,7 +5367,7 @@ export interface operations {
                     "application/json": components["schemas"]["Error"];
                 };
             };
-            /** @description The request is not valid, and where */
+            /** @description The request is not valid; `detail` says where */
             422: {
                 headers: {
                     [name: string]: unknown;
@@ -5391,7 +5391,7 @@ export interface operations {
                     "application/json": components["schemas"]["ValidationError"];
                 };
             };
-            /** @description Too many calls; `Retry-After` says for how many seconds to wait */
+            /** @description Too many calls; `Retry-After` says how many seconds to wait */
             429: {
                 headers: {
                     /** @description Seconds */
@@ -5413,7 +5413,7 @@ export interface operations {
                     "application/json": components["schemas"]["Error"];
                 };
             };
-            /** @description Something failed on the server’s side; `request_id` names it */
+            /** @description Internal error; `request_id` identifies it */
             500: {
                 headers: {
                     [name: string]: unknown;
@@ -5438,9 +5438,9 @@ export interface operations {
     listApiKeys: {
         parameters: {
             query?: {
-                /** @description How many at most */
+                /** @description The maximum number of items */
                 limit?: number;
-                /** @description The `next_cursor` of the page before */
+                /** @description The `next_cursor` of the previous page */
                 cursor?: string;
             };
             header?: never;
@@ -5502,7 +5502,7 @@ export interface operations {
                     "application/json": components["schemas"]["Error"];
                 };
             };
-            /** @description The request is not valid, and where */
+            /** @description The request is not valid; `detail` says where */
             422: {
                 headers: {
                     [name: string]: unknown;
@@ -5526,7 +5526,7 @@ export interface operations {
                     "application/json": components["schemas"]["ValidationError"];
                 };
             };
-            /** @description Too many calls; `Retry-After` says for how many seconds to wait */
+            /** @description Too many calls; `Retry-After` says how many seconds to wait */
             429: {
                 headers: {
                     /** @description Seconds */
@@ -5548,7 +5548,7 @@ export interface operations {
                     "application/json": components["schemas"]["Error"];
                 };
             };
-            /** @description Something failed on the server’s side; `request_id` names it */
+            /** @description Internal error; `request_id` identifies it */
             500: {
                 headers: {
                     [name: string]: unknown;
@@ -5592,7 +5592,7 @@ export interface operations {
                     "application/json": components["schemas"]["CreatedApiKey"];
                 };
             };
-            /** @description The request cannot be read: no JSON, or a header that is none */
+            /** @description The request is malformed: a body that is not JSON, or an invalid header */
             400: {
                 headers: {
                     [name: string]: unknown;
@@ -5672,7 +5672,7 @@ export interface operations {
                     "application/json": components["schemas"]["Error"];
                 };
             };
-            /** @description The body is no `application/json` in UTF-8, or is encoded */
+            /** @description The body is not `application/json` in UTF-8, or has a content encoding */
             415: {
                 headers: {
                     [name: string]: unknown;
@@ -5692,7 +5692,7 @@ export interface operations {
                     "application/json": components["schemas"]["Error"];
                 };
             };
-            /** @description The request is not valid, and where */
+            /** @description The request is not valid; `detail` says where */
             422: {
                 headers: {
                     [name: string]: unknown;
@@ -5716,7 +5716,7 @@ export interface operations {
                     "application/json": components["schemas"]["ValidationError"];
                 };
             };
-            /** @description Too many calls; `Retry-After` says for how many seconds to wait */
+            /** @description Too many calls; `Retry-After` says how many seconds to wait */
             429: {
                 headers: {
                     /** @description Seconds */
@@ -5738,7 +5738,7 @@ export interface operations {
                     "application/json": components["schemas"]["Error"];
                 };
             };
-            /** @description Something failed on the server’s side; `request_id` names it */
+            /** @description Internal error; `request_id` identifies it */
             500: {
                 headers: {
                     [name: string]: unknown;
@@ -5778,7 +5778,7 @@ export interface operations {
                 };
                 content?: never;
             };
-            /** @description The request cannot be read: no JSON, or a header that is none */
+            /** @description The request is malformed: a body that is not JSON, or an invalid header */
             400: {
                 headers: {
                     [name: string]: unknown;
@@ -5838,7 +5838,7 @@ export interface operations {
                     "application/json": components["schemas"]["Error"];
                 };
             };
-            /** @description There is none, or it is another tenant’s */
+            /** @description It does not exist, or belongs to another tenant */
             404: {
                 headers: {
                     [name: string]: unknown;
@@ -5878,7 +5878,7 @@ export interface operations {
                     "application/json": components["schemas"]["Error"];
                 };
             };
-            /** @description The body is no `application/json` in UTF-8, or is encoded */
+            /** @description The body is not `application/json` in UTF-8, or has a content encoding */
             415: {
                 headers: {
                     [name: string]: unknown;
@@ -5898,7 +5898,7 @@ export interface operations {
                     "application/json": components["schemas"]["Error"];
                 };
             };
-            /** @description The request is not valid, and where */
+            /** @description The request is not valid; `detail` says where */
             422: {
                 headers: {
                     [name: string]: unknown;
@@ -5922,7 +5922,7 @@ export interface operations {
                     "application/json": components["schemas"]["ValidationError"];
                 };
             };
-            /** @description Too many calls; `Retry-After` says for how many seconds to wait */
+            /** @description Too many calls; `Retry-After` says how many seconds to wait */
             429: {
                 headers: {
                     /** @description Seconds */
@@ -5944,7 +5944,7 @@ export interface operations {
                     "application/json": components["schemas"]["Error"];
                 };
             };
-            /** @description Something failed on the server’s side; `request_id` names it */
+            /** @description Internal error; `request_id` identifies it */
             500: {
                 headers: {
                     [name: string]: unknown;
@@ -5975,7 +5975,7 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
-            /** @description All event types; none where anything may be dispatched */
+            /** @description All event types; empty if there is no catalog */
             200: {
                 headers: {
                     [name: string]: unknown;
@@ -6006,7 +6006,7 @@ export interface operations {
                     "application/json": components["schemas"]["Error"];
                 };
             };
-            /** @description The request is not valid, and where */
+            /** @description The request is not valid; `detail` says where */
             422: {
                 headers: {
                     [name: string]: unknown;
@@ -6030,7 +6030,7 @@ export interface operations {
                     "application/json": components["schemas"]["ValidationError"];
                 };
             };
-            /** @description Too many calls; `Retry-After` says for how many seconds to wait */
+            /** @description Too many calls; `Retry-After` says how many seconds to wait */
             429: {
                 headers: {
                     /** @description Seconds */
@@ -6052,7 +6052,7 @@ export interface operations {
                     "application/json": components["schemas"]["Error"];
                 };
             };
-            /** @description Something failed on the server’s side; `request_id` names it */
+            /** @description Internal error; `request_id` identifies it */
             500: {
                 headers: {
                     [name: string]: unknown;
@@ -6095,7 +6095,7 @@ export interface operations {
                     };
                 };
             };
-            /** @description The request is not valid, and where */
+            /** @description The request is not valid; `detail` says where */
             422: {
                 headers: {
                     [name: string]: unknown;
@@ -6119,7 +6119,7 @@ export interface operations {
                     "application/json": components["schemas"]["ValidationError"];
                 };
             };
-            /** @description Something failed on the server’s side; `request_id` names it */
+            /** @description Internal error; `request_id` identifies it */
             500: {
                 headers: {
                     [name: string]: unknown;
@@ -6201,7 +6201,7 @@ export interface operations {
                     "application/json": components["schemas"]["Error"];
                 };
             };
-            /** @description The request is not valid, and where */
+            /** @description The request is not valid; `detail` says where */
             422: {
                 headers: {
                     [name: string]: unknown;
@@ -6225,7 +6225,7 @@ export interface operations {
                     "application/json": components["schemas"]["ValidationError"];
                 };
             };
-            /** @description Too many calls; `Retry-After` says for how many seconds to wait */
+            /** @description Too many calls; `Retry-After` says how many seconds to wait */
             429: {
                 headers: {
                     /** @description Seconds */
@@ -6247,7 +6247,7 @@ export interface operations {
                     "application/json": components["schemas"]["Error"];
                 };
             };
-            /** @description Something failed on the server’s side; `request_id` names it */
+            /** @description Internal error; `request_id` identifies it */
             500: {
                 headers: {
                     [name: string]: unknown;

@@ -19,10 +19,10 @@ export async function documentOf(dispatcher: AnyDispatcher, basePath = '/v1/orga
 }
 
 type Check = (method: string, target: string, response: Response, body: unknown) => void;
-/** By the catalog: compiling the schemas takes longer than most tests. */
+/** Cached by catalog, because compiling the schemas takes longer than most tests. */
 const checks = new Map<unknown, Promise<Check>>();
 
-/** Fails where an answer is not as the document of the API says that it can be. */
+/** Fails if an answer does not match the OpenAPI document. */
 export function documented(dispatcher: AnyDispatcher): Promise<Check> {
   const known = checks.get(dispatcher.catalog) ?? checkOf(dispatcher);
   checks.set(dispatcher.catalog, known);
@@ -55,12 +55,12 @@ async function checkOf(dispatcher: AnyDispatcher): Promise<Check> {
     const pathname = target.split('?')[0]!;
     const fitting = paths.filter(({ form }) => form.test(pathname));
     const verb = (method === 'HEAD' ? 'GET' : method).toLowerCase();
-    // A word that stands for itself goes before a parameter, where it takes the method.
+    // A literal segment takes precedence over a parameter, if it takes the method.
     const path = fitting
       .sort((a, b) => a.path.length - b.path.length)
       .find(({ path }) => document.paths[path][verb])?.path;
     const operation = path && document.paths[path][verb];
-    // What is at no path, or takes no such method, is answered all the same.
+    // An unknown path or method is answered, too.
     const answer = operation
       ? operation.responses[status]
       : { content: { 'application/json': { schema: { $ref: '#/components/schemas/Error' } } } };
@@ -75,10 +75,10 @@ async function checkOf(dispatcher: AnyDispatcher): Promise<Check> {
     const validate = validatorOf(schema);
     validate(body);
     expect(validate.errors ?? [], `${method} ${pathname} ${status}`).toEqual([]);
-    // In our words, which say what would be right, and never in those of a library.
+    // Messages are our own and say what would be valid; they are never those of a library.
     const { detail = [] } = body as { detail?: { loc: string[]; msg: string }[] };
     for (const { loc, msg } of status === 422 ? detail : []) {
-      // Of a payload the application's own schema says what is wrong.
+      // The messages about a payload come from the application's own schema.
       if (loc[1] !== 'metadata') expect(msg).not.toMatch(/^(Invalid|Too |Expected|Unrecognized)/);
     }
   };

@@ -17,7 +17,7 @@ const events = defineEvents({
       total: z.number().min(0),
       placed_at: z.iso.datetime(),
     })
-    .meta({ description: 'Somebody has bought something' }),
+    .meta({ description: 'A customer has placed an order' }),
   'order.shipped': z.object({ order_id: z.string(), at: z.date() }),
 });
 
@@ -34,20 +34,20 @@ describe('the document', () => {
     }
   });
 
-  test('is what GET /openapi.json answers, and needs credentials, any', async () => {
+  test('is served by GET /openapi.json to any valid credentials', async () => {
     const { call, dispatcher } = await apiOf();
     const { body } = await call('GET', '/openapi.json');
     expect(body).toEqual(await documentOf(dispatcher));
     expect((await call('GET', '/openapi.json', { key: null })).status).toBe(401);
   });
 
-  test('describes what receivers get of each event of the catalog, with an example that the catalog takes', async () => {
+  test('describes what receivers get for each event type of the catalog, with a valid example', async () => {
     const dispatcher = createDispatcher({ storage: memoryStorage(), channels: [], events });
     const { webhooks, components } = await documentOf(dispatcher);
     expect(Object.keys(webhooks)).toEqual(['order.placed', 'order.shipped']);
     const { summary, requestBody } = webhooks['order.placed'].post;
     const { schema, example } = requestBody.content['application/json'];
-    expect(summary).toBe('Somebody has bought something');
+    expect(summary).toBe('A customer has placed an order');
     expect(schema.allOf[1].properties.metadata).toEqual({
       $ref: '#/components/schemas/Payload.order.placed',
     });
@@ -57,16 +57,16 @@ describe('the document', () => {
     });
     expect(events['order.placed'].safeParse(example.metadata).success).toBe(true);
     expect(example.metadata.order_id).toBe('o1');
-    // A Date has no JSON form: nothing is said of it, rather than something wrong.
+    // A Date has no JSON form, so the document leaves it out.
     expect(webhooks['order.shipped'].post.requestBody.content['application/json'].example).toBeUndefined();
   });
 
-  test('the catalog is listed with its schemas and examples; without one there are none', async () => {
+  test('lists the catalog with its schemas and examples, and nothing without a catalog', async () => {
     const { call } = await apiOf(createDispatcher({ storage: memoryStorage(), channels: [], events }));
     expect((await call('GET', '/event-types')).body.results).toEqual([
       {
         event_type: 'order.placed',
-        description: 'Somebody has bought something',
+        description: 'A customer has placed an order',
         schema: expect.objectContaining({ type: 'object', required: ['order_id', 'total', 'placed_at'] }),
         example: { order_id: 'o1', total: 0, placed_at: '2026-01-31T12:00:00Z' },
       },
@@ -75,7 +75,7 @@ describe('the document', () => {
     expect((await (await apiOf()).call('GET', '/event-types')).body.results).toEqual([]);
   });
 
-  test('says which statuses a list of deliveries may be asked for', async () => {
+  test('names the statuses that a list of deliveries can be filtered by', async () => {
     const { paths } = await documentOf(engine(), '');
     const { schema } = paths['/deliveries'].get.parameters.find(
       (one: { name: string }) => one.name === 'status',
@@ -90,7 +90,7 @@ describe('the document', () => {
     expect(asked.filter((status) => form.test(status))).toEqual(['dead', 'pending,sending']);
   });
 
-  test('each answer of it has a schema or is empty, and each error an example', async () => {
+  test('has a schema for every answer with a body, and an example for every error', async () => {
     const { paths } = await documentOf(engine());
     for (const [path, methods] of Object.entries(paths as Record<string, Record<string, never>>)) {
       for (const [method, { responses }] of Object.entries(methods) as [string, { responses: object }][]) {
@@ -105,12 +105,12 @@ describe('the document', () => {
   });
 });
 
-describe('what is made from it', () => {
-  test('docs/api.md', async () => {
+describe('what is generated from the document', () => {
+  test('docs/api.md is up to date', async () => {
     await expect(markdownOf(await documentOf(engine()))).toMatchFileSnapshot('../../../docs/api.md');
   });
 
-  test('the types of a client', async () => {
+  test('the types of a client are up to date', async () => {
     const types = astToString(await openapiTS((await documentOf(engine())) as OpenAPI3));
     await expect(`// Made by openapi-typescript from the document.\n${types}`).toMatchFileSnapshot(
       'client-types.ts',

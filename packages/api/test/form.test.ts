@@ -9,7 +9,7 @@ import { apiOf, hook, recorded } from './api.js';
 import { documentOf } from './documented.js';
 
 /*
- * What the document says of bodies, held against what the handler makes of them.
+ * Compares what the document allows in bodies with what the handler accepts.
  */
 
 // biome-ignore lint/suspicious/noExplicitAny: a document as JSON has it.
@@ -21,11 +21,11 @@ const ajv = new Ajv2020({ strict: false });
 (addFormats as unknown as (ajv: Ajv2020) => void)(ajv);
 ajv.addSchema({ $id: 'api', components: document.components });
 
-/** Whether the document lets a body be this. */
+/** Whether the document allows this body. */
 const isDocumented = (name: string, body: unknown): boolean =>
   ajv.compile({ $ref: `api#/components/schemas/${name}` })(body) as boolean;
 
-/** Values of the form that a schema of the document has. */
+/** Values that match a schema of the document. */
 function valuesOf(schema: Json): fc.Arbitrary<unknown> {
   if (schema.$ref) return valuesOf(document.components.schemas[schema.$ref.split('/').at(-1)]);
   if (schema.anyOf) return fc.oneof(...schema.anyOf.map(valuesOf));
@@ -75,7 +75,7 @@ const { api, webhookId } = await (async () => {
   return { api, webhookId: (await api.call('POST', '/webhooks', { body: recorded() })).body.webhook_id };
 })();
 
-describe('a body of the form that the document has is not refused for its form', () => {
+describe('the handler accepts every body that the document allows', () => {
   test.each([
     ['EventInput', '/events'],
     ['ReplayInput', '/replay'],
@@ -87,12 +87,12 @@ describe('a body of the form that the document has is not refused for its form',
       fc.asyncProperty(valuesOf(document.components.schemas[name]), async (given) => {
         const body = given as Json;
         expect(isDocumented(name, body)).toBe(true);
-        // What no form can say: that a seed and its public key belong together, and with which kind.
+        // A schema cannot express that a seed belongs to its public key, and to a kind.
         fc.pre(name !== 'Rotation' || body.secret == null || body.kind == null);
         fc.pre(!String(body.secret).startsWith('whsk_'));
-        // What goes together: a replay of what was missed has a beginning, and no status.
+        // A schema cannot express that a replay with missed needs from and takes no status.
         fc.pre(body.missed !== true || (body.from != null && body.status == null));
-        // And what the present time has to do with it.
+        // A schema cannot refer to the current time.
         fc.pre(body.from == null || (body.from < '2026' && body.from < (body.to ?? '2026')));
         const { status, text } = await api.call('POST', path, { body });
         expect(status, text).not.toBe(422);
@@ -106,7 +106,7 @@ const long = 'x'.repeat(300);
 const channel = (fields: Json) => ({ ...recorded(), channels: [{ ...recorded().channels[0], ...fields }] });
 const event = (fields: Json) => ({ event_type: 'a', metadata: 1, ...fields });
 
-describe('what the handler refuses is not of the form that the document has', () => {
+describe('the document does not allow a body that the handler refuses', () => {
   test.each([
     ['EventInput', '/events', event({ event_type: 'a..b' }), ['event_type']],
     ['EventInput', '/events', event({ event_type: 'a.b.c.d.e.f.g' }), ['event_type']],
@@ -132,7 +132,7 @@ describe('what the handler refuses is not of the form that the document has', ()
   });
 });
 
-test('a replacement may name its channels, and its document says so', async () => {
+test('a replacement may have channel ids, and the document allows them', async () => {
   const { webhook_id } = (await api.call('POST', '/webhooks', { body: recorded() })).body;
   const { channel_id } = (await api.call('POST', `/webhooks/${webhook_id}/test`)).body.results[0];
   const body = channel({ id: channel_id });
@@ -145,11 +145,11 @@ test.each([
   ['1970-01-01T00:00:00+00:01', 422],
   ['9999-12-31T23:59:59.999Z', 201],
   ['1970-01-01T01:00:00+01:00', 201],
-])('an event at %s is answered %i, by the year it is in UTC', async (occurred_at, status) => {
+])('an event at %s is answered %i, according to its year in UTC', async (occurred_at, status) => {
   expect((await api.call('POST', '/events', { body: event({ occurred_at }) })).status).toBe(status);
 });
 
-test('a new secret is not of another kind than what is asked for', async () => {
+test('a new secret of another kind than requested is refused', async () => {
   const { webhook_id } = (await api.call('POST', '/webhooks', { body: recorded() })).body;
   const path = `/webhooks/${webhook_id}/rotate-secret`;
   const secret = `whsec_${Buffer.alloc(32).toString('base64')}`;
@@ -179,6 +179,6 @@ test.each([
     { ...recorded(), channels: [{ ...hook(), only_after: { channel: 'x', failed_attempts: 101 } }] },
     'must be a whole number from 1 to 100',
   ],
-])('%s refuses %j and says what it must be', async (path, body, msg) => {
+])('%s refuses %j and says what is valid', async (path, body, msg) => {
   expect((await api.call('POST', path, { body })).body.detail).toEqual([expect.objectContaining({ msg })]);
 });

@@ -19,7 +19,7 @@ async function mounted(options: ApiOptions = {}) {
   return { dispatcher, api, key };
 }
 
-/** What a client does first, through a framework: what it sends and gets is as without one. */
+/** Makes the first calls of a client through a framework, and checks that the answers are the same as without one. */
 async function makesAWebhook(origin: string, key: string, base = basePath): Promise<void> {
   const headers = { authorization: `Bearer ${key}`, 'content-type': 'application/json' };
   const created = await fetch(`${origin}${base}/webhooks`, {
@@ -46,7 +46,7 @@ async function makesAWebhook(origin: string, key: string, base = basePath): Prom
   expect((await fetch(`${origin}${base}/webhooks`)).status).toBe(401);
 }
 
-/** Dispatches through a framework, and reads what was stored of the payload. */
+/** Dispatches through a framework, and reads the stored payload. */
 async function payloadStored(origin: string, key: string, payload: string): Promise<string> {
   const headers = { authorization: `Bearer ${key}`, 'content-type': 'application/json' };
   const body = `{"event_type":"order.placed","metadata":${payload}}`;
@@ -56,23 +56,23 @@ async function payloadStored(origin: string, key: string, payload: string): Prom
   return /"metadata":(.*)\}$/.exec(event)![1]!;
 }
 
-/** A payload that is no longer the same once JavaScript has read it and written it again. */
+/** A payload that changes when JavaScript parses it and writes it again. */
 const particular = '{"b":1.10,"2":12345678901234567890,"1":1e2}';
 
 describe('Express', () => {
-  test('mounts it before the parser, byte for byte', async () => {
+  test('delivers the payload byte for byte if mounted before the parser', async () => {
     const { api, key } = await mounted();
     const { origin } = await served(express().use(basePath, api).use(express.json()));
     await makesAWebhook(origin, key);
     expect(await payloadStored(origin, key, particular)).toBe(particular);
   });
 
-  test('mounts it after the parser: the body is what the parser says', async () => {
+  test('uses the parsed body if mounted after the parser', async () => {
     const { api, key } = await mounted();
     const { origin } = await served(express().use(express.json(), api));
     await makesAWebhook(origin, key);
     expect(JSON.parse(await payloadStored(origin, key, particular))).toEqual(JSON.parse(particular));
-    // The parser takes compressed bodies, and this is behind it.
+    // The parser accepts compressed bodies, and the API is mounted behind it.
     const inflated = await fetch(`${origin}${basePath}/webhooks`, {
       method: 'POST',
       headers: {
@@ -85,7 +85,7 @@ describe('Express', () => {
     expect(inflated.status).toBe(201);
   });
 
-  test('mounts it after a parser that keeps the raw body, byte for byte', async () => {
+  test('delivers the payload byte for byte if mounted after a parser that keeps the raw body', async () => {
     const { api, key } = await mounted();
     const verify = (request: object, _response: object, rawBody: Buffer) =>
       void Object.assign(request, { rawBody });
@@ -94,7 +94,7 @@ describe('Express', () => {
     expect(await payloadStored(origin, key, particular)).toBe(particular);
   });
 
-  test('mounts it after a parser that leaves an empty body where it has read nothing', async () => {
+  test('reads the body itself if a parser has set an empty body without reading', async () => {
     const { api, key } = await mounted();
     const app = express().use((request, _response, next) => {
       request.body = {};
@@ -104,7 +104,7 @@ describe('Express', () => {
     await makesAWebhook(origin, key);
   });
 
-  test('asks for credentials under whatever spelling of a path it is mounted', async () => {
+  test('requires credentials under every spelling of the path', async () => {
     const { api, key } = await mounted({ basePath: '/hooks/v1' });
     const app = express()
       .use('/hooks', api)
@@ -150,7 +150,7 @@ describe('Fastify', () => {
     return app.listen({ port: 0, host: '127.0.0.1' });
   }
 
-  test('mounts it in a scope that parses nothing, byte for byte', async () => {
+  test('delivers the payload byte for byte if mounted in a scope without a parser', async () => {
     const { api, key } = await mounted();
     const app = fastify();
     app.register(async (scope) => {
@@ -166,7 +166,7 @@ describe('Fastify', () => {
     expect(await payloadStored(origin, key, particular)).toBe(particular);
   });
 
-  test('mounts it behind its own parser, where it is handed what that made', async () => {
+  test('uses the parsed body if it is handed over', async () => {
     const { api, key } = await mounted();
     const app = fastify();
     app.all(`${basePath}/*`, (request, reply) => {
@@ -197,28 +197,28 @@ describe('Koa', () => {
       return api(context.req, context.res);
     };
 
-  test('mounts it, byte for byte', async () => {
+  test('delivers the payload byte for byte', async () => {
     const { api, key } = await mounted();
     const origin = await listen(new Koa().use(mount(api)));
     await makesAWebhook(origin, key);
     expect(await payloadStored(origin, key, particular)).toBe(particular);
   });
 
-  test('mounts it behind a parser that leaves the body where Node has its own', async () => {
+  test('uses the body of a parser that sets it on the Node request', async () => {
     const { api, key } = await mounted();
     const origin = await listen(new Koa().use(bodyParser({ patchNode: true })).use(mount(api)));
     await makesAWebhook(origin, key);
     expect(JSON.parse(await payloadStored(origin, key, particular))).toEqual(JSON.parse(particular));
   });
 
-  test('says what is wrong where a parser has read the body and keeps it to itself', async () => {
+  test('reports a parser that has read the body and does not share it', async () => {
     const onError = vi.fn();
     const { api, key } = await mounted({ onError });
     const origin = await listen(new Koa().use(bodyParser()).use(mount(api)));
     const headers = { authorization: `Bearer ${key}`, 'content-type': 'application/json' };
     const response = await fetch(`${origin}${basePath}/webhooks`, { method: 'POST', headers, body: '{}' });
     expect(response.status).toBe(500);
-    expect(await response.text()).toContain('mount the API before what reads it');
+    expect(await response.text()).toContain('mount the API before anything that reads bodies');
     expect(onError).toHaveBeenCalledOnce();
   });
 });

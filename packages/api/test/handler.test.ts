@@ -6,7 +6,7 @@ import { apiOf, base, engine, keyOf, recorded } from './api.js';
 
 describe('a name', () => {
   test.each(['漢', 'é', '😀', '/', '%'])(
-    'of 200 times %s is read, whatever its form in a path',
+    'of 200 times %s is found by its encoded path',
     async (character) => {
       const { call } = await apiOf();
       const name = character.repeat(200);
@@ -15,14 +15,14 @@ describe('a name', () => {
     },
   );
 
-  test('that a path has a word for is read, too; one that none can have is a 404', async () => {
+  test('that is also a path segment is found; an invalid name is a 404', async () => {
     const { call } = await apiOf();
     const { body } = await call('POST', '/webhooks', { body: recorded('list') });
     expect((await call('GET', '/webhooks/list')).body).toEqual(body);
     expect((await call('GET', `/webhooks/${'x'.repeat(201)}`)).status).toBe(404);
   });
 
-  test('is no id to delete by: nothing is gone, and that is said', async () => {
+  test('does not delete its webhook: the answer is a 404', async () => {
     const { call } = await apiOf();
     const { body } = await call('POST', '/webhooks', { body: recorded('Orders') });
     expect((await call('DELETE', '/webhooks/Orders')).status).toBe(404);
@@ -30,8 +30,8 @@ describe('a name', () => {
   });
 });
 
-describe('what a client may not send', () => {
-  test.each(['a.*b', '***', 'a..b', '*a'])('the filter %s is refused at its place', async (event_type) => {
+describe('an invalid request', () => {
+  test.each(['a.*b', '***', 'a..b', '*a'])('the filter %s is refused, with its place', async (event_type) => {
     const { call } = await apiOf();
     const { status, body } = await call('POST', '/webhooks/list', { body: { event_type } });
     expect([status, body.detail[0].loc]).toEqual([422, ['body', 'event_type']]);
@@ -48,7 +48,7 @@ describe('what a client may not send', () => {
     expect((await call('POST', '/replay', { body })).body.detail[0].loc[0]).toBe('body');
   });
 
-  test('a body where there is none to send is refused, but for an empty one', async () => {
+  test('a body for a call that takes none is refused, unless it is empty', async () => {
     const { call, dispatcher } = await apiOf();
     await call('POST', '/webhooks', { body: recorded() });
     await call('POST', '/events', { body: { event_type: 'order.placed', metadata: 1 } });
@@ -72,7 +72,7 @@ describe('what a client may not send', () => {
       '{"channels":[{"channel":"record","configs":{"a":[{"__proto__":1}]}}]}',
       ['body', 'channels', 0, 'configs', 'a', 0, '__proto__'],
     ],
-  ])('%s: a field __proto__ is refused at its place', async (raw, loc) => {
+  ])('%s: a field __proto__ is refused, with its place', async (raw, loc) => {
     const { call } = await apiOf();
     expect((await call('POST', '/webhooks', { raw })).body.detail).toEqual([
       { loc, msg: 'no such field', type: 'extra_forbidden' },
@@ -81,7 +81,7 @@ describe('what a client may not send', () => {
 });
 
 describe('If-Match', () => {
-  test('does not take a webhook for the one that had its id before', async () => {
+  test('does not match a new webhook with the id of a deleted one', async () => {
     const { call } = await apiOf();
     const body = { webhook_id: 'wh_aaaaaaaaaa', ...recorded() };
     const before = (await call('POST', '/webhooks', { body })).headers.get('etag')!;
@@ -94,7 +94,7 @@ describe('If-Match', () => {
     expect((await call('PUT', '/webhooks/wh_aaaaaaaaaa', { body, headers })).status).toBe(412);
   });
 
-  test('of twelve that change one version at once, one wins', async () => {
+  test('lets one of twelve concurrent changes of the same version win', async () => {
     const { call } = await apiOf();
     const made = await call('POST', '/webhooks', { body: recorded() });
     const headers = { 'if-match': made.headers.get('etag')! };
@@ -105,14 +105,14 @@ describe('If-Match', () => {
   });
 });
 
-describe('secrets, of a webhook that is read, edited and sent back', () => {
+describe('the secrets of a webhook that is read, edited and sent back', () => {
   const headers = (name: string) => ({ authorization: `Bearer ${name}` });
   const web = (name: string) => ({
     channel: 'webhook',
     configs: { url: `https://${name}.example.com`, headers: headers(name) },
   });
 
-  test('none goes to the address of another channel', async () => {
+  test('never go to the address of another channel', async () => {
     const { call, dispatcher } = await apiOf();
     const made = await call('POST', '/webhooks', { body: { ...recorded(), channels: [web('a'), web('b')] } });
     const { webhook_id, channels } = made.body;
@@ -125,13 +125,13 @@ describe('secrets, of a webhook that is read, edited and sent back', () => {
       expect([status, body.detail[0].loc.slice(0, 2)]).toEqual([422, ['body', 'channels']]);
     }
     expect((await dispatcher.webhooks.get(webhook_id, { tenantId: 'acme' })).version).toBe(1);
-    // One that was edited, beside one that was not, can be told.
+    // An edited channel beside an unedited one can be identified.
     expect((await send([b, edited(a)])).status).toBe(200);
   });
 });
 
 describe('A22: a quota', () => {
-  test('of webhooks holds for each tenant, and room is made by deleting', async () => {
+  test('of webhooks applies to each tenant, and deleting a webhook makes room', async () => {
     const { call, dispatcher } = await apiOf(engine(), { maxWebhooks: 2 });
     const made = [
       await call('POST', '/webhooks', { body: recorded() }),
@@ -154,7 +154,7 @@ describe('A19: listeners', () => {
     warnings.length = 0;
   });
 
-  test('onAnswer hears who has asked for what, a secret among it, and nothing that is secret', async () => {
+  test('onAnswer gets caller and route of every call, also for a secret, and never the secret', async () => {
     const heard: unknown[] = [];
     const { call, key } = await apiOf(engine(), { onAnswer: (answered) => heard.push(answered) });
     const { webhook_id } = (await call('POST', '/webhooks', { body: recorded() })).body;
@@ -190,7 +190,7 @@ describe('A19: listeners', () => {
         throw Object.create(null);
       },
     ],
-  ])('one that %s hurts no answer', async (_, onAnswer) => {
+  ])('a listener that %s does not affect the answer', async (_, onAnswer) => {
     process.on('warning', listen);
     const { call } = await apiOf(engine(), { onAnswer });
     expect((await call('GET', '/webhooks')).status).toBe(200);
@@ -208,7 +208,7 @@ describe('A19: listeners', () => {
     ['maxWebhooks', { maxWebhooks: 1.5 }],
     ['basePath', { basePath: '/v1/' }],
     ['ratelimit', { ratelimit: false }],
-  ])('the option %s must be one', (name, options) => {
+  ])('the option %s must be a function', (name, options) => {
     expect(() => createApi(engine(), options as ApiOptions)).toThrow(
       expect.objectContaining({ code: 'invalid_option', message: expect.stringContaining(name) }),
     );
@@ -243,7 +243,7 @@ describe('a list that breaks off', () => {
     return dispatcher;
   }
 
-  test('is an error for the client, and is told to onError', async () => {
+  test('is an error for the client, and onError gets the cause', async () => {
     const errors: unknown[] = [];
     const { handler, key } = await apiOf(await breaking(), { onError: (error) => errors.push(error) });
     const response = await handler(
@@ -254,14 +254,14 @@ describe('a list that breaks off', () => {
     expect(errors).toMatchObject([{ code: 'storage_failed' }]);
   });
 
-  test('HEAD of it reads no more than shows that it can be read', async () => {
+  test('is read by HEAD only as far as necessary to know its status', async () => {
     const { call } = await apiOf(await breaking());
     for (let i = 0; i < 2; i++) expect((await call('HEAD', '/webhooks')).status).toBe(200);
   });
 });
 
-describe('keys that make keys', () => {
-  test('make none that lives longer, and a test key makes test keys', async () => {
+describe('keys that create keys', () => {
+  test('create none that expires later, and a test key creates only test keys', async () => {
     const { call, dispatcher } = await apiOf();
     const expiresAt = new Date(Date.now() + 3_600_000);
     const { key } = await dispatcher.apiKeys.create({
@@ -279,7 +279,7 @@ describe('keys that make keys', () => {
   });
 });
 
-test('an authentication that reads the body is a mistake of the application’s, and not of the client’s', async () => {
+test('an auth function that reads the body is a 500 and not an error of the client', async () => {
   const errors: unknown[] = [];
   const { call } = await apiOf(engine(), {
     auth: async (request) => {
@@ -289,10 +289,10 @@ test('an authentication that reads the body is a mistake of the application’s,
     onError: (error) => errors.push(error),
   });
   expect((await call('POST', '/webhooks', { body: recorded() })).status).toBe(500);
-  expect(errors).toEqual([new TypeError('auth must leave the body of the request alone')]);
+  expect(errors).toEqual([new TypeError('auth must not read the body of the request')]);
 });
 
-test('a body that the application has read itself is its mistake, too, and it hears of that', async () => {
+test('a body that the application has already read is a 500, and onError reports it', async () => {
   const onError = vi.fn();
   const { handler, key } = await apiOf(engine(), { onError });
   const headers = { authorization: `Bearer ${key}`, 'content-type': 'application/json' };
@@ -305,12 +305,12 @@ test('a body that the application has read itself is its mistake, too, and it he
     await request.text();
     const response = await handler(request);
     expect(response.status).toBe(500);
-    expect(await response.text()).toContain('mount the API before what reads it');
+    expect(await response.text()).toContain('mount the API before anything that reads bodies');
     expect(onError).toHaveBeenLastCalledWith(expect.any(Error), expect.objectContaining({ status: 500 }));
   }
 });
 
-test('what the engine tells an authentication is no answer to the client', async () => {
+test('an error of the engine inside auth is not passed on to the client', async () => {
   const dispatcher = engine();
   const onError = vi.fn();
   const { call } = await apiOf(dispatcher, {
@@ -324,7 +324,7 @@ test('what the engine tells an authentication is no answer to the client', async
   expect(onError.mock.calls[0]![0]).toMatchObject({ cause: { code: 'not_found' } });
 });
 
-test('a limit counts each key of each tenant apart', async () => {
+test('a rate limit counts each key of each tenant separately', async () => {
   const { handler } = await apiOf(engine(), {
     auth: (request) => ({
       tenantId: request.headers.get('x-tenant')!,

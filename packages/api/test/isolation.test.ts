@@ -5,7 +5,7 @@ import { apiOf, engine, recorded } from './api.js';
 
 const routes = routesOf(engine(), { basePath: '/v1/organizations', maxWebhooks: 10_000 });
 
-/** A tenant that has one of everything, and a dead delivery. */
+/** A tenant that has one of everything, including a dead delivery. */
 async function victim(dispatcher: AnyDispatcher) {
   const tenantId = 'victim';
   const channels = [{ channel: 'record', configs: {} }];
@@ -26,7 +26,7 @@ async function victim(dispatcher: AnyDispatcher) {
   };
 }
 
-/** All that a tenant has, to see whether anything of it moved. */
+/** Everything that a tenant has, to detect any change. */
 async function everythingOf(
   dispatcher: AnyDispatcher,
   tenantId: string,
@@ -55,7 +55,7 @@ describe('A6, A24: another tenant’s ids', () => {
   const named = routes.filter(({ path }) => path.includes('{'));
 
   test.each(named.map(({ id, method, path }) => [id, method, path]))(
-    '%s answers 404, and nothing of theirs moves or is told',
+    '%s answers 404, and changes and reveals nothing of the other tenant',
     async (id, method, path) => {
       const dispatcher = engine();
       const { call } = await apiOf(dispatcher);
@@ -72,7 +72,7 @@ describe('A6, A24: another tenant’s ids', () => {
     },
   );
 
-  test('the name of another tenant’s webhook is no name of mine', async () => {
+  test('the name of another tenant’s webhook finds nothing', async () => {
     const dispatcher = engine();
     const { call } = await apiOf(dispatcher);
     await victim(dispatcher);
@@ -92,7 +92,7 @@ describe('A6, A24: another tenant’s ids', () => {
     expect(await everythingOf(dispatcher, tenantId, ids)).toEqual(before);
   });
 
-  test('a filter that names their webhook or event finds nothing, and a replay of it is a 404', async () => {
+  test('a filter by another tenant’s webhook or event finds nothing, and a replay with it is a 404', async () => {
     const dispatcher = engine();
     const { call } = await apiOf(dispatcher);
     const { ids } = await victim(dispatcher);
@@ -103,8 +103,8 @@ describe('A6, A24: another tenant’s ids', () => {
   });
 });
 
-describe('A7: a tenant that a client names', () => {
-  test.each(['tenantId', 'tenant_id', 'organization_id'])('%s is no field', async (name) => {
+describe('A7: a tenant in the request of a client', () => {
+  test.each(['tenantId', 'tenant_id', 'organization_id'])('%s is an unknown field', async (name) => {
     const { call, dispatcher } = await apiOf();
     const body = { ...recorded(), [name]: 'victim' };
     expect(await call('POST', '/webhooks', { body })).toMatchObject({
@@ -115,7 +115,7 @@ describe('A7: a tenant that a client names', () => {
     expect((await dispatcher.webhooks.list({ tenantId: 'victim' })).items).toEqual([]);
   });
 
-  test('in internal_id, or in a header, it is not heeded', async () => {
+  test('in internal_id, or in a header, is ignored', async () => {
     const { call, dispatcher } = await apiOf();
     const body = { ...recorded(), internal_id: 'victim' };
     const { status, text } = await call('POST', '/webhooks', { body, headers: { 'x-tenant-id': 'victim' } });

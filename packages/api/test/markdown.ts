@@ -1,7 +1,7 @@
 // biome-ignore lint/suspicious/noExplicitAny: a document as JSON has it.
 type Json = Record<string, any>;
 
-/** The API in Markdown, for people: made from its OpenAPI document, and from nothing else. */
+/** The API in Markdown, for people. It is generated only from the OpenAPI document. */
 export function markdownOf(document: Json): string {
   const operations = Object.entries(document.paths as Json).flatMap(([path, methods]) =>
     Object.entries(methods as Json).map(([method, operation]) => ({
@@ -14,18 +14,20 @@ export function markdownOf(document: Json): string {
   return `${[
     '# The management API',
     '',
-    '<!-- Made from the OpenAPI document: `npx vitest run packages/api/test/documents -u` writes it anew. -->',
+    '<!-- Generated from the OpenAPI document by `npx vitest run packages/api/test/documents -u`. -->',
     '',
     `${document.info.description}`,
-    'Mount it with [`@posthorn/api`](../packages/api/README.md); `GET /openapi.json` is all of this for programs.',
+    'Mount the API with [`@posthorn/api`](../packages/api/README.md). `GET /openapi.json` is this page for programs.',
     '',
-    'Credentials are an API key, `Authorization: Bearer sk_live_…`, or what the application makes of a request. Times are',
-    'ISO 8601 in UTC. Lists come in pages, newest first: send `next_cursor` as `cursor` for the next.',
+    '- Authentication is by API key, `Authorization: Bearer sk_live_…`, or by the application itself.',
+    '- Times are ISO 8601 in UTC.',
+    '- Lists come in pages, newest first. Send `next_cursor` as `cursor` to get the next page.',
+    '- The [glossary](glossary.md) defines the terms.',
     '',
     '## Errors',
     '',
-    'Errors are `{"success": false, "status", "error": {"message", "type", "details"}}`; a request that is not valid is a 422',
-    'with `{"detail": [{"loc", "msg", "type"}]}`, one for each place that is wrong.',
+    'Errors are `{"success": false, "status", "error": {"message", "type", "details"}}`. A request that is not valid is a 422 with',
+    '`{"detail": [{"loc", "msg", "type"}]}`, one item for each place that is wrong.',
     '',
     ...errorTable(document),
     ...tags.flatMap((tag) => [
@@ -34,7 +36,7 @@ export function markdownOf(document: Json): string {
       ...operations.filter(({ operation }) => operation.tags[0] === tag).flatMap(section),
     ]),
     '',
-    '## What each answer holds',
+    '## Schemas',
     ...Object.entries(document.components.schemas as Json).flatMap(([name, schema]) => [
       '',
       `### ${name}`,
@@ -56,7 +58,7 @@ function errorTable(document: Json): string[] {
     }
   }
   return table(
-    ['status', 'what it says'],
+    ['status', 'meaning'],
     [...all].sort(([a], [b]) => Number(a) - Number(b)),
   );
 }
@@ -74,11 +76,11 @@ function section({ method, path, operation }: { method: string; path: string; op
     ...(asked.length > 0
       ? [
           ...table(
-            ['parameter', 'in', 'what it is'],
+            ['parameter', 'in', 'description'],
             asked.map((one: Json) => [
               `\`${one.name}\``,
               one.in,
-              [typeOf(one.schema), saidOf({ ...one.schema, description: one.description })]
+              [typeOf(one.schema), descriptionOf({ ...one.schema, description: one.description })]
                 .filter(Boolean)
                 .join(': '),
             ]),
@@ -101,16 +103,16 @@ const lowerFirst = (text: string): string =>
 
 function fieldTable({ properties = {}, required = [] }: Json): string[] {
   return table(
-    ['field', 'type', 'what it is'],
+    ['field', 'type', 'description'],
     Object.entries(properties as Json).map(([name, schema]) => [
       `\`${name}\`${required.includes(name) ? '' : '?'}`,
       typeOf(schema),
-      saidOf(schema),
+      descriptionOf(schema),
     ]),
   );
 }
 
-const saidOf = (schema: Json): string =>
+const descriptionOf = (schema: Json): string =>
   [schema.description, limitsOf(schema), schema.default === undefined ? '' : `default ${schema.default}`]
     .filter(Boolean)
     .join('; ');
@@ -132,7 +134,7 @@ function rangeOf(min: unknown, max: unknown, unit: string): string {
   return isSafe(min) ? `at least ${min}${unit}` : '';
 }
 
-/** A schema in a word or two, with links to those that have a name. */
+/** The type of a schema in a word or two, with links to named schemas. */
 function typeOf(schema: Json): string {
   const { $ref, type, items, anyOf, enum: values, const: one, format } = schema;
   if ($ref) return named($ref.split('/').at(-1));

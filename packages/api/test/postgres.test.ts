@@ -10,7 +10,7 @@ import { apiOf, recorded } from './api.js';
 
 const url = inject('postgresUrl');
 
-/** What clients see of a day's work, with what differs from run to run in one form. */
+/** What clients see of a day's work. Values that differ from run to run are normalized. */
 async function transcriptOf(dispatcher: AnyDispatcher, failNext: (count: number) => void) {
   const { call } = await apiOf(dispatcher);
   const seen: unknown[] = [];
@@ -57,7 +57,7 @@ describe.skipIf(url === null)('on Postgres', () => {
   const pool = new pg.Pool({ connectionString: url ?? '' });
   afterAll(() => pool.end());
 
-  test('clients see what they see in memory', async () => {
+  test('clients see the same as on a memory storage', async () => {
     const schema = `api_${randomUUID().replaceAll('-', '')}`;
     const storage = postgresStorage(pool, { schema });
     await storage.migrate();

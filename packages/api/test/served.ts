@@ -3,7 +3,7 @@ import { createServer, type RequestListener, type Server, type ServerOptions } f
 import { type AddressInfo, connect, type Socket } from 'node:net';
 import { onTestFinished } from 'vitest';
 
-/** Where a server of a test listens; it ends with the test, with all its connections. */
+/** The address of a test's server. The server and all its connections are closed after the test. */
 async function listening(server: Server): Promise<string> {
   server.listen(0, '127.0.0.1');
   onTestFinished(() => {
@@ -22,7 +22,7 @@ export async function served(
   return { server, origin: await listening(server) };
 }
 
-/** A connection that says what no client would. */
+/** A raw connection, to send what no client would send. */
 export async function socketTo(origin: string): Promise<Socket> {
   const socket = connect(Number(new URL(origin).port), '127.0.0.1');
   socket.on('error', () => {});
@@ -38,8 +38,8 @@ export interface RawAnswer {
 }
 
 /**
- * What is answered to these lines of a request and this body; the request asks for the connection to be closed. A server
- * that answers before it has read all may reset the connection after that: what came before counts.
+ * What is answered to these lines of a request and this body; the request asks for the connection to be closed. A
+ * server that answers before it has read all may reset the connection after that: what came before counts.
  */
 export async function raw(origin: string, lines: readonly string[], body = ''): Promise<RawAnswer> {
   const socket = await socketTo(origin);
@@ -48,7 +48,7 @@ export async function raw(origin: string, lines: readonly string[], body = ''): 
     answer += text;
   });
   socket.write([...lines, 'host: api.test', 'connection: close', '', body].join('\r\n'));
-  // `once` of node:events would reject at a reset.
+  // `once` of node:events would reject if the connection is reset.
   await new Promise((resolve) => socket.once('close', resolve));
   const [head = '', ...rest] = answer.split('\r\n\r\n');
   return { status: Number(head.split(' ')[1]), head: head.toLowerCase(), body: rest.join('\r\n\r\n') };

@@ -13,7 +13,7 @@ import { raw, served, socketTo } from './served.js';
 const path = '/v1/organizations/webhooks';
 const json = { 'content-type': 'application/json' };
 
-/** An API over an engine, and the headers of a tenant that may do everything. */
+/** An API of an engine, and the headers of a tenant with all scopes. */
 async function apiWithKey(options: Parameters<typeof createApi>[1] = {}) {
   const dispatcher = engine();
   const key = await keyOf(dispatcher, 'acme');
@@ -21,7 +21,7 @@ async function apiWithKey(options: Parameters<typeof createApi>[1] = {}) {
   return { dispatcher, api, key, headers: { authorization: `Bearer ${key}`, ...json } };
 }
 
-/** What the process was warned of while a test ran. */
+/** The warnings of the process while a test runs. */
 function warnings(): Error[] {
   const heard: Error[] = [];
   const hear = (warning: Error) => void heard.push(warning);
@@ -34,7 +34,7 @@ describe.each<[string, (api: Handler) => Handler]>([
   ['the API', (api) => api],
   ['the API in a handler of the application’s own', (api) => async (request) => api(new Request(request))],
 ])('%s', (_, wrapped) => {
-  test('creates, reads and deletes over HTTP as it does in memory', async () => {
+  test('creates, reads and deletes over HTTP as the handler does', async () => {
     const { api, headers } = await apiWithKey();
     const { origin } = await served(toNode(wrapped(api)));
     const created = await fetch(origin + path, {
@@ -56,7 +56,7 @@ describe.each<[string, (api: Handler) => Handler]>([
     expect([gone.status, await gone.text()]).toEqual([204, '']);
   });
 
-  test('takes a body whose length nobody said, and one that is long', async () => {
+  test('takes a body without a content-length, and a long one', async () => {
     const { api, key } = await apiWithKey();
     const { origin } = await served(toNode(wrapped(api)));
     const event = JSON.stringify({ event_type: 'order.placed', metadata: { note: '✓'.repeat(60_000) } });
@@ -90,11 +90,11 @@ describe.each<[string, (api: Handler) => Handler]>([
   );
 });
 
-describe('what the application must leave to the API', () => {
+describe('reading the body is left to the API', () => {
   test.each<[string, (request: Request) => Promise<unknown>]>([
     ['reads', (request) => request.text()],
     ['reads a copy of', (request) => request.clone().text()],
-  ])('an authentication that %s the body is told so, and sees no empty one', async (_, read) => {
+  ])('an auth function that %s the body gets an error, and never an empty body', async (_, read) => {
     const onError = vi.fn();
     const { api } = await apiWithKey({
       async auth(request) {
@@ -107,11 +107,11 @@ describe('what the application must leave to the API', () => {
     expect((await fetch(origin + path)).status).toBe(200);
     const listed = await fetch(`${origin}${path}/list`, { method: 'POST', headers: json, body: '{}' });
     expect(listed.status).toBe(500);
-    const mistake = new TypeError('auth must leave the body of the request alone');
+    const mistake = new TypeError('auth must not read the body of the request');
     expect(onError).toHaveBeenCalledExactlyOnceWith(mistake, expect.anything());
   });
 
-  test('a body that becomes text is refused, however it comes', async () => {
+  test('a body that is decoded as text before the API is refused', async () => {
     const { api, key } = await apiWithKey({ onError: () => {} });
     const { origin, server } = await served((request, response) => {
       void toNode(api)(request.setEncoding('utf8'), response);
@@ -125,7 +125,7 @@ describe('what the application must leave to the API', () => {
   });
 });
 
-describe('a body that nobody wants', () => {
+describe('a refused body', () => {
   test('is not read to its end: the answer comes, then the connection is closed', async () => {
     const { api, key } = await apiWithKey();
     const { origin } = await served(toNode(api));
@@ -150,7 +150,7 @@ describe('a body that nobody wants', () => {
     expect(sent).toBeLessThan(50_000_000);
   });
 
-  test('costs nobody a connection for long who sends no more of it', async () => {
+  test('does not hold the connection for long if the client stops sending', async () => {
     const { api } = await apiWithKey();
     const { origin, server } = await served(toNode(api));
     const socket = await socketTo(origin);
@@ -159,7 +159,7 @@ describe('a body that nobody wants', () => {
     expect(await connectionsOf(server)).toBe(0);
   });
 
-  test('leaves the connection as it is where all of it has come', async () => {
+  test('keeps the connection open if it was received completely', async () => {
     const { api } = await apiWithKey();
     const { origin } = await served(toNode(api));
     const socket = await socketTo(origin);
@@ -179,8 +179,8 @@ const connectionsOf = (server: {
     () => new Promise<string>((resolve) => server.getConnections((_, count) => resolve(`${count}`))),
   ).then(Number);
 
-describe('headers and methods, as a socket brings them', () => {
-  test('answers 401 to two Authorization headers, whichever of them is good', async () => {
+describe('headers and methods on a raw socket', () => {
+  test('two Authorization headers are a 401, even if one of them is valid', async () => {
     const { api, key } = await apiWithKey();
     const { origin } = await served(toNode(api));
     const good = `authorization: Bearer ${key}`;
@@ -196,7 +196,7 @@ describe('headers and methods, as a socket brings them', () => {
     }
   });
 
-  test('answers 415 to two types of a body, and to one that is compressed', async () => {
+  test('two content types, and a compressed body, are a 415', async () => {
     const { api, key } = await apiWithKey();
     const { origin } = await served(toNode(api));
     const post = [`POST ${path} HTTP/1.1`, `authorization: Bearer ${key}`, 'content-length: 2'];
@@ -209,7 +209,7 @@ describe('headers and methods, as a socket brings them', () => {
     expect((await fetch(origin + path, { method: 'POST', headers, body: bomb })).status).toBe(415);
   });
 
-  test('answers 405 to TRACE and to HEAD where there is only POST, and heeds no header that names another method', async () => {
+  test('TRACE, and HEAD for a path with only POST, are a 405, and method override headers are ignored', async () => {
     const { api, key, headers, dispatcher } = await apiWithKey();
     const { origin } = await served(toNode(api));
     const webhook = await dispatcher.webhooks.create({
@@ -232,7 +232,7 @@ describe('headers and methods, as a socket brings them', () => {
     expect((await dispatcher.webhooks.list({ tenantId: 'acme' })).items).toHaveLength(1);
   });
 
-  test('answers 400 where the path is none, and never takes the host from it', async () => {
+  test('an invalid path is a 400, and the host is never taken from the path', async () => {
     const { api, key } = await apiWithKey();
     const { origin } = await served(
       toNode(async (request) =>
@@ -250,7 +250,7 @@ describe('headers and methods, as a socket brings them', () => {
     }
   });
 
-  test('A29: headers of 100 kB never reach it', async () => {
+  test('A29: headers of 100 kB never reach the API', async () => {
     const { api } = await apiWithKey();
     const asked: unknown[] = [];
     const mounted = toNode(api);
@@ -260,7 +260,7 @@ describe('headers and methods, as a socket brings them', () => {
     });
     const statusFor = async (key: string) =>
       (await raw(origin, [`GET ${path} HTTP/1.1`, `authorization: Bearer ${key}`])).status;
-    // Node's 431 may not be heard by who is still writing, but it is no other answer.
+    // A client that is still writing may miss Node's 431, but it gets no other answer.
     expect([431, Number.NaN]).toContain(await statusFor('x'.repeat(100_000)));
     expect(await statusFor('unknown')).toBe(401);
     expect(asked).toEqual(['Bearer unknown']);
@@ -271,7 +271,7 @@ describe('a client that goes away', () => {
   test.each([
     ['content-length: 20', '{"event_'],
     ['transfer-encoding: chunked', '8\r\n{"event_\r\n'],
-  ])('amid a body (%s) leaves nothing behind, and is no failure', async (length, half) => {
+  ])('in the middle of a body (%s) leaves nothing behind, and is no failure', async (length, half) => {
     const heard = warnings();
     const answers: Answered[] = [];
     const { api, key, dispatcher } = await apiWithKey({ onAnswer: (answered) => answers.push(answered) });
@@ -296,7 +296,7 @@ describe('a client that goes away', () => {
   test.each([
     ['nothing', undefined],
     ['an empty body, as parsers do that have read none', {}],
-  ])('before anybody has read its body has sent none, where others leave %s', async (_, body) => {
+  ])('before its body was read has sent no body, even if others leave %s', async (_, body) => {
     const answers: number[] = [];
     const errors: unknown[] = [];
     const { api, key, dispatcher } = await apiWithKey({
@@ -319,7 +319,7 @@ describe('a client that goes away', () => {
     expect(replay).not.toHaveBeenCalled();
   });
 
-  test('amid an answer, or reads none of it, has no more of it made than there is room for', async () => {
+  test('during an answer, or that reads none of it, causes no more to be produced than fits the buffers', async () => {
     const heard = warnings();
     let made = 0;
     let isCancelled = false;
@@ -347,7 +347,7 @@ describe('a client that goes away', () => {
     expect(heard).toEqual([]);
   });
 
-  test('A29: never sends the rest, and is shown out when the server says so', async () => {
+  test('A29: that never sends the rest is disconnected at the timeout of the server', async () => {
     const { api, key } = await apiWithKey();
     const { origin } = await served(toNode(api), {
       requestTimeout: 100,
@@ -363,7 +363,7 @@ describe('a client that goes away', () => {
   });
 });
 
-/** Resolves when a count has begun, and goes on no more. */
+/** Resolves when a count has started to rise and rises no more. */
 async function still(count: () => number): Promise<void> {
   let before = 0;
   await until(
@@ -377,7 +377,7 @@ async function still(count: () => number): Promise<void> {
 }
 
 describe('answers', () => {
-  test('10,000 webhooks come whole, of pages that are read as they are sent', async () => {
+  test('of 10,000 webhooks are complete, from pages that are read as they are sent', async () => {
     const { dispatcher, api, headers } = await apiWithKey();
     const total = 10_000;
     for (let n = 0; n < total; n++) {
@@ -406,12 +406,12 @@ describe('answers', () => {
     expect(pages).toBeLessThanOrEqual(11);
   });
 
-  test('keep what others have set, each cookie apart', async () => {
+  test('keep headers that were set before, each cookie separately', async () => {
     const mounted = toNode(async () => {
       const headers = new Headers({ 'x-set': 'by the handler' });
       headers.append('set-cookie', 'a=1, b');
       headers.append('set-cookie', 'c=2');
-      return new Response('said', { headers });
+      return new Response('answer', { headers });
     });
     const { origin } = await served((request, response) => {
       response.setHeader('x-set', 'before').setHeader('x-other', 'kept').setHeader('set-cookie', 's=0');
@@ -422,7 +422,7 @@ describe('answers', () => {
     expect(headers.getSetCookie()).toEqual(['s=0', 'a=1, b', 'c=2']);
   });
 
-  test('are left out where somebody has answered already', async () => {
+  test('are not sent if another handler has already answered', async () => {
     const heard = warnings();
     const mounted = toNode(async () => new Response('too late'));
     const { origin } = await served((request, response) => {
@@ -433,7 +433,7 @@ describe('answers', () => {
     expect(heard).toEqual([]);
   });
 
-  test('of a handler that rejects are 500 and say nothing; the process is warned', async () => {
+  test('of a handler that rejects are a 500 without details, and a warning of the process', async () => {
     const heard = warnings();
     const { origin } = await served(
       toNode(async () => {
@@ -446,7 +446,7 @@ describe('answers', () => {
     await until(() => heard.some(({ message }) => message === 'secret'));
   });
 
-  test('that fail halfway do not look whole', async () => {
+  test('that fail halfway do not look complete', async () => {
     const heard = warnings();
     const { origin } = await served(
       toNode(async () => {
@@ -496,7 +496,7 @@ test('HTTP/2 is answered as HTTP/1 is, a body that is too large included', async
   expect((await call('GET', path)).status).toBe(200);
 });
 
-test('a client of HTTP/2 that goes away before anybody has read its body has sent none', async () => {
+test('an HTTP/2 client that disconnects before its body was read has sent no body', async () => {
   const answers: number[] = [];
   const { api, key, dispatcher } = await apiWithKey({ onAnswer: ({ status }) => answers.push(status) });
   const replay = vi.spyOn(dispatcher.replays, 'create');

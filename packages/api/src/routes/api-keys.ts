@@ -8,7 +8,7 @@ import { nameText } from '../wire/text.js';
 
 const apiKeySchema = z
   .object({
-    key_id: z.string().meta({ description: 'The key begins with its characters' }),
+    key_id: z.string().meta({ description: 'The key starts with its characters' }),
     name: z.string(),
     mode: z.enum(['live', 'test']),
     scopes: z.array(z.enum(scopes)),
@@ -20,7 +20,7 @@ const apiKeySchema = z
   .meta({ id: 'ApiKey' });
 
 const createdSchema = apiKeySchema
-  .extend({ key: z.string().meta({ description: 'The key itself, shown this once' }) })
+  .extend({ key: z.string().meta({ description: 'The key itself, shown only in this answer' }) })
   .meta({ id: 'CreatedApiKey' });
 
 function apiKeyOf(apiKey: ApiKey): z.output<typeof apiKeySchema> {
@@ -36,7 +36,7 @@ function apiKeyOf(apiKey: ApiKey): z.output<typeof apiKeySchema> {
   };
 }
 
-/** Keys to this API, where the storage keeps them. */
+/** API keys, if the storage keeps them. */
 export const apiKeyRoutes: readonly Route[] = [
   route({
     method: 'POST',
@@ -44,7 +44,7 @@ export const apiKeyRoutes: readonly Route[] = [
     id: 'createApiKey',
     summary: 'Create an API key',
     description:
-      'The key is in this answer and in no other. It can have the scopes that these credentials have, and lives no longer.',
+      'Only this answer contains the key. The key can have at most the scopes of these credentials, and expires no later.',
     scopes: ['keys:write'],
     body: z
       .strictObject({
@@ -61,7 +61,7 @@ export const apiKeyRoutes: readonly Route[] = [
       .meta({ id: 'ApiKeyInput' }),
     success: { status: 201, description: 'The key', schema: createdSchema },
     async handle({ dispatcher, tenantId, caller, body }) {
-      // Else a key that may make keys could do anything.
+      // Otherwise a key with keys:write could grant itself every scope.
       const beyond = body.scopes.filter((scope) => !caller.scopes.includes(scope));
       if (beyond.length > 0) {
         throw refuse(403, `these credentials cannot give the scope ${beyond.join(', ')}`, {
@@ -71,9 +71,9 @@ export const apiKeyRoutes: readonly Route[] = [
       const { mode = 'live', expiresAt = null } = caller.apiKey ?? {};
       const until = body.expires_at == null ? expiresAt : new Date(body.expires_at);
       if (expiresAt !== null && until! > expiresAt) {
-        throw refuse(403, 'a key cannot make one that lives longer than it does');
+        throw refuse(403, 'a key cannot create a key that expires later than itself');
       }
-      if (mode === 'test' && body.mode === 'live') throw refuse(403, 'a test key makes test keys');
+      if (mode === 'test' && body.mode === 'live') throw refuse(403, 'a test key can only create test keys');
       const { apiKey, key } = await dispatcher.apiKeys.create({
         tenantId,
         name: body.name,
@@ -105,8 +105,7 @@ export const apiKeyRoutes: readonly Route[] = [
     path: '/api-keys/{key_id}',
     id: 'revokeApiKey',
     summary: 'Revoke an API key',
-    description:
-      'It opens nothing any more, in any process, within a second. Any key of the tenant can be revoked.',
+    description: 'Within a second it is refused in every process. Any key of the tenant can be revoked.',
     scopes: ['keys:write'],
     success: { status: 204, description: 'It is revoked' },
     errors: [404],

@@ -13,14 +13,16 @@ const statuses = z
   .transform((text) => text.split(','))
   .pipe(z.array(deliveryStatusSchema).min(1))
   .meta({
-    description: 'One status, or several joined by commas',
+    description: 'One status, or several separated by commas',
     pattern: `^${status}(,${status})*$`,
   });
 
 const filters = {
   ...pageQuery,
   status: statuses.optional(),
-  undelivered: flag.optional().meta({ description: 'Those that ended without success: dead and cancelled' }),
+  undelivered: flag
+    .optional()
+    .meta({ description: 'Only deliveries that ended without success: dead and cancelled' }),
   event_type: eventTypeText.optional(),
   event_id: eventIdSchema.optional(),
   ...range,
@@ -35,7 +37,9 @@ async function list(
   const { scope, ...page } = askedPage('deliveries', tenantId, query);
   const { status, undelivered, event_type, event_id, webhook_id, from, to } = query;
   if (undelivered !== undefined && status) {
-    throw invalid([{ loc: ['query', 'undelivered'], msg: 'goes with no status', type: 'value_error' }]);
+    throw invalid([
+      { loc: ['query', 'undelivered'], msg: 'cannot be combined with status', type: 'value_error' },
+    ]);
   }
   const options = {
     tenantId,
@@ -106,9 +110,9 @@ export const deliveryRoutes: readonly Route[] = [
     method: 'POST',
     path: '/deliveries/{delivery_id}/retry',
     id: 'retryDelivery',
-    summary: 'Start a delivery again',
+    summary: 'Retry a delivery',
     description:
-      'Due at once, with a whole retry schedule. 409 while it is being sent, or its webhook is gone.',
+      'It is due at once, with a new retry schedule. 409 while it is being sent, or if its webhook is deleted.',
     scopes: ['deliveries:write'],
     success: { status: 200, description: 'The delivery', schema: deliverySchema },
     errors: [404, 409],
@@ -120,8 +124,8 @@ export const deliveryRoutes: readonly Route[] = [
     method: 'POST',
     path: '/deliveries/{delivery_id}/cancel',
     id: 'cancelDelivery',
-    summary: 'End a delivery',
-    description: 'A request that is under way may still arrive. 409 where it has ended already.',
+    summary: 'Cancel a delivery',
+    description: 'A request in flight may still arrive. 409 if the delivery has already ended.',
     scopes: ['deliveries:write'],
     success: { status: 200, description: 'The delivery', schema: deliverySchema },
     errors: [404, 409],

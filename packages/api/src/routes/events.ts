@@ -9,7 +9,7 @@ import { eventInputSchema, eventSchema, eventText } from '../wire/event.js';
 import { askedPage, pageQuery, pageSchema, paginationOf } from '../wire/page.js';
 import { eventTypeText } from '../wire/text.js';
 
-/** The header's value; refuses (400) what no key can be. */
+/** The idempotency key of the request. Refuses an invalid one (400). */
 function idempotencyKeyIn(headers: HeaderReader): string | undefined {
   const key = headers.get('idempotency-key');
   if (key === null || /^[\x20-\x7e]{1,255}$/.test(key)) return key ?? undefined;
@@ -23,12 +23,12 @@ export const eventRoutes: readonly Route[] = [
     id: 'dispatchEvent',
     summary: 'Dispatch an event',
     description:
-      'Once it is answered, each channel of each webhook that matches gets attempts until one succeeds or none is left.',
+      'After a successful answer, each channel of each matching webhook gets attempts until one succeeds or none is left.',
     scopes: ['events:write'],
     body: eventInputSchema,
     requestHeaders: {
       'Idempotency-Key':
-        'Makes it safe to send the same event again: the first answer comes again. With another event it is 409',
+        'Makes it safe to send the same event again: the first answer is repeated. Another event with the same key is a 409',
     },
     success: {
       status: 201,

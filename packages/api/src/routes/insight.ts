@@ -14,7 +14,7 @@ import { eventSchema, eventText } from '../wire/event.js';
 import { eventTypeText } from '../wire/text.js';
 
 /*
- * What has happened, for people who ask why: of one event, and of many.
+ * What has happened, and why: to one event, and to many in statistics.
  */
 
 const namedSchema = z.object({ webhook_id: z.string(), webhook_name: z.string(), is_active: z.boolean() });
@@ -22,7 +22,7 @@ const namedSchema = z.object({ webhook_id: z.string(), webhook_name: z.string(),
 const nextSchema = z
   .object({
     what: z.enum(['attempt', 'result', 'waits', 'nothing']),
-    at: z.iso.datetime().nullable().meta({ description: 'When, of an attempt' }),
+    at: z.iso.datetime().nullable().meta({ description: 'When the next attempt is due' }),
     why: z.string(),
   })
   .meta({ id: 'NextStep' });
@@ -33,8 +33,8 @@ const explanationSchema = z
     matched: z.array(
       z
         .object({
-          webhook: namedSchema.nullable().meta({ description: 'Null where it is deleted' }),
-          patterns: z.array(z.string()).meta({ description: 'Those that cover the event type now' }),
+          webhook: namedSchema.nullable().meta({ description: 'Null if it is deleted' }),
+          patterns: z.array(z.string()).meta({ description: 'Its patterns that match the event type now' }),
           deliveries: z.array(
             z
               .object({
@@ -58,7 +58,7 @@ const explanationSchema = z
         })
         .meta({ id: 'MissedWebhook' }),
     ),
-    is_complete: z.boolean().meta({ description: 'False where there were more than it looks at' }),
+    is_complete: z.boolean().meta({ description: 'False if there was too much to look at everything' }),
   })
   .meta({ id: 'Explanation' });
 
@@ -77,7 +77,7 @@ const explainedOf = ({ bindingId, channel, delivery, attempts, next }: Explained
   next: nextOf(next),
 });
 
-/** JSON text, since an event is. */
+/** JSON text, because an event is JSON text. */
 function explanationText({ event, matched, missed, isComplete }: Explanation): string {
   const rest = JSON.stringify({
     matched: matched.map(({ webhook, patterns, deliveries }) => ({
@@ -94,7 +94,7 @@ function explanationText({ event, matched, missed, isComplete }: Explanation): s
 const counts = Object.fromEntries(deliveryStatusSchema.options.map((status) => [status, z.int()]));
 const countsSchema = z
   .object(counts as Record<keyof DeliveryCounts, z.ZodInt>)
-  .meta({ id: 'DeliveryCounts', description: 'How many deliveries stand where by now' });
+  .meta({ id: 'DeliveryCounts', description: 'The number of deliveries with each status now' });
 
 const statsSchema = z
   .object({
@@ -110,9 +110,9 @@ export const insightRoutes: readonly Route[] = [
     method: 'GET',
     path: '/events/{event_id}/explain',
     id: 'explainEvent',
-    summary: 'Say what became of an event, and why',
+    summary: 'Explain what happened to an event, and why',
     description:
-      'Each webhook that matched, with its deliveries and what happens next; and those that nearly did, and why not.',
+      'Each webhook that matched, with its deliveries and what happens next. Also the webhooks that nearly matched, and why they did not.',
     scopes: ['deliveries:read'],
     success: { status: 200, description: 'The explanation', schema: explanationSchema },
     errors: [404],
@@ -127,13 +127,13 @@ export const insightRoutes: readonly Route[] = [
     path: '/stats',
     id: 'getStats',
     summary: 'Count deliveries by status, over time',
-    description: 'Of the last 24 hours, unless `from` and `to` say otherwise.',
+    description: 'Covers the last 24 hours, unless `from` and `to` are given.',
     scopes: ['deliveries:read'],
     query: z.strictObject({
       ...range,
       buckets: wholeNumber(1, 500)
         .optional()
-        .meta({ description: 'Into how many stretches the time is divided; default 24' }),
+        .meta({ description: 'The number of intervals that the time is divided into; default 24' }),
       webhook_id: webhookIdSchema.optional(),
       event_type: eventTypeText.optional(),
     }),

@@ -15,16 +15,16 @@ const replaySchema = z
       status: z.array(statusSchema),
       missed: z
         .boolean()
-        .meta({ description: 'Whether it makes what webhooks missed; then `status` is empty' }),
+        .meta({ description: 'Whether it creates missed deliveries; then `status` is empty' }),
       event_type: z.string().nullable(),
       webhook_id: z.string().nullable(),
       from: z.iso.datetime().nullable(),
       to: z.iso.datetime(),
     }),
     per_second: z.int(),
-    replayed: z.int().meta({ description: 'How many deliveries were started again, or made, so far' }),
+    replayed: z.int().meta({ description: 'How many deliveries were retried, or created, so far' }),
     skipped: z.int().meta({
-      description: 'How many could not be: being sent, without their webhook, or gathering for a digest',
+      description: 'How many were not: being sent, without their webhook, or gathering for a digest',
     }),
     created_at: z.iso.datetime(),
     finished_at: z.iso.datetime().nullable(),
@@ -33,12 +33,12 @@ const replaySchema = z
 const dryRunSchema = z
   .object({
     dry_run: z.literal(true),
-    matching: z.int().meta({ description: 'How many deliveries fit now' }),
+    matching: z.int().meta({ description: 'How many deliveries match now' }),
   })
   .meta({ id: 'DryRun' });
 
 const instant = instantText.transform((text) => new Date(text));
-/** A replay knows its stretch of time by the ids of events. */
+/** A replay stores its time range as ids of events. */
 const madeInstant = (eventId: string): string => new Date(madeAt(eventId)).toISOString();
 
 function replayOf(replay: Replay): z.output<typeof replaySchema> {
@@ -62,15 +62,15 @@ function replayOf(replay: Replay): z.output<typeof replaySchema> {
   };
 }
 
-/** Starting many deliveries again. */
+/** Retrying many deliveries. */
 export const replayRoutes: readonly Route[] = [
   route({
     method: 'POST',
     path: '/replay',
     id: 'createReplay',
-    summary: 'Start many deliveries again',
+    summary: 'Retry many deliveries',
     description:
-      'Those that fit all that is given, newest first, so many a second. `pending` sends now what waits for a later attempt. `missed` makes deliveries instead, oldest first: those that active webhooks would have of stored events and do not, because they were switched off, or not there yet. `dry_run` counts, and starts none.',
+      'Retries the deliveries that match all given fields, newest first, up to `per_second`. With the status `pending`, deliveries that wait for a later attempt are sent now. With `missed`, deliveries are created instead, oldest first: those that active webhooks would have of stored events and do not have, because they were paused or did not exist yet. With `dry_run`, matching deliveries are counted and none is retried.',
     scopes: ['deliveries:write'],
     body: z
       .strictObject({
@@ -79,25 +79,30 @@ export const replayRoutes: readonly Route[] = [
           .min(1, { error: 'must hold at least one status' })
           .nullish()
           .meta({ description: 'Default `["dead"]`' }),
-        missed: z.boolean().nullish().meta({ description: 'Needs `from`, and takes no `status`' }),
+        missed: z
+          .boolean()
+          .nullish()
+          .meta({ description: 'Requires `from`; cannot be combined with `status`' }),
         event_type: eventTypeText.nullish(),
         webhook_id: webhookIdSchema.nullish(),
-        from: instant.nullish().meta({ description: 'Of events dispatched at this instant or later' }),
-        to: instant.nullish().meta({ description: 'Of events dispatched before it; default now' }),
-        per_second: wholeFrom(1, 10_000).nullish().meta({ description: 'At most; default 100' }),
+        from: instant.nullish().meta({ description: 'Only events dispatched at this instant or later' }),
+        to: instant
+          .nullish()
+          .meta({ description: 'Only events dispatched before this instant; default now' }),
+        per_second: wholeFrom(1, 10_000).nullish().meta({ description: 'The maximum rate; default 100' }),
         dry_run: z.boolean().nullish(),
       })
       .superRefine(({ missed, status, from }, context) => {
         if (!missed) return;
         if (status != null)
-          context.addIssue({ code: 'custom', path: ['status'], message: 'goes with no missed' });
+          context.addIssue({ code: 'custom', path: ['status'], message: 'cannot be combined with missed' });
         if (from == null)
           context.addIssue({ code: 'custom', path: ['from'], message: 'is required with missed' });
       })
       .optional()
       .meta({ id: 'ReplayInput' }),
-    success: { status: 202, description: 'The replay, which is under way', schema: replaySchema },
-    alsoAnswers: { status: 200, description: 'Of a dry run, how many there are', schema: dryRunSchema },
+    success: { status: 202, description: 'The replay, which is running', schema: replaySchema },
+    alsoAnswers: { status: 200, description: 'The count of a dry run', schema: dryRunSchema },
     errors: [404],
     async handle({ dispatcher, tenantId, body }) {
       const { status, missed, event_type, webhook_id, from, to, per_second, dry_run } = body ?? {};
@@ -122,7 +127,7 @@ export const replayRoutes: readonly Route[] = [
     method: 'GET',
     path: '/replay/{replay_id}',
     id: 'getReplay',
-    summary: 'Say how far a replay is',
+    summary: 'Read the progress of a replay',
     scopes: ['deliveries:read'],
     success: { status: 200, description: 'The replay', schema: replaySchema },
     errors: [404],
@@ -136,10 +141,10 @@ export const replayRoutes: readonly Route[] = [
     method: 'DELETE',
     path: '/replay/{replay_id}',
     id: 'cancelReplay',
-    summary: 'End a replay',
-    description: 'What was started again stays so.',
+    summary: 'Cancel a replay',
+    description: 'Deliveries that it has already retried go on.',
     scopes: ['deliveries:write'],
-    success: { status: 204, description: 'It has ended' },
+    success: { status: 204, description: 'It is cancelled' },
     errors: [404],
     async handle({ dispatcher, tenantId, params }) {
       await dispatcher.replays.cancel(params.replay_id!, { tenantId });

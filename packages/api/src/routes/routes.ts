@@ -11,7 +11,7 @@ import { secretRoutes } from './secrets.js';
 import { serviceRoutes } from './service.js';
 import { webhookRoutes } from './webhooks.js';
 
-/** Every call of the API: the one table that answers, documents and tests are made from. */
+/** All calls of the API. Routing, documentation and tests use this one table. */
 export function routesOf(
   dispatcher: AnyDispatcher,
   { basePath, maxWebhooks }: Pick<Settings, 'basePath' | 'maxWebhooks'>,
@@ -23,7 +23,7 @@ export function routesOf(
     ...eventRoutes,
     ...deliveryRoutes,
     ...insightRoutes,
-    // A storage need not keep these.
+    // A storage may do without these.
     ...(dispatcher.replays.areKept ? replayRoutes : []),
     ...(dispatcher.apiKeys.areKept ? apiKeyRoutes : []),
   ];

@@ -12,7 +12,7 @@ const sampleSchema = z
   .optional()
   .meta({ id: 'Sample' });
 
-/** Which webhook, and what sample of an event. */
+/** The tenant, and the sample event. */
 function sampleOf(
   call: Call<unknown, z.output<typeof sampleSchema>>,
 ): Sample & { readonly tenantId: string } {
@@ -25,21 +25,21 @@ function sampleOf(
   };
 }
 
-/** The calls that try a webhook with an event that never happened. */
+/** The calls that try a webhook with a sample event. */
 export const sampleRoutes: readonly Route[] = [
   route({
     method: 'POST',
     path: '/webhooks/{webhook_id}/test',
     id: 'testWebhook',
-    summary: 'Send a sample to each channel of a webhook, at once',
+    summary: 'Send a sample event to each channel of a webhook, immediately',
     description:
-      'Not stored, not retried; also while the webhook is paused. Limited to a few calls a second.',
+      'The sample is not stored and not retried. It is sent even while the webhook is paused. Limited to a few calls a second.',
     scopes: ['webhooks:write'],
     isSending: true,
     body: sampleSchema,
     success: {
       status: 200,
-      description: 'What became of it at each channel',
+      description: 'The result of each channel',
       schema: z.object({
         results: z.array(
           z
@@ -80,8 +80,8 @@ export const sampleRoutes: readonly Route[] = [
     method: 'POST',
     path: '/webhooks/{webhook_id}/preview',
     id: 'previewWebhook',
-    summary: 'Show what a sample would look like at each channel of a webhook',
-    description: 'Nothing is sent, and nothing secret is in it.',
+    summary: 'Preview a sample event in each channel of a webhook',
+    description: 'Nothing is sent, and the preview contains no secrets.',
     scopes: ['webhooks:read'],
     body: sampleSchema,
     success: {
@@ -96,7 +96,7 @@ export const sampleRoutes: readonly Route[] = [
               parts: z
                 .array(z.object({ name: z.string(), type: z.string(), text: z.string() }))
                 .nullable()
-                .meta({ description: 'Null where it cannot be rendered, or there is nothing to show' }),
+                .meta({ description: 'Null if it cannot be rendered, or if there is nothing to show' }),
               reason: z.string().nullable().meta({ description: 'Why it cannot be rendered' }),
             })
             .meta({ id: 'Preview' }),

@@ -4,11 +4,13 @@ import { type Route, route } from '../route.js';
 import { wholeFrom } from '../wire/whole-number.js';
 
 const secretSchema = z
-  .object({ secret: z.string().meta({ description: '`whsec_…` or `whsk_…`: give it to whoever verifies' }) })
+  .object({
+    secret: z.string().meta({ description: '`whsec_…` or `whsk_…`: for the receiver, to verify signatures' }),
+  })
   .meta({ id: 'Secret' });
 const aDay = 24 * 3600;
 
-/** What the engine takes: 24 to 64 bytes after `whsec_`, 64 after `whsk_`, in base64 that has but one form. */
+/** What the engine accepts: 24 to 64 bytes after `whsec_`, 64 after `whsk_`, in canonical base64. */
 const letter = '[A-Za-z0-9+/]';
 const oneByte = `${letter}[AQgw]==`;
 const twoBytes = `${letter}{2}[AEIMQUYcgkosw048]=`;
@@ -22,13 +24,13 @@ const rotationSchema = z
       .max(200, { error: 'must have at most 200 characters' })
       .meta({ pattern: secretPattern })
       .nullish()
-      .meta({ description: 'The new one; made where it is left out' }),
-    kind: oneOf(['v1', 'v1a'])
-      .nullish()
-      .meta({ description: '`v1` (HMAC, default) or `v1a` (ed25519); where `secret` is sent, that of it' }),
+      .meta({ description: 'The new secret; generated if it is left out' }),
+    kind: oneOf(['v1', 'v1a']).nullish().meta({
+      description: '`v1` (HMAC, default) or `v1a` (ed25519). With `secret`, must be the kind of that secret',
+    }),
     overlap: wholeFrom(0, 365 * aDay)
       .nullish()
-      .meta({ description: 'For how many seconds the present one goes on signing; default a day' }),
+      .meta({ description: 'For how many seconds the current secret goes on signing; default a day' }),
   })
   .refine(({ secret, kind }) => secret == null || kind == null || kind === kindIn(secret), {
     path: ['kind'],
@@ -39,13 +41,13 @@ const rotationSchema = z
 
 const kindIn = (secret: string) => (secret.startsWith('whsk_') ? 'v1a' : 'v1');
 
-/** The two calls that show a secret. */
+/** The two calls that return a secret. */
 export const secretRoutes: readonly Route[] = [
   route({
     method: 'GET',
     path: '/webhooks/{webhook_id}/secret',
     id: 'getWebhookSecret',
-    summary: 'Read the secret that signs now',
+    summary: 'Read the current signing secret',
     scopes: ['secrets:read'],
     success: { status: 200, description: 'The secret', schema: secretSchema },
     errors: [404],
@@ -59,9 +61,8 @@ export const secretRoutes: readonly Route[] = [
     method: 'POST',
     path: '/webhooks/{webhook_id}/rotate-secret',
     id: 'rotateWebhookSecret',
-    summary: 'Put a new secret in the place of the present one',
-    description:
-      'The present one signs beside it until the overlap is over, so that receivers can change over.',
+    summary: 'Replace the signing secret',
+    description: 'The old secret also signs until the overlap is over, so that receivers can switch.',
     scopes: ['webhooks:write', 'secrets:read'],
     body: rotationSchema,
     success: { status: 200, description: 'The new secret', schema: secretSchema },

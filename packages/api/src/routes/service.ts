@@ -14,13 +14,13 @@ const eventTypeSchema = z
   })
   .meta({ id: 'EventType' });
 
-/** Long enough that probes cost nothing, and short enough for them to notice. */
+/** How long a result is reused: probes cost nothing, and still notice a failure soon. */
 const healthForMs = 1_000;
 
 /** How long the storage may take to answer. */
 const healthWithinMs = 2_000;
 
-/** Asks the storage for nothing in particular, at most once a second, and not again while it has not answered. */
+/** Sends the storage a small query, at most once a second, and none while the last one is unanswered. */
 function healthOf(dispatcher: AnyDispatcher): () => Promise<boolean> {
   let at = Number.NEGATIVE_INFINITY;
   let isAsking = false;
@@ -44,7 +44,7 @@ function healthOf(dispatcher: AnyDispatcher): () => Promise<boolean> {
   };
 }
 
-/** What `make` makes, the first time; where that failed it is made anew. */
+/** Calls `make` once and returns the same promise again. After a failure it is called again. */
 function once<Value>(make: () => Promise<Value>): () => Promise<Value> {
   let made: Promise<Value> | undefined;
   return () => {
@@ -56,7 +56,7 @@ function once<Value>(make: () => Promise<Value>): () => Promise<Value> {
   };
 }
 
-/** The calls about the API itself. `routes` are all the others. */
+/** The calls about the API itself. `routes` are all other calls. */
 export function serviceRoutes(
   dispatcher: AnyDispatcher,
   basePath: string,
@@ -74,11 +74,11 @@ export function serviceRoutes(
       method: 'GET',
       path: '/event-types',
       id: 'listEventTypes',
-      summary: 'List the catalog: what may be dispatched, with schemas and examples',
+      summary: 'List the catalog: the event types, with schemas and examples',
       scopes: [],
       success: {
         status: 200,
-        description: 'All event types; none where anything may be dispatched',
+        description: 'All event types; empty if there is no catalog',
         schema: z.object({ results: z.array(eventTypeSchema) }),
       },
       async handle() {
@@ -94,7 +94,7 @@ export function serviceRoutes(
       method: 'GET',
       path: '/health',
       id: 'getHealth',
-      summary: 'Say whether the API and its storage answer',
+      summary: 'Check whether the API and its storage answer',
       scopes: 'open',
       success: { status: 200, description: 'They do', schema: z.object({ status: z.literal('ok') }) },
       errors: [503],

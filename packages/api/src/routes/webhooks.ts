@@ -16,15 +16,15 @@ import {
   webhookSchema,
 } from '../wire/webhook.js';
 
-/** How many webhooks are read at a time where all of a tenant's are asked for. */
+/** How many webhooks are read at a time for the list of all webhooks of a tenant. */
 const pageSize = 1000;
 
-const tagHeader = { ETag: 'Its version; sent as `If-Match`, guards against changes in between' };
+const tagHeader = { ETag: 'Its version. Send it as `If-Match` to detect concurrent changes' };
 const ifMatch = {
-  'If-Match': 'The `ETag` of the version that is to be changed; 412 where it is another by now',
+  'If-Match': 'The `ETag` of the version to change; 412 if the webhook has changed',
 };
 
-/** The one of this id, or else the newest of this name: `not_found` as the engine says it. */
+/** Resolves to the webhook with this id, or else to the newest one with this name. Refuses with 404. */
 async function byIdOrName(dispatcher: AnyDispatcher, tenantId: string, wanted: string): Promise<Webhook> {
   try {
     return await dispatcher.webhooks.get(wanted, { tenantId });
@@ -44,7 +44,7 @@ const answerOf = (status: number, webhook: Webhook): Answer => ({
   headers: { etag: entityTag(webhook) },
 });
 
-/** The JSON array of all webhooks, a page at a time: a tenant may have more than anybody wants in memory at once. */
+/** Yields the JSON array of all webhooks page by page: a tenant may have too many to hold in memory at once. */
 async function* arrayOf(dispatcher: AnyDispatcher, tenantId: string): AsyncGenerator<string> {
   let cursor: string | undefined;
   let separator = '[';
@@ -58,7 +58,7 @@ async function* arrayOf(dispatcher: AnyDispatcher, tenantId: string): AsyncGener
   yield separator === '[' ? '[]' : ']';
 }
 
-/** What is gone is as it was asked for, whatever it was before. */
+/** Deleting a webhook that does not exist succeeds, whatever `If-Match` says. */
 function ofWhatIsGone(error: unknown): undefined {
   if (!isPosthornError(error) || error.code !== 'not_found') throw error;
 }
@@ -97,20 +97,22 @@ const listWebhooks = route({
   path: '/webhooks/list',
   id: 'listWebhooks',
   summary: 'List webhooks, newest first',
-  description: 'By `offset`, or by the `next_cursor` of the page before: that is as fast on every page.',
+  description:
+    'Pages by `offset`, or by the `next_cursor` of the previous page, which is equally fast on every page.',
   scopes: ['webhooks:read'],
   query: z.strictObject({
-    limit: wholeNumber(1, 1000).default(100).meta({ description: 'How many at most' }),
-    offset: wholeNumber(0, 10_000).default(0).meta({ description: 'How many to pass over' }),
-    cursor: z.string().optional().meta({ description: 'The `next_cursor` of the page before' }),
+    limit: wholeNumber(1, 1000).default(100).meta({ description: 'The maximum number of items' }),
+    offset: wholeNumber(0, 10_000).default(0).meta({ description: 'How many items to skip' }),
+    cursor: z.string().optional().meta({ description: 'The `next_cursor` of the previous page' }),
     include_total: flag
       .default(false)
-      .meta({ description: 'Says `total` and `total_pages` in `pagination`, too' }),
+      .meta({ description: 'Includes `total` and `total_pages` in `pagination`' }),
   }),
   body: z
     .strictObject({
       event_type: patternText.nullish().meta({
-        description: 'Those that an event of this type goes to; of a pattern, those that hold it',
+        description:
+          'An event type: webhooks that match it. A pattern: webhooks that have exactly this pattern',
       }),
       is_active: z.boolean().nullish(),
     })
@@ -120,19 +122,21 @@ const listWebhooks = route({
   async handle({ dispatcher, tenantId, query, body }) {
     const { offset, include_total: isTotalWanted, ...rest } = query;
     if (offset > 0 && rest.cursor !== undefined) {
-      throw invalid([{ loc: ['query', 'offset'], msg: 'goes with no cursor', type: 'value_error' }]);
+      throw invalid([
+        { loc: ['query', 'offset'], msg: 'cannot be combined with cursor', type: 'value_error' },
+      ]);
     }
     const { event_type, is_active } = body ?? {};
     const { scope, ...asked } = askedPage('webhooks', tenantId, {
       ...rest,
-      // Null says as much as nothing.
+      // Null means the same as a missing field.
       event_type: event_type ?? null,
       is_active: is_active ?? null,
     });
     const page = await dispatcher.webhooks.list({
       tenantId,
       ...asked,
-      // At the top it is always there: clients of the hosted product refuse null.
+      // The top-level total is always present: clients of the hosted product refuse null.
       withTotal: true,
       ...(offset > 0 && { offset }),
       ...(is_active != null && { isActive: is_active }),
@@ -153,7 +157,7 @@ const getWebhook = route({
   path: '/webhooks/{webhook_id}',
   id: 'getWebhook',
   summary: 'Read a webhook',
-  description: 'By its id, or by its name: the newest of that name.',
+  description: 'By its id, or by its name: then the newest webhook with that name.',
   scopes: ['webhooks:read'],
   success: { status: 200, description: 'The webhook', schema: webhookSchema, headers: tagHeader },
   errors: [404],
@@ -165,8 +169,9 @@ const replaceWebhook = route({
   method: 'PUT',
   path: '/webhooks/{webhook_id}',
   id: 'replaceWebhook',
-  summary: 'Replace name, event types, channels and activity of a webhook',
-  description: 'What is pending follows the new channels. A secret that is sent as `***` stays what it is.',
+  summary: 'Replace the name, event types, channels and activity of a webhook',
+  description:
+    'Pending deliveries use the new channels. A secret that is sent as `***` keeps its stored value.',
   scopes: ['webhooks:write'],
   body: webhookReplaceSchema,
   requestHeaders: ifMatch,
@@ -175,7 +180,9 @@ const replaceWebhook = route({
   async handle({ dispatcher, tenantId, params, body, headers }) {
     const webhookId = params.webhook_id!;
     if (body.webhook_id != null && body.webhook_id !== webhookId) {
-      throw invalid([{ loc: ['body', 'webhook_id'], msg: 'must be that of the path', type: 'value_error' }]);
+      throw invalid([
+        { loc: ['body', 'webhook_id'], msg: 'must be the id in the path', type: 'value_error' },
+      ]);
     }
     return checkIfMatch(headers, async () => {
       const present = () => dispatcher.webhooks.get(webhookId, { tenantId });
@@ -191,21 +198,21 @@ const deleteWebhook = route({
   path: '/webhooks/{webhook_id}',
   id: 'deleteWebhook',
   summary: 'Delete a webhook',
-  description: 'Cancels what is pending for it. Deleting what is gone already is no error.',
+  description: 'Cancels its pending deliveries. Deleting a webhook that does not exist is no error.',
   scopes: ['webhooks:write'],
   requestHeaders: ifMatch,
-  success: { status: 204, description: 'It is gone' },
+  success: { status: 204, description: 'It is deleted' },
   errors: [404, 412],
   handle: ({ dispatcher, tenantId, params, headers }) =>
     checkIfMatch(headers, async () => {
       const webhookId = params.webhook_id!;
-      // A name is none that could be gone already.
+      // Only an id can be that of a webhook that is already deleted; a name cannot.
       if (!webhookIdSchema.safeParse(webhookId).success) throw refuse(404, 'no webhook has this id');
       const present = () => dispatcher.webhooks.get(webhookId, { tenantId });
       const version = await versionIn(headers, present).catch(ofWhatIsGone);
       const options = { tenantId, ...(version !== undefined && { version }) };
       const isDeleted = await dispatcher.webhooks.delete(webhookId, options);
-      // What was one's own is gone; of another's nothing is said but that there is none.
+      // A webhook of another tenant is a 404, as if it did not exist.
       if (!isDeleted && (await dispatcher.webhooks.isTaken(webhookId))) {
         throw refuse(404, 'no webhook has this id');
       }

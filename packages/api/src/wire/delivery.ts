@@ -15,11 +15,11 @@ export const deliverySchema = z
     event_id: z.string(),
     event_type: z.string(),
     webhook_id: z.string(),
-    channel_id: z.string().meta({ description: 'Which of the webhook’s channels' }),
+    channel_id: z.string().meta({ description: 'Identifies one of the webhook’s channels' }),
     channel: z.string(),
     status: deliveryStatusSchema,
-    attempt_count: z.int().meta({ description: 'How many attempts were begun' }),
-    next_attempt_at: instant.nullable().meta({ description: 'Null where it is not pending' }),
+    attempt_count: z.int().meta({ description: 'How many attempts have begun' }),
+    next_attempt_at: instant.nullable().meta({ description: 'Null unless it is pending' }),
     created_at: instant,
     finished_at: instant.nullable(),
   })
@@ -34,8 +34,8 @@ export const attemptSchema = z
     outcome: outcomeSchema,
     kind: failureKindSchema.nullable().meta({ description: 'Why it failed' }),
     message: z.string().nullable(),
-    status_code: z.int().nullable().meta({ description: 'The receiver’s' }),
-    response: z.string().nullable().meta({ description: 'How the receiver’s answer began' }),
+    status_code: z.int().nullable().meta({ description: 'The status code of the receiver’s answer' }),
+    response: z.string().nullable().meta({ description: 'The beginning of the receiver’s answer' }),
   })
   .meta({ id: 'Attempt' });
 

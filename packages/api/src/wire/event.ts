@@ -20,12 +20,12 @@ export const eventSchema = z
   })
   .meta({ id: 'Event' });
 
-/** What `POST /events` takes. */
+/** The body of `POST /events`. */
 export const eventInputSchema = z
   .strictObject({
     event_type: eventTypeText.meta({ examples: ['order.placed'] }),
     metadata: json.meta({
-      description: 'The payload, any JSON: delivered byte for byte as it stands here',
+      description: 'The payload, any JSON. It is delivered byte for byte as sent here',
       examples: [{ order_id: 'o1', total: 42 }],
     }),
     occurred_at: instantText.nullish().meta({ description: 'Default: now' }),
@@ -37,13 +37,13 @@ export const eventInputSchema = z
     cache_scope: z.record(z.string(), z.unknown()).nullish(),
     ordering_key: plainText(orderingKey.unwrap().unwrap(), 255)
       .nullish()
-      .meta({ description: 'Events of one key reach a channel in their order' }),
+      .meta({ description: 'Events with the same key reach a channel in their order' }),
   })
   .meta({ id: 'EventInput' });
 
 /**
- * An event as a client reads it: JSON text, because its payload and cache scope are, and stay as they were dispatched,
- * numbers that JavaScript has no room for included.
+ * An event as a client reads it, as JSON text. The payload and the cache scope are stored as JSON text and stay as they
+ * were dispatched, including numbers that JavaScript cannot represent.
  */
 export function eventText(event: Event): string {
   const fields = JSON.stringify({

@@ -11,26 +11,26 @@ const paginationSchema = z
     total_pages: z.int().nullable(),
     next_page: z.int().nullable(),
     previous_page: z.int().nullable(),
-    next_cursor: z.string().nullable().meta({ description: 'Sent as `cursor`, gives the next page' }),
+    next_cursor: z.string().nullable().meta({ description: 'Send it as `cursor` to get the next page' }),
   })
-  .meta({ id: 'Pagination', description: 'Null is what does not apply' });
+  .meta({ id: 'Pagination', description: 'Fields that do not apply are null' });
 type Pagination = z.output<typeof paginationSchema>;
 
 /** A page of `item`s. */
 export const pageSchema = <Item extends z.ZodType>(item: Item) =>
   z.object({ results: z.array(item), pagination: paginationSchema, total: z.int().nullable() });
 
-/** A page of `item`s which always says how many there are on all pages. */
+/** A page of `item`s that always has the total number of items. */
 export const countedPageSchema = <Item extends z.ZodType>(item: Item) =>
-  pageSchema(item).extend({ total: z.int().meta({ description: 'How many there are on all pages' }) });
+  pageSchema(item).extend({ total: z.int().meta({ description: 'How many items there are on all pages' }) });
 
 /** The query parameters of every list. */
 export const pageQuery = {
-  limit: wholeNumber(1, 1000).default(50).meta({ description: 'How many at most' }),
-  cursor: z.string().optional().meta({ description: 'The `next_cursor` of the page before' }),
+  limit: wholeNumber(1, 1000).default(50).meta({ description: 'The maximum number of items' }),
+  cursor: z.string().optional().meta({ description: 'The `next_cursor` of the previous page' }),
 };
 
-/** What a list asks the storage, where the cursor is good for this tenant and this query; refuses it where not (422). */
+/** The page that a list requests from the storage. Refuses a cursor of another tenant or query (422). */
 export function askedPage<Query extends { readonly limit: number; readonly cursor?: string | undefined }>(
   list: string,
   tenantId: string,
@@ -41,7 +41,7 @@ export function askedPage<Query extends { readonly limit: number; readonly curso
   return { limit, scope, ...(unwrapped !== undefined && { cursor: unwrapped }) };
 }
 
-/** Where a page stands among the others: by its cursor alone. */
+/** The pagination of a page that is read by cursor. */
 export function paginationOf(
   { nextCursor }: Page<unknown>,
   { limit, scope }: { readonly limit: number; readonly scope: readonly unknown[] },
@@ -57,7 +57,7 @@ export function paginationOf(
   };
 }
 
-/** Where a page stands that was asked for by how many lie before it; `total` where that was asked for. */
+/** The pagination of a page that is read by offset; with `total` if it was requested. */
 export function numbered(pagination: Pagination, offset: number, total: number | undefined): Pagination {
   const { page_size: size, next_cursor: next } = pagination;
   const page = Math.floor(offset / size) + 1;
@@ -71,7 +71,7 @@ export function numbered(pagination: Pagination, offset: number, total: number |
   };
 }
 
-/** The answer of a list by cursor: what was found, each as `itemOf` writes it. */
+/** The answer of a list by cursor, with each item as `itemOf` writes it. */
 export function pageAnswer<Found, Item>(
   found: Page<Found>,
   asked: { readonly limit: number; readonly scope: readonly unknown[] },

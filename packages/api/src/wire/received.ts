@@ -1,9 +1,11 @@
 import { z } from 'zod';
 
-/** What an endpoint of the `webhook` channel receives, where its webhook has no `payload_template`. */
+/** What an endpoint of the `webhook` channel receives, unless its webhook has a `payload_template`. */
 export const receivedSchema = z
   .object({
-    event_id: z.string().meta({ description: '`evt_…`: the same for each attempt, to tell duplicates by' }),
+    event_id: z
+      .string()
+      .meta({ description: '`evt_…`: the same for every attempt, to recognize duplicates' }),
     event_type: z.string(),
     occurred_at: z.iso.datetime(),
     namespace_id: z.string().nullable(),

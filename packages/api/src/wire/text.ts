@@ -2,13 +2,13 @@ import { eventSchema, nameSchema, webhookInputSchema } from '@posthorn/core';
 import type { z } from 'zod';
 
 /*
- * Texts that core checks by functions, of which JSON Schema can say nothing: here each says what it takes.
+ * Text schemas that core validates by functions. JSON Schema cannot express those, so each gets a pattern here.
  */
 
 const segment = '[A-Za-z0-9_-]+';
 const segmentOrStar = `(${segment}|\\*)`;
 
-/** A schema of core for plain text, without control characters, that says so in the document. */
+/** A text schema of core, without control characters, with these rules in the document. */
 export const plainText = (text: z.ZodType<string, string>, maxLength: number): z.ZodType<string, string> =>
   text.meta({ minLength: 1, maxLength, pattern: '^[^\\p{Cc}\\p{Cs}]+$' });
 

@@ -14,7 +14,7 @@ import { nameText, patternText, plainText } from './text.js';
 import { wholeFrom } from './whole-number.js';
 
 /*
- * A webhook as it is on the wire: snake_case, instants in ISO 8601. What a field may be is written once, in core.
+ * A webhook on the wire: snake_case, instants in ISO 8601. The rules of the fields are defined once, in core.
  */
 
 const { channels } = webhookInputSchema.shape;
@@ -28,7 +28,7 @@ export const webhookName: z.ZodType<string, string> = nameText.meta({
 
 const ignored = z.unknown().optional().meta({ description: 'Accepted, and ignored' });
 
-const windowError = { error: 'must be a time from a second to 7 days: seconds, or text like `10m`' };
+const windowError = { error: 'must be a duration from a second to 7 days: seconds, or text like `10m`' };
 const window = z.union(
   [
     z
@@ -40,7 +40,7 @@ const window = z.union(
   windowError,
 );
 
-/** One of each channel that the contract names; a test creates them all. */
+/** Examples of all channels of the contract. A test creates them all. */
 const channelExamples = [
   {
     channel: 'webhook',
@@ -87,23 +87,25 @@ const channelExamples = [
 const channelFields = {
   channel: plainText(binding.channel, 64).meta({ examples: ['webhook', 'slack', 'email', 'sms'] }),
   configs: z.record(z.string(), z.unknown()).meta({
-    description: 'What the channel needs; unknown fields are refused. `***` keeps a stored secret',
+    description: 'The settings of the channel; unknown fields are refused. `***` keeps a stored secret',
     examples: [{ url: 'https://example.com/hooks' }],
   }),
   only_after: z
     .strictObject({ channel: plainText(onlyAfter.channel, 64), failed_attempts: wholeFrom(1, 100) })
     .nullish()
-    .meta({ description: 'Begins only where that channel has failed so many times, or for good' }),
+    .meta({
+      description: 'Escalation: starts only after that channel has failed this many times, or for good',
+    }),
   digest: z
     .strictObject({
       window: window.meta({ description: 'Seconds, or text like `10m`; from a second to 7 days' }),
       max_events: wholeFrom(2, 1_000).nullish().meta({ description: 'Default 100' }),
       max_bytes: wholeFrom(1_024, 16_777_216)
         .nullish()
-        .meta({ description: 'Of all payloads together; default 524288' }),
+        .meta({ description: 'The maximum size of all payloads together; default 524288' }),
     })
     .nullish()
-    .meta({ description: 'Gathers events for so long, and sends them as one message' }),
+    .meta({ description: 'Gathers events during this window and sends them as one message' }),
 };
 const channelInputSchema = z
   .strictObject(channelFields)
@@ -111,7 +113,8 @@ const channelInputSchema = z
 const channelReplacementSchema = z
   .strictObject({
     id: bindingIdSchema.nullish().meta({
-      description: 'Which of the webhook’s channels this is, as deliveries name it; without it, by its place',
+      description:
+        'Identifies the channel, as `channel_id` of its deliveries does. Default: identified by its position',
     }),
     ...channelFields,
   })
@@ -122,7 +125,7 @@ const channelsOf = <Channel extends z.ZodType>(channel: Channel) =>
     .array(channel)
     .min(1, { error: 'must hold at least one channel' })
     .max(50, { error: 'must hold at most 50 channels' })
-    .meta({ description: 'An event goes to all of them' });
+    .meta({ description: 'An event is sent to all of them' });
 
 const fields = {
   webhook_name: webhookName,
@@ -131,10 +134,10 @@ const fields = {
     .min(1, { error: 'must hold at least one event type or pattern' })
     .max(1_000, { error: 'must hold at most 1000 event types' })
     .meta({
-      description: 'Event types, or patterns: `order.*` covers `order.placed`, `*` everything',
+      description: 'Event types or patterns: `order.*` matches `order.placed`, `*` matches everything',
       examples: [['order.*']],
     }),
-  is_active: z.boolean().nullish().meta({ description: 'Default true; false pauses' }),
+  is_active: z.boolean().nullish().meta({ description: 'Default true; false pauses the webhook' }),
   internal_id: ignored,
   created_at: ignored,
   updated_at: ignored,
@@ -149,7 +152,7 @@ export const webhookCreateSchema = z
   .meta({ id: 'WebhookInput' });
 export const webhookReplaceSchema = z
   .strictObject({
-    webhook_id: webhookIdSchema.nullish().meta({ description: 'Where it is sent, that of the path' }),
+    webhook_id: webhookIdSchema.nullish().meta({ description: 'If given, must be the id in the path' }),
     ...fields,
     channels: channelsOf(channelReplacementSchema),
   })
@@ -164,7 +167,7 @@ export const webhookSchema = z
       z
         .object({
           channel: z.string(),
-          configs: z.record(z.string(), z.unknown()).meta({ description: 'Secrets in it read `***`' }),
+          configs: z.record(z.string(), z.unknown()).meta({ description: 'Secrets are masked as `***`' }),
           only_after: z.object({ channel: z.string(), failed_attempts: z.int() }).optional(),
           digest: z
             .object({ window: z.number(), max_events: z.int(), max_bytes: z.int().optional() })
@@ -208,7 +211,7 @@ function channelOf({ channel, configs, onlyAfter, digest }: ChannelBinding) {
   };
 }
 
-/** What the engine is to store. */
+/** The webhook for the engine to create. */
 export function creationOf(given: z.output<typeof webhookCreateSchema>, tenantId: string): WebhookInput {
   return {
     ...replacementOf(given),
@@ -217,7 +220,7 @@ export function creationOf(given: z.output<typeof webhookCreateSchema>, tenantId
   } as WebhookInput;
 }
 
-/** What takes the place of what is stored: all that can be changed. */
+/** The change that replaces everything in a webhook that can be changed. */
 export function replacementOf(given: z.output<typeof webhookReplaceSchema>): WebhookPatch {
   return {
     name: given.webhook_name,

@@ -5,7 +5,7 @@ import { recordingChannel } from '@posthorn/testing';
 import { describe, expect, test } from 'vitest';
 import { apiOf, recorded } from '../api.js';
 
-/** An API whose receiver can be down. */
+/** An API with a receiver that can be down. */
 async function withReceiver() {
   const receiver = recordingChannel('record');
   const dispatcher = createDispatcher({
@@ -63,7 +63,7 @@ describe('deliveries', () => {
     );
   });
 
-  test('one is read with its attempts, is started again, and cancelled', async () => {
+  test('can be read with attempts, retried and cancelled', async () => {
     const { call, receiver, send, dispatcher } = await withReceiver();
     receiver.failNext(1);
     await send();
@@ -93,7 +93,7 @@ describe('deliveries', () => {
 });
 
 describe('events', () => {
-  test('are listed newest first, by type and time, a page at a time, and read as they were dispatched', async () => {
+  test('are listed newest first, by type and time, in pages, and read as they were dispatched', async () => {
     const { call, send } = await withReceiver();
     const first = await send({ n: 1 });
     const second = await send({ n: 2 }, 'order.shipped');
@@ -113,9 +113,9 @@ describe('events', () => {
     expect((await call('GET', '/events/evt_0000000000000000000000')).status).toBe(404);
   });
 
-  test('all that may be said of one is kept, and read again', async () => {
+  test('keep all their fields', async () => {
     const { call } = await withReceiver();
-    const said = {
+    const fields = {
       occurred_at: '2026-01-31T12:00:00.000Z',
       namespace_id: 'eu',
       subject: { type: 'order', id: 'o1' },
@@ -123,9 +123,9 @@ describe('events', () => {
       ordering_key: 'order o1',
     };
     const { body } = await call('POST', '/events', {
-      body: { event_type: 'order.placed', metadata: {}, ...said },
+      body: { event_type: 'order.placed', metadata: {}, ...fields },
     });
-    expect((await call('GET', `/events/${body.event_id}`)).body).toMatchObject({ ...said, metadata: {} });
+    expect((await call('GET', `/events/${body.event_id}`)).body).toMatchObject({ ...fields, metadata: {} });
     const wrong = { event_type: 'order.placed', metadata: {}, subject: { type: 'order' } };
     expect((await call('POST', '/events', { body: wrong })).body.detail[0].loc).toEqual([
       'body',
@@ -134,7 +134,7 @@ describe('events', () => {
     ]);
   });
 
-  test('one is explained: who matched, what happened, what comes next, and who nearly got it', async () => {
+  test('are explained: which webhooks matched, what happened, what comes next, and which nearly matched', async () => {
     const { call, receiver, send, webhook_id } = await withReceiver();
     const paused = (await call('POST', '/webhooks', { body: { ...recorded('Paused'), is_active: false } }))
       .body;
@@ -170,7 +170,7 @@ describe('events', () => {
 });
 
 describe('samples', () => {
-  test('a test sends one to each channel, stores nothing, and says how it went', async () => {
+  test('a test sends one to each channel, stores nothing, and returns the results', async () => {
     const { call, receiver, webhook_id, dispatcher } = await withReceiver();
     receiver.failNext(1);
     const test = (body?: object) => call('POST', `/webhooks/${webhook_id}/test`, body ? { body } : {});
@@ -228,7 +228,7 @@ describe('samples', () => {
 });
 
 describe('replays', () => {
-  test('A23: a dry run counts; a replay runs, says how far it is, and ends when it is told to', async () => {
+  test('A23: a dry run counts; a replay runs, reports its progress, and can be cancelled', async () => {
     const { call, receiver, send, dispatcher } = await withReceiver();
     receiver.failNext(3);
     for (let i = 0; i < 3; i++) await send(i);
@@ -265,7 +265,7 @@ describe('replays', () => {
     expect(receiver.deliveries).toHaveLength(3);
   });
 
-  test('what a webhook missed while it was off is made, and what waits is sent now', async () => {
+  test('create deliveries that a webhook missed while paused, and send pending ones now', async () => {
     const { call, receiver, send, webhook_id, dispatcher } = await withReceiver();
     const tenant = { tenantId: 'acme' };
     await dispatcher.webhooks.update(webhook_id, { isActive: false }, tenant);
@@ -296,13 +296,13 @@ describe('replays', () => {
     [{ from: 'yesterday' }, ['body', 'from']],
     [{ webhook_id: '%' }, ['body', 'webhook_id']],
     [{ every: true }, ['body', 'every']],
-  ])('refuses %j at its place', async (body, loc) => {
+  ])('refuse %j, with its place', async (body, loc) => {
     const { call } = await apiOf();
     expect((await call('POST', '/replay', { body })).body.detail).toMatchObject([{ loc }]);
   });
 });
 
-describe('numbers', () => {
+describe('statistics and health', () => {
   test('deliveries are counted by status, over time', async () => {
     const { call, receiver, send, webhook_id } = await withReceiver();
     receiver.failNext(1);

@@ -10,11 +10,11 @@ afterEach(() => {
 
 const routes = routesOf(engine(), { basePath: '', maxWebhooks: 1 });
 
-/** Calls one of the routes that need nothing of a request. */
+/** Calls one of the routes that use nothing of the request. */
 const answerOf = (service: readonly Route[], path: string) =>
   service.find((route) => route.path === path)!.handle({} as never);
 
-test('the document is made once', async () => {
+test('the document is generated once', async () => {
   let made = 0;
   const counted: Route = {
     ...routes[0]!,
@@ -30,7 +30,7 @@ test('the document is made once', async () => {
   expect(made).toBe(1);
 });
 
-test('a storage that does not answer within two seconds is not well, and is not asked again until it has', async () => {
+test('a storage that does not answer within two seconds is unhealthy, and is not asked again until it answers', async () => {
   vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout', 'performance'] });
   const waiting: ((page: unknown) => void)[] = [];
   const list = () => new Promise((resolve) => waiting.push(resolve));

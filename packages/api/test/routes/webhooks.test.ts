@@ -3,7 +3,7 @@ import { webhookCreateSchema } from '../../src/wire/webhook.js';
 import { apiOf, engine, hook, keyOf, recorded } from '../api.js';
 
 describe('creating', () => {
-  test('answers 201 with the webhook as the contract has it, and nothing besides', async () => {
+  test('answers 201 with exactly the webhook of the contract', async () => {
     const { call } = await apiOf();
     const { status, body, headers } = await call('POST', '/webhooks', {
       body: { webhook_name: 'Acme', event_types: ['order.*', '*'], channels: [hook()], internal_id: 'org_1' },
@@ -22,7 +22,7 @@ describe('creating', () => {
     expect(headers.get('cache-control')).toBe('no-store');
   });
 
-  test('takes an id of the client’s own once, and answers 409 from then on, to whichever tenant', async () => {
+  test('accepts an id of the client once, and then answers 409 to every tenant', async () => {
     const { call, dispatcher } = await apiOf();
     const body = { webhook_id: 'wh_abcDEF1234', ...recorded() };
     expect((await call('POST', '/webhooks/', { body })).body.webhook_id).toBe('wh_abcDEF1234');
@@ -35,7 +35,7 @@ describe('creating', () => {
     });
   });
 
-  test('takes null for what is optional, and each example of the document', async () => {
+  test('accepts null for optional fields, and every example of the document', async () => {
     const { call } = await apiOf();
     const nothing = { webhook_id: null, is_active: null, created_at: null, updated_at: null };
     expect((await call('POST', '/webhooks', { body: { ...recorded(), ...nothing } })).body.is_active).toBe(
@@ -49,7 +49,7 @@ describe('creating', () => {
     }
   });
 
-  test('a paused webhook gets nothing', async () => {
+  test('with is_active false creates a webhook that gets no events', async () => {
     const { call } = await apiOf();
     await call('POST', '/webhooks', { body: { ...recorded(), is_active: false } });
     const sent = await call('POST', '/events', { body: { event_type: 'order.placed', metadata: {} } });
@@ -69,7 +69,7 @@ describe('creating', () => {
       'missing',
     ],
     [
-      'a channel nobody has',
+      'an unknown channel',
       { channels: [{ channel: 'fax', configs: {} }] },
       ['body', 'channels', 0, 'channel'],
       'value_error',
@@ -82,13 +82,13 @@ describe('creating', () => {
       'value_error',
     ],
     [
-      'an address that leads inside',
+      'an address in a private network',
       { channels: [hook('http://169.254.169.254/')] },
       ['body', 'channels', 0, 'configs', 'url'],
       'value_error',
     ],
     [
-      'a phone number that is none',
+      'an invalid phone number',
       { channels: [{ channel: 'sms', configs: { phone_numbers: ['+12025550143', '911'] } }] },
       ['body', 'channels', 0, 'configs', 'phone_numbers', 1],
       'value_error',
@@ -101,7 +101,7 @@ describe('creating', () => {
     expect((await dispatcher.webhooks.list({ tenantId: 'acme' })).items).toEqual([]);
   });
 
-  test('names every place that is wrong, not the first alone', async () => {
+  test('reports every place that is wrong, not only the first', async () => {
     const { call } = await apiOf();
     const { body } = await call('POST', '/webhooks', {
       body: { event_types: [1, 'a..b'], channels: 'no', more: 1 },
@@ -117,20 +117,20 @@ describe('creating', () => {
 });
 
 describe('reading', () => {
-  test('a name works as an id, too: the newest webhook of that name; but what has the id goes first', async () => {
+  test('by name finds the newest webhook with that name, unless an id matches', async () => {
     const { call } = await apiOf();
     const older = (await call('POST', '/webhooks', { body: recorded('Übung / 1') })).body;
     const newer = (await call('POST', '/webhooks', { body: recorded('Übung / 1') })).body;
     await call('POST', '/webhooks', { body: recorded(older.webhook_id) });
     expect((await call('GET', `/webhooks/${encodeURIComponent('Übung / 1')}`)).body).toEqual(newer);
     expect((await call('GET', `/webhooks/${older.webhook_id}/`)).body).toEqual(older);
-    expect(await call('GET', '/webhooks/nobody')).toMatchObject({
+    expect(await call('GET', '/webhooks/unknown')).toMatchObject({
       status: 404,
       body: { success: false, status: 404, error: { type: 'NotFoundError', details: {} } },
     });
   });
 
-  test('GET is an array of all, newest first, also of more than a page', async () => {
+  test('GET returns all webhooks as an array, newest first, also more than a page', async () => {
     const { call, dispatcher } = await apiOf();
     const channels = [{ channel: 'record', configs: {} }];
     for (let i = 0; i < 2_001; i++) {
@@ -165,7 +165,7 @@ describe('listing', () => {
     return { ...api, names };
   }
 
-  test('by offset: pages have numbers; the total at the top is there unasked, as clients of the hosted product want it', async () => {
+  test('by offset numbers the pages; the top-level total is always present, as clients of the hosted product require', async () => {
     const { call, names } = await five();
     const first = await call('POST', '/webhooks/list?limit=2&include_total=True', { body: {} });
     expect(names(first)).toEqual(['n4', 'n3']);
@@ -194,7 +194,7 @@ describe('listing', () => {
     });
   });
 
-  test('by cursor: each webhook is on one page, and pages have no numbers', async () => {
+  test('by cursor has each webhook on one page, and no page numbers', async () => {
     const { call, names } = await five();
     const seen: string[] = [];
     let cursor: string | null = null;
@@ -208,7 +208,7 @@ describe('listing', () => {
     expect(seen).toEqual(['n4', 'n3', 'n2', 'n1', 'n0']);
   });
 
-  test('filters by what an event of a type goes to, by a pattern that is held, and by activity', async () => {
+  test('filters by matching event type, by exact pattern, and by activity', async () => {
     const { call, names } = await five();
     const by = async (body: object) => names(await call('POST', '/webhooks/list', { body }));
     expect(await by({ event_type: 'order.placed' })).toEqual(['n3', 'n1']);
@@ -219,7 +219,7 @@ describe('listing', () => {
     expect(await by({ event_type: 'user.created', is_active: true })).toEqual(['n2', 'n0']);
   });
 
-  test('an offset goes with no cursor, and ends at 10,000', async () => {
+  test('refuses an offset with a cursor, and an offset over 10,000', async () => {
     const { call } = await five();
     const { body } = await call('POST', '/webhooks/list?limit=2');
     const { next_cursor } = body.pagination;
@@ -234,7 +234,7 @@ describe('listing', () => {
 });
 
 describe('replacing', () => {
-  test('replaces name, event types, channels and activity; created_at stays, whatever is sent', async () => {
+  test('replaces name, event types, channels and activity; created_at never changes', async () => {
     const { call } = await apiOf();
     const before = (await call('POST', '/webhooks', { body: { ...recorded(), is_active: false } })).body;
     const sent = {
@@ -254,7 +254,7 @@ describe('replacing', () => {
     expect((await call('GET', `/webhooks/${before.webhook_id}`)).body).toEqual(body);
   });
 
-  test('what is read and sent back as it is changes nothing, secrets included', async () => {
+  test('changes nothing if a webhook is read and sent back, secrets included', async () => {
     const { call, dispatcher } = await apiOf();
     const configs = { url: 'https://example.com/hooks', headers: { authorization: 'Bearer s3cret' } };
     const slack = { webhook_url: 'https://hooks.slack.com/services/T0/B0/s3cret' };
@@ -280,7 +280,7 @@ describe('replacing', () => {
     expect((await dispatcher.webhooks.get(webhook_id, { tenantId: 'acme' })).version).toBe(1);
   });
 
-  test('an id in the body must be that of the path; what is not there is a 404', async () => {
+  test('refuses another id in the body, and answers 404 if there is no such webhook', async () => {
     const { call } = await apiOf();
     const { webhook_id } = (await call('POST', '/webhooks', { body: recorded() })).body;
     const other = { ...recorded(), webhook_id: 'wh_0000000000' };
@@ -293,7 +293,7 @@ describe('replacing', () => {
 });
 
 describe('deleting', () => {
-  test('is 204 without a body, once and again', async () => {
+  test('answers 204 without a body, also the second time', async () => {
     const { call } = await apiOf();
     const { webhook_id } = (await call('POST', '/webhooks', { body: recorded() })).body;
     for (let i = 0; i < 2; i++) {
@@ -305,7 +305,7 @@ describe('deleting', () => {
 });
 
 describe('secrets', () => {
-  test('A18: no answer but its own shows a signing secret; rotating shows the new one', async () => {
+  test('A18: only the call for the secret, and rotation, return a signing secret', async () => {
     const { call, dispatcher } = await apiOf(engine());
     const { webhook_id } = (await call('POST', '/webhooks', { body: recorded() })).body;
     const path = `/webhooks/${webhook_id}`;
@@ -337,7 +337,7 @@ describe('secrets', () => {
   });
 });
 
-test('10,000 webhooks come page by page, each once, the last page as soon as the first', async () => {
+test('10,000 webhooks are read page by page, each once, and the last page as fast as the first', async () => {
   const { call, dispatcher } = await apiOf();
   const many = 10_000;
   const { channels } = recorded();
