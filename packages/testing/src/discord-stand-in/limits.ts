@@ -1,6 +1,6 @@
 /*
- * The limits of a message. Source: Discord, "Webhook Resource" (execute webhook, usernames) and "Message Resource" (embed
- * limits).
+ * The limits of a message. Source: Discord, "Webhook Resource" (execute webhook, usernames) and "Message Resource"
+ * (embed limits).
  */
 
 type Fields = Readonly<Record<string, unknown>>;
