@@ -30,7 +30,7 @@ test('the memo of a digest is given to each of its deliveries, which are sent al
   }
 });
 
-test('there is no memo of no recipients', () => {
+test('no recipients leave no memo', () => {
   expect(recipientsMemo(named, new Map())).toEqual({});
 });
 
