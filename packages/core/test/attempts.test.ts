@@ -13,7 +13,7 @@ import { describe, expect, onTestFinished, test, vi } from 'vitest';
 const toAll = { name: 'all', eventTypes: ['*'], channels: [{ channel: 'webhook', configs: {} }] };
 const dying = { limit: 1_000, leaseMs: 1_000, webhookLimit: 1_000, webhookRoom: new Map() };
 
-/** A storage and an engine on one clock, and workers that die at a step of theirs. */
+/** Creates a storage and an engine on one clock, and workers that die at a given step. */
 async function engine(options: Partial<DispatcherOptions> = {}) {
   const clock = virtualClock();
   const storage = memoryStorage({ now: clock.now });
@@ -23,7 +23,7 @@ async function engine(options: Partial<DispatcherOptions> = {}) {
   await dispatcher.webhooks.create(toAll);
   return {
     ...{ clock, storage, channel, dispatcher, shared },
-    /** A worker claims all there is, begins what it is to, and is never heard of again. */
+    /** A worker claims everything, begins what it was asked to begin, and dies. */
     async die(begins: boolean): Promise<Date> {
       const claims = await storage.deliveries.claim(dying);
       const { at } = await storage.deliveries.begin(begins ? claims : [], 0);
@@ -37,14 +37,14 @@ async function engine(options: Partial<DispatcherOptions> = {}) {
   };
 }
 
-/** The storage of a worker that has the given methods of the queue. */
+/** Returns `storage` with the given methods of the queue. */
 const withQueue = (storage: Storage, methods: Partial<Storage['deliveries']>): Storage => ({
   ...storage,
   deliveries: { ...storage.deliveries, ...methods },
 });
 
 describe('an attempt', () => {
-  test('is not used up by workers that die after their claim, however many', async () => {
+  test('is not used up by any number of workers that die after their claim', async () => {
     const { dispatcher, channel, die } = await engine();
     for (let i = 0; i < 60; i++) await dispatcher.dispatch('a', i);
     for (let deaths = 0; deaths < 12; deaths++) await die(false);
@@ -53,7 +53,7 @@ describe('an attempt', () => {
     expect(channel.attempts.every(({ message }) => message.attempt === 1)).toBe(true);
   });
 
-  test('that began with its claim and only waited costs nothing of the schedule, however many workers die', async () => {
+  test('that began with its claim and only waited uses up no retry, however many workers die', async () => {
     const retry = { schedule: ['1s'], jitter: 0 } as const;
     const { clock, dispatcher, channel, storage, die } = await engine({ retry });
     for (let i = 0; i < 60; i++) await dispatcher.dispatch('a', i);
@@ -72,7 +72,7 @@ describe('an attempt', () => {
     expect(channel.attempts).toHaveLength(120);
   });
 
-  test('that may never have been sent is made again also where nothing is tried again', async () => {
+  test('that may never have been sent is repeated, even without retries', async () => {
     const { clock, dispatcher, storage, only } = await engine({ retry: { schedule: [] } });
     await dispatcher.dispatch('a', 1);
     await storage.deliveries.claim({ ...dying, isBegun: true });
@@ -82,12 +82,12 @@ describe('an attempt', () => {
     expect([status, log.map(({ outcome }) => outcome)]).toEqual(['delivered', ['unknown', 'delivered']]);
   });
 
-  test('that was lost before somebody asked for a retry takes nothing from the new schedule', async () => {
+  test('that was lost before a manual retry is not counted against the new schedule', async () => {
     const { clock, dispatcher, channel, storage, only } = await engine({ retry: { schedule: [] } });
     await dispatcher.dispatch('a', 1);
     await storage.deliveries.claim({ ...dying, isBegun: true });
     clock.advance('1s');
-    // A worker that stops gives it back, and nobody has written down what was lost.
+    // A worker that stops releases the claim. The lost attempt is not recorded yet.
     const [claim] = await storage.deliveries.claim(dying);
     await storage.deliveries.settle([{ claim: claim!, next: { status: 'released' } }]);
     await dispatcher.deliveries.retry(claim!.deliveryId);
@@ -95,7 +95,7 @@ describe('an attempt', () => {
     expect([(await only()).status, channel.attempts.length]).toEqual(['delivered', 1]);
   });
 
-  test('counts as one at least where an earlier version has begun the schedule anew and left out what it was', async () => {
+  test('counts as one at least where an earlier version restarted the schedule and did not store which attempt it was', async () => {
     const memory = memoryStorage();
     const storage = withQueue(memory, {
       publish: (events) => memory.deliveries.publish(events),
@@ -114,7 +114,7 @@ describe('an attempt', () => {
     expect((await dispatcher.deliveries.list()).items).toMatchObject([{ status: 'pending' }]);
   });
 
-  test('that only waited as its worker died is no failure: nobody is told who waits for one', async () => {
+  test('that only waited when its worker died is not a failure and does not trigger an escalation', async () => {
     const pager = recordingChannel('pager');
     const onlyAfter = { channel: 'webhook', failedAttempts: 1 };
     const { clock, dispatcher, channel, storage, shared } = await engine();
@@ -133,7 +133,7 @@ describe('an attempt', () => {
   test.each<[string, Partial<DispatcherOptions>]>([
     ['skip what fails', { ordering: { behindFailure: 'skip' } }],
     ['wait for less than the first retry takes', { retry: { jitter: 0, schedule: ['2h'] } }],
-  ])('that only waited as its worker died keeps its place before those that %s', async (_, options) => {
+  ])('that only waited when its worker died keeps its place before those that %s', async (_, options) => {
     const { clock, dispatcher, channel, storage } = await engine({ concurrency: 1, ...options });
     for (let n = 0; n < 3; n++) await dispatcher.dispatch('a', n, { orderingKey: 'k' });
     await storage.deliveries.claim({ ...dying, isBegun: true });
@@ -142,7 +142,7 @@ describe('an attempt', () => {
     expect(channel.attempts.map(({ message }) => message.payload)).toEqual([0, 1, 2]);
   });
 
-  test('whose worker died at sending is on record as such, and is tried again at once', async () => {
+  test('whose worker died while sending is recorded as such, and is retried at once', async () => {
     const { dispatcher, channel, die, only, clock } = await engine();
     const told: unknown[] = [];
     dispatcher.on('delivery:failed', ({ attempt, retryInMs }) => {
@@ -161,14 +161,14 @@ describe('an attempt', () => {
     expect(channel.attempts.map(({ message }) => message.attempt)).toEqual([2]);
   });
 
-  test('that ends its worker each time is dead after one more than any other, with that reason', async () => {
+  test('that kills its worker each time is dead after one attempt more than the schedule has, with that reason', async () => {
     const retry = { schedule: ['1s', '1m', '1h'], jitter: 0 } as const;
     const { dispatcher, channel, storage, die, only, clock } = await engine({ retry });
     const dead: unknown[] = [];
     dispatcher.on('delivery:dead', ({ attempt }) => void dead.push([attempt?.number, attempt?.kind]));
     await dispatcher.dispatch('a', 1);
     const waits: number[] = [];
-    // Whoever finds what was lost writes that down, and does not live to see it sent.
+    // The worker that finds the lost attempt records it, and dies before it sends.
     const undertaker = createDispatcher({
       ...{ channels: [channel], retry, now: clock.now },
       storage: withQueue(storage, {
@@ -184,7 +184,7 @@ describe('an attempt', () => {
     undertaker.on('delivery:dead', ({ attempt }) => void dead.push([attempt?.number, attempt?.kind]));
     await die(true);
     for (let rounds = 0; rounds < 6; rounds++) await undertaker.drain();
-    expect(waits, 'at once, and then at most half a minute').toEqual([0, 1_000, 30_000, 30_000]);
+    expect(waits, 'at once, and then after at most half a minute').toEqual([0, 1_000, 30_000, 30_000]);
     expect(dead).toEqual([[5, 'worker_lost']]);
     expect(channel.attempts).toEqual([]);
     const { status, attempts, log } = await only();
@@ -194,7 +194,7 @@ describe('an attempt', () => {
     );
   });
 
-  test('is not sent on a lease that is over, and what was answered meanwhile is written down', async () => {
+  test('is not sent after its lease expired; the answer that came meanwhile is recorded', async () => {
     const options = { concurrency: 1, webhookConcurrency: 1, lease: '5s' } as const;
     const { clock, channel, dispatcher } = await engine(options);
     const held: (() => void)[] = [];
@@ -205,7 +205,7 @@ describe('an attempt', () => {
     await dispatcher.dispatch('second', 2);
     const drained = dispatcher.drain();
     await until(() => held.length === 1);
-    // The event loop stands still for longer than the lease.
+    // The event loop is blocked for longer than the lease.
     clock.advance('6s');
     held[0]!();
     await until(() => held.length === 2);
@@ -223,7 +223,7 @@ describe('an attempt', () => {
     ]);
   });
 
-  test('is not sent where the process slept after it had begun', async () => {
+  test('is not sent where the process slept after the attempt began', async () => {
     const { clock, storage, shared, dispatcher, channel, only } = await engine({ lease: '5s' });
     let naps = 1;
     const sleepy = withQueue(storage, {
@@ -241,11 +241,11 @@ describe('an attempt', () => {
   });
 
   test.each(['published it', 'claimed it'])(
-    'is not sent where the machine slept until it heard that it had %s, and another has it by then',
+    'is not sent where the machine slept until it heard that it had %s, and another worker has claimed it',
     async (how) => {
       const present = Date.now;
       let sleptMs = 0;
-      // Monotonic time stands still while it sleeps.
+      // Monotonic time does not advance while the machine sleeps.
       const now = vi.spyOn(Date, 'now').mockImplementation(() => present() + sleptMs);
       onTestFinished(() => now.mockRestore());
       const storage = memoryStorage({ now: () => Date.now() });
@@ -277,7 +277,7 @@ describe('an attempt', () => {
       worker.on('delivery:lost', ({ eventType }) => void lost.push(eventType));
       await other.webhooks.create(toAll);
       worker.start();
-      // At this pace first attempts begin with their claim.
+      // At this throughput first attempts begin with their claim.
       for (let i = 0; i < 5; i++) await other.dispatch('before', i);
       await worker.drain();
       willSleep = true;
@@ -289,7 +289,7 @@ describe('an attempt', () => {
     },
   );
 
-  test('that cannot be begun is not sent, and is given back', async () => {
+  test('that cannot be begun is not sent, and its claim is released', async () => {
     const { storage, shared, dispatcher, channel, only } = await engine();
     let failures = 1;
     const failing = withQueue(storage, {
@@ -308,7 +308,7 @@ describe('an attempt', () => {
     expect(await only()).toMatchObject({ status: 'delivered', attempts: 1 });
   });
 
-  test('whose result cannot be written is given up with the stop, and nothing of it goes on', async () => {
+  test('whose result cannot be written is dropped when the process stops, and leaves no timer behind', async () => {
     const { storage, shared, channel } = await engine({ lease: 50 });
     let writes = 0;
     const away = withQueue(storage, {
@@ -325,12 +325,12 @@ describe('an attempt', () => {
     await until(() => writes > 0);
     await worker.stop({ grace: 0 });
     const [written, told, stoppedAt] = [writes, errors.length, performance.now()];
-    // The next try would have come within a quarter of a second.
+    // The next try would have come within 250 ms.
     await until(() => performance.now() - stoppedAt > 300);
     expect([writes, errors.length]).toEqual([written, told]);
   });
 
-  test('of what waits for a slot has not begun', async () => {
+  test('does not begin while the delivery waits for a slot', async () => {
     const held: (() => void)[] = [];
     const { dispatcher, channel, storage } = await engine({ concurrency: 2, webhookConcurrency: 2 });
     channel.answerWith(() => new Promise((resolve) => held.push(() => resolve(delivered()))));
@@ -375,7 +375,7 @@ describe('a delivery whose channel this process does not have', () => {
     };
   }
 
-  test('is left to a process that has it, with no attempt used up', async () => {
+  test('is left to a process that has the channel, and uses up no attempt', async () => {
     const { clock, alpha, beta, first, second } = await twoProcesses();
     const postponed: unknown[] = [];
     first.on('delivery:postponed', ({ channel, attempt }) => void postponed.push([channel, attempt]));
@@ -388,7 +388,7 @@ describe('a delivery whose channel this process does not have', () => {
     expect(beta.attempts[0]!.message.attempt).toBe(1);
   });
 
-  test('has failed once nobody has had it for a day, and from then on at each attempt', async () => {
+  test('fails once no process has had the channel for a day, and then at each attempt', async () => {
     const { clock, first } = await twoProcesses();
     await first.dispatch('a', 1);
     for (let minutes = 0; minutes < 25 * 60; minutes++) {
@@ -397,11 +397,11 @@ describe('a delivery whose channel this process does not have', () => {
     }
     const items = (await first.deliveries.list()).items.filter(({ channel }) => channel === 'beta');
     const lacking = { kind: 'config', message: 'no channel of this type is registered in this process' };
-    // Those of the schedule's first hour.
+    // The attempts of the schedule's first hour.
     expect(await first.deliveries.attempts(items[0]!.id)).toMatchObject(Array(5).fill(lacking));
   });
 
-  test('is left to it as well where its event is old', async () => {
+  test('is left to a process that has the channel, even where the event is old', async () => {
     const { clock, beta, first, second } = await twoProcesses();
     await first.dispatch('a', 1);
     await second.drain();

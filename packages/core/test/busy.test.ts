@@ -11,7 +11,7 @@ import { memoryStorage } from '@posthorn/storage-memory';
 import { recordingChannel, testDispatcher, virtualClock } from '@posthorn/testing';
 import { describe, expect, test } from 'vitest';
 
-/** Takes so many in so long, and says of more how long to wait. */
+/** Accepts `most` messages per window; answers the rest with the time to wait. */
 function limited(now: () => number, most: number, windowMs: number) {
   let takenAt: number[] = [];
   return (): Verdict => {
@@ -22,7 +22,7 @@ function limited(now: () => number, most: number, windowMs: number) {
   };
 }
 
-/** A webhook to Slack that tells people by text where Slack fails, and to an address of its own. */
+/** A webhook that delivers to Slack and to a URL, and escalates to SMS when Slack fails. */
 async function engine(retry: readonly ('1m' | '12h')[] = ['1m', '1m']) {
   const [slack, sms, webhook] = ['slack', 'sms', 'webhook'].map((type) => recordingChannel(type)) as [
     ReturnType<typeof recordingChannel>,
@@ -55,7 +55,7 @@ describe('a receiver that is busy', () => {
     ['one in ten seconds', 1, 10_000, 600],
     ['a hundred a second', 100, 1_000, 1],
   ])(
-    'and takes %s gets a burst of 60 at about that pace, with few requests in vain',
+    'that takes %s gets a burst of 60 at about that rate, with few rejected requests',
     async (_, most, ms, ideal) => {
       const { posthorn, slack, sms, webhook, secondsOf } = await engine(['12h']);
       slack.answerWith(limited(posthorn.clock.now, most, ms));
@@ -73,7 +73,7 @@ describe('a receiver that is busy', () => {
     },
   );
 
-  test('has one told of that is postponed, and no failure; nothing is on record', async () => {
+  test('defers one delivery, which is not a failure and leaves no record', async () => {
     const { posthorn, slack } = await engine();
     const told: unknown[] = [];
     for (const name of ['failed', 'dead', 'released'] as const) {
@@ -94,7 +94,7 @@ describe('a receiver that is busy', () => {
     expect(slack.attempts.map(({ message }) => message.attempt)).toEqual([1, 1]);
   });
 
-  test('is asked again within an hour, however long it wants', async () => {
+  test('is tried again within an hour, however long it asks to wait', async () => {
     for (const ms of [0, Number.NaN, -1, 30 * hour, Number.POSITIVE_INFINITY]) {
       const { posthorn, slack } = await engine();
       slack.failNext(1, busy(ms, 'too many'));
@@ -104,7 +104,7 @@ describe('a receiver that is busy', () => {
     }
   });
 
-  test('for longer than a day has failed from then on', async () => {
+  test('for longer than a day fails from then on', async () => {
     const { posthorn, slack, sms, secondsOf } = await engine();
     slack.answerWith(() => busy(hour, 'too many', { status: 429 }));
     await posthorn.dispatch('disk.full', 1);
@@ -118,7 +118,7 @@ describe('a receiver that is busy', () => {
     );
   });
 
-  test('leaves a memo for the attempt after the wait', async () => {
+  test('keeps the memo of the attempt for the one after the wait', async () => {
     const { posthorn, slack } = await engine();
     slack.failNext(1, busy(1_000, 'too many', { memo: 'a b' }));
     await posthorn.dispatch('disk.full', 1);
@@ -126,7 +126,7 @@ describe('a receiver that is busy', () => {
     expect(slack.attempts.map(({ message }) => message.memo)).toEqual([undefined, 'a b']);
   });
 
-  test('is not asked while it wants to be left alone, also for what comes meanwhile', async () => {
+  test('gets no requests while it asks to wait, including new deliveries', async () => {
     const { posthorn, slack, secondsOf } = await engine();
     slack.failNext(1, busy(60_000, 'too many'));
     await posthorn.dispatch('disk.full', 1);
@@ -140,7 +140,7 @@ describe('a receiver that is busy', () => {
     expect(slack.deliveries).toHaveLength(11);
   });
 
-  test('is sent to as ever when it was not busy for a minute', async () => {
+  test('gets requests at the usual rate once it was not busy for a minute', async () => {
     const { posthorn, slack, secondsOf } = await engine();
     slack.failNext(1, busy(1_000, 'too many'));
     await posthorn.dispatch('disk.full', 0);
@@ -150,7 +150,7 @@ describe('a receiver that is busy', () => {
     expect(secondsOf(slack.deliveries).filter((second) => second === 300)).toHaveLength(20);
   });
 
-  test('that says so without saying how long has said nothing', async () => {
+  test('that does not say how long to wait has failed', async () => {
     const { posthorn, slack } = await engine();
     slack.failNext(1, { outcome: 'busy', message: 'too many' } as never);
     await posthorn.dispatch('disk.full', 1);
@@ -161,8 +161,8 @@ describe('a receiver that is busy', () => {
   });
 });
 
-describe('how long a receiver may be busy is counted from when it was so first, not from the event', () => {
-  test('so what was missed days ago is delivered at its pace, and nobody is told of a failure', async () => {
+describe('the time that a receiver may be busy is counted from its first busy answer, not from the event', () => {
+  test("so deliveries of a recovered backlog arrive at the receiver's rate, without an escalation", async () => {
     const { posthorn, slack, sms, webhookId } = await engine();
     await posthorn.webhooks.update(webhookId, { isActive: false });
     for (let i = 0; i < 30; i++) await posthorn.dispatch('disk.full', i);
@@ -179,7 +179,7 @@ describe('how long a receiver may be busy is counted from when it was so first, 
     );
   });
 
-  test('so an old event that somebody sends again loses nothing by it', async () => {
+  test('so a manual retry of an old event has the full time', async () => {
     const { posthorn, slack, sms } = await engine();
     await posthorn.dispatch('disk.full', 1);
     await posthorn.drain();
@@ -194,7 +194,7 @@ describe('how long a receiver may be busy is counted from when it was so first, 
     expect(sms.attempts).toEqual([]);
   });
 
-  test('and not while its webhook was paused: a night is no busy receiver', async () => {
+  test('and does not include the time for which its webhook was paused', async () => {
     const { posthorn, slack, sms, webhookId } = await engine();
     slack.failNext(3, busy(30_000, 'too many'));
     for (let i = 0; i < 3; i++) await posthorn.dispatch('disk.full', i);
@@ -212,7 +212,7 @@ describe('how long a receiver may be busy is counted from when it was so first, 
     );
   });
 
-  test('for more than a day it has failed all the same, however old the event is', async () => {
+  test('and a receiver that is busy for more than a day has failed, however old the event is', async () => {
     const { posthorn, slack, sms, webhookId, secondsOf } = await engine();
     await posthorn.webhooks.update(webhookId, { isActive: false });
     await posthorn.dispatch('disk.full', 1);
@@ -229,7 +229,7 @@ describe('how long a receiver may be busy is counted from when it was so first, 
     expect(dead).toMatchObject({ channel: 'slack', attempts: 3 });
   });
 
-  test('and it begins anew when something else became of it', async () => {
+  test('and starts again after any other result', async () => {
     const { posthorn, slack, secondsOf } = await engine(['12h']);
     const answers = [busy(hour, 'too many'), failed('http_status', 'answered 500'), busy(hour, 'too many')];
     slack.answerWith(() => answers.shift() ?? delivered());
@@ -241,7 +241,7 @@ describe('how long a receiver may be busy is counted from when it was so first, 
     expect(slack.attempts.map(({ message }) => message.attempt)).toEqual([1, 1, 2, 2]);
   });
 
-  test('so one whose webhook nobody can read any more fails as ever, however long it was put off', async () => {
+  test('so a webhook that cannot be read fails as usual, however long its delivery was deferred', async () => {
     const clock = virtualClock();
     const storage = memoryStorage({ now: clock.now });
     let isDamaged = false;
@@ -274,7 +274,7 @@ describe('how long a receiver may be busy is counted from when it was so first, 
     });
   });
 
-  test('by a storage that does not know, it is counted from the event', async () => {
+  test('and from the event where the storage does not keep the first busy answer', async () => {
     const clock = virtualClock();
     const storage = memoryStorage({ now: clock.now });
     const claim: DeliveryStore['claim'] = async (options) =>

@@ -4,7 +4,7 @@ import { recordingChannel, testDispatcher } from '@posthorn/testing';
 import { beforeAll, describe, expect, test, vi } from 'vitest';
 import { z } from 'zod';
 
-/** Another copy of the package in this process, as npm makes one where two ranges do not overlap. */
+/** Another copy of the package in this process. npm installs one where two version ranges do not overlap. */
 let other: typeof core;
 beforeAll(async () => {
   vi.resetModules();
@@ -15,7 +15,7 @@ const input = { name: 'all', eventTypes: ['*'], channels: [{ channel: 'webhook',
 const text = '{"total":1.10}';
 
 describe('of two copies in one process', () => {
-  test('each has classes of its own', () => {
+  test('each has its own classes', () => {
     expect(other.createDispatcher).not.toBe(core.createDispatcher);
     expect(other.PosthornError).not.toBe(core.PosthornError);
   });
@@ -40,7 +40,7 @@ describe('of two copies in one process', () => {
     expect({ name: 'PosthornError', code: 'conflict' } instanceof core.PosthornError).toBe(false);
   });
 
-  test('an error of one keeps its code through a schema that the other asks', async () => {
+  test('an error of one keeps its code when thrown in a schema that the other calls', async () => {
     const config = z.any().transform(() => {
       throw new other.PosthornError('url_invalid', 'is no address');
     });
@@ -48,7 +48,7 @@ describe('of two copies in one process', () => {
     await expect(posthorn.webhooks.create(input)).rejects.toMatchObject({ code: 'url_invalid' });
   });
 
-  test('a storage, a channel and a verdict of one serve the other', async () => {
+  test('a storage, a channel and a verdict of one work with the other', async () => {
     const channel = other.functionChannel('webhook', async () =>
       other.failed('http_status', 'no', { status: 500 }),
     );

@@ -2,7 +2,7 @@ import { describe, expect, test } from 'vitest';
 import { describeIssues } from '../src/errors.js';
 
 describe('issues in one line', () => {
-  test('each name where they are, or stand for the whole', () => {
+  test('each name their path, or stand for the whole value', () => {
     expect(
       describeIssues([
         { path: ['channels', 0, 'configs', 'url'], message: 'must be a URL' },
@@ -11,15 +11,15 @@ describe('issues in one line', () => {
     ).toBe('channels.0.configs.url: must be a URL; must be an object');
   });
 
-  test('hold nothing of a path that breaks out of the line, or is not what it looks like', () => {
+  test('escape a path that would break out of the line, or look like something else', () => {
     const paths = [['a\r\nlevel=info'], ['b', '\u202ec'], ['\u2028'], ['d'.repeat(1_000_000)]];
-    const line = describeIssues(paths.map((path) => ({ path, message: 'is no field' })));
+    const line = describeIssues(paths.map((path) => ({ path, message: 'unknown field' })));
     expect(line).toMatch(
-      /^"a\\r\\nlevel=info": is no field; "b\.\\u202ec": is no field; "\\u2028": is no field; d{200}: is no field$/,
+      /^"a\\r\\nlevel=info": unknown field; "b\.\\u202ec": unknown field; "\\u2028": unknown field; d{200}: unknown field$/,
     );
   });
 
-  test('are twenty at most, and how many more', () => {
+  test('are at most twenty, followed by how many more there are', () => {
     const line = describeIssues(
       Array.from({ length: 1_000 }, (_, i) => ({ path: [i], message: 'is wrong' })),
     );

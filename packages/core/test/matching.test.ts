@@ -9,7 +9,7 @@ const pattern = fc
   .array(fc.oneof(segment, fc.constant('*')), { minLength: 1, maxLength: 6 })
   .map((parts) => parts.join('.'));
 
-/** The grammar said the other way round: walk both, segment by segment. */
+/** The grammar in a second form: walks pattern and type together, segment by segment. */
 function obviouslyMatches(patternText: string, typeText: string): boolean {
   const wanted = patternText.split('.');
   const given = typeText.split('.');
@@ -23,14 +23,14 @@ function obviouslyMatches(patternText: string, typeText: string): boolean {
 }
 
 describe('matching', () => {
-  test('finds exactly the patterns that an obvious matcher finds', () => {
+  test('finds exactly the patterns that a simple matcher finds', () => {
     fc.assert(
       fc.property(pattern, type, (p, t) => matches(p, t) === obviouslyMatches(p, t)),
       { numRuns: 5_000 },
     );
   });
 
-  test('finds every pattern made from a type by putting stars into it', () => {
+  test('finds every pattern made from a type by replacing segments with stars', () => {
     fc.assert(
       fc.property(
         type,
@@ -46,7 +46,7 @@ describe('matching', () => {
     );
   });
 
-  test('names no pattern twice, and nothing that is no pattern', () => {
+  test('returns no pattern twice, and only valid patterns', () => {
     fc.assert(
       fc.property(type, (t) => {
         const keys = matchKeys(t);
@@ -69,7 +69,7 @@ describe('matching', () => {
     ['a.*.c', 'a.b.b.c', false],
     ['a.*.*', 'a.b', false],
     ['a.*.*', 'a.b.c.d', true],
-  ])('%s covers %s: %s', (p, t, expected) => {
+  ])('%s matches %s: %s', (p, t, expected) => {
     expect(matches(p, t)).toBe(expected);
   });
 
@@ -118,11 +118,14 @@ describe('the grammar', () => {
     expect(() => parsePattern(text)).toThrow(expect.objectContaining({ code: 'invalid_pattern' }));
   });
 
-  test.each([undefined, null, 1, {}, [], Symbol('a')])('refuses what is no string: %s', (value) => {
-    expect(() => parseEventType(value)).toThrow(expect.objectContaining({ code: 'invalid_event_type' }));
-  });
+  test.each([undefined, null, 1, {}, [], Symbol('a')])(
+    'refuses a value that is not a string: %s',
+    (value) => {
+      expect(() => parseEventType(value)).toThrow(expect.objectContaining({ code: 'invalid_event_type' }));
+    },
+  );
 
-  test('judges hostile input in less than a millisecond', async () => {
+  test('checks hostile input in less than a millisecond', async () => {
     const hostile = [
       `${'*'.repeat(34)}x`,
       Array(30).fill('**').join('.'),
@@ -134,7 +137,7 @@ describe('the grammar', () => {
     }
   });
 
-  test('says which segment is wrong, and why', () => {
+  test('says which segment is invalid, and why', () => {
     const error = (() => {
       try {
         return parsePattern('a.b*.c');

@@ -19,7 +19,7 @@ import type {
 import { describe, expectTypeOf, test } from 'vitest';
 import type { z } from 'zod';
 
-/** As the interfaces have it: `readonly` throughout. */
+/** `Value` as the interfaces have it: deeply `readonly`. */
 type Frozen<Value> = Value extends Date
   ? Value
   : Value extends readonly (infer Item)[]
@@ -39,7 +39,7 @@ describe('a model that is written out as an interface', () => {
     expectTypeOf<Frozen<z.output<typeof attemptSchema>>>().toEqualTypeOf<Frozen<Attempt>>();
   });
 
-  test('takes from the application what the schema takes', () => {
+  test('accepts the input that the schema accepts', () => {
     expectTypeOf<keyof WebhookInput>().toEqualTypeOf<keyof z.input<typeof webhookInputSchema>>();
     expectTypeOf<WebhookInput>().toExtend<Frozen<z.input<typeof webhookInputSchema>>>();
     expectTypeOf<keyof WebhookPatch>().toEqualTypeOf<keyof z.input<typeof webhookPatchSchema>>();

@@ -5,10 +5,10 @@ import { describe, expect, test } from 'vitest';
 import { z } from 'zod';
 
 const events = 20;
-/** Long beyond the test: whoever has to wait for one that hangs, waits in vain. */
+/** Far beyond the duration of the test: a test that needs a hanging delivery to end fails by its timeout. */
 const never = '1h';
 
-/** A channel that never answers, and how many deliveries hang in it, and did at most. */
+/** A channel that never answers. Counts the deliveries in flight, now and at most. */
 function hangingChannel() {
   const hanging = { now: 0, most: 0 };
   const channel: Channel = {
@@ -28,7 +28,9 @@ function hangingChannel() {
 
 type Limits = Pick<DispatcherOptions, 'pollInterval' | 'concurrency' | 'tenantConcurrency'>;
 
-/** Two processes on one storage, of which the second only publishes; `acme` has webhooks that hang, `globex` has others. */
+/**
+ * Two processes on one storage, of which the second only publishes. The webhooks of `acme` hang; `globex` has others.
+ */
 async function neighbours(hung: number, options: Limits) {
   const storage = memoryStorage();
   const { channel, hanging } = hangingChannel();
@@ -48,11 +50,11 @@ async function neighbours(hung: number, options: Limits) {
   return { worker, other, takes, hanging, burst };
 }
 
-describe.each([12, 50])('beside %i webhooks of another tenant that all hang', (hung) => {
+describe.each([12, 50])('beside %i hanging webhooks of another tenant', (hung) => {
   test.each(['the process that sends them', 'another process'])(
-    'all deliveries of a tenant go on at once, whose events %s has published',
+    'all deliveries of a tenant are sent at once, whose events %s has published',
     async (who) => {
-      // Only what others publish is found by a poll.
+      // Only events of another process are found by a poll.
       const pollInterval = who === 'another process' ? 10 : never;
       const { worker, other, takes, hanging, burst } = await neighbours(hung, { pollInterval });
       const publisher = who === 'another process' ? other : worker;
@@ -62,7 +64,7 @@ describe.each([12, 50])('beside %i webhooks of another tenant that all hang', (h
       for (let bursts = 1; bursts <= 3; bursts++) {
         await burst(publisher, 'globex');
         await until(() => takes.deliveries.length === 10 * events * bursts);
-        // More of theirs changes nothing.
+        // More deliveries of this tenant change nothing.
         await burst(publisher, 'acme');
       }
       expect(hanging, 'half of the slots').toEqual({ now: 50, most: 50 });
@@ -72,7 +74,7 @@ describe.each([12, 50])('beside %i webhooks of another tenant that all hang', (h
     },
   );
 
-  test('they go on where both tenants had waited for a worker', async () => {
+  test('they continue where both tenants waited for a worker', async () => {
     const { worker, other, takes, hanging, burst } = await neighbours(hung, { pollInterval: never });
     await burst(other, 'acme');
     await burst(other, 'globex');
@@ -83,7 +85,7 @@ describe.each([12, 50])('beside %i webhooks of another tenant that all hang', (h
     expect(hanging.most).toBe(50);
   });
 
-  test('hang no more than tenantConcurrency says', async () => {
+  test('at most tenantConcurrency of them are in flight', async () => {
     const options = { pollInterval: never, concurrency: 20, tenantConcurrency: 3 } as const;
     const { worker, takes, hanging, burst } = await neighbours(hung, options);
     worker.start();

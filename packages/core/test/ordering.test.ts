@@ -5,7 +5,10 @@ import { describe, expect, test } from 'vitest';
 
 type Ordering = NonNullable<DispatcherOptions['ordering']>;
 
-/** Two events with one key, the first of which fails for as long as it is tried; and how far they got, step by step. */
+/**
+ * Dispatches two events with one key, of which the first fails for as long as it is tried, and checks their progress
+ * step by step.
+ */
 async function behindFailure(ordering: Ordering | undefined) {
   const channel = recordingChannel();
   const posthorn = testDispatcher({
@@ -23,11 +26,11 @@ async function behindFailure(ordering: Ordering | undefined) {
 }
 
 describe('behind a failed delivery with its ordering key', () => {
-  test('the next one waits until its retries would take longer than an hour, and then goes ahead', async () => {
+  test('the next one waits until a retry would take longer than an hour, and then overtakes', async () => {
     const { posthorn, types } = await behindFailure(undefined);
     await posthorn.advance('10m');
     expect(types()).toEqual(['order.placed']);
-    // After 1 and 10 minutes its next wait is an hour.
+    // After retries at 1 and 10 minutes, the next wait is an hour.
     await posthorn.advance('2m');
     expect(types()).toEqual(['order.placed', 'order.shipped']);
   });
@@ -40,13 +43,13 @@ describe('behind a failed delivery with its ordering key', () => {
     expect(types()).toEqual(['order.placed', 'order.shipped']);
   });
 
-  test('the next one goes ahead at once where it may skip', async () => {
+  test('the next one overtakes at once where `skip` is set', async () => {
     const { posthorn, types } = await behindFailure({ behindFailure: 'skip' });
     await posthorn.advance(0);
     expect(types()).toEqual(['order.placed', 'order.shipped']);
   });
 
-  test('what has another key, or none, does not wait', async () => {
+  test('a delivery with another key, or none, does not wait', async () => {
     const channel = recordingChannel();
     const posthorn = testDispatcher({ channels: [channel] });
     const channels = [{ channel: channel.type, configs: {} }];
@@ -78,13 +81,13 @@ test('a thousand events with ten keys arrive in order, key by key', async () => 
   }
 });
 
-describe('the options', () => {
+describe('the ordering options', () => {
   test.each([
     [{ ordering: { behindFailure: 'drop' } }, 'behindFailure'],
     [{ ordering: { limit: 'soon' } }, 'ordering.limit'],
     [{ ordering: { wait: '1h' } }, 'wait'],
     [{ notifier: 7 }, 'notifier'],
-  ])('%j are refused, by name', (options, name) => {
+  ])('%j are refused, and the error names the option', (options, name) => {
     expect(() => createDispatcher({ storage: memoryStorage(), channels: [], ...options } as never)).toThrow(
       expect.objectContaining({ code: 'invalid_option', message: expect.stringContaining(name) }),
     );

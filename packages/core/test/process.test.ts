@@ -4,7 +4,7 @@ import { expect, test } from 'vitest';
 
 const run = promisify(execFile);
 
-/** Runs a program of its own, which must end by itself. */
+/** Runs a program in its own process, which must exit by itself. */
 async function program(body: string): Promise<string> {
   const source = `
     import { createDispatcher, delivered } from '@posthorn/core';
@@ -20,11 +20,11 @@ async function program(body: string): Promise<string> {
   return stdout;
 }
 
-test('a process that dispatched and drained ends by itself', async () => {
+test('a process that dispatched and drained exits by itself', async () => {
   expect(await program(`await dispatcher.dispatch('a', 1); await dispatcher.drain();`)).toBe('delivered\n');
 });
 
-test('a process that started and stopped ends by itself', async () => {
+test('a process that started and stopped exits by itself', async () => {
   expect(
     await program(`
       dispatcher.start();

@@ -8,7 +8,7 @@ const posthorn = testDispatcher({ channels: [channel] });
 
 type Call = (options: object) => Promise<unknown>;
 
-/** How each public method is given its tenant. `null` marks those that have none. */
+/** How each public method takes its tenant. `null` marks methods without one. */
 const calls: Record<string, Record<string, Call | null>> = {
   webhooks: {
     create: (options) => posthorn.webhooks.create({ ...webhook, ...options }),
@@ -58,9 +58,9 @@ const calls: Record<string, Record<string, Call | null>> = {
 const methodsOf = (part: object): string[] =>
   Object.entries(part).flatMap(([name, value]) => (typeof value === 'function' ? [name] : []));
 
-describe('a tenant that is none', () => {
+describe('an invalid tenant', () => {
   test.each(Object.keys(calls).filter((part) => part !== 'posthorn'))(
-    'is tried with every method of %s',
+    'is passed to every method of %s',
     (part) => {
       expect(methodsOf(posthorn[part as 'events']).sort()).toEqual(Object.keys(calls[part]!).sort());
     },
@@ -69,29 +69,32 @@ describe('a tenant that is none', () => {
   const each = Object.entries(calls).flatMap(([part, methods]) =>
     Object.entries(methods).flatMap(([name, call]) => (call ? [[`${part}.${name}`, call] as const] : [])),
   );
-  test.each(each)('is invalid_option to %s, and never the default tenant', async (_, call) => {
-    for (const tenantId of [
-      null,
-      '',
-      7,
-      Number.NaN,
-      false,
-      {},
-      ['default'],
-      'a\u0000b',
-      '\ud800',
-      't'.repeat(201),
-    ]) {
-      await expect(call({ tenantId })).rejects.toMatchObject({
-        code: 'invalid_option',
-        message: expect.stringContaining('tenantId'),
-      });
-    }
-    expect((await posthorn.webhooks.list()).items).toEqual([]);
-    expect((await posthorn.events.list()).items).toEqual([]);
-  });
+  test.each(each)(
+    'is refused by %s with invalid_option, and never treated as the default tenant',
+    async (_, call) => {
+      for (const tenantId of [
+        null,
+        '',
+        7,
+        Number.NaN,
+        false,
+        {},
+        ['default'],
+        'a\u0000b',
+        '\ud800',
+        't'.repeat(201),
+      ]) {
+        await expect(call({ tenantId })).rejects.toMatchObject({
+          code: 'invalid_option',
+          message: expect.stringContaining('tenantId'),
+        });
+      }
+      expect((await posthorn.webhooks.list()).items).toEqual([]);
+      expect((await posthorn.events.list()).items).toEqual([]);
+    },
+  );
 
-  test('but undefined is the default tenant, and so is no tenant', async () => {
+  test('but undefined, or a missing tenant, is the default tenant', async () => {
     const { eventId } = await posthorn.dispatch('a.b', {}, { tenantId: undefined } as never);
     expect(await posthorn.events.get(eventId, { tenantId: undefined } as never)).toMatchObject({
       tenantId: 'default',

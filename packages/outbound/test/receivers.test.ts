@@ -43,7 +43,7 @@ describe('a receiver that', () => {
 });
 
 test('there is no behaviour of another name, and those of TLS are not to be had without', async () => {
-  await expect(hostileReceiver('kind')).rejects.toThrow(/no behaviour is called kind; there are silent,/);
+  await expect(hostileReceiver('kind')).rejects.toThrow(/unknown behaviour kind; expected one of silent,/);
   await expect(hostileReceiver('__proto__')).rejects.toThrow(RangeError);
   await expect(hostileReceiver('tls-expired', { tls: false })).rejects.toThrow('is a behaviour of TLS');
 });

@@ -1,10 +1,10 @@
 import type { DeliveryEntry } from './entries.js';
 
-/** Deliveries by the instant `at` when they want a look: a binary heap that each entry knows its slot in. */
+/** Deliveries by the time `at` at which they need attention: a binary heap in which each entry knows its slot. */
 export class Alarms {
   readonly #heap: DeliveryEntry[] = [];
 
-  /** Puts the entry at its instant, wherever it was before. */
+  /** Moves the entry to its time, wherever it was before. */
   set(entry: DeliveryEntry, at: number): void {
     entry.at = at;
     if (entry.slot < 0) {
@@ -23,7 +23,7 @@ export class Alarms {
     this.#down(this.#up(last));
   }
 
-  /** Takes out the first entry whose instant is `now` or earlier. */
+  /** Removes and returns the first entry whose time is `now` or earlier. */
   takeDue(now: number): DeliveryEntry | undefined {
     const first = this.#heap[0];
     if (!first || first.at > now) return undefined;

@@ -1,15 +1,15 @@
 import type { Attempt, Event } from '@posthorn/core';
 
 /*
- * What the entries take on V8's heap, from above: measured with a million of each, and rounded up. An estimate that is
- * too low would end in the process's death, one that is too high in a little less room.
+ * Upper bounds of the memory that entries take on V8's heap: measured with a million of each, and rounded up. An
+ * estimate that is too low would crash the process; one that is too high costs a little capacity.
  */
 const eventBytes = 460;
 const deliveryBytes = 250;
 const attemptBytes = 350;
 const keyBytes = 300;
 
-/** V8 takes one byte for each character of a string, or two for each if one of them is beyond Latin-1. */
+/** V8 takes one byte for each character of a string, or two if one of them is beyond Latin-1. */
 const textBytes = (text: string | null | undefined): number =>
   text ? text.length * (Buffer.byteLength(text) === text.length ? 1 : 2) : 0;
 

@@ -3,20 +3,20 @@ import type { Lanes } from './lanes.js';
 
 /** The unfinished deliveries of one channel binding whose events have one ordering key. */
 interface Chain {
-  /** In the order of publication: only the first may go. */
+  /** In the order of publication. Only the first may go. */
   readonly line: Set<DeliveryEntry>;
-  /** Those that yield: nobody waits for them. */
+  /** Deliveries that yield: no other waits for them. */
   readonly yielding: Set<DeliveryEntry>;
-  /** Those of both that are due, and held until it is their turn. */
+  /** Deliveries of both sets that are due, and held until their turn. */
   readonly due: Set<DeliveryEntry>;
   readonly dueYielding: Set<DeliveryEntry>;
-  /** The one that stands in its lane or is being sent: there is one at most. */
+  /** The delivery that is in its lane or in flight: at most one. */
   active: DeliveryEntry | undefined;
 }
 
 /**
- * The gate before the lanes: what is due and has an ordering key is let in when it is its turn, everything else at once.
- * Held deliveries stand nowhere else, so however many there are, nobody steps over them.
+ * The gate before the lanes: a due delivery with an ordering key is let in when it is its turn, every other one at
+ * once. Held deliveries are in no lane, so that no lane has to step over them, however many there are.
  */
 export class Chains {
   readonly #lanes: Lanes;
@@ -26,7 +26,7 @@ export class Chains {
     this.#lanes = lanes;
   }
 
-  /** The delivery is new, or unfinished again; then it yields, and so it does where it was there before. */
+  /** Adds a delivery that is new, or unfinished again. It yields if `yields`, or if it was in the chain before. */
   enter(entry: DeliveryEntry, yields: boolean): void {
     const name = nameOf(entry);
     if (name === undefined) return;
@@ -37,7 +37,7 @@ export class Chains {
     (yields ? chain.yielding : chain.line).add(entry);
   }
 
-  /** It is finished. */
+  /** Removes a finished delivery. */
   leave(entry: DeliveryEntry): void {
     const name = nameOf(entry);
     const chain = name === undefined ? undefined : this.#chains.get(name);
@@ -50,14 +50,14 @@ export class Chains {
     this.release(entry, chain);
   }
 
-  /** It is not sent any more, for now: the next may go. */
+  /** Marks the delivery as not in flight for now: the next one may go. */
   release(entry: DeliveryEntry, chain = this.#chainOf(entry)): void {
     if (!chain) return;
     if (chain.active === entry) chain.active = undefined;
     this.#admit(chain);
   }
 
-  /** It is due: into its lane with it, now or when it is its turn. */
+  /** Adds a due delivery to its lane, now or when it is its turn. */
   push(entry: DeliveryEntry): void {
     const chain = this.#chainOf(entry);
     if (!chain || chain.active === entry) {
@@ -68,7 +68,7 @@ export class Chains {
     this.#admit(chain);
   }
 
-  /** It is neither due nor in its lane. */
+  /** Removes a delivery that is no longer due from its lane. */
   remove(entry: DeliveryEntry): void {
     this.#lanes.remove(entry);
     const chain = this.#chainOf(entry);
@@ -85,7 +85,7 @@ export class Chains {
     if (chain.active) return;
     const [first] = chain.line;
     const [yielding] = chain.dueYielding;
-    // One that yields was the first once; it goes unless something before it came back.
+    // A yielding delivery was the first one once. It goes unless an earlier delivery came back.
     const mayYieldingGo = yielding && (!first || yielding.event.order < first.event.order);
     const next = mayYieldingGo ? yielding : first && chain.due.has(first) ? first : undefined;
     if (!next) return;
@@ -104,6 +104,6 @@ const newChain = (): Chain => ({
   active: undefined,
 });
 
-/** Neither may hold control characters, so the pair is told apart. What gathers keeps no order. */
+/** Neither part may contain control characters, so the pair is unambiguous. Gathering deliveries are unordered. */
 const nameOf = ({ event, bindingId, isGathered }: DeliveryEntry): string | undefined =>
   event.orderingKey === null || isGathered ? undefined : `${bindingId}\n${event.orderingKey}`;

@@ -8,22 +8,25 @@ import { Lanes } from './lanes.js';
 import type { Leases } from './leases.js';
 import type { PutOffs } from './put-offs.js';
 
-/** The deliveries that an entry of the queue stands for: all of its digest, or itself. */
+/** Returns the deliveries that an entry of the queue represents: all of its digest, or itself. */
 export const deliveriesOf = (entry: DeliveryEntry): readonly DeliveryEntry[] =>
   entry.isLead ? [...entry.digest!.entries] : [entry];
 
-/** Those, and what leads them. */
+/** Returns these deliveries, and the entry that leads them. */
 export const together = (entry: DeliveryEntry): readonly DeliveryEntry[] =>
   entry.isLead ? [entry, ...entry.digest!.entries] : [entry];
 
 /**
  * Moves deliveries between pending, sending and finished.
  *
- * A pending delivery is either in its webhook's lane, because it is due, or an alarm is set for when it will be. One
- * that is being sent has an alarm for the end of its lease, and a token by which it is found; when its lease is over
- * it goes to the lane, and its token holds until somebody claims it. So each unfinished one is in one of the two, and
- * what came due stays due, even where the clock goes back. One that gathers has an alarm for the end of its window; of
- * a digest the entry that leads it goes this way, and its deliveries share what becomes of that.
+ * - A pending delivery is in its webhook's lane where it is due. Otherwise it has an alarm for its due time.
+ * - A delivery in flight has an alarm for the end of its lease, and is found by its token. When the lease ends, it
+ *   moves to the lane; its token stays valid until it is claimed again.
+ * - A gathering delivery has an alarm for the end of its window.
+ * - For a digest, the entry that leads it takes these states, and its deliveries share the result.
+ *
+ * So each unfinished delivery is in a lane or has an alarm. A delivery that came due stays due, even where the clock is
+ * set back.
  */
 export class DeliveryStates {
   readonly lanes = new Lanes();
@@ -49,7 +52,7 @@ export class DeliveryStates {
     });
   }
 
-  /** Lets a new delivery in: it gathers, or is due. */
+  /** Adds a new delivery: it gathers, or is due. */
   enter(delivery: DeliveryEntry): void {
     if (delivery.isGathered) {
       this.#digests.gather(delivery, this.#now());
@@ -66,13 +69,13 @@ export class DeliveryStates {
     this.#leases.end(delivery);
   }
 
-  /** Nobody gets the delivery before the instant `at`. */
+  /** Makes the delivery due at the time `at`. */
   putOff(delivery: DeliveryEntry, at: number): void {
     this.#chains.remove(delivery);
     this.#alarms.set(delivery, at);
   }
 
-  /** Lets what is due by now into the lanes, before anything newer: so they stay in the order of due times. */
+  /** Moves everything that is due by now into the lanes, before anything newer, which keeps the order of due times. */
   wake(): number {
     const time = this.#now();
     for (let due = this.#alarms.takeDue(time); due; due = this.#alarms.takeDue(time)) {
@@ -82,7 +85,7 @@ export class DeliveryStates {
     return time;
   }
 
-  /** Gives the delivery back, due at once. */
+  /** Releases the delivery, due at once. */
   makeDue(delivery: DeliveryEntry): void {
     const time = this.wake();
     this.#halt(delivery);
@@ -95,7 +98,7 @@ export class DeliveryStates {
     this.#chains.push(delivery);
   }
 
-  /** Due at once, with a new schedule. */
+  /** Makes the delivery due at once, with a new schedule. */
   #startAnew(delivery: DeliveryEntry): void {
     for (const each of together(delivery)) each.attemptsBefore = each.attempts;
     this.#leases.countAll(delivery);
@@ -104,14 +107,14 @@ export class DeliveryStates {
     this.makeDue(delivery);
   }
 
-  /** Makes of a digest two, of its halves. */
+  /** Splits a digest into its halves. */
   split(delivery: DeliveryEntry): void {
     const half = delivery.isLead ? this.#digests.split(delivery.digest!) : undefined;
     this.#startAnew(delivery);
     if (half) this.#startAnew(half.lead);
   }
 
-  /** Gives the delivery back, due later. */
+  /** Releases the delivery, due after a delay. */
   wait(delivery: DeliveryEntry, delayMs: number, yields = false): void {
     this.#halt(delivery);
     this.putOff(delivery, this.#now() + delayMs);
@@ -134,7 +137,7 @@ export class DeliveryStates {
     this.#chains.leave(delivery);
   }
 
-  /** Ends it, or all of its digest, whose memo each of them keeps. */
+  /** Finishes the delivery, or all of its digest. Each delivery of a digest keeps the memo. */
   end(delivery: DeliveryEntry, status: 'delivered' | 'dead' | 'cancelled'): void {
     this.#halt(delivery);
     for (const each of deliveriesOf(delivery)) {
@@ -143,7 +146,7 @@ export class DeliveryStates {
     }
   }
 
-  /** Makes a pending delivery due at once; false for one that gathers. */
+  /** Makes a pending delivery due at once. Returns false for one that gathers. */
   hasten(delivery: DeliveryEntry): boolean {
     if (this.#digests.gathers(delivery)) return false;
     const present = this.wake();
@@ -155,13 +158,13 @@ export class DeliveryStates {
     return true;
   }
 
-  /** Makes a delivery that is not being sent due at once, with a new schedule. */
+  /** Makes a delivery that is not in flight due at once, with a new schedule. */
   restart(delivery: DeliveryEntry): void {
     if (!delivery.digest) this.#digests.remove(delivery);
     this.#startAnew(delivery.digest?.lead ?? delivery);
   }
 
-  /** Ends a delivery that is not finished. */
+  /** Cancels an unfinished delivery. */
   cancel(delivery: DeliveryEntry): void {
     const { digest } = delivery;
     this.#digests.remove(delivery);
@@ -170,7 +173,7 @@ export class DeliveryStates {
     this.#finish(delivery, 'cancelled');
   }
 
-  /** The webhook was paused or made active, or has other bindings than those of `former`. */
+  /** Follows a change of the webhook: it was paused or activated, or has other bindings than `former`. */
   refresh(webhook: WebhookEntry, former: WebhookRecord): void {
     const bindings = [...former.channels, ...webhook.record.channels];
     this.#digests.refresh(new Set(bindings.map(({ id }) => id)));

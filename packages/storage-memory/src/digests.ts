@@ -2,17 +2,17 @@ import { type ChannelBinding, defaultDigestBytes, digestId } from '@posthorn/cor
 import type { Alarms } from './alarms.js';
 import { DeliveryEntry, type Digest } from './entries.js';
 
-/** What its binding says of digests now; undefined where it wants none, or is gone. */
+/** Returns the digest options of its binding now; undefined where the binding has none, or was removed. */
 function limitsOf({ webhook, bindingId }: DeliveryEntry): Limits | undefined {
   const digest = webhook.record.channels.find(({ id }) => id === bindingId)?.digest;
   return digest && { ...digest, maxBytes: digest.maxBytes ?? defaultDigestBytes };
 }
 type Limits = NonNullable<ChannelBinding['digest']> & { readonly maxBytes: number };
 
-/** What gathers for a binding: each since when, in the order of publication. */
+/** The deliveries that gather for a binding, in the order of publication, each with the time since when. */
 interface Gathering {
   readonly since: Map<DeliveryEntry, number>;
-  /** Of their payloads. */
+  /** The size of their payloads. */
   bytes: number;
 }
 
@@ -26,17 +26,17 @@ function digestOf(entries: Set<DeliveryEntry>): Digest {
   return lead.digest;
 }
 
-/** Called as soon as something is to go. */
+/** Called as soon as deliveries can be sent. */
 export interface DigestHooks {
   /** These deliveries are a digest from now on. */
   readonly formed: (digest: Digest) => void;
-  /** Its binding wants no digests any more: it goes by itself. */
+  /** The binding no longer has a digest: the delivery is sent alone. */
   readonly left: (entry: DeliveryEntry) => void;
 }
 
 /**
- * The deliveries that gather, by binding. Each has an alarm for the end of its own window; that of the first is the one
- * that counts, as it takes the others along.
+ * The gathering deliveries, by binding. Each has an alarm for the end of its own window. The alarm of the first one
+ * counts, because it takes the others along.
  */
 export class Digests {
   readonly #gathering = new Map<string, Gathering>();
@@ -48,7 +48,7 @@ export class Digests {
     this.#hooks = hooks;
   }
 
-  /** Gathers the delivery, until its window is over. */
+  /** Gathers the delivery until its window ends. */
   gather(entry: DeliveryEntry, now: number): void {
     const { bindingId } = entry;
     const gathering = this.#gathering.get(bindingId) ?? { since: new Map(), bytes: 0 };
@@ -63,19 +63,22 @@ export class Digests {
     return this.#gathering.get(entry.bindingId)?.since.has(entry) === true;
   }
 
-  /** The window of this one is over, or there are enough: the earliest of its binding are a digest from now on. */
+  /**
+   * Forms a digest of the earliest deliveries of the binding. Called when the window of `entry` ended, or the digest is
+   * full.
+   */
   form(entry: DeliveryEntry): void {
     const digest = digestOf(this.#earliest(entry));
     for (const member of digest.entries) {
       this.#leave(member);
       member.digest = digest;
     }
-    // Its alarm has rung, and it was not among the earliest.
+    // Its alarm has fired, and it was not among the earliest.
     if (this.gathers(entry)) this.#alarms.set(entry, entry.at);
     this.#hooks.formed(digest);
   }
 
-  /** The latter half of its deliveries is a digest of its own from now on; undefined where it has but one. */
+  /** Moves the latter half of the deliveries into a new digest. Returns undefined where there is only one. */
   split({ lead, entries }: Digest): Digest | undefined {
     const latter = [...entries].slice(Math.ceil(entries.size / 2));
     if (latter.length === 0) return undefined;
@@ -89,7 +92,7 @@ export class Digests {
     return half;
   }
 
-  /** What gathers for these bindings goes by what its webhook says of them now. */
+  /** Applies the current options of the webhook to what gathers for these bindings. */
   refresh(bindingIds: Iterable<string>): void {
     for (const bindingId of bindingIds) {
       for (const [entry, since] of this.#gathering.get(bindingId)?.since ?? []) {
@@ -104,14 +107,14 @@ export class Digests {
     }
   }
 
-  /** Takes the delivery out of what it gathers in or belongs to. */
+  /** Removes the delivery from its gathering or its digest. */
   remove(entry: DeliveryEntry): void {
     if (this.gathers(entry)) this.#leave(entry);
     entry.digest?.entries.delete(entry);
     entry.digest = undefined;
   }
 
-  /** As many of its binding as are one digest. */
+  /** Returns the earliest deliveries of the binding, as many as fit in one digest. */
   #earliest(entry: DeliveryEntry): Set<DeliveryEntry> {
     const { maxEvents, maxBytes } = limitsOf(entry)!;
     const earliest = new Set<DeliveryEntry>();

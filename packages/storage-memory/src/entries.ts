@@ -8,20 +8,20 @@ import {
 } from '@posthorn/core';
 
 /*
- * What is held, in the leanest shape: pending deliveries are kept by the million. Instants are numbers (a Date
- * takes a hundred bytes more), ids are derived where they can be, and an event is shared by all its deliveries.
+ * The stored entries, in the leanest form: pending deliveries are kept by the million. Times are numbers (a Date takes
+ * a hundred bytes more), ids are derived where possible, and an event is shared by all its deliveries.
  */
 
 export class WebhookEntry {
   record: WebhookRecord;
-  /** Newer webhooks have a higher one. */
+  /** Newer webhooks have a higher number. */
   readonly order: number;
-  /** The publish call that matched it last: a webhook with two matching patterns counts once. */
+  /** The publish call that matched it last, so that a webhook with two matching patterns counts once. */
   matchedIn = 0;
-  /** Its deliveries that are due, first in first out, linked both ways. */
+  /** Its due deliveries, first in first out, as a doubly linked list. */
   head: DeliveryEntry | undefined = undefined;
   tail: DeliveryEntry | undefined = undefined;
-  /** How many of its deliveries are not finished: without any, deleting it need not look for them. */
+  /** The number of unfinished deliveries. Where it is zero, deleting the webhook needs no search for them. */
   unfinished = 0;
 
   constructor(record: WebhookRecord, order: number) {
@@ -46,10 +46,10 @@ export class EventEntry {
   readonly order: number;
   readonly publishedAt: number;
   deliveries: readonly DeliveryEntry[] = none;
-  /** How many of them it was published with. */
+  /** The number of deliveries with which it was published. */
   published = 0;
   unfinished = 0;
-  /** What it takes with its deliveries and attempts. */
+  /** The memory that it takes, with its deliveries and attempts. */
   bytes = 0;
 
   constructor(event: NewEvent, order: number, publishedAt: number) {
@@ -67,7 +67,7 @@ export class EventEntry {
   }
 }
 
-/** An attempt with its instant as a number, and without the id of the delivery that holds it. */
+/** An attempt with its time as a number, and without the id of the delivery that has it. */
 export type AttemptEntry = Omit<Attempt, 'startedAt' | 'deliveryId'> & { readonly startedAt: number };
 
 /** Field by field: copying the object would cost twenty times as much. */
@@ -77,8 +77,8 @@ export function attemptEntry(attempt: Attempt): AttemptEntry {
 }
 
 /**
- * Deliveries that are sent as one message. In the queue `lead` stands for them: it is in no journal, waits, is leased and
- * has the memo, whichever of them leave.
+ * Deliveries that are sent as one message. `lead` represents them in the queue: it is not in the journal. It waits, is
+ * leased and has the memo, whichever deliveries leave the digest.
  */
 export interface Digest {
   readonly name: string;
@@ -87,15 +87,15 @@ export interface Digest {
   readonly entries: Set<DeliveryEntry>;
 }
 
-/** Who has a delivery that is being sent. */
+/** The lease of a delivery in flight. */
 export interface Lease {
   readonly entry: DeliveryEntry;
-  /** Where it stands, and a number that no other lease has. */
+  /** The index of its place, and a number that no other lease has. */
   readonly token: string;
   readonly place: number;
-  /** Of what is sent: the delivery, or the digest that it led when the lease was opened. */
+  /** The delivery that is sent, or the digest that it led when the lease was opened. */
   readonly deliveryId: string;
-  /** When its attempt began, if it has. */
+  /** The time when its attempt began, if it has. */
   begunAt: number | undefined;
 }
 
@@ -107,19 +107,19 @@ export class DeliveryEntry {
   status: DeliveryStatus = 'pending';
   attempts = 0;
   attemptsBefore = 0;
-  /** When it is due while pending, when its lease ends while sending, when it became final after that. */
+  /** The due time while pending, the end of the lease while sending, and the time when it finished after that. */
   at: number;
-  /** While it is being sent. */
+  /** Set while it is in flight. */
   lease: Lease | undefined = undefined;
-  /** Its place in the alarm heap; -1 while it is not there. */
+  /** Its index in the alarm heap; -1 while it is not there. */
   slot = -1;
   /** Its neighbours in its webhook's lane. */
   previousInLane: DeliveryEntry | undefined = undefined;
   nextInLane: DeliveryEntry | undefined = undefined;
   log: readonly AttemptEntry[] | undefined = undefined;
-  /** What the attempts until now left for the next. */
+  /** The memo of the attempts so far for the next one. */
   memo: string | undefined = undefined;
-  /** Whether it was made for a digest, and the one that it is sent in, or leads. */
+  /** Whether it was created for a digest; and the digest that it is sent in, or leads. */
   readonly isGathered: boolean;
   digest: Digest | undefined = undefined;
 
@@ -142,7 +142,7 @@ export class DeliveryEntry {
     return this.isLead ? this.digest!.name : deliveryId(this.event.id, this.bindingId);
   }
 
-  /** Whether it stands for a digest, and is no delivery itself. */
+  /** Whether it represents a digest, and is not itself a delivery. */
   get isLead(): boolean {
     return this.digest?.lead === this;
   }

@@ -1,4 +1,4 @@
-/** Freezes a value of plain objects and arrays, all the way down. */
+/** Freezes plain objects and arrays deeply. */
 export function frozen<T>(value: T): T {
   if (typeof value === 'object' && value !== null && !Object.isFrozen(value)) {
     Object.freeze(value);

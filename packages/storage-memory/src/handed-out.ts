@@ -3,17 +3,17 @@ import type { DeliveryEntry, EventEntry } from './entries.js';
 import type { OpenedLease } from './leases.js';
 import { copiedSecrets } from './webhooks.js';
 
-/** The lease that a claim is of. */
+/** The lease of a claim. */
 interface ClaimLease extends OpenedLease {
-  /** When its attempt began, where it begins with this. */
+  /** The time when its attempt began, where it begins with this claim. */
   readonly begunAt: number | undefined;
-  /** Since when it is put off. */
+  /** The time since when it is deferred. */
   readonly putOffSince: number | null;
 }
 
 type Writable<T> = { -readonly [Key in keyof T]: T[Key] };
 
-/** A claim of the delivery, or of the digest that it leads. Most have none of what is optional. */
+/** Creates a claim of the delivery, or of the digest that it leads. Most claims have no optional field. */
 export function claimOf(delivery: DeliveryEntry, lease: ClaimLease): Claim {
   const { token, deliveryId, lostAt, uncounted, begunAt, putOffSince } = lease;
   const { event, webhook, bindingId, memo, digest } = delivery;

@@ -10,17 +10,19 @@ interface Remembered {
   readonly at: number;
 }
 
-/** All events with their deliveries, the idempotency keys, and how much memory they take. */
+/** All events with their deliveries, the idempotency keys, and the memory that they take. */
 export class Journal {
   readonly events = new Map<string, EventEntry>();
-  /** Those with nothing unfinished, in the order they became so: the first to go when room is needed. */
+  /**
+   * Events without unfinished deliveries, in the order they finished: the first to be deleted when space is needed.
+   */
   readonly #finished = new Set<EventEntry>();
   readonly #keys = new Map<string, Remembered>();
   readonly #maxBytes: number;
-  /** Keys are kept for a day: they would fill the storage where nothing waits, were they not bounded. */
+  /** Keys are kept for a day: without a limit, they would fill the storage where no delivery waits. */
   readonly #maxKeyBytes: number;
   readonly #now: () => number;
-  /** What all of it takes; of that what could be forgotten, and the idempotency keys. */
+  /** The memory that everything takes; of it, what could be deleted, and the idempotency keys. */
   #bytes = 0;
   #finishedBytes = 0;
   #keyBytes = 0;
@@ -32,7 +34,7 @@ export class Journal {
     this.#now = now;
   }
 
-  /** What an earlier call stored under the event's id or key. Throws `idempotency_conflict`. */
+  /** Returns the result of an earlier call with the event's id or key. Throws `idempotency_conflict`. */
   earlier(event: NewEvent): Published | undefined {
     const stored = this.events.get(event.id);
     if (stored) return { eventId: stored.id, deliveries: stored.published };
@@ -44,12 +46,12 @@ export class Journal {
   }
 
   /**
-   * Makes sure that so much more can be held, `keyBytes` for idempotency keys, and forgets finished events for it, no
-   * more than it must. Throws `storage_full`, and forgets nothing, where that is not enough.
+   * Ensures space for `bytes` more, of which `keyBytes` are for idempotency keys. Deletes finished events for it, no
+   * more than necessary. Throws `storage_full`, and deletes nothing, where that is not enough.
    */
   makeRoom(bytes: number, keyBytes: number): void {
     this.#forgetKeys();
-    // What is beyond the keys' share takes the place of older ones.
+    // Keys beyond their share replace older keys.
     const more = bytes + Math.min(keyBytes, Math.max(0, this.#maxKeyBytes - this.#keyBytes));
     if (!this.#couldHold(more)) {
       const lasting = this.#bytes - this.#finishedBytes;
@@ -61,7 +63,7 @@ export class Journal {
     this.#forgetFinished(more);
   }
 
-  /** Stores what there is room for. */
+  /** Stores an event. There must be space for it. */
   add(event: NewEvent, webhooks: readonly WebhookEntry[]): EventEntry {
     const now = this.#now();
     const entry = new EventEntry(event, ++this.#order, now);
@@ -72,7 +74,7 @@ export class Journal {
       webhook.unfinished += bindings.length;
       return bindings.map((binding) => new DeliveryEntry(entry, webhook, binding, now));
     });
-    // A copy is as long as it needs to be; an array that grew has places to spare.
+    // A copy has the exact length; an array that grew has spare capacity.
     entry.deliveries = deliveries.slice();
     entry.published = deliveries.length;
     this.#grow(entry, costOf.event(event) + deliveries.length * costOf.delivery);
@@ -81,7 +83,9 @@ export class Journal {
     return entry;
   }
 
-  /** Adds a delivery of `event` to a binding that has waited for another; undefined where there is one already. */
+  /**
+   * Adds a delivery of `event` to a binding that waited for another one. Returns undefined where there is one already.
+   */
   begin(event: EventEntry, webhook: WebhookEntry, bindingId: string): DeliveryEntry | undefined {
     const binding = webhook.record.channels.find(({ id }) => id === bindingId);
     if (!binding || event.deliveries.some((delivery) => delivery.bindingId === bindingId)) return undefined;
@@ -92,7 +96,7 @@ export class Journal {
     return delivery;
   }
 
-  /** The delivery moved into a final status, or out of one. */
+  /** Records that the delivery moved into a final status, or out of one. */
   finished(delivery: DeliveryEntry, isFinished: boolean): void {
     const more = isFinished ? -1 : 1;
     delivery.event.unfinished += more;
@@ -100,7 +104,9 @@ export class Journal {
     this.#sort(delivery.event);
   }
 
-  /** Adds to the delivery's log; without its texts, which are the most of it, where there is no room for them. */
+  /**
+   * Adds the attempt to the delivery's log. Where there is no space, adds it without its texts, which are most of it.
+   */
   attempted(delivery: DeliveryEntry, attempt: AttemptEntry): void {
     const entry = this.#couldHold(costOf.attempt(attempt))
       ? attempt
@@ -122,7 +128,7 @@ export class Journal {
     this.#bytes += bytes;
   }
 
-  /** Puts the event among the finished ones, or takes it from there. */
+  /** Adds the event to the finished ones, or removes it from them. */
   #sort(event: EventEntry): void {
     const isFinished = event.unfinished === 0;
     if (isFinished === this.#finished.has(event)) return;
@@ -154,7 +160,7 @@ export class Journal {
     }
   }
 
-  /** The keys lie in the order of their time. */
+  /** The keys are in the order of their time. */
   #forgetKeys(): void {
     for (const [key, { at }] of this.#keys) {
       if (at + day >= this.#now()) return;
@@ -172,11 +178,11 @@ export class Journal {
   }
 }
 
-/** Those that an event goes to when it is published; the others wait for one of them to fail. */
+/** Returns the bindings to which an event goes when it is published. The others wait for one of them to fail. */
 export const firstBindings = ({ record }: WebhookEntry): WebhookRecord['channels'] =>
   record.channels.filter(({ onlyAfter }) => onlyAfter === undefined);
 
-/** Neither may hold control characters, so the pair is told apart. */
+/** Neither part may contain control characters, so the pair is unambiguous. */
 export const keyOf = (tenantId: string, key: string): string => `${tenantId}\n${key}`;
 
 export function conflict(event: NewEvent): PosthornError {

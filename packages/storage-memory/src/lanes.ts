@@ -1,17 +1,17 @@
 import type { DeliveryEntry, WebhookEntry } from './entries.js';
 
-/** How much may be taken besides. */
+/** Additional limits on what may be taken. */
 export interface Room {
   of(lane: WebhookEntry): number;
   ofTenant(tenantId: string): number;
 }
 
 /**
- * Deliveries that are due, one lane for each webhook, and the order in which they take turns: the tenants, and the lanes
- * of each. A lane stands in its tenant's line while its webhook is active and it holds something.
+ * Due deliveries, in one lane for each webhook, and the order in which tenants and their lanes take turns. A lane is in
+ * its tenant's line while its webhook is active and the lane is not empty.
  */
 export class Lanes {
-  /** In a Map or a Set what was served can go to the end, and a loop over it goes on there. */
+  /** In a Map or a Set, an entry that was served can move to the end, where a running loop reaches it again. */
   readonly #tenants = new Map<string, Set<WebhookEntry>>();
 
   push(entry: DeliveryEntry): void {
@@ -23,7 +23,7 @@ export class Lanes {
     this.refresh(lane);
   }
 
-  /** Takes the entry out of its lane, if it is there: it ended or was put off, or goes to its end. */
+  /** Removes the entry from its lane, if it is there. */
   remove(entry: DeliveryEntry): void {
     const lane = entry.webhook;
     if (!entry.previousInLane && lane.head !== entry) return;
@@ -42,7 +42,7 @@ export class Lanes {
     entry.nextInLane = undefined;
   }
 
-  /** Call it when a webhook is paused or becomes active. */
+  /** Must be called when a webhook is paused or activated. */
   refresh(lane: WebhookEntry): void {
     const { tenantId, isActive } = lane.record;
     const line = this.#tenants.get(tenantId);
@@ -53,8 +53,8 @@ export class Lanes {
   }
 
   /**
-   * Takes the first of one lane after the other, of one tenant after the other, at most `limit` in all, and of each
-   * lane and each tenant what `room` allows them.
+   * Takes the first delivery of one lane after the other, of one tenant after the other: at most `limit` in total, and
+   * of each lane and each tenant as many as `room` allows.
    */
   take(limit: number, room: Room): DeliveryEntry[] {
     const taken: DeliveryEntry[] = [];
@@ -62,7 +62,7 @@ export class Lanes {
     const leftOfTenant = new Map<string, number>();
     const walks = new Map<string, Iterator<WebhookEntry>>();
 
-    /** The tenant's next lane that has room; those without keep their places, and are passed once. */
+    /** Returns the tenant's next lane with room. Lanes without room keep their places, and are passed once. */
     function nextLane(tenantId: string, line: Set<WebhookEntry>): WebhookEntry | undefined {
       const walk = walks.get(tenantId) ?? line.values();
       walks.set(tenantId, walk);

@@ -4,26 +4,26 @@ import type { DeliveryEntry, Lease } from './entries.js';
 export interface OpenedLease {
   readonly token: string;
   readonly deliveryId: string;
-  /** When an attempt began that is not on record, if there is one. */
+  /** The time when an unrecorded attempt began, if there is one. */
   readonly lostAt: number | undefined;
-  /** How many attempts the schedule leaves out, if there are any. */
+  /** The number of attempts that the schedule leaves out, if there are any. */
   readonly uncounted: number | undefined;
 }
 
 /**
- * Who has what: the lease of each delivery that is being sent, under the token that names it, and whether its attempt has
- * begun. A lease that is over goes on until another is opened.
+ * The lease of each delivery in flight, under the token that names it, and whether its attempt has begun. A lease that
+ * has expired stays until another one is opened.
  */
 export class Leases {
-  /** Places, some of them free. A Map would be outgrown time and again: see Flights in core. */
+  /** Slots, some of them free. A Map would have to grow again and again: see Flights in core. */
   readonly #leases: (Lease | undefined)[] = [];
   readonly #free: number[] = [];
-  /** When those began whose worker was lost before it wrote how they went. */
+  /** The start times of attempts whose worker died before it recorded the result. */
   readonly #lost = new WeakMap<DeliveryEntry, number>();
   readonly #uncounted = new WeakMap<DeliveryEntry, number>();
   #count = 0;
 
-  /** Opens one in place of the last. */
+  /** Opens a lease, which replaces the last one. */
   open(entry: DeliveryEntry): OpenedLease {
     const begunAt = entry.lease?.begunAt;
     if (begunAt !== undefined) this.#lost.set(entry, begunAt);
@@ -36,13 +36,13 @@ export class Leases {
     return { token, deliveryId, lostAt: this.#lost.get(entry), uncounted: this.#uncounted.get(entry) };
   }
 
-  /** What the claim's token names, as long as it does. */
+  /** Returns the delivery of the claim's token, while the token is valid. */
   of({ token, deliveryId }: Pick<Claim, 'token' | 'deliveryId'>): DeliveryEntry | undefined {
     const lease = this.#leases[Number.parseInt(token, 10)];
     return lease?.token === token && lease.deliveryId === deliveryId ? lease.entry : undefined;
   }
 
-  /** Ends the lease, if there is one, with the attempt that began under it. */
+  /** Ends the lease, if there is one, and the attempt that began under it. */
   end(entry: DeliveryEntry): void {
     if (!entry.lease) return;
     const { place } = entry.lease;
@@ -51,7 +51,7 @@ export class Leases {
     entry.lease = undefined;
   }
 
-  /** True where the attempt begins with this: under this lease it may have begun before. */
+  /** Begins the attempt. Returns false where it had already begun under this lease. */
   begin(entry: DeliveryEntry, at: number): boolean {
     const { lease } = entry;
     if (!lease || lease.begunAt !== undefined) return false;
@@ -63,17 +63,17 @@ export class Leases {
     return entry.lease?.begunAt !== undefined;
   }
 
-  /** Whatever was lost is on record, or does not matter any more. */
+  /** Clears the lost attempt: it is recorded, or no longer matters. */
   forgetLost(entry: DeliveryEntry): void {
     this.#lost.delete(entry);
   }
 
-  /** The schedule leaves out an attempt. */
+  /** Leaves out an attempt from the schedule. */
   leaveOut(entry: DeliveryEntry): void {
     this.#uncounted.set(entry, (this.#uncounted.get(entry) ?? 0) + 1);
   }
 
-  /** The schedule is a new one, and leaves out nothing yet. */
+  /** Restarts the schedule, which leaves out nothing yet. */
   countAll(entry: DeliveryEntry): void {
     this.#uncounted.delete(entry);
   }

@@ -1,11 +1,12 @@
 import { type Page, type PageQuery, PosthornError } from '@posthorn/core';
 
-/** A number as a part of a place: such texts sort as the numbers do. */
+/** Formats a number as a part of a place, so that texts sort like numbers. */
 export const padded = (number: number, length = 15): string => String(number).padStart(length, '0');
 
 /**
- * A page of `entries`, which come with the highest place first: letters and digits, as many for each. The cursor is the
- * place of the last one seen, which may be gone by then. `offset` passes over so many.
+ * Returns a page of `entries`, which are sorted by place, the highest first. Places are letters and digits of the same
+ * length. The cursor is the place of the last item seen, which may have been deleted since. `offset` skips this many
+ * entries.
  */
 export function pageOf<Entry, Item>(
   entries: readonly Entry[],
@@ -14,7 +15,7 @@ export function pageOf<Entry, Item>(
   itemOf: (entry: Entry) => Item,
 ): Page<Item> {
   if (cursor !== undefined && !/^[0-9A-Za-z]{15,30}$/.test(cursor)) {
-    throw new PosthornError('invalid_option', 'cursor must be one that a page came with');
+    throw new PosthornError('invalid_option', 'invalid cursor: pass the nextCursor of an earlier page');
   }
   const rest = cursor === undefined ? entries : entries.filter((entry) => placeOf(entry) < cursor);
   const end = offset + limit;

@@ -4,20 +4,23 @@ import type { WebhookEntry } from './entries.js';
 import { conflict, firstBindings, type Journal, keyOf } from './journal.js';
 import type { WebhookTable } from './webhooks.js';
 
-/** What publishing some events comes to. */
+/** What publishing some events will do. */
 export interface Plan {
-  /** The events that are new. */
+  /** The new events. */
   readonly fresh: readonly { readonly event: NewEvent; readonly matched: readonly WebhookEntry[] }[];
-  /** What they will take, and the idempotency keys of them. */
+  /** The memory that they will take, and the part of it for idempotency keys. */
   readonly bytes: number;
   readonly keyBytes: number;
-  /** Of events that are stored already. Room for new ones may be made at the cost of those: so it is known before. */
+  /**
+   * The results of events that are stored already. They are determined first, because making space for new events may
+   * delete those.
+   */
   readonly results: Map<NewEvent, Published>;
-  /** For a later event of the call that is the same as an earlier one: that. */
+  /** Maps a later event of the call to an earlier one that is the same. */
   readonly twins: ReadonlyMap<NewEvent, NewEvent>;
 }
 
-/** What to do with each event. Throws `idempotency_conflict`, before anything is written. */
+/** Determines what to do with each event. Throws `idempotency_conflict` before anything is written. */
 export function planOf(
   events: readonly NewEvent[],
   journal: Journal,

@@ -1,20 +1,20 @@
 import type { DeliveryEntry } from './entries.js';
 
-/** Since when deliveries are put off: few are, so that is no field of each. */
+/** The times since when deliveries are deferred. Few are, so the time is not a field of each delivery. */
 export class PutOffs {
   readonly #since = new WeakMap<DeliveryEntry, number>();
 
-  /** It is put off now, if it was not before. */
+  /** Marks it as deferred now, unless it was before. */
   begin(entry: DeliveryEntry, at: number): void {
     if (!this.#since.has(entry)) this.#since.set(entry, at);
   }
 
-  /** Null where it is not. */
+  /** Returns null where it is not deferred. */
   of(entry: DeliveryEntry): number | null {
     return this.#since.get(entry) ?? null;
   }
 
-  /** It was due for so long, and nobody claimed it: for that time nobody has put it off. */
+  /** Moves the time by `ms` for which it was due and not claimed: for that time it was not deferred. */
   leaveOut(entry: DeliveryEntry, ms: number): void {
     const since = this.#since.get(entry);
     if (since !== undefined && ms > 0) this.#since.set(entry, since + ms);

@@ -5,7 +5,7 @@ import { memoryStorage } from '../src/index.js';
 
 const hourMs = 3_600_000;
 
-test('a clock that goes back loses nothing', async () => {
+test('a clock that is set back loses nothing', async () => {
   let time = Date.UTC(2026, 0, 1);
   const channel = recordingChannel();
   const storage = memoryStorage({ now: () => time });

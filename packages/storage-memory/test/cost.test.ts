@@ -5,7 +5,7 @@ import { newEvent, newWebhook } from './sample.js';
 
 const matching = 3;
 
-/** What a publish takes with so many webhooks, of which three match; the rest is made by `other`. */
+/** Measures a publish with this many webhooks, of which three match. `other` creates the rest. */
 async function costAmong(
   webhooks: number,
   other: (i: number) => Parameters<typeof newWebhook>[0],
@@ -26,10 +26,11 @@ test.each([
   ['others', (i: number) => ({ eventTypes: [`other.${i % 500}`] })],
   ['paused ones that would match', () => ({ eventTypes: ['wanted.*'], isActive: false })],
 ])(
-  'a publish that matches three webhooks costs no more among fifty thousand %s: nothing scans',
+  'a publish that matches three webhooks costs no more among fifty thousand %s: there is no scan',
   async (_, other) => {
     const few = await costAmong(matching, other);
-    // A scan would cost a hundred times as much; collecting the garbage of fifty thousand costs something, too.
+    // A scan would cost a hundred times as much. Collecting the garbage of fifty thousand webhooks costs something,
+    // too.
     expect(await costAmong(50_000, other)).toBeLessThan(few * 20);
   },
 );

@@ -3,7 +3,7 @@ import { expect, test } from 'vitest';
 import { memoryStorage } from '../src/index.js';
 import { newEvent, newWebhook } from './sample.js';
 
-test('E11: a thousand events find theirs among a thousand webhooks of fifty patterns in less than a second', async () => {
+test('E11: a thousand events find their matches among a thousand webhooks of fifty patterns in less than a second', async () => {
   const storage = memoryStorage({ now: virtualClock().now });
   for (let i = 0; i < 1_000; i++) {
     const eventTypes = Array.from({ length: 50 }, (_, j) =>
@@ -24,7 +24,7 @@ test('E11: a thousand events find theirs among a thousand webhooks of fifty patt
   expect(took).toBeLessThan(1_000);
 });
 
-test('P21: one event to ten thousand webhooks holds the event loop up for less than 50 ms', async () => {
+test('P21: one event to ten thousand webhooks blocks the event loop for less than 50 ms', async () => {
   const storage = memoryStorage({ now: virtualClock().now });
   for (let i = 0; i < 10_000; i++) await storage.webhooks.create(newWebhook());
   const held: number[] = [];
@@ -38,6 +38,6 @@ test('P21: one event to ten thousand webhooks holds the event loop up for less t
     );
     expect((await publishing)!.published[0]!.deliveries).toBe(10_000);
   }
-  // The first time compiles.
+  // The first run compiles.
   expect(Math.min(...held)).toBeLessThan(50);
 });

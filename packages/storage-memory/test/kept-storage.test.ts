@@ -2,7 +2,7 @@ import { storageConformance, virtualClock } from '@posthorn/testing';
 import { describe, test } from 'vitest';
 import { type Journal, keptStorage } from './kept-storage.js';
 
-/* The suite's rules for what a process leaves behind hold for the durable storage that bugs are planted in. */
+/* The rules for durability also hold for the durable storage in which bugs are planted. */
 
 storageConformance({
   runner: { describe, test },
@@ -15,6 +15,6 @@ storageConformance({
   skip: {
     transactions: 'memory has no transactions to take part in',
     second: 'memory is of one process',
-    walk: 'it is the memory storage, which has walked',
+    walk: 'it is the memory storage, for which the walk runs already',
   },
 });

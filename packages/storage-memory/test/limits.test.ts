@@ -12,10 +12,10 @@ async function application(options: MemoryStorageOptions) {
   return { channel, dispatcher };
 }
 
-describe('at its cap', () => {
+describe('a full storage', () => {
   const text = 'x'.repeat(1_000);
 
-  test('dispatch rejects, stores nothing, and goes on once deliveries have gone out', async () => {
+  test('rejects a dispatch and stores nothing, until deliveries have been sent', async () => {
     const { dispatcher } = await application({ maxBytes: 100_000 });
     let accepted = 0;
     await expect(
@@ -32,7 +32,7 @@ describe('at its cap', () => {
     expect(items.every(({ status }) => status === 'delivered')).toBe(true);
   });
 
-  test('of several events none is stored where not all fit', async () => {
+  test('stores none of several events where not all of them fit', async () => {
     const { dispatcher } = await application({ maxBytes: 10_000 });
     const many = Array.from({ length: 20 }, () => ({ type: 'a', payload: text }));
     await expect(dispatcher.dispatchMany(many)).rejects.toMatchObject({ code: 'storage_full' });
@@ -40,7 +40,7 @@ describe('at its cap', () => {
     await dispatcher.dispatch('a', text);
   });
 
-  test("a call that does not fit is not another's error", async () => {
+  test('does not reject other calls because of one that does not fit', async () => {
     const { dispatcher } = await application({ maxBytes: 10_000 });
     const results = await Promise.allSettled([
       dispatcher.dispatch('a', 'small'),
@@ -50,7 +50,7 @@ describe('at its cap', () => {
     expect(results.map(({ status }) => status)).toEqual(['fulfilled', 'rejected', 'fulfilled']);
   });
 
-  test('finished events are forgotten first, the oldest before the others; what waits is not', async () => {
+  test('deletes finished events first, the oldest before the others, and no waiting delivery', async () => {
     const { dispatcher, channel } = await application({ maxBytes: 50_000 });
     channel.failNext(1);
     const waiting = await dispatcher.dispatch('a', text);
@@ -67,7 +67,7 @@ describe('at its cap', () => {
     expect(kept.has(ids[0]!)).toBe(false);
   });
 
-  test('a webhook with much to receive does not run out of memory: the cap bounds the heap', async () => {
+  test('a webhook with many queued deliveries does not run out of memory: the limit bounds the heap', async () => {
     const maxBytes = 20_000_000;
     const { dispatcher } = await application({ maxBytes });
     const before = process.memoryUsage().heapUsed;
@@ -78,7 +78,7 @@ describe('at its cap', () => {
       expect(error).toMatchObject({ code: 'storage_full' });
     }
     expect(accepted).toBeGreaterThan(20_000);
-    // Not collected garbage counts as well here, so the bound is a loose one.
+    // Uncollected garbage counts here as well, so the bound is loose.
     expect(process.memoryUsage().heapUsed - before).toBeLessThan(3 * maxBytes);
   });
 });

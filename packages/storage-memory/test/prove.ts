@@ -4,13 +4,13 @@ import type { memoryStorage } from '../src/index.js';
 import type { Journal, keptStorage } from './kept-storage.js';
 
 /*
- * Run by scripts/plant-bugs.ts. Takes entry files, each that of a copy of this package's sources, and prints for each
- * a line of JSON: the first rule that it breaks, or null.
+ * Run by scripts/plant-bugs.ts. Takes entry files, each of a copy of this package's sources. Prints one line of JSON
+ * for each: the first rule that the copy breaks, or null.
  */
 
 const ruleLimitMs = 3_000;
 
-// Nobody reads the stacks of some thousand expected errors, and mapping them to the sources takes most of the time.
+// The stacks of thousands of expected errors are not read, and mapping them to the sources takes most of the time.
 Error.stackTraceLimit = 0;
 
 async function holds(run: () => Promise<void>): Promise<boolean> {
@@ -25,13 +25,13 @@ async function holds(run: () => Promise<void>): Promise<boolean> {
   return Promise.race([proof, late]).finally(() => clearTimeout(timer));
 }
 
-/** What a copy's entry exports: the memory storage, or the durable one that is made of it. */
+/** The exports of a copy's entry: the memory storage, or the durable one built on it. */
 interface Copy {
   readonly memoryStorage?: typeof memoryStorage;
   readonly keptStorage?: typeof keptStorage;
 }
 
-/** Neither has transactions, nor is it of two processes; of the durable one, only what it adds is to be proven. */
+/** Neither storage has transactions or a second process. For the durable one, only what it adds is tested. */
 const isProven = (topic: string, { keptStorage: isDurable }: Copy): boolean =>
   isDurable ? topic === 'durability' || topic === 'cut-off' : topic !== 'transactions' && topic !== 'second';
 

@@ -43,13 +43,13 @@ export function newEvent(overrides: Partial<NewEvent> = {}): NewEvent {
   };
 }
 
-/** Claims, and begins what is claimed. */
+/** Claims, and begins what was claimed. */
 export async function claim({ deliveries }: MemoryStorage): Promise<readonly Claim[]> {
   const options = { limit: 100, leaseMs: 60_000, webhookLimit: 100, webhookRoom: new Map() };
   return (await deliveries.begin(await deliveries.claim(options), 0)).begun;
 }
 
-/** Text of its own on the heap: what `repeat` makes shares its parts. */
+/** Creates a text with its own memory: the result of `repeat` shares its parts. */
 export const textOf = (length: number): string => Buffer.alloc(length, 'x').toString('latin1');
 
 export async function eventIdsOf({ log }: MemoryStorage): Promise<string[]> {

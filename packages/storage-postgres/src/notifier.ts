@@ -1,38 +1,39 @@
 import { kindOf, maxTimerMs, type Notifier, PosthornError } from '@posthorn/core';
 import { withinTime } from './client/within-time.js';
 
-/** The slice of a `pg` Client that hints need. */
+/** The part of a `pg` Client that hints need. */
 export interface HintClient {
   connect(): Promise<unknown>;
   // biome-ignore lint/suspicious/noExplicitAny: `pg` itself declares its values so.
   query(text: string, values?: any[]): Promise<unknown>;
   on(event: 'notification' | 'error' | 'end', listener: () => void): unknown;
   end(): Promise<void>;
-  /** Lets the process end though the connection is open. */
+  /** Lets the process exit although the connection is open. */
   unref?(): void;
-  /** Where there is a socket to be ended at once: a connection that is dead does not say goodbye. */
+  /** The socket, which can be destroyed at once: a dead connection does not answer a regular end. */
   readonly connection?: { readonly stream?: { destroy?(): unknown } };
 }
 
 export interface PostgresNotifierOptions {
-  /** What the hints are called in the database: letters, digits and `_`, at most 63. Default `posthorn`. */
+  /** The channel of the hints in the database: 1 to 63 letters, digits and `_`. Default `posthorn`. */
   readonly channel?: string;
   /**
-   * How often the connection is asked whether it lives, and how long it may take to say so, in milliseconds: 1 to 2,147,483,647.
-   * Default 5,000.
+   * The interval of the connection's health checks, and their timeout, in milliseconds: 1 to 2,147,483,647. Default
+   * 5,000.
    */
   readonly heartbeatMs?: number;
 }
 
 const firstWaitMs = 100;
 const longestWaitMs = 5_000;
-/** So long a connection may take to end; whoever stops does not wait for one that is dead. */
-const goodbyeMs = 1_000;
+/** How long a connection may take to end. A stop does not wait for a dead connection. */
+const closeTimeoutMs = 1_000;
 
 /**
- * Hints by LISTEN and NOTIFY, on one connection of its own that is opened when first used, and opened again when it
- * ends, or falls silent. `connect` makes a client that is not connected yet: `() => new pg.Client(…)`. It must reach
- * the server itself: a pooler in transaction mode passes no hints on. Throws `invalid_option`.
+ * Creates a notifier that sends hints with LISTEN and NOTIFY. It uses one connection of its own, which it opens on
+ * first use, and reopens when it ends or stops answering. `connect` creates a client that is not connected yet: `() =>
+ * new pg.Client(…)`. It must connect to the server itself: a pooler in transaction mode does not pass hints on. Throws
+ * `invalid_option`.
  */
 export function postgresNotifier(connect: () => HintClient, options: PostgresNotifierOptions = {}): Notifier {
   const { channel = 'posthorn', heartbeatMs = 5_000 } = options;
@@ -65,7 +66,7 @@ class PostgresNotifier implements Notifier {
   #connection: Connection | undefined;
   #heartbeat: NodeJS.Timeout | undefined;
   #reopening: NodeJS.Timeout | undefined;
-  #goodbye: NodeJS.Timeout | undefined;
+  #closeTimer: NodeJS.Timeout | undefined;
   #waitMs = firstWaitMs;
 
   constructor(connect: () => HintClient, channel: string, heartbeatMs: number) {
@@ -76,18 +77,18 @@ class PostgresNotifier implements Notifier {
 
   async notify(): Promise<void> {
     await this.#ask('select pg_notify($1, $2)', [this.#channel, '']);
-    clearTimeout(this.#goodbye);
+    clearTimeout(this.#closeTimer);
     if (this.#listeners.size > 0) return;
-    // Whoever only notifies has nobody to stop it.
-    this.#goodbye = setTimeout(() => void this.#close(), this.#heartbeatMs).unref();
+    // A process that only notifies has nothing that stops the notifier.
+    this.#closeTimer = setTimeout(() => void this.#close(), this.#heartbeatMs).unref();
   }
 
   async listen(onHint: () => void): Promise<() => Promise<void>> {
-    clearTimeout(this.#goodbye);
+    clearTimeout(this.#closeTimer);
     this.#connection ??= this.#open();
     this.#listeners.add(onHint);
     this.#heartbeat ??= setInterval(() => void this.#check(), this.#heartbeatMs).unref();
-    // Where the server is away now, it is tried until it is there; the poll serves meanwhile.
+    // While the server is away, connecting is retried until it succeeds. The poll finds deliveries meanwhile.
     await this.#check();
     return async () => {
       this.#listeners.delete(onHint);
@@ -95,20 +96,22 @@ class PostgresNotifier implements Notifier {
     };
   }
 
-  /** The heartbeat: asks to listen, which does nothing where it is done already, and shows that somebody answers. */
+  /**
+   * The heartbeat: repeats LISTEN, which has no effect when it is active already, and shows that the server answers.
+   */
   async #check(): Promise<void> {
     try {
       const connection = await this.#ask(`listen "${this.#channel}"`);
       if (connection.isListening) return;
       connection.isListening = true;
-      // Whatever was said while nobody listened.
+      // Hints that were sent while the connection was down are lost.
       this.#hint();
     } catch {
-      // It was dropped, and is opened again.
+      // The connection was dropped, and is reopened.
     }
   }
 
-  /** A statement with an end to its patience; a connection that does not answer it is dropped. */
+  /** Runs a statement with a time limit, and drops the connection if it does not answer. */
   async #ask(text: string, values?: string[]): Promise<Connection> {
     this.#connection ??= this.#open();
     const connection = this.#connection;
@@ -136,7 +139,7 @@ class PostgresNotifier implements Notifier {
       client.on('notification', () => this.#hint());
       return connection;
     } catch (cause) {
-      throw new PosthornError('invalid_option', 'connect must make a client of pg that is not connected', {
+      throw new PosthornError('invalid_option', 'connect must create a pg client that is not connected yet', {
         cause,
       });
     }
@@ -159,14 +162,14 @@ class PostgresNotifier implements Notifier {
   async #close(): Promise<void> {
     clearInterval(this.#heartbeat);
     clearTimeout(this.#reopening);
-    clearTimeout(this.#goodbye);
+    clearTimeout(this.#closeTimer);
     this.#heartbeat = undefined;
     const connection = this.#connection;
     this.#connection = undefined;
     if (!connection) return;
     await withinTime(
       connection.opened.then(() => connection.client.end()),
-      goodbyeMs,
+      closeTimeoutMs,
       silent,
     ).catch(() => end(connection.client));
   }
@@ -176,7 +179,7 @@ const silent = (): never => {
   throw new Error('no answer in time');
 };
 
-/** Ends a connection that may be dead, and does not wait for it. */
+/** Ends a connection that may be dead, without waiting for it. */
 function end(client: HintClient): void {
   client.end().catch(() => {});
   client.connection?.stream?.destroy?.();

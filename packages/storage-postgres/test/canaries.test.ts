@@ -16,10 +16,10 @@ const encryptionKey = randomBytes(32).toString('base64');
 const headers = { authorization: 'Bearer canary-of-authorization', 'x-api-key': 'canary-of-a-header' };
 const proxyPassword = 'canary-of-the-proxy';
 
-/** What must never be seen anywhere. */
+/** Secrets that must not appear anywhere. */
 const canaries: Readonly<Record<string, string>> = {
   'an old signing secret': bare(secrets.old),
-  'the present signing secret': bare(secrets.current),
+  'the current signing secret': bare(secrets.current),
   'an ed25519 key': bare(secrets.ed25519),
   'the authorization header': 'canary-of-authorization',
   'a header': headers['x-api-key'],
@@ -43,7 +43,7 @@ const events: readonly (keyof Lifecycle)[] = [
   'error',
 ];
 
-/** Everything anybody could print, by what it is. */
+/** Everything that could be printed, by its source. */
 class Haul {
   readonly prints = new Map<string, string[]>();
 
@@ -56,7 +56,7 @@ class Haul {
       try {
         prints.push(String(JSON.stringify(value)));
       } catch {
-        // What has no JSON cannot leak by it.
+        // A value without a JSON form cannot leak through JSON.
       }
       if (value instanceof Error) prints.push(value.stack ?? '', inspect(value.cause, { depth: 12 }));
     }
@@ -81,7 +81,7 @@ class Haul {
   }
 }
 
-/** Lives through all that a dispatcher can do, good and bad, beside receivers that repeat what they get. */
+/** Runs everything that a dispatcher can do, successfully and not, with receivers that echo what they get. */
 async function live(storage: Storage): Promise<Haul> {
   const haul = new Haul();
   for (const stream of [process.stdout, process.stderr]) {
@@ -167,7 +167,7 @@ async function live(storage: Storage): Promise<Haul> {
     direct.request({ url: echo.url, headers: { host: headers.authorization } }),
   );
 
-  expect(haul.prints.get('an attempt')!.join(), 'receivers have repeated secrets').toContain('***');
+  expect(haul.prints.get('an attempt')!.join(), 'receivers must have echoed secrets').toContain('***');
 
   await webhooks.delete(created.id);
   haul.add('an object', engines, channel, direct, proxied, storage);
@@ -177,13 +177,13 @@ async function live(storage: Storage): Promise<Haul> {
   return haul;
 }
 
-test('a canary that is told is found', () => {
+test('a leaked canary is found', () => {
   const haul = new Haul();
   haul.add('a log', { deep: [{ deeper: new Error(`no: ${secrets.current}`) }] });
-  expect(haul.hits()).toEqual(['the present signing secret in a log']);
+  expect(haul.hits()).toEqual(['the current signing secret in a log']);
 });
 
-test('on a memory storage no secret is told, by anything that can be printed', async () => {
+test('on a memory storage no secret leaks into anything that can be printed', async () => {
   const haul = await live(memoryStorage());
   expect(haul.hits()).toEqual([]);
   expect([...haul.prints.keys()]).toEqual(
@@ -197,7 +197,7 @@ describe.skipIf(!hasPostgres())('on Postgres', () => {
     database = await openDatabase();
   });
 
-  test('no secret is told, by anything that can be printed, nor by a dump of the database', async () => {
+  test('no secret leaks into anything that can be printed, nor into a dump of the database', async () => {
     const storage = postgresStorage(database.pool);
     await storage.migrate();
     const haul = await live(storage);

@@ -4,7 +4,7 @@ import { postgresStorage } from '../src/index.js';
 import { hasPostgres, openDatabase, type TestDatabase } from './database.js';
 
 const mib = 1_024 * 1_024;
-/** What a claim may hold. */
+/** The size limit of a claim. */
 const most = 8 * mib;
 const ids = createIds();
 
@@ -27,9 +27,9 @@ const eventsIn = (claims: readonly Claim[]): ReadonlyMap<string, number> =>
 const bytesIn = (claims: readonly Claim[]): number =>
   [...eventsIn(claims).values()].reduce((sum, bytes) => sum + bytes, 0);
 
-describe.skipIf(!hasPostgres())('what one claim holds', () => {
+describe.skipIf(!hasPostgres())('the payloads of one claim', () => {
   let database: TestDatabase;
-  /** The bytes of every payload that came from the database. */
+  /** The sizes of all payloads that were read from the database. */
   let read: number[] = [];
   let storage: ReturnType<typeof postgresStorage>;
 
@@ -65,9 +65,9 @@ describe.skipIf(!hasPostgres())('what one claim holds', () => {
 
   test.each([
     ['large', mib, 20],
-    ['as large as they come inline', 8 * 1_024, 1_100],
+    ['the largest ones that come inline', 8 * 1_024, 1_100],
   ])(
-    'is 8 MiB of payloads that are %s; the rest is claimed next, as if it had never been',
+    'are at most 8 MiB with payloads that are %s; the rest is claimed next, as if it had never been claimed',
     async (_, bytes, count) => {
       const events = Array.from({ length: count }, () => newEvent(bytes));
       for (let i = 0; i < count; i += 10) await storage.deliveries.publish(events.slice(i, i + 10));
@@ -81,21 +81,21 @@ describe.skipIf(!hasPostgres())('what one claim holds', () => {
         expect(claimed.filter(({ attempt, begunAt, lostAt }) => attempt !== 1 || !begunAt || lostAt)).toEqual(
           [],
         );
-        // Those that come with their rows come with each.
+        // Inline payloads come with each row.
         if (bytes === mib) expect(read.length).toBe(eventsIn(claimed).size);
         all.push(...claimed);
         expect(claims).toBeLessThan(40);
       }
       expect(new Set(all.map(({ deliveryId }) => deliveryId)).size).toBe(3 * count);
       expect(await storage.deliveries.claim(taken)).toEqual([]);
-      // What was taken and given back has begun once, with the claim that held it.
+      // A delivery that was taken and released has begun once, with the claim that returned it.
       expect(await attemptsOf(all[0]!)).toBe(1);
       expect(await attemptsOf(all.at(-1)!)).toBe(1);
     },
     60_000,
   );
 
-  test('is one at least, however large that is', async () => {
+  test('are at least one, of any size', async () => {
     await storage.deliveries.publish([newEvent(9 * mib), newEvent(9 * mib)]);
     for (let claims = 0; claims < 2; claims++) {
       const claimed = await storage.deliveries.claim(options);
@@ -103,10 +103,10 @@ describe.skipIf(!hasPostgres())('what one claim holds', () => {
     }
   });
 
-  test('does not change since when that is put off which it gives back', async () => {
+  test('leave the start of the deferral unchanged for a delivery that is released', async () => {
     const events = Array.from({ length: 12 }, () => newEvent(mib));
     await storage.deliveries.publish(events);
-    // Put off for two hours, and due for the last one of them.
+    // Deferred two hours ago, and due for the last hour.
     await database.pool.query(
       `update posthorn.queue set put_off_since = now() - interval '2 hours', due_at = now() - interval '1 hour'`,
     );

@@ -44,7 +44,7 @@ describe.skipIf(!hasPostgres())('on Postgres', () => {
   });
 });
 
-/** Cuts off every connection that an application has, whatever goes on there, as the end of its process would. */
+/** Terminates all connections of an application, whatever they are doing, as the end of its process would. */
 async function endSessions(admin: pg.Pool): Promise<void> {
   await admin.query(`
     select pg_terminate_backend(pid) from pg_stat_activity

@@ -39,9 +39,9 @@ describe.skipIf(!hasPostgres())('The connections of a pool', () => {
     return rows[0].count;
   };
 
-  /** Holds a lock until what it returns is called. */
+  /** Holds a lock until the returned function is called. */
   async function locked(text: string): Promise<() => Promise<void>> {
-    const client = await database.newPool({ application_name: 'the one who locks' }).connect();
+    const client = await database.newPool({ application_name: 'the lock holder' }).connect();
     await client.query(`begin; ${text}`);
     return async () => {
       await client.query('rollback');
@@ -49,7 +49,7 @@ describe.skipIf(!hasPostgres())('The connections of a pool', () => {
     };
   }
 
-  test('end a statement on the server when its caller gives it up, and are used again', async () => {
+  test('end a statement on the server when its caller gives up, and are used again', async () => {
     const unlock = await locked('lock table posthorn.events in access exclusive mode');
     const pool = database.newPool({ max: 2 });
     const storage = postgresStorage(pool, { timeoutMs: 150 });
@@ -70,7 +70,7 @@ describe.skipIf(!hasPostgres())('The connections of a pool', () => {
     expect(made).toHaveLength(2);
   });
 
-  test('over which a statement ends by itself once it is to be cancelled are used no more', async () => {
+  test('whose statement ends by itself after the cancel request are not used again', async () => {
     const released: boolean[] = [];
     let answer = (_: { rows: unknown[] }): void => {};
     const client = {
@@ -82,7 +82,7 @@ describe.skipIf(!hasPostgres())('The connections of a pool', () => {
       processID: 1,
       secretKey: 1,
     };
-    // It is made to cancel what runs too long.
+    // Instrumented to cancel a statement that takes too long.
     class Client {
       constructor() {
         answer({ rows: [] });
@@ -92,10 +92,10 @@ describe.skipIf(!hasPostgres())('The connections of a pool', () => {
     const limits = { timeoutMs: 10, isUnbounded: false };
     const running = queryWithin(pool as never, { text: 'select 1', values: [] }, limits, () => {});
     expect(await running).toEqual({ rows: [] });
-    expect(released, 'the request to cancel may come late').toEqual([true]);
+    expect(released, 'the cancel request may come late').toEqual([true]);
   });
 
-  test('are waited for no longer than a statement, and what comes late is given back', async () => {
+  test('are waited for no longer than a statement, and a late one is returned to the pool', async () => {
     const pool = database.newPool({ max: 1 });
     const storage = postgresStorage(pool, { timeoutMs: 100 });
     const client = await pool.connect();
@@ -107,7 +107,7 @@ describe.skipIf(!hasPostgres())('The connections of a pool', () => {
     await until(() => pool.waitingCount === 0 && pool.idleCount === 1);
   });
 
-  test("say that the pool is busy, too, where the pool's own limit comes first", async () => {
+  test("report that the pool is busy, too, where the pool's own limit comes first", async () => {
     const pool = database.newPool({ max: 1, connectionTimeoutMillis: 1_000 });
     const client = await pool.connect();
     const { log } = postgresStorage(pool);
@@ -115,7 +115,7 @@ describe.skipIf(!hasPostgres())('The connections of a pool', () => {
     client.release();
   });
 
-  test('that somebody gave back in the midst of a transaction are cleared of it: what is stored stays', async () => {
+  test('that were returned in a transaction are cleared of it: what is stored afterwards stays', async () => {
     for (const text of ['select 1', 'select no_such_column']) {
       const pool = database.newPool({ max: 1 });
       const client = await pool.connect();
@@ -130,7 +130,7 @@ describe.skipIf(!hasPostgres())('The connections of a pool', () => {
     }
   });
 
-  test('that somebody gave back in a transaction, to a server that is gone since, are given up in time', async () => {
+  test('that were returned in a transaction, to a server that has gone away, are given up in time', async () => {
     const proxy = await silentProxy(database.url);
     const pool = database.newPool({ connectionString: proxy.url, max: 1 });
     const storage = postgresStorage(pool, { timeoutMs: 500 });
@@ -141,12 +141,12 @@ describe.skipIf(!hasPostgres())('The connections of a pool', () => {
     await expect(storage.deliveries.publish([event()])).rejects.toMatchObject(
       failure('given back in a transaction'),
     );
-    expect(pool.totalCount, 'the dead one makes room').toBe(0);
+    expect(pool.totalCount, 'the dead connection makes room for another').toBe(0);
     proxy.isSilent = false;
     await storage.deliveries.publish([event()]);
   });
 
-  test('that somebody gave back while they wait for a lock leave no session that waits', async () => {
+  test('that were returned while they wait for a lock leave no waiting session', async () => {
     const unlock = await locked('lock table posthorn.events in access exclusive mode');
     const pool = database.newPool({ max: 1 });
     const storage = postgresStorage(pool, { timeoutMs: 500 });
@@ -164,14 +164,14 @@ describe.skipIf(!hasPostgres())('The connections of a pool', () => {
     await storage.deliveries.publish([event()]);
   });
 
-  test('of a pool that has been ended are refused with what to do', async () => {
+  test('of a pool that has been ended are refused with the remedy', async () => {
     const pool = database.newPool();
     const { log } = postgresStorage(pool);
     await pool.end();
     await expect(log.events('t', { limit: 1 })).rejects.toMatchObject(failure('the pool has been ended'));
   });
 
-  test('that the server has none of are asked for again, while others are given back', async () => {
+  test('are retried where the server has none left, until others are returned', async () => {
     const role = `few_${randomBytes(4).toString('hex')}`;
     await database.pool.query(`create role ${role} login connection limit 2;
       grant usage on schema posthorn to ${role};
@@ -186,7 +186,7 @@ describe.skipIf(!hasPostgres())('The connections of a pool', () => {
     );
     expect(new Set(ids).size).toBe(100);
 
-    // Where nobody gives one back it is said, and with what to do.
+    // Where none is returned, the error has the remedy.
     const others = database.newPool({ connectionString: url, max: 2 });
     await pool.end();
     const held = [await others.connect(), await others.connect()];
@@ -199,7 +199,7 @@ describe.skipIf(!hasPostgres())('The connections of a pool', () => {
     await database.pool.query(`drop owned by ${role}; drop role ${role}`);
   });
 
-  test('of a user without rights are refused with what it needs', async () => {
+  test('of a user without rights are refused with the right that it needs', async () => {
     const role = `bare_${randomBytes(4).toString('hex')}`;
     await database.pool.query(`create role ${role}`);
     const pool = database.newPool({ options: `-c role=${role}` });
@@ -209,26 +209,26 @@ describe.skipIf(!hasPostgres())('The connections of a pool', () => {
     await database.pool.query(`drop role ${role}`);
   });
 
-  test('to a database that is not there are refused with what to do', async () => {
+  test('to a database that does not exist are refused with the remedy', async () => {
     const url = Object.assign(new URL(database.url), { pathname: '/posthorn_nowhere' }).href;
     const { log } = postgresStorage(database.newPool({ connectionString: url }));
     await expect(log.events('t', { limit: 1 })).rejects.toMatchObject(failure('does not exist'));
   });
 
-  test('that take no writes are refused with what to do', async () => {
+  test('to a read-only database are refused with the remedy', async () => {
     const pool = database.newPool({ options: '-c default_transaction_read_only=on' });
     const { deliveries } = postgresStorage(pool);
     await expect(deliveries.publish([event()])).rejects.toMatchObject(failure('the primary'));
   });
 
-  test('a transaction that has failed already is refused with what to do', async () => {
+  test('in a transaction that has failed are refused with the remedy', async () => {
     const storage = postgresStorage(database.pool);
     const client = await database.newPool().connect();
     await client.query('begin');
     await client.query('select no_such_column').catch(() => {});
     for (const extra of [{}, { idempotencyKey: 'k', fingerprint: 'f' }]) {
       const late = storage.deliveries.publish([{ ...event(), ...extra }], { tx: client });
-      await expect(late).rejects.toMatchObject(failure('failed already'));
+      await expect(late).rejects.toMatchObject(failure('has failed; roll back'));
     }
     await client.query('rollback');
     client.release();
@@ -255,7 +255,7 @@ describe.skipIf(!hasPostgres())('The connections of a pool', () => {
       'right',
     ],
   ])(
-    'that migrate and wait for %s give way, and say in the end who holds it',
+    'that migrate and wait for %s give way, and finally report who holds it',
     async (_, schema, lock, what) => {
       await database.pool.query(migrationText(schema, migrations.slice(0, 2)));
       const unlock = await locked(lock);
@@ -264,9 +264,7 @@ describe.skipIf(!hasPostgres())('The connections of a pool', () => {
       const migrating = migrate(db, schema, 2);
       await expect(migrating).rejects.toMatchObject({
         code: 'storage_failed',
-        message: expect.stringMatching(
-          new RegExp(`session \\d+ \\(the one who locks, .*\\) holds .*${what}`),
-        ),
+        message: expect.stringMatching(new RegExp(`session \\d+ \\(the lock holder, .*\\) holds .*${what}`)),
       });
       expect(await waiting()).toBe(0);
       await unlock();
@@ -275,17 +273,17 @@ describe.skipIf(!hasPostgres())('The connections of a pool', () => {
   );
 });
 
-describe('What went wrong', () => {
-  // What cannot be provoked here without taking the machine down.
+describe('The error message', () => {
+  // Failures that cannot be provoked here without affecting the whole machine.
   test.each([
     ['53100', 'disk'],
     ['53200', 'memory'],
     ['28P01', 'login'],
-    ['57P03', 'reached'],
+    ['57P03', 'unreachable'],
     ['57014', 'cancelled'],
     ['22P05', 'encoding'],
-  ])('is said in words of its own for %s, with the remedy', (code, word) => {
-    const { error } = faultOf(Object.assign(new Error('as the server says it'), { code }), 'posthorn');
+  ])('for %s describes the problem, with the remedy', (code, word) => {
+    const { error } = faultOf(Object.assign(new Error('the text of the server'), { code }), 'posthorn');
     expect(error.message).toContain(word);
     expect(error.message).not.toContain(code);
     expect(error.cause).toMatchObject({ code });

@@ -41,10 +41,10 @@ const settled = (claim: Claim, next: Settlement['next']): Settlement => ({
   },
 });
 
-describe.skipIf(!hasPostgres())('what others do with the rows meanwhile', () => {
+describe.skipIf(!hasPostgres())('concurrent changes of the rows', () => {
   let database: TestDatabase;
   let storage: PostgresStorage;
-  /** The codes of the errors that statements ended with. */
+  /** The codes of failed statements. */
   const codes: string[] = [];
 
   beforeAll(async () => {
@@ -77,7 +77,7 @@ describe.skipIf(!hasPostgres())('what others do with the rows meanwhile', () => 
     return claims;
   };
 
-  /** Does `work` while a transaction has done `text`, which commits when `work` waits for it. */
+  /** Runs `work` while a transaction has run `text`. The transaction commits once `work` waits for it. */
   async function behind<T>(text: string, work: () => Promise<T>): Promise<T> {
     const other = await database.pool.connect();
     await other.query('begin');
@@ -100,12 +100,12 @@ describe.skipIf(!hasPostgres())('what others do with the rows meanwhile', () => 
     ],
     ['a lock on the row', 'select from posthorn.queue for update'],
     ['a lock on the table', 'lock table posthorn.queue in exclusive mode'],
-  ])('%s that was first', (_, text) => {
+  ])('%s that came first', (_, text) => {
     test.each([
       ['a result', { status: 'delivered' }],
       ['a retry', { status: 'pending', delayMs: 3_600_000 }],
       ['a release', { status: 'released' }],
-    ] as const)('costs %s nothing but the wait', async (_, next) => {
+    ] as const)('delays %s, and does nothing else', async (_, next) => {
       await storage.deliveries.settle((await drained()).map((claim) => settled(claim, { status: 'dead' })));
       const claims = await claimsOf(3);
       const settlements = claims.map((claim) => settled(claim, next));
@@ -117,14 +117,14 @@ describe.skipIf(!hasPostgres())('what others do with the rows meanwhile', () => 
       }
     });
 
-    test('costs a renewal nothing but the wait', async () => {
+    test('delays a renewal, and does nothing else', async () => {
       const claims = await claimsOf(3);
       const renewed = await behind(text, () => storage.deliveries.renew(claims, 60_000));
       expect(renewed).toEqual(claims);
     });
   });
 
-  test('a lease that is lost meanwhile is lost', async () => {
+  test('take away a lease only where it is lost', async () => {
     const [claim] = await claimsOf(1);
     const text = 'update posthorn.queue set lease = 7 where lease is not null';
     expect(
@@ -134,7 +134,7 @@ describe.skipIf(!hasPostgres())('what others do with the rows meanwhile', () => 
     expect(await behind(text, () => storage.deliveries.renew([other!], 60_000))).toEqual([]);
   });
 
-  test('what begins with a result begins once, though it ends meanwhile', async () => {
+  test('let a result begin another delivery once, even where that finishes meanwhile', async () => {
     await drained();
     const [first, second] = [ids.binding(), ids.binding()];
     const onlyAfter = { channel: first, failedAttempts: 1 };
@@ -168,7 +168,7 @@ describe.skipIf(!hasPostgres())('what others do with the rows meanwhile', () => 
   });
 
   test.each(['read committed', 'repeatable read'])(
-    'what begins with a result begins once, though a replay makes it meanwhile and it ends, in transactions that are %s',
+    'let a result begin another delivery once, even where a replay creates it and it finishes meanwhile, in %s transactions',
     async (level) => {
       await drained();
       const options = `-c default_transaction_isolation=${level.replace(' ', '\\ ')}`;
@@ -186,7 +186,7 @@ describe.skipIf(!hasPostgres())('what others do with the rows meanwhile', () => 
       });
       const escalated = event({ tenantId });
       const { claims } = await deliveries.publish([escalated], { claimFor: claimOptions });
-      // Without its `onlyAfter`, which it has lost since, a replay makes it.
+      // A replay creates it only without its `onlyAfter`, which the binding has lost since.
       const text = `select from posthorn.queue where binding_id = '${first}' for update;
         insert into posthorn.deliveries (event_id, binding_id, webhook_id, channel, status, attempts, attempts_before, finished_at)
         values ('${escalated.id}', '${second}', '${webhookId}', 'test', 'delivered', 1, 0, now())`;
@@ -200,7 +200,7 @@ describe.skipIf(!hasPostgres())('what others do with the rows meanwhile', () => 
     },
   );
 
-  test('renewals and results at once lose no lease, and never lock each other out', async () => {
+  test('by renewals and results lose no lease, and never deadlock', async () => {
     codes.length = 0;
     for (let round = 0; round < 15; round++) {
       const claims = await claimsOf(100);
@@ -224,7 +224,7 @@ describe.skipIf(!hasPostgres())('what others do with the rows meanwhile', () => 
     expect(codes).toEqual([]);
   });
 
-  /** Takes everything that is there, so that a test has rows of its own only. */
+  /** Claims everything that is due, so that each test has only its own rows. */
   async function drained(): Promise<readonly Claim[]> {
     await database.pool.query('delete from posthorn.queue');
     return [];

@@ -5,7 +5,7 @@ import { postgresStorage } from '../src/index.js';
 import { hasPostgres, openDatabase } from './database.js';
 
 describe.skipIf(!hasPostgres())('on Postgres', () => {
-  test('an event is explained: what became of it, what happens next, and who nearly got it', async () => {
+  test('an event is explained: what happened to it, what happens next, and which webhooks it nearly matched', async () => {
     const { pool } = await openDatabase();
     let offset = 0;
     const storage = postgresStorage(pool, { clockOffset: () => offset });

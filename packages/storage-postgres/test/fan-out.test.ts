@@ -12,7 +12,7 @@ describe.skipIf(!hasPostgres())('P21: one event to ten thousand webhooks', () =>
     database = await openDatabase();
   });
 
-  test('is one statement, and holds the event loop up for less than 50 ms', async () => {
+  test('is one statement, and blocks the event loop for less than 50 ms', async () => {
     const { pool } = database;
     const statements: string[] = [];
     const watched = {
@@ -39,7 +39,7 @@ describe.skipIf(!hasPostgres())('P21: one event to ten thousand webhooks', () =>
       insert into posthorn.subscriptions (tenant_id, pattern, webhook_id) select tenant_id, 'order.*', id from copies`,
       [many],
     );
-    // The first dispatch of a process asks for the time.
+    // The first dispatch of a process reads the storage's clock.
     await dispatcher.dispatch('nobody.waits', {});
     statements.length = 0;
     const held: number[] = [];
@@ -49,7 +49,7 @@ describe.skipIf(!hasPostgres())('P21: one event to ten thousand webhooks', () =>
       held.push(await cpuMs(publish));
     }
     expect(statements).toHaveLength(3);
-    // All that this process does for it; the first time compiles.
+    // Everything that this process does for it. The first run compiles.
     expect(Math.min(...held)).toBeLessThan(50);
     expect((await pool.query('select from posthorn.queue')).rowCount).toBe(3 * many);
   });

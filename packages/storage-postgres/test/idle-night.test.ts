@@ -2,7 +2,7 @@ import { beforeAll, describe, expect, test } from 'vitest';
 import { hasPostgres, openDatabase, type TestDatabase } from './database.js';
 import { afterBurst, type Cost, costsAfter } from './idle-night.js';
 
-/** `POSTHORN_IDLE_NIGHT=20000,200000` asks for the whole form. */
+/** `POSTHORN_IDLE_NIGHT=20000,200000` runs the full test. */
 const bursts = (process.env.POSTHORN_IDLE_NIGHT ?? '5000').split(',').map(Number);
 
 describe.skipIf(!hasPostgres()).each(bursts)('a burst of %s after an idle night', (burst) => {
@@ -19,22 +19,22 @@ describe.skipIf(!hasPostgres()).each(bursts)('a burst of %s after an idle night'
   }, 300_000);
 
   test.each([0, 1, 2, 20])(
-    'costs no statement more than twice the usual, where it was planned beside %s rows',
+    'costs no statement more than twice the usual, with plans that were made beside %s rows',
     async (left) => {
       let costs = await costsAfter(night(), left);
-      // What does the same work costs the same, but for the height of an index.
+      // The same work has the same cost, except for the height of an index.
       const dear = () =>
         [...costs].flatMap(([text, { calls, blocks, rows, ms }]) => {
           const before = usual.get(text);
           const isDear = !before || blocks > 2 * before.blocks + 500 || rows > 2 * before.rows + 500;
           return isDear ? [{ text, before, now: { calls, blocks, rows, ms } }] : [];
         });
-      // What is deleted stays for as long as a transaction is open in any database, as those of other tests are. Then it is
-      // stepped over, whatever the plans: those are made anew each time, and cost the same each time.
+      // Deleted rows stay while a transaction is open in any database, such as those of other tests. Then they are
+      // stepped over, whatever the plans. The plans are made anew each time, and a bad one costs the same each time.
       for (let tries = 1; tries < 5 && dear().length > 0; tries++) costs = await costsAfter(night(), left);
       expect(dear()).toEqual([]);
       expect(costs.size).toBeGreaterThan(15);
-      // Blocks and rows are what is judged; this is for what neither shows, on a machine that may be busy.
+      // Blocks and rows are compared above. This catches costs that neither shows, with tolerance for a busy machine.
       expect(msOf(costs)).toBeLessThan(4 * msOf(usual) + 2_000);
     },
     300_000,

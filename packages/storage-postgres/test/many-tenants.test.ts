@@ -20,7 +20,7 @@ const newEvent = (tenantId: string): NewEvent => ({
   keys: matchKeys('order.placed'),
 });
 
-/** As a worker of the usual size claims. */
+/** The claim of a worker with default options. */
 const options = { limit: 200, leaseMs: 60_000, webhookLimit: 20, tenantLimit: 100, webhookRoom: new Map() };
 
 describe.skipIf(!hasPostgres())('a late event where five thousand tenants have deliveries', () => {
@@ -65,10 +65,10 @@ describe.skipIf(!hasPostgres())('a late event where five thousand tenants have d
   const has = (claims: readonly Claim[], { id }: NewEvent): boolean =>
     claims.some(({ event }) => event.id === id);
 
-  test('is claimed at once where others have taken all of theirs', async () => {
+  test('is claimed at once where other workers have claimed all of the others', async () => {
     const [first, other] = [process(), process()];
     await burst(first, 1);
-    // It has learned of all lanes, and the other empties them.
+    // It knows all lanes, and the other worker empties them.
     await first.deliveries.claim(options);
     for (;;) {
       const claims = await other.deliveries.claim({ ...options, limit: 5_000 });
@@ -103,10 +103,10 @@ describe.skipIf(!hasPostgres())('a late event where five thousand tenants have d
 
   test.each([
     ['this process has published', 1],
-    // It learns of them by its looks, of which two walk through all lanes.
+    // It finds the lanes by looks. Two of these walk through all lanes.
     ['another process has published', 4],
   ])(
-    'that %s has its turn in round %i of them where all have more waiting',
+    'that %s has its turn in round %i of the tenants, where all have more waiting',
     async (who, rounds) => {
       const [first, other] = [process(), process()];
       await burst(other, rounds + 1);

@@ -16,12 +16,12 @@ function isInstalled(): boolean {
     execFileSync('pgbouncer', ['--version'], { stdio: 'ignore' });
     return true;
   } catch {
-    console.error('\n!!! No pgbouncer for the tests: install it. What needs it is skipped.\n');
+    console.error('\n!!! The tests need pgbouncer: install it. Tests that need it are skipped.\n');
     return false;
   }
 }
 
-/** A PgBouncer before the database, which can be killed and started again on its port. */
+/** A PgBouncer in front of the database, which can be killed and restarted on the same port. */
 class Bouncer {
   readonly #folder = mkdtempSync(join(tmpdir(), 'posthorn-pgbouncer-'));
   readonly #ini = join(this.#folder, 'pgbouncer.ini');
@@ -56,7 +56,7 @@ default_pool_size = 4
       const client = new pg.Client({ connectionString: this.url('pgbouncer', 'pgbouncer') });
       const isThere = await client.connect().then(
         () => true,
-        // It is there where it refuses by its own words, too.
+        // It is up once it answers, even with an error of its own.
         (error) => error.code !== 'ECONNREFUSED',
       );
       await client.end().catch(() => {});
@@ -102,7 +102,7 @@ describe.skipIf(!hasPostgres() || !isInstalled())('Behind PgBouncer', () => {
   });
 
   test.each(['statement', 'transaction'])(
-    'in %s mode nothing is refused, though it is killed and comes back in between',
+    'in %s mode no call fails, even though it is killed and restarted in between',
     async (mode) => {
       const target = new URL(database.url);
       const bouncer = new Bouncer(target, await freePort(), mode);
@@ -112,7 +112,7 @@ describe.skipIf(!hasPostgres() || !isInstalled())('Behind PgBouncer', () => {
       const pool = database.newPool({ connectionString: url, max: 8 });
       const tenantId = mode;
       const channel = recordingChannel();
-      // What was leased by an answer that was lost is sent when the lease is over.
+      // Deliveries that were leased by a lost answer are sent when their lease ends.
       const posthorn = createDispatcher({
         storage: postgresStorage(pool),
         channels: [channel],

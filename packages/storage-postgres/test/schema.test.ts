@@ -20,19 +20,22 @@ describe.skipIf(!hasPostgres())('the schema', () => {
     await postgresStorage(database.pool).migrate();
   });
 
-  test('is the one that was reviewed: run with UPDATE_SCHEMA=1 to write it anew', async () => {
+  test('is the one that was reviewed: run with UPDATE_SCHEMA=1 to write it again', async () => {
     const schema = await dump(database);
     if (process.env.UPDATE_SCHEMA) (await import('node:fs')).writeFileSync(reviewed, schema);
     expect(schema).toBe(readFileSync(reviewed, 'utf8'));
   });
 
-  test('has no foreign key, which would lock rows of others', async () => {
+  test('has no foreign key, which would lock rows of other tables', async () => {
     const { rows } = await database.pool.query("select 1 from pg_constraint where contype = 'f'");
     expect(rows).toEqual([]);
   });
 });
 
-/** Tables with their columns and settings, indexes, triggers, constraints, sequences, functions: what `pg_dump` says, on any machine. */
+/**
+ * Lists tables with their columns and settings, indexes, triggers, constraints, sequences and functions: the content of
+ * `pg_dump`, on any machine.
+ */
 async function dump({ pool }: TestDatabase): Promise<string> {
   const lines: string[] = [];
   const { rows: tables } = await pool.query(`

@@ -2,13 +2,13 @@ import { once } from 'node:events';
 import { type AddressInfo, connect, createServer, type Socket } from 'node:net';
 import { onTestFinished } from 'vitest';
 
-/** A way to a server that can be made to lead nowhere: what is sent is taken, and no connection ends. */
+/** A proxy to a server that can be silenced: it accepts what is sent, answers nothing, and closes no connection. */
 export interface SilentProxy {
   readonly url: string;
   isSilent: boolean;
 }
 
-/** Leads to the server of a database, until the test is over. */
+/** Starts a proxy to the server of a database. It ends with the test. */
 export async function silentProxy(database: string): Promise<SilentProxy> {
   const target = new URL(database);
   const sockets = new Set<Socket>();
@@ -23,7 +23,7 @@ export async function silentProxy(database: string): Promise<SilentProxy> {
       from.on('data', (data) => {
         if (!proxy.isSilent) to.write(data);
       });
-      // A server that is gone does not say so, and is not told.
+      // A server that has gone away neither reports it nor is told.
       from.on('close', () => {
         sockets.delete(from);
         if (!proxy.isSilent) to.destroy();

@@ -17,7 +17,7 @@ import {
 } from '../src/index.js';
 import { hasPostgres, openDatabase, type TestDatabase } from './database.js';
 
-/** Runs `work` in a transaction of the library's, which rolls back where `work` rejects. */
+/** Runs `work` in a transaction of the library, which rolls back where `work` rejects. */
 type Library = (work: (tx: Transaction) => Promise<void>) => Promise<void>;
 
 const newEvent = (): NewEvent => ({
@@ -68,8 +68,8 @@ describe.skipIf(!hasPostgres())('an event dispatched in a transaction of', () =>
       closers.push(() => db.destroy());
       return (work) => db.transaction((trx) => work(fromKnex(trx)));
     },
-    'knex with names of its own': async () => {
-      // As an application has it that wants no underscore in its objects, nor anything but rows.
+    'knex with renamed columns': async () => {
+      // As in an application that wants no underscores in its objects, and only the rows.
       const renamed = (row: object) =>
         Object.fromEntries(Object.entries(row).map(([key, value]) => [camelCase(key), value]));
       const postProcessResponse = (answer: { rows?: object[] }) => answer.rows?.map(renamed) ?? answer;
@@ -82,8 +82,8 @@ describe.skipIf(!hasPostgres())('an event dispatched in a transaction of', () =>
       closers.push(() => source.destroy());
       return (work) => source.transaction((manager) => work(fromTypeorm(manager)));
     },
-    // Prisma's generator downloads a program when it is used, so its own client cannot run in every place that these
-    // tests must: what it documents of `$queryRawUnsafe` stands in for it.
+    // Prisma's generator downloads a program when it is used, so its own client cannot run everywhere that these tests
+    // must. The documented behaviour of `$queryRawUnsafe` stands in for it.
     'what Prisma documents': async () => {
       const viaPg = (await libraries.pg!()) as Library;
       return (work) =>
@@ -107,7 +107,7 @@ describe.skipIf(!hasPostgres())('an event dispatched in a transaction of', () =>
   });
 
   describe.each(Object.keys(libraries))('%s', (name) => {
-    test('is delivered when it commits, and was never there when it rolls back', async () => {
+    test('is delivered after a commit, and does not exist after a rollback', async () => {
       const inTransaction = await libraries[name]!();
       const channel = recordingChannel();
       const dispatcher = createDispatcher({
@@ -172,7 +172,7 @@ describe.skipIf(!hasPostgres())('an event dispatched in a transaction of', () =>
       expect(channel.deliveries).toHaveLength(1);
     });
 
-    test('is refused for its idempotency key, and the transaction goes on', async () => {
+    test('is refused for its idempotency key, and the transaction continues', async () => {
       const inTransaction = await libraries[name]!();
       const dispatcher = createDispatcher({
         storage: postgresStorage(database.pool),
@@ -191,7 +191,7 @@ describe.skipIf(!hasPostgres())('an event dispatched in a transaction of', () =>
     });
   });
 
-  test('a client whose session is ended is refused, and the process goes on', async () => {
+  test('a client whose session is terminated is refused, and the process continues', async () => {
     const storage = postgresStorage(database.pool);
     const dispatcher = createDispatcher({ storage, channels: [recordingChannel()] });
     const client = await database.newPool().connect();
@@ -201,7 +201,7 @@ describe.skipIf(!hasPostgres())('an event dispatched in a transaction of', () =>
     expect(client.listenerCount('error')).toBe(1);
     const ended = new Promise((resolve) => client.once('end', resolve));
     const { rows } = await client.query('select pg_backend_pid() as pid');
-    // Between two statements there is nobody whom an error could reject; unheard it would end the process.
+    // Between two statements there is no call that an error could reject. Without a listener it would end the process.
     await database.pool.query('select pg_terminate_backend($1)', [rows[0].pid]);
     await ended;
     const late = dispatcher.dispatch('a.b', 3, { tenantId: 'ended', tx: client });
@@ -210,7 +210,7 @@ describe.skipIf(!hasPostgres())('an event dispatched in a transaction of', () =>
     expect((await dispatcher.events.list({ tenantId: 'ended' })).items).toEqual([]);
   });
 
-  test('a pool without another connection is stored at once, also where it is the first of the process', async () => {
+  test('a pool without another connection is stored at once, even where it is the first of the process', async () => {
     const pool = database.newPool({ max: 1 });
     const storage = postgresStorage(pool, { timeoutMs: 1_000 });
     const dispatcher = createDispatcher({ storage, channels: [recordingChannel()] });
@@ -222,7 +222,7 @@ describe.skipIf(!hasPostgres())('an event dispatched in a transaction of', () =>
     expect(await dispatcher.events.get(eventId, { tenantId: 'alone' })).toMatchObject({ payload: '1' });
   });
 
-  test("a process that does nothing else goes by the storage's clock", async () => {
+  test("a process that does nothing else has the time of the storage's clock", async () => {
     let offset = 0;
     const storage = postgresStorage(database.pool, { clockOffset: () => offset });
     const dispatcher = createDispatcher({ storage, channels: [recordingChannel()] });
@@ -239,7 +239,7 @@ describe.skipIf(!hasPostgres())('an event dispatched in a transaction of', () =>
   });
 
   test.each(['repeatable read', 'serializable'])(
-    'a %s caller whose key another has taken meanwhile is to run again, and is told so',
+    'a %s caller, whose key another transaction took meanwhile, is refused with the advice to run again',
     async (level) => {
       const storage = postgresStorage(database.pool);
       const dispatcher = createDispatcher({ storage, channels: [recordingChannel()] });
@@ -262,7 +262,7 @@ describe.skipIf(!hasPostgres())('an event dispatched in a transaction of', () =>
     },
   );
 
-  test('two callers, whose keys meet while neither has committed, is one event', async () => {
+  test('two callers whose keys meet before either has committed is one event', async () => {
     const storage = postgresStorage(database.pool);
     const dispatcher = createDispatcher({ storage, channels: [recordingChannel()] });
     const inTransaction = await libraries.pg!();
@@ -271,7 +271,7 @@ describe.skipIf(!hasPostgres())('an event dispatched in a transaction of', () =>
     let first = '';
     await inTransaction(async (tx) => {
       ({ eventId: first } = await dispatcher.dispatch('a.b', 1, { ...details, tx }));
-      // It waits for the commit, and then has the first one's result.
+      // It waits for the commit, and then returns the first one's result.
       other = dispatcher.dispatch('a.b', 1, details);
       await until(async () => {
         const text =
@@ -290,7 +290,7 @@ describe.skipIf(!hasPostgres())('An idempotency key that an open transaction hol
     await postgresStorage(database.pool).migrate();
   });
 
-  /** A transaction that has dispatched with these keys and is still open. */
+  /** Opens a transaction that has dispatched with these keys. */
   const holding = async (keys: readonly string[]) => {
     const dispatcher = createDispatcher({
       storage: postgresStorage(database.pool),
@@ -309,37 +309,40 @@ describe.skipIf(!hasPostgres())('An idempotency key that an open transaction hol
     return { ids: events.map(({ eventId }) => eventId), end };
   };
 
-  test.each([['commit'], ['rollback']] as const)('is waited for by its own call alone: %s', async (how) => {
-    const held = Array.from({ length: 12 }, (_, n) => `${how} ${n}`);
-    const { ids, end } = await holding(held);
-    // Two connections for twelve that wait, and for all others.
-    const storage = postgresStorage(database.newPool({ max: 2 }));
-    const dispatcher = createDispatcher({ storage, channels: [recordingChannel()] });
-    const isDone = new Set<string>();
-    const waiting = held.map(async (idempotencyKey) => {
-      const { eventId } = await dispatcher.dispatch('a.b', 1, { idempotencyKey });
-      isDone.add(idempotencyKey);
-      return eventId;
-    });
-    for (let round = 0; round < 5; round++) {
-      // In the same breath, with keys and without.
-      const others = Array.from({ length: 20 }, (_, n) =>
-        dispatcher.dispatch('c.d', n, n % 2 ? {} : { idempotencyKey: `${how} other ${round} ${n}` }),
-      );
-      const own = dispatcher.dispatch('a.b', 1, { idempotencyKey: held[0]! });
-      expect(new Set((await Promise.all(others)).map(({ eventId }) => eventId)).size).toBe(20);
-      waiting.push(own.then(({ eventId }) => eventId));
-    }
-    expect([...isDone]).toEqual([]);
-    await end(how);
-    const stored = await Promise.all(waiting);
-    if (how === 'commit') expect(stored.slice(0, 12)).toEqual(ids);
-    else for (const id of ids) expect(stored).not.toContain(id);
-    expect(new Set(stored.slice(0, 12)).size).toBe(12);
-    expect(new Set([stored[0], ...stored.slice(12)]).size).toBe(1);
-  });
+  test.each([['commit'], ['rollback']] as const)(
+    'is waited for only by the call with this key: %s',
+    async (how) => {
+      const held = Array.from({ length: 12 }, (_, n) => `${how} ${n}`);
+      const { ids, end } = await holding(held);
+      // Two connections for twelve calls that wait, and for all others.
+      const storage = postgresStorage(database.newPool({ max: 2 }));
+      const dispatcher = createDispatcher({ storage, channels: [recordingChannel()] });
+      const isDone = new Set<string>();
+      const waiting = held.map(async (idempotencyKey) => {
+        const { eventId } = await dispatcher.dispatch('a.b', 1, { idempotencyKey });
+        isDone.add(idempotencyKey);
+        return eventId;
+      });
+      for (let round = 0; round < 5; round++) {
+        // In the same turn, with keys and without.
+        const others = Array.from({ length: 20 }, (_, n) =>
+          dispatcher.dispatch('c.d', n, n % 2 ? {} : { idempotencyKey: `${how} other ${round} ${n}` }),
+        );
+        const own = dispatcher.dispatch('a.b', 1, { idempotencyKey: held[0]! });
+        expect(new Set((await Promise.all(others)).map(({ eventId }) => eventId)).size).toBe(20);
+        waiting.push(own.then(({ eventId }) => eventId));
+      }
+      expect([...isDone]).toEqual([]);
+      await end(how);
+      const stored = await Promise.all(waiting);
+      if (how === 'commit') expect(stored.slice(0, 12)).toEqual(ids);
+      else for (const id of ids) expect(stored).not.toContain(id);
+      expect(new Set(stored.slice(0, 12)).size).toBe(12);
+      expect(new Set([stored[0], ...stored.slice(12)]).size).toBe(1);
+    },
+  );
 
-  test('leaves no other time limit behind in the session', async () => {
+  test('leaves no changed time limit behind in the session', async () => {
     const { end } = await holding(['limit']);
     const pool = database.newPool({ max: 1 });
     const { deliveries } = postgresStorage(pool);
@@ -353,7 +356,7 @@ describe.skipIf(!hasPostgres())('An idempotency key that an open transaction hol
   });
 });
 
-describe.skipIf(!hasPostgres())('As a transaction is refused, before anything is stored,', () => {
+describe.skipIf(!hasPostgres())('An invalid transaction is refused before anything is stored:', () => {
   let database: TestDatabase;
   const closers: (() => Promise<unknown>)[] = [];
   beforeAll(async () => {
@@ -369,7 +372,7 @@ describe.skipIf(!hasPostgres())('As a transaction is refused, before anything is
     ['another pool', () => database.newPool()],
     ['a client without begin', () => connected(async () => {})],
     [
-      'a client whose transaction is over',
+      'a client whose transaction has ended',
       () =>
         connected(async (client) => {
           await client.query('begin');
@@ -385,7 +388,7 @@ describe.skipIf(!hasPostgres())('As a transaction is refused, before anything is
       },
     ],
     [
-      'a transaction of knex that is over',
+      'a transaction of knex that has ended',
       async () => {
         const db = knex({ client: 'pg', connection: database.url });
         closers.push(() => db.destroy());
@@ -415,8 +418,8 @@ describe.skipIf(!hasPostgres())('As a transaction is refused, before anything is
       'PGlite itself',
       () => ({ query: database.pool.query.bind(database.pool), transaction: async () => {} }),
     ],
-    ['what answers with the rows themselves', () => ({ query: async () => [] })],
-    ['what answers with nothing', () => ({ query: async () => undefined })],
+    ['a client that answers with the rows themselves', () => ({ query: async () => [] })],
+    ['a client that answers with nothing', () => ({ query: async () => undefined })],
   ];
 
   async function connected(work: (client: PoolClient) => Promise<void>) {
@@ -434,7 +437,7 @@ describe.skipIf(!hasPostgres())('As a transaction is refused, before anything is
     expect((await dispatcher.events.list()).items).toEqual([]);
   });
 
-  test('nothing else: a client whose begin nobody has waited for is one', async () => {
+  test('but not a client whose begin has not been awaited', async () => {
     const storage = postgresStorage(database.pool);
     const dispatcher = createDispatcher({ storage, channels: [recordingChannel()] });
     const client = await database.newPool().connect();
@@ -448,14 +451,14 @@ describe.skipIf(!hasPostgres())('As a transaction is refused, before anything is
   });
 });
 
-describe('what is no transaction', () => {
+describe('a value that is not a transaction', () => {
   test.each([
     ['fromDrizzle', fromDrizzle],
     ['fromKysely', fromKysely],
     ['fromKnex', fromKnex],
     ['fromPrisma', fromPrisma],
     ['fromTypeorm', fromTypeorm],
-  ])('is refused by %s, by name', (name, adapt) => {
+  ])('is refused by %s, and the error names the function', (name, adapt) => {
     for (const wrong of [undefined, null, {}, 'tx', 7]) {
       expect(() => adapt(wrong as never)).toThrow(
         expect.objectContaining({ code: 'invalid_option', message: expect.stringContaining(name) }),

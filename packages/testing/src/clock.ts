@@ -1,14 +1,14 @@
 import { type Duration, toMs } from '@posthorn/core';
 
-/** A clock that stands still until it is moved. Hand `now` to whatever asks for the time. */
+/** A clock that stands still until it is advanced. Pass `now` wherever a clock is an option. */
 export interface VirtualClock {
-  /** Milliseconds since 1970. */
+  /** Milliseconds since the Unix epoch. */
   readonly now: () => number;
-  /** Moves the clock on. Nothing runs by itself: that is for whoever waits for the time. */
+  /** Advances the clock. Runs nothing by itself: timers and polls do that. */
   advance(duration: Duration): void;
 }
 
-/** Begins at `start`; default 2026-01-01T00:00:00Z, so that tests print the same instants every day. */
+/** Creates a clock. `start` defaults to 2026-01-01T00:00:00Z, so that tests print the same times every day. */
 export function virtualClock(start: Date = new Date('2026-01-01T00:00:00Z')): VirtualClock {
   let time = start.getTime();
   return {

@@ -1,6 +1,6 @@
 /**
- * Resolves to the milliseconds that this process kept the processor until `work` had ended. What other processes do
- * meanwhile does not count, as it would by the clock: for tests that say how much something costs, on busy machines too.
+ * Resolves to the CPU milliseconds that this process used until `work` ended. Unlike wall-clock time, this does not
+ * include other processes, so cost tests hold on busy machines too.
  */
 export async function cpuMs(work: () => unknown): Promise<number> {
   const before = process.cpuUsage();

@@ -3,29 +3,29 @@ import { type Channel, delivered, failed, type Message, type Verdict } from '@po
 /** One attempt that reached a recording channel. */
 export interface Recorded {
   readonly type: string;
-  /** The event's payload, parsed. */
+  /** The parsed payload of the event. */
   readonly payload: unknown;
   readonly message: Message;
   readonly verdict: Verdict;
 }
 
-/** A channel that sends nothing and remembers everything. */
+/** A channel that sends nothing and records everything. */
 export interface RecordingChannel extends Channel {
   /** Every attempt, in order. */
   readonly attempts: readonly Recorded[];
-  /** Those that succeeded, in order: what subscribers would have got. */
+  /** The successful attempts, in order: what subscribers would have received. */
   readonly deliveries: readonly Recorded[];
-  /** The next `count` attempts fail (one, if it is left out), with `verdict` (a 500, if it is left out). */
+  /** Makes the next `count` attempts fail with `verdict`. By default one attempt, with a 500. */
   failNext(count?: number, verdict?: Verdict): void;
-  /** From now on `answer` decides each attempt that `failNext` does not. */
+  /** Lets `answer` decide each attempt from now on that `failNext` does not. */
   answerWith(answer: (message: Message) => Verdict | Promise<Verdict>): void;
-  /** Forgets what it has seen, and what it was told. */
+  /** Clears everything it has recorded, and the answers it was given. */
   reset(): void;
 }
 
 /**
- * Stands in for a real channel of `type` (default `webhook`) in an application's tests. It takes any configs, so that
- * the application's own code can create its webhooks as ever.
+ * Creates a stand-in for the real channel of `type` in an application's tests. Accepts any configs, so that the
+ * application's own code can create its webhooks as usual.
  */
 export function recordingChannel(type = 'webhook'): RecordingChannel {
   const attempts: Recorded[] = [];

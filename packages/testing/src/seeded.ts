@@ -1,6 +1,9 @@
 import { createIds, type Ids } from '@posthorn/core';
 
-/** Numbers from 0 to 1, the same ones for the same seed (mulberry32). For jitter in tests; never for secrets. */
+/**
+ * Creates a random source: uniformly distributed in [0, 1), the same numbers for the same seed (mulberry32). For jitter
+ * in tests; never for secrets.
+ */
 export function seededRandom(seed = 1): () => number {
   let state = seed >>> 0;
   return () => {
@@ -11,7 +14,7 @@ export function seededRandom(seed = 1): () => number {
   };
 }
 
-/** Ids of the engine's form, the same ones for the same seed and clock. */
+/** Creates ids in the form of the engine's, the same ones for the same seed and clock. */
 export function seededIds(seed = 1, now: () => number = () => 0): Ids {
   const random = seededRandom(seed);
   const fill = (buffer: Uint8Array): void => {

@@ -1,13 +1,13 @@
 export interface UntilOptions {
-  /** After so long the wait is given up. Default 5,000. */
+  /** The time after which the wait fails. Default 5,000. */
   readonly timeoutMs?: number;
-  /** Looks again after so long. Default 5. */
+  /** The time between two checks. Default 5. */
   readonly everyMs?: number;
 }
 
 /**
- * Resolves as soon as `condition` is true, and to what it returned; looks again every few milliseconds. Rejects
- * with what is being waited for when the time is over. For tests: a sleep is either too long or too short.
+ * Resolves to the result of `condition` as soon as it is truthy, checking it every few milliseconds. Rejects with the
+ * text of the condition on a timeout. For tests: a sleep is either too long or too short.
  */
 export async function until<T>(
   condition: () => T | Promise<T>,
@@ -19,7 +19,9 @@ export async function until<T>(
     const result = await condition();
     if (result) return result as Exclude<T, false | 0 | '' | null | undefined>;
     if (performance.now() > end) {
-      throw new Error(`waited ${timeoutMs} ms in vain until ${condition.toString().replace(/\s+/g, ' ')}`);
+      throw new Error(
+        `timed out after ${timeoutMs} ms waiting until ${condition.toString().replace(/\s+/g, ' ')}`,
+      );
     }
     await new Promise((resolve) => setTimeout(resolve, everyMs));
   }

@@ -6,11 +6,11 @@ import type { RecordingChannel } from './recording-channel.js';
  */
 
 export interface ChannelMatchers<Result> {
-  /** At least one delivery of `type` succeeded; with `payload`, one whose payload holds all of that. */
+  /** Passes where at least one delivery of `type` succeeded; with `payload`, one whose payload contains all of it. */
   toHaveDelivered(type: string, payload?: unknown): Result;
-  /** Exactly `count` deliveries of `type` succeeded. */
+  /** Passes where this many deliveries of `type` succeeded. */
   toHaveDeliveredTimes(type: string, count: number): Result;
-  /** Nothing was delivered. */
+  /** Passes where nothing was delivered. */
   toHaveDeliveredNothing(): Result;
 }
 
@@ -19,7 +19,7 @@ declare module 'vitest' {
   interface Matchers<T = any> extends ChannelMatchers<T> {}
 }
 
-/** What was delivered; throws where `channel` is something else. */
+/** Returns the deliveries of the channel. Throws where `channel` is not a recording channel. */
 function deliveriesOf(channel: RecordingChannel): RecordingChannel['deliveries'] {
   if (!Array.isArray(channel?.deliveries)) throw new TypeError('expect() must be given a recordingChannel');
   return channel.deliveries;

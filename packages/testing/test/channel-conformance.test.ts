@@ -9,23 +9,23 @@ channelConformance({ runner: { describe, test }, open: () => openChannel(sampleC
 type Send = Channel<SampleConfigs>['send'];
 const { send } = sampleChannel;
 const sending = (flawed: Send): Partial<Channel<SampleConfigs>> => ({ send: flawed });
-/** Says something else of what it got. */
+/** Changes the verdict of the sample channel. */
 const onVerdict = (other: (verdict: Verdict) => Verdict): Partial<Channel<SampleConfigs>> =>
   sending(async (message, signal) => other(await send(message, signal)));
 const taking = (config: Channel<SampleConfigs>['config']): Partial<Channel<SampleConfigs>> => ({ config });
 
 const secretsLieBeneath =
-  'every secret in its configs lies beneath secretPaths, and is masked where webhooks are read';
+  'every secret in its configs is covered by secretPaths, and masked where webhooks are read';
 const waitIsTheAsked = 'the wait that a receiver asks for is the wait of the verdict';
 const goneIsGone = 'a receiver that is gone for good is gone, so that its webhook can be paused';
-const previewIsSent = 'a preview shows what is sent, of one event and of a digest';
+const previewIsSent = 'a preview shows what is sent, for an event and for a digest';
 
 let latest: Parameters<Send>[0];
 let attempts = 0;
 
-/** One broken promise each, and the rule that must notice. */
+/** One broken promise each, and the rule that must notice it. */
 const flaws: Readonly<Record<string, [Partial<Channel<SampleConfigs>>, string]>> = {
-  'has no name': [{ type: '' }, 'its type is a name that a webhook can be saved with'],
+  'has no name': [{ type: '' }, 'its type is a valid channel name'],
   'accepts anything': [
     taking(z.any()),
     'refuses an unknown field, and names it, so that a typo is not silently ignored',
@@ -34,7 +34,7 @@ const flaws: Readonly<Record<string, [Partial<Channel<SampleConfigs>>, string]>>
     taking(z.object({ url: z.url(), token: z.string().optional() })),
     'refuses an unknown field, and names it, so that a typo is not silently ignored',
   ],
-  'says of no field that it is missing': [
+  'reports no missing field': [
     taking(z.strictObject({ url: z.url(), token: z.string().optional() }).or(z.never())),
     'refuses an empty object, and names each field that is missing',
   ],
@@ -53,54 +53,57 @@ const flaws: Readonly<Record<string, [Partial<Channel<SampleConfigs>>, string]>>
         .strictObject({ url: z.url(), token: z.string().optional() })
         .transform((configs) => Object.assign(configs, { savedAt: new Date() })),
     ),
-    'what it makes of configs survives a database, and is accepted again as it is',
+    'its output for configs survives a database, and is accepted again unchanged',
   ],
-  'has no deadline': [{ deadlineMs: () => Number.NaN }, 'a deadline of its own is a time that one can wait'],
-  'calls everything delivered': [
+  'has no deadline': [
+    { deadlineMs: () => Number.NaN },
+    'its own deadline is a duration that a timer can wait for',
+  ],
+  'reports everything as delivered': [
     sending(async (message, signal) => {
       await send(message, signal);
       return delivered();
     }),
-    'a receiver that says no is a verdict, not an error',
+    'a receiver that refuses is a verdict, not an error',
   ],
-  'throws what it should say': [
+  'throws instead of returning a verdict': [
     sending(async (message, signal) => {
       const verdict = await send(message, signal);
       if (verdict.outcome !== 'delivered') throw new Error('failed');
       return verdict;
     }),
-    'a receiver that says no is a verdict, not an error',
+    'a receiver that refuses is a verdict, not an error',
   ],
-  'gives up a receiver that hangs up': [
+  'rejects when a receiver hangs up': [
     sending(async (message, signal) => {
       const verdict = await send(message, signal);
       return verdict.outcome === 'failed' && verdict.kind === 'reset' ? gone('reset', 'gone') : verdict;
     }),
-    'a receiver that hangs up is a verdict, and may be tried again',
+    'a receiver that hangs up is a verdict, and may be retried',
   ],
   'invents an outcome': [
     sending(async () => ({ outcome: 'maybe' }) as unknown as Verdict),
-    'a receiver that says no is a verdict, not an error',
+    'a receiver that refuses is a verdict, not an error',
   ],
   'sends twice': [
     sending(async (message, signal) => {
       await send(message, signal);
       return send(message, signal);
     }),
-    'is delivered when the receiver says yes, and the receiver got it once',
+    'is delivered when the receiver accepts it, and the receiver got it once',
   ],
-  'tries again by itself': [
+  'retries by itself': [
     sending(async (message, signal) => {
       const verdict = await send(message, signal);
       return verdict.outcome === 'delivered' ? verdict : send(message, signal);
     }),
-    'a failure is not sent again by the channel: when to try again is the engine to say',
+    'a channel does not retry a failure: retries are up to the engine',
   ],
   'makes a new id for each attempt': [
     sending((message, signal) => send(withEvent(message, { id: `evt_${++attempts}` }), signal)),
     'the event id is what reaches the receiver, the same with every attempt',
   ],
-  'spells the payload its own way': [
+  'rewrites the payload': [
     sending((message, signal) =>
       send(withEvent(message, { payload: message.event.payload.replace(/[^\0-\x7f]/g, '?') }), signal),
     ),
@@ -120,14 +123,14 @@ const flaws: Readonly<Record<string, [Partial<Channel<SampleConfigs>>, string]>>
       (message.secrets as unknown[]).length = 0;
       return send(message, signal);
     }),
-    'a message is not changed by sending it',
+    'sending a message does not change it',
   ],
   'keeps all of an answer': [
     sending(async (message, signal) => {
       const verdict = await send(message, signal);
       return { ...verdict, response: 'x'.repeat(16 * 1024 + 1) };
     }),
-    'of an endless answer 16 KiB are kept at most',
+    'keeps at most 16 KiB of an endless answer',
   ],
   'lets its token be quoted': [
     {
@@ -138,9 +141,9 @@ const flaws: Readonly<Record<string, [Partial<Channel<SampleConfigs>>, string]>>
           .then((response) => delivered({ response })),
       ),
     },
-    'no verdict tells a secret that the engine does not cut from it, even if the receiver quotes all that it received',
+    'no verdict contains a secret that the engine does not redact, even if the receiver echoes the whole request',
   ],
-  'is deaf to the signal': [
+  'ignores the signal': [
     sending((message) => send(message, new AbortController().signal)),
     'a receiver that never answers is left within a second of the signal',
   ],
@@ -154,10 +157,10 @@ const flaws: Readonly<Record<string, [Partial<Channel<SampleConfigs>>, string]>>
         .then((answer) => answer.text())
         .then((response) => delivered({ response })),
     ),
-    'no verdict tells a secret that the engine does not cut from it, even if the receiver quotes all that it received',
+    'no verdict contains a secret that the engine does not redact, even if the receiver echoes the whole request',
   ],
-  'does not say what is secret': [{ secretPaths: [] }, secretsLieBeneath],
-  'says that something else is secret': [{ secretPaths: [['tokens'], ['url', '*']] }, secretsLieBeneath],
+  'declares no secret': [{ secretPaths: [] }, secretsLieBeneath],
+  'declares another field as secret': [{ secretPaths: [['tokens'], ['url', '*']] }, secretsLieBeneath],
   'counts a limit as a failure': [
     onVerdict((verdict) =>
       verdict.outcome === 'busy'
@@ -166,7 +169,7 @@ const flaws: Readonly<Record<string, [Partial<Channel<SampleConfigs>>, string]>>
     ),
     'a receiver that has met its limit is busy, and nothing has failed',
   ],
-  'takes a limit for a no for good': [
+  'takes a limit for a permanent refusal': [
     onVerdict((verdict) => (verdict.outcome === 'busy' ? rejected('http_status', 'no') : verdict)),
     'a receiver that has met its limit is busy, and nothing has failed',
   ],
@@ -176,7 +179,7 @@ const flaws: Readonly<Record<string, [Partial<Channel<SampleConfigs>>, string]>>
     ),
     waitIsTheAsked,
   ],
-  'waits as long as it likes': [
+  'waits for a time of its own': [
     onVerdict((verdict) => (verdict.outcome === 'busy' ? { ...verdict, retryAfterMs: 3_000 } : verdict)),
     waitIsTheAsked,
   ],
@@ -188,27 +191,27 @@ const flaws: Readonly<Record<string, [Partial<Channel<SampleConfigs>>, string]>>
     ),
     waitIsTheAsked,
   ],
-  'tries for ever what is gone': [
+  'retries what is gone forever': [
     onVerdict((verdict) => (verdict.outcome === 'gone' ? failed('http_status', 'no') : verdict)),
     goneIsGone,
   ],
-  'drops the message of what is gone, and goes on with the next': [
+  'drops the message of a receiver that is gone, and continues with the next': [
     onVerdict((verdict) => (verdict.outcome === 'gone' ? rejected('http_status', 'no') : verdict)),
     goneIsGone,
   ],
-  'believes the status alone': [
+  'reads the status alone': [
     onVerdict((verdict) => (verdict.status === 200 ? delivered({ status: 200 }) : verdict)),
     'a no in the body of an answer is a no, whatever its status says',
   ],
   'sends the first event of a digest': [
     sending(({ digest: _, ...message }, signal) => send(message, signal)),
-    'a digest sends all its events, at once',
+    'a digest sends all its events in one message',
   ],
   'leaves out the last event of a long digest': [
     sending((message, signal) =>
       send({ ...message, ...(message.digest && { digest: message.digest.slice(0, 3) }) }, signal),
     ),
-    'a digest sends all its events, at once',
+    'a digest sends all its events in one message',
   ],
   'sends the events of a digest one by one': [
     sending(async (message, signal) => {
@@ -216,13 +219,13 @@ const flaws: Readonly<Record<string, [Partial<Channel<SampleConfigs>>, string]>>
       const verdicts = await Promise.all(digest.map((one) => send({ ...alone, ...one }, signal)));
       return verdicts[0]!;
     }),
-    'a digest sends all its events, at once',
+    'a digest sends all its events in one message',
   ],
   'cannot send a digest with some of its configs': [
     sending(async (message, signal) =>
       message.digest && message.configs.token === undefined ? failed('config', 'no') : send(message, signal),
     ),
-    'a digest is accepted with each of the configs, a template of its own included',
+    'a digest is accepted with each of the configs, including those with a template',
   ],
   'previews another text': [
     {
@@ -246,7 +249,7 @@ const flaws: Readonly<Record<string, [Partial<Channel<SampleConfigs>>, string]>>
         { name: 'headers', type: 'text/plain', text: `Basic ${btoa(`me:${configs.token}`)}` },
       ],
     },
-    'a preview sends nothing and tells no secret',
+    'a preview sends nothing and contains no secret',
   ],
   'shows its token in the preview, escaped for an address': [
     {
@@ -254,7 +257,7 @@ const flaws: Readonly<Record<string, [Partial<Channel<SampleConfigs>>, string]>>
         { name: 'address', type: 'text/plain', text: `?token=${configs.token?.replace('-', '%2D')}` },
       ],
     },
-    'a preview sends nothing and tells no secret',
+    'a preview sends nothing and contains no secret',
   ],
   'sends its preview': [
     {
@@ -263,17 +266,17 @@ const flaws: Readonly<Record<string, [Partial<Channel<SampleConfigs>>, string]>>
         return [{ name: 'body', type: 'application/json', text: message.event.payload }];
       },
     },
-    'a preview sends nothing and tells no secret',
+    'a preview sends nothing and contains no secret',
   ],
   'shows its token in the preview': [
     {
       preview: async ({ configs }) => [{ name: 'body', type: 'text/plain', text: JSON.stringify(configs) }],
     },
-    'a preview sends nothing and tells no secret',
+    'a preview sends nothing and contains no secret',
   ],
-  'shows nothing that can be read': [
+  'shows no readable text': [
     { preview: async () => [{ name: 'body', type: 'json', text: '' }] },
-    'a preview sends nothing and tells no secret',
+    'a preview sends nothing and contains no secret',
   ],
   'signs its preview': [
     {
@@ -281,14 +284,14 @@ const flaws: Readonly<Record<string, [Partial<Channel<SampleConfigs>>, string]>>
         { name: 'body', type: 'text/plain', text: `${secrets[0]!.reveal().length}` },
       ],
     },
-    'a preview needs no signing key: the engine gives it none',
+    'a preview needs no signing keys: the engine provides none',
   ],
-  'sends although it was told to stop before': [
+  'sends although its signal was aborted before': [
     sending(async (message, signal) => {
       if (signal.aborted) await send(message, new AbortController().signal);
       return send(message, signal);
     }),
-    'a signal that was aborted before sends nothing',
+    'an already aborted signal sends nothing',
   ],
 };
 

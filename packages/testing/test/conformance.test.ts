@@ -10,7 +10,7 @@ import {
   storageRules,
 } from '../src/index.js';
 
-/** A runner that only takes notes. */
+/** A runner that only records the tests. */
 function noteTaker(): { runner: Runner; tests: Map<string, () => Promise<void>>; skipped: string[] } {
   const tests = new Map<string, () => Promise<void>>();
   const skipped: string[] = [];
@@ -33,7 +33,7 @@ function noteTaker(): { runner: Runner; tests: Map<string, () => Promise<void>>;
 }
 
 const open = (): Promise<StorageUnderTest> =>
-  Promise.reject(new Error('nothing is opened while registering'));
+  Promise.reject(new Error('nothing may be opened while registering'));
 
 function registered(skip: Skips): { tests: string[]; skipped: string[] } {
   const { runner, tests, skipped } = noteTaker();
@@ -71,7 +71,7 @@ test('a topic skips all of its rules', () => {
   expect(tests.filter((one) => one.startsWith('transactions/'))).toEqual([]);
 });
 
-test('refuses a skip that names no rule, and one without a reason', () => {
+test('refuses a skip that matches no rule, and one without a reason', () => {
   expect(() => registered({ 'a rule of last year': 'why not' })).toThrow('a rule of last year');
   expect(() => registered({ constructor: 'why not' })).toThrow('constructor');
   expect(() => registered({ [name]: ' ' })).toThrow('reason');
@@ -108,7 +108,7 @@ test('a storage that refuses everything passes no rule', async () => {
   expect(passed).toEqual([]);
 });
 
-test('runs under node:test as it does here', async () => {
+test('runs under node:test as under vitest', async () => {
   const file = fileURLToPath(new URL('./under-node-test.ts', import.meta.url));
   const { stdout } = await promisify(execFile)(process.execPath, [
     '--import',

@@ -8,19 +8,19 @@ async function standIn(options?: Parameters<typeof discordStandIn>[0]): Promise<
   return discord;
 }
 
-async function post(url: string, body: unknown): Promise<{ status: number; said: unknown }> {
+async function post(url: string, body: unknown): Promise<{ status: number; answer: unknown }> {
   const headers = { 'content-type': 'application/json' };
   const text = typeof body === 'string' ? body : JSON.stringify(body);
   const response = await fetch(url, { method: 'POST', headers, body: text });
-  const said = await response.text();
-  return { status: response.status, said: said === '' ? '' : JSON.parse(said) };
+  const answer = await response.text();
+  return { status: response.status, answer: answer === '' ? '' : JSON.parse(answer) };
 }
 
-test('a message is taken with 204, or repeated where one waits for it', async () => {
+test('a message is accepted with 204, or returned with wait=true', async () => {
   const discord = await standIn();
-  expect(await post(discord.webhookUrl, { content: 'x' })).toEqual({ status: 204, said: '' });
+  expect(await post(discord.webhookUrl, { content: 'x' })).toEqual({ status: 204, answer: '' });
   const waited = await post(`${discord.webhookUrl}?wait=true`, { embeds: [{ title: 'x' }] });
-  expect(waited).toMatchObject({ status: 200, said: { embeds: [{ title: 'x' }] } });
+  expect(waited).toMatchObject({ status: 200, answer: { embeds: [{ title: 'x' }] } });
   expect(discord.messages).toHaveLength(2);
 });
 
@@ -32,9 +32,9 @@ test.each<[string, unknown, number]>([
   ['embeds of empty texts', { embeds: [{ title: '', fields: [] }] }, 50006],
   ['an embed that shows nothing', { embeds: [{ color: 1, timestamp: '2026-11-23T10:00:00Z' }] }, 50035],
   ['an embed of nothing beside another', { embeds: [{ title: 'x' }, {}] }, 50035],
-  ['embeds that are no list', { content: 'x', embeds: {} }, 50035],
-  ['fields that are no list', { embeds: [{ title: 'x', fields: {} }] }, 50035],
-  ['content that is no text', { content: 1 }, 50035],
+  ['embeds that are not a list', { content: 'x', embeds: {} }, 50035],
+  ['fields that are not a list', { embeds: [{ title: 'x', fields: {} }] }, 50035],
+  ['content that is not a string', { content: 1 }, 50035],
   ['a description of 4,097 characters', { embeds: [{ description: 'x'.repeat(4_097) }] }, 50035],
   ['a footer of 2,049 characters', { embeds: [{ footer: { text: 'x'.repeat(2_049) } }] }, 50035],
   ['an author of 257 characters', { embeds: [{ author: { name: 'x'.repeat(257) } }] }, 50035],
@@ -44,9 +44,9 @@ test.each<[string, unknown, number]>([
     50035,
   ],
   ['a field without a name', { embeds: [{ fields: [{ name: '', value: 'b' }] }] }, 50035],
-  ['a colour that is none', { embeds: [{ title: 'x', color: '#fff' }] }, 50035],
-  ['an address that is not of the web', { embeds: [{ title: 'x', url: 'javascript:x' }] }, 50035],
-  ['a picture that is not of the web', { content: 'x', avatar_url: 'data:image/png,x' }, 50035],
+  ['an invalid colour', { embeds: [{ title: 'x', color: '#fff' }] }, 50035],
+  ['a URL that is not http or https', { embeds: [{ title: 'x', url: 'javascript:x' }] }, 50035],
+  ['an image URL that is not http or https', { content: 'x', avatar_url: 'data:image/png,x' }, 50035],
   ['content of 2,001 characters', { content: 'x'.repeat(2_001) }, 50035],
   ['a name that is not allowed', { content: 'x', username: 'Discord' }, 50035],
   ['eleven embeds', { embeds: Array(11).fill({ title: 'x' }) }, 50035],
@@ -55,26 +55,29 @@ test.each<[string, unknown, number]>([
   ['a field without a value', { embeds: [{ fields: [{ name: 'a', value: ' ' }] }] }, 50035],
   ['a value of 1,025 characters', { embeds: [{ fields: [{ name: 'a', value: 'x'.repeat(1_025) }] }] }, 50035],
   ['6,001 characters in all', { embeds: Array(3).fill({ description: 'x'.repeat(2_001) }) }, 50035],
-  ['a time that is none', { embeds: [{ title: 'x', timestamp: 'noon' }] }, 50035],
+  ['an invalid time', { embeds: [{ title: 'x', timestamp: 'noon' }] }, 50035],
 ])('%s is refused', async (_, body, code) => {
   const discord = await standIn();
-  expect(await post(discord.webhookUrl, body)).toMatchObject({ status: 400, said: { code } });
+  expect(await post(discord.webhookUrl, body)).toMatchObject({ status: 400, answer: { code } });
   expect(discord.messages).toEqual([]);
 });
 
-test('a webhook is known by its id and its token, and can be removed', async () => {
+test('a webhook is identified by its id and its token, and can be removed', async () => {
   const discord = await standIn();
   const message = { content: 'x' };
-  expect(await post(`${discord.webhookUrl}x`, message)).toMatchObject({ status: 401, said: { code: 50027 } });
+  expect(await post(`${discord.webhookUrl}x`, message)).toMatchObject({
+    status: 401,
+    answer: { code: 50027 },
+  });
   expect(await post(new URL('/api/webhooks/1/x', discord.webhookUrl).href, message)).toMatchObject({
     status: 404,
-    said: { code: 10015 },
+    answer: { code: 10015 },
   });
   discord.removeWebhook();
-  expect(await post(discord.webhookUrl, message)).toMatchObject({ status: 404, said: { code: 10015 } });
+  expect(await post(discord.webhookUrl, message)).toMatchObject({ status: 404, answer: { code: 10015 } });
 });
 
-test('mentions of the content ping, unless they are not allowed to', async () => {
+test('mentions in the content ping, unless they are not allowed to', async () => {
   const discord = await standIn();
   const content = '@everyone @here <@1> <@!2> <@&3>';
   await post(discord.webhookUrl, { content });
@@ -89,7 +92,7 @@ test('mentions of the content ping, unless they are not allowed to', async () =>
   ]);
 });
 
-test('five messages in two seconds are taken where the rate is limited; the next is told to wait', async () => {
+test('five messages in two seconds are accepted where the rate is limited; the next one is told to wait', async () => {
   const clock = virtualClock();
   const discord = await standIn({ limitRate: true, now: clock.now });
   for (const content of '12345')
@@ -97,7 +100,7 @@ test('five messages in two seconds are taken where the rate is limited; the next
   clock.advance(500);
   expect(await post(discord.webhookUrl, { content: '6' })).toEqual({
     status: 429,
-    said: { message: 'You are being rate limited.', retry_after: 1.5, global: false },
+    answer: { message: 'You are being rate limited.', retry_after: 1.5, global: false },
   });
   clock.advance('2s');
   expect(await post(discord.webhookUrl, { content: '7' })).toMatchObject({ status: 204 });

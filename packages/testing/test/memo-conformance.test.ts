@@ -10,17 +10,17 @@ interface Configs {
 /** What a channel remembers of each name: whether it has the message. */
 type Memo = Readonly<Record<string, boolean>>;
 
-/** Parts of a channel that a flaw may take the place of. */
+/** The parts of a channel that a flaw may replace. */
 interface Ways {
-  /** Whom an attempt asks, by what is remembered. */
+  /** Returns the recipients to ask, by the memo. */
   left(names: readonly string[], memo: Memo): readonly string[];
   read(memo: string | undefined): Memo;
-  /** What is remembered for the next attempt. */
+  /** Returns the memo for the next attempt. */
   write(before: Memo, now: Memo): string | undefined;
   verdict(all: Memo): 'delivered' | 'rejected';
-  /** Whether it has failed, with so many who fail for now. */
+  /** Whether the attempt has failed, with this many recipients that failed temporarily. */
   isFailed(failing: number): boolean;
-  /** What is remembered where the service has met its limit. */
+  /** Returns the memo where the service has reached its limit. */
   writeAtLimit(before: Memo, now: Memo): string | undefined;
 }
 
@@ -39,7 +39,7 @@ const sound: Ways = {
   writeAtLimit: (before, now) => JSON.stringify({ ...before, ...now }),
 };
 
-/** A channel to names in memory that keeps every promise, except for its `flaw`. */
+/** Opens a channel to names in memory that keeps every promise, except for its `flaw`. */
 async function open(flaw: Partial<Ways> = {}): Promise<MemoUnderTest<Configs>> {
   const ways = { ...sound, ...flaw };
   const answers = new Map<string, RecipientAnswer>();
@@ -67,7 +67,7 @@ async function open(flaw: Partial<Ways> = {}): Promise<MemoUnderTest<Configs>> {
       }
       return ways.verdict({ ...before, ...now }) === 'delivered'
         ? delivered()
-        : rejected('refused', 'nobody takes it');
+        : rejected('refused', 'no recipient accepts it');
     },
   };
   const recipients = ['ada', 'ben', 'cleo'];
@@ -82,23 +82,26 @@ async function open(flaw: Partial<Ways> = {}): Promise<MemoUnderTest<Configs>> {
 
 memoConformance({ runner: { describe, test }, open: () => open() });
 
-/** What the whole process remembers, in the flaw that needs no memo. */
+/** The memory of the whole process, for the flaw that needs no memo. */
 const remembered: Record<string, boolean> = {};
 
-/** One broken promise each, and the rule that must notice. */
+/** One broken promise each, and the rule that must notice it. */
 const flaws: Readonly<Record<string, [Partial<Ways>, string]>> = {
   'asks only the first': [
     { left: ([first]) => [first!] },
-    'all are asked once, and when all have it, it is delivered',
+    'all are asked once, and when all have accepted, it is delivered',
   ],
-  'is content when anybody has it': [{ isFailed: () => false }, 'while one fails for now, it has failed'],
+  'is content when one recipient has it': [
+    { isFailed: () => false },
+    'while one fails temporarily, it has failed',
+  ],
   'remembers nothing': [
     { write: () => undefined },
-    'a second attempt with the memo of the first does not reach again whoever has it',
+    'a second attempt with the memo of the first skips the recipients that have the message',
   ],
   'remembers the last attempt only': [
     { write: (_, now) => JSON.stringify(now) },
-    'what was remembered is remembered over many attempts',
+    'a memo is carried over many attempts',
   ],
   'forgets at a limit': [
     { writeAtLimit: () => undefined },
@@ -106,23 +109,23 @@ const flaws: Readonly<Record<string, [Partial<Ways>, string]>> = {
   ],
   'remembers more than is kept': [
     { write: (before, now) => JSON.stringify({ ...before, ...now }).padEnd(16 * 1024 + 1) },
-    'a memo is text of 16 Ki characters at most: a longer one is not kept',
+    'a memo is a string of at most 16 Ki characters: a longer one is not kept',
   ],
   'asks again who has refused': [
     { left: (names, memo) => names.filter((name) => memo[name] !== true) },
-    'who refused it for good is not asked again',
+    'a recipient that refused for good is not asked again',
   ],
-  'calls it delivered when nobody has it': [
+  'reports it as delivered when no recipient has it': [
     { verdict: () => 'delivered' },
-    'all refusing is a rejection, at once or one after the other',
+    'it is rejected when all have refused, in one attempt or over several',
   ],
-  'stumbles over a memo': [
+  'fails on an unreadable memo': [
     { read: (memo) => JSON.parse(memo ?? '{}') },
-    'a memo that nobody can read leaves nobody out',
+    'an unreadable memo leaves out no recipient',
   ],
   'remembers in its process': [
     { read: () => remembered, write: (_, now) => void Object.assign(remembered, now) },
-    'the memo of one delivery is none of another',
+    'the memo of one delivery does not affect another',
   ],
 };
 

@@ -11,7 +11,7 @@ export interface SampleConfigs {
   readonly token?: string | undefined;
 }
 
-/** A channel that keeps every promise, as plain as can be: for proving the suite, on loopback only. */
+/** A minimal channel that keeps every promise, to test the suite with. On loopback only. */
 export const sampleChannel: Channel<SampleConfigs> = {
   type: 'sample',
   config: z.strictObject({ url: z.url(), token: z.string().optional() }),
@@ -61,7 +61,7 @@ const answers: Record<Answer, Respond> = {
   never: () => undefined,
 };
 
-/** `channel` and a receiver of its own. */
+/** Opens `channel` with a receiver of its own. */
 export async function openChannel<Configs>(channel: Channel<Configs>): Promise<ChannelUnderTest<Configs>> {
   let how: Answer = 'success';
   let waitSeconds = 1;
@@ -104,7 +104,7 @@ function parsed(body: string): unknown {
   }
 }
 
-/** For a flaw that sends what it was not asked to. */
+/** For a flaw that sends what it was not asked to send. */
 export const withEvent = <Configs>(
   message: Message<Configs>,
   change: Partial<Message['event']>,

@@ -1,7 +1,7 @@
 import { memoryStorage } from '@posthorn/storage-memory';
 import { serveStorage } from '../src/index.js';
 
-/* Run by second.test.ts: a storage of another process that has nothing to do with the first one's. */
+/* Run by second.test.ts: a storage in another process that shares nothing with the first one's. */
 
 const start = 1_800_000_000_000;
 

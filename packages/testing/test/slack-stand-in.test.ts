@@ -10,21 +10,21 @@ async function standIn(options?: Parameters<typeof slackStandIn>[0]): Promise<Sl
 
 const json = { 'content-type': 'application/json' };
 
-/** What an incoming webhook says: its status and its word. */
+/** Posts to an incoming webhook. Returns the status and the text of the answer. */
 async function hook(slack: SlackStandIn, body: unknown, headers: Record<string, string> = json) {
   const text = typeof body === 'string' ? body : JSON.stringify(body);
   const response = await fetch(slack.webhookUrl, { method: 'POST', headers, body: text });
   return [response.status, await response.text()];
 }
 
-/** What chat.postMessage says, and with which headers. */
+/** Calls chat.postMessage. Returns the answer and its headers. */
 async function call(slack: SlackStandIn, body: object, headers: Record<string, string> = {}) {
   const response = await fetch(`${slack.channelOptions.apiUrl}/chat.postMessage`, {
     method: 'POST',
     headers: { ...json, authorization: `Bearer ${slack.botToken}`, ...headers },
     body: JSON.stringify({ channel: slack.channelId, ...body }),
   });
-  return { status: response.status, headers: response.headers, said: (await response.json()) as object };
+  return { status: response.status, headers: response.headers, answer: (await response.json()) as object };
 }
 
 const header = (text: string) => ({ type: 'header', text: { type: 'plain_text', text } });
@@ -49,7 +49,7 @@ const fields = (count: number, text = 'x') => ({
 });
 
 describe('an incoming webhook', () => {
-  test('takes a message and says ok', async () => {
+  test('accepts a message and answers ok', async () => {
     const slack = await standIn();
     expect(await hook(slack, { text: 'hello' })).toEqual([200, 'ok']);
     expect(slack.messages).toEqual([
@@ -80,7 +80,7 @@ describe('an incoming webhook', () => {
     expect(await hook(await standIn(), body)).toEqual([400, error]);
   });
 
-  test('is known by its path alone, and can be removed or its channel archived', async () => {
+  test('is identified by its path alone, and can be removed or its channel archived', async () => {
     const slack = await standIn();
     const other = { ...slack, webhookUrl: `${slack.webhookUrl}x` };
     expect(await hook(other, { text: 'x' })).toEqual([404, 'no_service']);
@@ -92,15 +92,15 @@ describe('an incoming webhook', () => {
 });
 
 describe('chat.postMessage', () => {
-  test('takes a message, and repeats it', async () => {
+  test('accepts a message, and returns it', async () => {
     const slack = await standIn();
-    const { status, said } = await call(slack, { text: 'hello' });
+    const { status, answer } = await call(slack, { text: 'hello' });
     expect(status).toBe(200);
-    expect(said).toMatchObject({ ok: true, channel: slack.channelId, message: { text: 'hello' } });
+    expect(answer).toMatchObject({ ok: true, channel: slack.channelId, message: { text: 'hello' } });
     expect(slack.messages).toHaveLength(1);
   });
 
-  test('says no with 200 and a word in JSON', async () => {
+  test('refuses with 200 and an error code in JSON', async () => {
     const slack = await standIn();
     const refusals: [object, Record<string, string>, string][] = [
       [{ text: 'x' }, { authorization: 'Bearer xoxb-other' }, 'invalid_auth'],
@@ -110,34 +110,34 @@ describe('chat.postMessage', () => {
       [{}, {}, 'no_text'],
     ];
     for (const [body, headers, error] of refusals) {
-      expect(await call(slack, body, headers)).toMatchObject({ status: 200, said: { ok: false, error } });
+      expect(await call(slack, body, headers)).toMatchObject({ status: 200, answer: { ok: false, error } });
     }
     expect(slack.messages).toEqual([]);
   });
 
-  test('wants a token, which can be revoked, and a channel that is not archived', async () => {
+  test('requires a token, which can be revoked, and a channel that is not archived', async () => {
     const slack = await standIn();
     const response = await fetch(`${slack.channelOptions.apiUrl}/chat.postMessage`, { method: 'POST' });
     expect(await response.json()).toEqual({ ok: false, error: 'not_authed' });
     slack.archiveChannel();
-    expect(await call(slack, { text: 'x' })).toMatchObject({ said: { error: 'is_archived' } });
+    expect(await call(slack, { text: 'x' })).toMatchObject({ answer: { error: 'is_archived' } });
     slack.revokeToken();
-    expect(await call(slack, { text: 'x' })).toMatchObject({ said: { error: 'token_revoked' } });
+    expect(await call(slack, { text: 'x' })).toMatchObject({ answer: { error: 'token_revoked' } });
   });
 
-  test('says of blocks what is wrong with them', async () => {
-    const { said } = await call(await standIn(), { blocks: [header('x'.repeat(151))] });
-    expect(said).toMatchObject({
+  test('reports what is wrong with blocks', async () => {
+    const { answer } = await call(await standIn(), { blocks: [header('x'.repeat(151))] });
+    expect(answer).toMatchObject({
       error: 'invalid_blocks',
       errors: ['blocks/0/text: must be less than 151 characters'],
     });
   });
 
-  test('posts twice what comes twice, under one client_msg_id as well', async () => {
+  test('posts a repeated message twice, even with the same client_msg_id', async () => {
     const slack = await standIn();
     const first = await call(slack, { text: 'x', client_msg_id: 'one' });
     const second = await call(slack, { text: 'x', client_msg_id: 'one' });
-    expect((second.said as { ts: string }).ts).not.toBe((first.said as { ts: string }).ts);
+    expect((second.answer as { ts: string }).ts).not.toBe((first.answer as { ts: string }).ts);
     expect(slack.messages).toHaveLength(2);
   });
 });
@@ -159,7 +159,7 @@ describe('blocks', () => {
     ['five options', [actions({ type: 'overflow', options: Array(5).fill(option) })]],
     ['rich text', [rich({ type: 'text', text: 'x' }, { type: 'link', url: 'https://a.example' })]],
     ['a table', [{ type: 'table', rows: [[{ type: 'raw_text', text: 'x' }]] }]],
-  ])('%s are taken', async (_, blocks) => {
+  ])('%s are accepted', async (_, blocks) => {
     expect(await hook(await standIn(), { blocks })).toEqual([200, 'ok']);
   });
 
@@ -210,8 +210,8 @@ describe('blocks', () => {
   });
 
   test('of more than 13,200 characters in all are refused', async () => {
-    const { said } = await call(await standIn(), { blocks: Array(5).fill(section('x'.repeat(2_900))) });
-    expect(said).toMatchObject({ error: 'msg_blocks_too_long' });
+    const { answer } = await call(await standIn(), { blocks: Array(5).fill(section('x'.repeat(2_900))) });
+    expect(answer).toMatchObject({ error: 'msg_blocks_too_long' });
   });
 });
 
@@ -221,11 +221,11 @@ describe('a text', () => {
     ['<!subteam^S1|@team> <@U1> <#C1|general>', ['!subteam^S1', '@U1', '#C1'], '@team @U1 general'],
     ['&lt;!channel&gt; &amp;lt;', [], '<!channel> &lt;'],
     ['<!date^1^{time}|noon> a < b', [], 'noon a < b'],
-  ])('%j calls %j, and reads %j', (text, mentions, shown) => {
+  ])('%j mentions %j, and reads %j', (text, mentions, shown) => {
     expect(slackMarkup(text)).toEqual({ mentions, links: [], shown });
   });
 
-  test('leads where its links lead, whatever they are called', () => {
+  test('has the URLs of its links, whatever their labels', () => {
     expect(slackMarkup('<https://evil.example?a=1&amp;b|Reset> <https://a.example>')).toEqual({
       mentions: [],
       links: [
@@ -236,7 +236,7 @@ describe('a text', () => {
     });
   });
 
-  test('of a message is read in its text and in its blocks, but not where it is plain', async () => {
+  test('of a message is read in its text and in its blocks, but not in plain text', async () => {
     const slack = await standIn();
     await hook(slack, {
       text: '<!here>',
@@ -250,13 +250,13 @@ describe('a text', () => {
 });
 
 describe('one message a second', () => {
-  test('is taken where the rate is limited; the next is told to wait', async () => {
+  test('is accepted where the rate is limited; the next one is told to wait', async () => {
     const clock = virtualClock();
     const slack = await standIn({ limitRate: true, now: clock.now });
     expect(await hook(slack, { text: '1' })).toEqual([200, 'ok']);
     expect(await hook(slack, { text: '2' })).toEqual([429, 'rate_limited']);
-    const { status, headers, said } = await call(slack, { text: '3' });
-    expect([status, headers.get('retry-after'), said]).toEqual([
+    const { status, headers, answer } = await call(slack, { text: '3' });
+    expect([status, headers.get('retry-after'), answer]).toEqual([
       429,
       '1',
       { ok: false, error: 'ratelimited' },
@@ -266,21 +266,21 @@ describe('one message a second', () => {
     expect(slack.messages.map(({ body }) => body.text)).toEqual(['1', '4']);
   });
 
-  test('is no rule where it is not asked for', async () => {
+  test('is not enforced by default', async () => {
     const slack = await standIn();
     for (const text of ['1', '2', '3']) expect(await hook(slack, { text })).toEqual([200, 'ok']);
   });
 });
 
 describe('trouble', () => {
-  test('is made as often as asked for, at either door, and then the rules hold again', async () => {
+  test('is returned as often as asked for, by both APIs, and then the rules apply again', async () => {
     const slack = await standIn();
     slack.failNext('rollup_error');
     expect(await hook(slack, { text: 'x' })).toEqual([500, 'rollup_error']);
     slack.failNext('fatal_error', 2);
-    expect(await call(slack, { text: 'x' })).toMatchObject({ said: { ok: false, error: 'fatal_error' } });
-    expect(await call(slack, { text: 'x' })).toMatchObject({ said: { ok: false, error: 'fatal_error' } });
-    expect(await call(slack, { text: 'x' })).toMatchObject({ said: { ok: true } });
+    expect(await call(slack, { text: 'x' })).toMatchObject({ answer: { ok: false, error: 'fatal_error' } });
+    expect(await call(slack, { text: 'x' })).toMatchObject({ answer: { ok: false, error: 'fatal_error' } });
+    expect(await call(slack, { text: 'x' })).toMatchObject({ answer: { ok: true } });
     expect(slack.messages).toHaveLength(1);
     expect(slack.requests).toHaveLength(4);
   });

@@ -8,7 +8,7 @@ async function open(options?: SmtpStandInOptions): Promise<SmtpStandIn> {
   return server;
 }
 
-/** Sends by a connection of its own. */
+/** Sends with its own connection. */
 function send(server: SmtpStandIn, mail: SendMailOptions = {}, settings: SMTPTransportOptions = {}) {
   const transport = createTransport({ ...server.settings, requireTLS: true, ...settings });
   return transport.sendMail({
@@ -20,7 +20,7 @@ function send(server: SmtpStandIn, mail: SendMailOptions = {}, settings: SMTPTra
   });
 }
 
-test('keeps what it accepted, read and as it came', async () => {
+test('keeps what it accepted, parsed and raw', async () => {
   const server = await open();
   await send(server);
   expect(server.messages).toMatchObject([
@@ -36,7 +36,7 @@ test('keeps what it accepted, read and as it came', async () => {
 });
 
 test.each(['starttls', 'implicit'] as const)(
-  'speaks TLS (%s) with a certificate of its own authority',
+  'uses TLS (%s) with a certificate of its own authority',
   async (tls) => {
     const server = await open({ tls });
     await send(server);
@@ -45,14 +45,14 @@ test.each(['starttls', 'implicit'] as const)(
   },
 );
 
-test('without TLS it offers none', async () => {
+test('offers no TLS where it is turned off', async () => {
   const server = await open({ tls: 'none' });
   await expect(send(server)).rejects.toMatchObject({ code: 'ETLS' });
   await send(server, {}, { requireTLS: false });
   expect(server.messages).toHaveLength(1);
 });
 
-test('where somebody has to log in, nobody else sends, and not without TLS', async () => {
+test('where a login is required, sending without one is refused, and so is a login without TLS', async () => {
   const auth = { user: 'ada', pass: 'p@ss:word' };
   const server = await open({ auth });
   await send(server);

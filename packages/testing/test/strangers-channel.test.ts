@@ -24,7 +24,7 @@ import {
   type TelegraphConfigs,
 } from './telegraph-channel.js';
 
-/* A channel that the suites were not written for, and what goes wrong in one: they have to notice. */
+/* A channel that the suites were not written for, with typical bugs that they must notice. */
 
 type Make = (origin: string) => TelegraphChannel;
 
@@ -57,7 +57,7 @@ interface Post {
   readonly form: URLSearchParams;
 }
 
-/** A server of its own for a rule, that `respond` answers for. */
+/** Starts a server for one rule, which answers with `respond`. */
 async function serve(respond: (response: ServerResponse, post: Post) => void) {
   const server = createServer(async (request, response) => {
     const body = await text(request).catch(() => undefined);
@@ -83,8 +83,8 @@ async function openChannel(make: Make): Promise<ChannelUnderTest<TelegraphConfig
   let how: Answer = 'success';
   let waitSeconds = 1;
   const { origin, close } = await serve((response, { url, form }) => {
-    const said = form.get('text') ?? '';
-    received.push({ eventId: /evt_\w+/.exec(said)?.[0] ?? '', parts: { text: said } });
+    const text = form.get('text') ?? '';
+    received.push({ eventId: /evt_\w+/.exec(text)?.[0] ?? '', parts: { text } });
     answers[how](response, `${url} ${form}`, waitSeconds);
   });
   return {
@@ -130,19 +130,19 @@ const sound: Make = (origin) => new TelegraphChannel(origin);
 channelConformance({ runner: { describe, test }, open: () => openChannel(sound), skip });
 memoConformance({ runner: { describe, test }, open: () => openMemo(sound) });
 
-/** What strangers get wrong, one each, and the rule that must notice. */
+/** Typical bugs, one each, and the rule that must notice it. */
 const bugs: Readonly<Record<string, [typeof TelegraphChannel, string]>> = {
   'forgets that the key of a chat is a secret': [
     class extends TelegraphChannel {
       override readonly secretPaths = [['bot', 'token']];
     },
-    'every secret in its configs lies beneath secretPaths, and is masked where webhooks are read',
+    'every secret in its configs is covered by secretPaths, and masked where webhooks are read',
   ],
   'sends the first event of a digest': [
     class extends TelegraphChannel {
       protected override eventsOf = ({ event, payload }: Message<TelegraphConfigs>) => [{ event, payload }];
     },
-    'a digest sends all its events, at once',
+    'a digest sends all its events in one message',
   ],
   'previews a text of its own': [
     class extends TelegraphChannel {
@@ -150,7 +150,7 @@ const bugs: Readonly<Record<string, [typeof TelegraphChannel, string]>> = {
         return [{ name: 'text', type: 'text/plain', text: message.event.type }];
       }
     },
-    'a preview shows what is sent, of one event and of a digest',
+    'a preview shows what is sent, for an event and for a digest',
   ],
   'shows in its preview where it posts to': [
     class extends TelegraphChannel {
@@ -159,7 +159,7 @@ const bugs: Readonly<Record<string, [typeof TelegraphChannel, string]>> = {
         return [...(await super.preview(message)), { name: 'request', type: 'text/plain', text }];
       }
     },
-    'a preview sends nothing and tells no secret',
+    'a preview sends nothing and contains no secret',
   ],
   'takes a limit for a failure': [
     class extends TelegraphChannel {
@@ -179,7 +179,7 @@ const bugs: Readonly<Record<string, [typeof TelegraphChannel, string]>> = {
     },
     'the wait that a receiver asks for is the wait of the verdict',
   ],
-  'refuses for a chat that is gone': [
+  'rejects where the chat is gone': [
     class extends TelegraphChannel {
       protected override read(answer: ServiceAnswer): Reply {
         const reply = super.read(answer);
@@ -197,17 +197,17 @@ const bugs: Readonly<Record<string, [typeof TelegraphChannel, string]>> = {
     },
     'a no in the body of an answer is a no, whatever its status says',
   ],
-  'forgets who has it': [
+  'forgets which recipients have it': [
     class extends TelegraphChannel {
       protected override writeMemo(): string {
         return '';
       }
     },
-    'a second attempt with the memo of the first does not reach again whoever has it',
+    'a second attempt with the memo of the first skips the recipients that have the message',
   ],
 };
 
-/** The titles of all rules that a channel breaks, but for those that it skips. */
+/** Returns the titles of all rules that a channel breaks, except for those that it skips. */
 async function broken(make: Make): Promise<string[]> {
   const titles: string[] = [];
   const prove = async <Under extends { close?(): Promise<void> }>(
@@ -224,7 +224,7 @@ async function broken(make: Make): Promise<string[]> {
   return titles;
 }
 
-describe('the suites notice that a channel of a stranger', () => {
+describe('the suites notice that a third-party channel', () => {
   test.each(Object.entries(bugs))('%s', async (_, [Buggy, title]) => {
     expect(await broken((origin) => new Buggy(origin))).toContain(title);
   });

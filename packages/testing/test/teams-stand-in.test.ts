@@ -11,15 +11,15 @@ async function standIn(options?: Parameters<typeof teamsStandIn>[0]): Promise<Te
 async function post(url: string, body: unknown): Promise<{ status: number; code?: string }> {
   const headers = { 'content-type': 'application/json' };
   const response = await fetch(url, { method: 'POST', headers, body: JSON.stringify(body) });
-  const said = await response.text();
-  return { status: response.status, ...(said !== '' && { code: JSON.parse(said).error.code }) };
+  const answer = await response.text();
+  return { status: response.status, ...(answer !== '' && { code: JSON.parse(answer).error.code }) };
 }
 
 const contentType = 'application/vnd.microsoft.card.adaptive';
 const message = (content: unknown) => ({ type: 'message', attachments: [{ contentType, content }] });
 const card = (text = 'x') => ({ type: 'AdaptiveCard', version: '1.4', body: [{ type: 'TextBlock', text }] });
 
-test('a message with a card is taken with 202', async () => {
+test('a message with a card is accepted with 202', async () => {
   const teams = await standIn();
   expect(await post(teams.workflowUrl, message(card()))).toEqual({ status: 202 });
   expect(teams.messages).toEqual([{ body: message(card()), card: card() }]);
@@ -29,9 +29,9 @@ test.each<[string, unknown]>([
   ['no message', card()],
   ['a message without a card', { type: 'message', text: 'x' }],
   ['a card of another kind', { type: 'message', attachments: [{ contentType: 'x', content: card() }] }],
-  ['a card of a version that Teams does not show', message({ ...card(), version: '1.6' })],
+  ['a card of a version that Teams does not support', message({ ...card(), version: '1.6' })],
   ['a card without a body', message({ type: 'AdaptiveCard', version: '1.4' })],
-  ['a card with an element that is none', message({ ...card(), body: ['x'] })],
+  ['a card with an unknown element', message({ ...card(), body: ['x'] })],
 ])('%s is refused', async (_, body) => {
   const teams = await standIn();
   expect(await post(teams.workflowUrl, body)).toEqual({ status: 400, code: 'TriggerInputSchemaMismatch' });
@@ -44,7 +44,7 @@ test('a message of more than 28 KB is refused', async () => {
   expect(await post(teams.workflowUrl, message(card('x'.repeat(28_000))))).toEqual({ status: 202 });
 });
 
-test('a workflow is known by its address and its signature, and can be turned off and removed', async () => {
+test('a workflow is identified by its URL and its signature, and can be turned off and removed', async () => {
   const teams = await standIn();
   expect(await post(`${teams.workflowUrl}x`, message(card()))).toMatchObject({
     status: 401,
@@ -64,7 +64,7 @@ test('a workflow is known by its address and its signature, and can be turned of
   });
 });
 
-test('four requests a second are taken where the rate is limited; the next is told to wait', async () => {
+test('four requests a second are accepted where the rate is limited; the next one is told to wait', async () => {
   const clock = virtualClock();
   const teams = await standIn({ limitRate: true, now: clock.now });
   for (const text of '1234')

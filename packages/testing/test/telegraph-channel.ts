@@ -3,7 +3,7 @@ import type { Channel, DigestedEvent, FailureKind, Message, PreviewPart, Verdict
 
 export interface Chat {
   readonly id: string;
-  /** Opens the chat to a bot. */
+  /** Grants a bot access to the chat. */
   readonly key: string;
 }
 
@@ -12,7 +12,7 @@ export interface TelegraphConfigs {
   readonly chats: readonly Chat[];
 }
 
-/** What the service said of one chat. */
+/** The answer of the service about one chat. */
 export type Reply =
   | { readonly is: 'taken' }
   | { readonly is: 'refused' | 'removed'; readonly why: string }
@@ -29,8 +29,8 @@ type Issue = { readonly message: string; readonly path: readonly string[] };
 const keptBytes = 8 * 1024;
 
 /**
- * A chat's bot as a stranger might write one: as a class, on node:http, with forms and a schema by hand. The service
- * answers 200 to whatever it understood, and says in JSON how it went.
+ * A chat's bot as a third party might write it: a class, on node:http, with a form and a schema by hand. The service
+ * answers 200 to everything that it understands, and reports the result in JSON.
  */
 export class TelegraphChannel implements Channel<TelegraphConfigs> {
   readonly type: string = 'telegraph';
@@ -128,8 +128,8 @@ export class TelegraphChannel implements Channel<TelegraphConfigs> {
       return { is: 'limited', why: 'too many messages', waitMs: Number(retry_after) * 1_000 };
     }
     if (error === 'CHAT_DELETED') return { is: 'removed', why: 'the chat was deleted' };
-    if (typeof error === 'string') return { is: 'refused', why: 'the service said no' };
-    return { is: 'broken', why: 'that is no answer of the service', kind: 'protocol' };
+    if (typeof error === 'string') return { is: 'refused', why: 'the service refused' };
+    return { is: 'broken', why: 'the service sent an invalid answer', kind: 'protocol' };
   }
 
   protected sumUp(replies: readonly Reply[], last: ServiceAnswer | undefined, memo: string): Verdict {
@@ -144,7 +144,7 @@ export class TelegraphChannel implements Channel<TelegraphConfigs> {
     }
     if (replies.some(({ is }) => is === 'taken')) return { outcome: 'delivered', ...report };
     const outcome = replies.every(({ is }) => is === 'removed') ? 'gone' : 'rejected';
-    return { outcome, kind: 'http_status', message: 'no chat takes it', ...report };
+    return { outcome, kind: 'http_status', message: 'no chat accepts it', ...report };
   }
 
   protected readMemo(memo = ''): Map<string, boolean> {

@@ -13,7 +13,7 @@ async function standIn(options: TwilioStandInOptions = {}): Promise<TwilioStandI
 
 const to = '+4915112345678';
 
-/** Posts as a client of the API does, with `of` in place of what is right. */
+/** Posts as a client of the API does. `of` overrides the valid values. */
 async function post(
   { url, accountSid, authToken, from }: TwilioStandIn,
   parameters: Record<string, string> = {},
@@ -38,7 +38,7 @@ async function post(
 }
 
 describe("Twilio's stand-in", () => {
-  test('takes a text, answers with its resource, and remembers it', async () => {
+  test('accepts a text, answers with its resource, and records it', async () => {
     const service = await standIn();
     const { status, body } = await post(service, {
       Body: 'ünïcode & more',
@@ -64,7 +64,7 @@ describe("Twilio's stand-in", () => {
     ]);
   });
 
-  test('takes an API key and a messaging service', async () => {
+  test('accepts an API key and a messaging service', async () => {
     const service = await standIn();
     const { apiKey: user, apiKeySecret: password, messagingServiceSid } = service;
     const parameters = { From: '', MessagingServiceSid: messagingServiceSid };
@@ -77,8 +77,8 @@ describe("Twilio's stand-in", () => {
     ['another user', { user: `AC${'6'.repeat(32)}` }, 401, 20003],
     ['another account', { account: `AC${'6'.repeat(32)}` }, 404, 20404],
     ['another method', { method: 'GET' }, 405, 20004],
-    ['a body that is no form', { type: 'application/json' }, 400, 21604],
-  ])('refuses %s, in the words of the API', async (_, of, status, code) => {
+    ['a body that is not a form', { type: 'application/json' }, 400, 21604],
+  ])('refuses %s, with the errors of the API', async (_, of, status, code) => {
     const service = await standIn();
     const answer = await post(service, {}, of);
     expect(answer.status).toBe(status);
@@ -115,7 +115,7 @@ describe("Twilio's stand-in", () => {
     expect(service.requests).toHaveLength(1);
   });
 
-  test('takes a text of 1,600 characters, whatever they are', async () => {
+  test('accepts a text of 1,600 characters of any kind', async () => {
     const service = await standIn();
     expect((await post(service, { Body: '📯'.repeat(1_600) })).status).toBe(201);
   });
@@ -129,7 +129,7 @@ describe("Twilio's stand-in", () => {
     expect((await post(service)).status).toBe(201);
   });
 
-  test('has the trouble it is told to have, until it is told otherwise', async () => {
+  test('has the trouble that it is told to have, until it is told otherwise', async () => {
     const service = await standIn();
     service.trouble({ code: 20429, retryAfterSeconds: 3 });
     const { status, headers, body } = await post(service);
@@ -140,7 +140,7 @@ describe("Twilio's stand-in", () => {
     expect((await post(service)).status).toBe(201);
   });
 
-  test('refuses to be an account that cannot send', async () => {
+  test('refuses an account that cannot send', async () => {
     await expect(twilioStandIn({ senders: [] })).rejects.toMatchObject({ code: 'invalid_option' });
   });
 });

@@ -2,7 +2,7 @@ import { describe, test } from 'node:test';
 import { memoryStorage } from '@posthorn/storage-memory';
 import { storageConformance, virtualClock } from '@posthorn/testing';
 
-/* Run by `node --test`, to show that the suites need no runner of ours. */
+/* Run by `node --test`, to show that the suites do not depend on vitest. */
 
 storageConformance({
   runner: { describe, test },

@@ -15,9 +15,9 @@ import type { WebhookRecord } from '../storage/webhook-store.js';
 import { deeplyFrozen } from './frozen.js';
 import { looksSealed, type Owner, openedOrLost, type Place, type Vault } from './vault.js';
 
-/** A binding that has its id. */
+/** A binding that has an id. */
 export interface IdentifiedBinding extends ChannelBinding {
-  /** Nobody can say that it is the one of this id: what is masked in it may be another's. */
+  /** Whether several stored bindings may be the one meant, so that a mask in the configs cannot be resolved. */
   readonly isUnsure?: boolean;
 }
 
@@ -27,7 +27,7 @@ const placeOf = ({ id, tenantId }: Owner, bindingId: string, at: readonly string
   purpose: JSON.stringify([bindingId, ...at]),
 });
 
-/** What channels say is secret in the configs of their bindings. */
+/** Encrypts, decrypts and masks the secrets in the configs of bindings, which each channel declares. */
 export class ConfigSecrets {
   readonly #vault: Vault;
   readonly #channels: ReadonlyMap<string, Channel>;
@@ -38,28 +38,31 @@ export class ConfigSecrets {
     this.#channels = channels;
   }
 
-  /** A binding's configs as its channel is to have them, opened once for as long as the binding is the same, and frozen. */
+  /** Returns the configs of a binding with its secrets decrypted, frozen. Decrypts them once per binding object. */
   open(owner: Owner, binding: ChannelBinding): unknown {
     if (this.#opened.has(binding)) return this.#opened.get(binding);
     const configs = mapSecrets(binding.configs, this.#pathsOf(binding.channel), (text, at) =>
       this.#vault.open(text, placeOf(owner, binding.id, at)),
     );
-    // Shared by all deliveries to the binding: what a channel changed would be there for the next one.
+    // All deliveries to the binding share the configs: a change made by the channel would reach the next delivery.
     this.#opened.set(binding, deeplyFrozen(structuredClone(configs)));
     return this.#opened.get(binding);
   }
 
-  /** The secret texts in opened configs. */
+  /** Returns the secret texts in decrypted configs. */
   textsIn(channel: string, configs: unknown): readonly string[] {
     return secretTexts(configs, this.#pathsOf(channel));
   }
 
-  /** Configs with nothing secret in them. */
+  /** Returns the configs with every secret replaced by the mask. */
   mask(channel: string, configs: unknown): unknown {
     return mapSecrets(configs, this.#pathsOf(channel), () => mask);
   }
 
-  /** Puts what is stored in the place of each mask. Throws `invalid_webhook` where nothing is, or who knows what. */
+  /**
+   * Replaces each mask by the stored secret. Throws `invalid_webhook` where there is none, or where it is unknown which
+   * one is meant.
+   */
   unmask(
     owner: Owner,
     bindings: readonly IdentifiedBinding[],
@@ -81,7 +84,7 @@ export class ConfigSecrets {
         if (kept === undefined) {
           issues.push({
             path,
-            message: `must be the value itself: ${mask} stands for a stored one, and ${isUnsure ? 'which of several is not said' : 'there is none'}`,
+            message: `must be the secret itself: ${mask} stands for a stored one, and ${isUnsure ? 'it is unknown which of several is meant' : 'none is stored'}`,
           });
           return text;
         }
@@ -94,8 +97,8 @@ export class ConfigSecrets {
   }
 
   /**
-   * Seals the configs of bindings; what is stored with the same text stays as it is. Throws `invalid_webhook` where a
-   * number is secret: only text can be.
+   * Encrypts the secrets in the configs of bindings. A stored secret with the same text is kept as it is. Throws
+   * `invalid_webhook` for a secret that is a number: only strings can be encrypted.
    */
   seal(
     owner: Owner,
@@ -124,7 +127,10 @@ export class ConfigSecrets {
     });
   }
 
-  /** The stored bindings with each secret text replaced; of a channel that this process does not have, each sealed one. */
+  /**
+   * Returns the stored bindings with each secret text replaced. Of a channel that this process does not have, only
+   * encrypted texts are replaced.
+   */
   mapped(record: WebhookRecord, replace: (text: string, place: Place) => string): ChannelBinding[] {
     return record.channels.map((binding) => ({
       ...binding,
@@ -136,12 +142,12 @@ export class ConfigSecrets {
     }));
   }
 
-  /** Of a channel that this process does not have, nobody knows what is secret. */
+  /** A channel that this process does not have may have declared any path as secret. */
   #pathsOf(channel: string): readonly SecretPath[] {
     return this.#channels.has(channel) ? (this.#channels.get(channel)!.secretPaths ?? []) : everything;
   }
 
-  /** The secret texts that are stored for this very binding, as they are stored, by where they stand. */
+  /** Returns the secret texts that are stored for this binding, as stored, by their path in the configs. */
   #storedFor(
     { id, channel }: ChannelBinding,
     present: readonly ChannelBinding[],

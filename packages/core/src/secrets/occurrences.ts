@@ -1,22 +1,24 @@
 /*
- * Where any of many words stands in a text, in one pass over it, by the automaton of Aho and Corasick (1975). A search
- * for one word after the other takes seconds for what a tenant, who chooses the words, and a receiver, who chooses the
- * text, can agree on.
+ * Finds all occurrences of many words in a text, in one pass, with the automaton of Aho and Corasick (1975). The tenant
+ * chooses the words, and the receiver the text: searching for one word after the other takes seconds for an input on
+ * which they agree.
  */
 
-/** Told of each end of a word: where the longest one that ends there begins. */
+/** Called for each position where a word ends, with the range of the longest word that ends there. */
 export type OnFound = (from: number, to: number) => void;
 
-/** The words as a tree of their letters. The root is 0, where no letter leads; a letter's siblings are a list. */
+/**
+ * The trie of the words. The root is 0, which is never a child, so 0 also means "none". Siblings are a linked list.
+ */
 class Tree {
   readonly #letters: Uint16Array;
   readonly #children: Uint32Array;
   readonly #siblings: Uint32Array;
-  /** How many letters lead to a node. */
+  /** The number of letters on the path to a node. */
   readonly depths: Uint32Array;
-  /** Of the longest word that ends here, with these letters or with the last of them; 0 where none does. */
+  /** The length of the longest word that ends at a node, whole or as a suffix of its path; 0 where none does. */
   readonly wordLengths: Uint32Array;
-  /** The node of the longest other word's beginning that these letters end with. */
+  /** The suffix links: the node of the longest proper suffix of the path that is also a prefix of a word. */
   readonly #suffixes: Uint32Array;
   #size = 1;
 
@@ -41,7 +43,7 @@ class Tree {
     this.wordLengths[node] = word.length;
   }
 
-  /** Where one is after one more letter: as deep as the text's last letters lead. */
+  /** Follows one more letter: returns the deepest node whose path is a suffix of the text read. */
   next(node: number, letter: number): number {
     let from = node;
     for (;;) {
@@ -51,7 +53,7 @@ class Tree {
     }
   }
 
-  /** Level by level, for a suffix is always shorter. */
+  /** Goes level by level, because the link of a node refers to a shorter path. */
   #linkSuffixes(): void {
     const nodes = new Uint32Array(this.#size);
     for (let i = 0, last = 0; i <= last; i++) {
@@ -82,11 +84,11 @@ class Tree {
 }
 
 /**
- * Finds the words in `text`, and at its end the longest beginning of one, from `minLength` letters on. Words that are
- * shorter are not looked for.
+ * Finds the words in `text`, and at its end the longest prefix of a word, from `minLength` letters on. Shorter words
+ * are not found.
  */
 export function findWords(text: string, words: Iterable<string>, minLength: number, onFound: OnFound): void {
-  // Most texts hold none; that is found out without a tree.
+  // Most texts contain none, which is found out without building a trie.
   const begun = [...words].filter((word) => text.includes(word.slice(0, minLength)));
   if (begun.length === 0) return;
   const tree = new Tree(begun);

@@ -2,23 +2,23 @@ import { mask } from '../channels/mask.js';
 import { findWords } from './occurrences.js';
 import { mayHoldEscapes, readings, unescaped } from './unescaped.js';
 
-/** Shorter ones occur in ordinary text. */
+/** Shorter secrets occur in ordinary text. */
 export const minSecretLength = 8;
 
-/** More cannot be looked for in the time that an answer may take. */
+/** Searching for more takes longer than an answer may. */
 const maxLength = 64 * 1024;
 
 /**
- * `text` without the secrets, as they are or with any of their characters escaped as JSON, URLs or HTML do: a receiver
- * that echoes requests must not write them into our records. The beginning of a secret at the end of `text`, which
- * may have been cut there, counts. Takes time linear in the text and in the secrets, whoever chose them. Where they
- * come to more than 64 Ki characters, nothing of `text` is left.
+ * Masks the secrets in `text`, as they are or with any of their characters escaped as in JSON, URLs or HTML: a receiver
+ * that echoes requests must not write secrets into the log. A prefix of a secret at the end of `text`, which may have
+ * been truncated there, is masked too. Takes time linear in the length of the text and of the secrets, for any input.
+ * Masks the whole text where the secrets exceed 64 Ki characters.
  */
 export function redact(text: string, secrets: readonly string[]): string {
   if (text.length < minSecretLength) return text;
   const forms = formsOf(secrets);
   if (forms === undefined) return mask;
-  /** By where a secret begins: where the longest ends. */
+  /** By the position where a secret begins: the position where the longest one ends. */
   let ends: Uint32Array | undefined;
   for (const reading of readings(text)) {
     findWords(reading.text, forms, minSecretLength, (from, to) => {
@@ -30,7 +30,7 @@ export function redact(text: string, secrets: readonly string[]): string {
   return ends ? masked(text, ends) : text;
 }
 
-/** How secrets may read; undefined where that is too much. */
+/** Returns the forms that the secrets may take in a text; undefined where they are too long in total. */
 function formsOf(secrets: readonly string[]): ReadonlySet<string> | undefined {
   const forms = new Set<string>();
   let length = 0;
@@ -45,14 +45,17 @@ function formsOf(secrets: readonly string[]): ReadonlySet<string> | undefined {
   return forms;
 }
 
-/** Of a secret that holds what reads as an escape: as it is, without it, and with JSON's escapes around it. */
+/**
+ * Returns the forms of a secret that itself contains something that reads as an escape: as it is, unescaped, and
+ * escaped as in JSON.
+ */
 const formsOfEscapes = (secret: string): readonly string[] => [
   secret,
   unescaped(secret),
   JSON.stringify(secret).slice(1, -1),
 ];
 
-/** What overlaps becomes one mask, so that where one secret is part of another nothing is left of either. */
+/** Overlapping matches become one mask, so that nothing is left of a secret that is part of another one. */
 function masked(text: string, ends: Uint32Array): string {
   let result = '';
   let end = 0;

@@ -2,61 +2,63 @@ import { createPrivateKey, createPublicKey, generateKeyPairSync, randomBytes } f
 import { kindOf, PosthornError } from '../errors.js';
 
 /*
- * Signing secrets, in the forms of Standard Webhooks 1.0.0: `whsec_` and 24 to 64 random bytes in base64 for HMAC
- * (`v1`), `whsk_` and 64 bytes, an ed25519 seed and its public key, for `v1a`.
+ * Signing secrets in the forms of Standard Webhooks 1.0.0:
+ *
+ * - `whsec_` and 24 to 64 random bytes in base64, for HMAC (`v1`);
+ * - `whsk_` and 64 bytes in base64, an ed25519 seed and its public key, for `v1a`.
  */
 
-/** Which signature a secret makes: `v1` by HMAC-SHA256, `v1a` by ed25519. */
+/** The signature that a secret makes: `v1` with HMAC-SHA256, `v1a` with ed25519. */
 export type SecretKind = 'v1' | 'v1a';
 
-/** A new secret from the system's random source. */
+/** Creates a secret from the system's random source. */
 export function createSecret(kind: SecretKind = 'v1'): string {
   if (kind === 'v1') return `whsec_${randomBytes(32).toString('base64')}`;
-  if (kind !== 'v1a') throw new PosthornError('invalid_option', 'kind of a secret must be v1 or v1a');
+  if (kind !== 'v1a') throw new PosthornError('invalid_option', "kind of a secret must be 'v1' or 'v1a'");
   const { d, x } = generateKeyPairSync('ed25519').privateKey.export({ format: 'jwk' });
   return `whsk_${Buffer.concat([Buffer.from(d!, 'base64url'), Buffer.from(x!, 'base64url')]).toString('base64')}`;
 }
 
 export interface ParsedSecret {
   readonly kind: SecretKind;
-  /** The HMAC key; for `v1a` 32 bytes of seed and 32 of public key. */
+  /** The HMAC key; for `v1a`, 32 bytes of seed and 32 bytes of public key. */
   readonly bytes: Buffer;
-  /** The secret as Standard Webhooks writes it: in the standard alphabet, with its padding. */
+  /** The secret as Standard Webhooks writes it: in the standard alphabet, with padding. */
   readonly text: string;
 }
 
 /**
- * The kind and the bytes of a secret. Takes base64 of the standard or of the URL alphabet (RFC 4648 §4, §5), with its
- * padding or without: people who come from elsewhere bring either. Throws `invalid_secret`, which does not quote it.
+ * Parses a secret. Accepts base64 of the standard and of the URL alphabet (RFC 4648 §4, §5), with or without padding,
+ * because other systems issue both. Throws `invalid_secret`, which does not quote the secret.
  */
 export function parseSecret(secret: unknown): ParsedSecret {
   if (typeof secret !== 'string') throw invalid(`must be a string, not ${kindOf(secret)}`);
   const [, prefix, given, padding] = /^(whsec|whsk)_([A-Za-z0-9+/_-]+)(={0,2})$/.exec(secret) ?? [];
   if (!prefix) throw invalid('must be whsec_ or whsk_, followed by base64');
   if (/[+/]/.test(given!) && /[_-]/.test(given!)) {
-    throw invalid('must be base64 of one alphabet: with + and /, or with - and _');
+    throw invalid('must use one base64 alphabet: either + and /, or - and _');
   }
-  // Node reads both alphabets.
+  // Node decodes both alphabets.
   const bytes = Buffer.from(given!, 'base64');
   const base64 = bytes.toString('base64');
   const [, digits, pad] = /^([^=]*)(=*)$/.exec(base64)!;
   if (digits !== given!.replaceAll('-', '+').replaceAll('_', '/') || (padding !== '' && padding !== pad)) {
-    throw invalid('must be whole base64: a letter or a part of its padding is missing, or too much');
+    throw invalid('must be complete base64: characters or padding are missing or left over');
   }
   if (prefix === 'whsec' && (bytes.length < 24 || bytes.length > 64)) {
-    throw invalid(`must hold 24 to 64 bytes, not ${bytes.length}`);
+    throw invalid(`must decode to 24 to 64 bytes, not ${bytes.length}`);
   }
-  if (prefix === 'whsk' && bytes.length !== 64) throw invalid(`must hold 64 bytes, not ${bytes.length}`);
+  if (prefix === 'whsk' && bytes.length !== 64) throw invalid(`must decode to 64 bytes, not ${bytes.length}`);
   if (prefix === 'whsk' && !publicKey(bytes).equals(bytes.subarray(32))) {
-    throw invalid('must hold a seed and its public key');
+    throw invalid('must consist of a seed and its public key');
   }
   return { kind: prefix === 'whsec' ? 'v1' : 'v1a', bytes, text: `${prefix}_${base64}` };
 }
 
-/** What stands before the seed in a private key of PKCS #8 (RFC 8410 §7). */
+/** The bytes before the seed in a PKCS #8 private key (RFC 8410 §7). */
 const beforeSeed = Buffer.from('302e020100300506032b657004220420', 'hex');
 
-/** The public key that belongs to the seed in the first 32 bytes; the other half is not shown to the runtime. */
+/** Derives the public key from the seed in the first 32 bytes. Does not read the other 32 bytes. */
 function publicKey(bytes: Buffer): Buffer {
   const key = Buffer.concat([beforeSeed, bytes.subarray(0, 32)]);
   const privateKey = createPrivateKey({ key, format: 'der', type: 'pkcs8' });

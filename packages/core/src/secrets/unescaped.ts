@@ -1,20 +1,20 @@
 /*
- * Whoever repeats a text in JSON, in an URL or in a page escapes some of its characters, each library others: here
- * they all read alike.
+ * Receivers that echo a text in JSON, in a URL or in HTML escape some of its characters, and every library escapes
+ * different ones. Unescaping makes all these forms equal.
  */
 
-/** A text as it may be read. */
+/** One form in which a text is searched. */
 export interface Reading {
   readonly text: string;
-  /** Where in the original a character of it stands; behind the last one, the end. */
+  /** Maps an index in `text` to the original: the end of `text` to its end. */
   placeOf(at: number): number;
 }
 
-/** JSON's, then a byte of an URL, then HTML's. */
+/** Escapes of JSON, of URLs and of HTML, in this order. */
 const escapes =
   /\\(?:u([0-9a-f]{4})|(["'\\/bfnrt]))|%([0-9a-f]{2})|&(?:#([0-9]{1,7})|#x([0-9a-f]{1,6})|(amp|lt|gt|quot|apos));/gi;
 
-/** The beginning of one, where a text was cut. */
+/** The beginning of an escape at the end of a truncated text. */
 const cutEscape = /(?:\\(?:u[0-9a-f]{0,3})?|%[0-9a-f]?|&#?[0-9a-z]{0,7})$/i;
 
 const named: Readonly<Record<string, string>> = {
@@ -22,14 +22,14 @@ const named: Readonly<Record<string, string>> = {
   ...{ amp: '&', lt: '<', gt: '>', quot: '"', apos: "'" },
 };
 
-/** Whether there is anything to unescape; most texts are as they are. */
+/** Whether the text may contain escapes. Most texts do not. */
 export const mayHoldEscapes = (text: string): boolean =>
   text.includes('\\') || text.includes('%') || text.includes('&');
 
-/** `text` with what is escaped in it as it is meant. */
+/** Resolves the escapes in `text`. */
 export const unescaped = (text: string): string => read(text).plain;
 
-/** A text as it is, and unescaped, where that may differ. */
+/** Returns the text as it is, and unescaped where that may differ. */
 export function readings(text: string): readonly Reading[] {
   const asIs: Reading = { text, placeOf: (at) => at };
   if (!mayHoldEscapes(text)) return [asIs];
@@ -37,7 +37,7 @@ export function readings(text: string): readonly Reading[] {
   return [asIs, { text: plain, placeOf: (at) => (at === plain.length ? text.length : placeIn(escaped, at)) }];
 }
 
-/** An escape that was read: what it means stands at `plainAt`, it itself from `at` to `end`. */
+/** An escape: its range in the unescaped text, and its range in the original. */
 interface Escape {
   readonly plainAt: number;
   readonly plainEnd: number;
@@ -60,7 +60,7 @@ function read(text: string): { plain: string; escaped: readonly Escape[] } {
   return { plain: plain + text.slice(end), escaped };
 }
 
-/** By the last escape that begins there or before, found by halving. */
+/** Finds, by binary search, the last escape that begins at or before `plainAt`. */
 function placeIn(escaped: readonly Escape[], plainAt: number): number {
   let from = 0;
   let to = escaped.length;

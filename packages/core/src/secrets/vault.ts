@@ -4,38 +4,43 @@ import type { Webhook } from '../models/webhook.js';
 import { optionsOf } from '../validation.js';
 
 export interface EncryptionKey {
-  /** 1 to 64 letters, digits, `_` or `-`; stored with what the key encrypts. */
+  /** 1 to 64 letters, digits, `_` or `-`. Stored with each secret that the key encrypts. */
   readonly id: string;
-  /** 32 bytes from a random source, or their base64: `openssl rand -base64 32`. */
+  /** 32 bytes from a random source, or their base64, as from `openssl rand -base64 32`. */
   readonly key: Uint8Array | string;
 }
 
 export interface EncryptionOptions {
-  /** The first encrypts, all decrypt. Each process gets a new key as a later one before any has it as the first. */
+  /**
+   * The first key encrypts; all keys decrypt. To rotate, add the new key as a later one in every process, and only then
+   * make it the first.
+   */
   readonly keys: readonly EncryptionKey[];
 }
 
-/** Whose secret it is, and which: what was sealed for one place opens in no other. */
+/** Identifies the secret. A text that was encrypted for one place cannot be decrypted for another. */
 export interface Place {
   readonly tenantId: string;
   readonly webhookId: string;
   readonly purpose: string;
 }
 
-/** The webhook that a secret is of. */
+/** The webhook that the secret belongs to. */
 export type Owner = Pick<Webhook, 'id' | 'tenantId'>;
 
-/** Seals what rests in a storage, by AES-256-GCM, and opens it again. Without keys, what comes is what goes. */
+/** Encrypts secrets for the storage with AES-256-GCM, and decrypts them. Without keys, texts stay as they are. */
 export interface Vault {
   readonly hasKeys: boolean;
   seal(text: string, place: Place): string;
-  /** Text that was never sealed is returned as it is. Throws `secret_unreadable`. */
+  /** Decrypts `text`. Returns a text that is not encrypted as it is. Throws `secret_unreadable`. */
   open(text: string, place: Place): string;
-  /** Whether it is as `seal` would leave it: by the first key, or in the clear where there is none. */
+  /** Whether `seal` would produce this form today: encrypted with the first key, or not at all without keys. */
   isCurrent(text: string): boolean;
 }
 
-/** Undefined for what cannot be opened any more: it is of no more use, and gives way. */
+/**
+ * Decrypts a stored text; returns undefined where that is impossible. Such a text is useless and may be overwritten.
+ */
 export function openedOrLost(vault: Vault, kept: string, place: Place): string | undefined {
   try {
     return vault.open(kept, place);
@@ -44,20 +49,20 @@ export function openedOrLost(vault: Vault, kept: string, place: Place): string |
   }
 }
 
-/** How sealed text begins: `enc:v1:<key id>:<base64url of nonce, ciphertext and tag>`. */
+/** The prefix of encrypted text: `enc:v1:<key id>:<base64url of nonce, ciphertext and tag>`. */
 const prefix = 'enc:v1:';
 const sealed = /^enc:v1:([A-Za-z0-9_-]{1,64}):([A-Za-z0-9_-]+)$/;
 
 const algorithm = 'aes-256-gcm';
 const keyBytes = 32;
-/** NIST SP 800-38D §5.2.1.1 and §8.3: 96 random bits are enough for 2^32 texts under one key. */
+/** 96 random bits suffice for 2^32 texts under one key (NIST SP 800-38D §5.2.1.1 and §8.3). */
 const nonceBytes = 12;
 const tagBytes = 16;
 
-/** Whether a text reads as a sealed one: nobody may hand in such. */
+/** Whether a text has the prefix of encrypted text. Input must not have it. */
 export const looksSealed = (text: string): boolean => text.startsWith(prefix);
 
-/** Throws `invalid_option`; never quotes a key. */
+/** Creates the vault. Throws `invalid_option`, which never quotes a key. */
 export function createVault(options: EncryptionOptions | undefined): Vault {
   const keys = options === undefined ? new Map<string, KeyObject>() : keysOf(options);
   const [current] = keys.keys();
@@ -78,7 +83,8 @@ export function createVault(options: EncryptionOptions | undefined): Vault {
       if (!looksSealed(text)) return text;
       const [, keyId = '', base64 = ''] = sealed.exec(text) ?? [];
       const key = keys.get(keyId);
-      if (!key) throw unreadable(keyId ? `encryption.keys has no key ${keyId}` : 'it is malformed');
+      if (!key)
+        throw unreadable(keyId ? `encryption.keys has no key with the id ${keyId}` : 'it is malformed');
       const bytes = Buffer.from(base64, 'base64url');
       if (bytes.length < nonceBytes + tagBytes) throw unreadable('it is malformed');
       const decipher = createDecipheriv(algorithm, key, bytes.subarray(0, nonceBytes), {
@@ -90,7 +96,9 @@ export function createVault(options: EncryptionOptions | undefined): Vault {
         const opened = decipher.update(bytes.subarray(nonceBytes, -tagBytes));
         return Buffer.concat([opened, decipher.final()]).toString();
       } catch {
-        throw unreadable(`the key ${keyId} is another one, or it was sealed for another place`);
+        throw unreadable(
+          `the key ${keyId} is a different one than it was encrypted with, or it belongs to another webhook or field`,
+        );
       }
     },
 
@@ -99,20 +107,20 @@ export function createVault(options: EncryptionOptions | undefined): Vault {
   };
 }
 
-/** As JSON, so that no two places read alike. */
+/** JSON, so that two places never have the same bytes. */
 const associatedData = ({ tenantId, webhookId, purpose }: Place): Buffer =>
   Buffer.from(JSON.stringify([tenantId, webhookId, purpose]));
 
 function keysOf(options: EncryptionOptions): Map<string, KeyObject> {
   const { keys } = optionsOf(options, ['keys'], 'encryption');
-  if (!Array.isArray(keys) || keys.length === 0) throw invalid('keys must be an array of one key or more');
+  if (!Array.isArray(keys) || keys.length === 0) throw invalid('keys must be a non-empty array');
   const byId = new Map<string, KeyObject>();
   for (const [i, given] of keys.entries()) {
     const { id, key } = optionsOf(given as EncryptionKey, ['id', 'key'], `encryption.keys[${i}]`);
     if (typeof id !== 'string' || !/^[A-Za-z0-9_-]{1,64}$/.test(id)) {
       throw invalid(`keys[${i}].id must be 1 to 64 letters, digits, _ or -`);
     }
-    if (byId.has(id)) throw invalid(`keys[${i}].id must differ from the others`);
+    if (byId.has(id)) throw invalid(`keys[${i}].id must be unique: an earlier key has it`);
     byId.set(id, createSecretKey(bytesOf(key, i)));
   }
   return byId;

@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest';
 import { PlainCancellation } from '../../src/channels/cancellation.js';
 
-test('a cancellation calls its listeners once, in their order, and says that it is aborted', () => {
+test('a cancellation calls its listeners once, in order, and reports that it is aborted', () => {
   const cancellation = new PlainCancellation();
   const called: string[] = [];
   const first = () => called.push(`first ${cancellation.aborted}`);
@@ -13,7 +13,7 @@ test('a cancellation calls its listeners once, in their order, and says that it 
   expect(called).toEqual(['first true', 'second']);
 });
 
-test('a listener that was removed is not called, also not by one that is called before it', () => {
+test('a removed listener is not called, even when an earlier listener removes it', () => {
   const cancellation = new PlainCancellation();
   const called: string[] = [];
   const removed = () => called.push('removed');
@@ -27,7 +27,7 @@ test('a listener that was removed is not called, also not by one that is called 
   expect(called).toEqual([]);
 });
 
-test('what a listener throws does not reach the one that aborts, nor the other listeners', async () => {
+test('an error of a listener does not reach the caller of abort, nor the other listeners', async () => {
   const cancellation = new PlainCancellation();
   let isCalled = false;
   cancellation.addEventListener('abort', () => {

@@ -13,7 +13,7 @@ import { z } from 'zod';
 const secret = 'secret-token-of-the-receiver';
 const configs = { url: 'https://a.example/', headers: { authorization: secret }, list: [{ a: 1 }] };
 
-/** Sends one event after the other by a channel that does what it likes; resolves to the attempts on record. */
+/** Sends events one after the other through a channel with this `send`. Resolves to the recorded attempts. */
 async function sentBy(send: (message: Message<typeof configs>) => Promise<Verdict>, events = 1) {
   const channel: Channel<typeof configs> = {
     type: 'odd',
@@ -43,8 +43,8 @@ async function sentBy(send: (message: Message<typeof configs>) => Promise<Verdic
 
 const answer = failed('http_status', `an answer that repeats ${secret}`, { status: 500, response: secret });
 
-describe('a channel cannot change what it is given', () => {
-  /** Where what it changes lies, under which name, and what it puts there. */
+describe('a channel cannot change its input', () => {
+  /** Returns the object to change, the field, and the new value. */
   const spoils: Record<string, (message: Message<typeof configs>) => [object, string, unknown]> = {
     'a field of its configs': (message) => [message.configs, 'url', 'https://b.example/'],
     'a field deep in its configs': (message) => [message.configs.headers, 'authorization', 'another'],
@@ -56,19 +56,22 @@ describe('a channel cannot change what it is given', () => {
     'its webhook': (message) => [message.webhook, 'name', 'x'],
   };
 
-  test.each(Object.entries(spoils))('%s: it fails, and the next one gets it as it was', async (_, spoil) => {
-    const seen: string[] = [];
-    const attempts = await sentBy(async (message) => {
-      seen.push(JSON.stringify([message.configs, message.secrets.length, message.webhook.name]));
-      const [holder, name, value] = spoil(message);
-      Object.assign(holder, { [name]: value });
-      return delivered();
-    }, 2);
-    expect(new Set(seen).size).toBe(1);
-    expect(attempts).toMatchObject([{ kind: 'channel_error' }, { kind: 'channel_error' }]);
-  });
+  test.each(Object.entries(spoils))(
+    '%s: the attempt fails, and the next one gets the original',
+    async (_, spoil) => {
+      const seen: string[] = [];
+      const attempts = await sentBy(async (message) => {
+        seen.push(JSON.stringify([message.configs, message.secrets.length, message.webhook.name]));
+        const [holder, name, value] = spoil(message);
+        Object.assign(holder, { [name]: value });
+        return delivered();
+      }, 2);
+      expect(new Set(seen).size).toBe(1);
+      expect(attempts).toMatchObject([{ kind: 'channel_error' }, { kind: 'channel_error' }]);
+    },
+  );
 
-  test('an instant that it moves is its own: the record says when the attempt began', async () => {
+  test('a Date that it changes is its own copy: the record has the time when the attempt began', async () => {
     const before = Date.now();
     const [attempt] = await sentBy(async ({ startedAt, event }) => {
       startedAt.setTime(0);
@@ -78,12 +81,12 @@ describe('a channel cannot change what it is given', () => {
     expect(attempt!.startedAt.getTime()).toBeGreaterThanOrEqual(before - 1_000);
   });
 
-  test('what is secret is cut from what it says, also where it has tried to hide it', async () => {
+  test('secrets are redacted from its report, even where it tries to hide them', async () => {
     const [attempt] = await sentBy(async (message) => {
       try {
         Object.assign(message, { configs: {}, secrets: [] });
       } catch {
-        // It is frozen.
+        // The object is frozen.
       }
       return answer;
     });
@@ -92,8 +95,8 @@ describe('a channel cannot change what it is given', () => {
   });
 });
 
-describe('what a channel says', () => {
-  test('is read once: a verdict that is changed later, or throws then, is what it was', async () => {
+describe('the verdict of a channel', () => {
+  test('is read once: a verdict that changes or throws later has no effect', async () => {
     let reads = 0;
     const [attempt] = await sentBy(async () => ({
       ...answer,
@@ -105,7 +108,7 @@ describe('what a channel says', () => {
     expect(attempt).toMatchObject({ outcome: 'failed', message: 'it did not work' });
   });
 
-  test('that cannot be read is a failure of the channel, and no unhandled rejection', async () => {
+  test('that cannot be read is a failure of the channel, not an unhandled rejection', async () => {
     const [attempt] = await sentBy(
       async () =>
         new Proxy({} as Verdict, {

@@ -21,19 +21,19 @@ async function issuesOf(configs: unknown): Promise<Record<string, string>> {
 }
 
 describe('the configs of a channel', () => {
-  test('are taken as they are, optional fields being null', async () => {
+  test('are accepted as they are; optional fields may be null', async () => {
     const configs = { url: 'good', template: null, name: null };
     expect(await schema.parseAsync(configs)).toEqual(configs);
   });
 
-  test('with a field that there is not are refused, and the field is named', async () => {
+  test('with an unknown field are refused, and the error names the field', async () => {
     expect(await issuesOf({ url: 'good', nmae: 'x', extra: undefined })).toEqual({
       nmae: 'is no field of a chat channel',
       extra: 'is no field of a chat channel',
     });
   });
 
-  test('with a __proto__ of their own are refused', async () => {
+  test('with an own field __proto__ are refused', async () => {
     const issues = await issuesOf(JSON.parse('{"url":"good","__proto__":{"name":"x"}}'));
     expect(Object.entries(issues)).toEqual([['__proto__', 'is no field of a chat channel']]);
   });
@@ -42,7 +42,7 @@ describe('the configs of a channel', () => {
     expect(await issuesOf(configs)).toEqual({ '': 'must be an object' });
   });
 
-  test('say of a text what its check says, at the place that it names', async () => {
+  test('report the issue that the check of a text throws, at its path', async () => {
     expect(await issuesOf({ url: 'bad', template: '{{' })).toEqual({
       url: 'url must be good',
       'template.0.text': 'line 1, column 2: has no end',
@@ -50,7 +50,7 @@ describe('the configs of a channel', () => {
     expect(await issuesOf({ url: 5 })).toEqual({ url: 'must be a string' });
   });
 
-  test('do not hide an error that is none of ours', async () => {
+  test('do not hide an error that is not a PosthornError', async () => {
     const broken = configsSchema('chat', {
       url: checkedText(() => {
         throw new TypeError('a bug');

@@ -23,7 +23,7 @@ test.each([
   'a b.example',
   'a@b.example',
   'example.com:80',
-  // Punycode of nothing, of what is no text, of what is ASCII, and of what cannot be written so.
+  // Punycode of nothing, of invalid text, of ASCII, and of characters that cannot be encoded.
   'xn--.example',
   'xn--0.example',
   'xn--a.example',
@@ -32,14 +32,14 @@ test.each([
   'xn--a-.example',
   'xn--u-ccb.example',
   'xn--x.xn--mgba3a.example',
-  // `ss` or `ß`.
+  // Read as `ss` or as `ß`.
   'groẞ.example',
   'gro%E1%BA%9E.example',
-])('%j is no domain, on any Node', (text) => {
+])('%j is not a domain, on any Node', (text) => {
   expect(domainInAscii(text)).toBeUndefined();
 });
 
-test('what is a domain in ASCII is the same one again, in upper case too', () => {
+test('an ASCII domain is kept as it is, in lower case', () => {
   const letters = fc.string({ unit: fc.constantFrom(...'abxn-.ßüÜ例😀א１%41'), maxLength: 16 });
   fc.assert(
     fc.property(fc.oneof(letters, fc.string()), (text) => {

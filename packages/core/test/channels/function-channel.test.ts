@@ -12,7 +12,7 @@ import { type } from 'arktype';
 import { describe, expect, expectTypeOf, test } from 'vitest';
 import { z } from 'zod';
 
-/** An engine with one webhook on `channel`, and what became of one event. */
+/** Creates an engine with one webhook on `channel`, dispatches one event, and returns its delivery. */
 async function dispatched<Configs>(channel: Channel<Configs>, configs: unknown = {}) {
   const posthorn = testDispatcher({ channels: [channel], retry: { schedule: ['1m'], jitter: 0 } });
   await posthorn.webhooks.create({
@@ -30,7 +30,7 @@ async function dispatched<Configs>(channel: Channel<Configs>, configs: unknown =
 }
 
 describe('a function as a channel', () => {
-  test('gets the event, and has delivered it by returning', async () => {
+  test('gets the event, and delivers it by returning', async () => {
     const seen: Message[] = [];
     const { outcome } = await dispatched(functionChannel('index', (message) => void seen.push(message)));
     expect(seen).toMatchObject([
@@ -42,7 +42,7 @@ describe('a function as a channel', () => {
     });
   });
 
-  test('has failed by throwing, and is called again when the retry is due', async () => {
+  test('fails by throwing, and is called again when the retry is due', async () => {
     let calls = 0;
     const channel = functionChannel('index', async () => {
       if (++calls === 1) throw new RangeError('index is read-only');
@@ -63,17 +63,17 @@ describe('a function as a channel', () => {
     ['failed', failed('refused', 'not now'), 'pending'],
     ['rejected', rejected('config', 'never'), 'dead'],
     ['gone', gone('http_status', 'closed'), 'dead'],
-  ])('may say how it went: %s', async (_, verdict, status) => {
+  ])('may return a verdict: %s', async (_, verdict, status) => {
     const { outcome } = await dispatched(functionChannel('index', () => verdict));
     expect(await outcome()).toMatchObject({ delivery: { status }, attempts: [verdict] });
   });
 
   test.each([
     ['a number', 1],
-    ['what its work returns', new Set(['o1'])],
-    ['an outcome that there is not', { outcome: 'indexed' }],
+    ['the result of its work', new Set(['o1'])],
+    ['an unknown outcome', { outcome: 'indexed' }],
     ['an object without a prototype', Object.create(null)],
-  ])('has delivered it where it returns what is no verdict: %s', async (_, returned) => {
+  ])('has delivered the event where it returns anything but a verdict: %s', async (_, returned) => {
     const { outcome } = await dispatched(functionChannel('index', () => returned));
     expect(await outcome()).toMatchObject({
       delivery: { status: 'delivered' },
@@ -81,7 +81,7 @@ describe('a function as a channel', () => {
     });
   });
 
-  test('has failed where it returns a verdict that is none', async () => {
+  test('fails where it returns an invalid verdict', async () => {
     const { outcome } = await dispatched(functionChannel('index', () => ({ outcome: 'rejected' })));
     expect(await outcome()).toMatchObject({
       delivery: { status: 'pending' },
@@ -89,7 +89,7 @@ describe('a function as a channel', () => {
     });
   });
 
-  test('that does not end is left at its deadline, and its signal says so', async () => {
+  test('that does not return is abandoned at its deadline, and its signal is aborted', async () => {
     let signal: AbortSignal | undefined;
     const channel = functionChannel(
       'index',
@@ -106,7 +106,7 @@ describe('a function as a channel', () => {
     });
   });
 
-  test('gets configs as a schema of any library has them', async () => {
+  test('gets configs as its schema, of any library, outputs them', async () => {
     const seen: unknown[] = [];
     const sized = functionChannel(
       'index',
@@ -129,18 +129,21 @@ describe('without a schema', () => {
   const { config } = functionChannel('index', () => {});
   const judge = async (configs: unknown) => config['~standard'].validate(configs);
 
-  test('a binding holds an empty object', async () => {
+  test('a binding has empty configs', async () => {
     expect(await judge({})).toEqual({ value: {} });
   });
 
-  test.each([null, undefined, 'canary', 1, true, []])('refuses what is no object: %j', async (configs) => {
-    const { issues } = await judge(configs);
-    expect(issues).toEqual([{ message: expect.stringMatching(/^must be an object, not /) }]);
-    expect(JSON.stringify(issues)).not.toContain('canary');
-  });
+  test.each([null, undefined, 'canary', 1, true, []])(
+    'refuses configs that are not an object: %j',
+    async (configs) => {
+      const { issues } = await judge(configs);
+      expect(issues).toEqual([{ message: expect.stringMatching(/^must be an object, not /) }]);
+      expect(JSON.stringify(issues)).not.toContain('canary');
+    },
+  );
 
   test.each(['{"tpyo":"canary"}', '{"__proto__":"canary"}'])(
-    'refuses a field, by its name: %s',
+    'refuses configs with a field, and names it: %s',
     async (json) => {
       const { issues } = await judge(JSON.parse(json));
       expect(issues).toEqual([
@@ -159,7 +162,7 @@ describe('options', () => {
     ['deadline', ['index', () => {}, { deadline: 5 }]],
     ['send', ['index', () => {}, { send: () => {} }]],
     ['functionChannel', ['index', () => {}, null]],
-  ])('%s is refused by its name', (name, given) => {
+  ])('an invalid %s is refused, and the error names it', (name, given) => {
     const make = () => (functionChannel as (...given: unknown[]) => unknown)(...given);
     expect(make).toThrow(
       expect.objectContaining({ code: 'invalid_option', message: expect.stringContaining(name) }),

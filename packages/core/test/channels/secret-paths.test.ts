@@ -39,12 +39,12 @@ describe('the secret texts', () => {
   });
 });
 
-test('a secret that is a number is told by where it stands, and changed by nothing', () => {
+test('the path of a secret that is a number is reported, and the number is never changed', () => {
   expect(secretNumbers(configs, [['timeout'], ['headers'], ['to', '*', 'n']])).toEqual([['timeout']]);
   expect(mapSecrets(configs, [['timeout']], () => '***')).toEqual(configs);
 });
 
-test('changing them leaves the rest, and the original, as it was, and says where each stands', () => {
+test('mapping the secrets keeps the rest and the original unchanged, and passes the path of each', () => {
   const before = structuredClone(configs);
   const seen: (readonly string[])[] = [];
   const changed = mapSecrets(configs, [['to', '*', 'token']], (text, at) => {

@@ -29,7 +29,7 @@ function claimOf(webhookId: string): Claim {
   };
 }
 
-/** Slots with a clock of their own, and a way to let deliveries go through them. */
+/** Creates a buffer with its own clock, and a way to send deliveries from it. */
 function slotsWith(concurrency: number, webhookConcurrency: number) {
   let ms = 0;
   const tenants = { tenantConcurrency: concurrency, defaultTenantConcurrency: concurrency };
@@ -42,7 +42,7 @@ function slotsWith(concurrency: number, webhookConcurrency: number) {
     claim(webhookId: string, count: number): void {
       for (let i = 0; i < count; i++) slots.add({ claim: claimOf(webhookId), heldUntil: 0, gapMs: 0 });
     },
-    /** Sends and lands up to `count`, of whichever webhook has its turn. */
+    /** Sends and settles up to `count` deliveries, in the order of the buffer. */
     land(count: number): void {
       for (let i = 0; i < count; i++) {
         const held = slots.next();
@@ -54,7 +54,7 @@ function slotsWith(concurrency: number, webhookConcurrency: number) {
   };
 }
 
-/** What may come back claimed of one webhook's events. */
+/** How many claims of one webhook may come back with the process's own events. */
 const ownRoomOf = ({ prefetchCapacity }: ClaimBuffer, webhookId: string): number =>
   Math.min(
     prefetchCapacity.limit,
@@ -62,7 +62,7 @@ const ownRoomOf = ({ prefetchCapacity }: ClaimBuffer, webhookId: string): number
   );
 
 describe('what a process may claim', () => {
-  test('is twice what it may send, and of one webhook twice its share; of its own what it may send', () => {
+  test('is twice its slots, and of one webhook twice its share; of its own events as many as its slots', () => {
     const { slots, claim } = slotsWith(100, 10);
     expect(slots.capacity).toMatchObject({ limit: 200, webhookLimit: 20 });
     expect(slots.prefetchCapacity).toMatchObject({ limit: 100, webhookLimit: 10 });
@@ -72,7 +72,7 @@ describe('what a process may claim', () => {
     expect(ownRoomOf(slots, 'wh_b')).toBe(10);
   });
 
-  test('of its own events is more by what their webhook got through in the last second', () => {
+  test('of its own events grows by what their webhook completed in the last second', () => {
     const { slots, wait, claim, land } = slotsWith(100, 10);
     claim('wh_a', 20);
     land(20);
@@ -81,12 +81,12 @@ describe('what a process may claim', () => {
     expect(ownRoomOf(slots, 'wh_a')).toBe(0);
     expect(ownRoomOf(slots, 'wh_b')).toBe(10);
     wait(1_000);
-    expect(ownRoomOf(slots, 'wh_a'), 'still its pace of a moment ago').toBe(0);
+    expect(ownRoomOf(slots, 'wh_a'), 'the throughput of a moment ago still counts').toBe(0);
     wait(2_000);
     expect(ownRoomOf(slots, 'wh_a'), 'it has become slow').toBe(0);
   });
 
-  test('of what others published is no less for that surplus, nor more', () => {
+  test('of events of others is neither smaller nor larger for that surplus', () => {
     const { slots, claim, land } = slotsWith(100, 10);
     claim('wh_a', 20);
     land(20);
@@ -99,7 +99,7 @@ describe('what a process may claim', () => {
     expect(slots.isEmpty).toBe(true);
   });
 
-  test('begins with its claim where all that waits here is sent within a second, and only there', () => {
+  test('begins with its claim only where everything in the buffer is sent within a second', () => {
     const { slots, wait, claim, land } = slotsWith(10, 10);
     expect(slots.capacity.isBegun, 'nothing was sent yet').toBe(false);
     claim('wh_a', 20);
@@ -108,7 +108,7 @@ describe('what a process may claim', () => {
     const { webhookLimit, webhookRoom } = slots.capacity;
     expect(
       [webhookLimit, webhookRoom.get('wh_a'), webhookRoom.get('wh_new')],
-      'as much as goes soon',
+      'as much as is sent soon',
     ).toEqual([10, 30, undefined]);
     claim('wh_a', 15);
     for (let i = 0; i < 10; i++) slots.next();
@@ -117,26 +117,26 @@ describe('what a process may claim', () => {
     expect(slots.capacity.isBegun, 'they have become slow').toBe(false);
   });
 
-  test('begins with no claim as long as one webhook holds up what waits for it', () => {
+  test('does not begin with its claim while one webhook holds up its deliveries', () => {
     const { slots, claim, land } = slotsWith(10, 5);
     claim('wh_a', 100);
     land(100);
     claim('wh_slow', 7);
     for (let i = 0; i < 5; i++) slots.next();
     expect(slots.capacity.isBegun).toBe(false);
-    expect(slots.prefetchCapacity.isBegun, 'of its own only what is sent soon').toBe(true);
+    expect(slots.prefetchCapacity.isBegun, 'of its own events, only those that are sent soon').toBe(true);
     expect(ownRoomOf(slots, 'wh_slow')).toBe(0);
   });
 });
 
 describe('a webhook that has become slow', () => {
-  test('gives back what it will not get through, the latest first, and keeps its share', () => {
+  test('releases the claims that it will not reach soon, the latest first, and keeps its share', () => {
     const { slots, wait, claim, land } = slotsWith(100, 10);
     claim('wh_a', 20);
     land(20);
     claim('wh_a', 40);
     claim('wh_b', 5);
-    expect(slots.takeExcess(), 'while it keeps its pace').toEqual([]);
+    expect(slots.takeExcess(), 'while it keeps its throughput').toEqual([]);
     wait(3_000);
     const before = slots.waiting().filter(({ claim: { webhook } }) => webhook.id === 'wh_a');
     expect(slots.takeExcess()).toEqual(before.slice(20));
@@ -145,7 +145,7 @@ describe('a webhook that has become slow', () => {
     expect(slots.takeExcess()).toEqual([]);
   });
 
-  test('keeps what is on its way already', () => {
+  test('keeps claims that are in flight', () => {
     const { slots, wait, claim, land } = slotsWith(100, 100);
     claim('wh_a', 200);
     land(200);
@@ -178,7 +178,7 @@ describe('a tenant', () => {
     };
   }
 
-  test('takes no more than its share of the slots, however many webhooks it has', () => {
+  test('uses no more than its share of the slots, however many webhooks it has', () => {
     const { slots, claim, sendAll } = slotsOf(5, 10);
     for (const webhook of ['wh_a', 'wh_b', 'wh_c']) claim('acme', webhook, 3);
     expect(sendAll()).toEqual(Array(5).fill('acme'));
@@ -199,15 +199,15 @@ describe('a tenant', () => {
     slots.freeSlot(second);
   });
 
-  test('that an application names none of may have all', () => {
+  test('has all slots where the application names no tenant', () => {
     const { slots, claim, sendAll } = slotsOf(5, 10);
     for (const webhook of ['wh_a', 'wh_b', 'wh_c']) claim('default', webhook, 4);
     expect(sendAll()).toHaveLength(10);
     const { tenantRoom } = slots.capacity;
-    expect(tenantRoom.get('default'), 'twenty less the twelve it has').toBe(8);
+    expect(tenantRoom.get('default'), 'twenty minus the twelve that it has').toBe(8);
   });
 
-  test('that was full is asked for again when it has got through a quarter of its share', () => {
+  test('that was full is claimed for again once it has completed a quarter of its share', () => {
     const { slots, claim } = slotsOf(4, 10);
     for (const webhook of ['wh_a', 'wh_b']) claim('acme', webhook, 4);
     const landed = () => {
@@ -218,7 +218,7 @@ describe('a tenant', () => {
     expect([landed(), landed()]).toEqual([false, true]);
   });
 
-  test('that gets a webhook of another, while something of it is held, has what is held counted, and the other has not', () => {
+  test('keeps its count of a claim whose webhook moves to another tenant, and the other tenant is not charged', () => {
     const { slots, claim } = slotsOf(2, 10);
     claim('acme', 'wh_moved', 2);
     const first = slots.next()!;

@@ -3,7 +3,7 @@ import { memoryStorage } from '@posthorn/storage-memory';
 import { recordingChannel, until } from '@posthorn/testing';
 import { expect, test } from 'vitest';
 
-/** A notifier within this process, which counts. */
+/** A notifier within this process that counts its calls. */
 function localNotifier() {
   const listeners = new Set<() => void>();
   const counts = { notified: 0 };
@@ -28,7 +28,7 @@ const toAll = (type: string) => ({
   channels: [{ channel: type, configs: {} }],
 });
 
-test('what a process publishes that does not deliver itself wakes one that does, and a burst is a few hints', async () => {
+test('a process that only publishes wakes one that delivers, and a burst sends few hints', async () => {
   const { notifier, listeners, counts } = localNotifier();
   const storage = memoryStorage();
   const channel = recordingChannel();
@@ -45,7 +45,7 @@ test('what a process publishes that does not deliver itself wakes one that does,
   expect(listeners.size).toBe(0);
 });
 
-test('a process that has room for its own events tells nobody', async () => {
+test('a process that has capacity for its own events sends no hint', async () => {
   const { notifier, counts } = localNotifier();
   const channel = recordingChannel();
   const dispatcher = createDispatcher({ storage: memoryStorage(), channels: [channel], notifier });
@@ -58,10 +58,10 @@ test('a process that has room for its own events tells nobody', async () => {
   expect(counts.notified).toBe(before);
 });
 
-test('a notifier that fails is announced, and costs no delivery', async () => {
+test('a failing notifier is reported, and costs no delivery', async () => {
   const failing: Notifier = {
-    notify: () => Promise.reject(new Error('nobody is there')),
-    listen: () => Promise.reject(new Error('nobody is there')),
+    notify: () => Promise.reject(new Error('the server is unreachable')),
+    listen: () => Promise.reject(new Error('the server is unreachable')),
   };
   const channel = recordingChannel();
   const options = { storage: memoryStorage(), channels: [channel], notifier: failing };
@@ -72,10 +72,10 @@ test('a notifier that fails is announced, and costs no delivery', async () => {
   dispatcher.start();
   await until(() => channel.deliveries.length === 1);
   await dispatcher.stop();
-  expect(errors).toContain('nobody is there');
+  expect(errors).toContain('the server is unreachable');
 });
 
-test('a notifier that throws where it should reject is announced, and what is stored stays stored', async () => {
+test('a notifier that throws instead of rejecting is reported, and stored events stay stored', async () => {
   const throwing = {
     notify: () => {
       throw new Error('the socket is closed');
@@ -99,33 +99,33 @@ test('a notifier that throws where it should reject is announced, and what is st
 test.each([
   ['begin to listen', { listen: () => new Promise(() => {}) }],
   ['end', { listen: async () => () => new Promise(() => {}) }],
-])('a notifier that never comes to %s holds up a stop for no longer than its grace', async (_, parts) => {
+])('a notifier that never comes to %s delays a stop by no more than its grace', async (_, parts) => {
   const notifier = { notify: async () => {}, ...parts } as unknown as Notifier;
   const dispatcher = createDispatcher({ storage: memoryStorage(), channels: [recordingChannel()], notifier });
   dispatcher.start();
   await dispatcher.stop({ grace: 20 });
 });
 
-test('what is started while it stops is running when the stop is over, and listens', async () => {
+test('a start during a stop takes effect when the stop is over, and listens', async () => {
   const { notifier, listeners } = localNotifier();
   const channel = recordingChannel();
   const storage = memoryStorage();
   const dispatcher = createDispatcher({ storage, channels: [channel], notifier });
-  const said: string[] = [];
-  dispatcher.on('worker:started', () => void said.push('started'));
-  dispatcher.on('worker:stopped', () => void said.push('stopped'));
+  const seen: string[] = [];
+  dispatcher.on('worker:started', () => void seen.push('started'));
+  dispatcher.on('worker:stopped', () => void seen.push('stopped'));
   await dispatcher.webhooks.create(toAll(channel.type));
   dispatcher.start();
   await until(() => listeners.size === 1);
   const stopping = dispatcher.stop();
   dispatcher.start();
   await stopping;
-  expect(said).toEqual(['started', 'stopped', 'started']);
+  expect(seen).toEqual(['started', 'stopped', 'started']);
   await until(() => listeners.size === 1);
   await dispatcher.dispatch('a.b', 1);
   await until(() => channel.deliveries.length === 1);
   const [first, second] = [dispatcher.stop(), dispatcher.stop()];
   await Promise.all([first, second]);
-  expect(said.at(-1)).toBe('stopped');
+  expect(seen.at(-1)).toBe('stopped');
   expect(listeners.size).toBe(0);
 });

@@ -18,12 +18,12 @@ const failure = (retryAfterMs?: number) =>
 const hour = 3_600_000;
 
 describe('the retry schedule', () => {
-  test('is ten waits of about 76 hours', () => {
+  test('has ten waits, about 76 hours in total', () => {
     expect(policy.scheduleMs).toHaveLength(10);
     expect(policy.scheduleMs.reduce((sum, ms) => sum + ms, 0) / hour).toBeCloseTo(75.6, 1);
   });
 
-  test('spreads each wait over ± 20 %, and evenly', () => {
+  test('spreads each wait evenly over ± 20 %', () => {
     for (const [i, wait] of defaultSchedule.entries()) {
       const ms = toMs(wait, 'wait');
       expect(nextState(failure(), i + 1, policy, 0)).toEqual({
@@ -43,7 +43,7 @@ describe('the retry schedule', () => {
     expect(nextState(failure(1_000), 11, policy, 0.5)).toEqual({ status: 'dead' });
   });
 
-  test('is not asked after a success, a refusal, or a farewell', () => {
+  test('is not used after a success, a rejection or a gone receiver', () => {
     expect(nextState(delivered(), 1, policy, 0)).toEqual({ status: 'delivered' });
     expect(nextState(rejected('http_status', 'never'), 1, policy, 0)).toEqual({ status: 'dead' });
     expect(nextState(gone('http_status', 'answered 410'), 1, policy, 0)).toEqual({ status: 'dead' });
@@ -66,12 +66,12 @@ describe('Retry-After', () => {
     });
   });
 
-  test('is spread upwards over 20 %, and never sooner', () => {
+  test('is spread upwards by up to 20 %, and never shortened', () => {
     const delays = [0, 0.5, 1].map((random) => nextState(failure(60_000), 1, policy, random));
     expect(delays).toEqual([60_000, 66_000, 72_000].map((delayMs) => ({ status: 'pending', delayMs })));
   });
 
-  test('never makes a delay that is no number, in the past, or beyond the limits', () => {
+  test('never gives a delay that is NaN, negative, or beyond the limits', () => {
     fc.assert(
       fc.property(
         fc.integer({ min: 1, max: 10 }),

@@ -18,7 +18,7 @@ import { z } from 'zod';
 
 const toAll = { name: 'all', eventTypes: ['*'], channels: [{ channel: 'webhook', configs: {} }] };
 
-/** A channel whose sends stay open until the test answers them. */
+/** A channel whose sends stay pending until the test answers them. */
 function openChannel(deadlineMs?: number) {
   const sends: { message: Message; signal: AbortSignal; answer: (verdict: Verdict) => void }[] = [];
   const channel: Channel = {
@@ -76,7 +76,7 @@ describe('retries', () => {
     });
   });
 
-  test('of a thousand failures at one instant are spread evenly over ± 20 %', async () => {
+  test('of a thousand simultaneous failures are spread evenly over ± 20 %', async () => {
     const run = async () => {
       const channel = recordingChannel();
       const dispatcher = testDispatcher({
@@ -116,7 +116,7 @@ describe('retries', () => {
     expect(channel.deliveries).toHaveLength(1);
   });
 
-  test('are not made where the receiver will never take it', async () => {
+  test('are not made where the receiver rejects the event', async () => {
     const channel = recordingChannel();
     const dispatcher = testDispatcher({ channels: [channel] });
     await dispatcher.webhooks.create(toAll);
@@ -127,7 +127,7 @@ describe('retries', () => {
     expect(await statuses(dispatcher)).toEqual(['dead']);
   });
 
-  test('asked for by hand start a whole new schedule, and number on', async () => {
+  test('restart the schedule on a manual retry, and keep counting attempts', async () => {
     const channel = recordingChannel();
     const dispatcher = testDispatcher({ channels: [channel], retry: { schedule: ['1m'] } });
     await dispatcher.webhooks.create(toAll);
@@ -151,7 +151,7 @@ describe('retries', () => {
   });
 });
 
-describe('the only receiver of a webhook, when it is gone,', () => {
+describe('a webhook whose only receiver is gone', () => {
   async function goneFor(reason: string) {
     const channel = recordingChannel();
     const dispatcher = testDispatcher({ channels: [channel] });
@@ -163,7 +163,7 @@ describe('the only receiver of a webhook, when it is gone,', () => {
   }
 
   test.each([true, false])(
-    'is the reason that its webhook shows, until the application sets isActive to %s',
+    'shows why it was disabled, until the application sets isActive to %s',
     async (isActive) => {
       const { id, dispatcher, reason } = await goneFor('answered 410');
       expect(await reason()).toBe('answered 410');
@@ -175,13 +175,13 @@ describe('the only receiver of a webhook, when it is gone,', () => {
     },
   );
 
-  test('leaves a reason of at most 500 characters, none of them half', async () => {
+  test('has a reason of at most 500 characters, without half a character', async () => {
     const { reason } = await goneFor('🎺'.repeat(400));
     expect(await reason()).toBe('🎺'.repeat(250));
     expect(await (await goneFor(`x${'🎺'.repeat(400)}`)).reason()).toBe(`x${'🎺'.repeat(249)}`);
   });
 
-  test('is no reason where the application had paused the webhook before', async () => {
+  test('has no reason where the application had paused it before', async () => {
     const channel = recordingChannel();
     const dispatcher = testDispatcher({ channels: [channel] });
     const { id } = await dispatcher.webhooks.create(toAll);
@@ -194,7 +194,7 @@ describe('the only receiver of a webhook, when it is gone,', () => {
     expect(await dispatcher.webhooks.get(id)).toMatchObject({ isActive: false, disabledReason: null });
   });
 
-  test('disables its webhook, once, and what is queued waits', async () => {
+  test('is disabled once, and its queued deliveries wait', async () => {
     const channel = recordingChannel();
     const dispatcher = testDispatcher({ channels: [channel], webhookConcurrency: 5 });
     const { id } = await dispatcher.webhooks.create(toAll);
@@ -218,8 +218,8 @@ describe('the only receiver of a webhook, when it is gone,', () => {
   });
 });
 
-describe('a receiver that is gone, of a webhook with others,', () => {
-  test('is tried once for each event, and the others go on', async () => {
+describe('a webhook with several receivers, one of them gone,', () => {
+  test('tries that one once for each event, and delivers to the others', async () => {
     const [slack, email] = [recordingChannel('slack'), recordingChannel('email')];
     const dispatcher = testDispatcher({ channels: [slack, email] });
     const told: unknown[] = [];
@@ -238,7 +238,7 @@ describe('a receiver that is gone, of a webhook with others,', () => {
     slack.reset();
     await dispatcher.dispatch('a', 3);
     await dispatcher.drain();
-    expect(slack.deliveries, 'as soon as it is there again').toHaveLength(1);
+    expect(slack.deliveries, 'as soon as the receiver is there again').toHaveLength(1);
     expect(await dispatcher.webhooks.get(id)).toMatchObject({ isActive: true });
   });
 });
@@ -258,7 +258,7 @@ describe('a paused webhook', () => {
     expect(channel.deliveries.map(({ payload }) => payload)).toEqual(['before']);
   });
 
-  test('that is deleted cancels them', async () => {
+  test('cancels its pending deliveries when it is deleted', async () => {
     const dispatcher = testDispatcher({ channels: [recordingChannel()] });
     const { id } = await dispatcher.webhooks.create(toAll);
     await dispatcher.dispatch('a', 1);
@@ -271,7 +271,7 @@ describe('a paused webhook', () => {
 });
 
 describe('deliveries', () => {
-  test('can be cancelled while they wait, and not after', async () => {
+  test('can be cancelled only while they are pending', async () => {
     const channel = recordingChannel();
     const dispatcher = testDispatcher({ channels: [channel] });
     await dispatcher.webhooks.create(toAll);
@@ -314,7 +314,7 @@ describe('concurrency', () => {
     await dispatcher.stop();
   });
 
-  test('is at most the limit of a webhook, so that a slow one cannot take every slot', async () => {
+  test('is at most the limit of a webhook, so that a slow webhook cannot take every slot', async () => {
     const { dispatcher, sends, webhook } = await started({ concurrency: 10, webhookConcurrency: 4 });
     const fast = await dispatcher.webhooks.create({ ...toAll, name: 'fast', eventTypes: ['b'] });
     await dispatcher.dispatchMany(Array.from({ length: 50 }, () => ({ type: 'a', payload: 1 })));
@@ -330,7 +330,7 @@ describe('concurrency', () => {
 });
 
 describe('an attempt', () => {
-  test('ends at its deadline, whatever its channel does, and is a failure', async () => {
+  test('ends at its deadline, whatever its channel does, and has failed', async () => {
     const { channel, sends } = openChannel(30);
     const { dispatcher } = await started({ channels: [channel] });
     const facts: unknown[] = [];
@@ -353,7 +353,7 @@ describe('an attempt', () => {
       },
       'TypeError: bang',
     ],
-    ['throws what is no error', () => Promise.reject('text'), 'it threw a string'],
+    ['throws a value that is not an error', () => Promise.reject('text'), 'it threw a string'],
     [
       'throws an error that cannot be read',
       () => Promise.reject(Object.assign(new Error(), { message: Symbol('s') })),
@@ -401,7 +401,7 @@ describe('an attempt', () => {
     expect(await dispatcher.deliveries.attempts(delivery.id)).toMatchObject([{ kind: 'channel_error' }]);
   });
 
-  test('keeps 16 Ki characters of an answer, and no half of one', async () => {
+  test('keeps 16 Ki characters of an answer, and no half character', async () => {
     const channel = recordingChannel();
     channel.answerWith(() => delivered({ status: 200, response: `x${'🎺'.repeat(20_000)}` }));
     const dispatcher = testDispatcher({ channels: [channel] });
@@ -438,7 +438,7 @@ describe('the signal of an attempt', () => {
     expect(signal.aborted).toBe(true);
   });
 
-  test('is no more than a cancellation where that is enough for the channel, and is aborted as well', async () => {
+  test('is only a cancellation where the channel needs no more, and is aborted as well', async () => {
     const signal = await signalOf({ takesCancellation: true });
     expect(signal).not.toBeInstanceOf(AbortSignal);
     expect(signal.aborted).toBe(true);
@@ -446,11 +446,12 @@ describe('the signal of an attempt', () => {
 });
 
 describe('leases', () => {
-  test('are renewed while an attempt goes on', async () => {
+  test('are renewed while an attempt is in flight', async () => {
     const { dispatcher, sends, clock } = await started({ lease: 60 });
     await dispatcher.dispatch('a', 1);
     await until(() => sends.length === 1);
-    // In steps shorter than the lease the clock goes far beyond it; a lease that is not renewed would be claimed again.
+    // Advances in steps shorter than the lease, and in total far beyond it: a lease that is not renewed would be
+    // claimed again.
     const lost: unknown[] = [];
     dispatcher.on('delivery:lost', (facts) => void lost.push(facts));
     let renewals = 0;
@@ -465,7 +466,7 @@ describe('leases', () => {
     await dispatcher.stop();
   });
 
-  test('that were lost end the attempt, and its late result changes nothing', async () => {
+  test('that are lost end the attempt, whose late result changes nothing', async () => {
     const { dispatcher, sends } = await started({ lease: 30 });
     await dispatcher.dispatch('a', 1);
     await until(() => sends.length === 1);
@@ -483,7 +484,7 @@ describe('leases', () => {
 });
 
 describe('stopping', () => {
-  test('claims no more, and waits for what is under way', async () => {
+  test('claims nothing more, and waits for what is in flight', async () => {
     const { dispatcher, sends } = await started({ webhookConcurrency: 2 });
     await dispatcher.dispatchMany(Array.from({ length: 5 }, () => ({ type: 'a', payload: 1 })));
     await until(() => sends.length === 2);
@@ -500,7 +501,7 @@ describe('stopping', () => {
     ]);
   });
 
-  test('gives back after the grace time what did not finish: due at once, and not counted', async () => {
+  test('releases what did not finish within the grace: it is due at once, and not counted', async () => {
     const { dispatcher, sends } = await started();
     const released: unknown[] = [];
     dispatcher.on('delivery:released', (facts) => void released.push(facts));
@@ -518,11 +519,11 @@ describe('stopping', () => {
     expect(await statuses(dispatcher)).toEqual(['delivered']);
   });
 
-  test('hears from what it ends who has it already, and leaves that to the next attempt', async () => {
+  test('passes the memo of an aborted attempt to the next one', async () => {
     const storage = memoryStorage();
     const asked: string[] = [];
     const memos: unknown[] = [];
-    /** Three take it, the last one takes its time: until it is told to end. */
+    /** Three recipients take it; the last one does not answer until it is aborted. */
     const channel: Channel = {
       type: 'webhook',
       config: z.unknown(),
@@ -548,7 +549,7 @@ describe('stopping', () => {
     expect(await statuses(dispatcher)).toEqual(['delivered']);
   });
 
-  test('takes note of what is delivered in the moment after the grace time', async () => {
+  test('records what is delivered in the moment after the grace', async () => {
     const { dispatcher, sends } = await started();
     await dispatcher.dispatch('a', 1);
     await until(() => sends.length === 1);
@@ -561,7 +562,7 @@ describe('stopping', () => {
     ['failed', failed('reset', 'aborted')],
     ['rejected', rejected('http_status', 'aborted')],
     ['gone', gone('http_status', 'aborted')],
-  ])('does not count what else it says then: %s', async (_, verdict) => {
+  ])('does not count any other result of that moment: %s', async (_, verdict) => {
     const { dispatcher, sends, webhook } = await started();
     await dispatcher.dispatch('a', 1);
     await until(() => sends.length === 1);
@@ -571,7 +572,7 @@ describe('stopping', () => {
     expect(await dispatcher.webhooks.get(webhook.id)).toMatchObject({ isActive: true });
   });
 
-  test('gives back what was claimed but never started', async () => {
+  test('releases what was claimed but never started', async () => {
     const storage = memoryStorage();
     let hold: (() => void) | undefined;
     const slow: Storage = {
@@ -619,7 +620,7 @@ describe('stopping', () => {
     expect(channel.deliveries).toHaveLength(2);
   });
 
-  test('again, after a start in between, stops again', async () => {
+  test('again, after a start in between, works', async () => {
     const channel = recordingChannel();
     const dispatcher = createDispatcher({ storage: memoryStorage(), channels: [channel], pollInterval: 5 });
     await dispatcher.webhooks.create(toAll);
@@ -633,7 +634,7 @@ describe('stopping', () => {
     expect(channel.attempts).toEqual([]);
   });
 
-  test('may be hurried by a second call', async () => {
+  test('ends sooner after a second call with a shorter grace', async () => {
     const { dispatcher, sends } = await started();
     await dispatcher.dispatch('a', 1);
     await until(() => sends.length === 1);
@@ -643,7 +644,7 @@ describe('stopping', () => {
     expect((await dispatcher.deliveries.list()).items).toMatchObject([{ status: 'pending', attempts: 0 }]);
   });
 
-  test('does not wait for ever for a storage that hangs', async () => {
+  test('does not wait forever for a storage that hangs', async () => {
     const storage = memoryStorage();
     const hanging: Storage = {
       ...storage,
@@ -658,7 +659,7 @@ describe('stopping', () => {
     await dispatcher.stop({ grace: 10 });
   });
 
-  test('twice at once is once, and stopping what never started is nothing', async () => {
+  test('twice at the same time is one stop, and has no effect on a process that never started', async () => {
     const { dispatcher } = await started();
     let stops = 0;
     dispatcher.on('worker:stopped', () => void stops++);
@@ -669,7 +670,7 @@ describe('stopping', () => {
 });
 
 describe('draining', () => {
-  test('works through everything that is due, without a start, and leaves what is not', async () => {
+  test('delivers everything that is due, without a start, and leaves what is not due', async () => {
     const channel = recordingChannel();
     const dispatcher = testDispatcher({ channels: [channel] });
     await dispatcher.webhooks.create(toAll);
@@ -680,7 +681,7 @@ describe('draining', () => {
     expect((await dispatcher.deliveries.list({ status: ['pending'] })).items).toHaveLength(3);
   });
 
-  test('of nothing ends at once', async () => {
+  test('of an empty queue ends at once', async () => {
     await testDispatcher({ channels: [] }).drain();
   });
 
@@ -697,7 +698,7 @@ describe('draining', () => {
 });
 
 describe('a storage that fails', () => {
-  test('when a webhook is to be disabled is asked again; what happened is announced', async () => {
+  test('when a webhook is to be disabled is asked again, and the failure is reported', async () => {
     const storage = memoryStorage();
     let failures = 2;
     const shaky: Storage = {
@@ -722,7 +723,7 @@ describe('a storage that fails', () => {
     expect(await dispatcher.webhooks.get(id)).toMatchObject({ isActive: false });
   });
 
-  test('by answering nonsense to a claim is announced, and hurts nothing', async () => {
+  test('by an invalid answer to a claim is reported, and does no harm', async () => {
     const storage = memoryStorage();
     const broken: Storage = {
       ...storage,
@@ -736,7 +737,7 @@ describe('a storage that fails', () => {
     await dispatcher.stop();
   });
 
-  test('for a while costs no result: the write is tried again, not the send', async () => {
+  test('temporarily costs no result: the write is retried, not the send', async () => {
     const storage = memoryStorage();
     let failures = 3;
     const shaky: Storage = {
@@ -759,7 +760,7 @@ describe('a storage that fails', () => {
     expect(errors).toEqual(['storage_failed']);
   });
 
-  test('at claims is asked again by the poll, and only by it', async () => {
+  test('at claims is asked again by the poll only', async () => {
     const storage = memoryStorage();
     let asked = 0;
     let isDown = true;
@@ -787,7 +788,7 @@ describe('a storage that fails', () => {
 });
 
 describe('a process', () => {
-  test('that has started sends what it publishes at once, without a claim of its own', async () => {
+  test('that has started sends what it publishes at once, without a further claim', async () => {
     const storage = memoryStorage();
     const offers: unknown[] = [];
     const watched: Storage = {
@@ -820,7 +821,7 @@ describe('a process', () => {
     ]);
   });
 
-  test('that has started sends on at once where a webhook is made active, or a retry is asked for', async () => {
+  test('that has started sends at once what becomes due by an activated webhook or a manual retry', async () => {
     const channel = recordingChannel();
     const dispatcher = createDispatcher({
       storage: memoryStorage(),
@@ -841,7 +842,7 @@ describe('a process', () => {
     await dispatcher.stop();
   });
 
-  test('forgets nothing, and asks for nothing to be forgotten, where the retention is false', async () => {
+  test('deletes nothing, and does not ask the storage to, where the retention is false', async () => {
     const storage = memoryStorage();
     let prunes = 0;
     const log = { ...storage.log, prune: async () => prunes++ };
@@ -860,7 +861,7 @@ describe('a process', () => {
     expect(prunes).toBe(0);
   });
 
-  test('forgets finished events that are older than the retention, as soon as it starts', async () => {
+  test('deletes finished events older than the retention as soon as it starts', async () => {
     const clock = virtualClock();
     const storage = memoryStorage({ now: clock.now });
     const dispatcher = createDispatcher({ storage, channels: [recordingChannel()], retention: '10d' });
@@ -874,7 +875,7 @@ describe('a process', () => {
     await dispatcher.stop();
   });
 
-  test('forgets what grows old while it runs, about as soon as a short retention says', async () => {
+  test('deletes events that expire while it runs, about as often as a short retention requires', async () => {
     const clock = virtualClock();
     const storage = memoryStorage({ now: clock.now });
     const dispatcher = createDispatcher({ storage, channels: [recordingChannel()], retention: '10s' });
@@ -886,7 +887,7 @@ describe('a process', () => {
     await dispatcher.stop();
   });
 
-  test('forgets only when it is asked to where it was never started', async () => {
+  test('deletes only on request where it was never started', async () => {
     const clock = virtualClock();
     const storage = memoryStorage({ now: clock.now });
     const dispatcher = createDispatcher({ storage, channels: [recordingChannel()], retention: '1m' });
@@ -904,7 +905,7 @@ describe('a process', () => {
     expect(await keeping.prune()).toBe(0);
   });
 
-  test('that has started picks up what is dispatched, without waiting for the poll', async () => {
+  test('that has started sends what is dispatched, without waiting for the poll', async () => {
     const channel = recordingChannel();
     const dispatcher = createDispatcher({
       storage: memoryStorage(),
@@ -918,7 +919,7 @@ describe('a process', () => {
     await dispatcher.stop();
   });
 
-  test('hands over what is published while a claim is under way', async () => {
+  test('sends what is published while a claim is in flight', async () => {
     const storage = memoryStorage();
     let answer: (() => void) | undefined;
     const offers: unknown[] = [];
@@ -949,7 +950,7 @@ describe('a process', () => {
     await stopped;
   });
 
-  test('that drains ends, though it looked while something that nobody wants was published', async () => {
+  test('that drains ends, even though it was looking when an event without a webhook was published', async () => {
     const storage = memoryStorage();
     let publish: (() => void) | undefined;
     let claims = 0;
@@ -976,7 +977,7 @@ describe('a process', () => {
     await drained;
   });
 
-  test('that has started retries in time, also between two polls', async () => {
+  test('that has started retries on time, also between two polls', async () => {
     const channel = recordingChannel();
     const options = { pollInterval: '10s', retry: { schedule: ['20ms'] } } as const;
     const dispatcher = createDispatcher({ storage: memoryStorage(), channels: [channel], ...options });
@@ -988,7 +989,7 @@ describe('a process', () => {
     await dispatcher.stop();
   });
 
-  test('finds what another has published by its poll', async () => {
+  test('finds by its poll what another process has published', async () => {
     const storage = memoryStorage();
     const channel = recordingChannel();
     const worker = createDispatcher({ storage, channels: [channel], pollInterval: 20 });

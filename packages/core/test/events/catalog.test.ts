@@ -22,7 +22,7 @@ async function application() {
 }
 
 describe('a catalog', () => {
-  test('lets through what its schemas take, whichever library they are of', async () => {
+  test('accepts payloads that its schemas accept, of any schema library', async () => {
     const { dispatcher, channel } = await application();
     await dispatcher.dispatch('object.created', { objectId: 'o1' });
     await dispatcher.dispatch('object.deleted', { objectId: 'o1', hard: true });
@@ -30,7 +30,7 @@ describe('a catalog', () => {
     expect(channel.deliveries.map((one) => one.type)).toEqual(['object.created', 'object.deleted']);
   });
 
-  test('judges the payload, and does not change it', async () => {
+  test('checks the payload and does not change it', async () => {
     const { dispatcher, channel } = await application();
     const payload = { objectId: 'o1', extra: 1, at: new Date(0) };
     await dispatcher.dispatch('object.created', payload);
@@ -38,7 +38,7 @@ describe('a catalog', () => {
     expect(channel.deliveries[0]?.message.event.payload).toBe(JSON.stringify(payload));
   });
 
-  test('judges JSON text as well', async () => {
+  test('checks JSON text as well', async () => {
     const { dispatcher } = await application();
     await dispatcher.dispatch('object.deleted', rawJson('{"objectId":"o1","hard":false}'));
     await expect(dispatcher.dispatch('object.deleted', rawJson('{"objectId":1}'))).rejects.toMatchObject({
@@ -46,7 +46,7 @@ describe('a catalog', () => {
     });
   });
 
-  test('refuses a wrong payload before anything is stored, and says where it is wrong', async () => {
+  test('refuses an invalid payload before anything is stored, and reports the path', async () => {
     const { dispatcher } = await application();
     // @ts-expect-error: objectId is a string
     const error: PosthornError = await dispatcher.dispatch('object.created', { objectId: 1 }).catch((e) => e);
@@ -54,7 +54,7 @@ describe('a catalog', () => {
     expect((await dispatcher.events.list()).items).toEqual([]);
   });
 
-  test('refuses a type that it does not hold', async () => {
+  test('refuses a type that it does not contain', async () => {
     const { dispatcher } = await application();
     // @ts-expect-error: not in the catalog
     await expect(dispatcher.dispatch('object.moved', {})).rejects.toMatchObject({
@@ -67,7 +67,7 @@ describe('a catalog', () => {
     expect((await dispatcher.events.list()).items).toEqual([]);
   });
 
-  test('judges what a test send is to carry', async () => {
+  test('checks the payload of a test send', async () => {
     const { dispatcher } = await application();
     const { id } = (await dispatcher.webhooks.list()).items[0]!;
     expect(await dispatcher.webhooks.test(id)).toMatchObject([{ verdict: { outcome: 'delivered' } }]);
@@ -80,7 +80,7 @@ describe('a catalog', () => {
     });
   });
 
-  test('refuses a webhook for an exact name that it does not hold; patterns go', async () => {
+  test('refuses a webhook with an exact name that it does not contain, and accepts patterns', async () => {
     const { dispatcher } = await application();
     const channels = [{ channel: 'webhook', configs: {} }];
     await expect(
@@ -89,7 +89,7 @@ describe('a catalog', () => {
     await dispatcher.webhooks.create({ name: 'w', eventTypes: ['other.*'], channels });
   });
 
-  test('reads the payload at once: what is done with it afterwards changes nothing', async () => {
+  test('reads the payload at once: later changes to it have no effect', async () => {
     const { dispatcher, channel } = await application();
     const payload = { objectId: 'o1' };
     const dispatched = dispatcher.dispatch('object.created', payload);
@@ -99,7 +99,7 @@ describe('a catalog', () => {
     expect(channel.deliveries[0]?.payload).toEqual({ objectId: 'o1' });
   });
 
-  test('turns what a schema throws into a typed error', async () => {
+  test('turns an error of a schema into a typed error', async () => {
     const broken = {
       '~standard': {
         version: 1 as const,
@@ -113,7 +113,7 @@ describe('a catalog', () => {
     await expect(dispatcher.dispatch('a', 1)).rejects.toMatchObject({ code: 'invalid_payload' });
   });
 
-  test('is refused where a name or a schema is none', () => {
+  test('is refused where a name or a schema is invalid', () => {
     expect(() => defineEvents({ 'a.*': z.string() })).toThrow(
       expect.objectContaining({ code: 'invalid_event_type' }),
     );
@@ -166,7 +166,7 @@ describe('a pattern that matches nothing in the catalog', () => {
     });
   });
 
-  test('is refused at its place where the application says so, and others are not', async () => {
+  test('is refused at its path where the application asks for it; other patterns are not', async () => {
     const options = { channels: [recordingChannel()], events, unmatchedPatterns: 'refuse' } as const;
     const { webhooks } = testDispatcher(options);
     const { id } = await webhooks.create({ ...input, eventTypes: patterns });
@@ -181,7 +181,7 @@ describe('a pattern that matches nothing in the catalog', () => {
     }
   });
 
-  test('can only be refused where there is a catalog, by a word that is known', () => {
+  test('can only be refused where there is a catalog, and by a known value of the option', () => {
     const channels = [recordingChannel()];
     for (const options of [{ unmatchedPatterns: 'refuse' }, { events, unmatchedPatterns: 'warn' }]) {
       expect(() => testDispatcher({ channels, ...options } as never)).toThrow(

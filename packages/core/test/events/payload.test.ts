@@ -23,7 +23,7 @@ async function application(options: { maxPayloadBytes?: number; maxPayloadDepth?
 
 const nested = (depth: number): string => '['.repeat(depth) + ']'.repeat(depth);
 
-describe('the payload is kept as given', () => {
+describe('the payload is sent as it was given', () => {
   test.each([
     ['key order', '{"b":1,"a":2}'],
     ['number spelling', '{"n":1.10,"big":12345678901234567890,"exp":1e400,"zero":-0}'],
@@ -73,7 +73,7 @@ describe('the payload is kept as given', () => {
   });
 });
 
-describe('P11: what is no payload is refused, and nothing is stored', () => {
+describe('P11: an invalid payload is refused, and nothing is stored', () => {
   const circle: Record<string, unknown> = {};
   circle.self = circle;
   const throwing = {
@@ -91,7 +91,7 @@ describe('P11: what is no payload is refused, and nothing is stored', () => {
     ['a BigInt', { n: 1n }, 'invalid_payload'],
     ['a circle', circle, 'invalid_payload'],
     ['a toJSON that throws', throwing, 'invalid_payload'],
-    ['text that is no JSON', rawJson('{a:1}'), 'invalid_payload'],
+    ['text that is not JSON', rawJson('{a:1}'), 'invalid_payload'],
     ['empty text', rawJson(''), 'invalid_payload'],
     ['text with a byte order mark', rawJson('\ufeff{}'), 'invalid_payload'],
     ['65 levels', JSON.parse(nested(65)), 'payload_too_deep'],
@@ -106,7 +106,7 @@ describe('P11: what is no payload is refused, and nothing is stored', () => {
     expect((await dispatcher.events.list()).items).toEqual([]);
   });
 
-  test('the limits are those of the dispatcher, and what just fits goes through', async () => {
+  test('the limits are those of the dispatcher, and a payload at the limit is accepted', async () => {
     const { sent, dispatcher } = await application({ maxPayloadBytes: 10, maxPayloadDepth: 2 });
     expect(await sent('12345678')).toBe('"12345678"');
     expect(await sent([[]])).toBe('[[]]');
@@ -127,7 +127,7 @@ describe('P11: what is no payload is refused, and nothing is stored', () => {
   });
 });
 
-describe('what JSON would lose without a word is refused, with its place', () => {
+describe('a value that JSON would lose silently is refused, with its place', () => {
   class Money {
     #cents = 100;
     get cents(): number {
@@ -149,7 +149,7 @@ describe('what JSON would lose without a word is refused, with its place', () =>
     ['an instance without fields', { price: new Money() }, ['price']],
     ['a regular expression', { form: /a/ }, ['form']],
     ['a promise', { later: Promise.resolve(1) }, ['later']],
-    ['bytes that are no Buffer', { bytes: new Uint8Array(2) }, ['bytes']],
+    ['bytes that are not a Buffer', { bytes: new Uint8Array(2) }, ['bytes']],
     ['a buffer of bytes', { bytes: new ArrayBuffer(2) }, ['bytes']],
     ['a BigInt', { deep: [{ n: 1n }] }, ['deep', 0, 'n']],
     ['a boxed BigInt', { n: Object(1n) }, ['n']],
@@ -181,7 +181,7 @@ describe('what JSON would lose without a word is refused, with its place', () =>
     expect((await dispatcher.events.list()).items).toEqual([]);
   });
 
-  test('and so it is in what receivers may have cached', async () => {
+  test('and so is one in cacheScope', async () => {
     const { dispatcher } = await application();
     const cacheScope = { keys: [new Set(['a'])] };
     await expect(dispatcher.dispatch('object.created', {}, { cacheScope })).rejects.toMatchObject({
@@ -190,7 +190,7 @@ describe('what JSON would lose without a word is refused, with its place', () =>
     });
   });
 
-  test('more objects than fit are refused before they are all written, though each is the same one', async () => {
+  test('more objects than fit are refused before all are written, even where each is the same object', async () => {
     const { dispatcher } = await application();
     let doubled: unknown = [];
     for (let i = 0; i < 60; i++) doubled = [doubled, doubled];
@@ -200,7 +200,7 @@ describe('what JSON would lose without a word is refused, with its place', () =>
 
 const circleFree = { a: [1] };
 
-describe('what everybody means by it is written as JSON.stringify writes it', () => {
+describe('other values are written as JSON.stringify writes them', () => {
   class Order {
     readonly total = 1;
     readonly #secret = 'x';
@@ -218,9 +218,9 @@ describe('what everybody means by it is written as JSON.stringify writes it', ()
     ['the enumerable fields of an instance', { order: new Order() }],
     ['an object without a prototype', Object.assign(Object.create(null), { a: 1 })],
     ['a plain object of another realm', runInNewContext('({ a: {}, list: [{}], at: new Date(0) })')],
-    ['an object that is there twice', [circleFree, circleFree]],
+    ['an object that occurs twice', [circleFree, circleFree]],
     ['a field called __proto__', JSON.parse('{"__proto__":{"a":1},"b":[{"__proto__":null}]}')],
-    ['a field called toJSON that is none', { toJSON: 1, a: [Object(2)] }],
+    ['a field called toJSON that is not a function', { toJSON: 1, a: [Object(2)] }],
     ['keys that are numbers, in their order', { 2: 'b', 1: 'a', c: new Date(0) }],
     ['symbols as keys, which it leaves out', { [Symbol('s')]: 1, a: 1 }],
   ])('%s', async (_, payload) => {
@@ -228,7 +228,7 @@ describe('what everybody means by it is written as JSON.stringify writes it', ()
     expect(await sent(payload)).toBe(JSON.stringify(payload));
   });
 
-  test('and a getter is asked once, whatever else is there', async () => {
+  test('and a getter is read once, whatever else the payload contains', async () => {
     const { sent } = await application();
     let reads = 0;
     const payload = {

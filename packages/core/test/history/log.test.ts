@@ -6,7 +6,7 @@ import { z } from 'zod';
 
 const hourMs = 3_600_000;
 
-/** Delivers all but what is to be refused. */
+/** Delivers everything, except to bindings that are to refuse. */
 const judging: Channel<{ refuses?: boolean | undefined }> = {
   type: 'judging',
   config: z.strictObject({ refuses: z.boolean().optional() }),
@@ -27,7 +27,7 @@ const webhook = (app: Application, overrides: { refuses?: boolean; tenantId?: st
   });
 };
 
-/** One event an hour of these types, the first one now. */
+/** Dispatches one event an hour of these types, the first one now. */
 async function hourly(app: Application, types: readonly string[]): Promise<string[]> {
   const ids: string[] = [];
   for (const type of types) {
@@ -48,8 +48,8 @@ afterEach(() => {
   }
 });
 
-describe('what is listed', () => {
-  test('lies in the time from `from`, which belongs to it, to `to`, which does not', async () => {
+describe('a list of deliveries', () => {
+  test('covers the time from `from`, inclusive, to `to`, exclusive', async () => {
     const app = application();
     await webhook(app);
     const start = app.clock.now();
@@ -72,7 +72,7 @@ describe('what is listed', () => {
     expect(eventIdsOf(await app.deliveries.list({ to, eventType: 'a' }))).toEqual([first]);
   });
 
-  test('is found by event, type, webhook and status, page by page', async () => {
+  test('is filtered by event, type, webhook and status, page by page', async () => {
     const app = application();
     const good = await webhook(app);
     const bad = await webhook(app, { refuses: true });
@@ -88,7 +88,7 @@ describe('what is listed', () => {
     expect(eventIdsOf(await list({ ...filter, cursor: first.nextCursor! }))).toEqual([ids[1]]);
   });
 
-  test('is what ended without success, in listUndelivered', async () => {
+  test('holds what ended without success, with listUndelivered', async () => {
     const app = application();
     await webhook(app);
     const bad = await webhook(app, { refuses: true });
@@ -118,7 +118,7 @@ describe('what is listed', () => {
 });
 
 describe('statistics', () => {
-  test('count the last 24 hours in 24 buckets, this very moment included', async () => {
+  test('cover the last 24 hours in 24 buckets, including this very moment', async () => {
     const app = application();
     await webhook(app);
     await webhook(app, { refuses: true });
@@ -141,7 +141,7 @@ describe('statistics', () => {
     }
   });
 
-  test('a bucket has what is in it from its first instant on, and nothing of its end', async () => {
+  test('include the first instant of a bucket and exclude its end', async () => {
     const app = application();
     const { id: webhookId } = await webhook(app);
     await webhook(app, { tenantId: 'another' });
@@ -158,12 +158,12 @@ describe('statistics', () => {
     expect(await counted({ webhookId, eventType: 'b' })).toEqual([1, 0, 0, 1]);
     expect(await counted({ buckets: 1 })).toEqual([3, 3]);
     expect(await counted({ tenantId: 'another' })).toEqual([0, 0, 0, 0]);
-    // Only the one is given, and the other is a day away.
+    // Where only one bound is given, the other one is a day away.
     expect((await app.deliveries.stats({ to })).from).toEqual(new Date(to.getTime() - 24 * hourMs));
     expect((await app.deliveries.stats({ from })).to).toEqual(at(app, 1));
   });
 
-  test('buckets join, and are of one length to the millisecond', async () => {
+  test('have adjacent buckets of the same length, to the millisecond', async () => {
     const { deliveries } = application();
     const { buckets } = await deliveries.stats({ from: new Date(0), to: new Date(10_000), buckets: 499 });
     expect(buckets).toHaveLength(499);
@@ -192,7 +192,7 @@ describe('statistics', () => {
   });
 });
 
-describe('options of the log', () => {
+describe('the options of the log', () => {
   const { webhooks, events, deliveries } = application();
   const calls: Record<string, (options: object) => Promise<unknown>> = {
     'events.list': (options) => events.list(options),
@@ -214,7 +214,7 @@ describe('options of the log', () => {
         { from: new Date(2), to: new Date(1) },
       ].map((options): [string, object] => [name, options]),
     ),
-  )('%s refuses what is no time: %o', async (name, options) => {
+  )('%s refuses an invalid time: %o', async (name, options) => {
     await expect(calls[name]!(options)).rejects.toMatchObject({ code: 'invalid_option' });
   });
 
@@ -245,9 +245,9 @@ describe('options of the log', () => {
     await expect(calls[name]!(options)).rejects.toMatchObject({ code: 'invalid_option' });
   });
 
-  test.each(Object.keys(calls))('%s takes the caller’s own options only', async (name) => {
+  test.each(Object.keys(calls))('%s reads the caller’s own properties only', async (name) => {
     const expected = await calls[name]!({});
-    // Had it been seen, it would have been refused.
+    // An inherited property would have been refused.
     for (const option of ['from', 'to', 'eventId', 'status', 'buckets', 'offset']) {
       Object.defineProperty(Object.prototype, option, {
         value: 'polluted',
@@ -259,8 +259,8 @@ describe('options of the log', () => {
   });
 });
 
-describe('a storage that is asked', () => {
-  test('gets bounds by the ids of events, and no more than was given', async () => {
+describe('the storage', () => {
+  test('gets the times as bounds of event ids, and only the filters that were given', async () => {
     const storage = memoryStorage();
     const asked: unknown[] = [];
     const { deliveries } = createDispatcher({

@@ -3,7 +3,7 @@ import { recordingChannel, testDispatcher } from '@posthorn/testing';
 import { describe, expect, test } from 'vitest';
 import { z } from 'zod';
 
-/** A webhook that tells people by email where Slack has failed so many times. */
+/** Creates a webhook that sends an email once Slack has failed `failedAttempts` times. */
 async function slackThenEmail(failedAttempts: number) {
   const slack = recordingChannel('slack');
   const email = recordingChannel('email');
@@ -23,14 +23,14 @@ async function slackThenEmail(failedAttempts: number) {
 }
 
 describe('a channel that waits for another to fail', () => {
-  test('hears nothing of what the other delivers', async () => {
+  test('gets nothing that the other one delivers', async () => {
     const { posthorn, slack, email } = await slackThenEmail(1);
     expect(await posthorn.dispatch('disk.full', 1)).toMatchObject({ deliveries: 1 });
     await posthorn.advance('1d');
     expect([slack.deliveries.length, email.attempts.length]).toEqual([1, 0]);
   });
 
-  test('hears of it after so many failures, once, while the other goes on', async () => {
+  test('gets an event once, after this many failures, while the other one goes on', async () => {
     const { posthorn, slack, email } = await slackThenEmail(2);
     slack.failNext(3);
     await posthorn.dispatch('disk.full', 1);
@@ -45,20 +45,23 @@ describe('a channel that waits for another to fail', () => {
   test.each([
     ['refused it', rejected('http_status', 'no such room')],
     ['is gone', gone('http_status', 'archived')],
-  ])('hears of it at once where the other %s for good, and of each event after it', async (_, verdict) => {
-    const { posthorn, slack, email, webhook } = await slackThenEmail(3);
-    slack.failNext(2, verdict);
-    for (const payload of [1, 2]) {
-      await posthorn.dispatch('disk.full', payload);
-      await posthorn.advance(0);
-    }
-    await posthorn.advance('1d');
-    expect(email.deliveries.map(({ payload }) => payload)).toEqual([1, 2]);
-    expect(slack.attempts).toHaveLength(2);
-    expect(await posthorn.webhooks.get(webhook.id)).toMatchObject({ isActive: true });
-  });
+  ])(
+    'gets an event at once where the other one %s for good, and so each event after it',
+    async (_, verdict) => {
+      const { posthorn, slack, email, webhook } = await slackThenEmail(3);
+      slack.failNext(2, verdict);
+      for (const payload of [1, 2]) {
+        await posthorn.dispatch('disk.full', payload);
+        await posthorn.advance(0);
+      }
+      await posthorn.advance('1d');
+      expect(email.deliveries.map(({ payload }) => payload)).toEqual([1, 2]);
+      expect(slack.attempts).toHaveLength(2);
+      expect(await posthorn.webhooks.get(webhook.id)).toMatchObject({ isActive: true });
+    },
+  );
 
-  test('hears of nothing that the application cancels, or whose channel the webhook drops', async () => {
+  test('gets nothing where the application cancels the delivery, or the webhook drops the other channel', async () => {
     const { posthorn, slack, email, webhook } = await slackThenEmail(2);
     slack.failNext(100);
     await posthorn.dispatch('disk.full', 'cancelled');
@@ -77,7 +80,7 @@ describe('a channel that waits for another to fail', () => {
     expect(email.attempts).toEqual([]);
   });
 
-  test('has retries and a log of its own', async () => {
+  test('has its own retries and its own log', async () => {
     const { posthorn, slack, email } = await slackThenEmail(1);
     slack.failNext(100);
     email.failNext(1);
@@ -90,7 +93,7 @@ describe('a channel that waits for another to fail', () => {
     ]);
   });
 
-  test('may be waited for itself', async () => {
+  test('may have another channel wait for it', async () => {
     const channels = ['slack', 'email', 'sms'].map((type) => recordingChannel(type));
     const posthorn = testDispatcher({ channels, retry: { schedule: ['1m'], jitter: 0 } });
     await posthorn.webhooks.create({
@@ -109,20 +112,25 @@ describe('a channel that waits for another to fail', () => {
   });
 });
 
-describe('a webhook is refused whose channel waits', () => {
+describe('a webhook is refused where a channel waits', () => {
   const slack = { channel: 'slack', configs: {} };
   const after = (channel: string) => ({ onlyAfter: { channel, failedAttempts: 1 } });
   test.each([
-    ['for none of its own', [slack, { ...slack, channel: 'email', ...after('sms') }], 1, /another channel/],
+    [
+      'for a channel that it does not have',
+      [slack, { ...slack, channel: 'email', ...after('sms') }],
+      1,
+      /another channel/,
+    ],
     ['for itself', [{ ...slack, ...after('slack') }], 0, /another channel/],
     [
-      'for one of several, without saying which',
+      'for one of several, without an id',
       [slack, slack, { ...slack, channel: 'email', ...after('slack') }],
       2,
       /several match: use the id/,
     ],
     [
-      'for one that waits for it',
+      'for one that waits for it in turn',
       [
         { ...slack, ...after('email') },
         { ...slack, channel: 'email', ...after('slack') },
@@ -141,7 +149,7 @@ describe('a webhook is refused whose channel waits', () => {
     });
   });
 
-  test('no time at all, or with a field that nobody knows', async () => {
+  test('for zero failures, or with an unknown field', async () => {
     const { webhooks } = testDispatcher({ channels: [recordingChannel('slack')] });
     for (const onlyAfter of [
       { channel: 'slack', failedAttempts: 0 },
@@ -153,7 +161,7 @@ describe('a webhook is refused whose channel waits', () => {
   });
 });
 
-describe('what an attempt leaves for the next', () => {
+describe('the memo of an attempt', () => {
   const memoOf = (answers: readonly (string | undefined | 'ok' | 'throws')[]) => {
     const seen: (string | undefined)[] = [];
     const channel: Channel = {
@@ -169,7 +177,7 @@ describe('what an attempt leaves for the next', () => {
     return { channel, seen };
   };
 
-  test('is there until another leaves something else, also where the engine ended one', async () => {
+  test('is kept until another attempt leaves one, also where the engine ended an attempt', async () => {
     const { channel, seen } = memoOf(['a', 'throws', undefined, 'b', 'ok']);
     const posthorn = testDispatcher({ channels: [channel], retry: { schedule: [1, 1, 1, 1], jitter: 0 } });
     await posthorn.webhooks.create({
@@ -182,7 +190,7 @@ describe('what an attempt leaves for the next', () => {
     expect(seen).toEqual([undefined, 'a', 'a', 'a', 'b']);
   });
 
-  test('is there for a retry that is asked for, but for one of what was delivered', async () => {
+  test('is passed to a manual retry, except of a delivered delivery', async () => {
     const { channel, seen } = memoOf(['a', 'b', 'ok', 'ok']);
     const posthorn = testDispatcher({ channels: [channel], retry: { schedule: ['1m'], jitter: 0 } });
     await posthorn.webhooks.create({
@@ -201,7 +209,7 @@ describe('what an attempt leaves for the next', () => {
     expect(seen).toEqual([undefined, 'a', 'b', undefined]);
   });
 
-  test('is refused where it is longer than 16 Ki characters, or no text; its verdict holds', async () => {
+  test('is refused where it exceeds 16 Ki characters or is not a string; the verdict counts', async () => {
     for (const memo of ['x'.repeat(16 * 1024 + 1), 7 as unknown as string]) {
       const { channel, seen } = memoOf(['a', memo, 'ok']);
       const posthorn = testDispatcher({ channels: [channel], retry: { schedule: [1, 1], jitter: 0 } });
@@ -214,7 +222,7 @@ describe('what an attempt leaves for the next', () => {
       });
       await posthorn.dispatch('a.b', 1);
       await posthorn.advance('1m');
-      expect(seen, 'the one before stays').toEqual([undefined, 'a', 'a']);
+      expect(seen, 'the earlier one is kept').toEqual([undefined, 'a', 'a']);
       expect(errors).toEqual([['memo_refused', expect.stringMatching(/^the channel list left a memo /)]]);
       const [delivery] = (await posthorn.deliveries.list()).items;
       const attempts = await posthorn.deliveries.attempts(delivery!.id);

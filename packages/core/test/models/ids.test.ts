@@ -13,14 +13,14 @@ import { expect, test } from 'vitest';
 
 const ids = createIds();
 
-test('each id has the form that its schema demands', () => {
+test('each id has the form that its schema requires', () => {
   expect(webhookIdSchema.parse(ids.webhook())).toMatch(/^wh_[a-zA-Z0-9]{10}$/);
   expect(eventIdSchema.parse(ids.event())).toMatch(/^evt_/);
   expect(attemptIdSchema.parse(ids.attempt())).toMatch(/^att_/);
   expect(bindingIdSchema.parse(ids.binding())).toMatch(/^ch_/);
 });
 
-test('every letter and digit is equally likely: a byte that would favour some is thrown away', () => {
+test('every letter and digit is equally likely: bytes that would favour some are discarded', () => {
   const counts = new Map<string, number>();
   const rounds = 62_000;
   for (let i = 0; i < rounds; i++) {
@@ -29,7 +29,8 @@ test('every letter and digit is equally likely: a byte that would favour some is
   expect(counts.size).toBe(62);
   const expected = (rounds * 10) / 62;
   const chiSquare = [...counts.values()].reduce((sum, n) => sum + (n - expected) ** 2 / expected, 0);
-  // 61 degrees of freedom: above 120 once in a hundred thousand runs. With `byte % 62` it is in the thousands.
+  // With 61 degrees of freedom, this exceeds 120 once in a hundred thousand runs. With `byte % 62` it is in the
+  // thousands.
   expect(chiSquare).toBeLessThan(120);
 });
 
@@ -48,11 +49,11 @@ test('a source that yields every byte value in turn gives every letter four time
   expect([...counts.values()]).toEqual(Array(62).fill(4));
 });
 
-test('a hundred thousand ids are a hundred thousand different ones', () => {
+test('a hundred thousand ids are all different', () => {
   expect(new Set(Array.from({ length: 100_000 }, () => ids.event())).size).toBe(100_000);
 });
 
-test('event ids sort by the millisecond they were made in', () => {
+test('event ids sort by the millisecond in which they were created', () => {
   let time = 0;
   const timed = createIds({ now: () => time });
   const made = [0, 1, 61, 62, 3_843, 3_844, Date.UTC(2026, 0), Date.UTC(2026, 0) + 1, Date.UTC(9999, 0)].map(
@@ -75,13 +76,13 @@ test('a delivery id names its event and its binding', () => {
 });
 
 test.each<[unknown]>([[undefined], [null], [5], [{}], [{ toString: '' }], [['dlv_']]])(
-  '%j is no delivery id',
+  '%j is not a delivery id',
   (id) => {
     expect(parseDeliveryId(id as never)).toBeUndefined();
   },
 );
 
-test('the first id of a time comes before each of that time and after each before it, whatever the time', () => {
+test('the first id of a time sorts before every id of that time and after every earlier one', () => {
   const at = (ms: number) => createIds({ now: () => ms }).event();
   const now = 1_764_000_000_000;
   expect(firstEventId(now) <= at(now)).toBe(true);

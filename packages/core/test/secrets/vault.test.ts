@@ -9,8 +9,8 @@ const two = { id: 'two', key: randomBytes(32).toString('base64') };
 const vault = createVault({ keys: [one] });
 const refusal = expect.objectContaining({ code: 'secret_unreadable' });
 
-describe('what is sealed', () => {
-  test('opens again, whatever it holds, and nothing of it can be read before', () => {
+describe('an encrypted text', () => {
+  test('decrypts to the original, and shows nothing of it', () => {
     fc.assert(
       fc.property(fc.string({ unit: 'grapheme', minLength: 8 }), (text) => {
         const sealed = vault.seal(text, place);
@@ -21,7 +21,7 @@ describe('what is sealed', () => {
     );
   });
 
-  test('is another text each time', () => {
+  test('is different each time', () => {
     const texts = new Set(Array.from({ length: 1_000 }, () => vault.seal('s3cret', place)));
     expect(texts.size).toBe(1_000);
   });
@@ -30,17 +30,17 @@ describe('what is sealed', () => {
     ['tenant', { tenantId: 'globex' }],
     ['webhook', { webhookId: 'wh_2' }],
     ['purpose', { purpose: '["bnd_1","headers","x"]' }],
-  ])('opens for no other %s', (_, other) => {
+  ])('does not decrypt for another %s', (_, other) => {
     const sealed = vault.seal('s3cret', place);
     expect(() => vault.open(sealed, { ...place, ...other })).toThrow(refusal);
   });
 
-  test('opens for no place that reads alike when its parts are put together', () => {
+  test('does not decrypt for a place whose parts only concatenate to the same text', () => {
     const sealed = vault.seal('s3cret', { tenantId: 'a', webhookId: 'b","c', purpose: 'd' });
     expect(() => vault.open(sealed, { tenantId: 'a","b', webhookId: 'c', purpose: 'd' })).toThrow(refusal);
   });
 
-  test('does not open where a single bit of it was changed', () => {
+  test('does not decrypt once a single bit has changed', () => {
     const sealed = vault.seal('s3cret-s3cret', place);
     const start = 'enc:v1:one:'.length;
     const bytes = Buffer.from(sealed.slice(start), 'base64url');
@@ -60,17 +60,21 @@ describe('what is sealed', () => {
     },
   );
 
-  test('opens by any key there is, and by no other, which the error names', () => {
+  test('decrypts with any configured key, and otherwise fails with an error that names the missing key', () => {
     const sealed = vault.seal('s3cret', place);
     expect(createVault({ keys: [two, one] }).open(sealed, place)).toBe('s3cret');
-    expect(() => createVault({ keys: [two] }).open(sealed, place)).toThrow('encryption.keys has no key one');
-    expect(() => createVault(undefined).open(sealed, place)).toThrow('encryption.keys has no key one');
+    expect(() => createVault({ keys: [two] }).open(sealed, place)).toThrow(
+      'encryption.keys has no key with the id one',
+    );
+    expect(() => createVault(undefined).open(sealed, place)).toThrow(
+      'encryption.keys has no key with the id one',
+    );
     const impostor = createVault({ keys: [{ id: 'one', key: randomBytes(32) }] });
     expect(() => impostor.open(sealed, place)).toThrow(refusal);
   });
 });
 
-test('the first key seals, and only what it sealed is current', () => {
+test('the first key encrypts, and only its texts are current', () => {
   const both = createVault({ keys: [two, one] });
   expect(both.seal('s3cret', place)).toMatch(/^enc:v1:two:/);
   expect(both.isCurrent(both.seal('s3cret', place))).toBe(true);
@@ -78,7 +82,7 @@ test('the first key seals, and only what it sealed is current', () => {
   expect(both.isCurrent('in the clear')).toBe(false);
 });
 
-test('without keys everything stays as it is, and what rests in the clear opens with keys too', () => {
+test('without keys texts stay as they are, and plain texts stay readable once there are keys', () => {
   const clear = createVault(undefined);
   expect(clear.hasKeys).toBe(false);
   expect(clear.seal('s3cret', place)).toBe('s3cret');
@@ -103,7 +107,7 @@ test.each<[string, unknown]>([
   ['keys[0].key', { keys: [{ id: 'a', key: 'canary-canary-canary' }] }],
   ['keys[0].key', { keys: [{ id: 'a', key: randomBytes(32).toString('hex') }] }],
   ['keys[0].key', { keys: [{ id: 'a', key: ` ${two.key}` }] }],
-])('%s is refused by its name: %o', (name, options) => {
+])('an invalid %s is refused, and the error names it: %o', (name, options) => {
   expect(() => createVault(options as EncryptionOptions)).toThrow(
     expect.objectContaining({ code: 'invalid_option', message: expect.stringContaining(name) }),
   );

@@ -7,7 +7,7 @@ const refusal = new PosthornError('idempotency_conflict', 'it is the fault of on
 const inUse = new PosthornError('idempotency_key_in_use', 'it is held');
 
 describe('A batch of several calls that fails', () => {
-  test('is written again in halves, down to the call that is to blame', async () => {
+  test('is written again in halves, down to the call that causes the failure', async () => {
     const writes: string[][] = [];
     const write = async (items: readonly string[]) => {
       writes.push([...items]);
@@ -21,11 +21,11 @@ describe('A batch of several calls that fails', () => {
       if (n === 40) expect(answer).toEqual({ status: 'rejected', reason: refusal });
       else expect(answer).toEqual({ status: 'fulfilled', value: [names[n]!.toUpperCase()] });
     }
-    // The whole, and two halves on each of six levels: not one write for each of the calls.
+    // The whole batch, and two halves on each of six levels; not one write per call.
     expect(writes.length).toBeLessThanOrEqual(14);
   });
 
-  test('is not written again where no call is to blame', async () => {
+  test('is not written again where no single call causes the failure', async () => {
     let writes = 0;
     const gathered = batchCalls(
       async () => {
@@ -42,7 +42,7 @@ describe('A batch of several calls that fails', () => {
 describe('A call whose key is held', () => {
   const shouldSplit = () => true;
 
-  test('asks again apart from the others, which are not held up', async () => {
+  test('is retried apart from the others, which do not wait for it', async () => {
     const held = new Set(['held']);
     const ways: boolean[] = [];
     const write = async (items: readonly string[], { isHeld }: { isHeld: boolean }) => {
@@ -58,7 +58,7 @@ describe('A call whose key is held', () => {
     expect(ways.at(-1)).toBe(true);
   });
 
-  test('gives up after half a minute', async () => {
+  test('fails after half a minute', async () => {
     let now = 0;
     let writes = 0;
     const gathered = batchKeyedCalls(
@@ -73,7 +73,7 @@ describe('A call whose key is held', () => {
     expect(writes).toBe(4);
   });
 
-  test('is told of anything else at once', async () => {
+  test('fails at once with any other error', async () => {
     const gathered = batchKeyedCalls(async () => Promise.reject(refusal), { maxItems: 1_000, shouldSplit });
     await expect(gathered(['call'])).rejects.toBe(refusal);
   });

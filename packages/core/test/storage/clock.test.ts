@@ -4,7 +4,7 @@ import { recordingChannel } from '@posthorn/testing';
 import { describe, expect, onTestFinished, test, vi } from 'vitest';
 import { StorageClock } from '../../src/storage/clock.js';
 
-/** The codes of the warnings that the process gives during the test. */
+/** Collects the codes of the warnings that the process emits during the test. */
 function warningsHere(): string[] {
   const codes: string[] = [];
   const listener = (warning: Error & { code?: string }) => void codes.push(warning.code ?? '');
@@ -13,11 +13,11 @@ function warningsHere(): string[] {
   return codes;
 }
 
-/** Warnings are given in a turn of their own. */
+/** Warnings are emitted in a later turn of the event loop. */
 const nextTurn = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
 
 describe("the storage's clock in a process", () => {
-  test('is that of the process until the storage tells its time, and runs on with monotonic time then', () => {
+  test('is the clock of the process until the storage returns its time; from then on it advances with monotonic time', () => {
     let [wall, monotonic] = [1_000_000, 500];
     const clock = new StorageClock(
       () => wall,
@@ -26,13 +26,13 @@ describe("the storage's clock in a process", () => {
     expect([clock.isSet, clock.now()]).toEqual([false, 1_000_000]);
     clock.set(new Date(1_002_000));
     expect([clock.isSet, clock.now()]).toEqual([true, 1_002_000]);
-    // Somebody sets the machine's clock back.
+    // The clock of the machine is set back.
     wall -= 600_000;
     monotonic += 250;
     expect(clock.now()).toBe(1_002_250);
   });
 
-  test('goes by the fastest answer, and follows where the storage has been set', () => {
+  test('uses the fastest answer, and follows where the clock of the storage has been set', () => {
     let monotonic = 0;
     const clock = new StorageClock(
       () => 0,
@@ -48,7 +48,7 @@ describe("the storage's clock in a process", () => {
     expect(clock.now(), 'it was set back by five seconds').toBe(5_000);
   });
 
-  test('is not set back by an answer that was long in coming, nor is that the fault of the process', async () => {
+  test('is not set back by a slow answer, and does not warn because of it', async () => {
     const codes = warningsHere();
     let monotonic = 0;
     const clock = new StorageClock(
@@ -56,7 +56,7 @@ describe("the storage's clock in a process", () => {
       () => monotonic,
     );
     clock.set(new Date(1_000_000));
-    // Whoever has a key of it in an open transaction lets it wait, and it tells when it began.
+    // An open transaction that holds one of its keys delays the write, whose answer has the time when it began.
     const asked = clock.read();
     monotonic = 40_000;
     clock.set(new Date(1_000_000), asked);
@@ -70,7 +70,7 @@ describe("the storage's clock in a process", () => {
   test.each([
     ['the machine has slept, which monotonic time does not count', 3_600_000],
     ["the process's own clock was set back", -600_000],
-  ])('is to be asked for again where %s', (_, jumpMs) => {
+  ])('is asked for again where %s', (_, jumpMs) => {
     let [wall, monotonic] = [1_000_000, 500];
     const clock = new StorageClock(
       () => wall,
@@ -90,7 +90,7 @@ describe("the storage's clock in a process", () => {
     ['before', 1_000_000],
     ['after', 4_600_000],
   ])(
-    'is to be asked for again where the machine slept while the answer of %s was on its way, and is not off',
+    'is asked for again where the machine slept while the answer of %s was in flight, and does not count as off',
     async (_, at) => {
       const codes = warningsHere();
       let wall = 1_000_000;
@@ -100,7 +100,7 @@ describe("the storage's clock in a process", () => {
       );
       clock.set(new Date(wall));
       const asked = clock.read();
-      // Monotonic time stands still while it sleeps.
+      // Monotonic time does not advance while the machine sleeps.
       wall += 3_600_000;
       clock.set(new Date(at), asked);
       expect(clock.isSet).toBe(false);
@@ -117,7 +117,7 @@ describe("the storage's clock in a process", () => {
     [-30_000, 10_000, 0],
     [-30_001, 10_000, 1],
   ])(
-    'is not held against a process that is off by %d ms when it hears of it, having waited %d ms',
+    'does not warn about a process that is off by %d ms when the answer comes, after waiting %d ms',
     async (offMs, waitedMs, times) => {
       const codes = warningsHere();
       const at = 1_000_000;
@@ -170,7 +170,7 @@ describe('a process whose clock is off by ten minutes', () => {
 
   const isNearStorage = (at: Date | number): boolean => Math.abs(Number(at) - (Date.now() - offMs)) < 60_000;
 
-  test("gives events, attempts and signatures the storage's time, from the first on", async () => {
+  test("gives events, attempts and signatures the storage's time, from the first one on", async () => {
     const { dispatcher, channel } = await engine();
     const { eventId } = await dispatcher.dispatch('a', 1);
     await dispatcher.drain();
@@ -193,7 +193,7 @@ describe('a process whose clock is off by ten minutes', () => {
 });
 
 describe('a process whose machine has slept', () => {
-  /** Makes monotonic time stand still, as while it sleeps. */
+  /** Stops monotonic time, as while the machine sleeps. */
   function standstill(): (ms: number) => void {
     const present = Date.now;
     let sleptMs = 0;
@@ -204,7 +204,7 @@ describe('a process whose machine has slept', () => {
     };
   }
 
-  test("gives events the storage's time, also where that was while it was asking for it", async () => {
+  test("gives events the storage's time, even where it slept while it asked for that time", async () => {
     const stand = standstill();
     const codes = warningsHere();
     const storage = memoryStorage({ now: () => Date.now() });
@@ -224,7 +224,7 @@ describe('a process whose machine has slept', () => {
     expect(codes).not.toContain('POSTHORN_CLOCK_OFF');
   });
 
-  test("gives attempts the storage's time, also those that begin with their claim", async () => {
+  test("gives attempts the storage's time, including those that begin with their claim", async () => {
     const stand = standstill();
     const channel = recordingChannel();
     const storage = memoryStorage({ now: () => Date.now() });
@@ -242,7 +242,7 @@ describe('a process whose machine has slept', () => {
     const other = createDispatcher({ storage, channels: [channel] });
     const channels = [{ channel: 'webhook', configs: {} }];
     await other.webhooks.create({ name: 'all', eventTypes: ['*'], channels });
-    // At this pace first attempts begin with their claim.
+    // At this throughput first attempts begin with their claim.
     for (let i = 0; i < 5; i++) await other.dispatch('before', i);
     await worker.drain();
     stand(3_600_000);

@@ -30,7 +30,7 @@ const input: WebhookInput = {
 };
 
 describe('creating', () => {
-  test('fills in what the engine adds, and stores configs as their channel has them', async () => {
+  test("fills in defaults, and stores configs as the channel's schema outputs them", async () => {
     const { webhooks, clock } = application();
     const webhook = await webhooks.create(input);
     expect(webhook).toEqual({
@@ -49,7 +49,7 @@ describe('creating', () => {
     expect(await webhooks.list()).toEqual({ items: [webhook], nextCursor: null });
   });
 
-  test('asks a channel once what it says to its configs, also where that takes time', async () => {
+  test('validates configs once per binding, also where the channel validates asynchronously', async () => {
     let asked = 0;
     const slow: Channel = {
       ...strict,
@@ -65,7 +65,7 @@ describe('creating', () => {
     expect(asked).toBe(1);
   });
 
-  test('takes an id of the right form, once', async () => {
+  test('accepts a well-formed id, once', async () => {
     const { webhooks } = application();
     expect(await webhooks.create({ ...input, id: 'wh_0123456789' })).toMatchObject({ id: 'wh_0123456789' });
     await expect(webhooks.create({ ...input, id: 'wh_0123456789' })).rejects.toMatchObject({
@@ -79,10 +79,10 @@ describe('creating', () => {
     ['a name of 201 characters', { name: 'x'.repeat(201) }, ['name']],
     ['a name with a line break', { name: 'a\nb' }, ['name']],
     ['no event types', { eventTypes: [] }, ['eventTypes']],
-    ['a pattern that is none', { eventTypes: ['a', 'b*'] }, ['eventTypes', 1]],
+    ['an invalid pattern', { eventTypes: ['a', 'b*'] }, ['eventTypes', 1]],
     ['no channels', { channels: [] }, ['channels']],
     [
-      'a channel that nobody registered',
+      'a channel that is not registered',
       { channels: [{ channel: 'fax', configs: {} }] },
       ['channels', 0, 'channel'],
     ],
@@ -96,15 +96,15 @@ describe('creating', () => {
       { channels: [{ channel: 'strict', configs: { url: 'http://a', note_: '' } }] },
       ['channels', 0, 'configs'],
     ],
-    ['an id of another form', { id: 'wh_short' }, ['id']],
+    ['a malformed id', { id: 'wh_short' }, ['id']],
     ['a field that does not exist', { active: false }, ['active']],
     [
-      'a binding id of its own',
+      'a binding id chosen by the caller',
       { channels: [{ id: 'ch_0123456789', channel: 'strict', configs: {} }] },
       ['channels', 0, 'id'],
     ],
-    ['isActive that is no boolean', { isActive: 'no' }, ['isActive']],
-    ['a reason of its own for why it is paused', { disabledReason: 'full' }, ['disabledReason']],
+    ['isActive that is not a boolean', { isActive: 'no' }, ['isActive']],
+    ['a disabledReason chosen by the caller', { disabledReason: 'full' }, ['disabledReason']],
   ])('refuses %s and names the field', async (_, change, path) => {
     const { webhooks } = application();
     await expect(webhooks.create({ ...input, ...change } as WebhookInput)).rejects.toMatchObject({
@@ -114,7 +114,7 @@ describe('creating', () => {
     expect((await webhooks.list()).items).toEqual([]);
   });
 
-  test('counts the characters of a name as people do', async () => {
+  test('counts the characters of a name by code points', async () => {
     const { webhooks } = application();
     expect(await webhooks.create({ ...input, name: '🎺'.repeat(200) })).toMatchObject({
       name: '🎺'.repeat(200),
@@ -126,7 +126,7 @@ describe('creating', () => {
 });
 
 describe('updating', () => {
-  test('moves updatedAt on a real change only, and createdAt never', async () => {
+  test('changes updatedAt on a real change only, and createdAt never', async () => {
     const { webhooks, advance } = application();
     const created = await webhooks.create(input);
     await advance('1h');
@@ -148,7 +148,7 @@ describe('updating', () => {
     },
   );
 
-  test('refuses a version that somebody else has changed', async () => {
+  test('refuses a version that another update has replaced', async () => {
     const { webhooks } = application();
     const { id, version } = await webhooks.create(input);
     await webhooks.update(id, { name: 'first' }, { version });
@@ -158,7 +158,7 @@ describe('updating', () => {
     expect(await webhooks.get(id)).toMatchObject({ name: 'first' });
   });
 
-  test('of many at once loses none', async () => {
+  test('loses none of many concurrent updates', async () => {
     const { webhooks } = application();
     const { id } = await webhooks.create(input);
     await Promise.all([
@@ -174,7 +174,7 @@ describe('updating', () => {
     });
   });
 
-  test('keeps the id of a binding whose configs change, so that what is pending goes there', async () => {
+  test('keeps the id of a binding whose configs change, so that pending deliveries still reach it', async () => {
     const channel = recordingChannel();
     const dispatcher = testDispatcher({ channels: [channel, strict] });
     const webhook = await dispatcher.webhooks.create({
@@ -205,7 +205,7 @@ describe('updating', () => {
     });
   });
 
-  test("another tenant's webhook is not found, by any call", async () => {
+  test("does not find another tenant's webhook, by any call", async () => {
     const { webhooks } = application();
     const { id } = await webhooks.create(input);
     const options = { tenantId: 'other' };
@@ -222,7 +222,7 @@ describe('updating', () => {
 });
 
 describe('deleting', () => {
-  test('a version that is not the stored one is a conflict, and deletes nothing', async () => {
+  test('refuses a version that is not the stored one with a conflict, and deletes nothing', async () => {
     const { webhooks, on } = application();
     const deleted: string[] = [];
     on('webhook:deleted', ({ webhookId }) => deleted.push(webhookId));
@@ -248,7 +248,7 @@ describe('deleting', () => {
 });
 
 describe('listing', () => {
-  test('pages through all of them, newest first, each once', async () => {
+  test('returns every webhook once, newest first, page by page', async () => {
     const { webhooks } = application();
     const made: string[] = [];
     for (let i = 0; i < 7; i++) made.unshift((await webhooks.create({ ...input, name: `w${i}` })).id);
@@ -262,7 +262,7 @@ describe('listing', () => {
     expect(seen).toEqual(made);
   });
 
-  test('finds those that an event of a type would go to', async () => {
+  test('finds the webhooks that an event of a type would match', async () => {
     const { webhooks } = application();
     await webhooks.create(input);
     await webhooks.create({ ...input, eventTypes: ['other'] });
@@ -272,7 +272,7 @@ describe('listing', () => {
     expect((await webhooks.list({ isActive: false })).items).toEqual([]);
   });
 
-  test('finds those of a name, from an offset on, and says how many there are in all', async () => {
+  test('finds webhooks by name, from an offset on, with the total count', async () => {
     const { webhooks } = application();
     const made: string[] = [];
     for (let i = 0; i < 5; i++)
@@ -294,7 +294,7 @@ describe('listing', () => {
     await expect(application().webhooks.list({ limit })).rejects.toMatchObject({ code: 'invalid_option' });
   });
 
-  test('refuses a cursor that no page came with', async () => {
+  test('refuses a cursor that did not come from a page', async () => {
     await expect(application().webhooks.list({ cursor: 'x' })).rejects.toMatchObject({
       code: 'invalid_option',
     });
@@ -302,7 +302,7 @@ describe('listing', () => {
 });
 
 describe('secrets', () => {
-  test('are shown by one call, and by no other', async () => {
+  test('are returned by one call, and by no other', async () => {
     const { webhooks } = application();
     const secret = createSecret();
     const webhook = await webhooks.create({ ...input, secret });
@@ -316,7 +316,7 @@ describe('secrets', () => {
     expect(JSON.stringify(shown)).not.toContain(secret);
   });
 
-  test('each webhook has its own, of 32 random bytes', async () => {
+  test('are different for each webhook, of 32 random bytes', async () => {
     const { webhooks } = application();
     const [a, b] = [await webhooks.create(input), await webhooks.create(input)];
     const secrets = [await webhooks.revealSecret(a.id), await webhooks.revealSecret(b.id)];
@@ -324,7 +324,7 @@ describe('secrets', () => {
     expect(parseSecret(secrets[0]).bytes).toHaveLength(32);
   });
 
-  test('rotate: the new one first, the old one beside it until the overlap is over', async () => {
+  test('rotate: the new one is first, and the old one stays valid until the overlap ends', async () => {
     const channel = recordingChannel();
     const dispatcher = testDispatcher({ channels: [channel] });
     const { id, updatedAt } = await dispatcher.webhooks.create({
@@ -347,7 +347,7 @@ describe('secrets', () => {
     expect((await dispatcher.webhooks.get(id)).updatedAt).toEqual(updatedAt);
   });
 
-  test('ten old ones may live, not eleven', async () => {
+  test('may include ten old ones that are valid, not eleven', async () => {
     const { webhooks, advance } = application();
     const { id } = await webhooks.create(input);
     for (let i = 0; i < 10; i++) await webhooks.rotateSecret(id);
@@ -390,7 +390,7 @@ describe('secrets', () => {
     ['whsec', 'base64url', 64],
     ['whsk', 'base64url', 64],
   ])(
-    '%s are taken in %s without padding, and kept as the standard writes them',
+    '%s are accepted in %s without padding, and stored as the standard writes them',
     async (prefix, encoding, length) => {
       const { webhooks } = application();
       const bytes = prefix === 'whsk' ? parseSecret(createSecret('v1a')).bytes : Buffer.alloc(length, 251);
@@ -404,7 +404,7 @@ describe('secrets', () => {
     },
   );
 
-  test('of ed25519 are refused where their halves do not belong together, whatever the runtime says of it', () => {
+  test('of ed25519 are refused where their halves do not match, whatever the runtime accepts', () => {
     const [one, other] = [createSecret('v1a'), createSecret('v1a')].map((text) => parseSecret(text).bytes);
     const mixed = Buffer.concat([one!.subarray(0, 32), other!.subarray(32)]);
     const notAPoint = Buffer.concat([one!.subarray(0, 32), Buffer.alloc(32, 255)]);
@@ -418,13 +418,13 @@ describe('secrets', () => {
     }
   });
 
-  test('of both kinds are made so that they can be read', () => {
+  test('of both kinds are created in a valid form', () => {
     expect(parseSecret(createSecret('v1'))).toMatchObject({ kind: 'v1' });
     expect(parseSecret(createSecret('v1a'))).toMatchObject({ kind: 'v1a' });
     expect(() => parseSecret(undefined)).toThrow(expect.objectContaining({ code: 'invalid_secret' }));
   });
 
-  test('with a seed and the public key of another are refused, whatever the runtime would make of them', () => {
+  test('with a seed and the public key of another seed are refused, whatever the runtime accepts', () => {
     const [one, two] = [createSecret('v1a'), createSecret('v1a')].map((secret) => parseSecret(secret).bytes);
     const mixed = Buffer.concat([one!.subarray(0, 32), two!.subarray(32)]);
     expect(() => parseSecret(`whsk_${mixed.toString('base64')}`)).toThrow(
@@ -434,7 +434,7 @@ describe('secrets', () => {
 });
 
 describe('a test send', () => {
-  test('reaches each channel at once, says how it went, and leaves no trace', async () => {
+  test('reaches each channel at once, returns the results, and leaves no record', async () => {
     const channel = recordingChannel();
     const dispatcher = testDispatcher({ channels: [channel, strict] });
     const { id, channels } = await dispatcher.webhooks.create({
@@ -470,7 +470,7 @@ describe('a test send', () => {
 
 describe('a preview', () => {
   const url = 'http://a/canary-address';
-  /** Shows what it is given. */
+  /** A channel whose preview shows its input. */
   const showing: Channel<{ url: string }> = {
     type: 'showing',
     config: z.strictObject({ url: z.string() }),
@@ -485,15 +485,15 @@ describe('a preview', () => {
   };
   const parts = (text: string) => [{ name: 'body', type: 'text/plain', text }];
 
-  /** What is said where the channel previews in this way. */
-  async function said(preview: typeof showing.preview, options: { attemptDeadline?: Duration } = {}) {
+  /** Returns the preview of a channel with this `preview`. */
+  async function previewed(preview: typeof showing.preview, options: { attemptDeadline?: Duration } = {}) {
     const { webhooks } = testDispatcher({ channels: [{ ...showing, preview: preview! }], ...options });
     const { id } = await webhooks.create({ ...input, channels: [{ channel: 'showing', configs: { url } }] });
     const [result] = await webhooks.preview(id);
     return result;
   }
 
-  test('renders a sample for each channel, sends nothing, and leaves no trace', async () => {
+  test('renders a sample for each channel, sends nothing, and leaves no record', async () => {
     const silent = recordingChannel();
     const dispatcher = testDispatcher({ channels: [showing, silent] });
     const { id, channels } = await dispatcher.webhooks.create({
@@ -526,22 +526,22 @@ describe('a preview', () => {
     [new PosthornError('invalid_template', `line 1, column 2: ${url}`), 'line 1, column 2: ***'],
     [new RangeError('too far'), 'RangeError: too far'],
     [{ toString: null }, 'it threw an object'],
-  ])('that cannot be rendered says why: %#', async (error, reason) => {
+  ])('that cannot be rendered reports why: %#', async (error, reason) => {
     const failing = async () => {
       throw error;
     };
-    expect(await said(failing)).toMatchObject({ parts: null, reason });
+    expect(await previewed(failing)).toMatchObject({ parts: null, reason });
   });
 
-  test('that never comes ends at the deadline of an attempt', async () => {
+  test('that does not return ends at the deadline of an attempt', async () => {
     const endless = () => new Promise<never>(() => {});
-    expect(await said(endless, { attemptDeadline: '20ms' })).toMatchObject({
+    expect(await previewed(endless, { attemptDeadline: '20ms' })).toMatchObject({
       parts: null,
       reason: 'Error: no preview within 20 ms',
     });
   });
 
-  test('of a channel that nobody has registered says so', async () => {
+  test('of a channel that is not registered says so', async () => {
     const storage = memoryStorage();
     const create = createDispatcher({ storage, channels: [showing] });
     const { id } = await create.webhooks.create({
@@ -554,7 +554,7 @@ describe('a preview', () => {
     ]);
   });
 
-  test('refuses what a test send refuses', async () => {
+  test('refuses the same input as a test send', async () => {
     const { webhooks } = application();
     const { id } = await webhooks.create(input);
     await expect(webhooks.preview(id, { type: '*' })).rejects.toMatchObject({ code: 'invalid_event_type' });
@@ -570,7 +570,7 @@ describe('a preview', () => {
     });
   });
 
-  test('with a catalog, takes types and payloads that could be dispatched', async () => {
+  test('with a catalog, accepts types and payloads that could be dispatched', async () => {
     const events = defineEvents({ 'order.placed': z.strictObject({ total: z.number() }) });
     const { webhooks } = testDispatcher({ channels: [showing], events });
     const { id } = await webhooks.create({

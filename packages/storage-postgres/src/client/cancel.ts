@@ -1,7 +1,7 @@
 import type { PgClient, PgPool } from './pg-client.js';
 import { withinTime } from './within-time.js';
 
-/** The slice of a `pg` Client's connection by which a request to cancel goes out. */
+/** The part of a `pg` Client's connection with which a cancel request is sent. */
 interface WireConnection {
   readonly stream: { destroy(): unknown };
   readonly sslNegotiation?: string;
@@ -12,13 +12,13 @@ interface WireConnection {
   cancel(processId: number, secretKey: unknown): void;
 }
 
-/** A server that lives takes it at once. */
+/** A server that is alive accepts the request at once. */
 const limitMs = 2_000;
 
 /**
- * Asks the server to cancel what `client` is running, over a connection of its own, as the protocol has it
- * (https://www.postgresql.org/docs/current/protocol-flow.html#PROTOCOL-FLOW-CANCELING-REQUESTS): a pooler passes it on.
- * Resolves when the request was taken or cannot be made. Never rejects.
+ * Asks the server to cancel the statement that `client` is running. Uses a new connection, as the protocol requires
+ * (https://www.postgresql.org/docs/current/protocol-flow.html#PROTOCOL-FLOW-CANCELING-REQUESTS); a pooler passes the
+ * request on. Resolves when the request was accepted or cannot be made. Never rejects.
  */
 export async function cancelRunning(pool: PgPool, client: PgClient): Promise<void> {
   const { processID, secretKey, host = 'localhost', port = 5432 } = client;
@@ -43,6 +43,6 @@ export async function cancelRunning(pool: PgPool, client: PgClient): Promise<voi
     await withinTime(ended, limitMs, () => {});
     connection.stream.destroy();
   } catch {
-    // A client of another make: its connection is dropped, and that is all that can be done.
+    // Another kind of client cannot cancel: its connection is only dropped.
   }
 }

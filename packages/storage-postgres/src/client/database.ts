@@ -15,21 +15,23 @@ export interface DatabaseOptions {
   readonly clockOffset: (() => number) | undefined;
 }
 
-/** A statement of the storage's; `$now` in it is the storage's clock, `$.` the schema. */
+/** A statement of the storage. In its text, `$now` is the storage's clock and `$.` is the schema. */
 export interface Statement {
   readonly text: string;
   readonly name: string;
-  /** Whether running it twice is as good as once, so that it may be tried again where its answer was lost. */
+  /** Whether running it twice has the same effect as once, so that it may be retried when its answer was lost. */
   readonly isRepeatable: boolean;
-  /** Whether it may take as long as it takes: it changes the schema, and waits for no lock for long. */
+  /** Whether it has no time limit: it changes the schema, and waits for locks only briefly. */
   readonly isUnbounded: boolean;
-  /** Whether its caller handles unique violations: then they are not tried again. */
+  /** Whether its caller handles unique violations, which are not retried then. */
   readonly expectsUniqueViolation: boolean;
 }
 
 type StatementOptions = Partial<Omit<Statement, 'text' | 'name'>>;
 
-/** The statements of one kind, each made when it is first asked for: its text depends on what a call needs. */
+/**
+ * Returns the statements of one kind, whose text depends on what a call needs. Each is created when it is first used.
+ */
 export function statementsOf<Shape>(
   db: Database,
   textOf: (shape: Shape) => string,
@@ -46,10 +48,12 @@ export function statementsOf<Shape>(
 
 const maxConflicts = 20;
 const maxLost = 2;
-/** How long to try again what was not sent: until others give a connection back; while a pooler starts again. */
+/**
+ * How long unsent statements are retried: while others return connections to the pool, and while a pooler restarts.
+ */
 const unsentMs = { crowded: 5_000, away: 1_500 };
 
-/** Runs statements: on a connection of the pool's, or in the caller's transaction. */
+/** Runs statements on a connection of the pool, or in the caller's transaction. */
 export class Database {
   readonly #pool: Pool;
   readonly #options: DatabaseOptions;
@@ -59,10 +63,13 @@ export class Database {
     this.#pool = pool;
     this.#options = options;
     this.#prepares = options.prepare;
-    hearErrorsOf(pool);
+    ignoreErrorsOf(pool);
   }
 
-  /** For `run`: the text with its schema. Under its name it is parsed and planned once a connection. */
+  /**
+   * Creates a statement for `run`, with the schema in its text. A named statement is parsed and planned once per
+   * connection.
+   */
   statement(
     text: string,
     { isRepeatable = true, isUnbounded = false, expectsUniqueViolation = false }: StatementOptions = {},
@@ -74,7 +81,7 @@ export class Database {
     return { text: full, name, isRepeatable, isUnbounded, expectsUniqueViolation };
   }
 
-  /** The rows that it answers. Rejects with `storage_failed` and what to do. */
+  /** Runs a statement, and resolves to its rows. Rejects with `storage_failed`, whose message has the remedy. */
   async run(statement: Statement, values: readonly unknown[], tx?: Transaction): Promise<Answer['rows']> {
     if (tx !== undefined) return this.#runIn(tx, statement, values);
     const begin = performance.now();
@@ -84,13 +91,13 @@ export class Database {
         return rowsOf(await this.#send(statement, [...values], isNamed), 'pool');
       } catch (error) {
         const { kind, error: refusal } = faultOf(error, this.#options.schema);
-        // Several may have been under way under their names when the first of them was refused.
+        // Several named statements may have been in flight when the first of them was refused.
         if (kind === 'unprepared' && isNamed) this.#prepares = false;
         else if (statement.expectsUniqueViolation && isUniqueViolation(refusal)) throw refusal;
-        else if (kind === 'conflict' && conflicts++ < maxConflicts) await shortly(conflicts);
+        else if (kind === 'conflict' && conflicts++ < maxConflicts) await backOff(conflicts);
         else if ((kind === 'crowded' || kind === 'away') && performance.now() - begin < unsentMs[kind]) {
-          await shortly(++unsent);
-        } else if (kind === 'lost' && statement.isRepeatable && lost++ < maxLost) await shortly(4 * lost);
+          await backOff(++unsent);
+        } else if (kind === 'lost' && statement.isRepeatable && lost++ < maxLost) await backOff(4 * lost);
         else throw refusal;
       }
     }
@@ -105,12 +112,12 @@ export class Database {
     if (!isPgPool(this.#pool)) return this.#pool.query(this.#withClock(text), values);
     const { timeoutMs, clockOffset } = this.#options;
     const query = { text: this.#withClock(text), values, ...(isNamed && !clockOffset && { name }) };
-    return queryWithin(this.#pool, query, { timeoutMs, isUnbounded }, hearErrorsOf);
+    return queryWithin(this.#pool, query, { timeoutMs, isUnbounded }, ignoreErrorsOf);
   }
 
   async #runIn(tx: Transaction, { text }: Statement, values: readonly unknown[]): Promise<Answer['rows']> {
     await checkOpen(tx);
-    hearErrorsOf(tx);
+    ignoreErrorsOf(tx);
     let answer: Answer;
     try {
       answer = await tx.query(this.#withClock(text), [...values]);
@@ -120,7 +127,7 @@ export class Database {
     return rowsOf(answer, 'tx');
   }
 
-  /** A moved clock is written into the statement: it is for tests, which need no prepared ones. */
+  /** Writes a moved clock into the text. Only tests move it, and they need no prepared statements. */
   #withClock(text: string): string {
     if (!this.#options.clockOffset) return text;
     const offset = Math.round(this.clockOffset);
@@ -133,20 +140,23 @@ function rowsOf(answer: Answer | undefined, what: string): Answer['rows'] {
   const came = Array.isArray(answer) ? 'the rows themselves' : kindOf(answer);
   throw new PosthornError(
     'invalid_option',
-    `${what}.query must resolve to { rows }, as that of pg does, not to ${came}`,
+    `${what}.query must resolve to { rows }, like that of pg, not to ${came}`,
   );
 }
 
-/** Pools and clients that are listened to: several storages may share one. */
-const heard = new WeakSet<object>();
+/** The pools and clients with an error listener: several storages may share one. */
+const listened = new WeakSet<object>();
 
-/** A connection that ends between statements makes the next one fail, or is replaced: nobody need do anything before. */
-function hearErrorsOf(connections: Pick<Transaction, 'on'>): void {
-  if (heard.has(connections)) return;
-  heard.add(connections);
+/**
+ * Ignores errors between statements: the next statement fails or uses another connection, so there is nothing to do
+ * earlier.
+ */
+function ignoreErrorsOf(connections: Pick<Transaction, 'on'>): void {
+  if (listened.has(connections)) return;
+  listened.add(connections);
   connections.on?.('error', () => {});
 }
 
-/** A wait that grows with each try and is never the same for two. */
-const shortly = (tries: number): Promise<void> =>
+/** Waits for a random time that grows with each try. */
+const backOff = (tries: number): Promise<void> =>
   new Promise((resolve) => setTimeout(resolve, Math.min(2 ** tries, 250) * (0.5 + Math.random())));

@@ -1,7 +1,7 @@
 import type { Event } from '@posthorn/core';
 import { dateOf, msOf } from './values.js';
 
-/** A row of `events`, as `e`, for {@link eventOf}, with this SQL in place of its payload. */
+/** The columns of a row of `events`, as `e`, for {@link eventOf}, with this SQL in place of the payload. */
 export const eventColumnsWith = (payload: string): string => `
   e.id, e.tenant_id, e.type, ${payload} as payload, ${msOf('e.occurred_at')} as occurred_at,
   e.namespace_id, e.subject_type, e.subject_id, e.cache_scope, e.ordering_key`;

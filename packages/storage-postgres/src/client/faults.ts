@@ -1,10 +1,14 @@
 import { isPosthornError, PosthornError } from '@posthorn/core';
 
 /**
- * What went wrong, and what may be done about it: nothing was written and the statement may simply be tried again
- * (`conflict`); it was never sent, as the server has no connection left (`crowded`) or nobody is there (`away`); the connection went away and nobody knows whether it was written
- * (`lost`); the server knows no prepared statement of this name, as behind a pooler (`unprepared`); an idempotency key was
- * taken meanwhile (`refused`).
+ * What went wrong, which decides whether to retry:
+ *
+ * - `conflict`: nothing was written, and the statement may simply be retried;
+ * - `crowded`: it was not sent, because the server has no connection left;
+ * - `away`: it was not sent, because the server is unreachable;
+ * - `lost`: the connection ended, and whether the statement took effect is unknown;
+ * - `unprepared`: the server has no prepared statement of this name, as behind a pooler;
+ * - `refused`: another transaction took an idempotency key meanwhile.
  */
 type FaultKind = 'conflict' | 'crowded' | 'away' | 'lost' | 'unprepared' | 'refused' | 'other';
 
@@ -14,8 +18,8 @@ export interface Fault {
 }
 
 /**
- * Codes of our own: no connection became free; it had a transaction of somebody else's, which did not end; the statement
- * was cancelled, or did not even end then.
+ * The storage's own codes: no connection became free; the connection had an open transaction that did not end; the
+ * statement was cancelled; the statement did not end after it was cancelled.
  */
 export const poolBusy = 'POSTHORN_POOL_BUSY';
 export const leftOpen = 'POSTHORN_LEFT_OPEN';
@@ -28,7 +32,7 @@ export const queryCanceled = '57014';
 const kinds: Readonly<Record<string, FaultKind>> = {
   '40001': 'conflict', // serialization_failure
   '40P01': 'conflict', // deadlock_detected
-  '23505': 'conflict', // unique_violation: two workers wanted the next of one ordering key
+  '23505': 'conflict', // unique_violation: two workers chose the next delivery of one ordering key
   '26000': 'unprepared', // invalid_sql_statement_name
   '42P05': 'unprepared', // duplicate_prepared_statement
   PH001: 'refused',
@@ -43,26 +47,26 @@ const kinds: Readonly<Record<string, FaultKind>> = {
   EPIPE: 'lost',
 };
 
-/** What `pg` and poolers say without a code of their own. */
+/** Errors of `pg` and poolers that have no code, by their messages. */
 const messages: readonly (readonly [pattern: RegExp, code: string])[] = [
   [/^(?:Connection terminated|Client has encountered a connection error)/, '08006'],
   [/^timeout exceeded when trying to connect/, poolBusy],
   [/^Query read timeout/, lateAnswer],
   [/^Cannot use a pool after calling end|^PGlite is clos/, 'ended'],
   [/no more connections allowed/, '53300'],
-  // PgBouncer, of what it had sent to a server or was about to.
+  // PgBouncer, about a statement that it had sent to a server or was about to send.
   [/^(?:server conn crashed|server closed the connection|server login has been failing)/, '08006'],
 ];
 
 const unmigrated = (schema: string): string =>
-  `schema ${schema} is not that of this version; call migrate() of the storage first`;
+  `schema ${schema} does not match this version; call migrate() of the storage first`;
 const lost = (): string => 'the connection to Postgres was lost';
-const conflict = (): string => 'other transactions were in the way each time';
-const unreachable = (): string => 'Postgres cannot be reached';
+const conflict = (): string => 'the statement conflicted with other transactions each time';
+const unreachable = (): string => 'Postgres is unreachable';
 const noEntry = (): string =>
   'Postgres refuses the login; correct user, password and database in the options of the pool';
 
-/** What happened and what to do, by code. */
+/** The problem and the remedy, by code. */
 const descriptions: Readonly<Record<string, (schema: string) => string>> = {
   '3F000': unmigrated,
   '42P01': unmigrated,
@@ -71,30 +75,30 @@ const descriptions: Readonly<Record<string, (schema: string) => string>> = {
   PH002: encoding,
   '22021': encoding,
   '22P05': encoding,
-  '25006': () => 'the database takes no writes now, as after a failover; point the pool at the primary',
+  '25006': () => 'the database is read-only, as after a failover; point the pool at the primary',
   '25P02': () =>
-    'the transaction has failed already, in a statement before this one; roll back, and run it again',
+    'an earlier statement of the transaction has failed; roll back, and run the transaction again',
   '28000': noEntry,
   '28P01': noEntry,
   '3D000': () => 'the database does not exist; create it, or correct its name in the options of the pool',
   '42501': (schema) =>
-    `the database user may not do this; grant it what docs/postgres.md says of rights on schema ${schema}`,
+    `the database user lacks a right; grant the rights on schema ${schema} that docs/postgres.md lists`,
   '53100': () => 'the disk of Postgres is full, and nothing was stored; free space, or shorten `retention`',
   '53200': () => 'Postgres has no memory left for this; give it more, or claim and dispatch less at a time',
   '53300': () =>
     'Postgres has no connection left; raise max_connections, or make the pools of all processes smaller',
-  '55P03': () => 'other transactions held its tables for too long; end them, or try again later',
+  '55P03': () => 'other transactions locked its tables for too long; end them, or try again later',
   [queryCanceled]: () =>
-    'the statement was cancelled, by statement_timeout or by somebody; raise it for this user, or try again',
+    'the statement was cancelled, by statement_timeout or by an administrator; raise statement_timeout for this user, or try again',
   [cancelledLate]: (schema) =>
-    `the statement took longer than timeoutMs and was cancelled; pg_locks says who holds the tables of schema ${schema}`,
+    `the statement took longer than timeoutMs and was cancelled; pg_locks shows who locks the tables of schema ${schema}`,
   [lateAnswer]: () =>
     'Postgres did not answer within timeoutMs; whether the statement took effect is unknown',
   [poolBusy]: () =>
-    'no connection of the pool became free in time; give connections back sooner, or make the pool larger',
+    'no connection of the pool became free in time; release connections sooner, or make the pool larger',
   [leftOpen]: () =>
-    'a connection of the pool was given back in a transaction, which did not end within timeoutMs; nothing was stored; give connections back after commit or rollback',
-  ended: () => 'the pool has been ended; stop the dispatcher first, and end the pool then',
+    'a connection of the pool was given back in a transaction, which did not end within timeoutMs; nothing was stored; release connections only after commit or rollback',
+  ended: () => 'the pool has been ended; stop the dispatcher before you end the pool',
   ECONNREFUSED: unreachable,
   '57P03': unreachable,
   ENOTFOUND: unreachable,

@@ -1,37 +1,37 @@
 import { type EventRange, PosthornError, parseDeliveryId } from '@posthorn/core';
 
 const invalid = (): PosthornError =>
-  new PosthornError('invalid_option', 'cursor must be one that a page came with');
+  new PosthornError('invalid_option', 'invalid cursor: pass the nextCursor of an earlier page');
 
-/** The cursor of a list by position. */
+/** Parses the cursor of a list by position. */
 export function positionOf(cursor: string | undefined): string | undefined {
   if (cursor !== undefined && !/^\d{1,18}$/.test(cursor)) throw invalid();
   return cursor;
 }
 
-/** The cursor of a list of events: the last id that was shown. */
+/** Parses the cursor of a list of events: the last event id of the page. */
 export function eventCursor(cursor: string | undefined): string | undefined {
   if (cursor !== undefined && !/^evt_[0-9A-Za-z]{1,64}$/.test(cursor)) throw invalid();
   return cursor;
 }
 
-/** The cursor of a list of deliveries: the last one that was shown. */
+/** Parses the cursor of a list of deliveries: the last delivery of the page. */
 export function deliveryCursor(cursor: string | undefined): ReturnType<typeof parseDeliveryId> {
   const last = cursor === undefined ? undefined : parseDeliveryId(cursor);
   if (cursor !== undefined && !last) throw invalid();
   return last;
 }
 
-/** Event ids from `from` on, and before `before`. A single one is a range, too. */
+/** The event ids from `from`, inclusive, to `before`, exclusive. A single id is a range, too. */
 export interface IdRange {
   readonly from: string;
   readonly before: string;
 }
 
-/** Sorts after the event's id, and before every other that does: all ids are of one length. */
+/** Returns a text that sorts after this event id and before every later one. All ids have the same length. */
 export const justAfter = (eventId: string): string => `${eventId}0`;
 
-/** What lies in `range`, is `eventId` where that is given, and comes before `end` where that is. */
+/** Returns the part of `range` that is `eventId`, where that is given, and before `end`, where that is given. */
 export function idRange(
   { fromEventId, beforeEventId }: EventRange,
   eventId: string | undefined,

@@ -1,20 +1,18 @@
 import type { Answer, Pool, Transaction } from './queryable.js';
 
-/*
- * What of `pg` is used.
- */
+/* The part of `pg` that the storage uses. */
 
-/** A statement as `pg` takes it: with a name, if it is to be prepared. */
+/** A statement as `pg` accepts it: with a name, if it is to be prepared. */
 export interface PgQuery {
   readonly text: string;
   readonly values: unknown[];
   readonly name?: string;
 }
 
-/** The slice of a `pg` client of a pool. */
+/** The part of a pooled `pg` client that the storage uses. */
 export interface PgClient extends Pick<Transaction, 'on'> {
   query(query: PgQuery): Promise<Answer>;
-  /** Gives it back; with true it is not used again. */
+  /** Returns the client to the pool, which discards it if `isBroken`. */
   release(isBroken?: boolean): void;
   /** `I` between transactions, `T` in one, `E` in one that has failed; undefined in old versions. */
   getTransactionStatus?(): string | null;
@@ -24,7 +22,7 @@ export interface PgClient extends Pick<Transaction, 'on'> {
   readonly port?: number | string;
 }
 
-/** The slice of a `pg` pool. */
+/** The part of a `pg` pool that the storage uses. */
 export interface PgPool extends Pool {
   connect(): Promise<PgClient>;
   readonly Client?: new (options: unknown) => unknown;

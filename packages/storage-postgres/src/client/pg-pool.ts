@@ -4,19 +4,21 @@ import type { PgClient, PgPool, PgQuery } from './pg-client.js';
 import type { Answer } from './queryable.js';
 import { withinTime } from './within-time.js';
 
-/** After a request to cancel, so long the statement may take to end; a connection that does not is dropped. */
+/** How long a statement may take to end after a cancel request. Then its connection is dropped. */
 const endingMs = 1_000;
 
 export interface QueryLimits {
-  /** How long to wait for a connection, for it to be cleared, and for the answer to a statement that has a limit. */
+  /**
+   * The time limit for waiting for a connection, for clearing it, and for the answer to a statement that has a limit.
+   */
   readonly timeoutMs: number;
-  /** Whether the statement may take as long as it takes. */
+  /** Whether the statement has no time limit. */
   readonly isUnbounded: boolean;
 }
 
 /**
- * Runs a statement on a connection of the pool's. One that takes too long is cancelled on the server, so that no session
- * goes on for a caller who has left. `onClient` hears of the connection before it is used.
+ * Runs a statement on a connection of the pool. A statement that takes too long is cancelled on the server, so that no
+ * session keeps running for a caller that has given up. `onClient` is called with the connection before it is used.
  */
 export async function queryWithin(
   pool: PgPool,
@@ -42,7 +44,7 @@ export async function queryWithin(
     });
   try {
     const status = client.getTransactionStatus?.();
-    // Somebody gave it back in the midst of a transaction: what is written in that would never be committed.
+    // The connection was returned to the pool in an open transaction, which would never commit what is written in it.
     if (status === 'T' || status === 'E') {
       await inTime(client.query({ text: 'rollback', values: [] })).finally(() => {
         if (isLate) throw tooLate(leftOpen, timeoutMs);
@@ -50,7 +52,7 @@ export async function queryWithin(
     }
     const running = client.query(query);
     const answer = await (isUnbounded ? running : inTime(running));
-    // Where it has ended by itself after all, the request to cancel may still hit what comes next.
+    // If the statement has ended by itself, the cancel request may still hit the next one.
     isHealthy = !isLate;
     return answer;
   } catch (error) {
@@ -67,6 +69,6 @@ const tooLate = (code: string, timeoutMs: number, cause?: unknown): Error =>
 
 const codeOf = (error: unknown): string => ((error ?? {}) as { code?: string }).code ?? '';
 
-/** What the server refuses leaves its session as good as before. */
+/** Whether the server refused the statement, which leaves the session usable. */
 const isRefusal = (error: unknown): boolean =>
   /^[0-9A-Z]{5}$/.test(codeOf(error)) && !/^(?:08|53|57P|58|XX)|^EPIPE/.test(codeOf(error));

@@ -8,7 +8,7 @@ import {
 import { restored } from './texts.js';
 import { dateOf, msOf } from './values.js';
 
-/** A row of `webhooks`, as `w`, for {@link recordOf}. */
+/** The columns of a row of `webhooks`, as `w`, for {@link recordOf}. */
 export const recordColumns = `w.id, w.tenant_id as tenant, w.position::text as position, w.name,
   to_json(w.event_types)::text as types, w.channels, w.secrets, w.is_active::integer as active,
   w.disabled_reason as disabled, w.version,
@@ -17,7 +17,7 @@ export const recordColumns = `w.id, w.tenant_id as tenant, w.position::text as p
 // biome-ignore lint/suspicious/noExplicitAny: a row as the client read it.
 type Row = Record<string, any>;
 
-/** Throws `webhook_unreadable`, naming the webhook and the column, where the row is damaged. */
+/** Reads a row. Throws `webhook_unreadable`, which names the webhook and the column, where the row is damaged. */
 export function recordOf(row: Row): WebhookRecord {
   return {
     id: row.id,
@@ -34,7 +34,7 @@ export function recordOf(row: Row): WebhookRecord {
   };
 }
 
-/** The records of rows, and the ids of those that are damaged, where any is. */
+/** Returns the records of the rows, and the ids of the damaged ones, if there are any. */
 export function recordsOf(rows: readonly Row[]): { items: WebhookRecord[]; unreadable?: string[] } {
   const unreadable: string[] = [];
   const items = rows.flatMap((row) => {
@@ -54,10 +54,10 @@ function columnOf<Value>(row: Row, column: string, read: (value: unknown) => Val
   try {
     value = read(JSON.parse(row[column]));
   } catch {
-    // JSON.parse quotes what it was given, which may be secret: the error below says all that may be said.
+    // JSON.parse quotes its input, which may be secret. The error below has everything that may be reported.
   }
   if (value !== undefined) return value;
-  const message = `column ${column} does not hold what this version writes there`;
+  const message = `column ${column} does not have the form that this version writes`;
   throw new PosthornError(
     'webhook_unreadable',
     `webhook ${row.id} cannot be read: ${message}; repair its row, or delete the webhook`,
@@ -68,7 +68,7 @@ function columnOf<Value>(row: Row, column: string, read: (value: unknown) => Val
 const isObject = (value: unknown): value is Record<string, unknown> =>
   typeof value === 'object' && value !== null && !Array.isArray(value);
 
-/** What a version to come adds to a binding is left in it. */
+/** Fields that a later version adds to a binding are kept. */
 const isBinding = (value: unknown): value is ChannelBinding =>
   isObject(value) &&
   typeof value.id === 'string' &&
@@ -79,7 +79,7 @@ const isBinding = (value: unknown): value is ChannelBinding =>
 const bindingsIn = (value: unknown): ChannelBinding[] | undefined =>
   Array.isArray(value) && value.every(isBinding) ? value : undefined;
 
-/** Secrets as JSON; instants in milliseconds since 1970. */
+/** Formats secrets as JSON, with times in milliseconds since the Unix epoch. */
 export const secretsText = (secrets: readonly SigningSecret[]): string =>
   JSON.stringify(secrets.map(({ key, expiresAt }) => ({ key, expiresAt: expiresAt && expiresAt.getTime() })));
 
@@ -93,13 +93,16 @@ const secretsIn = (value: unknown): SigningSecret[] | undefined =>
     ? value.map(({ key, expiresAt }) => ({ key, expiresAt: expiresAt === null ? null : new Date(expiresAt) }))
     : undefined;
 
-/** Shared where there is no date in them that could be changed: that is before the first rotation. */
+/**
+ * Copies secrets. They are shared where they contain no Date that could be changed, which is so before the first
+ * rotation.
+ */
 export function copiedSecrets(secrets: readonly SigningSecret[]): readonly SigningSecret[] {
   if (secrets.every(({ expiresAt }) => expiresAt === null)) return secrets;
   return secrets.map(({ key, expiresAt }) => ({ key, expiresAt: expiresAt && new Date(expiresAt) }));
 }
 
-/** Freezes a value of plain objects and arrays, all the way down. */
+/** Freezes plain objects and arrays deeply. */
 export function frozen<T>(value: T): T {
   if (typeof value === 'object' && value !== null && !(value instanceof Date) && !Object.isFrozen(value)) {
     Object.freeze(value);

@@ -1,4 +1,6 @@
-/** What `promise` resolves to; after `ms` milliseconds what `late` makes of it, and nobody hears of the promise any more. */
+/**
+ * Resolves as `promise` does, or to the result of `late` after `ms` milliseconds. The promise is ignored from then on.
+ */
 export async function withinTime<Value>(
   promise: Promise<Value>,
   ms: number,

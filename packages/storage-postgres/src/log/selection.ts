@@ -5,7 +5,7 @@ import type { Parameters } from '../client/parameters.js';
 /** Deliveries of one table, as `row`, each with its event, as `e`. */
 export interface Half {
   readonly row: 'q' | 'd';
-  /** The SQL of its status. */
+  /** The SQL of the status. */
   readonly status: string;
   /** The SQL from `from` on. */
   readonly from: string;
@@ -20,8 +20,8 @@ const finished = ['delivered', 'dead', 'cancelled'] as const;
 const unfinished = ['pending', 'sending'] as const;
 
 /**
- * The deliveries that are selected: a delivery is in `queue` until it is finished, and in `deliveries` from then on. A
- * table that can have none is left out.
+ * Returns the selected deliveries. A delivery is in `queue` until it is finished, and in `deliveries` from then on. A
+ * table that can have no match is left out.
  */
 export function halvesOf(
   tenantId: string,
@@ -40,7 +40,7 @@ export function halvesOf(
   const half = (row: 'q' | 'd', table: string, statusText: string, only: readonly string[]): Half => ({
     row,
     status: statusText,
-    // Of both, as the planner leaves out the partitions of each by what is said of its own column.
+    // On both tables, because the planner prunes the partitions of each by conditions on its own column.
     from: `$.${table} ${row} join $.events e on e.id = ${row}.event_id
       where e.tenant_id = ${tenant} and e.id >= ${from} and e.id < ${before}
         and ${row}.event_id >= ${from} and ${row}.event_id < ${before}
@@ -61,7 +61,10 @@ const ofLease = (statuses: readonly string[]): string[] =>
     ? []
     : [`q.lease is ${statuses.includes('sending') ? 'not ' : ''}null`];
 
-/** In words that the index of what was not delivered has, too. The statuses are ours, not the caller's. */
+/**
+ * In the words of the partial index of undelivered deliveries, so that it is used. The statuses are constants, never
+ * input.
+ */
 function ofStatus(statuses: readonly string[]): string[] {
   if (statuses.length === finished.length) return [];
   const among = `d.status in (${statuses.map((one) => `'${one}'`).join(', ')})`;

@@ -1,14 +1,14 @@
 import { type NewEvent, PosthornError, type Published } from '@posthorn/core';
 
-/** The events of one call, each once: two with one id or one idempotency key are one. */
+/** The events of one call, without repetitions: events with the same id or the same idempotency key are one. */
 export interface Batch {
-  /** Those to be stored; each id once, each key once. */
+  /** The events to be stored. Each id and each key occurs once. */
   readonly events: readonly NewEvent[];
   readonly byKey: ReadonlyMap<string, NewEvent>;
   readonly byId: ReadonlyMap<string, NewEvent>;
 }
 
-/** Throws `idempotency_conflict` where two have one key and are not the same. */
+/** Removes repetitions. Throws `idempotency_conflict` where two events have the same key and different content. */
 export function batchOf(events: readonly NewEvent[]): Batch {
   const byId = new Map<string, NewEvent>();
   const byKey = new Map<string, NewEvent>();
@@ -27,7 +27,7 @@ export function batchOf(events: readonly NewEvent[]): Batch {
   return { events: unique, byId, byKey };
 }
 
-/** The result of an event of the call, or of its twin. */
+/** Returns the result of an event of the call, or of the earlier one that it repeats. */
 export function resultOf(
   event: NewEvent,
   { byId, byKey }: Batch,
@@ -46,5 +46,5 @@ export function conflict(event: NewEvent): PosthornError {
   );
 }
 
-/** Neither may hold control characters, so the pair is told apart. */
+/** Neither part may contain control characters, so the pair is unambiguous. */
 export const keyOf = (tenantId: string, key: string): string => `${tenantId}\n${key}`;

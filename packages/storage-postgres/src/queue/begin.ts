@@ -6,11 +6,11 @@ import { beginning, dateOf, msOf } from '../client/values.js';
 import { type LeasedRow, leasedRows } from './settle.js';
 import { isHeld } from './settle-texts.js';
 
-/** The change of a row `q` whose attempt begins, unless it has under this lease. */
+/** The change to a row `q` whose attempt begins, unless it has begun under this lease. */
 const begins = `attempts = q.attempts + case when q.begun_at is null then 1 else 0 end,
   begun_at = coalesce(q.begun_at, ${beginning})`;
 
-/** Begins attempts: as `DeliveryStore` says. A digest begins with all that is in it. */
+/** Begins attempts, as `DeliveryStore` requires. The deliveries of a digest begin with it. */
 export function beginner(db: Database): DeliveryStore['begin'] {
   const textWith = (members: string): string => `
     with begun as (
@@ -35,7 +35,7 @@ export function beginner(db: Database): DeliveryStore['begin'] {
   return async (claims: readonly Claim[], leftMs: number) => {
     const given = leasedRows(claims);
     const values = [...leaseArrays(given), leftMs];
-    // What is in a digest has its lease, too.
+    // The deliveries of a digest share its lease.
     const members = given.flatMap(({ n, event: digest, binding, lease }) =>
       (claims[n]!.digest ?? []).map(({ id: event }) => ({ digest, event, binding, lease })),
     );
@@ -44,14 +44,14 @@ export function beginner(db: Database): DeliveryStore['begin'] {
         ? await db.run(beginDigests, [...values, JSON.stringify(members)])
         : await db.run(begin, values);
     const at = dateOf(row!.at);
-    // Mostly all of them have begun, which are not named then.
+    // Mostly all have begun, and are not listed then.
     const places: number[] | undefined = row!.begun === null ? undefined : JSON.parse(row!.begun);
     const begun = places ? places.map((place) => given[place - 1]!) : given;
     return { begun: begun.sort((a, b) => a.n - b.n).map(({ n }) => claims[n]!), at };
   };
 }
 
-/** The rows as the arrays of their events, bindings and leases. */
+/** Returns the rows as arrays of their events, bindings and leases. */
 const leaseArrays = (rows: readonly LeasedRow[]): string[] => [
   arrayOf(rows.map(({ event }) => event)),
   arrayOf(rows.map(({ binding }) => binding)),

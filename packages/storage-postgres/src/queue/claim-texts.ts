@@ -6,15 +6,16 @@ import { inlineBytes } from './payloads.js';
 import { stampOf } from './webhook-cache.js';
 
 /*
- * The two statements that claim: one wakes what is due and says what lanes there are, the other leases some of each.
+ * The two statements that claim. The look wakes what is due and finds the lanes. The take leases some deliveries of
+ * each lane.
  */
 
-/** At most so many lanes a look, and so many alarms. */
+/** The limits of a look: this many lanes, and this many alarms. */
 const maxLanes = 5_000;
 export const maxAlarms = 1_000;
-/** At most so many of one lane a claim. */
+/** The limit of a take for one lane. */
 export const maxShare = 1_000;
-/** Sees what is due at `$1` or later; walks through the lanes behind the one of tenant `$2` and webhook `$3`. */
+/** Finds what is due at `$1` or later, and walks through the lanes after the one of tenant `$2` and webhook `$3`. */
 export const lookText = `
   with recursive due as materialized (
     select q.event_id, q.binding_id, ${mayGo} as may_go from $.queue q
@@ -25,7 +26,7 @@ export const lookText = `
     from due d where d.may_go and ${isOfRow('d')}
     returning q.tenant_id, q.webhook_id
   ), held as (
-    -- Asked again later, and later each time.
+    -- They are checked again later, with a growing delay.
     update $.queue q set is_held = true, due_at = $now + least(interval '10 minutes', greatest(interval '5 seconds',
       $now - (select e.published_at from $.events e where e.id = q.event_id)))
     from due d where not d.may_go and ${isOfRow('d')}
@@ -54,20 +55,23 @@ export const lookText = `
       ) w on true where w.is_active is not false) as lanes`;
 
 export interface TakeShape {
-  /** Whether taking is slow: then it also says up to which due time it has taken each lane. */
+  /** Whether takes are slow. Then the take also returns the due time up to which it has taken each lane. */
   readonly isSlow: boolean;
-  /** Whether the attempts begin with it. */
+  /** Whether the attempts begin with the take. */
   readonly isBegun: boolean;
 }
 
-/** What began under a lease that is over was lost with its worker; also before, as long as it is not on record. */
+/**
+ * The start of a lost attempt: one that began under a lease that has expired, or an earlier one that is not recorded
+ * yet.
+ */
 const lostAt = 'case when q.lease is null then q.lost_at else coalesce(q.begun_at, q.lost_at) end';
-/** Only a first attempt does: where its worker is lost, the schedule leaves that one out. */
+/** Only a first attempt begins with its claim: where its worker dies, the schedule does not count it. */
 const mayBegin = `q.attempts = q.attempts_before and (${lostAt}) is null`;
 const begins = `begun_at = case when ${mayBegin} then ${beginning} end,
       attempts = q.attempts + case when ${mayBegin} then 1 else 0 end`;
 
-/** Leases so many of each lane, and `$4` in all; the payloads that are not large come with them. */
+/** Leases this many of each lane, and `$4` in total. Payloads that are not large come with the rows. */
 export const takeText = ({ isSlow, isBegun }: TakeShape): string => `
   with lanes as materialized (
     select * from json_to_recordset($1::json) as l(n integer, tenant text, webhook text, count integer, since float8)
@@ -78,7 +82,7 @@ export const takeText = ({ isSlow, isBegun }: TakeShape): string => `
     ) w
     cross join lateral (
       select * from (
-        -- The outer limit decides; this one lets the planner know that it is no large share of the table.
+        -- The outer limit decides. This one tells the planner that it is a small part of the table.
         select q.event_id, q.binding_id, q.due_at, q.ordering_key, q.position, q.put_off_since
         from $.queue q where q.is_ready and q.tenant_id = l.tenant and q.webhook_id = l.webhook
           and q.due_at >= to_timestamp(l.since / 1000) and ${mayGo}
@@ -90,7 +94,7 @@ export const takeText = ({ isSlow, isBegun }: TakeShape): string => `
   ), claimed as (
     update $.queue q set is_ready = false, lease = $2::bigint, ${isBegun ? begins : 'begun_at = null'},
       lost_at = ${lostAt},
-      -- While it was due and nobody claimed it, nobody has put it off.
+      -- While it was due and not claimed, it was not deferred.
       put_off_since = q.put_off_since + greatest(interval '0', $now - p.due_at),
       due_at = $now + $3::float8 * interval '1 millisecond'
     from picked p

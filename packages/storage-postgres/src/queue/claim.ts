@@ -11,23 +11,31 @@ import { cancelWaiting } from './orphans.js';
 import { withinBytes } from './payloads.js';
 import type { WebhookCache } from './webhook-cache.js';
 
-/** A look round is worth so long; after that another may find lanes that are not known. */
+/** How long the result of a look is used. After that, another look may find new lanes. */
 const lookEveryMs = 100;
-/** So many more lanes are asked where the first ones gave nothing. */
+/** How many more lanes are tried where the first ones had nothing. */
 const maxSpare = 1_000;
-/** Before every lane: its tenant, its webhook. */
+/** Sorts before every lane: its tenant, its webhook. */
 const first: readonly [string, string] = ['', ''];
-/** Beyond it a statement is slow: it steps over what is deleted and cannot be cleaned up, as under an old snapshot. */
+/**
+ * A statement that takes longer is slow: it steps over deleted rows that cannot be vacuumed, as under an old snapshot.
+ */
 const slowMs = 25;
-/** A slow complete look may take one part in so many of the time; between those only what came due lately is looked at. */
+/**
+ * A slow complete look may take one part in this many of the time. Between complete looks, only recent due times are
+ * searched.
+ */
 const slowShare = 20;
-/** What counts as lately, so that what was committed late is seen, too; and how late that mostly is, for one lane. */
+/**
+ * How far back recent due times go, so that late commits are found, too; and how late a commit usually is, for one
+ * lane.
+ */
 const latelyMs = 5_000;
 const lateMs = 500;
 
 /**
- * Claims in two steps. A look wakes what is due and finds the lanes that hold something; `Lanes` says whose turn it is;
- * the taking leases that. While lanes are known and fresh, the taking is all.
+ * Claims in two steps. A look wakes what is due and finds the lanes that are not empty; `Lanes` decides whose turn it
+ * is; a take leases deliveries of these lanes. While the known lanes are fresh, a claim is a single take.
  */
 export class Claimer {
   readonly #db: Database;
@@ -41,14 +49,17 @@ export class Claimer {
   readonly #release: Release;
   #lookedAt = Number.NEGATIVE_INFINITY;
   #lookedWith = 0;
-  /** The lane that the last look of a kind ended at, where there were more: the next one goes on behind it. */
+  /** The lane at which the last look of each kind reached its limit. The next one continues after it. */
   readonly #walkedTo = { complete: first, lately: first };
   /** How long the last complete look took, when it was, and when that was by the storage's clock. */
   #completeMs = 0;
   #completeAt = Number.NEGATIVE_INFINITY;
   #seenUntil: number | undefined;
   #isTakingSlow = false;
-  /** While taking is slow: the due time up to which each lane is known to be taken, so that it is not stepped over. */
+  /**
+   * While takes are slow: the due time up to which each lane has been taken, so that those rows are not stepped over
+   * again.
+   */
   readonly #taken = new Map<string, number>();
 
   constructor(db: Database, webhooks: WebhookCache, digests: Digests) {
@@ -58,11 +69,11 @@ export class Claimer {
     this.#cancelWaiting = cancelWaiting(db);
     this.#release = releaser(db);
     this.#look = db.statement(lookText);
-    // Were it tried again, what the first try leased would be nobody's until its lease is over.
+    // Not retried: the deliveries that the first try leased would be unavailable until their lease ends.
     this.#take = statementsOf(db, takeText, { isRepeatable: false });
   }
 
-  /** Deliveries were published that wait in these lanes. */
+  /** Adds lanes in which published deliveries wait. */
   expect(lanes: Iterable<Lane>): void {
     for (const lane of lanes) this.#lanes.add(lane);
   }
@@ -83,13 +94,16 @@ export class Claimer {
     }
   }
 
-  /** Wakes what is due, and learns of the lanes that hold something. False where there was more than a look takes. */
+  /**
+   * Wakes what is due, and finds the lanes that are not empty. Returns false where there is more than one look can
+   * handle.
+   */
   async #lookRound(): Promise<boolean> {
     const begin = performance.now();
     const isComplete =
       this.#seenUntil === undefined ||
       this.#completeMs < slowMs ||
-      // By a clock that is moved in tests nothing is late.
+      // With a clock that tests move, there are no late commits.
       this.#db.clockOffset !== 0 ||
       begin - this.#completeAt > slowShare * this.#completeMs;
     const since = isComplete ? 0 : this.#seenUntil! - latelyMs;
@@ -124,15 +138,15 @@ export class Claimer {
     if (!isComplete) return hasSeenAll;
     this.#completeAt = begin;
     this.#completeMs = end - begin;
-    // What was committed late lies before those times.
+    // Late commits have due times before those.
     this.#taken.clear();
     this.#isTakingSlow = false;
     return hasSeenAll;
   }
 
   /**
-   * Takes until there is something, or nothing is left to take from. Others may have emptied all that stand in front, so
-   * after a take of nothing many more lanes are asked at once.
+   * Takes until it has something, or no lanes are left. Others may have emptied all lanes at the front, so after an
+   * empty take, many more lanes are tried at once.
    */
   async #takeTurns(options: ClaimOptions): Promise<readonly Claim[]> {
     const { limit, webhookLimit, webhookRoom } = options;
@@ -180,7 +194,7 @@ export class Claimer {
     }
   }
 
-  /** What was taken and would be too much to hold is due as it was, for whoever comes next. */
+  /** Releases the deliveries that exceed the size limit. They are due as before, for the next claim. */
   async #giveBack(rows: Answer['rows'], lease: number, shares: readonly Share[]): Promise<void> {
     await this.#release(
       lease,
@@ -201,8 +215,8 @@ export class Claimer {
   }
 
   /**
-   * A lane that gave less than was asked for holds no more; what comes into it later is found by a look. Where the claim
-   * was full, those behind the last that gave something were not asked.
+   * Drops lanes that gave less than was asked for: they are empty, and a look finds later deliveries. Where the claim
+   * was full, the lanes after the last one that gave something were not tried.
    */
   #forgetEmpty(shares: readonly Share[], rows: Answer['rows'], limit: number): void {
     const counts = new Map<string, number>();

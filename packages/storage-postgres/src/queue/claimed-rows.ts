@@ -10,7 +10,7 @@ import { tokenOf } from './leases.js';
 import { Payloads } from './payloads.js';
 import type { SeenWebhook, WebhookCache } from './webhook-cache.js';
 
-/** Makes claims of rows that were leased: reads their webhooks, what is in a digest, and payloads that are large. */
+/** Creates claims of leased rows: reads their webhooks, the deliveries of digests, and large payloads. */
 export class ClaimedRows {
   readonly #db: Database;
   readonly #webhooks: WebhookCache;
@@ -69,7 +69,7 @@ export class ClaimedRows {
         },
       ];
     });
-    // A manual retry and retention met, or all of a digest was cancelled: there is nothing left to send.
+    // A manual retry and retention coincided, or all deliveries of a digest were cancelled: there is nothing to send.
     if (gone.length > 0) await this.#db.run(this.#drop, [JSON.stringify(gone)]);
     return claims;
   }

@@ -6,37 +6,46 @@ import { beginning } from '../client/values.js';
 import type { Lane } from './lanes.js';
 
 /*
- * Deliveries that gather lie in the queue and are nobody's: no alarm wakes them, no lane holds them. Somebody looks at
- * them when there is one more, when the window of one is over, and when their webhook has changed. Where there are enough,
- * or they have waited enough by what it says then, they become a digest: a row of its own in the queue, due at once, whose name they have from then on. It is that row
- * which is claimed, waits and has the memo; who finds it has all of them, and whoever of them is cancelled just is gone.
+ * Deliveries that gather are in the queue without an alarm and without a lane. A process looks at them when one is
+ * added, when the window of one ends, and when their webhook has changed. Once there are enough, or their window has
+ * ended by the current options of the webhook, they become a digest:
+ *
+ * - a row of its own in the queue, due at once, whose name each of its deliveries has from then on;
+ * - this row is claimed, waits and has the memo;
+ * - its claim has all of its deliveries, and a cancelled delivery simply leaves it.
  */
 
-/** The place of a delivery among those that it gathers with: by the time, and in one statement by what is added. */
+/** The position of a gathering delivery: by the time, and within one statement by a number that is added. */
 export const gatheredAt = '(extract(epoch from $now) * 1000000)::bigint * 4096';
 
-/** Since when `row` gathers, which its place says. */
+/** The time since when `row` gathers, which is part of its position. */
 const gathersSince = (row: string): string => `to_timestamp(${row}.position / 4096 / 1e6)`;
 
-/** That `q` gathers: not in a form that leads to an index, along which each row would step over all that gather. */
+/**
+ * The condition that `q` gathers, in a form that matches no index: along an index, each row would step over all that
+ * gather.
+ */
 const gathersStill = "coalesce(q.digest_id, '-') = ''";
 
-/** It looks at so many deliveries at a time, and forms so many digests of a binding, and that so many times. */
+/**
+ * The limits of one call: deliveries that it reads at a time, digests that it forms of a binding at a time, and
+ * repetitions.
+ */
 const maxDue = 1_000;
 const maxDigests = 20;
 const maxRounds = 20;
 
-/** The digest of a first event, as it stands in the queue; and whether a row of the queue is one. */
+/** The name in the queue of the digest with this first event; and the tests whether a row of the queue is a digest. */
 export const queueId = (eventId: string): string => `'dig_' || substr(${eventId}, 5)`;
 export const isDigest = (eventId: string): boolean => eventId.startsWith('dig_');
 export const isDelivery = (row: string): string => `not starts_with(${row}.event_id, 'dig_')`;
 
-/** A digest that has just been claimed. */
+/** A digest that was just claimed. */
 export interface ClaimedDigest {
-  /** As it stands in the queue. */
+  /** Its name in the queue. */
   readonly id: string;
   readonly bindingId: string;
-  /** How many attempts it has, and whether the last of them has begun with that. */
+  /** The number of its attempts, and whether the last one has begun with the claim. */
   readonly attempts: number;
   readonly hasBegun: boolean;
 }
@@ -67,8 +76,8 @@ export class Digests {
   }
 
   /**
-   * Makes digests of what is to go, and lets go what is to go alone; tells the lanes that they stand in, and the webhooks
-   * that are gone, of which something was committed later.
+   * Forms digests of what is to be sent, and releases what is to be sent alone. Returns the lanes that they are in, and
+   * the deleted webhooks of deliveries that were committed later.
    */
   async form(): Promise<{ readonly lanes: readonly Lane[]; readonly gone: ReadonlySet<string> }> {
     const lanes: Lane[] = [];
@@ -78,15 +87,15 @@ export class Digests {
       const formed: [string, string][] = JSON.parse(row!.lanes);
       lanes.push(...formed.map(([tenantId, webhookId]) => ({ tenantId, webhookId })));
       for (const webhookId of JSON.parse(row!.gone)) gone.add(webhookId);
-      // What is to go and was not formed here is another's, who is about to.
+      // Deliveries that are due and were not formed here belong to another process, which is about to form them.
       if (Number(row!.due) === 0 || (formed.length === 0 && Number(row!.due) < maxDue)) break;
     }
     return { lanes, gone };
   }
 
   /**
-   * Puts their deliveries under the lease of these digests: the events of each, by its id. They have its attempts from now
-   * on, also where one had begun and its worker was lost before it came to this.
+   * Leases the deliveries of these digests with them, and returns the events of each digest, by its id. The deliveries
+   * have the digest's attempts from now on, even where an attempt had begun and its worker died before this.
    */
   async follow(
     digests: readonly ClaimedDigest[],
@@ -116,13 +125,13 @@ const formText = `
     from $.queue q where q.digest_id = '' and q.look_at <= $now
     order by q.look_at limit ${maxDue}
   ), paused as (
-    -- Out of the way of others; it is looked at when its webhook is active again.
+    -- Deferred, so that others are looked at. Activating the webhook looks at these again.
     update $.queue q set look_at = $now + interval '1 minute' from due d
     where d.is_active is not true and ${isOfRow('d')}
   ), mine as materialized (
-    -- One at a time forms digests of a webhook; whoever comes meanwhile leaves it to the other. By what its bindings say
-    -- now, whatever they said when an event was published; null for those that want no digests, and where nobody can
-    -- read what they want: what has gathered goes alone then, and says so.
+    -- One process at a time forms the digests of a webhook; others skip it meanwhile. The current options of its
+    -- bindings apply, not those at the publication. They are null for bindings without a digest, and for unreadable
+    -- ones: gathered deliveries are then sent alone, and an unreadable webhook is reported.
     select b.binding_id, b.since, d.waits, d.most, d.max_bytes
     from (
       select binding_id, webhook_id, min(since) as since from due where is_active group by binding_id, webhook_id
@@ -137,8 +146,8 @@ const formText = `
   ), single as materialized (
     select d.event_id, d.binding_id, d.since from due d join mine m using (binding_id) where m.waits is null
   ), alone as (
-    -- As those that have waited longest: nothing that is published from now on goes before them. What was published in
-    -- one statement has one time, and its order in the last digits of its place.
+    -- They are due since they were gathered, so that nothing published from now on goes before them. Deliveries that
+    -- were published in one statement have the same time, and their order in the last digits of the position.
     update $.queue q set digest_id = null, gathers_until = null, look_at = null, is_ready = true,
       due_at = l.since + (q.position & 4095) * interval '1 microsecond'
     from single l
@@ -150,7 +159,7 @@ const formText = `
         select f.gathered_bytes from $.queue f where f.binding_id = m.binding_id and f.digest_id = ''
         order by f.position limit m.most) f)
   ), gathered as materialized (
-    -- As they are now, and not as the statement saw them: another may just have formed some, or one be cancelled.
+    -- Locks the current rows, not those of the snapshot: another process may have formed or cancelled some of them.
     select r.most, r.max_bytes, g.*, g.since + r.waits <= $now as is_over,
       ($.digest_of(coalesce(g.gathered_bytes, 0), r.most, r.max_bytes) over of_binding)[1] as part
     from ripe r cross join lateral (
@@ -165,7 +174,7 @@ const formText = `
     select * from (
       select binding_id, part, tenant_id, webhook_id, channel,
         ${queueId('(array_agg(event_id order by position, event_id))[1]')} as id,
-        -- Over, full, or followed by one that does not fit in.
+        -- The window is over, the digest is full, or the next delivery does not fit in.
         bool_or(is_over) or count(*) = most or sum(gathered_bytes) >= max_bytes
           or part < max(part) over (partition by binding_id) as goes
       from gathered group by binding_id, part, tenant_id, webhook_id, channel, most, max_bytes
@@ -177,7 +186,7 @@ const formText = `
   ), going as materialized (
     select g.event_id, g.binding_id, p.id from gathered g join parts p using (binding_id, part)
   ), moved as materialized (
-    -- Those that go, which are locked, and those that have been counted and wait on, for whom it is only the next look.
+    -- Those that are sent, which are locked, and those that keep gathering, for which only the next look is set.
     select event_id, binding_id, id, null as until from going
     union all
     select d.event_id, d.binding_id, null, d.since + m.waits from due d join mine m using (binding_id)

@@ -5,13 +5,13 @@ import { type Release, releaser, tokenOf } from './leases.js';
 import type { Leased } from './store-answer.js';
 import { stampOf, type WebhookCache } from './webhook-cache.js';
 
-/** How it was leased: by which lease, and when its attempts began, where they did with that. */
+/** The lease, and the time when the attempts began, where they begin with it. */
 export interface HandedOver {
   readonly lease: number;
   readonly begunAt: Date | undefined;
 }
 
-/** Makes claims of what was leased when it was stored. */
+/** Creates claims of deliveries that were leased when they were stored. */
 export class HandOvers {
   readonly #db: Database;
   readonly #webhooks: WebhookCache;
@@ -31,8 +31,9 @@ export class HandOvers {
   }
 
   /**
-   * The claims of what is leased, that of a first try of the same call included, which stored `earlier` and whose answer was
-   * lost. Undefined where they could not be made: what was leased waits again.
+   * Returns the claims of what was leased. This includes deliveries that a first try of the same call leased, which
+   * stored `earlier` and whose answer was lost. Returns undefined where the claims could not be created: the deliveries
+   * are released.
    */
   async claims(
     events: readonly NewEvent[],
@@ -80,7 +81,9 @@ export class HandOvers {
 export const idsText = (events: readonly NewEvent[]): string =>
   JSON.stringify(events.map(({ id }, n) => ({ n, id })));
 
-/** What a claim holds of an event: field by field, because copying the rest would be most of a dispatch. */
+/**
+ * Returns the event of a claim. Field by field, because copying the object would be most of the cost of a dispatch.
+ */
 function eventOf(event: NewEvent): Event {
   const { id, tenantId, type, payload, occurredAt, namespaceId, subject, cacheScope, orderingKey } = event;
   return {

@@ -17,9 +17,11 @@ interface Tenant {
   weight: number;
 }
 
-/** Up to so many kinds and targets are kept in all. */
+/** The limit for kinds and targets together. */
 const maxWeight = 100_000;
-/** Kinds with more targets go by the general statement, which finds them in the database: sending each costs more. */
+/**
+ * Kinds with more targets use the general statement, which finds them in the database: sending each one costs more.
+ */
 export const maxTargets = 100;
 
 /**

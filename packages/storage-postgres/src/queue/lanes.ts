@@ -1,34 +1,34 @@
-/** The deliveries of one webhook that are due, in the order in which they became so. */
+/** The due deliveries of one webhook, in the order in which they became due. */
 export interface Lane {
   readonly tenantId: string;
   readonly webhookId: string;
 }
 
-/** How many of a lane's deliveries are wanted. */
+/** How many deliveries of a lane are wanted. */
 export interface Share {
   readonly lane: Lane;
   readonly count: number;
 }
 
-/** How much may be taken besides. */
+/** Additional limits on what may be taken. */
 export interface Room {
   of(lane: Lane): number;
   ofTenant(tenantId: string): number;
 }
 
 /**
- * The lanes that this process knows to hold something, and whose turn it is: tenants take turns, and so do the lanes of
- * each. It only remembers what was seen in the database; a lane that is empty there is dropped from here.
+ * The lanes that this process knows not to be empty, and whose turn it is: tenants take turns, and so do the lanes of
+ * each tenant. It only keeps what was seen in the database. A lane that turns out to be empty is dropped.
  */
 export class Lanes {
-  /** In a Map what was served can go to the end. */
+  /** In a Map, an entry that was served can move to the end. */
   readonly #tenants = new Map<string, Map<string, Lane>>();
 
   get isEmpty(): boolean {
     return this.#tenants.size === 0;
   }
 
-  /** Puts the lane at the end of its tenant's line, if it does not stand there. */
+  /** Adds the lane to the end of its tenant's line, unless it is there already. */
   add(lane: Lane): void {
     const lanes = this.#tenants.get(lane.tenantId) ?? new Map<string, Lane>();
     this.#tenants.set(lane.tenantId, lanes);
@@ -42,14 +42,14 @@ export class Lanes {
   }
 
   /**
-   * Divides `limit` among the lanes, one for each in turn, of each lane and each tenant no more than `room` allows. Those
-   * that get something go to the end of their lines.
+   * Divides `limit` among the lanes, one for each in turn, within the limits of `room` for each lane and each tenant.
+   * Lanes that get something move to the end of their lines.
    */
   share(limit: number, room: Room): Share[] {
     const counts = new Map<Lane, number>();
     const ofTenants = new Map<string, number>();
     let left = limit;
-    // A tenant none of whose lanes has room is out of this round.
+    // A tenant without a lane that has room is skipped in this round.
     const open = new Set(this.#tenants.keys());
     while (left > 0 && open.size > 0) {
       for (const tenantId of open) {
@@ -69,8 +69,8 @@ export class Lanes {
   }
 
   /**
-   * Up to `most` others than those that have a share, for one delivery each where there is room: the first in their lines,
-   * which stay where they are.
+   * Returns up to `most` further lanes with room, besides those that have a share, for one delivery each: the first
+   * ones in their lines, which keep their places.
    */
   spares(shares: readonly Share[], most: number, room: Room): Share[] {
     const shared = new Set(shares.map(({ lane }) => lane));

@@ -4,15 +4,15 @@ import type { Database } from '../client/database.js';
 import { hasKey } from '../client/given-rows.js';
 
 /*
- * A lease is a number that no other call has; all that one call claims shares it. A token is the lease and the delivery
- * that it was given with, so that it opens no other.
+ * A lease is a random number, shared by everything that one call claims. A token is the lease and the delivery for
+ * which it was issued, so that it is valid for no other.
  */
 
 export const newLease = (): number => randomInt(2 ** 48 - 1);
 
 export const tokenOf = (lease: number, deliveryId: string): string => `${lease}.${deliveryId}`;
 
-/** Undefined for what is no token of this delivery. */
+/** Returns undefined for a text that is not a token of this delivery. */
 export function leaseOf({ token, deliveryId }: Pick<Claim, 'token' | 'deliveryId'>): number | undefined {
   const end = token.length - deliveryId.length - 1;
   if (end < 1 || end > 15 || token[end] !== '.' || !token.endsWith(deliveryId)) return undefined;
@@ -21,15 +21,15 @@ export function leaseOf({ token, deliveryId }: Pick<Claim, 'token' | 'deliveryId
 }
 
 /**
- * Gives back what was leased and cannot be sent, as if it had never been, due when it was and put off since then, by default
- * due now; never rejects: a lease ends by itself.
+ * Releases deliveries that were leased and cannot be sent, as if they had never been leased: due and deferred as
+ * before, by default due now. Never rejects, because a lease ends by itself.
  */
 export type Release = (
   lease: number,
   events: readonly { readonly id: string; readonly due?: number; readonly since?: number | null }[],
 ) => Promise<void>;
 
-/** The change of a row `q` that is given back. */
+/** The change to a row `q` that is released. */
 const given = `lease = null, begun_at = null,
   attempts = q.attempts - case when q.begun_at is null then 0 else 1 end`;
 
@@ -42,7 +42,7 @@ export function releaser(db: Database): Release {
       where ${hasKey('q', { event_id: 'g.event' })} and q.lease = $2::bigint
       returning q.event_id, q.binding_id
     )
-    -- What is in a digest was leased with it, and may have begun.
+    -- The deliveries of a digest were leased with it, and may have begun.
     update $.queue q set ${given}
     from released r
     where starts_with(r.event_id, 'dig_') and ${hasKey('q', { binding_id: 'r.binding_id', digest_id: 'r.event_id' })}

@@ -2,12 +2,12 @@ import type { Database } from '../client/database.js';
 import { isOfRow } from '../client/given-rows.js';
 import { isDelivery } from './digests.js';
 
-/** So many at a time, that nobody waits for it. */
+/** Small enough that other statements do not have to wait. */
 const batch = 5_000;
 
 /**
- * Cancels what is not finished of a webhook that was deleted, in small batches. Resolves when nothing is left. An event
- * published in the same instant may add more: the worker that comes upon it calls this again.
+ * Cancels the unfinished deliveries of a deleted webhook, in small batches. Resolves when none is left. An event that
+ * is published at the same time may add more: the worker that finds one calls this again.
  */
 export function cancelWaiting(db: Database): (webhookId: string) => Promise<void> {
   const statement = db.statement(`

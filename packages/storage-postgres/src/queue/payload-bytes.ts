@@ -1,8 +1,8 @@
 import type { NewEvent } from '@posthorn/core';
 
 /**
- * All payloads as one piece of bytes, which cost less than as many texts, and where each begins in it, from 1; last where
- * there would be one more.
+ * Joins all payloads into one byte array, which costs less than separate texts. `starts` has the position where each
+ * begins, from 1, followed by the position after the last one.
  */
 export function payloadsOf(events: readonly NewEvent[]): { bytes: Buffer; starts: number[] } {
   const starts = [1];

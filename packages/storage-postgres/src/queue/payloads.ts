@@ -4,12 +4,12 @@ import type { Answer } from '../client/queryable.js';
 
 type Rows = Answer['rows'];
 
-/** Up to so many bytes a payload comes with each claimed delivery. Of larger ones that share an event one is read. */
+/** Payloads up to this size come with each claimed delivery. Larger ones are read once per event. */
 export const inlineBytes = 8 * 1_024;
-/** A claim ends with the delivery that brings the payloads of its events to so many bytes. */
+/** A claim ends with the delivery with which the payloads of its events reach this size. */
 const maxClaimBytes = 8 * 1_024 * 1_024;
 
-/** Divides what was taken, by the `bytes` of its rows, into what a claim may hold and what goes back. */
+/** Divides the taken rows, by their `bytes`, into those that a claim may have and those to be released. */
 export function withinBytes(rows: Rows): { readonly kept: Rows; readonly left: Rows } {
   const kept: Rows[number][] = [];
   const left: Rows[number][] = [];

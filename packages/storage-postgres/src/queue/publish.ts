@@ -25,7 +25,7 @@ export interface PublishOptions {
 
 type StoreOptions = { readonly [Name in keyof PublishOptions]-?: PublishOptions[Name] | undefined } & {
   readonly lease: number;
-  /** Whether others like it may be stored quickly by what is answered. */
+  /** Whether similar events may use the quick statement with what this one returned. */
   readonly isPlain: boolean;
 };
 
@@ -47,7 +47,7 @@ export class Publisher {
   readonly #quick: QuickPublisher;
   readonly #clock: Statement;
 
-  /** `onWaiting` is called with the lanes of what is stored and not leased. */
+  /** `onWaiting` is called with the lanes of deliveries that are stored and not leased. */
   constructor(db: Database, webhooks: WebhookCache, onWaiting: (lanes: Iterable<Lane>) => void) {
     this.#db = db;
     this.#onWaiting = onWaiting;
@@ -74,12 +74,12 @@ export class Publisher {
     if (tx !== undefined && claimFor) {
       throw new PosthornError(
         'invalid_option',
-        'publish takes tx or claimFor: what may vanish cannot be sent',
+        'publish takes tx or claimFor, not both: deliveries of a transaction that may roll back cannot be sent',
       );
     }
     if (events.length === 0) return { published: [], claims: [], at: await this.#now(tx) };
     const lease = claimFor ? newLease() : 0;
-    // What a transaction sees of its own webhooks is nothing to keep.
+    // What a transaction sees of its own webhooks must not be cached.
     const isPlain = tx === undefined && events.every(isCommon);
     if (isPlain) {
       const quick = await this.#quick.publish(events, claimFor, lease);
@@ -96,7 +96,7 @@ export class Publisher {
         lease,
         isPlain,
       });
-      // Another call took one of the keys while this one was under way: it is remembered now.
+      // Another call took one of the keys meanwhile: it can be read now.
       if (!stored) continue;
       const published = events.map((event) => resultOf(event, batch, results));
       return { published, ...stored };
@@ -122,7 +122,7 @@ export class Publisher {
     return { published, claims: claims ?? [], at };
   }
 
-  /** Stores, or resolves to undefined, with nothing stored, where a key was taken meanwhile. */
+  /** Stores the events. Resolves to undefined, with nothing stored, where another call took a key meanwhile. */
   async #storeKeyed(
     events: readonly NewEvent[],
     isKeyed: boolean,
@@ -132,7 +132,7 @@ export class Publisher {
     if (events.length === 0) return { claims: [], at: await this.#now(options.tx) };
     if (!isKeyed) return this.#store(events, false, results, options);
     const [save, release, rollback] = this.#savepoint as [Statement, Statement, Statement];
-    // So that the caller's transaction is not lost with a key that was.
+    // Keeps the caller's transaction usable when a key is taken.
     if (options.tx) await this.#db.run(save, [], options.tx);
     try {
       const stored = await this.#store(events, true, results, options);
@@ -189,7 +189,7 @@ export class Publisher {
     const earlier = (answer.earlier ?? []).map((n) => events[n]!);
     if (earlier.length > 0) await this.#readEarlier(earlier, results, tx);
     if (tx) return { claims: [], at };
-    // What is stored is published, whatever fails from here on: what is held has its alarm, and goes a little later.
+    // The events are stored, whatever fails from here on: a held delivery has its alarm, and goes a little later.
     if (isOrdered) await advanceChains(this.#db, chainsHeld(answer, events)).catch(() => []);
     const lanes = lanesOf(answer, sorts);
     if (answer.placed > answer.leased) this.#onWaiting(lanes);
@@ -201,13 +201,13 @@ export class Publisher {
     return { claims: claims ?? [], at };
   }
 
-  /** The time, where nothing was stored that would tell it. */
+  /** Returns the time, where nothing was stored that would return it. */
   async #now(tx: Transaction | undefined): Promise<Date> {
     const [row] = await this.#db.run(this.#clock, [], tx);
     return dateOf(row!.at);
   }
 
-  /** Events whose ids are stored already: their first results. */
+  /** Returns the first results of events whose ids are stored already. */
   async #readEarlier(
     events: readonly NewEvent[],
     results: Map<NewEvent, Published>,
@@ -224,6 +224,6 @@ export class Publisher {
 const keyInUse = (cause: unknown): PosthornError =>
   new PosthornError(
     'idempotency_key_in_use',
-    'a transaction that is still open holds an idempotency key of this call; nothing was stored: end that transaction, or try again later',
+    'an open transaction holds an idempotency key of this call; nothing was stored; end that transaction, or try again later',
     { cause },
   );

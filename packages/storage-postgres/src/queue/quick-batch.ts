@@ -6,20 +6,23 @@ import { payloadsOf } from './payload-bytes.js';
 import { noRoom, type Place, Rooms } from './rooms.js';
 import type { Leased } from './store-answer.js';
 
-/** Batches with more deliveries go by the general statement, which makes them in the database: sending each costs more. */
+/**
+ * Batches with more deliveries use the general statement, which creates them in the database: sending each one costs
+ * more.
+ */
 const maxDeliveries = 5_000;
 
-/** A delivery that is to be stored. */
+/** A delivery to be stored. */
 interface Delivery extends Leased {
   readonly place: Place;
   readonly target: Target;
   readonly isLeased: boolean;
 }
 
-/** Events, who gets them, and which deliveries are to be leased. */
+/** Events, their targets, and the deliveries to lease. */
 export interface QuickBatch {
   readonly events: readonly NewEvent[];
-  /** Of each event. */
+  /** The kind of each event. */
   readonly kinds: readonly Kind[];
   /** Each target once, by its number. */
   readonly targets: readonly Target[];
@@ -27,7 +30,7 @@ export interface QuickBatch {
   readonly leased: readonly Delivery[];
 }
 
-/** Whether an event has no key and no order, and all of it can stand in the text of an array. */
+/** Whether an event has no key and no order, and its texts can be elements of an array. */
 export const isCommon = (event: NewEvent): boolean =>
   event.idempotencyKey === undefined &&
   event.orderingKey === null &&
@@ -44,7 +47,7 @@ const detailsOf = ({ namespaceId, subject, cacheScope }: NewEvent): readonly (st
   cacheScope,
 ];
 
-/** Undefined where the targets of an event are unknown, or where there are too many. */
+/** Returns undefined where the targets of an event are unknown, or where there are too many. */
 export function quickBatch(
   events: readonly NewEvent[],
   known: KnownTargets,
@@ -58,7 +61,7 @@ export function quickBatch(
   let kind: Kind | undefined;
   let places: readonly Place[] = [];
   for (const event of events) {
-    // Events that come together are mostly of one kind.
+    // The events of a call are mostly of one kind.
     if (kind?.type !== event.type || kind.tenantId !== event.tenantId) {
       kind = known.of(event.tenantId, event.type);
       if (!kind) return undefined;
@@ -84,7 +87,7 @@ export interface Lease {
   readonly leaseMs: number;
 }
 
-/** The values of `quickText`, in its order. */
+/** Returns the values of `quickText`, in its order. */
 export function valuesOf(batch: QuickBatch, { lease, leaseMs }: Lease): unknown[] {
   const { events, kinds, targets, deliveries, leased } = batch;
   const numbers = new Map<Kind, number>();
@@ -128,7 +131,7 @@ export function valuesOf(batch: QuickBatch, { lease, leaseMs }: Lease): unknown[
   return values;
 }
 
-/** The values of `quickTextOfOne`, in its order. */
+/** Returns the values of `quickTextOfOne`, in its order. */
 export function valuesOfOne(
   { events, kinds, targets, leased }: QuickBatch,
   { lease, leaseMs }: Lease,

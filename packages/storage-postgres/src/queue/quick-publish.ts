@@ -13,11 +13,11 @@ export interface QuickResult {
   readonly published: readonly Published[];
   readonly at: Date;
   readonly leased: readonly Leased[];
-  /** The lanes of what was stored, where some of it waits; else none. */
+  /** The lanes of the stored deliveries, where some of them wait; otherwise none. */
   readonly waiting: readonly Lane[];
 }
 
-/** Stores events whose targets are cached: the same rows and the same answer as by the general statement. */
+/** Stores events whose targets are cached, with the same rows and the same answer as the general statement. */
 export class QuickPublisher {
   readonly known = new KnownTargets();
   readonly #db: Database;
@@ -32,8 +32,8 @@ export class QuickPublisher {
   }
 
   /**
-   * Resolves to undefined, with nothing stored, where targets are unknown, webhooks have changed since they were cached, or
-   * one of the events is stored already. The general statement handles all of these.
+   * Resolves to undefined, with nothing stored, where targets are unknown, webhooks have changed since they were
+   * cached, or one of the events is stored already. The general statement handles all of these.
    */
   async publish(
     events: readonly NewEvent[],
@@ -77,7 +77,7 @@ export class QuickPublisher {
   }
 }
 
-/** What was leased: all that was wanted, except of webhooks whose deliveries have waited for long. */
+/** Returns what was leased: everything that was wanted, except for webhooks whose deliveries have waited for long. */
 function leasedOf(
   wanted: QuickBatch['leased'],
   { waiting, leased }: Answer['rows'][number],

@@ -4,16 +4,17 @@ import { areWaiting } from './rooms.js';
 import { versionOf } from './webhook-cache.js';
 
 /*
- * The statements that publish batches of the common shape. They are cheap because they match no webhooks and take arrays
- * instead of JSON. The arrays stand in a materialized row, where the planner does not see their lengths. If it did, it
- * would prefer a plan for these very arrays to a generic one, and plan each call, which takes longer than to run it.
+ * The statements that publish batches of the common shape. They are cheap because they match no webhooks and take
+ * arrays instead of JSON. The arrays are in a materialized row, where the planner does not see their lengths. Otherwise
+ * it would prefer a plan for these very arrays to a generic one, and plan each call, which takes longer than running
+ * it.
  */
 
-/** What the caller wants decides what the statement has to do. */
+/** The parts of a call that decide its statement. */
 export interface QuickShape {
   /** Whether any delivery is to be leased. */
   readonly hasClaims: boolean;
-  /** Whether what is leased begins at once. */
+  /** Whether the attempts of leased deliveries begin at once. */
   readonly isBegun: boolean;
   /** Whether any event has more than an id, a type, a payload and a time. */
   readonly hasDetails: boolean;
@@ -22,7 +23,7 @@ export interface QuickShape {
 /** The columns of a new row of the queue from its lease on. */
 const leaseColumns = 'due_at, lease, attempts, attempts_before, is_ready, is_held, yields, begun_at';
 
-/** What stands in them, where `isLeased` says whether it is leased. */
+/** Their values. `isLeased` is the SQL of whether the row is leased. */
 const leaseValues = ({ hasClaims, isBegun }: QuickShape, isLeased: string, ms: string, lease: string) =>
   hasClaims
     ? `case when ${isLeased} then $now + ${ms}::float8 * interval '1 millisecond' else $now end,
@@ -33,12 +34,18 @@ const leaseValues = ({ hasClaims, isBegun }: QuickShape, isLeased: string, ms: s
 const detailColumns = 'namespace_id, subject_type, subject_id, cache_scope';
 
 /**
- * Stores any number of events. `$1` to `$5` are their ids, payloads in one piece, where each begins and the last ends, times and
- * kinds; `$6` to `$8` the kinds' tenants, types and numbers of targets. `$9` and `$10` are the deliveries' events, where
- * they are not `$1` itself, and targets; `$11` to `$14` the targets' tenants, webhooks, bindings and channels.
- * `$15` and `$16` are tenants and the versions of their webhooks: where one differs, nothing is stored and no row
- * returned. With claims, `$17` says which deliveries to lease, `$18` for how long, `$19` by which lease; `$20` and `$21`
- * name the webhooks of these; `waiting` returns those of them that were not leased after all. The details come last.
+ * Stores any number of events. Its parameters:
+ *
+ * - `$1` to `$5`: the events' ids, payloads in one piece, where each payload begins and the last one ends, times, and
+ *   kinds.
+ * - `$6` to `$8`: the kinds' tenants, types and numbers of targets.
+ * - `$9` and `$10`: the deliveries' events, where they differ from `$1`, and their targets.
+ * - `$11` to `$14`: the targets' tenants, webhooks, bindings and channels.
+ * - `$15` and `$16`: tenants and the versions of their webhooks. Where one differs, nothing is stored and no row is
+ *   returned.
+ * - With claims, `$17` is which deliveries to lease, `$18` for how long, `$19` the lease, and `$20` and `$21` name
+ *   their webhooks. `waiting` returns those webhooks whose deliveries were not leased after all.
+ * - The details come last.
  */
 export function quickText(shape: QuickShape): string {
   const { hasClaims, hasDetails } = shape;
@@ -102,10 +109,14 @@ export function quickText(shape: QuickShape): string {
 }
 
 /**
- * Stores one event for one target, as when an idle engine is given something. It takes scalars, which cost 50 µs less than
- * arrays of one. `$1` to `$8` are its id,
- * payload, time, namespace, subject and scope, and its tenant; `$9` its type, `$10` to `$12` webhook, binding and channel,
- * `$13` the version; `$14` and `$15` how long to lease it, and by which lease.
+ * Stores one event for one target, which is the case of an idle engine. It takes scalars, which cost 50 µs less than
+ * arrays of one element. Its parameters:
+ *
+ * - `$1` to `$8`: the event's id, payload, time, namespace, subject and scope, and its tenant.
+ * - `$9`: its type.
+ * - `$10` to `$12`: webhook, binding and channel.
+ * - `$13`: the version.
+ * - `$14` and `$15`: how long to lease it, and the lease.
  */
 export function quickTextOfOne(shape: QuickShape): string {
   const { hasClaims } = shape;

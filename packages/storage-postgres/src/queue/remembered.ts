@@ -4,15 +4,15 @@ import { few } from '../client/given-rows.js';
 import type { Transaction } from '../client/queryable.js';
 import { conflict, keyOf } from './batch.js';
 
-/** What an earlier call stored under an idempotency key. */
+/** The event that an earlier call stored under an idempotency key. */
 interface Remembered {
   readonly published: Published;
   readonly fingerprint: string;
 }
 
 /**
- * The events that no earlier call stored under their keys, and whether any of them has one; of the others it enters the
- * results. Rejects with `idempotency_conflict`.
+ * Returns the events that no earlier call stored under their keys, and whether any of them has a key. Adds the results
+ * of the others. Rejects with `idempotency_conflict`.
  */
 export type WithoutRemembered = (
   events: readonly NewEvent[],

@@ -1,12 +1,12 @@
 import type { ClaimOptions } from '@posthorn/core';
 import type { Target } from './known-targets.js';
 
-/** How many more may be leased. */
+/** How many more deliveries may be leased. */
 interface Room {
   left: number;
 }
 
-/** A target of a batch, its number there from 1, and what it has room for. */
+/** A target of a batch, its number in the batch from 1, and its room. */
 export interface Place {
   readonly target: Target;
   readonly number: number;
@@ -16,8 +16,8 @@ export interface Place {
 
 /**
  * Decides which deliveries of a batch are leased, by the limits of the call, of each tenant and of each webhook, as the
- * windows of the general statement do. Call `take` for each delivery in order: it counts against all three limits, also
- * where it is not leased.
+ * window functions of the general statement do. `take` must be called for each delivery in order: it counts against all
+ * three limits, even where it is not leased.
  */
 export class Rooms {
   readonly #claimFor: ClaimOptions;
@@ -65,17 +65,17 @@ function roomIn(
 }
 
 /**
- * The SQL of whether deliveries of the webhook have waited for over a second: then none is leased as it is stored, so that
- * nothing overtakes them.
+ * The SQL of whether deliveries of the webhook have waited for over a second. Then none is leased as it is stored, so
+ * that nothing overtakes them.
  */
 export const areWaiting = (tenant: string, webhook: string): string => `(
       select true from $.queue q where q.is_ready and q.tenant_id = ${tenant} and q.webhook_id = ${webhook}
         and q.due_at < $now - interval '1 second' order by q.due_at limit 1) is not null`;
 
-/** For calls that lease nothing. */
+/** The options of calls that lease nothing. */
 export const noRoom: ClaimOptions = { limit: 0, leaseMs: 0, webhookLimit: 0, webhookRoom: new Map() };
 
-/** How much each tenant of these events has room for. */
+/** Returns the room of each tenant of these events. */
 export function tenantRoomsIn(
   sorts: readonly { readonly tenant: string }[],
   { limit, tenantLimit = limit, tenantRoom }: ClaimOptions,

@@ -5,56 +5,57 @@ import { gatheredAt, queueId } from './digests.js';
 import { chainPosition } from './ordering.js';
 
 /*
- * The statement that writes results. The rows are found by their keys, never by the places that a snapshot saw: whoever
- * has to wait for another's update then goes on with the row as it is. Each statement locks its rows in the order of their
- * keys, so that no two wait for each other.
+ * The statement that writes results. It finds rows by their keys, never by the row locations of a snapshot: after
+ * waiting for a concurrent update, it continues with the current row. Each statement locks its rows in the order of
+ * their keys, so that two statements never deadlock.
  */
 
-/** What the results of one call need: most are of one delivery and begin nothing, and are spared the looking for more. */
+/** What the results of one call need. Most are of one delivery and begin no other, and save the search for more. */
 export interface SettleShape {
   readonly ends: boolean;
   readonly putsBack: boolean;
-  /** Whether there are digests among them, with what is in them, or some that begin others. */
+  /** Whether there are digests among them, with their deliveries, or results that begin other deliveries. */
   readonly hasFollowers: boolean;
-  /** Whether two are made of one of those digests. */
+  /** Whether digests are split. */
   readonly splits: boolean;
 }
 
-/** What does not end. */
+/** The statuses that do not finish a delivery. */
 export const goesBack: readonly NextState['status'][] = ['pending', 'released', 'split'];
 const isPutBack = `g.status in ('${goesBack.join("', '")}')`;
 
 export const isHeld: string = `${isQueued('g.event', 'g.binding')} and q.lease = g.lease`;
 
-/** What a result says, of each delivery in a digest alike. */
+/** The columns of a result. Each delivery of a digest gets the same. */
 const resultColumns = [
   ...['n', 'status', 'id', 'number', 'at', 'took', 'outcome', 'kind', 'message', 'http', 'response', 'begin'],
 ];
 const result = (row: string): string => resultColumns.map((column) => `${row}.${column}`).join(', ');
 
-/** Of a row `q`: what is kept of a delivery. */
+/** The columns of a row `q` that are kept of a delivery. */
 const kept = (q: string, attempts = `${q}.attempts`): string =>
   `${q}.tenant_id, ${q}.webhook_id, ${q}.channel, ${attempts}, ${q}.attempts_before, ${q}.position`;
 
-/** The attempts of a row `q`: what nothing was sent of takes its attempt back, where that has begun under this lease. */
+/** The attempts of a row `q`. Where nothing was sent, the attempt that has begun under this lease is not counted. */
 const counted = (row: string): string =>
   `q.attempts - case when ${row}.id is null and q.begun_at is not null then 1 else 0 end`;
 
-/** That `q` is one of the deliveries in the digest that `row` is. */
+/** The condition that `q` is a delivery of the digest `row`. */
 const isIn = (row: string): string =>
   hasKey('q', { binding_id: `${row}.binding`, digest_id: `${row}.event` });
 
-/** All that `first` wrote, and what followed it instead of a digest. */
+/** All rows that `first` wrote, with the deliveries that it wrote in place of each digest. */
 const withFollowers = (first: string, followed: string, more = ''): string => `(
     select event, binding, ${result(first)}, ${kept(first)}${more} from ${first} where not starts_with(event, 'dig_')
     union all select event_id, binding, ${result(followed)}, ${kept(followed)}${more} from ${followed}
   )`;
 
 /**
- * Begins deliveries to bindings that have waited for one in `rows`, of the webhook as it is now. Where there is one
- * already, nothing changes: it is seen in one of the two tables, though it may just be leaving the first. One that came
- * after the statement had looked, as of a binding that waits no more, and is finished by now ends the statement, which then
- * looks again. Those that gather, do; one with an ordering key is let into its lane by the next look.
+ * Begins deliveries to bindings that waited for one in `rows`, of the current webhook. Where the delivery exists
+ * already, nothing changes: it is found in one of the two tables, even while it is moving from the first to the second.
+ * A delivery that was created and finished after the statement took its snapshot, as of a binding that no longer waits,
+ * aborts the statement, which is then run again. Deliveries that gather do so; one with an ordering key is let into its
+ * lane by the next look.
  */
 const begun = (rows: string): string => `
     insert into $.queue (event_id, binding_id, tenant_id, webhook_id, channel, due_at, position, attempts,
@@ -84,7 +85,7 @@ const begun = (rows: string): string => `
     on conflict (event_id, binding_id) do nothing
     returning event_id, binding_id`;
 
-/** Makes digests of the latter halves of those that are split, which each of their deliveries at that place or behind is in. */
+/** Makes digests of the latter halves of split digests, with the deliveries from the split position on. */
 const halved = `latter as materialized (
     select a.event, a.binding, h.event_id, h.position, ${queueId('h.event_id')} as id
     from again a cross join lateral (
@@ -112,18 +113,21 @@ const given = `given as (
       memo text, put_off text, begin json)
   )`;
 
-/** Where some end and some do not, both would lock their rows, one after the other: so all are locked before, in one order. */
+/**
+ * Where some results finish deliveries and others do not, both would lock their rows, one after the other. So all rows
+ * are locked first, in one order.
+ */
 const held = `held as materialized (
     select g.* from given g join $.queue q on ${isHeld} for update of q
   )`;
 
-/** Parts of a statement, and what the rows are called that they have written. */
+/** Parts of a statement, and the name of the rows that they have written. */
 interface Written {
   readonly parts: readonly string[];
   readonly rows: string;
 }
 
-/** Those that end leave the queue; with the name of all that has left. */
+/** Moves finished deliveries out of the queue. Returns the name of all of them. */
 function ended({ putsBack, hasFollowers }: SettleShape): Written {
   const alone = putsBack ? `not ${isPutBack} and ` : '';
   const rows = hasFollowers ? 'finished' : 'ended';
@@ -142,7 +146,7 @@ function ended({ putsBack, hasFollowers }: SettleShape): Written {
     parts.push(`finished as ${withFollowers('ended', 'ended_with', ', memo')}`);
   }
   parts.push(`kept as (
-    -- Where what was begun twice in one instant ends twice, it has ended.
+    -- A delivery that was begun twice at the same time may finish twice: the first result counts.
     insert into $.deliveries (event_id, binding_id, webhook_id, channel, status, attempts, attempts_before,
       finished_at, position, attempt_id, started_at, duration_ms, outcome, kind, message, http_status, response, memo)
     select event, binding, webhook_id, channel, status, attempts, attempts_before, $now, position, id,
@@ -153,7 +157,7 @@ function ended({ putsBack, hasFollowers }: SettleShape): Written {
   return { parts, rows };
 }
 
-/** Those that do not end are due again; with the name of all that is. */
+/** Makes unfinished deliveries due again. Returns the name of all of them. */
 function putBack({ ends, hasFollowers, splits }: SettleShape): Written {
   const alone = ends ? `${isPutBack} and ` : '';
   const rows = hasFollowers ? 'returned' : 'again';
@@ -189,7 +193,7 @@ function putBack({ ends, hasFollowers, splits }: SettleShape): Written {
   return { parts, rows };
 }
 
-/** Writes all of a call's results, or none; those of the `$1` whose lease still holds. */
+/** Writes all results of a call, or none: those of `$1` whose lease is still valid. */
 export function settleText(shape: SettleShape): string {
   const { ends, putsBack, hasFollowers } = shape;
   const written = [...(ends ? [ended(shape)] : []), ...(putsBack ? [putBack(shape)] : [])];
@@ -212,14 +216,14 @@ export function settleText(shape: SettleShape): string {
   select coalesce(json_agg(n), '[]')::text as written from (${all('n')}) w`;
 }
 
-/** What is given of those that were delivered, with the attempt that did it. */
+/** The columns of results that delivered, with their attempt. */
 const plainTypes = {
   ...{ event: 'text', binding: 'text', lease: 'bigint', id: 'text', at: 'float8', took: 'integer' },
   ...{ http: 'smallint', response: 'text' },
 };
 export const plainColumns = Object.keys(plainTypes) as readonly (keyof typeof plainTypes)[];
 
-/** As `settleText` of what ends, for what goes as arrays. */
+/** Does the same as `settleText` for finished deliveries, with arrays as parameters. */
 export const plainText: string = `
   with ended as (
     delete from $.queue q using ${rowsOf('g', plainTypes)} where ${isHeld}

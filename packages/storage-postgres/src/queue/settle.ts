@@ -9,7 +9,7 @@ import { advanceChains, type Chain, chainsOf } from './ordering.js';
 import { goesBack, isHeld, plainColumns, plainText, type SettleShape, settleText } from './settle-texts.js';
 
 const bindingOf = (deliveryId: string): string => `ch_${deliveryId.slice(-10)}`;
-/** Its event, or the digest, as it stands in the queue. */
+/** The event of the delivery, or its digest, by its name in the queue. */
 const eventOfDelivery = (deliveryId: string): string =>
   isDigest(deliveryId) ? deliveryId.slice(0, -10) : `evt_${deliveryId.slice(4, -10)}`;
 
@@ -22,7 +22,7 @@ export class Settler {
 
   readonly #onWaiting: (lanes: Iterable<Lane>) => void;
 
-  /** `onWaiting` is called with the lanes that results have let others into. */
+  /** `onWaiting` is called with the lanes into which results have let other deliveries. */
   constructor(db: Database, onWaiting: (lanes: Iterable<Lane>) => void) {
     this.#db = db;
     this.#onWaiting = onWaiting;
@@ -70,24 +70,24 @@ export class Settler {
     return results;
   }
 
-  /** Writes that they were delivered, which most are. The numbers of those that still held. */
+  /** Writes that deliveries were delivered, which most are. Returns the numbers of those whose lease was valid. */
   async #endPlainly(rows: readonly SettledRow[]): Promise<number[]> {
     const sorted = [...rows].sort(byKey);
     const values = plainColumns.map((column) => arrayOf(sorted.map((row) => row[column])));
     const [row] = await this.#db.run(this.#plain, values);
-    // Those that are told go by their places.
+    // The rows are identified by their places.
     const places: number[] | null = JSON.parse(row!.written);
     return places ? places.map((place) => sorted[place - 1]!.n) : sorted.map(({ n }) => n);
   }
 
-  /** The numbers of the rows that still held. */
+  /** Returns the numbers of the rows whose lease was valid. */
   async #write(statement: Statement, rows: readonly GivenRow[], ...values: unknown[]): Promise<number[]> {
     if (rows.length === 0) return [];
     const [row] = await this.#db.run(statement, [JSON.stringify([...rows].sort(byKey)), ...values]);
     return JSON.parse(row!.written);
   }
 
-  /** What an earlier try wrote, whose answer was lost: its attempt is on record. */
+  /** Finds what an earlier try wrote, whose answer was lost: its attempt is recorded. */
   async #findRecorded(
     given: readonly SettledRow[],
     settlements: readonly Settlement[],
@@ -104,12 +104,12 @@ export class Settler {
   }
 }
 
-/** A claim as it goes to Postgres, by its number. */
+/** A claim as it is sent to Postgres, by its number. */
 export interface LeasedRow extends GivenRow {
   readonly n: number;
 }
 
-/** Those that are claims, in the order of their keys. */
+/** Returns the valid claims, in the order of their keys. */
 export function leasedRows(claims: readonly Claim[]): LeasedRow[] {
   const rows = claims.flatMap((claim, n) => {
     const lease = leaseOf(claim);
@@ -121,7 +121,7 @@ export function leasedRows(claims: readonly Claim[]): LeasedRow[] {
 const chainOf = ({ claim: { event, deliveryId } }: Settlement): Chain[] =>
   event.orderingKey === null ? [] : [{ bindingId: bindingOf(deliveryId), orderingKey: event.orderingKey }];
 
-/** What is found by its key, for as long as its lease holds. */
+/** A row that is found by its key, while its lease is valid. */
 interface GivenRow {
   readonly event: string;
   readonly binding: string;
@@ -140,7 +140,7 @@ function shapeOf(rows: readonly SettledRow[]): SettleShape {
   };
 }
 
-/** Delivered, with nothing to be said but the answer, and nothing to begin. */
+/** Whether the result is delivered, records only the answer, and begins nothing. */
 const isPlain = (row: SettledRow): boolean =>
   row.status === 'delivered' &&
   row.outcome === 'delivered' &&
@@ -159,7 +159,7 @@ const placeOf = ({ deliveryId }: Pick<Claim, 'deliveryId'>): { event: string; bi
   binding: bindingOf(deliveryId),
 });
 
-/** Whether it is put off with that, if it was not before, or stays as it was. */
+/** Whether the result begins a deferral, unless there was one before, or keeps it. */
 function putOffBy(next: NextState): 'begins' | 'stays' | undefined {
   if (next.status === 'released') return next.delayMs ? 'begins' : 'stays';
   return next.status === 'pending' && next.isBusy ? 'stays' : undefined;

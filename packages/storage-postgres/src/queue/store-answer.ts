@@ -3,33 +3,38 @@ import type { Lane } from './lanes.js';
 import { type Chain, chainsOf } from './ordering.js';
 import type { WebhookVersion } from './webhook-cache.js';
 
-/** What the statement that publishes answers. */
+/** The answer of the statement that publishes. */
 export interface StoreAnswer {
-  /** When it was stored, in milliseconds since 1970. */
+  /** The time of the publication, in milliseconds since the Unix epoch. */
   readonly at: string;
-  /** Which events were stored before; null where none was. */
+  /** The events that were stored before; null where none was. */
   readonly earlier: readonly number[] | null;
-  /** Sort of event, webhook, its stamp, and binding; where versions are told, its channel and how long it gathers, too. */
+  /**
+   * The kind of event, the webhook, its stamp, and the binding; with versions, also its channel and its digest window.
+   */
   readonly targets: readonly (readonly [number, string, string, string, string?, (number | null)?])[];
-  /** Tenants of the events, and the version of the webhooks of each. */
+  /** The tenants of the events, and the version of the webhooks of each. */
   readonly versions?: readonly (readonly [string, string])[];
-  /** How many deliveries there are, and how many of them are leased. */
+  /** The number of deliveries, and of those that are leased. */
   readonly placed: number;
   readonly leased: number;
-  /** Event and target of each that waits, where some wait and some are leased; else null. */
+  /** The event and target of each waiting delivery, where some wait and some are leased; otherwise null. */
   readonly waiting: readonly (readonly [number, number])[] | null;
-  /** Event and target of each that is behind another with its ordering key; left out or null where none is. */
+  /**
+   * The event and target of each delivery that is behind another one with its ordering key; missing or null where none
+   * is.
+   */
   readonly held?: readonly (readonly [number, number])[] | null;
 }
 
-/** A delivery that is stored, and the caller's. */
+/** A delivery that is stored and leased for the caller. */
 export interface Leased {
   readonly event: NewEvent;
-  /** The webhook and its binding; deliveries of one call to one binding share it. */
+  /** The webhook and its binding. The deliveries of one call to one binding share it. */
   readonly target: WebhookVersion & { readonly bindingId: string };
 }
 
-/** All that was stored, but for what waits. */
+/** Returns everything that was stored, except for what waits. */
 export function leasedOf(
   events: readonly NewEvent[],
   rows: readonly { readonly sort: number }[],
@@ -55,12 +60,12 @@ export function leasedOf(
   return leased;
 }
 
-/** The lanes of what was stored. */
+/** Returns the lanes of what was stored. */
 export function lanesOf({ targets }: StoreAnswer, sorts: readonly { readonly tenant: string }[]): Lane[] {
   return targets.map(([sort, webhookId]) => ({ tenantId: sorts[sort]!.tenant, webhookId }));
 }
 
-/** The chains in which something was stored behind another. */
+/** Returns the chains in which a delivery was stored behind another one. */
 export function chainsHeld({ held, targets }: StoreAnswer, events: readonly NewEvent[]): Chain[] {
   return chainsOf(
     (held ?? []).map(([n, t]) => ({ bindingId: targets[t]![3], orderingKey: events[n]!.orderingKey! })),

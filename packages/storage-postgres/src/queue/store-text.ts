@@ -5,27 +5,27 @@ import { chainPosition, hasHead, isInFlight } from './ordering.js';
 import { areWaiting } from './rooms.js';
 import { stampOf, versionOf } from './webhook-cache.js';
 
-/*
- * The text of the statement that publishes, from its parts in their order.
- */
+/* The text of the statement that publishes, from its parts in order. */
 
-/** What a call holds decides what its statement has to do. */
+/** The parts of a call that decide its statement. */
 export interface Shape {
   readonly hasClaims: boolean;
-  /** Whether what is leased begins at once, and whether tenants have limits that it could exceed. */
+  /**
+   * Whether the attempts of leased deliveries begin at once, and whether tenants have limits that could be exceeded.
+   */
   readonly isBegun: boolean;
   readonly hasTenantRooms: boolean;
   readonly isKeyed: boolean;
-  /** Whether it waits for keys of open transactions only as long as its last value says, in milliseconds. */
+  /** Whether it waits for keys of open transactions only as long as its last value allows, in milliseconds. */
   readonly isBrief: boolean;
   readonly isOrdered: boolean;
-  /** Whether it is part of the caller's transaction, and seen at a time that nobody knows. */
+  /** Whether it is part of the caller's transaction, which commits at an unknown time. */
   readonly isInTransaction: boolean;
-  /** Whether the answer tells what may be kept of it: of targets all, and the versions of their tenants' webhooks. */
+  /** Whether the answer has what may be cached: all targets, and the versions of their tenants' webhooks. */
   readonly tellsVersions: boolean;
 }
 
-/** What comes in, with the bindings that it goes to, and what of it is not stored yet. */
+/** The given events, the bindings that match, and the events that are not stored yet. */
 const matched = `given as materialized (
       select * from json_to_recordset($1::json) as g(
         n integer, id text, sort integer, start integer, length integer, at float8, namespace text,
@@ -47,17 +47,17 @@ const matched = `given as materialized (
     ), kinds as materialized (
       select s.*, (select count(*) from targets t where t.sort = s.sort)::integer as deliveries from sorts s
     ), fresh as materialized (
-      -- Were it stored by another call at this instant, the insert would fail, and all of this be tried again.
+      -- If another call stores it at the same time, the insert fails, and the whole statement is retried.
       select * from given g where (select true from $.events e where e.id = g.id limit 1) is null
     )`;
 
-/** How long the statement waits for the keys of open transactions. */
+/** The time limit for keys of open transactions. */
 const patience = ({ hasClaims, hasTenantRooms }: Shape): string => `, patience as materialized (
-      -- For this statement alone, and in force before the first key is entered.
+      -- For this statement only, and in effect before the first key is inserted.
       select set_config('lock_timeout', ${hasTenantRooms ? '$10' : hasClaims ? '$9' : '$4'}::text, true)
     )`;
 
-/** Enters idempotency keys; one that is taken refuses the call at the end. */
+/** Inserts idempotency keys. A key that is taken refuses the call at the end. */
 const keyed = ({ isBrief }: Shape): string => `, keyed as (
       insert into $.idempotency_keys as k (tenant_id, key, fingerprint, event_id, deliveries, remembered_at)
       select s.tenant, f.key, f.fingerprint, f.id, s.deliveries, $now
@@ -80,7 +80,7 @@ const stored = `, stored as (
       from fresh f join kinds k using (sort)
     )`;
 
-/** How many more each webhook may have in flight, and each tenant. */
+/** How many more deliveries each webhook and each tenant may have in flight. */
 const rooms = ({ hasTenantRooms }: Shape): string => `, rooms as materialized (
       select w.webhook_id, case when ${areWaiting('w.tenant', 'w.webhook_id')} then 0 else coalesce(f.room, $7::integer) end as room${hasTenantRooms ? ', t.room as tenant_room' : ''}
       from (select distinct tenant, webhook_id from targets) w
@@ -125,9 +125,9 @@ const placed = ({ hasClaims, hasTenantRooms, isOrdered }: Shape): string => `, p
       ) p${hasClaims ? ' join rooms r using (webhook_id)' : ''}
     )`;
 
-/** Puts each delivery into the queue. */
+/** Inserts each delivery into the queue. */
 const queued = ({ hasClaims, isBegun, isOrdered, isInTransaction }: Shape): string => {
-  // Nobody lets it in when the caller's transaction commits: so the next look does, whenever that is.
+  // There is no call when the caller's transaction commits, so the next look after that lets the delivery in.
   const heldFor = `interval '${isInTransaction ? 0 : 5} seconds'`;
   return `, queued as (
       insert into $.queue (event_id, binding_id, tenant_id, webhook_id, channel, due_at, lease, position,
@@ -152,7 +152,7 @@ const queued = ({ hasClaims, isBegun, isOrdered, isInTransaction }: Shape): stri
 `;
 };
 
-/** What the caller is told. */
+/** The answer to the caller. */
 const answer = ({ isKeyed, isOrdered, tellsVersions }: Shape): string => `    select json_build_object(
       'at', ${msOf(beginning)}, 'earlier', case when (select count(*) from fresh) < (select count(*) from given)
         then (select json_agg(n) from given where n <> all (array(select n from fresh))) end,
@@ -180,8 +180,8 @@ const answer = ({ isKeyed, isOrdered, tellsVersions }: Shape): string => `    se
     from (select count(*) as placed, count(*) filter (where is_leased) as leased from placed) p`;
 
 /**
- * One statement: matches, stores events and deliveries, leases what the caller has room for. `$1` holds the events,
- * `$2` each pair of tenant and type once with the patterns that cover it, `$3` all payloads in one piece.
+ * Creates one statement that matches, stores events and deliveries, and leases what the caller has room for. `$1` has
+ * the events, `$2` each pair of tenant and type once with the patterns that match it, `$3` all payloads in one piece.
  */
 export function storeText(shape: Shape): string {
   const { hasClaims, isKeyed, isBrief } = shape;

@@ -2,7 +2,7 @@ import type { NewEvent } from '@posthorn/core';
 import { keyOf } from './batch.js';
 import { payloadsOf } from './payload-bytes.js';
 
-/** The events as `$1` to `$3`. */
+/** Encodes the events as `$1` to `$3`. */
 export function encoded(events: readonly NewEvent[]) {
   const sortOf = new Map<string, number>();
   const sorts: { sort: number; tenant: string; type: string; keys: readonly string[] }[] = [];

@@ -2,32 +2,35 @@ import { type Claim, isPosthornError, PosthornError, type WebhookRecord } from '
 import type { Database, Statement } from '../client/database.js';
 import { copiedSecrets, frozen, recordColumns, recordOf } from '../client/webhook-rows.js';
 
-/** A webhook as a claim names it: the stamp is of the version that held when it was claimed. */
+/** A webhook as a claim names it. The stamp identifies the version that was current at the claim. */
 export interface WebhookVersion {
   readonly id: string;
   readonly stamp: string;
 }
 
-/** The SQL of a row's stamp: another for each write, and for a webhook that was deleted and made again. */
+/** The SQL of a row's stamp. It differs after each write, and for a webhook that was deleted and created again. */
 export const stampOf = (row: string): string => `${row}.position || '.' || ${row}.version`;
 
-/** The SQL of the version of a tenant's webhooks, which differs after each write of one (0015_webhook_versions.sql). */
+/**
+ * The SQL of the version of a tenant's webhooks, which differs after each write of one (0015_webhook_versions.sql).
+ */
 export const versionOf = (tenant: string): string =>
   `(select coalesce(sum(v.version), 0)::text from $.webhook_versions v where v.tenant_id = ${tenant})`;
 
-/** A webhook as the statement saw it; a stamp of null says that it looked, and there was none. */
+/** A webhook as the statement saw it. A stamp of null means that it looked for the webhook and found none. */
 export type SeenWebhook = Pick<WebhookVersion, 'id'> & { readonly stamp: string | null };
 
 type Parts = Pick<Claim, 'webhook' | 'binding' | 'unreadable'>;
 
-/** Undefined where the webhook is not there, an error where its row cannot be read. */
+/** Undefined where the webhook does not exist; an error where its row cannot be read. */
 type Found = WebhookRecord | PosthornError | undefined;
 
 const maxRecords = 10_000;
 
 /**
- * The webhooks that claims speak of, by id and stamp: a statement says which version holds, and only one that this
- * process has not seen is read. So nothing stale is used, and secrets and configs are not sent with each claim.
+ * The webhooks of claims, by id and stamp. A statement returns the stamp of the current version, and only a version
+ * that this process has not cached is read. So nothing stale is used, and secrets and configs are not sent with each
+ * claim.
  */
 export class WebhookCache {
   readonly #db: Database;
@@ -42,16 +45,16 @@ export class WebhookCache {
   }
 
   /**
-   * Reads what is not known yet; `parts` then answers for each of `seen`, and throws for any other: that a webhook was
-   * not asked for never looks as if it were gone.
+   * Reads what is not cached. The returned `parts` answers for each of `seen`, and throws for any other: a webhook that
+   * was not asked for never looks as if it were deleted.
    */
   async read(
     seen: readonly SeenWebhook[],
   ): Promise<{ parts(webhookId: string, tenantId: string, bindingId: string): Parts }> {
-    // What is known is taken now: while the rest is read, others may push it out of the cache.
+    // Cached records are taken now: while the rest is read, other calls may evict them.
     const found = new Map<string, Found>();
     const missing = new Set<string>();
-    // Those of one call are mostly the same object, many times.
+    // Within one call, most are the same object.
     for (const { id, stamp } of new Set(seen)) {
       const known = this.#records.get(id);
       if (stamp !== null && known?.stamp !== stamp) missing.add(id);
@@ -76,7 +79,10 @@ export class WebhookCache {
     };
   }
 
-  /** Keeps the record of a row, for which the oldest gives way. A damaged one is read again each time: it may be repaired. */
+  /**
+   * Caches the record of a row, and evicts the oldest one for it. A damaged row is read again each time, because it may
+   * be repaired.
+   */
   // biome-ignore lint/suspicious/noExplicitAny: a row as the client read it.
   #keep(row: Record<string, any>): Found {
     let record: WebhookRecord;
@@ -92,7 +98,7 @@ export class WebhookCache {
   }
 }
 
-/** Where the webhook was deleted in the same instant there is nothing to send. */
+/** Where the webhook was deleted at the same time, there is nothing to send. */
 function partsOf(found: Found, id: string, tenantId: string, bindingId: string): Parts {
   const record = isPosthornError(found) ? undefined : found;
   return {

@@ -4,23 +4,25 @@ import type { Database } from '../client/database.js';
 export type Period = 'day' | 'week' | 'month';
 
 export interface PartitionOptions {
-  /** How long a partition is, in UTC; weeks begin on Monday. */
+  /** The length of a partition, in UTC. Weeks begin on Monday. */
   readonly every: Period;
-  /** How many are made ahead of the present one. Default 3. */
+  /** How many are created ahead of the present one: 0 to 100. Default 3. */
   readonly ahead?: number;
-  /** Partitions that ended so many milliseconds ago are dropped, where nothing in them is unfinished. Default: none. */
+  /**
+   * Drops partitions that ended this many milliseconds ago, where nothing in them is unfinished. Default: drops none.
+   */
   readonly olderThanMs?: number;
 }
 
-/** The partitions that a call made and dropped, by their names without the table's: `p20261123_20261130`. */
+/** The partitions that a call created and dropped, by their names without the table's: `p20261123_20261130`. */
 export interface PartitionChanges {
   readonly added: readonly string[];
   readonly dropped: readonly string[];
 }
 
 /**
- * The tables that are divided, and the column with the event's id: a range of ids is a range of time. Last, the columns of
- * a row that is gone at once and leaves its pages (0011_pages.sql), and their values besides the id.
+ * The partitioned tables, and the column with the event's id: a range of ids is a range of time. Last come the columns
+ * of a row that is deleted at once and leaves its pages behind (0011_pages.sql), and their values, except for the id.
  */
 const tables = [
   [
@@ -52,9 +54,9 @@ interface Range {
 }
 
 /**
- * Makes the partitions of the present and of what is ahead, and drops what is old: files are removed instead of rows
- * deleted. A range that the default partition holds something of is left to it, and to retention. Locks the tables for
- * an instant, and gives up rather than let others wait for two seconds.
+ * Creates the partitions of the present and the future, and drops old ones: files are removed instead of rows deleted.
+ * A range in which the default partition has rows is left to it, and to retention. Locks the tables briefly, and gives
+ * up rather than let other statements wait for two seconds.
  */
 export function partitioner(
   db: Database,
@@ -99,9 +101,10 @@ function settingsOf(options: PartitionOptions): Required<Omit<PartitionOptions, 
   }
   const { every, ahead = 3, olderThanMs, ...others } = options;
   const [unknown] = Object.keys(others);
-  if (unknown !== undefined) throw invalid(`no option of partition is called ${unknown}`);
-  if (!['day', 'week', 'month'].includes(every)) throw invalid('every must be day, week or month');
-  if (!Number.isInteger(ahead) || ahead < 0 || ahead > 100) throw invalid('ahead must be from 0 to 100');
+  if (unknown !== undefined) throw invalid(`unknown option of partition: ${unknown}`);
+  if (!['day', 'week', 'month'].includes(every)) throw invalid("every must be 'day', 'week' or 'month'");
+  if (!Number.isInteger(ahead) || ahead < 0 || ahead > 100)
+    throw invalid('ahead must be an integer from 0 to 100');
   if (olderThanMs !== undefined && !(olderThanMs >= 0)) {
     throw invalid('olderThanMs must be a number of milliseconds, 0 or more');
   }
@@ -110,7 +113,10 @@ function settingsOf(options: PartitionOptions): Required<Omit<PartitionOptions, 
 
 const invalid = (message: string): PosthornError => new PosthornError('invalid_option', message);
 
-/** The present range and those after it, but for what lies before `from`: there are ranges already, maybe of another length. */
+/**
+ * Returns the present range and those after it, without the part before `from`, where there are ranges already, maybe
+ * of another length.
+ */
 function rangesOf(every: Period, now: number, ahead: number, from: number): Range[] {
   const ranges: Range[] = [];
   let start = startOf(every, now);
@@ -168,11 +174,11 @@ function addText(schema: string, { name, from, to }: Range): string {
       with (autovacuum_analyze_threshold = 5000, vacuum_truncate = false);
     insert into $.${table}_${name} (${id}, ${columns})
       select '${from}' || n, ${values}, repeat('-', 1800) from generate_series(1, 200) n;
-    -- As long as it has no key, nothing could be deleted from it where all tables are published to subscribers.
+    -- While it has no key, no row could be deleted from it where all tables are published for logical replication.
     alter table $.${table}_${name} replica identity full;
     delete from $.${table}_${name};
     alter table $.${table}_${name} replica identity default;
-    -- From now on it only shrinks.
+    -- From now on the default partition only shrinks.
     alter table $.${table}_default reset (vacuum_truncate);
     alter table $.${table} attach partition $.${table}_${name} for values from ('${from}') to ('${to}');`,
       )
@@ -183,7 +189,7 @@ end $do$`;
 
 function dropText(schema: string, { name, from, to }: Range): string {
   return `do $do$ begin${begin(schema)}
-  -- Nobody retries one of them while it is looked at.
+  -- Locked, so that no delivery in them is retried during the check.
   lock table $.events, $.deliveries, $.attempts in access exclusive mode;
   if not exists (select from $.queue where event_id >= '${from}' and event_id < '${to}') then
     ${tables.map(([table]) => `drop table $.${table}_${name};`).join('\n    ')}

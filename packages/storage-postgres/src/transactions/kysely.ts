@@ -6,7 +6,10 @@ interface KyselyTransaction {
   withoutPlugins(): { executeQuery(query: never): Promise<unknown> };
 }
 
-/** Takes the `trx` of `db.transaction().execute(async (trx) => …)` of kysely. Its plugins do not see our rows. */
+/**
+ * Adapts the `trx` of `db.transaction().execute(async (trx) => …)` of kysely. Its plugins do not see the storage's
+ * rows.
+ */
 export function fromKysely(trx: KyselyTransaction): Transaction {
   checkMethod('fromKysely', trx, typeof trx?.withoutPlugins === 'function', "Kysely's transaction");
   checkTransaction('fromKysely', trx.isTransaction === true, 'the trx of db.transaction()');

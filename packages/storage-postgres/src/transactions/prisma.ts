@@ -6,7 +6,10 @@ interface PrismaTransaction {
   $queryRawUnsafe(text: string, ...values: any[]): PromiseLike<unknown>;
 }
 
-/** Takes the `tx` of `prisma.$transaction(async (tx) => …)`. Our statements hold no value of anybody's, but as `$n`. */
+/**
+ * Adapts the `tx` of `prisma.$transaction(async (tx) => …)`. Values are passed only as parameters (`$n`), never within
+ * the text.
+ */
 export function fromPrisma(tx: PrismaTransaction): Transaction {
   checkMethod(
     'fromPrisma',
@@ -14,7 +17,7 @@ export function fromPrisma(tx: PrismaTransaction): Transaction {
     typeof tx?.$queryRawUnsafe === 'function',
     "Prisma's interactive transaction",
   );
-  // Prisma's own client has what its transactions are denied.
+  // Prisma's client has methods that its transactions lack.
   const isOpen = typeof (tx as { $connect?: unknown }).$connect !== 'function';
   checkTransaction('fromPrisma', isOpen, 'the tx of prisma.$transaction()');
   return {

@@ -7,7 +7,7 @@ interface TypeormManager {
   query(text: string, parameters?: any[]): Promise<unknown>;
 }
 
-/** Takes the `manager` of `dataSource.transaction(async (manager) => …)` of typeorm. */
+/** Adapts the `manager` of `dataSource.transaction(async (manager) => …)` of typeorm. */
 export function fromTypeorm(manager: TypeormManager): Transaction {
   checkMethod('fromTypeorm', manager, typeof manager?.query === 'function', "TypeORM's entity manager");
   const isOpen = manager.queryRunner?.isTransactionActive === true;

@@ -3,7 +3,7 @@ import { expect, test } from 'vitest';
 import { arrayOf, rowsOf } from '../../src/client/arrays.js';
 import { hasPostgres, openDatabase } from '../database.js';
 
-test.skipIf(!hasPostgres())('whatever stands in an array, Postgres reads the same', async () => {
+test.skipIf(!hasPostgres())('Postgres reads any array as it was given', async () => {
   const database = await openDatabase();
   const text = fc.oneof(
     fc.string({ unit: 'grapheme' }),

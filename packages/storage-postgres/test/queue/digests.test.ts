@@ -11,7 +11,7 @@ describe.skipIf(!hasPostgres())('digests of two processes', () => {
     await postgresStorage(database.pool).migrate();
   });
 
-  test('have each event once, and the same ones at every try, whoever makes it and fails at it', async () => {
+  test('have each event once, and the same events at each attempt, whichever process forms them and fails', async () => {
     const channel = recordingChannel();
     let sent = 0;
     channel.answerWith(() => (++sent % 3 === 0 ? failed('http_status', 'no') : delivered()));
@@ -68,7 +68,7 @@ describe.skipIf(!hasPostgres())('a digest whose claim fails', () => {
   const options = { limit: 10, leaseMs: 60_000, webhookLimit: 10, webhookRoom: new Map(), isBegun: true };
   let database: TestDatabase;
   let storage: ReturnType<typeof postgresStorage>;
-  /** Of which statement the answer gets lost. */
+  /** Matches the statement whose answer is lost. */
   let lost: RegExp | undefined;
 
   beforeAll(async () => {
@@ -105,7 +105,7 @@ describe.skipIf(!hasPostgres())('a digest whose claim fails', () => {
   const attempts = async () =>
     (await storage.log.deliveries('acme', { limit: 10 })).items.map((one) => [one.status, one.attempts]);
 
-  test('after its deliveries were leased is as it was: nothing of it is counted', async () => {
+  test('after its deliveries were leased stays as it was: no attempt is counted', async () => {
     for (let claims = 0; claims < 2; claims++) {
       await failToClaim(/with following as/, 60_000);
       expect(await attempts()).toEqual(Array(2).fill(['pending', 0]));
@@ -115,7 +115,7 @@ describe.skipIf(!hasPostgres())('a digest whose claim fails', () => {
     expect(await attempts()).toEqual(Array(2).fill(['sending', 1]));
   });
 
-  test('before its deliveries were leased has lost an attempt, and so has each of them', async () => {
+  test('before its deliveries were leased has lost an attempt, and so has each of its deliveries', async () => {
     await failToClaim(/picked as materialized/, 0);
     const [claim] = await storage.deliveries.claim(options);
     expect([claim!.attempt, claim!.lostAt, claim!.digest!.length]).toEqual([2, expect.any(Date), 2]);

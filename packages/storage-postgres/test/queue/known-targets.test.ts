@@ -30,9 +30,9 @@ const newEvent = (tenantId: string, overrides: Partial<NewEvent> = {}): NewEvent
   ...overrides,
 });
 
-describe.skipIf(!hasPostgres())('what a process knows of who gets an event', () => {
+describe.skipIf(!hasPostgres())('the targets that a process has cached', () => {
   let database: TestDatabase;
-  /** Another process, which has webhooks written. */
+  /** Another process, through which webhooks are written. */
   let other: ReturnType<typeof postgresStorage>;
   /** This process, and how each of its publishes was stored. */
   let storage: ReturnType<typeof postgresStorage>;
@@ -70,7 +70,7 @@ describe.skipIf(!hasPostgres())('what a process knows of who gets an event', () 
     return [...new Set(claims.map(({ webhook }) => webhook.id))].sort();
   };
 
-  /** What `change` does is seen by the next publish, and the one after that is quick again. */
+  /** Checks that the next publish sees the effect of `change`, and that the one after that is quick again. */
   const expectAfter = async (tenantId: string, change: () => Promise<unknown>, expected: string[]) => {
     await receivers(tenantId);
     await receivers(tenantId);
@@ -84,7 +84,7 @@ describe.skipIf(!hasPostgres())('what a process knows of who gets an event', () 
     }
   };
 
-  test('follows each write of a webhook by another process at once', async () => {
+  test('follow each write of a webhook by another process at once', async () => {
     const [one, two] = [newWebhook('acme'), newWebhook('acme')];
     await expectAfter('acme', () => other.webhooks.create(one), [one.id]);
     await expectAfter('acme', () => other.webhooks.create(two), [one.id, two.id]);
@@ -104,14 +104,14 @@ describe.skipIf(!hasPostgres())('what a process knows of who gets an event', () 
     await expectAfter('acme', () => other.webhooks.delete('acme', one.id), [two.id]);
     const again = { ...newWebhook('acme'), id: one.id };
     await expectAfter('acme', () => other.webhooks.create(again), [one.id, two.id]);
-    // Its bindings are those of now, also where who gets the event stays the same.
+    // The current bindings are used, even where the targets stay the same.
     const channels = [{ id: ids.binding(), channel: 'test', configs: { url: 'new' } }];
     await expectAfter('acme', () => other.webhooks.update('acme', one.id, 1, { channels }), [one.id, two.id]);
     const { claims } = await storage.deliveries.publish([newEvent('acme')], { claimFor });
     expect(claims.find(({ webhook }) => webhook.id === one.id)?.binding).toEqual(channels[0]);
   });
 
-  test('follows who writes the tables by hand, or knows nothing of versions', async () => {
+  test('follow writes to the tables by hand, or by a writer that does not know the versions', async () => {
     const [one, two] = [newWebhook('hand'), newWebhook('hand')];
     for (const webhook of [one, two]) await other.webhooks.create(webhook);
     const { pool } = database;
@@ -139,7 +139,7 @@ describe.skipIf(!hasPostgres())('what a process knows of who gets an event', () 
     await expectAfter('hand', () => pool.query('truncate posthorn.subscriptions'), []);
   });
 
-  test('follows a transaction when it commits, and not before', async () => {
+  test('follow a transaction when it commits, and not before', async () => {
     const webhook = newWebhook('open');
     await receivers('open');
     const [tx, second] = [await database.newPool().connect(), await database.newPool().connect()];
@@ -147,12 +147,12 @@ describe.skipIf(!hasPostgres())('what a process knows of who gets an event', () 
     await other.webhooks.create(webhook, { tx });
     expect(await receivers('open')).toEqual([]);
     expect(stored).toEqual(['quickly']);
-    // What it publishes itself goes to its own webhook, and is nothing for others to know.
+    // Its own events reach its own webhook, which other transactions do not see.
     const own = await storage.deliveries.publish([newEvent('open')], { tx });
     expect(own.published[0]?.deliveries).toBe(1);
     expect(await receivers('open')).toEqual([]);
 
-    // Nobody waits for it, neither another transaction nor a call.
+    // It blocks neither another transaction nor a call.
     const [late, direct] = [newWebhook('open'), newWebhook('open')];
     await second.query('begin isolation level repeatable read');
     await second.query('select 1');
@@ -164,7 +164,7 @@ describe.skipIf(!hasPostgres())('what a process knows of who gets an event', () 
     for (const client of [tx, second]) client.release();
   });
 
-  test('is not misled by one that rolls back', async () => {
+  test('do not follow a transaction that rolls back', async () => {
     await receivers('back');
     const tx = await database.newPool().connect();
     await tx.query('begin');
@@ -175,7 +175,7 @@ describe.skipIf(!hasPostgres())('what a process knows of who gets an event', () 
     expect(stored).toEqual(['quickly']);
   });
 
-  test('keeps one row for a tenant, however often its webhooks were written, and never loses a change', async () => {
+  test('need one row for a tenant, however often its webhooks were written, and never miss a change', async () => {
     const versionOf = async (): Promise<string> => {
       const { rows } = await database.pool.query(
         `select sum(version)::text as version from posthorn.webhook_versions where tenant_id = 'busy'`,
@@ -195,7 +195,7 @@ describe.skipIf(!hasPostgres())('what a process knows of who gets an event', () 
     expect(rows[0].count).toBe(1);
   });
 
-  test('sees each pause while events are published all the time', async () => {
+  test('follow each pause while events are published continuously', async () => {
     const webhook = newWebhook('toggled');
     let { version } = await other.webhooks.create(webhook);
     let isActive = true;
@@ -214,7 +214,7 @@ describe.skipIf(!hasPostgres())('what a process knows of who gets an event', () 
     await background;
   });
 
-  test('gives an event that is stored already its first result, and stores those that come with it', async () => {
+  test('give a stored event its first result, and store the new ones of the same call', async () => {
     const webhook = newWebhook('twice');
     await other.webhooks.create(webhook);
     await receivers('twice');
@@ -239,7 +239,7 @@ describe.skipIf(!hasPostgres())('what a process knows of who gets an event', () 
   });
 
   test.each([1, 3])(
-    'hands over what a first try has leased whose answer was lost: %s at once',
+    'return claims that a first try leased, whose answer was lost: %s at once',
     async (count) => {
       const webhook = newWebhook(`lost${count}`);
       await other.webhooks.create(webhook);
@@ -258,7 +258,7 @@ describe.skipIf(!hasPostgres())('what a process knows of who gets an event', () 
     },
   );
 
-  test('leaves to the general statement what gathers, has a key or an order, or goes to very many', async () => {
+  test('are not used for events that gather, have a key or an order, or have very many targets', async () => {
     const gathering = newWebhook('slow', ['gathers']);
     const [binding] = gathering.channels;
     await other.webhooks.create({
@@ -287,7 +287,7 @@ describe.skipIf(!hasPostgres())('what a process knows of who gets an event', () 
     }
   });
 
-  test('is told by writers who have no right to the table of versions', async () => {
+  test('follow writers without rights on the table of versions', async () => {
     const client = await database.newPool().connect();
     await client.query(`begin; create role writer; grant usage on schema posthorn to writer;
       grant select, insert, update, delete on posthorn.webhooks, posthorn.subscriptions to writer;

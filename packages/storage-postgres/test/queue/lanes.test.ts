@@ -13,7 +13,7 @@ const shares = (
     .share(limit, { of, ofTenant })
     .map(({ lane: { tenantId, webhookId }, count }) => [`${tenantId}${webhookId}`, count]);
 
-describe('the lanes that are known', () => {
+describe('the known lanes', () => {
   test('take turns: tenants, then the lanes of each', () => {
     const lanes = new Lanes();
     for (const one of [lane('a', '1'), lane('a', '2'), lane('a', '3'), lane('b', '1')]) lanes.add(one);
@@ -22,11 +22,11 @@ describe('the lanes that are known', () => {
       ['b1', 2],
       ['a2', 1],
     ]);
-    // Whoever was not served is first.
+    // A tenant that was not served comes first.
     expect(shares(lanes, 1)).toEqual([['a3', 1]]);
   });
 
-  test('give no more than there is room for, and nothing where there is none', () => {
+  test('give no more than there is room for, and nothing without room', () => {
     const lanes = new Lanes();
     lanes.add(lane('a', '1'));
     lanes.add(lane('a', '2'));
@@ -34,7 +34,7 @@ describe('the lanes that are known', () => {
     expect(shares(lanes, 10, () => 0)).toEqual([]);
   });
 
-  test('are forgotten one by one', () => {
+  test('are dropped one by one', () => {
     const lanes = new Lanes();
     lanes.add(lane('a', '1'));
     lanes.add(lane('a', '1'));
@@ -44,7 +44,7 @@ describe('the lanes that are known', () => {
     expect(shares(lanes, 3)).toEqual([]);
   });
 
-  test('of one tenant share no more than it has room for, and leave the rest to others', () => {
+  test('of one tenant share no more than its room, and leave the rest to others', () => {
     const lanes = new Lanes();
     for (const one of [lane('a', '1'), lane('a', '2'), lane('b', '1')]) lanes.add(one);
     const room = (tenantId: string): number => (tenantId === 'a' ? 3 : 100);
@@ -59,7 +59,7 @@ describe('the lanes that are known', () => {
     expect(lanes.spares([], 10, { of: () => 1, ofTenant: () => 1 })).toHaveLength(2);
   });
 
-  test('share a limit out to the last, evenly among tenants, whoever they are', () => {
+  test('share a limit completely, and evenly among tenants', () => {
     const some = fc.array(fc.tuple(fc.constantFrom('a', 'b', 'c'), fc.integer({ min: 0, max: 30 })), {
       minLength: 1,
     });

@@ -4,7 +4,7 @@ import { beforeAll, describe, expect, test } from 'vitest';
 import { postgresStorage } from '../../src/index.js';
 import { hasPostgres, openDatabase, type TestDatabase } from '../database.js';
 
-/** Another seed, or more cases: `POSTHORN_QUICK=7,2000`. */
+/** Sets another seed, or more cases: `POSTHORN_QUICK=7,2000`. */
 const [seed = 1, cases = 150] = (process.env.POSTHORN_QUICK ?? '').split(',').filter(Boolean).map(Number);
 const random = seededRandom(seed);
 const below = (count: number): number => Math.floor(random() * count);
@@ -46,7 +46,7 @@ const newEvent = (tenantId: string, type: string): NewEvent => {
   };
 };
 
-/** Which targets of an event come first is left to the planner, and decides what a limit leaves out: here it is the same. */
+/** The order of an event's targets is up to the planner, and decides what a limit leaves out. Here it is fixed. */
 const inOrder = 'over (order by m.sort, m.webhook_id, b.binding_id) - 1 as t';
 
 describe.skipIf(!hasPostgres())('the quick statement and the general one', () => {
@@ -72,7 +72,7 @@ describe.skipIf(!hasPostgres())('the quick statement and the general one', () =>
       { schema },
     );
 
-  /** All that publishing writes, with times as they lie to when it was. */
+  /** Returns everything that a publish writes, with times relative to the publish. */
   const tablesOf = async (schema: string) => {
     const { rows: events } = await database.pool.query(
       `select to_jsonb(e) - 'published_at' as row, e.published_at > now() - interval '1 hour' as is_new
@@ -141,7 +141,7 @@ describe.skipIf(!hasPostgres())('the quick statement and the general one', () =>
             [late.id],
           );
         }
-        // A storage that has published nothing yet knows nothing, and goes by the general statement.
+        // A storage that has published nothing has cached nothing, and uses the general statement.
         const publisher = schema === 'quick' ? deliveries : storageOf(schema).deliveries;
         const { published, claims, at } = await publisher.publish(events, claimFor && { claimFor });
         expect(Math.abs(at.getTime() - Date.now())).toBeLessThan(60_000);

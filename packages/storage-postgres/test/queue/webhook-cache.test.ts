@@ -61,12 +61,12 @@ describe.skipIf(!hasPostgres())('The cache of webhooks', () => {
   });
 
   test('loses no webhook of a call when it is full: every claim has its binding', async () => {
-    // More than it holds in one call.
+    // More than the cache can have, in one call.
     const many = await storage.deliveries.publish([event('many')], { claimFor: claimAll });
     expect(many.claims).toHaveLength(total + 1);
     expect(many.claims.filter(({ binding }) => binding === undefined)).toEqual([]);
     for (let round = 0; round < 3; round++) {
-      // One that it holds, and one for which another has to go.
+      // One cached webhook, and one that evicts another.
       const mixed = await storage.deliveries.publish([event('mixed')], { claimFor: claimAll });
       expect(mixed.claims.map(({ binding }) => binding?.channel)).toEqual(['test', 'test']);
     }
@@ -84,7 +84,7 @@ describe.skipIf(!hasPostgres())('The cache of webhooks', () => {
     expect(claims.filter(({ binding }) => binding === undefined)).toEqual([]);
   });
 
-  test('says of a webhook that it is gone only where the database was asked for it', async () => {
+  test('reports a webhook as deleted only where it was looked up in the database', async () => {
     const cache = new WebhookCache(
       new Database(database.pool, {
         schema: 'posthorn',

@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict';
 
 /**
- * Passes where both are the same data: own fields, arrays and instants, all the way down; a field that is undefined
- * counts as left out. Prototypes do not count, as some runners give tests a realm of their own.
+ * Passes where both values are the same data: own fields, arrays and dates, deeply. A field that is undefined counts as
+ * missing. Prototypes are ignored, because some runners run tests in another realm.
  */
 export function same(actual: unknown, expected: unknown, message?: string): void {
   assert.deepEqual(data(actual), data(expected), message);
@@ -13,7 +13,7 @@ function data(value: unknown): unknown {
   if (Object.prototype.toString.call(value) === '[object Date]') return `Date ${instantOf(value as Date)}`;
   if (Array.isArray(value)) return Array.from(value, data);
   const fields = Object.entries(value).filter(([, field]) => field !== undefined);
-  // Through entries, as a field may be called `__proto__`.
+  // Uses entries, because a field may be called `__proto__`.
   return Object.fromEntries(fields.map(([name, field]) => [name, data(field)]));
 }
 
@@ -22,8 +22,8 @@ function instantOf(date: Date): string {
 }
 
 /**
- * Passes where `condition` is truthy. Its message is required: without one, node:assert looks for the expression in
- * the sources, and has been seen to look forever in transpiled ones.
+ * Passes where `condition` is truthy. The message is required: without one, node:assert reads the expression from the
+ * sources, which has been seen to loop forever with transpiled code.
  */
 export function ok(condition: unknown, message: string): asserts condition {
   assert.ok(condition, message);

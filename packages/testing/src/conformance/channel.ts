@@ -17,7 +17,7 @@ export type {
   Received,
 } from './channel/harness.js';
 
-/** All that a channel promises: for running it without a test runner. */
+/** All rules for a channel, to run them without a test runner. */
 export const channelRules: readonly ChannelRule[] = [
   ...configRules,
   ...secretRules,
@@ -30,8 +30,8 @@ export const channelRules: readonly ChannelRule[] = [
 ];
 
 /**
- * Proves a channel against a receiver that the harness brings: registers a test for each sentence of the port with
- * the harness's runner. Throws `invalid_option` for a skip that names no rule or has no reason.
+ * Tests a channel against the receiver of the harness: registers one test for each rule with the harness's runner.
+ * Throws `invalid_option` for a skip that matches no rule or has no reason.
  */
 export function channelConformance<Configs>(harness: ChannelHarness<Configs>): void {
   register('channel conformance', channelRules, harness);

@@ -1,4 +1,4 @@
-/** Freezes a value of plain objects and arrays all the way down, to hand it to somebody who must not write to it. */
+/** Freezes plain objects and arrays deeply, before they are passed to code that must not write to them. */
 export function frozen<T>(value: T): T {
   if (typeof value === 'object' && value !== null && !(value instanceof Date)) {
     for (const part of Object.values(value)) frozen(part);

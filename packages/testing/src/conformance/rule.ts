@@ -1,14 +1,16 @@
 import { PosthornError } from '@posthorn/core';
 
-/** One thing an adapter promises, and the proof: `run` rejects where `subject` breaks it. */
+/** One promise of an adapter, and its test: `run` rejects where `subject` breaks the promise. */
 export interface Rule<Subject> {
   readonly topic: string;
-  /** The rule in plain English. */
+  /** The rule as a sentence. */
   readonly title: string;
   run(subject: Subject): Promise<void>;
 }
 
-/** The functions of a test runner: those of vitest, node:test and jest fit as they are, mocha's `it` is its `test`. */
+/**
+ * The functions of a test runner. Those of vitest, node:test and jest fit as they are; with mocha, pass `it` as `test`.
+ */
 export interface Runner {
   describe(title: string, body: () => void): unknown;
   readonly test: {
@@ -17,19 +19,19 @@ export interface Runner {
   };
 }
 
-/** A topic, a title or `topic/title`, and the reason why it cannot hold here. */
+/** Maps a topic, a title or `topic/title` to the reason for skipping it. */
 export type Skips = Readonly<Record<string, string>>;
 
-/** What every harness has: a runner, what is under test, and what is left out. */
+/** The common part of every harness: the runner, the subject, and the skips. */
 export interface Harness<Subject> {
   readonly runner: Runner;
   /** Called once for each rule. */
   open(): Promise<Subject>;
-  /** Rules that cannot hold here, with their reasons; these stand in the titles of the skipped tests. */
+  /** The rules to skip, with reasons. The reasons appear in the titles of the skipped tests. */
   readonly skip?: Skips;
 }
 
-/** The rules of one topic, from their titles and bodies. */
+/** Creates the rules of one topic from their titles and bodies. */
 export function topic<Subject>(
   name: string,
   bodies: Readonly<Record<string, (subject: Subject) => Promise<void>>>,
@@ -38,9 +40,9 @@ export function topic<Subject>(
 }
 
 /**
- * Registers one test for each rule with the harness's runner, grouped by topic, each against a subject of its own
- * that is closed afterwards. Throws `invalid_option` where the harness lacks a part, or a skip names no rule or gives
- * no reason.
+ * Registers one test for each rule with the harness's runner, grouped by topic. Each test opens its own subject and
+ * closes it afterwards. Throws `invalid_option` where a part of the harness is missing, or where a skip matches no rule
+ * or has no reason.
  */
 export function register<Subject extends { close?(): Promise<void> }>(
   name: string,
@@ -96,12 +98,12 @@ function reasonToSkip(rule: Rule<never>, skip: Skips): string | undefined {
   return name === undefined ? undefined : skip[name];
 }
 
-/** A skip whose rule was renamed would hide nothing, and nobody would notice that it is not needed any more. */
+/** A skip that matches no rule, because the rule was renamed or removed, would stay unnoticed. */
 function checkSkips(rules: readonly Rule<never>[], skip: Skips): void {
   const names = new Set(rules.flatMap(namesOf));
   for (const [name, reason] of Object.entries(skip)) {
     if (!names.has(name)) {
-      throw new PosthornError('invalid_option', `skip names no rule and no topic: ${name}`);
+      throw new PosthornError('invalid_option', `skip matches no rule and no topic: ${name}`);
     }
     if (typeof reason !== 'string' || reason.trim() === '') {
       throw new PosthornError('invalid_option', `skip must give a reason for: ${name}`);

@@ -1,4 +1,4 @@
-/** Changes all that lets itself be changed, as a careless or hostile holder might. */
+/** Changes everything that can be changed, as a careless or hostile holder might. */
 export function vandalise(value: unknown): void {
   if (typeof value !== 'object' || value === null) return;
   if (value instanceof Date) {

@@ -1,11 +1,11 @@
 /*
- * The limits of a message. Source: Discord, "Webhook Resource" (execute webhook, usernames) and "Message Resource" (embed
- * limits).
+ * The limits of a message. Source: Discord, "Webhook Resource" (execute webhook, usernames) and "Message Resource"
+ * (embed limits).
  */
 
 type Fields = Readonly<Record<string, unknown>>;
 
-/** The texts of an embed that have a limit, with where they stand and how long they may be. */
+/** Returns the texts of an embed that have a limit, with their paths and limits. */
 function textsOf(embed: Fields, at: string): readonly (readonly [at: string, text: unknown, max: number])[] {
   const { title, description, fields, footer, author } = embed;
   return [
@@ -24,16 +24,16 @@ const fieldsOf = (fields: unknown): readonly Fields[] => (Array.isArray(fields) 
 
 const maxEmbeds = 10;
 const maxFields = 25;
-/** Of all embeds together. */
+/** The limit for all embeds together. */
 const maxLengthInAll = 6_000;
 
-/** What an embed must have one of: its colour, time and address show nothing by themselves. */
+/** An embed must have one of these. Its colour, time and URL alone display nothing. */
 const shown = ['title', 'description', 'fields', 'footer', 'author', 'image', 'thumbnail'] as const;
 
 const isEmpty = (value: unknown): boolean =>
   (value ?? '') === '' || (Array.isArray(value) && value.length === 0);
 
-/** Whether a message says nothing at all: spaces are not said. */
+/** Whether a message displays nothing. Spaces alone do not count. */
 export function isEmptyMessage({ content, embeds }: Fields): boolean {
   const isBlank = isEmpty(content) || (typeof content === 'string' && content.trim() === '');
   const isBare = (embed: unknown): boolean => Object.values(Object(embed)).every(isEmpty);
@@ -43,7 +43,7 @@ export function isEmptyMessage({ content, embeds }: Fields): boolean {
 const isOfWeb = (address: unknown): boolean =>
   typeof address === 'string' && /^https?:\/\/./i.test(address) && address.length <= 2_048;
 
-/** The addresses of an embed, with where they stand. */
+/** Returns the URLs of an embed, with their paths. */
 function addressesOf(embed: Fields, at: string): readonly (readonly [at: string, address: unknown])[] {
   const inside = (field: string, name: string): unknown => Object(embed[field])[name];
   return [
@@ -56,7 +56,7 @@ function addressesOf(embed: Fields, at: string): readonly (readonly [at: string,
   ];
 }
 
-/** What Discord would not take of one embed, its texts aside. */
+/** Returns what Discord refuses of one embed, except for its texts. */
 function embedFaults(embed: Fields, at: string): readonly string[] {
   const { fields, color, timestamp } = embed;
   const isColor = Number.isInteger(color) && Number(color) >= 0 && Number(color) <= 0xffffff;
@@ -69,12 +69,12 @@ function embedFaults(embed: Fields, at: string): readonly string[] {
       ? []
       : [`${at}.timestamp: must be ISO 8601`]),
     ...addressesOf(embed, at).flatMap(([place, address]) =>
-      address === undefined || isOfWeb(address) ? [] : [`${place}: must be an address of http or https`],
+      address === undefined || isOfWeb(address) ? [] : [`${place}: must be an http or https URL`],
     ),
   ];
 }
 
-/** What Discord would not take of a message, each fault with the way to it. */
+/** Returns what Discord refuses of a message, with paths. */
 export function formFaults({ content, username, avatar_url, embeds }: Fields): readonly string[] {
   const list = fieldsOf(embeds);
   const texts = list.flatMap((embed, i) => textsOf(embed, `embeds.${i}`));
@@ -84,7 +84,7 @@ export function formFaults({ content, username, avatar_url, embeds }: Fields): r
     ...(typeof content === 'string' && content.length > 2_000 ? ['content: 2000 or fewer in length'] : []),
     ...(content === undefined || typeof content === 'string' ? [] : ['content: must be a string']),
     ...(embeds === undefined || Array.isArray(embeds) ? [] : ['embeds: must be a list']),
-    ...(avatar_url === undefined || isOfWeb(avatar_url) ? [] : ['avatar_url: must be an address']),
+    ...(avatar_url === undefined || isOfWeb(avatar_url) ? [] : ['avatar_url: must be a URL']),
     ...(username === undefined || isUsername(username) ? [] : ['username: is not allowed']),
     ...(list.length > maxEmbeds ? [`embeds: ${maxEmbeds} or fewer`] : []),
     ...list.flatMap((embed, i) => embedFaults(embed, `embeds.${i}`)),

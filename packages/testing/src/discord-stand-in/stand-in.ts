@@ -8,32 +8,32 @@ import {
 import { formFaults, isEmptyMessage } from './limits.js';
 
 export interface DiscordStandInOptions {
-  /** Whether the webhook takes five messages in two seconds and answers 429 to more. Default false. */
+  /** Whether the webhook accepts five messages in two seconds and answers 429 to more. Default false. */
   readonly limitRate?: boolean;
-  /** The clock by which it counts, in milliseconds. Default `Date.now`. */
+  /** The clock of the rate limit, in milliseconds. Default `Date.now`. */
   readonly now?: () => number;
 }
 
-/** A message that was taken. */
+/** An accepted message. */
 export interface DiscordStandInMessage {
-  /** The request's body, parsed. */
+  /** The parsed body of the request. */
   readonly body: Readonly<Record<string, unknown>>;
-  /** Whom it pings: `@everyone`, `@here`, `<@1>`, `<@&1>`. What stands in embeds pings nobody. */
+  /** The mentions that ping: `@everyone`, `@here`, `<@1>`, `<@&1>`. Mentions in embeds do not. */
   readonly pings: readonly string[];
 }
 
 export interface DiscordStandIn extends HttpStandIn {
   readonly webhookUrl: string;
-  /** What was taken, in order. */
+  /** The accepted messages, in order. */
   readonly messages: readonly DiscordStandInMessage[];
-  /** From now on there is no such webhook: 404, code 10015. */
+  /** Deletes the webhook: from now on it answers 404, code 10015. */
   removeWebhook(): void;
 }
 
 const maxPerWindow = 5;
 const windowMs = 2_000;
 
-/** Without `allowed_mentions` all mentions of the content ping; else those of the kinds that its `parse` names. */
+/** Without `allowed_mentions` all mentions of the content ping; otherwise those of the kinds in its `parse`. */
 function pingsOf({ content, allowed_mentions }: Readonly<Record<string, unknown>>): readonly string[] {
   const { parse = [] } = (allowed_mentions ?? { parse: ['everyone', 'users', 'roles'] }) as {
     parse?: string[];
@@ -44,7 +44,10 @@ function pingsOf({ content, allowed_mentions }: Readonly<Record<string, unknown>
   return mentions.filter((mention) => parse.includes(kindOf(mention)));
 }
 
-/** Discord's "Execute Webhook" on 127.0.0.1, so far as its documentation goes, for messages of content and embeds in JSON. */
+/**
+ * Serves Discord's "Execute Webhook" on 127.0.0.1, as far as it is documented, for messages of content and embeds in
+ * JSON.
+ */
 export async function discordStandIn(options: DiscordStandInOptions = {}): Promise<DiscordStandIn> {
   const { limitRate = false, now = Date.now } = options;
   const id = '1000000000000000001';

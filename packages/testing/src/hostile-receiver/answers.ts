@@ -15,7 +15,7 @@ export const end =
   (socket) =>
     void socket.end(text, 'latin1');
 
-/** Answers with `head`, and then with `part` again and again. */
+/** Answers with `head`, followed by `part` repeated without end. */
 export const floodAfter =
   (head: string, part: string): Answer =>
   (socket) => {

@@ -3,19 +3,19 @@ import type { TlsOptions } from 'node:tls';
 import type { FailureKind } from '@posthorn/core';
 import type { Answer } from './raw-receiver.js';
 
-/** What a receiver may do to its sender, and how a request has to end. */
+/** What a receiver does to its sender, and how the request must end. */
 export interface Behaviour {
-  /** What the receiver does. */
+  /** What the receiver does, as the predicate of a sentence. */
   readonly does: string;
   /**
-   * The status a sender has to see, where complete headers came, whatever became of the body; else the kind of failure,
-   * one of these.
+   * The status that the sender must see, where complete headers came, whatever happens to the body. Otherwise the
+   * possible kinds of the failure.
    */
   readonly ends: number | readonly FailureKind[];
   readonly answer: Answer;
   readonly onConnection?: (socket: Socket) => void;
-  /** `always`: there is no such thing over plain HTTP; `raw`: the address says `https:`, the receiver knows no TLS. */
+  /** `always`: exists over TLS only. `raw`: the URL has `https:`, but the receiver does not speak TLS. */
   readonly tls?: 'always' | 'raw';
-  /** In place of a good certificate. */
+  /** TLS options that replace those of a valid certificate. */
   readonly server?: () => TlsOptions;
 }

@@ -6,7 +6,7 @@ import { malformed } from './behaviours/malformed.js';
 import { slow } from './behaviours/slow.js';
 import { untrusted } from './behaviours/untrusted.js';
 
-/** All of them, by name. */
+/** All behaviours, by name. */
 export const hostileBehaviours: Readonly<Record<string, Behaviour>> = {
   ...slow,
   ...broken,

@@ -1,6 +1,6 @@
 import { generateKeyPairSync, type KeyObject, sign } from 'node:crypto';
 
-/** A certificate and its key in PEM, and who can sign others. */
+/** A certificate and its key in PEM. Can issue other certificates. */
 export interface Certificate {
   readonly cert: string;
   readonly key: string;
@@ -10,7 +10,7 @@ export interface Certificate {
 
 export interface CertificateOptions {
   readonly name: string;
-  /** Signs it; itself where left out. */
+  /** The issuer. Default: the certificate is self-signed. */
   readonly issuer?: Certificate;
   readonly ips?: readonly string[];
   readonly notAfter?: Date;
@@ -34,7 +34,7 @@ const ecdsaWithSha256 = sequence(oid('2a8648ce3d040302'));
 const day = 86_400_000;
 let serial = 1;
 
-/** Makes an X.509 certificate (RFC 5280) with a P-256 key: an authority where it has no addresses. */
+/** Creates an X.509 certificate (RFC 5280) with a P-256 key. Without IP addresses it is an authority. */
 export function certificate({ name, issuer, ips, notAfter }: CertificateOptions): Certificate {
   const { publicKey, privateKey } = generateKeyPairSync('ec', { namedCurve: 'P-256' });
   const addresses = (ips ?? []).map((ip) => der(0x87, Buffer.from(ip.split('.').map(Number))));

@@ -11,7 +11,7 @@ export * from './raw-receiver.js';
 
 export interface HostileReceiver extends RawReceiver {
   readonly behaviour: Behaviour;
-  /** The authority, in PEM, that a client has to trust so that a good certificate is good. */
+  /** The authority, in PEM, that a client must trust to accept valid certificates. */
   readonly ca: string;
 }
 
@@ -21,8 +21,8 @@ export interface HostileReceiverOptions {
 }
 
 /**
- * A receiver on 127.0.0.1 that does the worst: see `hostileBehaviours` for what there is and how a request has to end.
- * Throws where there is no behaviour of that name, or it is none of plain HTTP. `close` ends it with all its sockets.
+ * Starts a hostile receiver on 127.0.0.1. `hostileBehaviours` lists the behaviours and how a request must end. `close`
+ * ends it with all its sockets. Throws for an unknown behaviour, and for one of TLS where `tls` is false.
  */
 export async function hostileReceiver(
   name: string,
@@ -30,7 +30,7 @@ export async function hostileReceiver(
 ): Promise<HostileReceiver> {
   const behaviour = Object.hasOwn(hostileBehaviours, name) ? hostileBehaviours[name] : undefined;
   if (!behaviour)
-    throw new RangeError(`no behaviour is called ${name}; there are ${Object.keys(hostileBehaviours)}`);
+    throw new RangeError(`unknown behaviour ${name}; expected one of ${Object.keys(hostileBehaviours)}`);
   if (behaviour.tls !== undefined && tls === false) throw new RangeError(`${name} is a behaviour of TLS`);
   const isTls = tls ?? behaviour.tls !== undefined;
   const server = behaviour.server ?? (() => goodCertificate);

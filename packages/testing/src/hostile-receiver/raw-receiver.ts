@@ -2,17 +2,17 @@ import { once } from 'node:events';
 import { type AddressInfo, createServer, type Socket } from 'node:net';
 import { createServer as createTlsServer, type TlsOptions } from 'node:tls';
 
-/** A receiver that knows nothing of HTTP but where a request ends, so that it can answer anything at all. */
+/** A receiver that parses no more of HTTP than the end of a request, so that it can answer anything. */
 export interface RawReceiver {
   readonly url: string;
   readonly port: number;
   /** Every complete request, as text. */
   readonly requests: readonly string[];
-  /** Every connection there ever was. */
+  /** All connections, including those that have ended. */
   readonly sockets: readonly Socket[];
-  /** How many of them are open. */
+  /** The number of open connections. */
   open(): number;
-  /** Ends every connection, and listens no more. */
+  /** Ends every connection, and stops listening. */
   close(): Promise<void>;
 }
 
@@ -21,17 +21,17 @@ export type Answer = (socket: Socket, request: string, number: number) => void;
 export interface RawReceiverOptions {
   readonly tls?: TlsOptions;
   readonly host?: string;
-  /** Default: a port of its own. */
+  /** Default: a free port. */
   readonly port?: number;
   readonly onConnection?: (socket: Socket) => void;
 }
 
-/** Listens on a port of its own. */
+/** Starts a receiver on a free port. */
 export async function rawReceiver(answer: Answer, options: RawReceiverOptions = {}): Promise<RawReceiver> {
   const requests: string[] = [];
   const sockets: Socket[] = [];
   const open = new Set<Socket>();
-  /** Those of TCP: a TLS handshake that never ends has one, too. */
+  /** TCP sockets, because a TLS handshake that never ends has one, too. */
   const accepted = new Set<Socket>();
 
   const accept = (socket: Socket): void => {
@@ -82,18 +82,18 @@ export async function rawReceiver(answer: Answer, options: RawReceiverOptions = 
   };
 }
 
-/** A complete response. */
+/** Formats a complete response. */
 export const response = (status: number | string, body = '', headers = ''): string =>
   `HTTP/1.1 ${status} X\r\n${headers}content-length: ${Buffer.byteLength(body)}\r\n\r\n${body}`;
 
-/** Writes `text` one character every few milliseconds, then again, until the other side has had enough. */
+/** Writes `text` one character every few milliseconds, repeatedly, until the other side disconnects. */
 export function trickle(socket: Socket, text: string, everyMs = 5): void {
   let i = 0;
   const timer = setInterval(() => socket.write(text[i++ % text.length]!), everyMs);
   socket.on('close', () => clearInterval(timer));
 }
 
-/** Writes `text` again and again, as fast as it is read. */
+/** Writes `text` repeatedly, as fast as it is read. */
 export function flood(socket: Socket, text: string): void {
   const write = (): void => {
     if (!socket.destroyed) socket.write(text, () => setImmediate(write));
@@ -106,7 +106,7 @@ export function answerAfter(socket: Socket, ms: number, text: string): void {
   setTimeout(() => socket.write(text), ms);
 }
 
-/** A port on which nobody listens. */
+/** Returns a port without a listener. */
 export async function freePort(): Promise<number> {
   const server = createServer().listen(0, '127.0.0.1');
   await once(server, 'listening');
@@ -116,15 +116,18 @@ export async function freePort(): Promise<number> {
   return port;
 }
 
-/** What carries a socket: of TLS, the one of TCP below it. */
+/** The TCP socket below each TLS socket. */
 const tcpSockets = new WeakMap<Socket, Socket>();
 
-/** Ends the connection by a RST, TLS or not. */
+/** Ends the connection with a RST, with or without TLS. */
 export function reset(socket: Socket): void {
   (tcpSockets.get(socket) ?? socket).resetAndDestroy();
 }
 
-/** Resets the connection after `ms`, when what was written before has been read: together, they read as its end. */
+/**
+ * Resets the connection after `ms`, so that what was written before is read first: sent together, they would read as a
+ * reset only.
+ */
 export function resetAfter(socket: Socket, ms: number): void {
   setTimeout(() => reset(socket), ms);
 }

@@ -3,10 +3,10 @@ import { createServer, type IncomingHttpHeaders, type ServerResponse } from 'nod
 import type { AddressInfo } from 'node:net';
 import { buffer } from 'node:stream/consumers';
 
-/** A request as it came. */
+/** A request as received. */
 export interface StandInRequest {
   readonly method: string;
-  /** With its query. */
+  /** The path with its query. */
   readonly path: string;
   readonly headers: IncomingHttpHeaders;
   readonly body: string;
@@ -18,21 +18,21 @@ export interface StandInAnswer {
   readonly body?: string;
 }
 
-/** An answer no service documents: it hangs up, never answers, or fails and quotes all that it received. */
+/** An undocumented answer: it hangs up, never answers, or fails and quotes everything that it received. */
 export type Trouble = 'hangup' | 'never' | 'echo';
 
-/** What every stand-in for a service over HTTP has. */
+/** The common part of every stand-in for a service over HTTP. */
 export interface HttpStandIn {
-  /** Every request that came, taken or not, in order. */
+  /** Every request, accepted or not, in order. */
   readonly requests: readonly StandInRequest[];
-  /** Options with which a channel may post to it: plain HTTP, on 127.0.0.1. */
+  /** Options with which a channel may post to the stand-in: plain HTTP, on 127.0.0.1. */
   readonly channelOptions: StandInChannelOptions;
   /**
-   * Answers the next requests so, whatever they are, and takes nothing of them; then the service's rules hold again.
-   * Default: one request; 0 ends an answer that was asked for before. A later call takes the place of an earlier one.
+   * Answers the next requests this way, whatever they are, and accepts nothing of them. Then the rules of the service
+   * apply again. `times` defaults to 1; 0 cancels an earlier call. A later call replaces an earlier one.
    */
   answerNext(answer: StandInAnswer | Trouble, times?: number): void;
-  /** Ends every connection, and listens no more. */
+  /** Ends every connection, and stops listening. */
   close(): Promise<void>;
 }
 
@@ -45,7 +45,9 @@ export interface StandInChannelOptions {
   };
 }
 
-/** A server on 127.0.0.1, on a port of its own, that answers as `answer` says: what the stand-ins for services are made of. */
+/**
+ * Starts a server on 127.0.0.1, on a free port, that answers with `answer`. The stand-ins for services are built on it.
+ */
 export async function httpStandIn(
   answer: (request: StandInRequest) => StandInAnswer,
 ): Promise<HttpStandIn & { readonly origin: string }> {
@@ -59,7 +61,7 @@ export async function httpStandIn(
   }
 
   const server = createServer(async (incoming, response) => {
-    // Of a request that breaks off nobody is to hear.
+    // A request that breaks off is ignored.
     const bytes = await buffer(incoming).catch(() => undefined);
     if (!bytes) return;
     const { method = '', url = '', headers } = incoming;
@@ -91,14 +93,14 @@ function write(response: ServerResponse, answer: StandInAnswer | Trouble, reques
   else response.writeHead(answer.status, answer.headers).end(answer.body);
 }
 
-/** An answer in JSON. */
+/** Creates an answer in JSON. */
 export const jsonAnswer = (status: number, body: unknown, headers = {}): StandInAnswer => ({
   status,
   headers: { 'content-type': 'application/json; charset=utf-8', ...headers },
   body: JSON.stringify(body),
 });
 
-/** What a request's body says in JSON; undefined where it is none, or is not said to be any. */
+/** Parses a request's body as JSON; undefined where it is not JSON, or its content type is another one. */
 export function jsonBody({ headers, body }: StandInRequest): unknown {
   if (!/^application\/json\s*(;|$)/i.test(headers['content-type'] ?? '')) return undefined;
   try {

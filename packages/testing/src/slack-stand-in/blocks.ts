@@ -17,17 +17,17 @@ import {
 } from './elements.js';
 
 const maxBlocks = 50;
-/** Of all cells of all tables. */
+/** The limit for all cells of all tables. */
 const maxTable = 10_000;
-/** Of all blocks of Markdown. */
+/** The limit for all Markdown blocks. */
 const maxMarkdown = 12_000;
-/** Not documented; seen by whoever posted more in all (slackapi/bolt-js, issue 2509). */
+/** Not documented; observed with larger messages (slackapi/bolt-js, issue 2509). */
 const maxLengthInAll = 13_200;
 
 const contextFaults: Check = (element, at) =>
   element.type === 'image' ? imageFaults(element, at) : textFaults(element, at, maxTextLength);
 
-/** Of a table, 100 rows of 20 cells. */
+/** Checks a table: at most 100 rows of 20 cells. */
 function tableFaults({ rows }: Fields, at: string): readonly string[] {
   const rowFaults: Check = (row, place) => listFaults(row, place, 20, cellFaults);
   return listFaults(rows, `${at}/rows`, 100, rowFaults);
@@ -63,7 +63,7 @@ const checks: Readonly<Record<string, Check>> = {
     ...(description === undefined ? [] : textFaults(description, `${at}/description`, 199, ['plain_text'])),
     ...stringFaults(author_name, `${at}/author_name`, 49),
   ],
-  // Of this it only knows that there is such.
+  // Only the type is checked.
   file: () => [],
 };
 
@@ -77,13 +77,13 @@ function blockFaults(block: unknown, at: string): readonly string[] {
   return [...stringFaults(block_id, `${at}/block_id`, 255), ...check(block, at)];
 }
 
-/** Two names alike among `items`. */
+/** Returns a fault where two of `items` have the same name. */
 function repeated(items: unknown, name: string, at: string): readonly string[] {
   const names = (Array.isArray(items) ? items : []).flatMap((item) => Object(item)[name] ?? []);
   return new Set(names).size < names.length ? [`${at}: ${name} must be unique`] : [];
 }
 
-/** Each fault of `blocks`, with the way to it; none where Slack would take them. */
+/** Returns each fault of `blocks`, with its path; none where Slack accepts them. */
 export function blocksFaults(blocks: unknown): readonly string[] {
   if (!Array.isArray(blocks)) return ['blocks: must be an array'];
   const ofType = (wanted: string) => blocks.filter((block) => isObject(block) && block.type === wanted);
@@ -101,7 +101,7 @@ export function blocksFaults(blocks: unknown): readonly string[] {
   ];
 }
 
-/** Whether the texts of `blocks` are more than Slack takes in all. */
+/** Whether the texts of `blocks` exceed Slack's limit for all together. */
 export function areTooLong(blocks: unknown): boolean {
   return lengthOf(blocks) > maxLengthInAll;
 }
@@ -109,7 +109,7 @@ export function areTooLong(blocks: unknown): boolean {
 const lengthOf = (value: unknown): number =>
   textsOf(value).reduce((length, { text }) => length + text.length, 0);
 
-/** Every text object, wherever it stands. */
+/** Returns every text object, at any depth. */
 export function textsOf(value: unknown): readonly { readonly type: unknown; readonly text: string }[] {
   if (Array.isArray(value)) return value.flatMap(textsOf);
   if (!isObject(value)) return [];

@@ -1,10 +1,10 @@
 /*
- * The limits of what stands in blocks. Source: Slack, "Block Kit reference": block elements and composition objects.
+ * The limits of the elements of blocks. Source: Slack, "Block Kit reference": block elements and composition objects.
  */
 
 export type Fields = Readonly<Record<string, unknown>>;
 
-/** What is wrong with a block or an element, each fault with the way to it. */
+/** Returns the faults of a block or an element, each with its path. */
 export type Check = (given: Fields, at: string) => readonly string[];
 
 export const maxTextLength = 3_000;
@@ -34,7 +34,7 @@ export function listFaults(list: unknown, at: string, max: number, check: Check)
   return list.length > max ? [`${at}: must hold at most ${max} items`, ...faults] : faults;
 }
 
-/** A string, where there is one. */
+/** Checks a string, where there is one. */
 export function stringFaults(value: unknown, at: string, max: number, min = 1): string[] {
   if (value === undefined) return [];
   const isWithin = typeof value === 'string' && value.length >= min && value.length <= max;
@@ -95,7 +95,7 @@ const checks: Readonly<Record<string, Check>> = {
   multi_static_select: select,
 };
 
-/** Of an interactive element or an image. Of one that it does not know, only what all have. */
+/** Checks an interactive element or an image. Of an unknown type, checks only what all have in common. */
 export const elementFaults: Check = (element, at) => {
   const { type, action_id, placeholder, confirm, accessibility_label } = element;
   if (typeof type !== 'string') return [`${at}: must have a type`];
@@ -108,7 +108,7 @@ export const elementFaults: Check = (element, at) => {
   ];
 };
 
-/** Of rich text: a text says something, a link leads somewhere, and a section holds something. */
+/** Checks rich text: a text must not be empty, a link must have a URL, and a section must have elements. */
 export const richTextFaults: Check = (element, at) => {
   const { type, text, url, elements } = element;
   if (type === 'text') return stringFaults(text ?? '', `${at}/text`, Number.POSITIVE_INFINITY);
@@ -117,7 +117,7 @@ export const richTextFaults: Check = (element, at) => {
   return listFaults(elements, `${at}/elements`, Number.POSITIVE_INFINITY, richTextFaults);
 };
 
-/** Of a table: cells say something. */
+/** Checks the cells of a table, which must not be empty. */
 export const cellFaults: Check = (cell, at) =>
   cell.type === 'raw_text'
     ? stringFaults(cell.text ?? '', `${at}/text`, Number.POSITIVE_INFINITY)

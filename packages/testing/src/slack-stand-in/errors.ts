@@ -1,6 +1,6 @@
 /**
- * With which status an incoming webhook says what. Source: Slack, changelog of 2016-05-17 and "Sending messages using
- * incoming webhooks", section on errors; where they name no status, that of their like.
+ * The HTTP status of each error of an incoming webhook. Source: Slack, changelog of 2016-05-17 and "Sending messages
+ * using incoming webhooks", section on errors. Where they give no status, that of similar errors.
  */
 const webhookStatuses: Readonly<Record<string, number>> = {
   invalid_payload: 400,
@@ -23,9 +23,9 @@ const webhookStatuses: Readonly<Record<string, number>> = {
   rollup_error: 500,
 };
 
-/** The status of an incoming webhook's error; 500 of one that nobody documented. */
+/** Returns the status of an incoming webhook's error; 500 for an undocumented one. */
 export const webhookStatus = (error: string): number => webhookStatuses[error] ?? 500;
 
-/** Of the Web API, which says all else with 200 and `ok: false`. */
+/** Returns the status of a Web API error: 200 with `ok: false`, except for rate limits and the like. */
 export const apiStatus = (error: string): number =>
   ({ ratelimited: 429, rate_limited: 429, internal_error: 500, service_unavailable: 503 })[error] ?? 200;

@@ -1,18 +1,20 @@
-/** What Slack makes of a text of mrkdwn. Source: Slack, "Formatting message text": links, mentions, dates, formats, emojis. */
+/**
+ * How Slack reads a mrkdwn text. Source: Slack, "Formatting message text": links, mentions, dates, formats, emojis.
+ */
 export interface SlackMarkup {
-  /** Whom it calls: `!channel`, `!here`, `!everyone`, `!subteam^S1`, `@U1`; and channels it leads to, `#C1`. */
+  /** The mentions: `!channel`, `!here`, `!everyone`, `!subteam^S1`, `@U1`; and links to channels, `#C1`. */
   readonly mentions: readonly string[];
   readonly links: readonly SlackLink[];
   /**
-   * The text as people read it: entities decoded once, labels in the place of links, dates as their fallback, without the
-   * marks of what is bold, italic, struck, code or quoted, and `☺` for each emoji.
+   * The text as people read it: entities decoded once, links replaced by their labels, dates by their fallback, without
+   * the marks of bold, italic, strike, code and quotes, and with `☺` for each emoji.
    */
   readonly shown: string;
 }
 
 export interface SlackLink {
   readonly url: string;
-  /** What is shown in the place of the address; the address itself where it has no label. */
+  /** The label of the link; its URL where it has none. */
   readonly label: string;
 }
 
@@ -20,12 +22,15 @@ const entities: Readonly<Record<string, string>> = { '&amp;': '&', '&lt;': '<', 
 
 const decoded = (text: string): string => text.replace(/&(?:amp|lt|gt);/g, (entity) => entities[entity]!);
 
-/** What stands for a finished piece while the rest is formatted: a character of no word that no text holds. */
+/** Replaces a finished piece while the rest is formatted: a noncharacter, which is in no text and no word. */
 const piece = '\ufdd0';
-/** And for an address that is found in a text. */
+/** Replaces a URL that was found in a text. */
 const hiddenAddress = '\ufdd1';
 
-/** Reads a text of mrkdwn as Slack does, so that a test can see what people read, whom it calls and where it leads. */
+/**
+ * Parses a mrkdwn text as Slack does, so that a test can check what people read, who is mentioned, and where links
+ * lead.
+ */
 export function slackMarkup(text: string): SlackMarkup {
   const mentions: string[] = [];
   const links: SlackLink[] = [];
@@ -36,7 +41,7 @@ export function slackMarkup(text: string): SlackMarkup {
   };
   const withoutControls = text.replace(/<([^<>]*)>/g, (whole, inner: string) => {
     const [target = '', label] = splitOnce(inner);
-    // Nothing in a fallback is decoded, or formatted.
+    // A fallback is neither decoded nor formatted.
     if (target.startsWith('!date^')) return keep(label ?? '');
     if (/^[!@#]./.test(target)) {
       mentions.push(target);
@@ -58,15 +63,15 @@ const code = /(```[\s\S]+?```|`[^`\n]+`)/;
 const inWord = '\\p{L}\\p{N}';
 
 /**
- * A mark at the edge of a word, what it holds, which neither begins nor ends with a space, and the same mark. Within a word
- * it is one by itself.
+ * A mark at the edge of a word, its content, which neither begins nor ends with a space, and the same mark. Within a
+ * word, the mark is an ordinary character.
  */
 const formats = ['*', '_', '~'].map((mark) => {
   const inside = `(?!\\s)(?:[^\\n${mark}]|(?<=[${inWord}])[${mark}](?=[${inWord}]))+(?<!\\s)`;
   return new RegExp(`(?<![${inWord}${mark}])[${mark}](${inside})[${mark}](?![${inWord}${mark}])`, 'gu');
 });
 
-/** `text` without the marks that format it, and with `☺` for each emoji; not in code, and in no address. */
+/** Removes the marks of formatting from `text`, and replaces each emoji by `☺`; not in code, and not in URLs. */
 function formatted(text: string): string {
   const quoted = text.replace(/^(?:&gt;){1,3} ?/gm, '');
   const parts = quoted.split(code);
@@ -75,7 +80,7 @@ function formatted(text: string): string {
     .join('');
 }
 
-/** The same without code. */
+/** Does the same for text without code. */
 function words(text: string): string {
   const addresses: string[] = [];
   const hidden = text.replace(/https?:\/\/[^\s<>|]+/g, (address) => {

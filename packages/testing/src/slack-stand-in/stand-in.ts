@@ -12,56 +12,58 @@ import { apiStatus, webhookStatus } from './errors.js';
 import { type SlackLink, slackMarkup } from './markup.js';
 
 export interface SlackStandInOptions {
-  /** Whether a channel takes one message a second and answers 429 to more. Default false. */
+  /** Whether a channel accepts one message a second and answers 429 to more. Default false. */
   readonly limitRate?: boolean;
-  /** The clock by which it counts seconds, in milliseconds. Default `Date.now`. */
+  /** The clock of the rate limit, in milliseconds. Default `Date.now`. */
   readonly now?: () => number;
 }
 
-/** A message that was taken. */
+/** An accepted message. */
 export interface SlackStandInMessage {
-  /** The id of the channel it is in. */
+  /** The id of its channel. */
   readonly channel: string;
   readonly ts: string;
-  /** The request's body, parsed. */
+  /** The parsed body of the request. */
   readonly body: Readonly<Record<string, unknown>>;
-  /** Whom it calls, in its text and its blocks. */
+  /** The mentions in its text and its blocks. */
   readonly mentions: readonly string[];
-  /** Where it leads, in its text and its blocks. */
+  /** The links in its text and its blocks. */
   readonly links: readonly SlackLink[];
 }
 
 export interface SlackStandIn extends HttpStandIn {
-  /** Options for `slackChannel` that lead here. */
+  /** Options for `slackChannel` that lead to the stand-in. */
   readonly channelOptions: StandInChannelOptions & { readonly apiUrl: string };
-  /** An incoming webhook; what is posted to it lands in `channelId`. */
+  /** The URL of an incoming webhook that posts to `channelId`. */
   readonly webhookUrl: string;
-  /** A token that may post to `channelId` by `chat.postMessage`. */
+  /** A token that may post to `channelId` with `chat.postMessage`. */
   readonly botToken: string;
   readonly channelId: string;
-  /** What was taken, in order. */
+  /** The accepted messages, in order. */
   readonly messages: readonly SlackStandInMessage[];
-  /** Answers the next requests with an error of Slack's, as the door they come through says it. Default: one request. */
+  /**
+   * Answers the next requests with an error of Slack's, in the form of the API that they use. Default: one request.
+   */
   failNext(error: string, times?: number): void;
-  /** From now on the channel takes nothing: `channel_is_archived`, `is_archived`. */
+  /** Archives the channel. Errors from now on: `channel_is_archived`, `is_archived`. */
   archiveChannel(): void;
-  /** From now on the token is worth nothing: `token_revoked`. */
+  /** Revokes the token. Error from now on: `token_revoked`. */
   revokeToken(): void;
-  /** From now on there is no such webhook: `no_service`. */
+  /** Removes the incoming webhook. Error from now on: `no_service`. */
   removeWebhook(): void;
 }
 
 const maxTextLength = 40_000;
 const maxAttachments = 100;
 
-/** What is wrong with a request: Slack's word for it, and its explanations where it gives any. */
+/** What is wrong with a request: Slack's error code, and its explanations where it gives any. */
 interface Refusal {
   readonly error: string;
   readonly details?: readonly string[];
   readonly retryAfterSeconds?: number;
 }
 
-/** How a door says no. */
+/** How one of the two APIs refuses. */
 type Refuse = (refusal: Refusal) => StandInAnswer;
 
 const retryAfter = ({ retryAfterSeconds }: Refusal): Readonly<Record<string, string>> =>
@@ -83,7 +85,7 @@ const refuseCall: Refuse = (refusal) => {
   return jsonAnswer(apiStatus(error), body, retryAfter(refusal));
 };
 
-/** What is wrong with a message, by the rules that both doors share. */
+/** Returns what is wrong with a message, by the rules that both APIs share. */
 function messageFault(body: Readonly<Record<string, unknown>>): Refusal | undefined {
   const { text, blocks, attachments } = body;
   const hasBlocks = Array.isArray(blocks) ? blocks.length > 0 : blocks !== undefined;
@@ -99,9 +101,9 @@ function messageFault(body: Readonly<Record<string, unknown>>): Refusal | undefi
 }
 
 /**
- * Slack on 127.0.0.1, so far as its documentation goes: an incoming webhook and `chat.postMessage`, for JSON. It holds
- * messages to the rules of bodies, tokens, texts and blocks, and tells whom and what they would call and link. A
- * `client_msg_id`, of which the errors speak and the arguments do not, changes nothing: what comes twice is posted twice.
+ * Starts Slack on 127.0.0.1, as far as it is documented: an incoming webhook and `chat.postMessage`, for JSON. Checks
+ * bodies, tokens, texts and blocks, and reports mentions and links. A `client_msg_id`, which the documented errors
+ * mention and the arguments do not, has no effect: a repeated message is posted twice.
  */
 export async function slackStandIn(options: SlackStandInOptions = {}): Promise<SlackStandIn> {
   const { limitRate = false, now = Date.now } = options;
@@ -115,7 +117,7 @@ export async function slackStandIn(options: SlackStandInOptions = {}): Promise<S
   let isRemoved = false;
   let failing: { readonly error: string; left: number } | undefined;
 
-  /** Takes a message, or says what keeps it from that. */
+  /** Accepts a message, or returns why it is refused. */
   function take(body: Readonly<Record<string, unknown>>): SlackStandInMessage | Refusal {
     const fault = messageFault(body);
     if (fault) return fault;

@@ -1,32 +1,32 @@
 /**
- * Where a conversation can be ended: at the connection, before the greeting; at logging in; at `MAIL FROM`; at each
- * `RCPT TO`; while the message is coming in; or when it has come in whole and waits for its answer.
+ * The stage at which a conversation can be ended: at the connection, before the greeting; at the login; at `MAIL FROM`;
+ * at each `RCPT TO`; while the message is coming in; or when it is complete and waits for its answer.
  */
 export type SmtpStage = 'connect' | 'auth' | 'mail' | 'rcpt' | 'data' | 'answer';
 
-/** An answer of the server's (RFC 5321 §4.2). */
+/** An answer of the server (RFC 5321 §4.2). */
 export interface SmtpReply {
-  /** Three digits: 2xx accepts, 4xx is temporary, 5xx is for good. */
+  /** Three digits: 2xx accepts, 4xx is temporary, 5xx is permanent. */
   readonly code: number;
-  /** What it says, or makes of what has come in of the message. */
+  /** The text of the answer, or a function of the message received so far. */
   readonly text: string | ((source: string) => string);
 }
 
-/** How it ends: with this answer; with the connection dropped; or with no answer ever. */
+/** How it ends: with this answer, with a dropped connection, or without an answer. */
 export type SmtpFault = SmtpReply | 'drop' | 'hang';
 
 export interface SmtpFaultOptions {
-  /** Only for this address: of the sender at `mail`, of the recipient at `rcpt`. Default: for any. */
+  /** Limits the fault to this address: of the sender at `mail`, of the recipient at `rcpt`. Default: any. */
   readonly address?: string;
-  /** After so many times the fault is over. Default: never. */
+  /** How many times the fault occurs. Default: without end. */
   readonly times?: number;
 }
 
-/** What a server is told to do wrong. */
+/** The faults that a server was told to have. */
 export interface SmtpFaults {
   add(stage: SmtpStage, fault: SmtpFault, options?: SmtpFaultOptions): void;
   clear(): void;
-  /** The fault that the stage ends with this time, the newest first. */
+  /** Returns the fault that ends the stage this time, the newest first. */
   take(stage: SmtpStage, address?: string): SmtpFault | undefined;
 }
 

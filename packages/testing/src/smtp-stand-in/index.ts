@@ -12,37 +12,42 @@ import {
 
 export type { SmtpFault, SmtpFaultOptions, SmtpReply, SmtpStage } from './faults.js';
 
-/** One message that came in whole, whatever the answer to it was. */
+/** One complete message, whatever the answer to it was. */
 export interface SmtpMessage {
-  /** Of the envelope, as `MAIL FROM` had it. */
+  /** The sender of the envelope, as in `MAIL FROM`. */
   readonly from: string;
-  /** Of the envelope: those whose `RCPT TO` was accepted, domains in their own script. */
+  /** The recipients of the envelope whose `RCPT TO` was accepted, with domains in Unicode. */
   readonly to: readonly string[];
-  /** As mailparser reads it: subject, addresses, headers, html and text. */
+  /** Parsed by mailparser: subject, addresses, headers, html and text. */
   readonly mail: ParsedMail;
-  /** As it came over the wire. */
+  /** As received. */
   readonly source: string;
-  /** Whether it was answered with 250; any other answer, or none, leaves it with the client. */
+  /** Whether it was answered with 250. After any other answer, or none, the client still has it. */
   readonly isAccepted: boolean;
 }
 
 export interface SmtpStandInOptions {
-  /** `starttls` offers it, `implicit` speaks TLS from the first byte, `none` knows no TLS. Default `starttls`. */
+  /**
+   * `starttls` offers STARTTLS, `implicit` uses TLS from the first byte, `none` supports no TLS. Default `starttls`.
+   */
   readonly tls?: 'starttls' | 'implicit' | 'none';
-  /** Who may send; without it anyone may. Logging in needs TLS, but where the server has none. */
+  /** The required login. Default: none is required. A login needs TLS, unless the server has none. */
   readonly auth?: { readonly user: string; readonly pass: string };
-  /** Larger messages are answered with 552; said in the greeting (RFC 1870). Default 10 MiB. */
+  /** Larger messages are answered with 552. Announced in the greeting (RFC 1870). Default 10 MiB. */
   readonly maxBytes?: number;
   /** Whether a recipient's first `RCPT TO` is answered with 451, and the next ones accepted. Default false. */
   readonly greylist?: boolean;
   /**
-   * After so many refused recipients of one connection, its next one is answered with 421, and the connection closed, as
-   * Postfix does (`smtpd_hard_error_limit`). Default: never.
+   * After this many refused recipients of one connection, the next one is answered with 421 and the connection is
+   * closed, as by Postfix (`smtpd_hard_error_limit`). Default: never.
    */
   readonly maxRefusals?: number;
 }
 
-/** How nodemailer reaches the server: hand it to `createTransport`, or to `emailChannel` as `transport`. */
+/**
+ * Settings with which nodemailer reaches the server, for `createTransport`, or for the option `transport` of
+ * `emailChannel`.
+ */
 export interface SmtpSettings {
   readonly host: string;
   readonly port: number;
@@ -54,24 +59,24 @@ export interface SmtpSettings {
 
 export interface SmtpStandIn {
   readonly port: number;
-  /** `smtp://127.0.0.1:…` or `smtps://…`, with the user's name and password where there is one. */
+  /** `smtp://127.0.0.1:…` or `smtps://…`, with user name and password where a login is required. */
   readonly url: string;
   /** The authority of its certificate, in PEM. */
   readonly ca: string;
   readonly settings: SmtpSettings;
-  /** All that came in, in order. */
+  /** All complete messages, in order. */
   readonly messages: readonly SmtpMessage[];
-  /** Every address that a RCPT TO named, in order, whatever the answer was. */
+  /** Every address of a RCPT TO, in order, whatever the answer was. */
   readonly recipients: readonly string[];
-  /** How many connections there have been. */
+  /** Returns how many connections there have been. */
   connections(): number;
-  /** From now on, what reaches this stage ends so; see {@link SmtpStage}. */
+  /** Ends this stage with the fault from now on; see {@link SmtpStage}. */
   fail(stage: SmtpStage, fault: SmtpFault, options?: SmtpFaultOptions): void;
-  /** Forgets all faults. What hangs already goes on hanging. */
+  /** Removes all faults. Conversations that hang stay hanging. */
   recover(): void;
-  /** Ends every connection that is open now. */
+  /** Ends every open connection. */
   hangUp(): void;
-  /** Ends every connection, and listens no more. */
+  /** Ends every connection, and stops listening. */
   close(): Promise<void>;
 }
 
@@ -80,24 +85,24 @@ type Done = (error?: Error | null, text?: string) => void;
 const errorOf = (code: number, text: string): Error => Object.assign(new Error(text), { responseCode: code });
 
 function say({ code, text }: SmtpReply, done: Done, source: string): void {
-  const said = typeof text === 'string' ? text : text(source);
-  done(code < 300 ? null : errorOf(code, said), said);
+  const message = typeof text === 'string' ? text : text(source);
+  done(code < 300 ? null : errorOf(code, message), message);
 }
 
 let authority: Certificate | undefined;
 
 /**
- * A real SMTP server on 127.0.0.1 that delivers nowhere: STARTTLS or implicit TLS, AUTH, size limits and greylisting,
- * and faults at any stage by `fail`. Needs the packages smtp-server and mailparser.
+ * Starts a real SMTP server on 127.0.0.1 that forwards nothing: STARTTLS or implicit TLS, AUTH, size limits and
+ * greylisting, and faults at any stage by `fail`. Needs the packages smtp-server and mailparser.
  */
 export async function smtpStandIn(options: SmtpStandInOptions = {}): Promise<SmtpStandIn> {
   const { tls = 'starttls', auth, maxBytes = 10 * 1024 * 1024, greylist = false } = options;
   const { maxRefusals = Number.POSITIVE_INFINITY } = options;
   const messages: SmtpMessage[] = [];
   const recipients: string[] = [];
-  /** Who has been greylisted. */
+  /** The recipients that have been greylisted. */
   const known = new Set<string>();
-  /** How many recipients were refused, by connection. */
+  /** The number of refused recipients, by connection. */
   const refusals = new WeakMap<SMTPServerSession, number>();
   let connections = 0;
   authority ??= certificate({ name: 'SMTP stand-in authority' });
@@ -105,13 +110,13 @@ export async function smtpStandIn(options: SmtpStandInOptions = {}): Promise<Smt
 
   const faults = createFaults();
 
-  /** On one client, or on all. What has been answered goes out before. */
+  /** Ends the connection of one client, or of all. Answers that were written before go out first. */
   function hangUp(session?: SMTPServerSession): void {
     for (const { id, _socket: socket } of server.connections) {
       if (session === undefined || id === session.id) socket.destroySoon();
     }
   }
-  /** Ends a stage with its fault; `go` is what happens without one. */
+  /** Ends a stage with its fault; continues with `go` where there is none. */
   function end(
     fault: SmtpFault | undefined,
     session: SMTPServerSession,
@@ -169,7 +174,7 @@ export async function smtpStandIn(options: SmtpStandInOptions = {}): Promise<Smt
     },
   });
 
-  /** Rejects where the client leaves in the middle of its message. */
+  /** Rejects where the client disconnects in the middle of its message. */
   async function receive(
     stream: SMTPServerDataStream,
     session: SMTPServerSession,

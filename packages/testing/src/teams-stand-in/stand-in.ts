@@ -7,28 +7,28 @@ import {
 } from '../http-stand-in/server.js';
 
 export interface TeamsStandInOptions {
-  /** Whether the workflow takes four requests a second and answers 429 to more. Default false. */
+  /** Whether the workflow accepts four requests a second and answers 429 to more. Default false. */
   readonly limitRate?: boolean;
-  /** The clock by which it counts, in milliseconds. Default `Date.now`. */
+  /** The clock of the rate limit, in milliseconds. Default `Date.now`. */
   readonly now?: () => number;
 }
 
-/** A message that was taken. */
+/** An accepted message. */
 export interface TeamsStandInMessage {
-  /** The request's body, parsed. */
+  /** The parsed body of the request. */
   readonly body: Readonly<Record<string, unknown>>;
   /** Its Adaptive Card. */
   readonly card: Readonly<Record<string, unknown>>;
 }
 
 export interface TeamsStandIn extends HttpStandIn {
-  /** Of the trigger "When a Teams webhook request is received", signed. */
+  /** The signed URL of the trigger "When a Teams webhook request is received". */
   readonly workflowUrl: string;
-  /** What was taken, in order. */
+  /** The accepted messages, in order. */
   readonly messages: readonly TeamsStandInMessage[];
-  /** From now on there is no such workflow: 404, `WorkflowNotFound`. */
+  /** Deletes the workflow: from now on it answers 404, `WorkflowNotFound`. */
   removeWorkflow(): void;
-  /** From now on the workflow is turned off: 400, `WorkflowTriggerIsNotEnabled`. */
+  /** Turns the workflow off: from now on it answers 400, `WorkflowTriggerIsNotEnabled`. */
   turnOffWorkflow(): void;
 }
 
@@ -44,7 +44,7 @@ const cardType = 'application/vnd.microsoft.card.adaptive';
 const isObject = (value: unknown): value is Readonly<Record<string, unknown>> =>
   typeof value === 'object' && value !== null && !Array.isArray(value);
 
-/** The one card of a message, where it is one that Teams could show. */
+/** Returns the only card of a message, where Teams could display it. */
 function cardOf(body: unknown): TeamsStandInMessage['card'] | undefined {
   if (!isObject(body) || body.type !== 'message' || !Array.isArray(body.attachments)) return undefined;
   const [attachment] = body.attachments as unknown[];
@@ -59,8 +59,8 @@ function cardOf(body: unknown): TeamsStandInMessage['card'] | undefined {
 }
 
 /**
- * The workflow behind a Teams channel on 127.0.0.1, so far as it is documented: a signed address that takes a message
- * with an Adaptive Card (version 1.5 at most, as Teams shows them) and says 202 before anything is posted.
+ * Starts the workflow behind a Teams channel on 127.0.0.1, as far as it is documented: a signed URL that accepts a
+ * message with an Adaptive Card (version 1.5 at most, as Teams supports) and answers 202 before anything is posted.
  */
 export async function teamsStandIn(options: TeamsStandInOptions = {}): Promise<TeamsStandIn> {
   const { limitRate = false, now = Date.now } = options;
@@ -92,7 +92,7 @@ export async function teamsStandIn(options: TeamsStandInOptions = {}): Promise<T
     }
     const body = jsonBody(request);
     const card = cardOf(body);
-    if (!card) return refusal(400, 'TriggerInputSchemaMismatch', 'The body is no message with a card.');
+    if (!card) return refusal(400, 'TriggerInputSchemaMismatch', 'The body must be a message with one card.');
     takenAt.push(now());
     messages.push({ body: body as TeamsStandInMessage['body'], card });
     return { status: 202 };

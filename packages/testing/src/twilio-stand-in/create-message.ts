@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import { errorOf, magicRecipients, magicSenders, type TwilioError } from './errors.js';
 
-/** A text that was taken, in the words of Twilio's Message resource. */
+/** An accepted text, as Twilio's Message resource. */
 export interface TwilioMessage {
   readonly sid: string;
   readonly to: string;
@@ -11,7 +11,7 @@ export interface TwilioMessage {
   readonly status_callback: string | null;
 }
 
-/** Who may send, and to whom nobody can. */
+/** The numbers that may send, and those that cannot receive. */
 export interface Account {
   readonly senders: ReadonlySet<string>;
   readonly messagingServices: ReadonlySet<string>;
@@ -20,7 +20,7 @@ export interface Account {
 
 const maxCharacters = 1_600;
 
-/** Does with the parameters of a POST to `Messages.json` what the API reference says. */
+/** Handles the parameters of a POST to `Messages.json` as the API reference describes. */
 export function createMessage(parameters: URLSearchParams, account: Account): TwilioMessage | TwilioError {
   const to = parameters.get('To') ?? '';
   const from = parameters.get('From');
@@ -32,7 +32,7 @@ export function createMessage(parameters: URLSearchParams, account: Account): Tw
   if ([...body].length > maxCharacters) {
     return errorOf(21617, `The message has more than ${maxCharacters} characters.`);
   }
-  if (!/^\+[1-9]\d{1,14}$/.test(to)) return errorOf(21211, `The number ${to} is no phone number.`);
+  if (!/^\+[1-9]\d{1,14}$/.test(to)) return errorOf(21211, `The number ${to} is not a phone number.`);
   if (service && !/^MG[0-9a-f]{32}$/i.test(service)) return errorOf(21705, 'The service is invalid.');
   if (service && !account.messagingServices.has(service)) return errorOf(21701, 'There is no such service.');
   if (from) {

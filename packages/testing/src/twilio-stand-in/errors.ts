@@ -1,8 +1,8 @@
-/** What Twilio's API answers a request that it does not take. */
+/** An error that Twilio's API answers. */
 export interface TwilioError {
   readonly code: number;
   readonly message: string;
-  /** Of HTTP. */
+  /** The HTTP status. */
   readonly status: number;
 }
 
@@ -17,14 +17,17 @@ const statuses: Readonly<Record<number, number>> = {
   21408: 403,
 };
 
-/** An error by its code, https://www.twilio.com/docs/api/errors. As Twilio does, its message may quote the number. */
-export const errorOf = (code: number, message = 'The text was not taken'): TwilioError => ({
+/**
+ * Creates an error by its code (https://www.twilio.com/docs/api/errors). As with Twilio, its message may quote the
+ * number.
+ */
+export const errorOf = (code: number, message = 'The text was not accepted'): TwilioError => ({
   code,
   message,
   status: statuses[code] ?? 400,
 });
 
-/** Recipients that always fail, by their codes: https://www.twilio.com/docs/iam/test-credentials. */
+/** Recipients that always fail, with their codes: https://www.twilio.com/docs/iam/test-credentials. */
 export const magicRecipients: Readonly<Record<string, number>> = {
   '+15005550001': 21211,
   '+15005550002': 21612,

@@ -9,15 +9,15 @@ import { errorOf, type TwilioError } from './errors.js';
 export type { TwilioMessage } from './create-message.js';
 
 export interface TwilioStandInOptions {
-  /** Numbers and sender IDs that the account may send from. Default: the magic one that works, `+15005550006`. */
+  /** Numbers and sender IDs from which the account may send. Default: the magic one that works, `+15005550006`. */
   readonly senders?: readonly string[];
-  /** Requests in progress at once; more are answered 429. Default 100. */
+  /** The number of concurrent requests; more are answered with 429. Default 100. */
   readonly concurrency?: number;
 }
 
 /**
- * What happens to requests: an error of Twilio's by its code; an answer of 1 MiB; an answer that quotes the whole request,
- * as a broken gateway might; no answer but the end of the connection; or no answer at all.
+ * What happens to requests: an error of Twilio's by its code; an answer of 1 MiB; an answer that quotes the whole
+ * request, as a broken gateway might; a closed connection without an answer; or no answer at all.
  */
 export type TwilioTrouble =
   | { readonly code: number; readonly retryAfterSeconds?: number }
@@ -26,7 +26,7 @@ export type TwilioTrouble =
   | 'hangup'
   | 'never';
 
-/** A request that came in whole, whatever became of it. */
+/** A complete request, whatever the answer. */
 export interface TwilioRequest {
   readonly to: string | null;
   readonly body: string | null;
@@ -34,7 +34,7 @@ export interface TwilioRequest {
 
 /** Twilio's API for texts, on 127.0.0.1. */
 export interface TwilioStandIn {
-  /** What takes the place of `https://api.twilio.com`. */
+  /** The URL that replaces `https://api.twilio.com`. */
   readonly url: string;
   readonly accountSid: string;
   readonly authToken: string;
@@ -44,15 +44,15 @@ export interface TwilioStandIn {
   readonly messagingServiceSid: string;
   /** The first of its senders. */
   readonly from: string;
-  /** Every text that was taken, in order. */
+  /** Every accepted text, in order. */
   readonly messages: readonly TwilioMessage[];
   /** Every request, in order. */
   readonly requests: readonly TwilioRequest[];
-  /** Texts to this number fail with `code` from now on; without one, they are taken again. */
+  /** Makes texts to this number fail with `code` from now on; without a code, they are accepted again. */
   failNumber(number: string, code?: number): void;
-  /** All requests have this trouble from now on; without one, none. */
+  /** Gives all requests this trouble from now on; without one, none. */
   trouble(how?: TwilioTrouble): void;
-  /** Ends every connection, and listens no more. */
+  /** Ends every connection, and stops listening. */
   close(): Promise<void>;
 }
 
@@ -63,16 +63,16 @@ const authToken = 'stand-in-auth-token-0123456789ab';
 const apiKeySecret = 'stand-in-api-key-secret-012345ab';
 
 /**
- * Stands in for Twilio where it cannot be reached: `POST /2010-04-01/Accounts/{AccountSid}/Messages.json`, with basic
- * authentication by the account's token or an API key, parameters as a form, texts of at most 1,600 characters, and the
- * magic numbers of Twilio's test credentials. It answers as https://www.twilio.com/docs/messaging/api/message-resource
- * says, errors as `{ code, message, more_info, status }`, and sends nothing. Throws `invalid_option`.
+ * Starts a stand-in for Twilio: `POST /2010-04-01/Accounts/{AccountSid}/Messages.json`, with basic authentication by
+ * the account's token or an API key, parameters as a form, texts of at most 1,600 characters, and the magic numbers of
+ * Twilio's test credentials. It answers as https://www.twilio.com/docs/messaging/api/message-resource documents, errors
+ * as `{ code, message, more_info, status }`, and sends nothing. Throws `invalid_option`.
  */
 export async function twilioStandIn({
   senders = ['+15005550006'],
   concurrency = 100,
 }: TwilioStandInOptions = {}): Promise<TwilioStandIn> {
-  if (senders.length === 0) throw new PosthornError('invalid_option', 'senders must hold one at least');
+  if (senders.length === 0) throw new PosthornError('invalid_option', 'senders must be a non-empty list');
   const messages: TwilioMessage[] = [];
   const requests: TwilioRequest[] = [];
   const failingNumbers = new Map<string, number>();
@@ -138,7 +138,7 @@ export async function twilioStandIn({
   };
 }
 
-/** What is no answer of Twilio's. `quoted` is all that was received. */
+/** Answers that are not Twilio's. `quoted` is everything that was received. */
 const troubles: Readonly<Record<TwilioTrouble & string, (response: ServerResponse, quoted: string) => void>> =
   {
     flood: (response) => response.writeHead(201).end('x'.repeat(1024 * 1024)),
@@ -150,7 +150,7 @@ const troubles: Readonly<Record<TwilioTrouble & string, (response: ServerRespons
 const isForm = ({ headers }: IncomingMessage): boolean =>
   /^application\/x-www-form-urlencoded\s*(;|$)/i.test(headers['content-type'] ?? '');
 
-/** What is wrong before any parameter is looked at. */
+/** Returns what is wrong with a request before its parameters are read. */
 function refusalOf({ method, url, headers }: IncomingMessage): TwilioError | undefined {
   const credentials = [`${accountSid}:${authToken}`, `${apiKey}:${apiKeySecret}`].map(
     (pair) => `Basic ${Buffer.from(pair).toString('base64')}`,

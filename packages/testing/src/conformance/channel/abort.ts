@@ -5,7 +5,10 @@ import { topic } from '../rule.js';
 import type { ChannelRule, ChannelUnderTest } from './harness.js';
 import { sampleMessage, send, within } from './sample.js';
 
-/** What send says after the signal: a verdict or an error, as nobody listens to it any more; but soon. */
+/**
+ * Resolves once `send` has ended, by a verdict or an error, which the engine ignores after the signal. Fails where it
+ * does not end soon.
+ */
 async function endOf(sending: Promise<Verdict>): Promise<Verdict['outcome'] | 'threw'> {
   return within(
     1_000,
@@ -33,7 +36,7 @@ export const abortRules: readonly ChannelRule[] = topic<ChannelUnderTest>('abort
     assert.notEqual(await endOf(sending), 'delivered');
   },
 
-  'many that hang are left at once, and the next send works': async (under) => {
+  'many hanging sends end at once, and the next send works': async (under) => {
     under.answer('never');
     const controller = new AbortController();
     const messages = await Promise.all(Array.from({ length: 10 }, () => sampleMessage(under)));
@@ -45,14 +48,14 @@ export const abortRules: readonly ChannelRule[] = topic<ChannelUnderTest>('abort
     assert.equal((await send(under, await sampleMessage(under))).outcome, 'delivered');
   },
 
-  'a signal that was aborted before sends nothing': async (under) => {
+  'an already aborted signal sends nothing': async (under) => {
     under.answer('success');
     const outcome = await endOf(begin(under, await sampleMessage(under), AbortSignal.abort()));
     assert.notEqual(outcome, 'delivered');
     assert.equal(under.received().length, 0);
   },
 
-  'a signal that is aborted afterwards changes nothing': async (under) => {
+  'a signal that is aborted after the send changes nothing': async (under) => {
     under.answer('success');
     const controller = new AbortController();
     const { outcome } = await send(under, await sampleMessage(under), controller.signal);

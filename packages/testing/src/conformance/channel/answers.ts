@@ -5,10 +5,10 @@ import { topic } from '../rule.js';
 import type { Answer, ChannelRule, ChannelUnderTest } from './harness.js';
 import { newMessage, send, storedConfigs } from './sample.js';
 
-/** Two waits, as a channel may have one of its own; both differ from what they would be in another unit. */
+/** Two waits, because a channel may have a wait of its own. In another unit both would be different numbers. */
 const waits = [3, 90];
 
-/** The verdicts on `how`, one for each of the sample configs; the send after each must arrive. */
+/** Returns the verdicts on `how`, one for each of the sample configs. The send after each one must arrive. */
 async function verdictsOn(under: ChannelUnderTest, how: Answer, seconds?: number): Promise<Verdict[]> {
   const verdicts: Verdict[] = [];
   for (const given of under.configs) {
@@ -33,9 +33,9 @@ export const answerRules: readonly ChannelRule[] = topic<ChannelUnderTest>('answ
       for (const verdict of await verdictsOn(under, 'busy', seconds)) {
         const { retryAfterMs = 0 } = 'retryAfterMs' in verdict ? verdict : {};
         const askedMs = seconds * 1_000;
-        // An answer may name an instant, which is read a little later.
+        // An answer may contain a time, which is read a little later.
         const isAsked = retryAfterMs > askedMs - 1_000 && retryAfterMs <= askedMs + 1_000;
-        ok(isAsked, `asked for ${askedMs} ms, ${verdict.outcome} says ${retryAfterMs} ms`);
+        ok(isAsked, `asked for ${askedMs} ms, but the ${verdict.outcome} verdict has ${retryAfterMs} ms`);
       }
     }
   },

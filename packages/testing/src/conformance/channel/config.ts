@@ -6,7 +6,7 @@ import { storedConfigs } from './sample.js';
 
 interface Refusal {
   readonly message: string;
-  /** The names on the way to what is wrong. */
+  /** The names on the path to the invalid value. */
   readonly path: readonly string[];
 }
 
@@ -22,7 +22,7 @@ async function refusalsOf({ channel }: ChannelUnderTest, configs: unknown): Prom
 const canary = 'canary-3f9a';
 
 export const configRules: readonly ChannelRule[] = topic<ChannelUnderTest>('config', {
-  'its type is a name that a webhook can be saved with': async ({ channel }) => {
+  'its type is a valid channel name': async ({ channel }) => {
     const { type } = channel;
     ok(typeof type === 'string' && type.trim() === type, `type is ${JSON.stringify(type)}`);
     ok(type.length >= 1 && type.length <= 64, `type has ${type.length} characters`);
@@ -37,7 +37,7 @@ export const configRules: readonly ChannelRule[] = topic<ChannelUnderTest>('conf
     }
   },
 
-  'what it makes of configs survives a database, and is accepted again as it is': async (under) => {
+  'its output for configs survives a database, and is accepted again unchanged': async (under) => {
     for (const configs of under.configs) {
       const result = await under.channel.config['~standard'].validate(configs);
       ok(!result.issues, 'sample configs are refused');
@@ -47,7 +47,7 @@ export const configRules: readonly ChannelRule[] = topic<ChannelUnderTest>('conf
     }
   },
 
-  'refuses what is no object': async (under) => {
+  'refuses a value that is not an object': async (under) => {
     for (const configs of [null, undefined, 'text', 1, true, []]) await refusalsOf(under, configs);
   },
 
@@ -77,7 +77,7 @@ export const configRules: readonly ChannelRule[] = topic<ChannelUnderTest>('conf
     }
   },
 
-  'a deadline of its own is a time that one can wait': async (under) => {
+  'its own deadline is a duration that a timer can wait for': async (under) => {
     for (const configs of under.configs) {
       const deadlineMs = under.channel.deadlineMs?.(await storedConfigs(under, configs)) ?? 1;
       ok(deadlineMs > 0 && deadlineMs < 2 ** 31, `deadlineMs is ${deadlineMs}`);

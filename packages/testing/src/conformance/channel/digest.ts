@@ -4,12 +4,15 @@ import { topic } from '../rule.js';
 import type { ChannelRule, ChannelUnderTest } from './harness.js';
 import { newDigest, send, storedConfigs } from './sample.js';
 
-/** Each is the last word of one event's type, the id of its subject, and in its payload: a channel may show any of them. */
+/**
+ * Each name is the last segment of one event's type, the id of its subject, and part of its payload: a channel may show
+ * any of them.
+ */
 const names = ['amber7', 'basil8', 'cedar9', 'dahlia6', 'elder5'];
 
-/** Where a channel writes no digests, there is nothing to hold it to. */
+/** A channel that does not support digests passes. */
 export const digestRules: readonly ChannelRule[] = topic<ChannelUnderTest>('digest', {
-  'a digest sends all its events, at once': async (under) => {
+  'a digest sends all its events in one message': async (under) => {
     if (!under.channel.takesDigests) return;
     under.answer('success');
     for (const count of [1, 2, names.length]) {
@@ -20,15 +23,15 @@ export const digestRules: readonly ChannelRule[] = topic<ChannelUnderTest>('dige
       assert.equal(outcome, 'delivered');
       assert.equal(under.received().length, before + 1, 'a digest is one message');
       const { parts } = under.received()[before]!;
-      ok(parts, 'the harness has to tell what the receiver got: parts');
+      ok(parts, 'the harness must provide the parts that the receiver got: `received()[].parts`');
       const shown = Object.values(parts).join('\n');
       const ids = digest.digest!.map(({ event }) => event.id);
       const missing = wanted.filter((name, i) => !shown.includes(name) && !shown.includes(ids[i]!));
-      assert.deepEqual(missing, [], `of a digest of ${count} events some are missing`);
+      assert.deepEqual(missing, [], `a digest of ${count} events lacks some of them`);
     }
   },
 
-  'a digest is accepted with each of the configs, a template of its own included': async (under) => {
+  'a digest is accepted with each of the configs, including those with a template': async (under) => {
     if (!under.channel.takesDigests) return;
     under.answer('success');
     for (const [i, configs] of under.configs.entries()) {

@@ -9,19 +9,19 @@ import { holds, keysOf } from './secrets.js';
 const keptOfAResponse = 16 * 1024;
 
 export const failureRules: readonly ChannelRule[] = topic<ChannelUnderTest>('failure', {
-  'a receiver that says no is a verdict, not an error': async (under) => {
+  'a receiver that refuses is a verdict, not an error': async (under) => {
     under.answer('failure');
     const { outcome } = await send(under, await sampleMessage(under));
     assert.notEqual(outcome, 'delivered');
   },
 
-  'a receiver that hangs up is a verdict, and may be tried again': async (under) => {
+  'a receiver that hangs up is a verdict, and may be retried': async (under) => {
     under.answer('hangup');
     const { outcome } = await send(under, await sampleMessage(under));
     assert.equal(outcome, 'failed');
   },
 
-  'a failure is not sent again by the channel: when to try again is the engine to say': async (under) => {
+  'a channel does not retry a failure: retries are up to the engine': async (under) => {
     for (const how of ['failure', 'hangup'] as const) {
       under.answer(how);
       const before = under.received().length;
@@ -40,13 +40,13 @@ export const failureRules: readonly ChannelRule[] = topic<ChannelUnderTest>('fai
     }
   },
 
-  'of an endless answer 16 KiB are kept at most': async (under) => {
+  'keeps at most 16 KiB of an endless answer': async (under) => {
     under.answer('flood');
     const { response = '' } = await send(under, await sampleMessage(under));
     ok(response.length <= keptOfAResponse, `kept ${response.length} characters`);
   },
 
-  'no verdict tells a secret that the engine does not cut from it, even if the receiver quotes all that it received':
+  'no verdict contains a secret that the engine does not redact, even if the receiver echoes the whole request':
     async (under) => {
       const answers: Answer[] = ['echo', 'failure', 'success'];
       for (const [how, configs] of answers.flatMap((how) =>
@@ -58,9 +58,9 @@ export const failureRules: readonly ChannelRule[] = topic<ChannelUnderTest>('fai
         const known = [...keys, ...secretTexts(message.configs, under.channel.secretPaths ?? [])];
         const verdict = await send(under, message);
         const texts = [verdict.response ?? '', verdict.outcome === 'delivered' ? '' : verdict.message];
-        const said = texts.map((text) => redact(text, known)).join('\n');
+        const redacted = texts.map((text) => redact(text, known)).join('\n');
         for (const secret of [...keys, ...(under.secrets ?? [])]) {
-          ok(!holds(said, secret), `the verdict on ${how} holds a secret`);
+          ok(!holds(redacted, secret), `the verdict on ${how} contains a secret`);
         }
       }
     },

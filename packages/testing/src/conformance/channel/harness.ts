@@ -2,16 +2,16 @@ import type { Channel } from '@posthorn/core';
 import type { Harness, Rule } from '../rule.js';
 
 /**
- * What the receiver does with everything that comes from now on:
- * - `success`: it says yes;
- * - `failure`: it says no;
- * - `refusal`: it says no in the body of an answer whose status says yes, as services do that always answer 200;
- * - `busy`: it has met its documented limit, and asks to be left alone for so many seconds;
- * - `gone`: it says that it is gone for good;
- * - `echo`: it says no and quotes everything that it received;
- * - `flood`: it says yes at great length (1 MiB);
- * - `hangup`: it closes the connection without an answer;
- * - `never`: it takes the message and never answers.
+ * How the receiver answers every message from now on:
+ * - `success`: accepts it;
+ * - `failure`: fails;
+ * - `refusal`: reports the failure in the body of a successful response, as services do that always answer 200;
+ * - `busy`: has reached its documented limit, and asks for a wait in seconds;
+ * - `gone`: reports that it is gone for good;
+ * - `echo`: fails, and quotes everything that it received;
+ * - `flood`: accepts it with a long answer (1 MiB);
+ * - `hangup`: closes the connection without an answer;
+ * - `never`: reads the message and never answers.
  */
 export type Answer =
   | 'success'
@@ -24,38 +24,39 @@ export type Answer =
   | 'hangup'
   | 'never';
 
-/** One message as the receiver saw it. What the channel does not carry is left out: skip its rules with a reason. */
+/** One message as the receiver saw it. Leave out what the channel does not send, and skip its rules with a reason. */
 export interface Received {
-  /** What a receiver tells repetitions by. */
+  /** The id by which a receiver recognizes repetitions. */
   readonly eventId?: string;
   /** The event's own payload, parsed. */
   readonly payload?: unknown;
   /**
-   * What it got to show or to read, decoded, by the names that the channel's preview gives its parts. Leave out what only
-   * an attempt knows: an id of the attempt, say. A channel with a preview or with digests is held to it.
+   * The decoded parts that the receiver got to display or read, by the names that the channel's preview gives them.
+   * Leave out parts that only an attempt knows, such as the id of the attempt. Required for a channel with a preview or
+   * with digests.
    */
   readonly parts?: Readonly<Record<string, string>>;
 }
 
-/** A channel and a receiver of its own for one rule. The functions are called without a `this`. */
+/** A channel and its own receiver, for one rule. The functions are called without a `this`. */
 export interface ChannelUnderTest<Configs = unknown> {
   readonly channel: Channel<Configs>;
   /**
-   * Configs as an application would write them, in all their variety; each of them reaches the receiver. The first have no
-   * template: what they send is for the channel to write.
+   * Configs as an application would write them, in all their variety. Each of them reaches the receiver. The first one
+   * has no template, so that the channel writes the message.
    */
   readonly configs: readonly unknown[];
-  /** What in them is secret: it must not come back. Name some where the channel has `secretPaths`. */
+  /** The secrets in the configs, which must not appear elsewhere. Required where the channel has `secretPaths`. */
   readonly secrets?: readonly string[];
-  /** `seconds`, from 1 to 100, are what a receiver that is `busy` asks for. */
+  /** `seconds`, 1 to 100, is the wait that a `busy` receiver asks for. */
   readonly answer: (how: Answer, seconds?: number) => void;
-  /** All that reached the receiver, in order. */
+  /** Everything that reached the receiver, in order. */
   readonly received: () => readonly Received[];
   readonly close?: () => Promise<void>;
 }
 
-/** What an author of a channel writes to have it proven. */
+/** The harness that the author of a channel writes. */
 export type ChannelHarness<Configs = unknown> = Harness<ChannelUnderTest<Configs>>;
 
-/** One promise of a channel, and its proof. */
+/** One promise of a channel, and its test. */
 export type ChannelRule = Rule<ChannelUnderTest>;

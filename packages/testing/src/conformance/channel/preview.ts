@@ -6,21 +6,21 @@ import type { ChannelRule, ChannelUnderTest } from './harness.js';
 import { newDigest, newMessage, send, storedConfigs, within } from './sample.js';
 import { holds, keysOf } from './secrets.js';
 
-/** Without signing keys, as the engine asks for it. */
+/** Calls the preview without signing keys, as the engine does. */
 async function previewOf({ channel }: ChannelUnderTest, message: Message): Promise<readonly PreviewPart[]> {
   return within(10_000, channel.preview!({ ...message, secrets: [] }), 'preview');
 }
 
-/** Of JSON its data, as a preview is laid out for people; of other text its lines. */
+/** Parses JSON, because a preview formats it for people; splits other text into lines. */
 function contentOf(text: string, isJson: boolean): unknown {
   return isJson ? JSON.parse(text) : text.replace(/\r\n?/g, '\n').trimEnd();
 }
 
 const isJson = (type: string): boolean => /^application\/(?:[\w.-]+\+)?json\b/.test(type);
 
-/** Where a channel has no preview, there is nothing to hold it to. */
+/** A channel without a preview passes. */
 export const previewRules: readonly ChannelRule[] = topic<ChannelUnderTest>('preview', {
-  'a preview sends nothing and tells no secret': async (under) => {
+  'a preview sends nothing and contains no secret': async (under) => {
     const { channel } = under;
     if (!channel.preview) return;
     under.answer('success');
@@ -31,16 +31,16 @@ export const previewRules: readonly ChannelRule[] = topic<ChannelUnderTest>('pre
       ok(parts.length > 0, 'a preview shows something');
       for (const { name, type, text } of parts) {
         ok(typeof name === 'string' && name !== '', 'a part has a name');
-        ok(/^[\w.+-]+\/[\w.+-]+(?:;.*)?$/.test(type), `the type of ${name} is no media type`);
-        ok(typeof text === 'string', `the text of ${name} is text`);
+        ok(/^[\w.+-]+\/[\w.+-]+(?:;.*)?$/.test(type), `the type of ${name} must be a media type`);
+        ok(typeof text === 'string', `the text of ${name} must be a string`);
         for (const secret of [...keysOf(message), ...(under.secrets ?? [])]) {
-          ok(!holds(`${name}\n${text}`, secret), `the part ${name} of a preview holds a secret`);
+          ok(!holds(`${name}\n${text}`, secret), `the part ${name} of a preview contains a secret`);
         }
       }
     }
   },
 
-  'a preview shows what is sent, of one event and of a digest': async (under) => {
+  'a preview shows what is sent, for an event and for a digest': async (under) => {
     const { channel } = under;
     if (!channel.preview) return;
     under.answer('success');
@@ -51,18 +51,25 @@ export const previewRules: readonly ChannelRule[] = topic<ChannelUnderTest>('pre
         const previewed = new Map((await previewOf(under, message)).map((part) => [part.name, part]));
         assert.equal((await send(under, message)).outcome, 'delivered');
         const { parts = {} } = under.received().at(-1)!;
-        ok(Object.keys(parts).length > 0, 'the harness has to tell what the receiver got: parts');
+        ok(
+          Object.keys(parts).length > 0,
+          'the harness must provide the parts that the receiver got: `received()[].parts`',
+        );
         for (const [name, sent] of Object.entries(parts)) {
           const part = previewed.get(name);
           ok(part, `the receiver got a part ${name} that the preview does not show`);
           const json = isJson(part.type);
-          same(contentOf(part.text, json), contentOf(sent, json), `the part ${name} is another one`);
+          same(
+            contentOf(part.text, json),
+            contentOf(sent, json),
+            `the part ${name} of the preview differs from the one that was sent`,
+          );
         }
       }
     }
   },
 
-  'a preview needs no signing key: the engine gives it none': async (under) => {
+  'a preview needs no signing keys: the engine provides none': async (under) => {
     if (!under.channel.preview) return;
     for (const configs of under.configs) {
       await previewOf(under, newMessage(await storedConfigs(under, configs)));

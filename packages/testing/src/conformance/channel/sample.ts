@@ -15,7 +15,7 @@ import type { ChannelUnderTest } from './harness.js';
 
 const ids = createIds();
 
-/** A message as the engine hands it to a channel, of an event of its own. */
+/** Creates a message with a new event, as the engine passes it to a channel. */
 export function newMessage(configs: unknown, payload = '{"orderId":"o1"}'): Message {
   const tenantId = 'acme';
   const event: Event = {
@@ -42,7 +42,10 @@ export function newMessage(configs: unknown, payload = '{"orderId":"o1"}'): Mess
   };
 }
 
-/** A digest as the engine hands it to a channel: an event for each name, which its type, subject and payload hold. */
+/**
+ * Creates a digest as the engine passes it to a channel, with one event for each name. The type, subject and payload of
+ * the event contain the name.
+ */
 export function newDigest(configs: unknown, names: readonly string[]): Message {
   const messages = names.map((name) => {
     const message = newMessage(configs, JSON.stringify({ orderId: name }));
@@ -50,7 +53,7 @@ export function newDigest(configs: unknown, names: readonly string[]): Message {
     return { ...message, event };
   });
   const [first] = messages;
-  ok(first, 'a digest has an event at least');
+  ok(first, 'a digest must have at least one event');
   return {
     ...first,
     deliveryId: digestId(first.event.id, ids.binding()),
@@ -58,7 +61,7 @@ export function newDigest(configs: unknown, names: readonly string[]): Message {
   };
 }
 
-/** What is stored of `given`: accepted by the channel's own schema, and written and read as JSON. */
+/** Returns the stored form of `given`: accepted by the channel's schema, and written and read as JSON. */
 export async function storedConfigs(
   { channel }: Pick<ChannelUnderTest, 'channel'>,
   given: unknown,
@@ -68,12 +71,12 @@ export async function storedConfigs(
   return JSON.parse(JSON.stringify(result.value));
 }
 
-/** A message for the first of the sample configs. */
+/** Creates a message for the first of the sample configs. */
 export async function sampleMessage(under: ChannelUnderTest, payload?: string): Promise<Message> {
   return newMessage(await storedConfigs(under, under.configs[0]), payload);
 }
 
-/** Sends with a deadline of ten seconds, and checks that what comes back is a verdict. */
+/** Sends with a deadline of ten seconds, and checks that the result is a verdict. */
 export async function send(
   { channel }: Pick<ChannelUnderTest, 'channel'>,
   message: Message,
@@ -84,7 +87,7 @@ export async function send(
   return verdict;
 }
 
-/** Passes where `verdict` is one of those in core's closed lists. */
+/** Passes where `verdict` has an outcome and a kind of core's closed lists. */
 function checkVerdict(verdict: Verdict): void {
   const isBusy = verdict?.outcome === 'busy';
   ok(isBusy || outcomeSchema.safeParse(verdict?.outcome).success, `outcome is ${verdict?.outcome}`);
@@ -93,9 +96,9 @@ function checkVerdict(verdict: Verdict): void {
     status === undefined || (Number.isInteger(status) && status >= 0 && status <= 999),
     `status is ${status}`,
   );
-  ok(response === undefined || typeof response === 'string', 'response is text');
+  ok(response === undefined || typeof response === 'string', 'response must be a string');
   if (verdict.outcome === 'delivered') return;
-  ok(typeof verdict.message === 'string' && verdict.message !== '', 'a failure says what went wrong');
+  ok(typeof verdict.message === 'string' && verdict.message !== '', 'a failure must have a reason');
   if (verdict.outcome !== 'busy') {
     ok(failureKindSchema.safeParse(verdict.kind).success, `kind is ${verdict.kind}`);
   }
@@ -104,7 +107,7 @@ function checkVerdict(verdict: Verdict): void {
   ok(Number.isFinite(retryAfterMs) && retryAfterMs >= 0, `retryAfterMs is ${retryAfterMs}`);
 }
 
-/** What `promise` resolves to, or a failure where that takes longer than `ms`. */
+/** Resolves as `promise` does. Fails where that takes longer than `ms`. */
 export async function within<T>(ms: number, promise: Promise<T>, what: string): Promise<T> {
   let timer: NodeJS.Timeout | undefined;
   const late = new Promise<never>((_, reject) => {

@@ -5,23 +5,26 @@ import { topic } from '../rule.js';
 import type { ChannelRule, ChannelUnderTest } from './harness.js';
 import { storedConfigs } from './sample.js';
 
-/** The signing keys of a message, without the prefix: a key is as good without it. */
+/** Returns the signing keys of a message without their prefix: a key leaks just as well without it. */
 export const keysOf = ({ secrets }: Pick<Message, 'secrets'>): string[] =>
   secrets.map((secret) => secret.reveal().replace(/^whs[a-z]+_/, ''));
 
-/** Whether `text` holds `secret`: as it is, escaped as JSON, URLs and HTML do, or in base64 as in basic authentication. */
+/**
+ * Whether `text` contains `secret`: as it is, escaped as in JSON, URLs or HTML, or in base64 as in basic
+ * authentication.
+ */
 export function holds(text: string, secret: string): boolean {
   const decoded = (text.match(/[\w+/-]{8,}/g) ?? []).map((word) => Buffer.from(word, 'base64').toString());
   return redact(text, [secret]) !== text || [text, ...decoded].some((one) => one.includes(secret));
 }
 
 export const secretRules: readonly ChannelRule[] = topic<ChannelUnderTest>('secrets', {
-  'every secret in its configs lies beneath secretPaths, and is masked where webhooks are read': async (
+  'every secret in its configs is covered by secretPaths, and masked where webhooks are read': async (
     under,
   ) => {
     const { channel, configs, secrets = [] } = under;
     if (channel.secretPaths?.length) {
-      ok(secrets.length > 0, 'the channel has secretPaths, so the harness has to name secrets');
+      ok(secrets.length > 0, 'the channel has secretPaths, so the harness must list secrets');
     }
     const { webhooks } = createDispatcher({ storage: memoryStorage(), channels: [channel] });
     const unused = new Set(secrets);
@@ -35,9 +38,9 @@ export const secretRules: readonly ChannelRule[] = topic<ChannelUnderTest>('secr
       const read = JSON.stringify((await webhooks.get(id)).channels);
       for (const secret of secrets) {
         if (holds(stored, secret)) unused.delete(secret);
-        ok(!holds(read, secret), 'a secret of the harness is shown to whoever reads the webhook');
+        ok(!holds(read, secret), 'a secret of the harness is visible to readers of the webhook');
       }
     }
-    ok(unused.size === 0, 'each secret of the harness stands in its configs');
+    ok(unused.size === 0, 'each secret of the harness must occur in its configs');
   },
 });

@@ -15,7 +15,7 @@ const payloads = [
   `{"long":"${'x'.repeat(100_000)}"}`,
 ];
 
-/** The same message as the engine hands it over for a later attempt. */
+/** Returns the same message as the engine passes it for a later attempt. */
 const again = (message: Message, attempt: number): Message => ({
   ...message,
   attempt,
@@ -23,7 +23,7 @@ const again = (message: Message, attempt: number): Message => ({
 });
 
 export const sendRules: readonly ChannelRule[] = topic<ChannelUnderTest>('send', {
-  'is delivered when the receiver says yes, and the receiver got it once': async (under) => {
+  'is delivered when the receiver accepts it, and the receiver got it once': async (under) => {
     under.answer('success');
     for (const [i, configs] of under.configs.entries()) {
       const verdict = await send(under, newMessage(await storedConfigs(under, configs)));
@@ -73,12 +73,12 @@ export const sendRules: readonly ChannelRule[] = topic<ChannelUnderTest>('send',
     }
   },
 
-  'a message is not changed by sending it': async (under) => {
+  'sending a message does not change it': async (under) => {
     for (const how of ['success', 'failure'] as const) {
       under.answer(how);
       const message = await sampleMessage(under, '{"list":[1,{"a":null}]}');
       const before = structuredClone(message);
-      // The engine shares its parts with other messages: writing to them is a fault even if it is undone.
+      // The engine shares parts of a message with other messages: writing to them is wrong even if it is undone.
       await send(under, frozen(message));
       same(message, before);
     }

@@ -18,7 +18,10 @@ import {
 } from './sample.js';
 
 export const beginDigestRules: readonly StorageRule[] = topic<StorageUnderTest>('digests', {
-  'each delivery of a digest counts when its attempt begins, once': async ({ storage, advance }) => {
+  'the attempt of each delivery in a digest is counted once, when the attempt of the digest begins': async ({
+    storage,
+    advance,
+  }) => {
     const binding = newBinding({ digest: { window: hourMs, maxEvents: 100 } });
     await storage.webhooks.create(newWebhook({ channels: [binding] }));
     const events = newEvents(3);
@@ -49,7 +52,7 @@ export const beginDigestRules: readonly StorageRule[] = topic<StorageUnderTest>(
     same(await countsOf(), [1, 1, 1]);
   },
 
-  'what the schedule of a digest leaves out is said by each claim, until one of it is retried by hand':
+  'each claim has the attempts that the schedule of a digest leaves out, until one of its deliveries is retried by hand':
     async (under) => {
       const { storage, advance } = under;
       const binding = newBinding({ digest: { window: hourMs, maxEvents: 100 } });

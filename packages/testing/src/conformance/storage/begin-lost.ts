@@ -19,25 +19,24 @@ import {
 
 const leaseMs = hourMs;
 
-/** Attempts that began and whose worker was lost. */
+/** Attempts that began and whose worker died. */
 export const beginLostRules: readonly StorageRule[] = topic<StorageUnderTest>('begin', {
-  'what began with its claim and was abandoned is lost, and does not begin with its next claim': async (
-    under,
-  ) => {
-    const { storage, advance } = under;
-    const { deliveryId } = await oneDelivery(storage);
-    const { begunAt } = one(await take(storage, { leaseMs, isBegun: true }));
-    for (let claims = 0; claims < 2; claims++) {
-      await advance(leaseMs);
-      const again = one(await take(storage, { leaseMs, isBegun: true }));
-      same([again.attempt, again.lostAt], begunAt ? [2, begunAt] : [1, undefined]);
-      if (begunAt) assert.equal(again.begunAt, undefined);
-      else return;
-    }
-    assert.equal((await deliveryOf(storage, deliveryId)).attempts, 1);
-  },
+  'an attempt that began with its claim and was abandoned is lost, and does not begin with the next claim':
+    async (under) => {
+      const { storage, advance } = under;
+      const { deliveryId } = await oneDelivery(storage);
+      const { begunAt } = one(await take(storage, { leaseMs, isBegun: true }));
+      for (let claims = 0; claims < 2; claims++) {
+        await advance(leaseMs);
+        const again = one(await take(storage, { leaseMs, isBegun: true }));
+        same([again.attempt, again.lostAt], begunAt ? [2, begunAt] : [1, undefined]);
+        if (begunAt) assert.equal(again.begunAt, undefined);
+        else return;
+      }
+      assert.equal((await deliveryOf(storage, deliveryId)).attempts, 1);
+    },
 
-  'what is claimed again and again and never begun is as it was': async ({ storage, advance }) => {
+  'a delivery that is claimed repeatedly and never begun stays unchanged': async ({ storage, advance }) => {
     const { deliveryId } = await oneDelivery(storage);
     for (let deaths = 0; deaths < 12; deaths++) {
       const { attempt, attemptsBefore, lostAt } = one(await take(storage, { leaseMs }));
@@ -48,20 +47,21 @@ export const beginLostRules: readonly StorageRule[] = topic<StorageUnderTest>('b
     same(await storage.log.attempts(acme, deliveryId), []);
   },
 
-  'what has begun and was abandoned is the next attempt, and says when the lost one began': async (under) => {
-    const { storage, advance } = under;
-    const { deliveryId } = await oneDelivery(storage);
-    const { at } = await storage.deliveries.begin(await take(storage, { leaseMs }), 0);
-    await advance(leaseMs);
-    for (let claims = 0; claims < 2; claims++) {
-      const { attempt, attemptsBefore, lostAt } = one(await take(storage, { leaseMs }));
-      same([attempt, attemptsBefore, lostAt], [2, 0, at]);
+  'after an abandoned attempt that began comes the next attempt, and the claim has the time when the lost one began':
+    async (under) => {
+      const { storage, advance } = under;
+      const { deliveryId } = await oneDelivery(storage);
+      const { at } = await storage.deliveries.begin(await take(storage, { leaseMs }), 0);
       await advance(leaseMs);
-    }
-    assert.equal((await deliveryOf(storage, deliveryId)).attempts, 1);
-  },
+      for (let claims = 0; claims < 2; claims++) {
+        const { attempt, attemptsBefore, lostAt } = one(await take(storage, { leaseMs }));
+        same([attempt, attemptsBefore, lostAt], [2, 0, at]);
+        await advance(leaseMs);
+      }
+      assert.equal((await deliveryOf(storage, deliveryId)).attempts, 1);
+    },
 
-  'once a lost attempt is on record it is lost no more, and counts as it did': async ({
+  'a lost attempt is no longer reported once it is recorded, and still counts': async ({
     storage,
     advance,
   }) => {
@@ -82,7 +82,7 @@ export const beginLostRules: readonly StorageRule[] = topic<StorageUnderTest>('b
     assert.equal((await deliveryOf(storage, deliveryId)).attempts, 2);
   },
 
-  'what is released before it began keeps its count, and the attempt that was lost before': async (under) => {
+  'a release before the attempt began keeps the count, and the earlier lost attempt': async (under) => {
     const { storage, advance } = under;
     const { deliveryId } = await oneDelivery(storage);
     const first = one(await claim(storage, { leaseMs }));

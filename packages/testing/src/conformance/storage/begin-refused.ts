@@ -19,9 +19,9 @@ import {
   take,
 } from './sample.js';
 
-/** Claims that may not begin, or not once more. */
+/** Claims that may not begin, or may not begin twice. */
 export const beginRefusedRules: readonly StorageRule[] = topic<StorageUnderTest>('begin', {
-  'a token begins the delivery that it was given with, and no other': async ({ storage }) => {
+  'a token begins only the delivery that it was issued for': async ({ storage }) => {
     await storage.webhooks.create(newWebhook());
     await publish(storage, ...newEvents(2));
     const [first, second] = await take(storage);
@@ -32,7 +32,7 @@ export const beginRefusedRules: readonly StorageRule[] = topic<StorageUnderTest>
     }
   },
 
-  'a second beginning of the same claim counts nothing': async ({ storage }) => {
+  'beginning the same claim a second time counts nothing': async ({ storage }) => {
     const { deliveryId } = await oneDelivery(storage);
     const claims = await take(storage);
     for (let calls = 0; calls < 3; calls++) {
@@ -43,7 +43,7 @@ export const beginRefusedRules: readonly StorageRule[] = topic<StorageUnderTest>
     assert.equal((await deliveryOf(storage, deliveryId)).attempts, 0);
   },
 
-  'nothing begins on a lease that is over, or nearly so': async ({ storage, advance }) => {
+  'nothing begins on a lease that has expired, or is about to': async ({ storage, advance }) => {
     const { deliveryId } = await oneDelivery(storage);
     const claims = await take(storage, { leaseMs: hourMs });
     await advance(hourMs - 10 * minuteMs);
@@ -55,7 +55,7 @@ export const beginRefusedRules: readonly StorageRule[] = topic<StorageUnderTest>
     assert.equal((await storage.deliveries.begin(claims, 20 * minuteMs)).begun.length, 1);
   },
 
-  'nothing begins on a token that another took over, or that is settled, cancelled or deleted': async (
+  'nothing begins with the token of a delivery that was taken over, settled, cancelled or deleted': async (
     under,
   ) => {
     const { storage, advance } = under;
@@ -75,7 +75,7 @@ export const beginRefusedRules: readonly StorageRule[] = topic<StorageUnderTest>
     assert.equal((await deliveryOf(storage, taken.deliveryId)).attempts, 0);
   },
 
-  'of many claims those begin that may, in order, in one call': async ({ storage }) => {
+  'of many claims in one call, those begin that may, in order': async ({ storage }) => {
     await storage.webhooks.create(newWebhook({ channels: [newBinding(), newBinding()] }));
     await publish(storage, ...newEvents(75));
     const claims = await take(storage, { limit: 150, webhookLimit: 150 });

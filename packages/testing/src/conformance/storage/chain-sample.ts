@@ -4,15 +4,15 @@ import { same } from '../assertions.js';
 import type { StorageUnderTest } from './harness.js';
 import { claim, hourMs, newEvents, newWebhook, one, publish, result, settleAll } from './sample.js';
 
-/** Events of one ordering key. */
+/** Creates events with one ordering key. */
 export const keyed = (count: number, orderingKey = 'order-1'): NewEvent[] =>
   newEvents(count, { orderingKey });
 
-/** A failed attempt that is tried again; with `yields` it lets the next of its key go first. */
+/** A failed attempt with a retry. With `yields`, the next delivery of its key goes first. */
 export const retryIn = (claimed: Claim, delayMs: number, yields = false) =>
   result(claimed, { status: 'pending', delayMs, yields });
 
-/** A webhook, and events of one key published one after the other. */
+/** Creates a webhook, and publishes events of one key one after the other. */
 export async function chain({ storage }: StorageUnderTest, count: number): Promise<NewEvent[]> {
   await storage.webhooks.create(newWebhook());
   const events = keyed(count);
@@ -20,7 +20,7 @@ export async function chain({ storage }: StorageUnderTest, count: number): Promi
   return events;
 }
 
-/** The only claim there is, which must be of this event. */
+/** Returns the only claim, which must be of this event. */
 export async function claimOf(storage: Storage<unknown>, event: NewEvent | undefined): Promise<Claim> {
   const claimed = one(await claim(storage, { leaseMs: 100 * hourMs }));
   assert.equal(claimed.event.id, event?.id);
@@ -31,7 +31,7 @@ export async function claimOf(storage: Storage<unknown>, event: NewEvent | undef
 export const deliver = (storage: Storage<unknown>, claimed: Claim): Promise<void> =>
   settleAll(storage, [result(claimed, 'delivered')]);
 
-/** Claims one after the other, delivers each, and passes where they come in this order. */
+/** Claims deliveries one after the other, delivers each, and passes where they come in this order. */
 export async function goInOrder(storage: Storage<unknown>, events: readonly NewEvent[]): Promise<void> {
   for (const event of events) await deliver(storage, await claimOf(storage, event));
   same(await claim(storage), []);

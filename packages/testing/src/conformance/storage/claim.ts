@@ -25,7 +25,7 @@ import {
 } from './sample.js';
 
 export const claimRules: readonly StorageRule[] = topic<StorageUnderTest>('claim', {
-  'a claim holds all that is needed to send it': async ({ storage }) => {
+  'a claim has everything that sending it needs': async ({ storage }) => {
     const { id, tenantId, name, secrets, channels } = await storage.webhooks.create(
       newWebhook({
         tenantId: globex,
@@ -57,27 +57,29 @@ export const claimRules: readonly StorageRule[] = topic<StorageUnderTest>('claim
     assert.equal(claimed.deliveryId, deliveryId(event.id, one(channels).id));
     assert.equal(claimed.attempt, 1);
     assert.equal(claimed.attemptsBefore, 0);
-    ok(typeof claimed.token === 'string' && claimed.token.length > 0, 'a token is a text');
+    ok(typeof claimed.token === 'string' && claimed.token.length > 0, 'a token must be a string');
   },
 
-  'a claim counts nothing and shows the delivery as sending': async ({ storage }) => {
+  'a claim counts no attempt, and sets the status to sending': async ({ storage }) => {
     const { deliveryId: id } = await oneDelivery(storage);
     const before = await deliveryOf(storage, id);
     await take(storage);
     same(await deliveryOf(storage, id), { ...before, status: 'sending', attempts: 0, dueAt: null });
   },
 
-  'what is claimed is not claimed again, and each token is another': async ({ storage }) => {
+  'a claimed delivery is not claimed again, and every token is different': async ({ storage }) => {
     await storage.webhooks.create(newWebhook());
     const events = newEvents(30);
     await publish(storage, ...events);
     const claims = await claimAll(storage, { limit: 7 });
     assert.deepEqual(sorted(eventIdsOf(claims)), sorted(idsOf(events)));
-    assert.equal(new Set(claims.map(({ token }) => token)).size, 30, 'tokens are fresh');
+    assert.equal(new Set(claims.map(({ token }) => token)).size, 30, 'tokens must be fresh');
     same(await claim(storage), []);
   },
 
-  'a call returns at most the limit, and something as long as anything is due': async ({ storage }) => {
+  'a call returns at most `limit` claims, and at least one while any delivery is due': async ({
+    storage,
+  }) => {
     for (let i = 0; i < 3; i++) await storage.webhooks.create(newWebhook());
     await publish(storage, ...newEvents(4));
     let left = 12;
@@ -98,7 +100,7 @@ export const claimRules: readonly StorageRule[] = topic<StorageUnderTest>('claim
     same(await claim(storage), []);
   },
 
-  'a call returns at most the webhook limit of one webhook': async ({ storage }) => {
+  'a call returns at most `webhookLimit` claims of one webhook': async ({ storage }) => {
     const loud = await storage.webhooks.create(newWebhook({ eventTypes: ['order.*'] }));
     const quiet = await storage.webhooks.create(newWebhook({ eventTypes: ['invoice.*'] }));
     await publish(storage, ...newEvents(20), newEvent({ type: 'invoice.paid' }));
@@ -108,7 +110,9 @@ export const claimRules: readonly StorageRule[] = topic<StorageUnderTest>('claim
     assert.equal(of(quiet), 1);
   },
 
-  'a webhook may have more room than the limit, and no other has': async ({ storage }) => {
+  'a webhook in `webhookRoom` may have more claims than `webhookLimit`, and no other may': async ({
+    storage,
+  }) => {
     const probed = await storage.webhooks.create(newWebhook({ eventTypes: ['order.*'] }));
     const other = await storage.webhooks.create(newWebhook({ eventTypes: ['order.*'] }));
     await publish(storage, ...newEvents(20));
@@ -117,14 +121,14 @@ export const claimRules: readonly StorageRule[] = topic<StorageUnderTest>('claim
     assert.deepEqual([of(probed), of(other)], [5, 2]);
   },
 
-  'a call returns at most the room of a webhook': async ({ storage }) => {
+  'a call returns at most as many claims of a webhook as `webhookRoom` allows': async ({ storage }) => {
     const { id } = await storage.webhooks.create(newWebhook());
     await publish(storage, ...newEvents(20));
     assert.equal((await claim(storage, { webhookLimit: 5, webhookRoom: new Map([[id, 1]]) })).length, 1);
     same(await claim(storage, { webhookLimit: 5, webhookRoom: new Map([[id, 0]]) }), []);
   },
 
-  'what other callers have in flight takes no room': async ({ storage, second = storage }) => {
+  'claims of other callers do not count towards the room': async ({ storage, second = storage }) => {
     await storage.webhooks.create(newWebhook());
     await publish(storage, ...newEvents(6));
     for (const caller of [storage, second, storage]) {
@@ -132,7 +136,7 @@ export const claimRules: readonly StorageRule[] = topic<StorageUnderTest>('claim
     }
   },
 
-  'a webhook at its limit holds up no other': async ({ storage }) => {
+  'a webhook at its limit does not delay others': async ({ storage }) => {
     const full = await storage.webhooks.create(newWebhook({ eventTypes: ['order.*'] }));
     await publish(storage, ...newEvents(50));
     await storage.webhooks.create(newWebhook({ eventTypes: ['invoice.*'] }));
@@ -142,7 +146,7 @@ export const claimRules: readonly StorageRule[] = topic<StorageUnderTest>('claim
     assert.deepEqual(eventIdsOf(claims), [invoice.id]);
   },
 
-  'a call returns at most the tenant limit of one tenant, whichever of its webhooks': async ({ storage }) => {
+  'a call returns at most `tenantLimit` claims of one tenant, over all its webhooks': async ({ storage }) => {
     for (let i = 0; i < 4; i++) await storage.webhooks.create(newWebhook());
     await storage.webhooks.create(newWebhook({ tenantId: globex }));
     await publish(storage, ...newEvents(5), newEvent({ tenantId: globex }));
@@ -152,18 +156,19 @@ export const claimRules: readonly StorageRule[] = topic<StorageUnderTest>('claim
     assert.equal(of(globex), 1);
   },
 
-  'a call returns at most the room of a tenant, which may be more than the limit': async ({ storage }) => {
-    for (let i = 0; i < 2; i++) await storage.webhooks.create(newWebhook());
-    await publish(storage, ...newEvents(10));
-    const room = (count: number) => ({ tenantLimit: 5, tenantRoom: new Map([[acme, count]]) });
-    same(await claim(storage, room(0)), []);
-    const { length } = await claim(storage, room(2));
-    ok(length >= 1 && length <= 2, `${length} claims where two places are left`);
-    const more = (await claim(storage, room(8))).length;
-    ok(more > 5, `${more} claims where a tenant may have three more than the limit`);
-  },
+  'a call returns at most as many claims of a tenant as `tenantRoom` allows, which may exceed `tenantLimit`':
+    async ({ storage }) => {
+      for (let i = 0; i < 2; i++) await storage.webhooks.create(newWebhook());
+      await publish(storage, ...newEvents(10));
+      const room = (count: number) => ({ tenantLimit: 5, tenantRoom: new Map([[acme, count]]) });
+      same(await claim(storage, room(0)), []);
+      const { length } = await claim(storage, room(2));
+      ok(length >= 1 && length <= 2, `${length} claims with room for two`);
+      const more = (await claim(storage, room(8))).length;
+      ok(more > 5, `${more} claims with room for three more than the limit`);
+    },
 
-  'a tenant at its limit holds up no other': async ({ storage }) => {
+  'a tenant at its limit does not delay others': async ({ storage }) => {
     await storage.webhooks.create(newWebhook());
     await publish(storage, ...newEvents(50));
     await storage.webhooks.create(newWebhook({ tenantId: globex }));
@@ -173,7 +178,7 @@ export const claimRules: readonly StorageRule[] = topic<StorageUnderTest>('claim
     assert.deepEqual(eventIdsOf(await claim(storage, { limit: 5, ...full })), [late.id]);
   },
 
-  'claims of several tenants come in one call, each with its own webhook': async ({ storage }) => {
+  'one call returns claims of several tenants, each with its own webhook': async ({ storage }) => {
     for (const tenantId of [acme, globex]) {
       await storage.webhooks.create(newWebhook({ tenantId, name: tenantId }));
       await publish(storage, newEvent({ tenantId, payload: JSON.stringify(tenantId) }));

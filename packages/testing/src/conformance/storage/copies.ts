@@ -30,7 +30,7 @@ const richEvent = () =>
   newEvent({ subject: { type: 'order', id: 'o1' }, namespaceId: 'n', cacheScope: '{}' });
 
 export const copiesRules: readonly StorageRule[] = topic<StorageUnderTest>('copies', {
-  'what was handed to create and update can change, and what is stored does not': async ({ storage }) => {
+  'changing an argument of create or update does not change the stored webhook': async ({ storage }) => {
     const given = richWebhook();
     const expected = { ...structuredClone(given), disabledReason: null };
     const created = await storage.webhooks.create(given);
@@ -55,7 +55,7 @@ export const copiesRules: readonly StorageRule[] = topic<StorageUnderTest>('copi
     });
   },
 
-  'what was handed to publish and settle can change, and what is stored does not': async ({ storage }) => {
+  'changing an argument of publish or settle does not change what is stored': async ({ storage }) => {
     await storage.webhooks.create(newWebhook());
     const event = richEvent();
     const expected = structuredClone(asRead(event));
@@ -71,7 +71,7 @@ export const copiesRules: readonly StorageRule[] = topic<StorageUnderTest>('copi
     same(await storage.log.attempts(acme, recorded.deliveryId), [recorded]);
   },
 
-  'a webhook that was handed out can change, and the stored one does not': async ({ storage }) => {
+  'changing a returned webhook does not change the stored one': async ({ storage }) => {
     const { id } = await storage.webhooks.create(richWebhook());
     const expected = structuredClone(await storage.webhooks.get(acme, id));
     vandalise(await storage.webhooks.get(acme, id));
@@ -88,7 +88,7 @@ export const copiesRules: readonly StorageRule[] = topic<StorageUnderTest>('copi
     same(await storage.webhooks.get(acme, copy.id), copy);
   },
 
-  'a claim that was handed out can change, and what is stored does not': async ({ storage, advance }) => {
+  'changing a returned claim does not change what is stored': async ({ storage, advance }) => {
     const webhook = structuredClone(await storage.webhooks.create(richWebhook()));
     await storage.deliveries.publish([richEvent()]);
     const first = one(await claim(storage));
@@ -96,7 +96,7 @@ export const copiesRules: readonly StorageRule[] = topic<StorageUnderTest>('copi
     vandalise(first);
     await advance(hourMs);
     const second = one(await claim(storage));
-    ok(second.lostAt, 'the first was begun, and never settled');
+    ok(second.lostAt, 'the first attempt began and was never settled');
     same(second, { ...expected, token: second.token, attempt: 2, lostAt: second.lostAt });
     const renewed = await storage.deliveries.renew([second], hourMs);
     const copy = structuredClone(second);
@@ -106,7 +106,7 @@ export const copiesRules: readonly StorageRule[] = topic<StorageUnderTest>('copi
     same(await eventsOf(storage), [expected.event]);
   },
 
-  'what the log handed out can change, and what is stored does not': async ({ storage }) => {
+  'changing a result of the log does not change what is stored': async ({ storage }) => {
     const { deliveryId } = await oneDelivery(storage);
     const claimed = one(await claim(storage));
     await storage.deliveries.settle([result(claimed, { status: 'pending', delayMs: 0 })]);
@@ -122,7 +122,7 @@ export const copiesRules: readonly StorageRule[] = topic<StorageUnderTest>('copi
     same(await read(), expected);
   },
 
-  'what is given may be frozen': async ({ storage }) => {
+  'arguments may be frozen': async ({ storage }) => {
     const { id } = await storage.webhooks.create(frozen(richWebhook()));
     await storage.webhooks.update(acme, id, 1, frozen({ channels: richWebhook().channels }));
     await storage.deliveries.publish(frozen([richEvent()]));

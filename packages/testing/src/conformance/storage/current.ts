@@ -14,7 +14,7 @@ const change = {
 } satisfies WebhookChange;
 
 export const currentRules: readonly StorageRule[] = topic<StorageUnderTest>('current', {
-  'what is pending goes by the configs, name and secrets of its claim': async ({ storage }) => {
+  'a pending delivery uses the configs, name and secrets at the time of its claim': async ({ storage }) => {
     const { webhook } = await oneDelivery(storage);
     const binding = { ...one(webhook.channels), configs: { url: 'https://example.com/new' } };
     await storage.webhooks.update(acme, webhook.id, 1, { ...change, channels: [binding] });
@@ -24,7 +24,7 @@ export const currentRules: readonly StorageRule[] = topic<StorageUnderTest>('cur
     same(claimed.webhook.secrets, change.secrets);
   },
 
-  'a retry goes by what is current then, not by what was current at its first attempt': async (under) => {
+  'a retry uses the current webhook, not the one of the first attempt': async (under) => {
     const { storage, advance } = under;
     const { webhook } = await oneDelivery(storage);
     const first = one(await claim(storage));
@@ -38,7 +38,7 @@ export const currentRules: readonly StorageRule[] = topic<StorageUnderTest>('cur
     same(second.event, first.event);
   },
 
-  'a binding that was dropped is undefined in the claim': async ({ storage }) => {
+  'the claim of a removed binding has an undefined binding': async ({ storage }) => {
     const { webhook } = await oneDelivery(storage);
     await storage.webhooks.update(acme, webhook.id, 1, { channels: [newBinding()] });
     const claimed = one(await claim(storage));
@@ -46,14 +46,14 @@ export const currentRules: readonly StorageRule[] = topic<StorageUnderTest>('cur
     assert.equal(claimed.webhook.id, webhook.id);
   },
 
-  'a binding that was added gets nothing of what was published before': async ({ storage }) => {
+  'a new binding gets no events that were published before': async ({ storage }) => {
     const { webhook } = await oneDelivery(storage);
     const channels = [newBinding(), ...webhook.channels];
     await storage.webhooks.update(acme, webhook.id, 1, { channels });
     same(one(await claimAll(storage)).binding, one(webhook.channels));
   },
 
-  'what is pending stays when the event types change': async ({ storage }) => {
+  'pending deliveries stay when the event types change': async ({ storage }) => {
     const { webhook, event } = await oneDelivery(storage);
     await storage.webhooks.update(acme, webhook.id, 1, { eventTypes: ['invoice.*'] });
     assert.equal(one(await claim(storage)).event.id, event.id);

@@ -40,7 +40,7 @@ export const deletionRules: readonly StorageRule[] = topic<StorageUnderTest>('de
       const { status: _status, dueAt: _dueAt, finishedAt, ...rest } = delivery;
       same(delivery, { ...rest, status: 'cancelled', dueAt: null, finishedAt });
       const took = finishedAt ? finishedAt.getTime() - delivery.createdAt.getTime() : Number.NaN;
-      ok(took >= minuteMs && took < 2 * minuteMs, 'finishedAt is the instant of the deletion');
+      ok(took >= minuteMs && took < 2 * minuteMs, 'finishedAt is the time of the deletion');
     }
     const attempts = (list: typeof before) => list.map(({ id, attempts }) => `${id} ${attempts}`).sort();
     assert.deepEqual(attempts(after), attempts(before));
@@ -59,7 +59,7 @@ export const deletionRules: readonly StorageRule[] = topic<StorageUnderTest>('de
     same(await storage.log.attempts(acme, deliveryId), []);
   },
 
-  'what happened stays on record': async ({ storage }) => {
+  'the log keeps the events and attempts of a deleted webhook': async ({ storage }) => {
     const webhook = await storage.webhooks.create(newWebhook());
     const event = newEvent();
     await publish(storage, event);
@@ -73,7 +73,7 @@ export const deletionRules: readonly StorageRule[] = topic<StorageUnderTest>('de
     same(await storage.log.attempts(acme, claimed.deliveryId), [attempt]);
   },
 
-  'an id that was freed and is taken again brings nothing back': async (under) => {
+  'reusing the id of a deleted webhook brings nothing back': async (under) => {
     const { storage, advance } = under;
     const old = await storage.webhooks.create(newWebhook({ name: 'Old', eventTypes: ['*'] }));
     await publish(storage, ...newEvents(4));
@@ -88,13 +88,16 @@ export const deletionRules: readonly StorageRule[] = topic<StorageUnderTest>('de
     await storage.webhooks.delete(acme, old.id);
     const before = await deliveriesOf(storage);
     await advance(minuteMs);
-    // With the very bindings, too: only the deliveries of events from now on are its own.
+    // Even with the same binding ids, only deliveries of later events belong to the new webhook.
     const given = newWebhook({ id: old.id, name: 'New', channels: old.channels });
     const taken = await storage.webhooks.create(given);
     const { createdAt } = taken;
     same(taken, { ...given, disabledReason: null, version: 1, createdAt, updatedAt: createdAt });
     const later = createdAt.getTime() - old.createdAt.getTime();
-    ok(later >= minuteMs && later < 2 * minuteMs, `created ${later} ms after the one that had the id`);
+    ok(
+      later >= minuteMs && later < 2 * minuteMs,
+      `created ${later} ms after the webhook that had the id before`,
+    );
     same(await storage.webhooks.get(acme, old.id), taken);
     await advance(10 * hourMs);
     same(await claimAll(storage), []);
@@ -125,7 +128,7 @@ export const deletionRules: readonly StorageRule[] = topic<StorageUnderTest>('de
     );
   },
 
-  'a paused webhook can be deleted, and what waited is cancelled': async ({ storage }) => {
+  'a paused webhook can be deleted, which cancels its waiting deliveries': async ({ storage }) => {
     const { webhook, deliveryId } = await oneDelivery(storage);
     await storage.webhooks.update(acme, webhook.id, 1, { isActive: false });
     assert.equal(await storage.webhooks.delete(acme, webhook.id), true);

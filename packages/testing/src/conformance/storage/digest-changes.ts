@@ -18,9 +18,9 @@ import {
   result,
 } from './sample.js';
 
-/** What becomes of what gathers when its webhook changes. */
+/** How a gathering digest follows changes of its webhook. */
 export const digestChangeRules: readonly StorageRule[] = topic<StorageUnderTest>('digests', {
-  'a limit that is lowered is one for what has gathered, too': async ({ storage }) => {
+  'a lowered limit applies to events that are already gathered': async ({ storage }) => {
     const binding = newBinding({ digest: { window: windowMs, maxEvents: 100 } });
     const webhook = await storage.webhooks.create(newWebhook({ channels: [binding] }));
     const events = newEvents(5);
@@ -31,7 +31,10 @@ export const digestChangeRules: readonly StorageRule[] = topic<StorageUnderTest>
     same((await claimAll(storage)).map(idsIn), [idsOf(events.slice(0, 2)), idsOf(events.slice(2, 4))]);
   },
 
-  'what has gathered is divided by the limit that holds when it goes': async ({ storage, advance }) => {
+  'gathered events are divided by the limit at the time when they are claimed': async ({
+    storage,
+    advance,
+  }) => {
     const binding = newBinding({ digest: { window: windowMs, maxEvents: 100 } });
     const webhook = await storage.webhooks.create(newWebhook({ channels: [binding] }));
     const events = newEvents(5);
@@ -43,7 +46,7 @@ export const digestChangeRules: readonly StorageRule[] = topic<StorageUnderTest>
     same(claims.map(idsIn), [idsOf(events.slice(0, 2)), idsOf(events.slice(2, 4)), [events[4]!.id]]);
   },
 
-  'a webhook that is deleted sends none of it': async (under) => {
+  'deleting the webhook drops what has gathered': async (under) => {
     const { storage, advance } = under;
     await gathering(storage);
     const { claimed } = await digestOf(under, 2);
@@ -55,7 +58,7 @@ export const digestChangeRules: readonly StorageRule[] = topic<StorageUnderTest>
     same(await statusesOf(storage), ['cancelled', 'cancelled', 'cancelled']);
   },
 
-  'a webhook that is paused keeps it until it is active': async (under) => {
+  'a paused webhook keeps what has gathered until it is active': async (under) => {
     const { storage, advance } = under;
     const binding = newBinding({ digest: { window: windowMs, maxEvents: 100 } });
     const webhook = await storage.webhooks.create(newWebhook({ channels: [binding] }));
@@ -68,13 +71,13 @@ export const digestChangeRules: readonly StorageRule[] = topic<StorageUnderTest>
     same(idsIn(one(await claimAll(storage))), idsOf(events));
   },
 
-  'a window goes on while its webhook is paused, and is not over before its time': async (under) => {
+  'a window continues while its webhook is paused, and does not end early': async (under) => {
     const { storage, advance } = under;
     const binding = newBinding({ digest: { window: windowMs, maxEvents: 100 } });
     const webhook = await storage.webhooks.create(newWebhook({ channels: [binding] }));
     const event = newEvent();
     await publish(storage, event);
-    // Less than the minute of room that others leave: whoever is about to look must not see that as the end.
+    // Less than the minute of tolerance: a storage that is about to look must not take that for the end.
     await advance(windowMs - minuteMs / 2);
     let { version } = webhook;
     for (const isActive of [false, true, true]) {
@@ -85,7 +88,7 @@ export const digestChangeRules: readonly StorageRule[] = topic<StorageUnderTest>
     same(idsIn(one(await claim(storage))), [event.id]);
   },
 
-  'as many as are enough go as soon as their webhook is active again': async ({ storage }) => {
+  'a full digest goes as soon as its webhook is active again': async ({ storage }) => {
     const binding = newBinding({ digest: { window: windowMs, maxEvents: 2 } });
     const webhook = await storage.webhooks.create(newWebhook({ channels: [binding] }));
     const events = newEvents(2);

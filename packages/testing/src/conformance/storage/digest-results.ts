@@ -23,9 +23,9 @@ import {
   settleAll,
 } from './sample.js';
 
-/** What becomes of a digest that was sent. */
+/** What happens to a digest that was sent. */
 export const digestResultRules: readonly StorageRule[] = topic<StorageUnderTest>('digests', {
-  'a digest that is tried again has the same events, whatever was published since': async (under) => {
+  'a retried digest has the same events, whatever was published since': async (under) => {
     const { storage, advance } = under;
     await gathering(storage);
     const { events, claimed } = await digestOf(under, 3);
@@ -41,7 +41,7 @@ export const digestResultRules: readonly StorageRule[] = topic<StorageUnderTest>
     same(idsIn(claims.find((other) => other !== again)!), [later.id]);
   },
 
-  'so has one whose worker died, or gave it back': async (under) => {
+  'so has a digest whose worker died, or released it': async (under) => {
     const { storage, advance } = under;
     await gathering(storage);
     const { events } = await digestOf(under, 3);
@@ -56,7 +56,9 @@ export const digestResultRules: readonly StorageRule[] = topic<StorageUnderTest>
     assert.equal(released.attempt, 2);
   },
 
-  'one that is released with a delay has the same events then, and counts for none': async (under) => {
+  'a digest that is released with a delay has the same events afterwards, and counts no attempt': async (
+    under,
+  ) => {
     const { storage, advance } = under;
     await gathering(storage);
     const { events, claimed } = await digestOf(under, 3);
@@ -72,7 +74,7 @@ export const digestResultRules: readonly StorageRule[] = topic<StorageUnderTest>
     assert.equal(again.attempt, 1);
   },
 
-  'when it is delivered each of its deliveries is, with the attempt on record': async (under) => {
+  'delivering a digest delivers each of its deliveries, with the attempt in the log': async (under) => {
     const { storage } = under;
     await gathering(storage);
     const { claimed } = await digestOf(under, 3);
@@ -89,7 +91,7 @@ export const digestResultRules: readonly StorageRule[] = topic<StorageUnderTest>
     same(await claimAll(storage), []);
   },
 
-  'after failures each of its deliveries has them on record, and is dead when the last was one': async (
+  'each delivery of a failed digest has the failures in its log, and is dead after the last one': async (
     under,
   ) => {
     const { storage, advance } = under;
@@ -111,7 +113,7 @@ export const digestResultRules: readonly StorageRule[] = topic<StorageUnderTest>
     }
   },
 
-  'a token that was lost writes nothing, of any of them': async (under) => {
+  'a lost token writes nothing for any of the deliveries': async (under) => {
     const { storage, advance } = under;
     await gathering(storage);
     const { claimed } = await digestOf(under, 3);
@@ -122,7 +124,7 @@ export const digestResultRules: readonly StorageRule[] = topic<StorageUnderTest>
     same(await storage.deliveries.settle([result(taken, 'delivered')]), [true]);
   },
 
-  'a lease that is renewed holds for all of them': async (under) => {
+  'renewing the lease renews it for all of the deliveries': async (under) => {
     const { storage, advance } = under;
     await gathering(storage);
     const { claimed } = await digestOf(under, 3);
@@ -132,7 +134,7 @@ export const digestResultRules: readonly StorageRule[] = topic<StorageUnderTest>
     same(await storage.deliveries.settle([result(claimed, 'delivered')]), [true]);
   },
 
-  'an event is not forgotten while it gathers, and then it is': async (under) => {
+  'an event is not pruned while it gathers, and can be pruned afterwards': async (under) => {
     const { storage, advance } = under;
     await gathering(storage);
     const { claimed } = await digestOf(under, 3);
@@ -145,7 +147,7 @@ export const digestResultRules: readonly StorageRule[] = topic<StorageUnderTest>
     same(eventIdsOf([claimed]), eventIdsOf([again]));
   },
 
-  'what fails in a digest begins its follow-up for each of its events': async ({ storage, advance }) => {
+  'a failed digest begins the escalation for each of its events': async ({ storage, advance }) => {
     const first = newBinding({ digest: { window: windowMs, maxEvents: 100 } });
     const second = newBinding({ onlyAfter: { channel: first.id, failedAttempts: 1 } });
     await storage.webhooks.create(newWebhook({ channels: [first, second] }));

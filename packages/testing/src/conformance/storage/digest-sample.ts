@@ -12,11 +12,11 @@ import {
   publish,
 } from './sample.js';
 
-/* What the rules about digests are made of. */
+/* Sample data for the rules about digests. */
 
 export const windowMs = hourMs;
 
-/** A webhook that wants what happens within an hour as one message. */
+/** Creates a webhook that gathers the events of an hour into one message. */
 export async function gathering(
   storage: Storage<unknown>,
   maxEvents = 100,
@@ -27,10 +27,10 @@ export async function gathering(
   return binding;
 }
 
-/** The ids of a digest's events. */
+/** Returns the event ids of a digest. */
 export const idsIn = ({ digest }: Claim): string[] => idsOf(digest ?? []);
 
-/** Publishes so many, and claims the digest that they are. */
+/** Publishes `count` events, and claims the digest of them. */
 export async function digestOf(
   { storage, advance }: StorageUnderTest,
   count: number,

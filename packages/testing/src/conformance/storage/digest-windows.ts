@@ -25,7 +25,7 @@ import {
 
 const digest = { window: windowMs, maxEvents: 100 };
 
-/** A webhook whose digest can change, and what has been published for it. */
+/** Creates a webhook whose digest can change, and publishes events for it. */
 async function changeable(storage: Storage<unknown>, count: number) {
   const binding = newBinding({ digest });
   const { id } = await storage.webhooks.create(newWebhook({ channels: [binding] }));
@@ -47,7 +47,7 @@ async function changeable(storage: Storage<unknown>, count: number) {
   };
 }
 
-/** The events that are claimed one by one, in the order of the claims; none of them in a digest. */
+/** Returns the events that are claimed one by one, in the order of the claims. None of them may be in a digest. */
 async function claimedSingly(storage: Storage<unknown>): Promise<string[]> {
   const claims = await claimAll(storage, { limit: 1 });
   same(claims.flatMap(idsIn), []);
@@ -61,9 +61,9 @@ async function isDueAfter(storage: Storage<unknown>, window: number): Promise<vo
   }
 }
 
-/** What gathers goes by the window that its binding has now. */
+/** Gathered events follow the current window of their binding. */
 export const digestWindowRules: readonly StorageRule[] = topic<StorageUnderTest>('digests', {
-  'a window that is shortened ends so long after its beginning, for what gathers, too': async (under) => {
+  'a shortened window ends this long after its beginning, also for what has gathered': async (under) => {
     const { storage, advance } = under;
     const { events, gatherFor } = await changeable(storage, 3);
     await gatherFor(windowMs / 2);
@@ -73,7 +73,7 @@ export const digestWindowRules: readonly StorageRule[] = topic<StorageUnderTest>
     same(idsIn(one(await claim(storage))), idsOf(events));
   },
 
-  'a window that is over when it is shortened ends at once': async ({ storage, advance }) => {
+  'a window that has passed when it is shortened ends at once': async ({ storage, advance }) => {
     const { events, gatherFor } = await changeable(storage, 3);
     await advance(windowMs / 2);
     same(await claim(storage), []);
@@ -81,7 +81,7 @@ export const digestWindowRules: readonly StorageRule[] = topic<StorageUnderTest>
     same(idsIn(one(await claim(storage))), idsOf(events));
   },
 
-  'a window that is lengthened does not end before': async ({ storage, advance }) => {
+  'a lengthened window does not end early': async ({ storage, advance }) => {
     const { events, gatherFor } = await changeable(storage, 2);
     await gatherFor(10 * windowMs);
     await advance(9 * windowMs);
@@ -93,7 +93,7 @@ export const digestWindowRules: readonly StorageRule[] = topic<StorageUnderTest>
     same(idsIn(one(await claim(storage))), idsOf([...events, later]));
   },
 
-  'a window may change again and again, and whatever gathered when goes by the last': async (under) => {
+  'a window may change repeatedly, and everything gathered follows the last one': async (under) => {
     const { storage, advance } = under;
     const { events, gatherFor } = await changeable(storage, 1);
     const all: NewEvent[] = [...events];
@@ -109,7 +109,7 @@ export const digestWindowRules: readonly StorageRule[] = topic<StorageUnderTest>
     same(idsIn(one(await claim(storage))), idsOf(all));
   },
 
-  'what is published after a window was shortened overtakes nothing that gathered before': async (under) => {
+  'events published after a window was shortened do not overtake those gathered before': async (under) => {
     const { storage, advance } = under;
     const { binding, events, change } = await changeable(storage, 3);
     await change({ channels: [{ ...binding, digest: { window: windowMs / 2, maxEvents: 2 } }] });
@@ -124,7 +124,7 @@ export const digestWindowRules: readonly StorageRule[] = topic<StorageUnderTest>
     ]);
   },
 
-  'without a digest what gathers goes at once, each by itself, in the order of publication': async (
+  'removing the digest sends the gathered events at once, one by one, in the order of publication': async (
     under,
   ) => {
     const { storage } = under;
@@ -137,7 +137,7 @@ export const digestWindowRules: readonly StorageRule[] = topic<StorageUnderTest>
     same(await claimedSingly(storage), [later.id]);
   },
 
-  'without a digest what gathers does not wait for what is published then': async ({ storage }) => {
+  'after removing the digest, gathered events do not wait for newer ones': async ({ storage }) => {
     const { events, drop } = await changeable(storage, 3);
     await drop();
     const later = newEvents(2);
@@ -146,7 +146,7 @@ export const digestWindowRules: readonly StorageRule[] = topic<StorageUnderTest>
     assert.deepEqual(new Set(await claimedSingly(storage)), new Set(idsOf([...events, ...later])));
   },
 
-  'what went by itself is tried again by itself': async ({ storage, advance }) => {
+  'an event that was sent alone is retried alone': async ({ storage, advance }) => {
     const { events, drop } = await changeable(storage, 1);
     await drop();
     const claimed = one(await claim(storage));
@@ -160,7 +160,7 @@ export const digestWindowRules: readonly StorageRule[] = topic<StorageUnderTest>
     assert.equal(one(await deliveriesOf(storage)).status, 'delivered');
   },
 
-  'what is a digest already stays one, whatever becomes of its binding': async ({ storage, advance }) => {
+  'an existing digest stays one, whatever happens to its binding': async ({ storage, advance }) => {
     const { events, drop, gatherFor } = await changeable(storage, 3);
     await advance(2 * windowMs);
     const claimed = one(await claim(storage));
@@ -174,9 +174,7 @@ export const digestWindowRules: readonly StorageRule[] = topic<StorageUnderTest>
     assert.equal(again.deliveryId, claimed.deliveryId);
   },
 
-  'what gathers for a binding that the webhook drops is claimed at once, without one': async ({
-    storage,
-  }) => {
+  'gathered events of a removed binding are claimed at once, without a binding': async ({ storage }) => {
     const { events, change } = await changeable(storage, 2);
     await change({ channels: [newBinding()] });
     const claims = await claimAll(storage, { limit: 1 });
@@ -187,7 +185,7 @@ export const digestWindowRules: readonly StorageRule[] = topic<StorageUnderTest>
     );
   },
 
-  'a window that changes while its webhook is paused holds when it is active': async (under) => {
+  'a window that changes while its webhook is paused applies once it is active': async (under) => {
     const { storage, advance } = under;
     const { events, change, gatherFor } = await changeable(storage, 2);
     await change({ isActive: false });
@@ -203,7 +201,7 @@ export const digestWindowRules: readonly StorageRule[] = topic<StorageUnderTest>
     same(idsIn(one(await claim(storage))), idsOf(events));
   },
 
-  'without a digest what gathers for a paused webhook goes, each by itself, when it is active': async (
+  'removing the digest of a paused webhook sends the gathered events one by one once it is active': async (
     under,
   ) => {
     const { storage } = under;
@@ -215,7 +213,10 @@ export const digestWindowRules: readonly StorageRule[] = topic<StorageUnderTest>
     same(await claimedSingly(storage), idsOf(events));
   },
 
-  'a binding that gathers anew after it did not begins a window of its own': async ({ storage, advance }) => {
+  'a binding that gathers again after a pause in gathering begins a new window': async ({
+    storage,
+    advance,
+  }) => {
     const { events, drop, gatherFor } = await changeable(storage, 1);
     await advance(windowMs / 2);
     await drop();

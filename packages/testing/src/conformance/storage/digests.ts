@@ -22,9 +22,9 @@ import {
   sorted,
 } from './sample.js';
 
-/** What gathers, and when it goes. */
+/** What gathers into a digest, and when it is claimed. */
 export const digestRules: readonly StorageRule[] = topic<StorageUnderTest>('digests', {
-  'what gathers is claimed by nobody before its window is over': async ({ storage, advance }) => {
+  'gathering events are not claimed before their window ends': async ({ storage, advance }) => {
     await gathering(storage);
     const { published, claims } = await storage.deliveries.publish(newEvents(3), {
       claimFor: claimOptions(),
@@ -40,7 +40,7 @@ export const digestRules: readonly StorageRule[] = topic<StorageUnderTest>('dige
     same(await statusesOf(storage), ['pending', 'pending', 'pending']);
   },
 
-  'then it is one claim, with all its events in the order of publication': async (under) => {
+  'then they are one claim, with all events in the order of publication': async (under) => {
     const { storage, advance } = under;
     await gathering(storage);
     const events = [newEvent({ subject: { type: 'order', id: 'o1' } }), newEvent(), newEvent()];
@@ -62,7 +62,7 @@ export const digestRules: readonly StorageRule[] = topic<StorageUnderTest>('dige
     same(idsIn(claimed), idsOf(events));
   },
 
-  'as soon as there are enough they go, and no more than that in one': async ({ storage, advance }) => {
+  'a full digest is claimed at once, with no more events than the limit': async ({ storage, advance }) => {
     await gathering(storage, 3);
     const events = newEvents(8);
     await publish(storage, events[0]!, events[1]!);
@@ -78,7 +78,7 @@ export const digestRules: readonly StorageRule[] = topic<StorageUnderTest>('dige
     same(idsIn(one(await claimAll(storage))), idsOf(events.slice(6)));
   },
 
-  'what is published at once is as many digests as it fills, and the rest gathers': async (under) => {
+  'events published at once become as many digests as they fill, and the rest gathers': async (under) => {
     const { storage, advance } = under;
     await gathering(storage, 3);
     const events = newEvents(7);
@@ -93,7 +93,7 @@ export const digestRules: readonly StorageRule[] = topic<StorageUnderTest>('dige
     same(idsIn(one(await claim(storage))), [events[6]!.id]);
   },
 
-  'what begins after a failure gathers, too, until there are enough or its window is over': async (under) => {
+  'escalated deliveries gather, too, until the digest is full or its window ends': async (under) => {
     const { storage, advance } = under;
     const first = newBinding();
     const onlyAfter = { channel: first.id, failedAttempts: 1 };
@@ -121,7 +121,7 @@ export const digestRules: readonly StorageRule[] = topic<StorageUnderTest>('dige
     assert.deepEqual(sorted([...idsIn(full), ...idsIn(rest)]), idsOf(events));
   },
 
-  'other bindings of the webhook have the event at once': async ({ storage }) => {
+  'other bindings of the webhook get the event at once': async ({ storage }) => {
     const other = newBinding();
     await gathering(storage, 100, [other]);
     await publish(storage, ...newEvents(2));
@@ -135,7 +135,7 @@ export const digestRules: readonly StorageRule[] = topic<StorageUnderTest>('dige
     );
   },
 
-  'ordering keys hold nothing up in it': async (under) => {
+  'ordering keys delay nothing in a digest': async (under) => {
     const { storage, advance } = under;
     await gathering(storage);
     const events = newEvents(2, { orderingKey: 'k' });
@@ -147,12 +147,12 @@ export const digestRules: readonly StorageRule[] = topic<StorageUnderTest>('dige
     const claims = await claimAll(storage);
     ok(
       claims.some((claimed) => idsIn(claimed).includes(events[1]!.id)),
-      'the second does not wait for the first',
+      'the second event does not wait for the first',
     );
     same(idsIn(first), [events[0]!.id]);
   },
 
-  'of events that are published and claimed at once by many, each is in one digest': async (under) => {
+  'when many publish and claim at the same time, each event is in exactly one digest': async (under) => {
     const { storage, second = storage, advance } = under;
     await gathering(storage, 7);
     const events = newEvents(100);

@@ -24,9 +24,9 @@ import {
   sorted,
 } from './sample.js';
 
-/** What a delivery has come to outlives the process. */
+/** The state of a delivery outlives the process. */
 export const durabilityDeliveryRules: readonly StorageRule[] = durabilityRulesOf({
-  'a lease outlives the process that has it: nobody else gets the delivery before its end, and the token stays good':
+  'a lease outlives its process: the delivery is not claimed again before the lease ends, and the token stays valid':
     async ({ storage, advance }) => {
       await storage.webhooks.create(newWebhook());
       await publish(storage, ...newEvents(3));
@@ -45,7 +45,7 @@ export const durabilityDeliveryRules: readonly StorageRule[] = durabilityRulesOf
       };
     },
 
-  'what was settled outlives the process, with its attempt: what is final stays so': async ({ storage }) => {
+  'a result outlives the process, with its attempt, and a final status stays final': async ({ storage }) => {
     await storage.webhooks.create(newWebhook());
     await publish(storage, ...newEvents(3));
     const [delivered, dead, cancelled] = await claimAll(storage);
@@ -60,7 +60,7 @@ export const durabilityDeliveryRules: readonly StorageRule[] = durabilityRulesOf
     };
   },
 
-  'what was put back outlives the process, with its wait and its memo': async ({ storage, advance }) => {
+  'a retry outlives the process, with its delay and its memo': async ({ storage, advance }) => {
     await storage.webhooks.create(newWebhook());
     await publish(storage, ...newEvents(4));
     const [retried, put, released, marked] = await claimAll(storage);
@@ -83,7 +83,7 @@ export const durabilityDeliveryRules: readonly StorageRule[] = durabilityRulesOf
     };
   },
 
-  'what was asked for again or cancelled outlives the process': async ({ storage }) => {
+  'a manual retry and a cancellation outlive the process': async ({ storage }) => {
     await storage.webhooks.create(newWebhook());
     await publish(storage, ...newEvents(2));
     await settleAll(
@@ -101,9 +101,7 @@ export const durabilityDeliveryRules: readonly StorageRule[] = durabilityRulesOf
     };
   },
 
-  'what has begun for another binding outlives the process, and begins no second time': async ({
-    storage,
-  }) => {
+  'an escalated delivery outlives the process, and does not begin a second time': async ({ storage }) => {
     const first = newBinding();
     const second = newBinding({ onlyAfter: { channel: first.id, failedAttempts: 1 } });
     await storage.webhooks.create(newWebhook({ channels: [first, second] }));
@@ -120,7 +118,7 @@ export const durabilityDeliveryRules: readonly StorageRule[] = durabilityRulesOf
     };
   },
 
-  'ordering keys hold in the next process as they did in the last': async ({ storage }) => {
+  'ordering keys apply in the next process as in the last': async ({ storage }) => {
     await storage.webhooks.create(newWebhook());
     const events = newEvents(3, { orderingKey: 'k' });
     await publish(storage, ...events);
@@ -135,9 +133,9 @@ export const durabilityDeliveryRules: readonly StorageRule[] = durabilityRulesOf
     };
   },
 
-  'what gathers outlives the process, and what is one digest stays that': async (under) => {
+  'gathered events outlive the process, and an existing digest stays one': async (under) => {
     const { storage, advance } = under;
-    // A storage that gathers none has nothing to keep.
+    // A storage without digests has nothing to keep.
     if (!storage.supports.digests) return async () => {};
     await gathering(storage);
     const events = newEvents(4);

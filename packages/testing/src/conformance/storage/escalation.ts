@@ -21,7 +21,7 @@ import {
   settleAll,
 } from './sample.js';
 
-/** A webhook whose second binding waits for the first to fail. */
+/** Creates a webhook whose second binding waits for the first one to fail. */
 async function escalating({ storage }: StorageUnderTest): Promise<[ChannelBinding, ChannelBinding]> {
   const first = newBinding();
   const second = newBinding({ channel: 'email', onlyAfter: { channel: first.id, failedAttempts: 1 } });
@@ -29,7 +29,7 @@ async function escalating({ storage }: StorageUnderTest): Promise<[ChannelBindin
   return [first, second];
 }
 
-/** A failure that begins `bindings`, and is tried again in an hour. */
+/** A failure that begins `bindings`, with a retry in an hour. */
 const failing = (claimed: Claim, ...bindings: readonly ChannelBinding[]): Settlement => ({
   ...result(claimed, { status: 'pending', delayMs: hourMs }),
   begin: bindings.map(({ id }) => id),
@@ -45,28 +45,27 @@ export const escalationRules: readonly StorageRule[] = topic<StorageUnderTest>('
     assert.equal(one(await claimAll(under.storage)).binding?.id, first.id);
   },
 
-  'a result that begins another binding makes it due at once, with the event and nothing tried': async (
-    under,
-  ) => {
-    const { storage } = under;
-    const [, second] = await escalating(under);
-    const event = newEvent();
-    await publish(storage, event);
-    await settleAll(storage, [failing(one(await claim(storage)), second)]);
-    const begun = one(await claim(storage));
-    assert.deepEqual(
-      [begun.event.id, begun.binding, begun.attempt, begun.attemptsBefore],
-      [event.id, second, 1, 0],
-    );
-    assert.equal((await deliveryOf(storage, begun.deliveryId)).channel, 'email');
-    await settleAll(storage, [result(begun, 'delivered')]);
-    assert.deepEqual((await deliveriesOf(storage)).map(({ status }) => status).sort(), [
-      'delivered',
-      'pending',
-    ]);
-  },
+  'a result that begins another binding makes its delivery due at once, with the event and no attempts':
+    async (under) => {
+      const { storage } = under;
+      const [, second] = await escalating(under);
+      const event = newEvent();
+      await publish(storage, event);
+      await settleAll(storage, [failing(one(await claim(storage)), second)]);
+      const begun = one(await claim(storage));
+      assert.deepEqual(
+        [begun.event.id, begun.binding, begun.attempt, begun.attemptsBefore],
+        [event.id, second, 1, 0],
+      );
+      assert.equal((await deliveryOf(storage, begun.deliveryId)).channel, 'email');
+      await settleAll(storage, [result(begun, 'delivered')]);
+      assert.deepEqual((await deliveriesOf(storage)).map(({ status }) => status).sort(), [
+        'delivered',
+        'pending',
+      ]);
+    },
 
-  'what begins later was created when its event was published, and is due when it begins': async (under) => {
+  'a delivery that begins later has the createdAt of its event, and is due when it begins': async (under) => {
     const { storage, advance } = under;
     const [, second] = await escalating(under);
     await publish(storage, newEvent());
@@ -88,7 +87,7 @@ export const escalationRules: readonly StorageRule[] = topic<StorageUnderTest>('
     assert.equal(one(await claim(storage)).binding?.id, second.id);
   },
 
-  'it begins once, however often it is asked for, and not again when it has ended': async (under) => {
+  'it begins once, however often it is requested, and not again after it has ended': async (under) => {
     const { storage, advance } = under;
     const [first, second] = await escalating(under);
     await publish(storage, newEvent());
@@ -107,7 +106,7 @@ export const escalationRules: readonly StorageRule[] = topic<StorageUnderTest>('
     assert.equal(one(await claimAll(storage)).binding?.id, first.id);
   },
 
-  'an event that is published again has its first result, whatever has begun since': async (under) => {
+  'publishing the event again returns its first result, whatever has begun since': async (under) => {
     const { storage } = under;
     const [, second] = await escalating(under);
     const event = newEvent();
@@ -117,7 +116,7 @@ export const escalationRules: readonly StorageRule[] = topic<StorageUnderTest>('
     assert.equal((await deliveriesOf(storage)).length, 2);
   },
 
-  'where the token is lost nothing begins': async (under) => {
+  'a lost token begins nothing': async (under) => {
     const { storage, advance } = under;
     const [, second] = await escalating(under);
     await publish(storage, newEvent());
@@ -128,7 +127,7 @@ export const escalationRules: readonly StorageRule[] = topic<StorageUnderTest>('
     assert.equal((await deliveriesOf(storage)).length, 1);
   },
 
-  'a binding that the webhook has no more does not begin, and the result is kept': async (under) => {
+  'a binding that the webhook no longer has does not begin, and the result is kept': async (under) => {
     const { storage } = under;
     await escalating(under);
     await publish(storage, newEvent());
@@ -137,7 +136,7 @@ export const escalationRules: readonly StorageRule[] = topic<StorageUnderTest>('
     assert.equal(attempts, 1);
   },
 
-  'an event is not forgotten while what has begun for it is not finished': async (under) => {
+  'an event is not pruned while an escalated delivery of it is unfinished': async (under) => {
     const { storage, advance } = under;
     const [, second] = await escalating(under);
     await publish(storage, newEvent());
@@ -150,7 +149,7 @@ export const escalationRules: readonly StorageRule[] = topic<StorageUnderTest>('
     same(await eventsOf(storage), []);
   },
 
-  'many results at once begin each its own': async (under) => {
+  'many results in one call begin their own bindings each': async (under) => {
     const { storage } = under;
     const [, second] = await escalating(under);
     const events = [newEvent(), newEvent({ orderingKey: 'k' }), newEvent()];

@@ -24,7 +24,7 @@ import {
   sorted,
 } from './sample.js';
 
-/** Publishes with `claimFor`; a storage may hand over some of the new deliveries, or none. */
+/** Publishes with `claimFor`. A storage may return claims of some of the new deliveries, or of none. */
 async function handOff(
   { storage }: StorageUnderTest,
   events: readonly NewEvent[],
@@ -37,7 +37,9 @@ async function handOff(
 }
 
 export const handOffRules: readonly StorageRule[] = topic<StorageUnderTest>('hand-off', {
-  'what comes back claimed is leased, the rest is not, and nothing is lost': async (under) => {
+  'deliveries that are returned as claims are leased, the others are not, and none is lost': async (
+    under,
+  ) => {
     const { storage } = under;
     await storage.webhooks.create(newWebhook({ channels: [newBinding(), newBinding()] }));
     const events = newEvents(10);
@@ -45,7 +47,7 @@ export const handOffRules: readonly StorageRule[] = topic<StorageUnderTest>('han
     const claimed = await claimAll(storage);
     const ids = [...handed, ...claimed].map(({ deliveryId }) => deliveryId);
     assert.equal(new Set(ids).size, 20);
-    assert.equal(ids.length, 20, 'what was handed over is not claimed again');
+    assert.equal(ids.length, 20, 'a returned claim is not claimed again');
     assert.deepEqual(sorted([...new Set(eventIdsOf([...handed, ...claimed]))]), sorted(idsOf(events)));
     for (const { deliveryId, begunAt } of handed) {
       const { status, attempts } = await deliveryOf(storage, deliveryId);
@@ -53,7 +55,7 @@ export const handOffRules: readonly StorageRule[] = topic<StorageUnderTest>('han
     }
   },
 
-  'what comes back claimed holds all that a claim holds': async (under) => {
+  'a returned claim has everything that a claim has': async (under) => {
     const webhook = await under.storage.webhooks.create(newWebhook());
     const event = newEvent({ subject: { type: 'order', id: 'o1' }, idempotencyKey: 'k', fingerprint: 'f' });
     const handed = await handOff(under, [event]);
@@ -64,7 +66,7 @@ export const handOffRules: readonly StorageRule[] = topic<StorageUnderTest>('han
     assert.deepEqual([claimed.attempt, claimed.attemptsBefore], [1, 0]);
   },
 
-  'what comes back claimed can be renewed, settled and released': async (under) => {
+  'a returned claim can be renewed, settled and released': async (under) => {
     const { storage } = under;
     await storage.webhooks.create(newWebhook());
     const handed = await handOff(under, newEvents(6));
@@ -78,7 +80,7 @@ export const handOffRules: readonly StorageRule[] = topic<StorageUnderTest>('han
     assert.equal((await claimAll(storage)).length, 6 - delivered);
   },
 
-  'what comes back claimed is free again when its lease is over': async (under) => {
+  'a returned claim can be claimed again when its lease ends': async (under) => {
     const { storage, advance } = under;
     await storage.webhooks.create(newWebhook());
     const handed = await handOff(under, newEvents(4), { leaseMs: hourMs });
@@ -93,14 +95,14 @@ export const handOffRules: readonly StorageRule[] = topic<StorageUnderTest>('han
     }
   },
 
-  'at most the limit comes back claimed': async (under) => {
+  'at most `limit` claims are returned': async (under) => {
     await under.storage.webhooks.create(newWebhook());
     const handed = await handOff(under, newEvents(10), { limit: 3 });
-    ok(handed.length <= 3, `${handed.length} with a limit of 3`);
+    ok(handed.length <= 3, `${handed.length} claims with a limit of 3`);
     assert.equal((await claimAll(under.storage)).length, 10 - handed.length);
   },
 
-  'at most the room of a webhook comes back claimed, or the limit where it has none of its own': async (
+  'at most the room of a webhook is returned, or the limit where it has no room of its own': async (
     under,
   ) => {
     const { storage } = under;
@@ -111,25 +113,23 @@ export const handOffRules: readonly StorageRule[] = topic<StorageUnderTest>('han
       webhookRoom: new Map([[busy.id, 1]]),
     });
     const of = (id: string) => handed.filter(({ webhook }) => webhook.id === id).length;
-    ok(of(busy.id) <= 1, `${of(busy.id)} where one place is left`);
-    ok(of(idle.id) <= 4, `${of(idle.id)} where four places are left`);
+    ok(of(busy.id) <= 1, `${of(busy.id)} claims with room for one`);
+    ok(of(idle.id) <= 4, `${of(idle.id)} claims with room for four`);
     assert.equal((await claimAll(storage)).length, 20 - handed.length);
   },
 
-  'at most the room of a tenant comes back claimed, or the limit where it has none of its own': async (
-    under,
-  ) => {
+  'at most the room of a tenant is returned, or the limit where it has no room of its own': async (under) => {
     const { storage } = under;
     for (let i = 0; i < 4; i++) await storage.webhooks.create(newWebhook());
     const limited = await handOff(under, newEvents(2), { tenantLimit: 4 });
-    ok(limited.length <= 4, `${limited.length} where four places are left`);
+    ok(limited.length <= 4, `${limited.length} claims with room for four`);
     await claimAll(storage);
     const handed = await handOff(under, newEvents(2), { tenantLimit: 4, tenantRoom: new Map([['acme', 3]]) });
-    ok(handed.length <= 3, `${handed.length} where three places are left`);
+    ok(handed.length <= 3, `${handed.length} claims with room for three`);
     assert.equal((await claimAll(storage)).length, 8 - handed.length);
   },
 
-  'what comes back claimed and is to wait has begun nothing': async (under) => {
+  'a returned claim that is not begun has no attempt': async (under) => {
     const { storage, advance } = under;
     await storage.webhooks.create(newWebhook());
     const handed = await handOff(under, newEvents(3), { isBegun: false, leaseMs: hourMs });
@@ -141,28 +141,27 @@ export const handOffRules: readonly StorageRule[] = topic<StorageUnderTest>('han
     for (const { attempt, lostAt } of await claimAll(storage)) same([attempt, lostAt], [1, undefined]);
   },
 
-  'what comes back begun began when it was published, and whoever loses it has lost an attempt': async (
-    under,
-  ) => {
-    const { storage, advance } = under;
-    await storage.webhooks.create(newWebhook());
-    const claimFor = claimOptions({ leaseMs: hourMs, isBegun: true });
-    const { claims, at } = await storage.deliveries.publish(newEvents(3), { claimFor });
-    ok(at instanceof Date, 'a Date');
-    const begun = claims.filter(({ begunAt }) => begunAt);
-    for (const { begunAt } of begun) same(begunAt, at);
-    await storage.deliveries.begin(begun, 0);
-    for (const { deliveryId } of begun) {
-      assert.equal((await deliveryOf(storage, deliveryId)).attempts, 1, 'it had begun already');
-    }
-    await advance(hourMs);
-    const lost = new Set(begun.map(({ deliveryId }) => deliveryId));
-    for (const { deliveryId, attempt, lostAt } of await claimAll(storage)) {
-      same([attempt, lostAt], lost.has(deliveryId) ? [2, at] : [1, undefined]);
-    }
-  },
+  'the attempt of a claim that is returned as begun began at the publication, and is lost with its worker':
+    async (under) => {
+      const { storage, advance } = under;
+      await storage.webhooks.create(newWebhook());
+      const claimFor = claimOptions({ leaseMs: hourMs, isBegun: true });
+      const { claims, at } = await storage.deliveries.publish(newEvents(3), { claimFor });
+      ok(at instanceof Date, 'a Date');
+      const begun = claims.filter(({ begunAt }) => begunAt);
+      for (const { begunAt } of begun) same(begunAt, at);
+      await storage.deliveries.begin(begun, 0);
+      for (const { deliveryId } of begun) {
+        assert.equal((await deliveryOf(storage, deliveryId)).attempts, 1, 'it must have begun already');
+      }
+      await advance(hourMs);
+      const lost = new Set(begun.map(({ deliveryId }) => deliveryId));
+      for (const { deliveryId, attempt, lostAt } of await claimAll(storage)) {
+        same([attempt, lostAt], lost.has(deliveryId) ? [2, at] : [1, undefined]);
+      }
+    },
 
-  'an event that was published before is not handed over again': async (under) => {
+  'an event that was published before returns no claims': async (under) => {
     const { storage } = under;
     await storage.webhooks.create(newWebhook());
     const event = newEvent({ idempotencyKey: 'k', fingerprint: 'f' });
@@ -175,7 +174,7 @@ export const handOffRules: readonly StorageRule[] = topic<StorageUnderTest>('han
     same(await claimAll(storage), []);
   },
 
-  'a paused webhook is handed nothing': async (under) => {
+  'a paused webhook gets no claims': async (under) => {
     await under.storage.webhooks.create(newWebhook({ isActive: false }));
     same(await handOff(under, newEvents(3)), []);
   },

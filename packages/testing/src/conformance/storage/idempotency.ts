@@ -28,7 +28,7 @@ async function publishOne({ storage }: StorageUnderTest, event: NewEvent): Promi
   return one((await storage.deliveries.publish([event])).published);
 }
 
-/** Keys that look alike, or that mean something to a language or a database. */
+/** Keys that look alike, or have a meaning in a language or a database. */
 const differentKeys = [
   'order-1',
   'Order-1',
@@ -46,7 +46,7 @@ const differentKeys = [
 ];
 
 export const idempotencyRules: readonly StorageRule[] = topic<StorageUnderTest>('idempotency', {
-  'an event with a remembered key stores nothing and has the first result': async (under) => {
+  'an event with a known key stores nothing and returns the first result': async (under) => {
     const { storage } = under;
     await storage.webhooks.create(newWebhook());
     const first = keyed();
@@ -58,14 +58,14 @@ export const idempotencyRules: readonly StorageRule[] = topic<StorageUnderTest>(
     assert.equal((await claimAll(storage)).length, 1);
   },
 
-  'a key that had no deliveries is remembered, too': async (under) => {
+  'a key of an event without deliveries is kept, too': async (under) => {
     const first = await publishOne(under, keyed());
     await under.storage.webhooks.create(newWebhook());
     same(await publishOne(under, keyed()), first);
     same(await claimAll(under.storage), []);
   },
 
-  'a key is refused with another fingerprint, and nothing is stored': async (under) => {
+  'a key with another fingerprint is refused, and nothing is stored': async (under) => {
     const first = keyed();
     await publishOne(under, first);
     await rejectsWith('idempotency_conflict', publishOne(under, keyed('order-1', { fingerprint: 'Print' })));
@@ -79,7 +79,7 @@ export const idempotencyRules: readonly StorageRule[] = topic<StorageUnderTest>(
     same(idsOf(await eventsOf(under.storage, globex)), [theirs.id]);
   },
 
-  'two tenants may use one key in one call: each has its event, and its result': async ({ storage }) => {
+  'two tenants may use one key in one call: each has its own event and result': async ({ storage }) => {
     for (const tenantId of [acme, globex]) await storage.webhooks.create(newWebhook({ tenantId }));
     const [ours, theirs] = [keyed(), keyed('order-1', { tenantId: globex })];
     const first = await storage.deliveries.publish([ours, theirs]);
@@ -90,14 +90,14 @@ export const idempotencyRules: readonly StorageRule[] = topic<StorageUnderTest>(
     same(idsOf(await eventsOf(storage, acme)), [ours.id]);
     same(idsOf(await eventsOf(storage, globex)), [theirs.id]);
     same(sorted(eventIdsOf(await claimAll(storage))), sorted([ours.id, theirs.id]));
-    // Remembered already, in the other order, and one of them with another fingerprint.
+    // Both are known, come in the other order, and one has another fingerprint.
     const again = [keyed('order-1', { tenantId: globex }), keyed()];
     same((await storage.deliveries.publish(again)).published, first.published.toReversed());
     const different = keyed('order-1', { tenantId: globex, fingerprint: 'another' });
     await rejectsWith('idempotency_conflict', storage.deliveries.publish([keyed(), different]));
   },
 
-  'a key is remembered for 24 hours': async (under) => {
+  'a key is kept for 24 hours': async (under) => {
     const { storage, advance } = under;
     await storage.webhooks.create(newWebhook());
     const first = await publishOne(under, keyed());
@@ -108,7 +108,7 @@ export const idempotencyRules: readonly StorageRule[] = topic<StorageUnderTest>(
     same(await claimAll(storage), []);
   },
 
-  'a key is remembered for 24 hours even if its event may be pruned earlier': async (under) => {
+  'a key is kept for 24 hours even if its event may be pruned earlier': async (under) => {
     const { storage, advance } = under;
     await storage.webhooks.create(newWebhook());
     const first = await publishOne(under, keyed());
@@ -119,7 +119,7 @@ export const idempotencyRules: readonly StorageRule[] = topic<StorageUnderTest>(
     same(await claimAll(storage), []);
   },
 
-  'one key twice in a call is one event': async (under) => {
+  'a repeated key in one call is one event': async (under) => {
     const { storage } = under;
     await storage.webhooks.create(newWebhook());
     const first = keyed();
@@ -131,7 +131,9 @@ export const idempotencyRules: readonly StorageRule[] = topic<StorageUnderTest>(
     assert.equal((await claimAll(storage)).length, 2);
   },
 
-  'one key with two fingerprints in a call is refused, and nothing is stored': async ({ storage }) => {
+  'a repeated key with another fingerprint in one call is refused, and nothing is stored': async ({
+    storage,
+  }) => {
     await storage.webhooks.create(newWebhook());
     const second = keyed('order-1', { fingerprint: 'another' });
     await rejectsWith('idempotency_conflict', storage.deliveries.publish([keyed(), newEvent(), second]));
@@ -147,13 +149,13 @@ export const idempotencyRules: readonly StorageRule[] = topic<StorageUnderTest>(
     assert.equal((await eventsOf(under.storage)).length, differentKeys.length);
   },
 
-  'events without a key are never one': async ({ storage }) => {
+  'events without a key are never the same': async ({ storage }) => {
     await publish(storage, newEvent(), newEvent());
     await publish(storage, newEvent());
     assert.equal((await eventsOf(storage)).length, 3);
   },
 
-  'an event that failed to be published again leaves its key with the first one': async (under) => {
+  'an event whose second publication failed leaves its key with the first one': async (under) => {
     const first = await publishOne(under, keyed());
     await rejectsWith('idempotency_conflict', publishOne(under, keyed('order-1', { fingerprint: 'x' })));
     same(await publishOne(under, keyed()), first);

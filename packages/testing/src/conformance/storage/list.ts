@@ -7,7 +7,7 @@ import { strangeCursors } from './odd-values.js';
 import { nextCursorOf, pagesOf } from './pages.js';
 import { acme, globex, idsOf, minuteMs, newWebhook, rejectsWith } from './sample.js';
 
-/** Webhooks of one after the other minute, newest first as a list has them. */
+/** Creates one webhook a minute. Returns them newest first, as a list does. */
 async function createMany(
   { storage, advance }: StorageUnderTest,
   all: readonly Partial<WebhookRecord>[],
@@ -44,7 +44,7 @@ export const listRules: readonly StorageRule[] = topic<StorageUnderTest>('list',
     assert.deepEqual(await listBy(under, {}), idsOf(created));
   },
 
-  'pages hold everything once, and the last one has no cursor even if it is full': async (under) => {
+  'pages have every webhook once, and the last one has no cursor even if it is full': async (under) => {
     const created = await createMany(under, [{}, {}, {}, {}, {}, {}]);
     for (const limit of [1, 2, 3, 4, 6]) {
       const pages = await pagesBy(under, {}, limit);
@@ -53,7 +53,7 @@ export const listRules: readonly StorageRule[] = topic<StorageUnderTest>('list',
     }
   },
 
-  'webhooks of the same instant are each on one page': async (under) => {
+  'webhooks created at the same instant are each on one page': async (under) => {
     const created = await Promise.all(
       Array.from({ length: 10 }, () => under.storage.webhooks.create(newWebhook())),
     );
@@ -61,7 +61,7 @@ export const listRules: readonly StorageRule[] = topic<StorageUnderTest>('list',
     assert.deepEqual(listed.sort(), idsOf(created).sort());
   },
 
-  'a webhook created or deleted between two pages moves no other': async (under) => {
+  'creating or deleting a webhook between two pages moves no other': async (under) => {
     const { storage } = under;
     const created = await createMany(under, [{}, {}, {}, {}]);
     const first = await storage.webhooks.list(acme, { limit: 2 });
@@ -72,9 +72,7 @@ export const listRules: readonly StorageRule[] = topic<StorageUnderTest>('list',
     assert.equal(second.nextCursor, null);
   },
 
-  'an id that is freed and taken again between two pages moves no other, and is the newest': async (
-    under,
-  ) => {
+  'reusing an id between two pages moves no other webhook, and the new one is the newest': async (under) => {
     const { storage } = under;
     const created = await createMany(under, [{}, {}, {}, {}, {}]);
     for (const i of [1, 0, 4]) {
@@ -86,13 +84,13 @@ export const listRules: readonly StorageRule[] = topic<StorageUnderTest>('list',
       created.unshift(await storage.webhooks.create(newWebhook({ id })));
       const rest = await storage.webhooks.list(acme, { limit: 10, cursor: nextCursorOf(first) });
       const expected = idsOf(created).filter((one) => one !== id && !shown.includes(one));
-      assert.deepEqual(idsOf(rest.items), expected, `number ${i} was freed and taken again`);
+      assert.deepEqual(idsOf(rest.items), expected, `number ${i} was deleted, and its id reused`);
       assert.equal(rest.nextCursor, null);
       assert.deepEqual(idsOf((await pagesBy(under, {}, 2)).flat()), idsOf(created));
     }
   },
 
-  'a cursor that no page came with is refused': async ({ storage }) => {
+  'a cursor that did not come from a page is refused': async ({ storage }) => {
     for (let i = 0; i < 3; i++) await storage.webhooks.create(newWebhook());
     for (const cursor of strangeCursors) {
       await rejectsWith('invalid_option', storage.webhooks.list(acme, { limit: 1, cursor }), cursor);
@@ -106,7 +104,7 @@ export const listRules: readonly StorageRule[] = topic<StorageUnderTest>('list',
     assert.deepEqual(await listBy(under, {}), [paused!.id, active!.id]);
   },
 
-  'keys filter: those that hold any of them, each once': async (under) => {
+  'keys filter webhooks that have any of them, each returned once': async (under) => {
     const [all, both, invoices, orders] = await createMany(under, [
       { eventTypes: ['order.*'] },
       { eventTypes: ['invoice.*', 'invoice.paid'] },
@@ -119,13 +117,13 @@ export const listRules: readonly StorageRule[] = topic<StorageUnderTest>('list',
       invoices!.id,
       orders!.id,
     ]);
-    // A key is compared, never interpreted.
+    // A key is compared literally, never interpreted.
     assert.deepEqual(await listBy(under, { keys: ['order.created'] }), []);
     assert.deepEqual(await listBy(under, { keys: ['*'] }), [all!.id]);
     assert.deepEqual(await listBy(under, { keys: [] }), []);
   },
 
-  'filters add up, and a page counts only what passes them': async (under) => {
+  'filters combine, and a page counts only matching webhooks': async (under) => {
     const created = await createMany(
       under,
       Array.from({ length: 12 }, (_, i) => ({
@@ -145,7 +143,7 @@ export const listRules: readonly StorageRule[] = topic<StorageUnderTest>('list',
     }
   },
 
-  'name filters by the very name': async (under) => {
+  'name filters by the exact name': async (under) => {
     const names = ['Orders', 'orders', 'Orders ', 'Ord', 'Orders', '%', '__proto__', 'O_ders'];
     const created = await createMany(
       under,
@@ -158,14 +156,14 @@ export const listRules: readonly StorageRule[] = topic<StorageUnderTest>('list',
     assert.deepEqual(await listBy(under, { name: 'O%' }), []);
   },
 
-  'a new name is found, and the old one is not': async (under) => {
+  'a webhook is found by its new name, and no longer by the old one': async (under) => {
     const [webhook] = await createMany(under, [{ name: 'Old' }]);
     await under.storage.webhooks.update(acme, webhook!.id, 1, { name: 'New' });
     assert.deepEqual(await listBy(under, { name: 'Old' }), []);
     assert.deepEqual(await listBy(under, { name: 'New' }), [webhook!.id]);
   },
 
-  'offset passes over the newest, and the pages go on from there': async (under) => {
+  'offset skips the newest webhooks, and the pages continue from there': async (under) => {
     const created = await createMany(under, [{}, {}, {}, {}, {}]);
     const { webhooks } = under.storage;
     for (const [offset, limit] of [
@@ -178,7 +176,11 @@ export const listRules: readonly StorageRule[] = topic<StorageUnderTest>('list',
     ] as const) {
       const page = await webhooks.list(acme, { limit, offset });
       assert.deepEqual(idsOf(page.items), idsOf(created.slice(offset, offset + limit)), `offset ${offset}`);
-      assert.equal(page.nextCursor !== null, offset + limit < 5, `a page after ${offset} and ${limit}`);
+      assert.equal(
+        page.nextCursor !== null,
+        offset + limit < 5,
+        `a page after an offset of ${offset}, with a limit of ${limit}`,
+      );
     }
     const first = await webhooks.list(acme, { limit: 1, offset: 1 });
     const next = await webhooks.list(acme, { limit: 9, cursor: nextCursorOf(first) });
@@ -187,7 +189,7 @@ export const listRules: readonly StorageRule[] = topic<StorageUnderTest>('list',
     assert.deepEqual(idsOf(further.items), idsOf(created.slice(4)));
   },
 
-  'a total counts what passes the filters, wherever the page is': async (under) => {
+  'the total counts all matching webhooks, on every page': async (under) => {
     const { webhooks } = under.storage;
     const created = await createMany(under, [
       { isActive: true },

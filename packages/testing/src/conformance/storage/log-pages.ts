@@ -23,7 +23,7 @@ import {
   sorted,
 } from './sample.js';
 
-/** The order of the log's pages, and what their cursors hold on to. */
+/** The order of the log's pages, and the stability of their cursors. */
 export const logPageRules: readonly StorageRule[] = topic<StorageUnderTest>('log', {
   'the newest event and its deliveries come first': async (under) => {
     const { storage, advance } = under;
@@ -34,7 +34,7 @@ export const logPageRules: readonly StorageRule[] = topic<StorageUnderTest>('log
       await publish(storage, event);
       await advance(minuteMs);
     }
-    // What happens to a delivery later does not move it.
+    // Later changes to a delivery do not move it.
     await storage.deliveries.settle([result(one(await claim(storage, { limit: 1 })), 'delivered')]);
     assert.deepEqual(idsOf(await eventsOf(storage)), ids);
     assert.deepEqual(
@@ -43,7 +43,7 @@ export const logPageRules: readonly StorageRule[] = topic<StorageUnderTest>('log
     );
   },
 
-  "events and deliveries come by the event's id, the latest first, in whatever order they were stored":
+  'events and deliveries are ordered by event id, the latest first, in whatever order they were stored':
     async (under) => {
       const { storage } = under;
       await storage.webhooks.create(newWebhook({ channels: [newBinding(), newBinding()] }));
@@ -66,7 +66,9 @@ export const logPageRules: readonly StorageRule[] = topic<StorageUnderTest>('log
       }
     },
 
-  'what is stored between two pages, with an id of before, is on a later page or on none': async (under) => {
+  'an event that is stored between two pages with an earlier id is on a later page or on none': async (
+    under,
+  ) => {
     const { storage } = under;
     await storage.webhooks.create(newWebhook());
     const events = newEvents(5);
@@ -86,7 +88,7 @@ export const logPageRules: readonly StorageRule[] = topic<StorageUnderTest>('log
     );
   },
 
-  'a cursor that no page came with is refused': async ({ storage }) => {
+  'a cursor that did not come from a page is refused': async ({ storage }) => {
     await storage.webhooks.create(newWebhook());
     await publish(storage, ...newEvents(3));
     for (const cursor of strangeCursors) {
@@ -95,7 +97,7 @@ export const logPageRules: readonly StorageRule[] = topic<StorageUnderTest>('log
     }
   },
 
-  'pages hold everything once, and the last one has no cursor even if it is full': async ({ storage }) => {
+  'pages have everything once, and the last one has no cursor even if it is full': async ({ storage }) => {
     await storage.webhooks.create(newWebhook({ channels: [newBinding(), newBinding()] }));
     const events = newEvents(12);
     await publish(storage, ...events.slice(0, 5));
@@ -111,7 +113,7 @@ export const logPageRules: readonly StorageRule[] = topic<StorageUnderTest>('log
     }
   },
 
-  'what is published between two pages moves nothing': async ({ storage, advance }) => {
+  'publishing between two pages moves nothing': async ({ storage, advance }) => {
     await storage.webhooks.create(newWebhook());
     for (const event of newEvents(4)) {
       await publish(storage, event);
@@ -130,7 +132,7 @@ export const logPageRules: readonly StorageRule[] = topic<StorageUnderTest>('log
     assert.deepEqual(idsOf(restOfDeliveries.items), idsOf(deliveries.slice(2)));
   },
 
-  'a filtered page counts only what passes': async ({ storage }) => {
+  'a filtered page counts only matching rows': async ({ storage }) => {
     for (let i = 0; i < 12; i++) {
       await publish(storage, newEvent({ type: i % 3 === 0 ? 'order.paid' : 'order.created' }));
     }
@@ -141,7 +143,7 @@ export const logPageRules: readonly StorageRule[] = topic<StorageUnderTest>('log
     );
   },
 
-  "a cursor of another tenant's shows nothing of theirs": async ({ storage }) => {
+  'a cursor of another tenant shows nothing of that tenant': async ({ storage }) => {
     for (const tenantId of [acme, globex]) {
       await storage.webhooks.create(newWebhook({ tenantId }));
       await storage.webhooks.create(newWebhook({ tenantId }));
@@ -154,9 +156,9 @@ export const logPageRules: readonly StorageRule[] = topic<StorageUnderTest>('log
     ];
     for (const query of queries) {
       const cursor = nextCursorOf(await query(globex));
-      // Whether it is refused is the storage's business.
+      // A storage may refuse it.
       const page = await query(acme, { cursor }).catch(() => undefined);
-      ok(!page || page.items.every(({ tenantId }) => tenantId === acme), 'it shows something of theirs');
+      ok(!page || page.items.every(({ tenantId }) => tenantId === acme), 'it shows rows of the other tenant');
     }
   },
 });

@@ -25,7 +25,7 @@ const eventIdsBy = async ({ storage }: StorageUnderTest, filter: By<EventFilter>
   idsOf((await pagesOf((page) => storage.log.events(acme, { ...filter, ...page }))).flat());
 
 export const logRules: readonly StorageRule[] = topic<StorageUnderTest>('log', {
-  'an empty log is one empty page, and a delivery that does not exist has no attempts': async (under) => {
+  'an empty log is one empty page, and an unknown delivery has no attempts': async (under) => {
     const { log } = under.storage;
     same(await log.events(acme, { limit: 10 }), { items: [], nextCursor: null });
     same(await log.deliveries(acme, { limit: 10 }), { items: [], nextCursor: null });
@@ -76,7 +76,7 @@ export const logRules: readonly StorageRule[] = topic<StorageUnderTest>('log', {
     }
   },
 
-  'events of a range are those from its first id on, and before its end': async (under) => {
+  'a range has the events from its first id, inclusive, to its end, exclusive': async (under) => {
     const events = newEvents(6);
     for (const [i, event] of events.entries()) {
       await publish(under.storage, { ...event, type: i % 2 === 0 ? 'order.paid' : 'order.created' });
@@ -87,7 +87,7 @@ export const logRules: readonly StorageRule[] = topic<StorageUnderTest>('log', {
       [{ fromEventId: ids[2]! }, ids.slice(2)],
       [{ beforeEventId: ids[2]! }, ids.slice(0, 2)],
       [{ fromEventId: ids[1]!, beforeEventId: ids[4]! }, ids.slice(1, 4)],
-      // What the application gives are bounds that no event has.
+      // Applications pass bounds that are not ids of events.
       [{ fromEventId: ids[1]!.slice(0, 12), beforeEventId: ids[4]!.slice(0, 12) }, ids.slice(1, 4)],
       [{ fromEventId: past, beforeEventId: future }, ids],
       [{ fromEventId: future }, []],
@@ -109,7 +109,7 @@ export const logRules: readonly StorageRule[] = topic<StorageUnderTest>('log', {
     }
   },
 
-  'a log that is read changes nothing': async ({ storage }) => {
+  'reading the log changes nothing': async ({ storage }) => {
     const { deliveryId } = await oneDelivery(storage);
     await deliveriesOf(storage);
     await storage.log.attempts(acme, deliveryId);

@@ -35,13 +35,13 @@ const patterns = [
   'constructor.*',
 ];
 
-/** How many deliveries an event of this type gets now. */
+/** Returns how many deliveries an event of this type gets now. */
 async function deliveriesFor({ storage }: StorageUnderTest, type = 'order.created'): Promise<number> {
   return one((await storage.deliveries.publish([newEvent({ type })])).published).deliveries;
 }
 
 export const matchingRules: readonly StorageRule[] = topic<StorageUnderTest>('matching', {
-  'a webhook gets the events whose keys it holds, and no others': async ({ storage }) => {
+  'a webhook gets the events whose keys it has, and no others': async ({ storage }) => {
     const webhooks = await Promise.all(
       patterns.map((pattern) => storage.webhooks.create(newWebhook({ eventTypes: [pattern] }))),
     );
@@ -54,7 +54,7 @@ export const matchingRules: readonly StorageRule[] = topic<StorageUnderTest>('ma
       assert.deepEqual(
         matched,
         patterns.filter((pattern) => matches(pattern, type)),
-        `the patterns that cover ${type}`,
+        `the patterns that match ${type}`,
       );
       assert.equal(deliveries.length, matched.length);
     }
@@ -80,7 +80,7 @@ export const matchingRules: readonly StorageRule[] = topic<StorageUnderTest>('ma
     assert.equal(await deliveriesFor(under), 0);
   },
 
-  'a change of the event types holds for the next event': async (under) => {
+  'a change of the event types applies to the next event': async (under) => {
     const { storage } = under;
     const { id } = await storage.webhooks.create(newWebhook({ eventTypes: ['order.*', 'invoice.*'] }));
     await storage.webhooks.update(acme, id, 1, { eventTypes: ['invoice.*', 'refund.made'] });
@@ -97,7 +97,7 @@ export const matchingRules: readonly StorageRule[] = topic<StorageUnderTest>('ma
     assert.equal(await deliveriesFor(under), 1);
   },
 
-  "an event reaches its own tenant's webhooks only": async (under) => {
+  'an event reaches only webhooks of its own tenant': async (under) => {
     const { storage } = under;
     await storage.webhooks.create(newWebhook({ eventTypes: ['*'] }));
     await storage.webhooks.create(newWebhook({ eventTypes: ['*', 'order.created'], tenantId: globex }));

@@ -1,4 +1,4 @@
-/** What a database may have no letters for, or take for something else: NULs, half surrogates, marks, what looks like JSON. */
+/** Texts that a database may be unable to store, or may interpret: NULs, lone surrogates, quotes, JSON. */
 export const oddTexts: readonly string[] = [
   'a\u0000b\u0000',
   '\ud800',
@@ -10,7 +10,7 @@ export const oddTexts: readonly string[] = [
   "o'1 %_\\ \r\n\t",
 ];
 
-/** What no page comes with, whatever a storage's cursors are. */
+/** Cursors that no storage issues. */
 export const strangeCursors: readonly string[] = [
   '',
   ' ',

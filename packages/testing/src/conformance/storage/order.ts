@@ -20,7 +20,7 @@ import {
   sorted,
 } from './sample.js';
 
-/** Events of one after the other minute. */
+/** Publishes one event a minute. */
 async function publishMany({ storage, advance }: StorageUnderTest, count: number): Promise<NewEvent[]> {
   const events = newEvents(count);
   for (const event of events) {
@@ -31,7 +31,7 @@ async function publishMany({ storage, advance }: StorageUnderTest, count: number
 }
 
 export const orderRules: readonly StorageRule[] = topic<StorageUnderTest>('order', {
-  'within a webhook, what was due first goes first': async (under) => {
+  'within a webhook, the delivery that was due first goes first': async (under) => {
     await under.storage.webhooks.create(newWebhook());
     const ids = idsOf(await publishMany(under, 9));
     for (const [from, to] of [
@@ -53,7 +53,7 @@ export const orderRules: readonly StorageRule[] = topic<StorageUnderTest>('order
     }
   },
 
-  'a retry stands in line by the instant it is due, not by its age': async (under) => {
+  'a retry is ordered by the time when it is due, not by its age': async (under) => {
     const { storage, advance } = under;
     await storage.webhooks.create(newWebhook());
     const old = newEvent();
@@ -71,7 +71,7 @@ export const orderRules: readonly StorageRule[] = topic<StorageUnderTest>('order
     }
   },
 
-  'a webhook with 1,000 queued does not hold up another beyond a batch': async (under) => {
+  'a webhook with 1,000 queued deliveries delays another by at most a batch': async (under) => {
     const { storage, advance } = under;
     await storage.webhooks.create(newWebhook({ eventTypes: ['order.*'] }));
     await publish(storage, ...newEvents(1000));
@@ -86,7 +86,7 @@ export const orderRules: readonly StorageRule[] = topic<StorageUnderTest>('order
       claims.push(...(await claim(storage, { limit: 10, webhookLimit: 1000 })));
     }
     const reached = eventIdsOf(claims);
-    ok(reached.includes(invoice.id) && reached.includes(refund.id), 'the others had their turn');
+    ok(reached.includes(invoice.id) && reached.includes(refund.id), 'the others must have had their turn');
   },
 
   'webhooks take turns, also where a batch is smaller than their number': async (under) => {
@@ -102,10 +102,12 @@ export const orderRules: readonly StorageRule[] = topic<StorageUnderTest>('order
       }
     }
     assert.equal(turns.size, 20, `60 turns reached ${turns.size} of 20 webhooks`);
-    ok(Math.max(...turns.values()) <= 6, 'none has more than twice its share');
+    ok(Math.max(...turns.values()) <= 6, 'none may have more than twice its share');
   },
 
-  'a tenant with 300 webhooks and 3,000 queued holds up no other beyond a batch': async (under) => {
+  'a tenant with 300 webhooks and 3,000 queued deliveries delays another by at most a batch': async (
+    under,
+  ) => {
     const { storage, advance } = under;
     for (let i = 0; i < 300; i++) await storage.webhooks.create(newWebhook());
     await publish(storage, ...newEvents(10));
@@ -115,7 +117,7 @@ export const orderRules: readonly StorageRule[] = topic<StorageUnderTest>('order
     const theirs = newEvent({ tenantId: globex });
     await publish(storage, theirs);
     const claims = [...(await claim(storage, { limit: 10 })), ...(await claim(storage, { limit: 10 }))];
-    ok(eventIdsOf(claims).includes(theirs.id), 'the other tenant had its turn');
+    ok(eventIdsOf(claims).includes(theirs.id), 'the other tenant must have had its turn');
   },
 
   'tenants have even shares, however many webhooks they have': async ({ storage }) => {
@@ -132,12 +134,10 @@ export const orderRules: readonly StorageRule[] = topic<StorageUnderTest>('order
       }
     }
     const [more, less] = [...turns.values()].sort((a, b) => b - a) as [number, number];
-    ok(less >= 25 && more - less <= 10, `${turns.get(acme)} turns to ${turns.get(globex)}`);
+    ok(less >= 25 && more - less <= 10, `${turns.get(acme)} claims to ${turns.get(globex)}`);
   },
 
-  'a late event of a new tenant waits for one turn of each other tenant, and no more': async ({
-    storage,
-  }) => {
+  'a late event of a new tenant waits for at most one turn of each other tenant': async ({ storage }) => {
     const tenants = Array.from({ length: 60 }, (_, i) => `tenant ${i}`);
     for (const tenantId of [...tenants, globex]) await storage.webhooks.create(newWebhook({ tenantId }));
     await publish(storage, ...tenants.flatMap((tenantId) => newEvents(5, { tenantId })));
@@ -145,14 +145,14 @@ export const orderRules: readonly StorageRule[] = topic<StorageUnderTest>('order
     const late = newEvent({ tenantId: globex });
     await publish(storage, late);
     const reached: string[] = [];
-    // A round of 61 is four claims; the one before may have begun the next.
+    // A round of 61 takes four claims. The previous claim may have begun the next round.
     for (let claims = 0; claims < 5; claims++) {
       reached.push(...eventIdsOf(await claim(storage, { limit: 20 })));
     }
-    ok(reached.includes(late.id), 'none of 100 turns of 61 tenants was its own');
+    ok(reached.includes(late.id), 'none of 100 claims by turns of 61 tenants was of the new one');
   },
 
-  'retries do not starve first attempts, nor these the retries': async ({ storage, advance }) => {
+  'retries do not starve first attempts, nor the other way round': async ({ storage, advance }) => {
     await storage.webhooks.create(newWebhook());
     const old = newEvents(40);
     await publish(storage, ...old);
@@ -166,7 +166,7 @@ export const orderRules: readonly StorageRule[] = topic<StorageUnderTest>('order
     await advance(40 * minuteMs);
     const late = newEvents(5);
     await publish(storage, ...late);
-    // What was due first goes first, whatever its attempt: early, the retries, late.
+    // In the order of due times, whatever the attempt: early, the retries, late.
     const first = await claim(storage, { limit: 5 });
     assert.deepEqual(sorted(eventIdsOf(first)), sorted(idsOf(early)));
     const rest: string[] = [];

@@ -20,40 +20,45 @@ import {
   sorted,
 } from './sample.js';
 
-/** The order of a key where publications, claims and results come at the same time. */
+/** The order of a key when publications, claims and results are concurrent. */
 export const orderingRaceRules: readonly StorageRule[] = topic<StorageUnderTest>('ordering', {
-  'they go in the order of publication whoever publishes, and however many at a time': async (under) => {
-    const { storage, second = storage } = under;
-    await storage.webhooks.create(newWebhook());
-    const handles = [storage, second];
-    // Both have published before, many at once: over as many connections as they have.
-    await Promise.all(
-      Array.from({ length: 40 }, (_, i) => publish(handles[i % 2]!, ...keyed(1, `other-${i}`))),
-    );
-    await deliverAll(storage);
-    const events: NewEvent[] = [];
-    for (let n = 0; n < 12; n++) {
-      // What else is published meanwhile has other keys, and another connection.
-      const beside = Array.from({ length: n % 4 }, (_, i) =>
-        publish(handles[i % 2]!, ...keyed(1, `beside-${i}`)),
+  'deliveries of a key go in the order of publication, whatever process publishes, and however many at a time':
+    async (under) => {
+      const { storage, second = storage } = under;
+      await storage.webhooks.create(newWebhook());
+      const handles = [storage, second];
+      // Both have published before, many at once, so that all their connections are open.
+      await Promise.all(
+        Array.from({ length: 40 }, (_, i) => publish(handles[i % 2]!, ...keyed(1, `other-${i}`))),
       );
-      const event = newEvent({ orderingKey: 'order-1' });
-      await publish(handles[n % 2]!, event);
-      await Promise.all(beside);
-      events.push(event);
-    }
-    const reached: string[] = [];
-    for (let claims = await claim(storage); claims.length > 0; claims = await claim(storage)) {
-      for (const { event } of claims) if (event.orderingKey === 'order-1') reached.push(event.id);
-      await settleAll(
-        storage,
-        claims.map((claimed) => result(claimed, 'delivered')),
-      );
-    }
-    assert.deepEqual(reached, idsOf(events));
-  },
+      await deliverAll(storage);
+      const events: NewEvent[] = [];
+      for (let n = 0; n < 12; n++) {
+        // Everything else that is published meanwhile has other keys and another connection.
+        const beside = Array.from({ length: n % 4 }, (_, i) =>
+          publish(handles[i % 2]!, ...keyed(1, `beside-${i}`)),
+        );
+        const event = newEvent({ orderingKey: 'order-1' });
+        await publish(handles[n % 2]!, event);
+        await Promise.all(beside);
+        events.push(event);
+      }
+      const reached: string[] = [];
+      for (let claims = await claim(storage); claims.length > 0; claims = await claim(storage)) {
+        for (const { event } of claims) if (event.orderingKey === 'order-1') reached.push(event.id);
+        await settleAll(
+          storage,
+          claims.map((claimed) => result(claimed, 'delivered')),
+        );
+      }
+      assert.deepEqual(reached, idsOf(events));
+    },
 
-  'results and claims at once leave nobody behind': async ({ storage, second = storage, advance }) => {
+  'concurrent results and claims leave no delivery behind': async ({
+    storage,
+    second = storage,
+    advance,
+  }) => {
     await storage.webhooks.create(newWebhook());
     for (let round = 0; round < 10; round++) {
       const keys = Array.from({ length: 30 }, (_, i) => `key-${i}`);
@@ -62,7 +67,7 @@ export const orderingRaceRules: readonly StorageRule[] = topic<StorageUnderTest>
       await publish(storage, ...heads, ...nexts);
       const first = await claimAll(storage, { leaseMs: 100 * hourMs });
       assert.deepEqual(sorted(eventIdsOf(first)), sorted(idsOf(heads)));
-      // Whatever a storage does now and then with those that wait, it may want to do now.
+      // A storage that does periodic work for waiting deliveries may do it now.
       await advance(hourMs);
       const [claims, more] = await Promise.all([
         claim(second),
@@ -81,14 +86,17 @@ export const orderingRaceRules: readonly StorageRule[] = topic<StorageUnderTest>
     }
   },
 
-  'claims and events at once never put two of a key in flight': async ({ storage, second = storage }) => {
+  'concurrent claims and events never put two deliveries of a key in flight': async ({
+    storage,
+    second = storage,
+  }) => {
     await storage.webhooks.create(newWebhook());
     const handles = [storage, second];
     const flying = new Map<string, number>();
     const delivered: string[] = [];
     let published = 0;
 
-    /** What is claimed or comes back claimed. */
+    /** Sends the claims, including those that a publication returned. */
     async function fly(handle: Storage<unknown>, claims: readonly Claim[]): Promise<void> {
       for (const { event } of claims) {
         const key = event.orderingKey!;
@@ -121,6 +129,6 @@ export const orderingRaceRules: readonly StorageRule[] = topic<StorageUnderTest>
       delivered.push(...eventIdsOf(rest));
     }
     assert.equal(delivered.length, published);
-    ok(new Set(delivered).size === published, 'each is delivered once');
+    ok(new Set(delivered).size === published, 'each must be delivered once');
   },
 });

@@ -19,9 +19,9 @@ import {
   sorted,
 } from './sample.js';
 
-/** When a delivery has the next of its key wait, and when it lets it go. */
+/** When a delivery holds back the next one of its key, and when it lets it go. */
 export const orderingTurnRules: readonly StorageRule[] = topic<StorageUnderTest>('ordering', {
-  'nothing passes one that waits for its retry': async (under) => {
+  'nothing overtakes a delivery that waits for its retry': async (under) => {
     const { storage, advance } = under;
     const [first, second] = await chain(under, 3);
     await storage.deliveries.settle([retryIn(await claimOf(storage, first), 2 * hourMs)]);
@@ -32,7 +32,7 @@ export const orderingTurnRules: readonly StorageRule[] = topic<StorageUnderTest>
     await claimOf(storage, second);
   },
 
-  'nothing passes one whose lease is over': async (under) => {
+  'nothing overtakes a delivery whose lease has expired': async (under) => {
     const { storage, advance } = under;
     const [first, second] = await chain(under, 2);
     one(await claim(storage, { leaseMs: hourMs }));
@@ -44,7 +44,7 @@ export const orderingTurnRules: readonly StorageRule[] = topic<StorageUnderTest>
     await claimOf(storage, second);
   },
 
-  'a result that comes after its lease lets the next go': async (under) => {
+  'a result after the end of its lease lets the next one go': async (under) => {
     const { storage, advance } = under;
     const [, second] = await chain(under, 2);
     const claimed = one(await claim(storage));
@@ -53,7 +53,7 @@ export const orderingTurnRules: readonly StorageRule[] = topic<StorageUnderTest>
     await claimOf(storage, second);
   },
 
-  'one that is dead or cancelled lets the next go': async (under) => {
+  'a dead or cancelled delivery lets the next one go': async (under) => {
     const { storage } = under;
     const [first, second, third, fourth] = await chain(under, 4);
     await settleAll(storage, [result(await claimOf(storage, first), 'dead')]);
@@ -63,28 +63,27 @@ export const orderingTurnRules: readonly StorageRule[] = topic<StorageUnderTest>
     await claimOf(storage, fourth);
   },
 
-  'cancelling one that waits for its retry lets the next go, cancelling one behind it does not': async (
-    under,
-  ) => {
-    const { storage } = under;
-    const [first, second, third] = await chain(under, 3);
-    const claimed = await claimOf(storage, first);
-    await settleAll(storage, [retryIn(claimed, 10 * hourMs)]);
-    const behind = one(await deliveriesOf(storage, acme, { eventId: second!.id }));
-    await storage.log.transition(acme, [behind.id], 'cancelled');
-    same(await claim(storage), []);
-    await storage.log.transition(acme, [claimed.deliveryId], 'cancelled');
-    await claimOf(storage, third);
-  },
+  'cancelling a delivery that waits for its retry lets the next one go; cancelling one behind it does not':
+    async (under) => {
+      const { storage } = under;
+      const [first, second, third] = await chain(under, 3);
+      const claimed = await claimOf(storage, first);
+      await settleAll(storage, [retryIn(claimed, 10 * hourMs)]);
+      const behind = one(await deliveriesOf(storage, acme, { eventId: second!.id }));
+      await storage.log.transition(acme, [behind.id], 'cancelled');
+      same(await claim(storage), []);
+      await storage.log.transition(acme, [claimed.deliveryId], 'cancelled');
+      await claimOf(storage, third);
+    },
 
-  'one that is given back keeps its place': async (under) => {
+  'a released delivery keeps its place': async (under) => {
     const { storage } = under;
     const events = await chain(under, 3);
     await settleAll(storage, [release(await claimOf(storage, events[0]))]);
     await goInOrder(storage, events);
   },
 
-  'one that yields lets the next go, and there are never two at once': async (under) => {
+  'a delivery that yields lets the next one go, and two are never in flight': async (under) => {
     const { storage, advance } = under;
     const [first, second, third] = await chain(under, 3);
     await settleAll(storage, [retryIn(await claimOf(storage, first), hourMs, true)]);
@@ -99,7 +98,7 @@ export const orderingTurnRules: readonly StorageRule[] = topic<StorageUnderTest>
     assert.deepEqual(sorted(eventIdsOf(claims)), sorted([first!.id, third!.id]));
   },
 
-  'one that was released while another passed goes on later': async (under) => {
+  'a delivery that was released while another overtook it continues later': async (under) => {
     const { storage } = under;
     const [first, second] = await chain(under, 2);
     await settleAll(storage, [retryIn(await claimOf(storage, first), 0, true)]);
@@ -113,7 +112,7 @@ export const orderingTurnRules: readonly StorageRule[] = topic<StorageUnderTest>
     assert.deepEqual(sorted(eventIdsOf(order)), sorted([first!.id, second!.id]));
   },
 
-  'a manual retry yields: what is behind it does not wait for it again': async (under) => {
+  'a manual retry yields: the deliveries behind it do not wait for it again': async (under) => {
     const { storage } = under;
     const [first, second] = await chain(under, 2);
     const claimed = await claimOf(storage, first);
@@ -126,7 +125,7 @@ export const orderingTurnRules: readonly StorageRule[] = topic<StorageUnderTest>
     assert.deepEqual(sorted([retried.event.id, next.event.id]), sorted([first!.id, second!.id]));
   },
 
-  'a manual retry of one that waits goes at once, and lets the next go after it': async (under) => {
+  'a manual retry of a waiting delivery goes at once, and then lets the next one go': async (under) => {
     const { storage } = under;
     const [first, second] = await chain(under, 2);
     const claimed = await claimOf(storage, first);
@@ -139,7 +138,7 @@ export const orderingTurnRules: readonly StorageRule[] = topic<StorageUnderTest>
     assert.equal((await deliveryOf(storage, claimed.deliveryId)).status === 'dead', false);
   },
 
-  'a paused webhook goes on in order': async (under) => {
+  'a paused webhook continues in order': async (under) => {
     const { storage } = under;
     const webhook = await storage.webhooks.create(newWebhook());
     const events = keyed(3);
@@ -150,7 +149,7 @@ export const orderingTurnRules: readonly StorageRule[] = topic<StorageUnderTest>
     await goInOrder(storage, events);
   },
 
-  'what was behind a deleted webhook is cancelled with it': async (under) => {
+  "deliveries behind a deleted webhook's are cancelled with it": async (under) => {
     const { storage } = under;
     await chain(under, 3);
     const { webhook } = one(await claim(storage));

@@ -2,11 +2,11 @@ import type { Page, PageQuery } from '@posthorn/core';
 import { ok } from '../assertions.js';
 
 export function nextCursorOf({ nextCursor }: Page<unknown>): string {
-  ok(nextCursor !== null, 'there is a next page');
+  ok(nextCursor !== null, 'there must be a next page');
   return nextCursor;
 }
 
-/** Every item of a query, page by page. */
+/** Returns all items of a query, page by page. */
 export async function pagesOf<T>(
   query: (page: PageQuery) => Promise<Page<T>>,
   limit = 100,
@@ -15,7 +15,7 @@ export async function pagesOf<T>(
   let cursor: string | null = null;
   do {
     const page: Page<T> = await query({ limit, ...(cursor !== null && { cursor }) });
-    ok(page.items.length <= limit, `a page of at most ${limit} holds ${page.items.length}`);
+    ok(page.items.length <= limit, `a page with a limit of ${limit} has ${page.items.length} items`);
     ok(pages.length < 1_000, 'the pages do not end');
     pages.push(page.items);
     cursor = page.nextCursor;

@@ -27,7 +27,7 @@ const resume = ({ storage }: StorageUnderTest, id: string, version = 2): Promise
   storage.webhooks.update(acme, id, version, { isActive: true });
 
 export const pauseRules: readonly StorageRule[] = topic<StorageUnderTest>('pause', {
-  'what is pending waits while its webhook is paused, and goes when it is active again': async (under) => {
+  'pending deliveries wait while their webhook is paused, and go when it is active again': async (under) => {
     const { storage, advance } = under;
     const { webhook, deliveryId } = await oneDelivery(storage);
     await pause(under, webhook.id);
@@ -39,7 +39,7 @@ export const pauseRules: readonly StorageRule[] = topic<StorageUnderTest>('pause
     assert.equal(one(await claim(storage)).attempt, 1);
   },
 
-  'all that came due meanwhile goes then, in order': async (under) => {
+  'everything that came due meanwhile goes then, in order': async (under) => {
     const { storage, advance } = under;
     const webhook = await storage.webhooks.create(newWebhook());
     const events = newEvents(3);
@@ -58,7 +58,7 @@ export const pauseRules: readonly StorageRule[] = topic<StorageUnderTest>('pause
     }
   },
 
-  'a paused webhook holds up no other': async (under) => {
+  'a paused webhook does not delay others': async (under) => {
     const { storage } = under;
     const { webhook } = await oneDelivery(storage);
     await publish(storage, ...newEvents(50));
@@ -69,7 +69,7 @@ export const pauseRules: readonly StorageRule[] = topic<StorageUnderTest>('pause
     assert.equal(one(await claim(storage, { limit: 2 })).event.id, invoice.id);
   },
 
-  'what is under way when its webhook is paused can be renewed and settled': async (under) => {
+  'a delivery in flight when its webhook is paused can be renewed and settled': async (under) => {
     const { storage } = under;
     const { webhook, deliveryId } = await oneDelivery(storage);
     const claimed = one(await claim(storage));
@@ -79,7 +79,7 @@ export const pauseRules: readonly StorageRule[] = topic<StorageUnderTest>('pause
     assert.equal((await deliveryOf(storage, deliveryId)).status, 'delivered');
   },
 
-  'what is retried or released while its webhook is paused waits': async (under) => {
+  'a delivery that is retried or released while its webhook is paused waits': async (under) => {
     const { storage, advance } = under;
     const webhook = await storage.webhooks.create(newWebhook());
     await publish(storage, ...newEvents(2));
@@ -95,7 +95,9 @@ export const pauseRules: readonly StorageRule[] = topic<StorageUnderTest>('pause
     assert.equal((await claimAll(storage)).length, 2);
   },
 
-  'what begins while its webhook is paused waits, and goes when it is active again': async (under) => {
+  'a delivery that begins while its webhook is paused waits, and goes when it is active again': async (
+    under,
+  ) => {
     const { storage, advance } = under;
     const first = newBinding();
     const second = newBinding({ onlyAfter: { channel: first.id, failedAttempts: 1 } });
@@ -115,7 +117,7 @@ export const pauseRules: readonly StorageRule[] = topic<StorageUnderTest>('pause
     await settleAll(storage, [result(begun, 'delivered')]);
   },
 
-  'what was abandoned is not taken over while its webhook is paused': async (under) => {
+  'an abandoned delivery is not taken over while its webhook is paused': async (under) => {
     const { storage, advance } = under;
     const { webhook } = await oneDelivery(storage);
     await claim(storage);

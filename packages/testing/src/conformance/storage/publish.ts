@@ -35,7 +35,7 @@ export const publishRules: readonly StorageRule[] = topic<StorageUnderTest>('pub
     const event = newEvent();
     const { published, claims, at } = await storage.deliveries.publish([event]);
     same([published, claims], [[{ eventId: event.id, deliveries: 3 }], []]);
-    ok(at instanceof Date, 'it says when that was');
+    ok(at instanceof Date, 'the result must have the time');
     const bindings = [two, three].flatMap((webhook) =>
       webhook.channels.map((binding) => [webhook.id, binding.id, binding.channel]),
     );
@@ -46,7 +46,9 @@ export const publishRules: readonly StorageRule[] = topic<StorageUnderTest>('pub
     );
   },
 
-  'a delivery is pending, due at once, and its id is of its event and its binding': async (under) => {
+  'a delivery is pending and due at once, and its id is composed of its event and its binding': async (
+    under,
+  ) => {
     const { storage, advance } = under;
     const before = await storage.webhooks.create(newWebhook());
     await advance(hourMs);
@@ -69,13 +71,13 @@ export const publishRules: readonly StorageRule[] = topic<StorageUnderTest>('pub
       createdAt: delivery.createdAt,
       finishedAt: null,
     });
-    ok(delivery.dueAt && delivery.dueAt <= delivery.createdAt, 'due at once');
+    ok(delivery.dueAt && delivery.dueAt <= delivery.createdAt, 'it must be due at once');
     const passed = delivery.createdAt.getTime() - before.createdAt.getTime();
-    ok(passed >= hourMs && passed < hourMs + minuteMs, 'createdAt is of the clock of the storage');
+    ok(passed >= hourMs && passed < hourMs + minuteMs, 'createdAt is set by the clock of the storage');
     assert.deepEqual(eventIdsOf(await claimAll(storage)), [event.id]);
   },
 
-  'results stand in the order of the events': async ({ storage }) => {
+  'results are in the order of the events': async ({ storage }) => {
     await storage.webhooks.create(newWebhook({ eventTypes: ['order.*'] }));
     await storage.webhooks.create(newWebhook({ eventTypes: ['*'] }));
     await storage.webhooks.create(newWebhook({ tenantId: globex, eventTypes: ['*'] }));
@@ -84,7 +86,7 @@ export const publishRules: readonly StorageRule[] = topic<StorageUnderTest>('pub
       newEvent({ type: 'invoice.paid' }),
       newEvent({ type: 'order.paid', tenantId: globex }),
       newEvent({ type: 'order.created' }),
-      newEvent({ tenantId: 'nobody' }),
+      newEvent({ tenantId: 'no-webhooks' }),
     ];
     const { published } = await storage.deliveries.publish(events);
     same(
@@ -93,20 +95,20 @@ export const publishRules: readonly StorageRule[] = topic<StorageUnderTest>('pub
     );
   },
 
-  'nothing published is nothing done': async ({ storage }) => {
+  'publishing no events does nothing': async ({ storage }) => {
     const { published, claims, at } = await storage.deliveries.publish([]);
     same([published, claims], [[], []]);
-    ok(at instanceof Date, 'it says when that was');
+    ok(at instanceof Date, 'the result must have the time');
   },
 
-  'an event that nobody waits for is on record, with no deliveries': async ({ storage }) => {
+  'an event without a matching webhook is stored, with no deliveries': async ({ storage }) => {
     const event = newEvent();
     same((await storage.deliveries.publish([event])).published, [{ eventId: event.id, deliveries: 0 }]);
     same(await eventsOf(storage), [asRead(event)]);
     same(await deliveriesOf(storage), []);
   },
 
-  'a webhook created later gets nothing of what was published before': async ({ storage }) => {
+  'a webhook created later gets no events that were published before': async ({ storage }) => {
     await publish(storage, newEvent());
     await storage.webhooks.create(newWebhook());
     same(await claimAll(storage), []);
@@ -124,7 +126,7 @@ export const publishRules: readonly StorageRule[] = topic<StorageUnderTest>('pub
     assert.deepEqual(sorted(eventIdsOf(claims)), sorted(idsOf(events)));
   },
 
-  'an event that is stored already changes nothing and has the first result': async ({ storage }) => {
+  'publishing a stored event changes nothing and returns the first result': async ({ storage }) => {
     await storage.webhooks.create(newWebhook());
     const event = newEvent();
     const first = await storage.deliveries.publish([event]);
@@ -137,7 +139,7 @@ export const publishRules: readonly StorageRule[] = topic<StorageUnderTest>('pub
     same((await storage.log.events(acme, { id: event.id, limit: 10 })).items, [asRead(event)]);
   },
 
-  'an event that is stored already is not sent again, whatever became of it': async ({ storage }) => {
+  'publishing a stored event does not send it again, whatever happened to it': async ({ storage }) => {
     await storage.webhooks.create(newWebhook());
     const event = newEvent();
     const first = await storage.deliveries.publish([event]);
@@ -147,7 +149,7 @@ export const publishRules: readonly StorageRule[] = topic<StorageUnderTest>('pub
     assert.equal(one(await deliveriesOf(storage)).status, 'delivered');
   },
 
-  'one event twice in a call is stored once': async ({ storage }) => {
+  'an event that occurs twice in a call is stored once': async ({ storage }) => {
     await storage.webhooks.create(newWebhook());
     const event = newEvent();
     const { published } = await storage.deliveries.publish([event, newEvent(), event]);
@@ -157,7 +159,7 @@ export const publishRules: readonly StorageRule[] = topic<StorageUnderTest>('pub
     assert.equal((await claimAll(storage)).length, 2);
   },
 
-  'where one event is refused none of the call is stored': async ({ storage }) => {
+  'where one event is refused, nothing of the call is stored': async ({ storage }) => {
     await storage.webhooks.create(newWebhook());
     const key = { idempotencyKey: 'k', fingerprint: 'one' };
     const stored = newEvent(key);
@@ -176,13 +178,13 @@ export const publishRules: readonly StorageRule[] = topic<StorageUnderTest>('pub
     assert.deepEqual(eventIdsOf(await claimAll(storage)), [stored.id]);
   },
 
-  'what a refused call brought can be published afterwards': async ({ storage }) => {
+  'the events of a refused call can be published afterwards': async ({ storage }) => {
     await storage.webhooks.create(newWebhook());
     await publish(storage, newEvent({ idempotencyKey: 'k', fingerprint: 'one' }));
     const fresh = newEvent({ idempotencyKey: 'fresh', fingerprint: 'one' });
     const refused = newEvent({ idempotencyKey: 'k', fingerprint: 'another' });
     await rejectsWith('idempotency_conflict', storage.deliveries.publish([fresh, refused]));
-    // Neither its id nor its key is remembered.
+    // Neither its id nor its key may be kept.
     const other = newEvent({ idempotencyKey: 'fresh', fingerprint: 'two' });
     const sameId = newEvent({ id: fresh.id, payload: '{}' });
     same((await storage.deliveries.publish([other, sameId])).published, [

@@ -5,16 +5,19 @@ import type { StorageRule, StorageUnderTest } from './harness.js';
 import { viewOf } from './isolation.js';
 import { acme, globex, minuteMs } from './sample.js';
 
-/** The storage as the next process has it. */
+/** Opens the storage as the next process does. */
 export async function reopenedOf({ reopen }: StorageUnderTest): Promise<Storage<unknown>> {
-  ok(reopen, 'the harness has no reopen(), and the storage does not say isVolatile');
+  ok(reopen, 'the harness must have reopen(), unless the storage has isVolatile');
   return reopen();
 }
 
-/** What a rule does in the first process; it resolves to the proof that the next one gives. */
+/** The part of a rule that runs in the first process. Resolves to the check that runs in the next one. */
 type Body = (under: StorageUnderTest) => Promise<(storage: Storage<unknown>) => Promise<void>>;
 
-/** Each with a process that ends in between, after the clock has gone on; a storage that promises nothing is let off. */
+/**
+ * Creates rules in which the process ends between the two parts, after the clock has advanced. A storage that promises
+ * no durability passes.
+ */
 export const durabilityRulesOf = (bodies: Readonly<Record<string, Body>>): readonly StorageRule[] =>
   topic<StorageUnderTest>(
     'durability',

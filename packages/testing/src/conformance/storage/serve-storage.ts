@@ -1,6 +1,6 @@
 import { isPosthornError, PosthornError, type Storage } from '@posthorn/core';
 
-/** What is asked of a handle: to be opened or closed, to follow the rules' clock, or to answer a call of a storage. */
+/** A request to a handle: to open or close it, to follow the clock of the rules, or to call a method of a storage. */
 export type Request = { readonly handle: number } & (
   | { readonly ask: 'open'; readonly data: unknown }
   | { readonly ask: 'close' }
@@ -13,7 +13,7 @@ export type Request = { readonly handle: number } & (
     }
 );
 
-/** One for each request, by its number. Errors lose their class on the way, so their code goes by itself. */
+/** The answer to the request of this number. Errors lose their class on the way, so the code is sent separately. */
 export interface Answer {
   readonly id: number;
   readonly value?: unknown;
@@ -26,9 +26,10 @@ interface Handle {
 }
 
 /**
- * Serves storages to the suite's process: call it in the module that a harness names as its `second`. `open` makes a
- * handle on the data of one rule from the harness's `data`; `advancedMs` tells how far the rule has moved the clock
- * since, in milliseconds. The process ends with the one that started it. Throws `invalid_option` where none did.
+ * Serves storages to the process of the suite. Call it in the module that a harness names as its `second`. `open`
+ * creates a handle on the data of one rule from the harness's `data`; `advancedMs` returns how far the rule has
+ * advanced the clock since, in milliseconds. The process ends with the one that started it. Throws `invalid_option`
+ * where the suite did not start it.
  */
 export function serveStorage<Data, Tx = never>(
   open: (data: Data, advancedMs: () => number) => Storage<Tx> | Promise<Storage<Tx>>,
@@ -56,7 +57,8 @@ export function serveStorage<Data, Tx = never>(
     else {
       const { part, method, args } = request;
       const store = of(request.handle).storage[part];
-      if (typeof store?.[method] !== 'function') throw new Error(`storage.${part}.${method} is no function`);
+      if (typeof store?.[method] !== 'function')
+        throw new Error(`storage.${part}.${method} is not a function`);
       return store[method](...args);
     }
     return undefined;

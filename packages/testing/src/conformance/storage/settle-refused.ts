@@ -18,9 +18,9 @@ import {
 } from './sample.js';
 import { attemptsOf, refuses } from './settle-sample.js';
 
-/** Results whose token does not hold. */
+/** Results whose token is not valid. */
 export const settleRefusedRules: readonly StorageRule[] = topic<StorageUnderTest>('settle', {
-  'the token of what was released, retried or finished is void': async (under) => {
+  'the token of a released, retried or finished delivery is invalid': async (under) => {
     await under.storage.webhooks.create(newWebhook());
     await publish(under.storage, ...newEvents(5));
     const [released, retried, delivered, dead, cancelled] = await claimAll(under.storage);
@@ -34,7 +34,7 @@ export const settleRefusedRules: readonly StorageRule[] = topic<StorageUnderTest
     for (const stale of [released, retried, delivered, dead, cancelled]) await refuses(under, stale!);
   },
 
-  'refuses a token that was taken over, and writes nothing': async (under) => {
+  'a token that was taken over is refused, and writes nothing': async (under) => {
     const { storage, advance } = under;
     const { deliveryId } = await oneDelivery(storage);
     const lost = one(await claim(storage));
@@ -46,7 +46,7 @@ export const settleRefusedRules: readonly StorageRule[] = topic<StorageUnderTest
     assert.equal((await attemptsOf(under, deliveryId)).length, 1);
   },
 
-  'refuses a token that another claim made void and that was released since': async (under) => {
+  'a token that another claim invalidated is refused, even after a release': async (under) => {
     const { storage, advance } = under;
     await oneDelivery(storage);
     const lost = one(await claim(storage));
@@ -55,7 +55,7 @@ export const settleRefusedRules: readonly StorageRule[] = topic<StorageUnderTest
     await refuses(under, lost);
   },
 
-  'a token opens its own delivery only': async (under) => {
+  'a token is valid for its own delivery only': async (under) => {
     await under.storage.webhooks.create(newWebhook());
     await publish(under.storage, ...newEvents(2));
     const [mine, other] = await claimAll(under.storage);
@@ -68,7 +68,7 @@ export const settleRefusedRules: readonly StorageRule[] = topic<StorageUnderTest
     ]);
   },
 
-  'a delivery that does not exist is refused': async ({ storage }) => {
+  'an unknown delivery is refused': async ({ storage }) => {
     await oneDelivery(storage);
     const claimed = one(await claim(storage));
     const nowhere = { ...claimed, deliveryId: `dlv_${'0'.repeat(32)}` };

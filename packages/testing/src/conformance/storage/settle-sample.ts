@@ -3,16 +3,16 @@ import { same } from '../assertions.js';
 import type { StorageUnderTest } from './harness.js';
 import { acme, deliveryOf, release, result } from './sample.js';
 
-/** The attempts that are on record. */
+/** Returns the recorded attempts. */
 export const attemptsOf = ({ storage }: StorageUnderTest, id: string): Promise<readonly Attempt[]> =>
   storage.log.attempts(acme, id);
 
-/** All that is known of a delivery, to see that nothing was written. */
+/** Returns everything that is stored of a delivery, to check that nothing was written. */
 async function recordOf(under: StorageUnderTest, id: string): Promise<[Delivery, readonly Attempt[]]> {
   return [await deliveryOf(under.storage, id), await attemptsOf(under, id)];
 }
 
-/** Passes where a settlement of `stale` is refused and leaves no trace. */
+/** Passes where a settlement of `stale` is refused and changes nothing. */
 export async function refuses(under: StorageUnderTest, stale: Claim): Promise<void> {
   const before = await recordOf(under, stale.deliveryId);
   for (const next of ['delivered', 'dead', 'cancelled'] as const) {

@@ -52,7 +52,7 @@ export const settleRules: readonly StorageRule[] = topic<StorageUnderTest>('sett
     }
   },
 
-  'pending waits delayMs by the clock of the storage': async (under) => {
+  'pending waits for delayMs by the clock of the storage': async (under) => {
     const { storage, advance } = under;
     const { deliveryId } = await oneDelivery(storage);
     const first = one(await claim(storage));
@@ -89,21 +89,21 @@ export const settleRules: readonly StorageRule[] = topic<StorageUnderTest>('sett
     one(await claim(storage));
   },
 
-  'released is due at once, and its attempt is not counted': async (under) => {
+  'a released delivery is due at once, and its attempt is not counted': async (under) => {
     const { storage } = under;
     const { deliveryId } = await oneDelivery(storage);
     const first = one(await claim(storage));
     same(await storage.deliveries.settle([release(first)]), [true]);
     const { status, attempts, dueAt } = await deliveryOf(storage, deliveryId);
     assert.deepEqual([status, attempts], ['pending', 0]);
-    ok(dueAt, 'dueAt is null');
+    ok(dueAt, 'dueAt must be null');
     same(await attemptsOf(under, deliveryId), []);
     const second = one(await claim(storage));
     assert.equal(second.attempt, 1);
     assert.equal((await deliveryOf(storage, deliveryId)).attempts, 1);
   },
 
-  'released with a delay is due then, and its attempt is not counted': async (under) => {
+  'a delivery released with a delay is due after it, and its attempt is not counted': async (under) => {
     const { storage, advance } = under;
     const { deliveryId } = await oneDelivery(storage);
     const first = one(await claim(storage));
@@ -120,7 +120,7 @@ export const settleRules: readonly StorageRule[] = topic<StorageUnderTest>('sett
     assert.equal(one(await claim(storage)).attempt, 1);
   },
 
-  'a batch is written where it may be, and answered in order': async (under) => {
+  'of a batch, every valid result is written, and the answers are in order': async (under) => {
     const { storage } = under;
     await storage.webhooks.create(newWebhook());
     await publish(storage, ...newEvents(6));
@@ -168,7 +168,7 @@ export const settleRules: readonly StorageRule[] = topic<StorageUnderTest>('sett
     );
   },
 
-  'a settlement without an attempt appends none, and none is counted': async (under) => {
+  'a settlement without an attempt records none, and counts none': async (under) => {
     const { deliveryId } = await oneDelivery(under.storage);
     const claimed = one(await claim(under.storage));
     same(await under.storage.deliveries.settle([{ claim: claimed, next: { status: 'dead' } }]), [true]);
@@ -177,7 +177,7 @@ export const settleRules: readonly StorageRule[] = topic<StorageUnderTest>('sett
     assert.deepEqual([status, attempts], ['dead', 0]);
   },
 
-  "a receiver's answer is kept as it came": async (under) => {
+  "a receiver's answer is stored unchanged": async (under) => {
     const { storage } = under;
     await storage.webhooks.create(newWebhook());
     for (const [what, response] of Object.entries(responses)) {

@@ -8,13 +8,13 @@ import {
   type WebhookRecord,
 } from '@posthorn/core';
 
-/** A webhook of the walk, as it was last written. */
+/** A webhook of the walk, as last written. */
 export interface KnownWebhook {
   record: WebhookRecord;
   isDeleted: boolean;
 }
 
-/** A delivery as the storage must have it. */
+/** The expected state of a delivery. */
 export interface Known {
   readonly event: NewEvent;
   readonly webhook: KnownWebhook;
@@ -23,10 +23,10 @@ export interface Known {
   attemptsBefore: number;
   uncounted: number;
   recorded: number;
-  /** When it is due while pending, when its lease ends while sending. */
+  /** The due time while pending, and the end of the lease while sending. */
   at: number;
   token: string | undefined;
-  /** Whether its attempt has begun under this lease, and whether one did whose worker was lost. */
+  /** Whether its attempt has begun under this lease, and whether an earlier one began and was lost. */
   isBegun: boolean;
   isLost: boolean;
 }
@@ -40,13 +40,13 @@ interface KnownEvent {
 /** Whether it is delivered, dead or cancelled. */
 export const isFinished = ({ status }: Known): boolean => status !== 'pending' && status !== 'sending';
 
-/** What a storage must know, as plain as can be: each method is what becomes of it by the call of that name. */
+/** A minimal model of a storage: each method does what the call of that name must do. */
 export class Model {
   now = 0;
   readonly webhooks: KnownWebhook[] = [];
   readonly deliveries = new Map<string, Known>();
   readonly published: KnownEvent[] = [];
-  /** Every claim that was handed out, whether or not it still holds. */
+  /** All claims that were returned, whether or not they are still valid. */
   readonly held: Claim[] = [];
 
   living(): KnownWebhook[] {
@@ -70,7 +70,7 @@ export class Model {
     return this.deliveries.get(id)?.token === token;
   }
 
-  /** Whether the lease of the claim holds, and goes on for `leftMs` at least. */
+  /** Whether the claim is valid, with at least `leftMs` left of its lease. */
   lasts(claim: Claim, leftMs: number): boolean {
     return this.holds(claim) && this.deliveries.get(claim.deliveryId)!.at >= this.now + leftMs;
   }
@@ -123,7 +123,7 @@ export class Model {
     this.deliveries.get(claim.deliveryId)!.at = this.now + leaseMs;
   }
 
-  /** False where the claim does not hold any more. */
+  /** Returns false where the claim is no longer valid. */
   settle(claim: Claim, next: Exclude<NextState, { status: 'split' }>): boolean {
     const known = this.deliveries.get(claim.deliveryId);
     if (!known || !this.holds(claim)) return false;
@@ -139,7 +139,7 @@ export class Model {
     return true;
   }
 
-  /** False where it cannot be. */
+  /** Returns false where the transition is not allowed. */
   transition(tenantId: string, id: string, status: 'pending' | 'cancelled'): boolean {
     const known = this.deliveries.get(id)!;
     const may =
@@ -152,7 +152,7 @@ export class Model {
     return true;
   }
 
-  /** Forgets events, and says how many. */
+  /** Deletes events, and returns how many. */
   prune(olderThanMs: number): number {
     const old = this.published.filter(({ event, at }) => {
       const ofEvent = [...this.deliveries.values()].filter((known) => known.event === event);

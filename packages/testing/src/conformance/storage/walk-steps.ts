@@ -16,15 +16,15 @@ import {
 } from './sample.js';
 import type { Known, Model } from './walk-model.js';
 
-/** A storage, the model beside it, and the chance that decides the steps. */
+/** A storage, its model, and the random source that chooses the steps. */
 export interface Walk extends Pick<StorageUnderTest, 'storage' | 'advance'> {
   readonly model: Model;
-  /** A whole number below `n`. */
+  /** Returns an integer in [0, n). */
   readonly random: (n: number) => number;
   readonly pick: <T>(list: readonly T[]) => T | undefined;
 }
 
-/** Does one thing at random, to the storage and to the model: what the storage answers must be what the model knows. */
+/** Does one random operation to the storage and to the model, and compares the results. */
 export type Step = (walk: Walk) => Promise<void>;
 
 async function createWebhook({ storage, model, random, pick }: Walk): Promise<void> {
@@ -91,21 +91,21 @@ async function claim({ storage, model, random }: Walk): Promise<void> {
   ok(most <= webhookLimit, `${most} claims of a webhook with a limit of ${webhookLimit}`);
 }
 
-/** Passes where a claim says what the model knows of its delivery until then. */
+/** Passes where a claim agrees with the model's state of its delivery before the claim. */
 function isAsKnown(claimed: Claim, known: Known, mayBegin: boolean): void {
   const isLost = known.isLost || known.isBegun;
   assert.equal(claimed.attempt, known.attempts + 1);
   assert.equal(claimed.lostAt !== undefined, isLost);
   const isFirst = !isLost && known.attempts === known.attemptsBefore;
-  ok(claimed.begunAt === undefined || (mayBegin && isFirst), 'it begins with its claim where it may');
+  ok(claimed.begunAt === undefined || (mayBegin && isFirst), 'it must begin with its claim where it may');
   assert.equal(claimed.attemptsBefore, known.attemptsBefore);
   assert.equal(claimed.uncounted ?? 0, known.uncounted);
   assert.equal(claimed.event.id, known.event.id);
   assert.equal(claimed.event.tenantId, claimed.webhook.tenantId);
-  ok(claimed.binding, 'the binding is there');
+  ok(claimed.binding, 'the binding must be there');
 }
 
-/** Up to `count` claims that were handed out, each once. */
+/** Returns up to `count` of the claims, each once. */
 const someHeld = ({ model, pick }: Walk, count: number): Claim[] =>
   [...new Set(Array.from({ length: count }, () => pick(model.held)))].filter((each) => each !== undefined);
 
@@ -115,7 +115,7 @@ async function begin(walk: Walk): Promise<void> {
   const { storage, model, random } = walk;
   const claims = someHeld(walk, 1 + random(8));
   const leftMs = random(2) * hourMs;
-  // The clock may run by itself: a lease that ends within the hour is no matter for this walk.
+  // The clock may advance by itself: claims whose lease ends within the hour are left out.
   const expected = claims.filter((claimed) => model.lasts(claimed, leftMs + hourMs));
   const { begun } = await storage.deliveries.begin(expected, leftMs);
   same(tokensOf(begun), tokensOf(expected));
@@ -172,7 +172,7 @@ async function wait({ advance, model, random }: Walk): Promise<void> {
   model.now += ms;
 }
 
-/** What a walk chooses from, each as often as the others. */
+/** The steps of a walk, chosen with equal probability. */
 export const steps: readonly Step[] = [
   createWebhook,
   pauseOrResume,

@@ -2,7 +2,7 @@ import { end, nothing } from '../answers.js';
 import type { Behaviour } from '../behaviour.js';
 import { reset, resetAfter } from '../raw-receiver.js';
 
-/** Receivers that end the connection too early, or their answer in its middle. */
+/** Receivers that end the connection too early, or in the middle of their answer. */
 export const broken = {
   'close-after-request': { does: 'closes the connection unanswered', ends: ['reset'], answer: end('') },
   'close-within-status-line': {
@@ -54,7 +54,7 @@ export const broken = {
     answer: end('HTTP/1.1 500 X\r\ncontent-length: 100\r\n\r\nhalf'),
   },
   'bad-chunk': {
-    does: 'sends a chunk whose size is no number',
+    does: 'sends a chunk whose size is not a number',
     ends: 200,
     answer: end('HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n4\r\nhalf\r\nzz\r\n'),
   },

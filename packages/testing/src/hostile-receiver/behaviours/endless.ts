@@ -5,13 +5,13 @@ import { response } from '../raw-receiver.js';
 
 const kilobytes = 'a'.repeat(10_000);
 
-/** 50 KB that become 50 MB: fifty members in a row (RFC 1952 §2.2), made in a moment. */
+/** 50 KB that decompress to 50 MB: fifty gzip members in a row (RFC 1952 §2.2), created quickly. */
 const gzipBomb = Buffer.concat(Array<Buffer>(50).fill(gzipSync(Buffer.alloc(1_000_000))));
 
-/** Receivers whose answer is too large, or has no end. */
+/** Receivers whose answer is too large, or never ends. */
 export const endless = {
   'endless-100': {
-    does: 'says 100 Continue without end',
+    does: 'sends 100 Continue without end',
     ends: ['protocol'],
     answer: floodAfter('', 'HTTP/1.1 100 Continue\r\n\r\n'.repeat(100)),
   },
@@ -66,12 +66,12 @@ export const endless = {
     answer: writeBody(gzipBomb, 'content-encoding: gzip\r\n'),
   },
   'gzip-a-thousand-times': {
-    does: 'names a thousand codings of its body',
+    does: 'lists a thousand content codings',
     ends: 200,
     answer: write(response(200, 'hello', `content-encoding: ${Array(1_000).fill('gzip').join(', ')}\r\n`)),
   },
   'no-gzip': {
-    does: 'says that its body is compressed, and it is not',
+    does: 'declares a compressed body that is not compressed',
     ends: 200,
     answer: write(response(200, 'not compressed', 'content-encoding: gzip\r\n')),
   },

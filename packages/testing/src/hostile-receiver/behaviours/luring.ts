@@ -5,7 +5,7 @@ import { response } from '../raw-receiver.js';
 /** Receivers whose answer is well-formed, and asks for more than a sender should do. */
 export const luring = {
   'second-answer': {
-    does: 'sends another answer behind the one that was asked for',
+    does: 'sends a second answer after the one that was asked for',
     ends: 200,
     answer: write(response(200, 'asked') + response(500, 'unasked')),
   },
@@ -21,7 +21,7 @@ export const luring = {
     [301, 302, 303, 307, 308].map((status): [string, Behaviour] => [
       `redirect-${status}`,
       {
-        does: `answers ${status}, to an address of a cloud's metadata`,
+        does: `answers ${status}, with a redirect to a cloud metadata address`,
         ends: status,
         answer: write(response(status, '', 'location: http://169.254.169.254/latest/meta-data/\r\n')),
       },
@@ -39,12 +39,12 @@ export const luring = {
     ),
   },
   script: {
-    does: 'answers with a page that holds a script',
+    does: 'answers with a page that contains a script',
     ends: 200,
     answer: write(response(200, '<script>alert(1)</script>', 'content-type: text/html\r\n')),
   },
   unprintable: {
-    does: 'answers with ANSI escapes, line breaks, bidirectional marks, NUL and bytes that are no UTF-8',
+    does: 'answers with ANSI escapes, line breaks, bidirectional marks, NUL and bytes that are not UTF-8',
     ends: 200,
     answer: writeBody(Buffer.from([...Buffer.from('\u001b[31mred\r\n\u202eabc\u0000'), 0xff, 0xfe, 0xc3])),
   },

@@ -2,7 +2,7 @@ import { write } from '../answers.js';
 import type { Behaviour } from '../behaviour.js';
 import { response } from '../raw-receiver.js';
 
-/** Receivers whose answer is no HTTP/1.1, or not quite. */
+/** Receivers whose answer is not HTTP/1.1, or not quite. */
 export const malformed = {
   'http-0.9': {
     does: 'sends text without headers',
@@ -31,7 +31,7 @@ export const malformed = {
     answer: write('HTTP/1.1 200 OK\r\ncontent-length: -1\r\n\r\n'),
   },
   'bare-line-feeds': {
-    does: 'ends its lines by LF alone',
+    does: 'ends its lines with LF only',
     ends: ['protocol'],
     answer: write('HTTP/1.1 200 OK\ncontent-length: 2\n\nhi'),
   },
@@ -59,7 +59,7 @@ export const malformed = {
     answer: write('HTTP/1.1 101 Switching Protocols\r\nconnection: upgrade\r\nupgrade: websocket\r\n\r\n'),
   },
   'unasked-100': {
-    does: 'says 100 Continue unasked, and answers',
+    does: 'sends 100 Continue unasked, and answers',
     ends: 200,
     answer: write(`HTTP/1.1 100 Continue\r\n\r\n${response(200, 'fine')}`),
   },

@@ -8,10 +8,10 @@ import { response, trickle } from '../raw-receiver.js';
 const day = 86_400_000;
 const ok = write(response(200, 'never to be seen'));
 
-/** Receivers whose TLS fails, or has to. */
+/** Receivers whose TLS fails, or must be made to fail. */
 export const untrusted = {
   'tls-silent': {
-    does: 'never answers the first words of TLS',
+    does: 'never answers the TLS client hello',
     ends: ['connect_timeout'],
     answer: nothing,
     tls: 'raw',
@@ -21,7 +21,7 @@ export const untrusted = {
     ends: ['connect_timeout'],
     answer: nothing,
     onConnection: (socket) => {
-      // The head of a handshake record, which is never complete.
+      // The header of a handshake record that is never completed.
       socket.write(Buffer.from([0x16, 0x03, 0x03, 0x40, 0x00]));
       trickle(socket, 'x', 20);
     },
@@ -42,21 +42,21 @@ export const untrusted = {
     tls: 'raw',
   },
   'tls-self-signed': {
-    does: 'has signed its certificate itself',
+    does: 'has a self-signed certificate',
     ends: ['tls'],
     answer: ok,
     tls: 'always',
     server: () => certificate({ name: host, ips: [host] }),
   },
   'tls-unknown-authority': {
-    does: 'has a certificate of an authority nobody trusts',
+    does: 'has a certificate of an untrusted authority',
     ends: ['tls'],
     answer: ok,
     tls: 'always',
     server: () => certificate({ name: host, issuer: certificate({ name: 'Nobody' }), ips: [host] }),
   },
   'tls-expired': {
-    does: 'has a certificate that has expired',
+    does: 'has an expired certificate',
     ends: ['tls'],
     answer: ok,
     tls: 'always',
@@ -88,14 +88,14 @@ export const untrusted = {
     }),
   },
   'tls-http-2-only': {
-    does: 'agrees to HTTP/2 and nothing else',
+    does: 'agrees to HTTP/2 only',
     ends: ['tls'],
     answer: ok,
     tls: 'always',
     server: () => ({ ...goodCertificate, ALPNProtocols: ['h2'] }),
   },
   'tls-renegotiates': {
-    does: 'begins the handshake anew before it answers',
+    does: 'renegotiates before it answers',
     ends: 200,
     answer: (socket) => {
       const answer = () => void socket.write(response(200));
