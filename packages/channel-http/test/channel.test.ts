@@ -24,7 +24,7 @@ describe('verdicts', () => {
     expect(await sender()(message({ url }))).toEqual({
       outcome: 'gone',
       kind: 'http_status',
-      message: 'answered 410: gone for good',
+      message: 'answered 410: gone permanently',
       status: 410,
       response: 'bye',
     });
