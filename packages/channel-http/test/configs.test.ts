@@ -120,8 +120,9 @@ describe('configs are refused, each fault at its field', () => {
     };
     expect(await judge({ url, payload_template })).toEqual({
       'payload_template.a.0.b': 'line 2, column 3: {{ is not closed',
-      'payload_template.c': 'line 1, column 1: the tag include is refused: templates read no other templates',
-      'payload_template.d': 'line 1, column 1: there is no filter called shout',
+      'payload_template.c':
+        'line 1, column 1: the tag include is refused: templates cannot read other templates',
+      'payload_template.d': 'line 1, column 1: unknown filter shout',
     });
     expect(await judge({ url, payload_template: { a: 'x'.repeat(70_000) } })).toEqual({
       payload_template: 'must have at most 64 KiB',
