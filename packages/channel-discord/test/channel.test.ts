@@ -192,7 +192,7 @@ describe('configs', () => {
     [
       { webhook_url: 'https://evil.example/api/webhooks/1/x' },
       'webhook_url',
-      /^must be an address of discord\.com or/,
+      /^must be a URL of discord\.com or/,
     ],
     [{ webhook_url: 'http://discord.com/api/webhooks/1/x' }, 'webhook_url', /^must begin with https:/],
     [{ webhook_url, username: 'My Discord' }, 'username', /neither clyde nor discord/],

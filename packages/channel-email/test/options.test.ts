@@ -38,7 +38,7 @@ test.each([
   '"Acme, Inc." <events@acme.example>',
   { name: 'Acme', address: 'events@acme.example' },
   { address: 'events@acme.example' },
-])('takes %j as the sender', (from) => {
+])('accepts %j as the sender', (from) => {
   expect(emailChannel({ ...valid, from }).type).toBe('email');
 });
 

@@ -97,7 +97,7 @@ describe('configs are refused, each fault at its field', () => {
 
 describe('an incoming webhook is one of Slack', () => {
   const otherHost = expect.stringMatching(
-    /^must be an address of hooks\.slack\.com or hooks\.slack-gov\.com; .*hosts$/,
+    /^must be a URL of hooks\.slack\.com or hooks\.slack-gov\.com; .*hosts$/,
   );
   test.each<[string, unknown]>([
     ['https://evil.example/services/T0/B0/x', otherHost],

@@ -332,7 +332,7 @@ describe('configs', () => {
     [
       { workflow_url: 'https://logic.azure.com.evil.example/?sig=x' },
       ['workflow_url'],
-      /^must be an address of \*\.api\.powerplatform\.com or/,
+      /^must be a URL of \*\.api\.powerplatform\.com or/,
     ],
     [{ workflow_url: workflow_url.replace('https', 'http') }, ['workflow_url'], /^must begin with https:/],
     [{ workflow_url, card_template: '{"a":"{{ b "}' }, ['card_template', 'a'], /^line 1, column 1: /],
