@@ -229,7 +229,7 @@ describe('time', () => {
     expect(tried).toEqual([two]);
   });
 
-  test.each(['heeds', 'ignores'])(
+  test.each(['respects', 'ignores'])(
     'an aborted attempt ends at once and starts no other text with a provider that %s its signal',
     async (how) => {
       const tried: string[] = [];
@@ -237,8 +237,8 @@ describe('time', () => {
         send: ({ to }, ending) => {
           tried.push(to);
           return new Promise((_, reject) => {
-            if (how === 'heeds') ending.addEventListener('abort', reject);
-            if (how === 'heeds' && ending.aborted) reject(ending.reason);
+            if (how === 'respects') ending.addEventListener('abort', reject);
+            if (how === 'respects' && ending.aborted) reject(ending.reason);
           });
         },
       };
@@ -267,7 +267,9 @@ describe('a provider', () => {
     const given = provider({ [one]: answer });
     const verdict = await channelOf(given).send(message({ phone_numbers: [one, two] }), signal);
     expect(verdict).toMatchObject({ outcome: 'failed', kind: 'channel_error' });
-    expect(verdict.response).toMatch(/^…01 failed: the provider returned .* no result\n…02 was sent/);
+    expect(verdict.response).toMatch(
+      /^…01 failed: the provider returned .*, which is not a valid result\n…02 was sent/,
+    );
   });
 
   test('whose result is partly invalid keeps its outcome and the valid fields', async () => {

@@ -201,7 +201,7 @@ describe('an answer of Twilio', () => {
     expect(await send()).toEqual({ outcome: 'delivered', status: 201 });
   });
 
-  test('about a text that fails at once is judged by the code of the text', async () => {
+  test('about a text that fails at once is decided by the code of the text', async () => {
     const server = createServer((_, response) => {
       const body = { sid: `SM${'a'.repeat(32)}`, status: 'failed', error_code: 30007, to: number };
       response.writeHead(201, { 'content-type': 'application/json' }).end(JSON.stringify(body));

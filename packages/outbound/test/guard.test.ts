@@ -376,7 +376,9 @@ describe('the policy', () => {
     for (const refused of [url, `https://${publicAddress}:${port}/`, url.replace('.com', '.com.')]) {
       const { code, message } = await errorOf(refused);
       expect(code).toBe('url_port');
-      expect(message).toMatch(/^url must not use a port of .+; the host application allows others with policy\.ports$/);
+      expect(message).toMatch(
+        /^url must not use a port of .+; the host application allows others with policy\.ports$/,
+      );
     }
     if (port !== 0) expect(await codeOf(url, { ports: [port] })).toBe('fine');
   });
