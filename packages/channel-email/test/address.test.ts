@@ -11,7 +11,7 @@ test.each([
   ['ada@例え.テスト', 'ada@xn--r8jz45g.xn--zckzah'],
   ['ada@xn--bcher-kva.example', 'ada@xn--bcher-kva.example'],
   [`${'a'.repeat(64)}@example.com`, `${'a'.repeat(64)}@example.com`],
-])('takes %s, its domain in ASCII', (text, address) => {
+])('accepts %s, with its domain in ASCII', (text, address) => {
   expect(parseAddress(text)).toEqual({ address });
 });
 

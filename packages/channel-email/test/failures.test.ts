@@ -158,7 +158,7 @@ test('a recipient that a transport rejects without a reason is retried', async (
   expect(await channel.send(two, signal())).toEqual({
     outcome: 'failed',
     kind: 'http_status',
-    message: '1 of 2 recipients are to be tried again',
+    message: '1 of 2 recipients will be retried',
     response: 'grace@example.com: refused without a reason',
     memo: memoThat({ done: ['ada@example.com'] }),
   });

@@ -57,7 +57,7 @@ describe('the host of a URL', () => {
   );
 
   test('may be saved before it resolves, since each attempt resolves it again', async () => {
-    expect(await judge({ url: 'https://nobody.invalid/' })).toEqual({ url: 'https://nobody.invalid/' });
+    expect(await judge({ url: 'https://missing.invalid/' })).toEqual({ url: 'https://missing.invalid/' });
   });
 });
 

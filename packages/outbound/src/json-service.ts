@@ -47,8 +47,8 @@ export interface JsonService {
   checkUrl(url: string): Promise<void>;
   /**
    * Posts once, after another check of the URL. Resolves to the verdict of `read` about the response. Without a
-   * response, or if nothing could be sent, resolves to `failed` with the failure's kind. Default of `read`: {@link
-   * verdictOf}.
+   * response, or if nothing could be sent, resolves to `failed` with the failure's kind. `read` defaults to
+   * {@link verdictOf}.
    */
   post(request: JsonPost, read?: ReadAnswer): Promise<Verdict>;
 }
@@ -79,7 +79,7 @@ export function jsonService(
     const host = hostname.replace(/^\[|\]$/g, '');
     if (isAllowed(host)) return;
     if (isOwn(host)) {
-      // With `http:` the scheme is wrong too, and the client reports that.
+      // Port '' includes `http:` URLs, whose scheme the client refuses.
       if (port === '' || port === '443') return;
       throw refusedUrl('url_port', 'must be without a port: the service uses the default one');
     }

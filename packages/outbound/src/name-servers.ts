@@ -20,7 +20,10 @@ const refusals: ReadonlySet<unknown> = new Set(['ESERVFAIL', 'EREFUSED', 'ENOTIM
 
 export const isRefused = (error: unknown): boolean => refusals.has(Object(error).code);
 
-/** Receives the addresses of a family that the look-up did not wait for. Resolves to an empty list if it has none. */
+/**
+ * Receives the addresses of a family that the look-up did not wait for. `late` is an empty list if the family has none,
+ * and never rejects.
+ */
 export type OnLate = (late: Promise<readonly string[]>) => void;
 
 /**

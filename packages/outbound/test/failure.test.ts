@@ -13,7 +13,7 @@ test.each([
   ['CERT_HAS_EXPIRED', 'tls'],
   ['ERR_SSL_WRONG_VERSION_NUMBER', 'tls'],
   ['constructor', 'reset'],
-])('%s is told as %s, by its code alone', (code, kind) => {
+])('%s is reported as %s, by its code alone', (code, kind) => {
   const told = failureOf(error(code));
   expect(told).toEqual({ ok: false, kind, message: expect.stringMatching(`\\(${code}\\)$`) });
   expect(told.message).not.toMatch(/canary/);
