@@ -238,7 +238,7 @@ test('a preview shows the very message that is sent', async () => {
 test('an option that there is not is refused', () => {
   const make = () => discordChannel({ host: 'x' } as DiscordChannelOptions);
   expect(make).toThrow(PosthornError);
-  expect(make).toThrow('no option is called host in discordChannel');
+  expect(make).toThrow('unknown option host of discordChannel');
 });
 
 test('numbers are those of the event, as they were written', async () => {

@@ -170,7 +170,7 @@ describe('a template of blocks is judged when it is saved', () => {
 test.each<[unknown, string | RegExp]>([
   [null, 'options of slackChannel must be an object, not null'],
   ['text', 'options of slackChannel must be an object, not a string'],
-  [{ apiURL: 'https://slack.com/api' }, 'no option is called apiURL in slackChannel'],
+  [{ apiURL: 'https://slack.com/api' }, 'unknown option apiURL of slackChannel'],
   [{ apiUrl: 5 }, /^apiUrl must be an URL/],
   [{ apiUrl: 'slack.com/api' }, /^apiUrl must be an URL/],
   [{ apiUrl: 'https://slack.com/api/' }, /^apiUrl must be an URL without a slash at its end/],

@@ -368,7 +368,7 @@ test('a preview shows the very message that is sent', async () => {
 test('an option that there is not is refused', () => {
   const make = () => teamsChannel({ host: 'x' } as TeamsChannelOptions);
   expect(make).toThrow(PosthornError);
-  expect(make).toThrow('no option is called host in teamsChannel');
+  expect(make).toThrow('unknown option host of teamsChannel');
 });
 
 test('numbers are those of the event, as they were written', async () => {
