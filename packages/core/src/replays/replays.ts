@@ -118,7 +118,7 @@ export function createReplays({ storage, ids, now, wake }: ReplaysOptions): Mana
     if (missed && status) {
       throw new PosthornError(
         'invalid_option',
-        'replay takes either status or missed: a missing delivery has no status',
+        'replay takes status or missed, not both: a missing delivery has no status',
       );
     }
     if (missed && !from) {
