@@ -241,7 +241,7 @@ test('a preview shows exactly the message that is sent', async () => {
 test('an unknown option is refused', () => {
   const make = () => discordChannel({ host: 'x' } as DiscordChannelOptions);
   expect(make).toThrow(PosthornError);
-  expect(make).toThrow('no option is called host in discordChannel');
+  expect(make).toThrow('unknown option host of discordChannel');
 });
 
 test('numbers of the event keep their spelling', async () => {

@@ -4,7 +4,7 @@ import { type EmailChannelOptions, emailChannel } from '../src/index.js';
 const valid = { transport: 'smtps://mail.example', from: 'events@acme.example' };
 
 test.each([
-  [{ ...valid, form: 'x' }, 'no option is called form in emailChannel; there is transport, from'],
+  [{ ...valid, form: 'x' }, 'unknown option form of emailChannel: use transport, from'],
   [{ from: valid.from }, 'transport must be a URL, SMTP settings or a nodemailer transport, not undefined'],
   [{ ...valid, transport: 'https://mail.example' }, 'transport must be a URL of smtp: or smtps:'],
   [{ ...valid, transport: 'smtp://' }, 'transport must be a URL of smtp: or smtps:'],

@@ -170,7 +170,7 @@ describe('a template of blocks is checked when it is saved', () => {
 test.each<[unknown, string | RegExp]>([
   [null, 'options of slackChannel must be an object, not null'],
   ['text', 'options of slackChannel must be an object, not a string'],
-  [{ apiURL: 'https://slack.com/api' }, 'no option is called apiURL in slackChannel'],
+  [{ apiURL: 'https://slack.com/api' }, 'unknown option apiURL of slackChannel'],
   [{ apiUrl: 5 }, /^apiUrl must be a URL without a trailing slash/],
   [{ apiUrl: 'slack.com/api' }, /^apiUrl must be a URL without a trailing slash/],
   [{ apiUrl: 'https://slack.com/api/' }, /^apiUrl must be a URL without a trailing slash/],

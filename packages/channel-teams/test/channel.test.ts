@@ -371,7 +371,7 @@ test('a preview shows exactly the message that is sent', async () => {
 test('an unknown option is refused', () => {
   const make = () => teamsChannel({ host: 'x' } as TeamsChannelOptions);
   expect(make).toThrow(PosthornError);
-  expect(make).toThrow('no option is called host in teamsChannel');
+  expect(make).toThrow('unknown option host of teamsChannel');
 });
 
 test('numbers of the event keep their spelling', async () => {

@@ -17,7 +17,7 @@ import type { CheckedStorage } from './storage/checked-storage.js';
 import type { DeliveryStore, NewEvent, Published } from './storage/ports.js';
 import { createWebhooks, type ManagedWebhooks, type Webhooks } from './webhooks/webhooks.js';
 
-/** Most transactions that dispatch have committed by then. The poll finds the events of the others. */
+/** Most transactions that dispatch have committed after this time. The poll finds the events of the others. */
 const commitMs = 25;
 
 /** The parts of a dispatcher, put together. */
@@ -27,18 +27,18 @@ export interface Engine<Tx> {
   readonly deliveries: Deliveries;
   readonly apiKeys: ApiKeys;
   readonly replays: Replays;
-  /** Checks, stores and announces events: all of them, or none. */
+  /** Checks and stores events, all of them or none, and emits `event:dispatched`. */
   publish(given: readonly GivenEvent[], tx: Tx | undefined): Promise<readonly Published[]>;
   readonly worker: Worker;
   readonly replayer: ReplayRunner;
-  /** Undefined where events are kept for ever. */
+  /** Undefined if events are never deleted. */
   readonly retention: Retention | undefined;
-  /** All that works from `start` to `stop`. */
+  /** The parts that run from `start` to `stop`. */
   readonly background: Background;
   readonly lifecycle: LifecycleEmitter;
 }
 
-/** Nothing works until its background is started, or its worker drained. */
+/** Puts the parts together. Nothing runs until the background is started, or the worker drained. */
 export function createEngine<Tx>(settings: Settings, storage: CheckedStorage<Tx>): Engine<Tx> {
   const { channels, secrets, catalog, limits, ids, clock, now, retentionMs } = settings;
   const lifecycle = new LifecycleEmitter();
@@ -97,12 +97,12 @@ export function createEngine<Tx>(settings: Settings, storage: CheckedStorage<Tx>
     lifecycle,
 
     async publish(given, tx) {
-      // Read first, and at once: what the caller does with the payload afterwards changes nothing.
+      // Reads the payloads synchronously, before any await: the caller may change them afterwards.
       const events = given.map(prepare);
       if (catalog) await Promise.all(given.map(check));
       const timedEvents = await timed(given, events, tx);
       const published = await publish(timedEvents, tx);
-      // The engine does not learn whether the caller's transaction commits, so its events are not announced.
+      // The engine does not learn whether the caller's transaction commits, so it emits nothing for its events.
       if (tx === undefined) {
         for (const [i, event] of timedEvents.entries()) announceDispatched(lifecycle, event, published[i]!);
       }
@@ -111,7 +111,7 @@ export function createEngine<Tx>(settings: Settings, storage: CheckedStorage<Tx>
   };
 }
 
-/** What sends: the worker, with the links to other processes. `wake` is called when something became due. */
+/** Creates the worker and its link to other processes. Call `wake` when a delivery became due. */
 function createDelivery(
   settings: Settings,
   deliveries: DeliveryStore,
@@ -120,7 +120,7 @@ function createDelivery(
 ): { worker: Worker; notifierLink: NotifierLink; wake: () => void } {
   const { channels, secrets, retry, ordering, ids, clock, monotonic, random } = settings;
   const { leaseMs, attemptDeadlineMs } = settings;
-  // A lease that is nearly over may be over by the time that the receiver gets something.
+  // An attempt does not begin with less than this left of its lease: the lease could expire before the receiver is reached.
   const leftMs = leaseMs / 6;
   const throttle = new ReceiverThrottle(monotonic, random);
   const results = createResults({ channels, retry, ordering, ids, clock, monotonic, random, throttle });
@@ -158,7 +158,7 @@ function createDelivery(
   return {
     worker,
     notifierLink,
-    /** For the worker of this process, or for another's where this one has no capacity. */
+    /** Wakes the worker of this process. If that has no capacity, notifies the other processes, too. */
     wake() {
       worker.wake();
       if (!worker.hasCapacity) notifierLink.send();
@@ -171,7 +171,7 @@ function announceDispatched(
   { keys, idempotencyKey, fingerprint, ...event }: NewEvent,
   published: Published,
 ): void {
-  // Another id is that of an earlier event with the same idempotency key: nothing was dispatched.
+  // A different id is that of an earlier event with the same idempotency key: nothing was dispatched.
   if (published.eventId !== event.id) return;
   lifecycle.emit('event:dispatched', () => ({ event, deliveries: published.deliveries }));
 }

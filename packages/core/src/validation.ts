@@ -3,7 +3,7 @@ import { describeIssues, kindOf, PosthornError } from './errors.js';
 import { tenantIdSchema } from './models/fields.js';
 
 /*
- * What comes in from the application is checked here, once: from then on types are true.
+ * Checks of values from the application. Each value is checked once, where it enters; after that its type holds.
  */
 
 const names: Readonly<Record<string, string>> = {
@@ -15,7 +15,9 @@ const names: Readonly<Record<string, string>> = {
   record: 'an object',
 };
 
-/** What zod says in its own words where a schema has none, in ours: what would be right, and what kind of value came. */
+/**
+ * Words zod's default messages in the style of this library: what was expected, and the type of the value that came.
+ */
 export const inWords: z.core.$ZodErrorMap = (issue) => {
   switch (issue.code) {
     case 'invalid_type':
@@ -31,7 +33,10 @@ export const inWords: z.core.$ZodErrorMap = (issue) => {
   }
 };
 
-/** `value` as `schema` has it, or a {@link PosthornError} that names each wrong field of `what`. */
+/**
+ * Parses `value` with `schema`. Throws a {@link PosthornError} whose `issues` name each wrong field; `what` names the
+ * value.
+ */
 export function parse<T>(
   schema: z.ZodType<T>,
   value: unknown,
@@ -43,16 +48,18 @@ export function parse<T>(
   const issues = result.error.issues.flatMap((issue) => {
     const path = issue.path.map((key) => (typeof key === 'symbol' ? String(key) : key));
     return issue.code === 'unrecognized_keys'
-      ? issue.keys.map((key) => ({ path: [...path, key], message: 'is no field of it' }))
+      ? issue.keys.map((key) => ({ path: [...path, key], message: 'unknown field' }))
       : [{ path, message: issue.message }];
   });
   throw new PosthornError(code, `invalid ${what}: ${describeIssues(issues)}`, { issues });
 }
 
 /**
- * A copy of `options`, or of none, with the caller's own alone: what a polluted `Object.prototype` holds is no option.
- * Throws `invalid_option` for what is no object, for a name that nobody knows, which would do nothing, and for a `tenantId`
- * that is none: each call that takes one comes through here.
+ * Returns a copy of `options` without a prototype, so that a polluted `Object.prototype` adds no option. Every call
+ * that takes options uses it. Throws `invalid_option` for:
+ * - a value that is not an object,
+ * - an unknown name: a misspelt option would have no effect,
+ * - an invalid `tenantId`.
  */
 export function optionsOf<Options extends object>(
   options: Options | undefined,
@@ -67,7 +74,7 @@ export function optionsOf<Options extends object>(
   if (unknown !== undefined) {
     throw new PosthornError(
       'invalid_option',
-      `no option is called ${unknown} in ${what}; there is ${known.join(', ')}`,
+      `unknown option ${unknown} of ${what}: use ${known.join(', ')}`,
     );
   }
   const own: Options = { __proto__: null, ...options };
@@ -76,8 +83,8 @@ export function optionsOf<Options extends object>(
 }
 
 /**
- * Throws `invalid_option` for anything but undefined or a tenant's id. Null, say, comes from a look-up that found nobody:
- * it must never stand for the default tenant.
+ * Throws `invalid_option` for anything but undefined or a tenant id. Null must never stand for the default tenant: it
+ * may come from a lookup that found no tenant.
  */
 export function checkTenant(tenantId: unknown, what: string): void {
   if (tenantId !== undefined) {
@@ -85,7 +92,9 @@ export function checkTenant(tenantId: unknown, what: string): void {
   }
 }
 
-/** Those of `fields` that are given, and nothing of a polluted `Object.prototype`: so they can be handed on. */
+/**
+ * Returns a copy of `fields` without those that are undefined, and without a prototype, so that pollution adds nothing.
+ */
 export function omitUndefined<Fields extends object>(
   fields: Fields,
 ): { [Name in keyof Fields]?: Exclude<Fields[Name], undefined> } {

@@ -4,11 +4,7 @@ import { recordingChannel } from '@posthorn/testing';
 import { expect, onTestFinished, test } from 'vitest';
 
 test.each<[string, object, string]>([
-  [
-    'no storage',
-    { storage: undefined },
-    'storage must be an object, as memoryStorage() returns one, not undefined',
-  ],
+  ['no storage', { storage: undefined }, 'storage must be an object, such as memoryStorage(), not undefined'],
   ['a storage without a method', { storage: { ...memoryStorage(), log: {} } }, 'storage.log.events'],
   ['channels that are no array', { channels: {} }, 'channels must be an array'],
   ['a channel that is none', { channels: [{}] }, 'channels[0]'],
@@ -35,7 +31,7 @@ test.each<[string, object, string]>([
     { channels: [recordingChannel(), recordingChannel()] },
     'a type of its own: webhook is taken',
   ],
-  ['a misspelt option', { concurency: 5 }, 'no option is called concurency'],
+  ['a misspelt option', { concurency: 5 }, 'unknown option concurency'],
   ['a concurrency of 0', { concurrency: 0 }, 'concurrency'],
   ['a concurrency that is no number', { webhookConcurrency: '5' }, 'webhookConcurrency'],
   ['a deadline of 0', { attemptDeadline: 0 }, 'attemptDeadline'],

@@ -124,7 +124,7 @@ describe('options', () => {
   test.each([
     [null, 'options of chatChannel must be an object, not null'],
     ['text', 'options of chatChannel must be an object, not a string'],
-    [{ host: 'x' }, 'no option is called host in chatChannel'],
+    [{ host: 'x' }, 'unknown option host of chatChannel'],
     [{ hosts: 'a.example' }, 'hosts must be an array, not a string'],
     [{ hosts: ['https://a.example'] }, /^hosts must hold names like/],
     [{ outbound: 5 }, 'outbound must be an Outbound or its options, not a number'],

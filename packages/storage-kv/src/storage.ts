@@ -77,7 +77,7 @@ function readOptions(options: KvStorageOptions): Required<KvStorageOptions> {
   const { now = Date.now, ...others } = options;
   const [unknown] = Object.keys(others);
   if (unknown !== undefined) {
-    throw new PosthornError('invalid_option', `unknown option ${unknown}: there is now`);
+    throw new PosthornError('invalid_option', `unknown option ${unknown}: use now`);
   }
   if (typeof now !== 'function') {
     throw new PosthornError('invalid_option', `now must be a function, not ${kindOf(now)}`);

@@ -62,7 +62,7 @@ function settingsOf(options: MemoryStorageOptions): Required<MemoryStorageOption
   }
   const { maxBytes = 256 * 1024 * 1024, now = Date.now, ...others } = options;
   const [unknown] = Object.keys(others);
-  if (unknown !== undefined) throw invalid(`no option is called ${unknown}; there is maxBytes, now`);
+  if (unknown !== undefined) throw invalid(`unknown option ${unknown}: use maxBytes, now`);
   if (!Number.isSafeInteger(maxBytes) || maxBytes < 1) {
     throw invalid('maxBytes must be a whole number of bytes, 1 or more');
   }

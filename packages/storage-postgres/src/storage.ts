@@ -87,7 +87,7 @@ function settingsOf(pool: Pool, options: PostgresStorageOptions) {
   const { schema = 'posthorn', prepare = true, timeoutMs = 30_000, clockOffset, ...others } = options;
   const [unknown] = Object.keys(others);
   if (unknown !== undefined) {
-    throw invalid(`no option is called ${unknown}; there is schema, prepare, timeoutMs, clockOffset`);
+    throw invalid(`unknown option ${unknown}: use schema, prepare, timeoutMs, clockOffset`);
   }
   // It stands in statements as it is: what could end a quoted name is not let in.
   if (typeof schema !== 'string' || !/^[A-Za-z_][A-Za-z0-9_]{0,62}$/.test(schema)) {

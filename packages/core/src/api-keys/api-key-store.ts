@@ -4,39 +4,42 @@ import type { Document, DocumentStore } from '../storage/document-store.js';
 import type { Page, PageQuery } from '../storage/page.js';
 import type { ApiKey } from './api-key.js';
 
+/** An API key as it is stored. */
 export interface ApiKeyRecord extends ApiKey {
   /** The SHA-256 of the key, base64url. */
   readonly hash: string;
 }
 
-/** A key that was looked up, with what writing to it needs. */
+/** A key that was looked up, with its document for a later write. */
 export interface FoundApiKey extends ApiKeyRecord {
   readonly document: Document;
   /** When it was looked up, by the storage's clock. */
   readonly at: Date;
 }
 
-/** The storage's clock sets the instants that are not here. */
+/** A key to create. The storage's clock sets `createdAt`. */
 type NewApiKey = Omit<ApiKeyRecord, 'createdAt' | 'lastUsedAt' | 'revokedAt'>;
 
-/** Keeps API keys, each as a document. */
+/** Stores each API key as a document. */
 export interface ApiKeyStore {
-  /** Rejects with `conflict` where the id is taken, by whichever tenant. */
+  /** Creates a key. Rejects with `conflict` if any tenant has a key with this id. */
   create(key: NewApiKey): Promise<ApiKeyRecord>;
   /**
-   * The key of this id, of whichever tenant: it is looked up before it is known whose it is. Undefined where there is none,
-   * and from the moment on when it is revoked or, by the storage's clock, expired.
+   * Finds a valid key of any tenant: its tenant is not known before. Resolves to undefined if there is none, or it is
+   * revoked or, by the storage's clock, expired.
    */
   find(keyId: string): Promise<FoundApiKey | undefined>;
-  /** Newest first, revoked and expired ones included. */
+  /** Lists keys, newest first, including revoked and expired ones. */
   list(tenantId: string, query: PageQuery): Promise<Page<ApiKeyRecord>>;
-  /** Ends it for good; a second time changes nothing. Undefined where the tenant has no such key. */
+  /** Revokes a key. A second call changes nothing. Resolves to undefined if the tenant has no such key. */
   revoke(tenantId: string, keyId: string): Promise<ApiKeyRecord | undefined>;
-  /** Sets `lastUsedAt` to when the key was looked up; does nothing where it was written since, as by another's use of it. */
+  /**
+   * Sets `lastUsedAt` to the time of the lookup. Does nothing if the key was written since, for example by another use.
+   */
   touch(found: FoundApiKey): Promise<void>;
 }
 
-/** The body of the document, instants in milliseconds since 1970. A migration of the Postgres storage knows it, too. */
+/** The body of the document. Times are milliseconds since 1970. A migration of the Postgres storage depends on it. */
 interface Body extends Pick<ApiKeyRecord, 'name' | 'mode' | 'scopes' | 'hash'> {
   readonly expiresAt: number | null;
   readonly lastUsedAt: number | null;
@@ -45,8 +48,9 @@ interface Body extends Pick<ApiKeyRecord, 'name' | 'mode' | 'scopes' | 'hash'> {
 
 const kind = 'api-key';
 
+/** Creates a store of API keys on a document store. */
 export function apiKeyStore(documents: DocumentStore): ApiKeyStore {
-  /** Writes `changes` over what the document holds, if it is still as it was read. */
+  /** Writes `changes` to the document, if it was not written since it was read. */
   async function change(document: Document, changes: Partial<Body>): Promise<Document | undefined> {
     const { id, tenantId, version } = document;
     const body = JSON.stringify({ ...parseBody<Body>(document), ...changes });

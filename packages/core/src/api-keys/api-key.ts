@@ -1,4 +1,6 @@
-/** What a key may be good for. `keys:write` is for keys themselves, and makes none that may do more than it may. */
+/**
+ * The permissions of API keys. A key with `keys:write` manages keys, and can only create keys with scopes that it has.
+ */
 export const scopes = [
   'webhooks:read',
   'webhooks:write',
@@ -12,20 +14,24 @@ export const scopes = [
 /** One of {@link scopes}. */
 export type Scope = (typeof scopes)[number];
 
-/** A key to the management API, as its tenant sees it: never the key itself. */
+/** The record of an API key, without the key itself. */
 export interface ApiKey {
-  /** `key_` and 10 characters; the key begins with them, too, so that both are found by each other. */
+  /**
+   * `key_` and 10 letters or digits. The key has the same ten after its prefix, so that one can be found by the other.
+   */
   readonly id: string;
   readonly tenantId: string;
+  /** For people. */
   readonly name: string;
-  /** What the key says of itself, `sk_live_…` or `sk_test_…`: to tell them apart, and nothing else. */
+  /** The prefix of the key: `sk_live_` or `sk_test_`. A label, without an effect. */
   readonly mode: 'live' | 'test';
+  /** What the key permits. */
   readonly scopes: readonly Scope[];
   readonly createdAt: Date;
-  /** From then on it opens nothing; null: never. */
+  /** From when on it is invalid. Null: never. */
   readonly expiresAt: Date | null;
-  /** To about a minute; null where it was never used. */
+  /** When it was last used, accurate to about a minute. Null if never. */
   readonly lastUsedAt: Date | null;
-  /** Null while it is not. */
+  /** When it was revoked. Null while it is not. */
   readonly revokedAt: Date | null;
 }

@@ -19,8 +19,9 @@ import { type ApiKeyRecord, type ApiKeyStore, apiKeyStore, type FoundApiKey } fr
 import { TtlCache } from './ttl-cache.js';
 
 /*
- * A key is `sk_live_` or `sk_test_`, the ten characters of its id, by which it is looked up, and 27 of chance: 160 bits.
- * So much chance needs no slow hash: what is stored is its SHA-256, and nobody guesses what has it.
+ * A key is `sk_live_` or `sk_test_`, then the ten characters of its id, by which it is looked up, then 27 random
+ * characters: 160 bits. A random key of this length needs no slow hash: it is stored as its SHA-256, which cannot be
+ * inverted by guessing.
  */
 
 const idLength = 10;
@@ -28,7 +29,10 @@ const secretLength = 27;
 const keyForm = new RegExp(`^sk_(?:live|test)_([0-9A-Za-z]{${idLength}})[0-9A-Za-z]{${secretLength}}$`);
 const keyLength = 'sk_live_'.length + idLength + secretLength;
 
-/** What is revoked elsewhere opens nothing here after so long, and a storage is asked for a key twice a second. */
+/**
+ * How long a lookup is cached: a key that another process revokes is invalid here after this time. A key in constant
+ * use costs two lookups a second.
+ */
 const maxAgeMs = 500;
 const touchEveryMs = 60_000;
 const maxRemembered = 10_000;
@@ -52,48 +56,50 @@ const inputSchema = (now: () => number) =>
       .default(null),
   });
 
-/** What an application hands to `apiKeys.create`. Defaults: `mode` is `live`, `expiresAt` null: never. */
+/** The input of `apiKeys.create`. Defaults: `mode` is `live`; `expiresAt` is null, which is never. */
 export type ApiKeyInput = z.input<ReturnType<typeof inputSchema>>;
 const fields = ['tenantId', 'name', 'mode', 'scopes', 'expiresAt'] as const;
 
+/** The result of `apiKeys.create`. */
 export interface CreatedApiKey {
   readonly apiKey: ApiKey;
-  /** The key itself. Show it to whoever is to use it, now: it is kept nowhere. */
+  /** The key itself. Show it to its user now: only its hash is stored. */
   readonly key: string;
 }
 
+/** The options of `apiKeys.list`. */
 export interface ApiKeyListOptions extends TenantOption, Partial<PageQuery> {}
 
-/** Keys to the management API. Each call but `verify` sees one tenant's. */
+/** Manages the keys to the management API. Every call except `verify` works on one tenant. */
 export interface ApiKeys {
-  /** Whether the storage keeps any; where not, each call rejects with `invalid_option`. */
+  /** Whether the storage supports API keys. If not, every call rejects with `invalid_option`. */
   readonly areKept: boolean;
-  /** Rejects with `invalid_option` for a field that is wrong or that nobody knows; `issues` name each wrong one. */
+  /** Creates a key. Rejects with `invalid_option` for a wrong or unknown field; `issues` has each one. */
   create(input: ApiKeyInput): Promise<CreatedApiKey>;
-  /** Newest first, 50 a page unless `limit` says otherwise (1 to 1,000); revoked and expired ones, too. */
+  /** Lists keys, newest first, including revoked and expired ones. `limit` is 1 to 1,000, by default 50. */
   list(options?: ApiKeyListOptions): Promise<Page<ApiKey>>;
   /**
-   * Ends a key for good: in this process at once, in every other within half a second. A second time changes nothing.
-   * Rejects with `not_found` where the tenant has no such key.
+   * Revokes a key for good: in this process at once, in all others within half a second. A second call changes nothing.
+   * Rejects with `not_found` if the tenant has no such key.
    */
   revoke(keyId: string, options?: TenantOption): Promise<ApiKey>;
   /**
-   * Whose key this is, and what it is good for; undefined for what is none, or is revoked or expired. Never undefined
-   * because the storage failed: then it rejects with `storage_failed`.
+   * Resolves to the record of a key, with its tenant and scopes. Resolves to undefined for an unknown, revoked or
+   * expired key. If the storage fails, it rejects with `storage_failed`.
    */
   verify(key: string): Promise<ApiKey | undefined>;
 }
 
-/** The keys that are kept in `documents`; undefined where the storage has none. */
+/** Creates the calls that manage API keys. `documents` is undefined if the storage has none. */
 export function createApiKeys(
   documents: DocumentStore | undefined,
   now: () => number,
   lifecycle: LifecycleEmitter,
 ): ApiKeys {
   const given = documents && apiKeyStore(documents);
-  /** By the hash of what was shown, so that a wrong key never meets a right one. */
+  /** Lookups by the hash of the given key, so that a wrong key never shares the lookup of the right one. */
   const lookups = new TtlCache<Promise<FoundApiKey | undefined>>(maxAgeMs, maxRemembered, now);
-  /** Keys whose use is on record. */
+  /** The ids of keys whose use was recently recorded. */
   const touched = new TtlCache<true>(touchEveryMs, maxRemembered, now);
   const schema = inputSchema(now);
 
@@ -101,7 +107,7 @@ export function createApiKeys(
     if (given) return given;
     throw new PosthornError(
       'invalid_option',
-      'this storage keeps no API keys: take one that supports documents, or have the API authenticate by a function of your own',
+      'this storage does not support API keys: use one that supports documents, or authenticate with a function of your own',
     );
   }
 
@@ -110,16 +116,16 @@ export function createApiKeys(
     return isHashOf(record, hash) ? record : undefined;
   }
 
-  /** The record of a key: calls at the same time share the storage's answer, and those right after them have it, too. */
+  /** Finds the record of a key. Concurrent calls share one lookup, and so do later ones while it is cached. */
   function recordOf(store: ApiKeyStore, keyId: string, hash: string): Promise<FoundApiKey | undefined> {
     const known = lookups.get(hash);
     if (known) return known;
     const lookup = lookUp(store, keyId, hash);
     lookups.set(hash, lookup);
-    const forget = (): void => {
+    const evict = (): void => {
       if (lookups.get(hash) === lookup) lookups.delete(hash);
     };
-    lookup.then((record) => record ?? forget(), forget);
+    lookup.then((record) => record ?? evict(), evict);
     return lookup;
   }
 
@@ -156,14 +162,14 @@ export function createApiKeys(
       const isId = apiKeyIdSchema.safeParse(keyId).success;
       const record = isId ? await store.revoke(tenantId, keyId) : undefined;
       if (!record) throw new PosthornError('not_found', 'no API key has this id');
-      // After it is written: a look-up of before would be remembered otherwise.
+      // Only after the write: a concurrent lookup could otherwise cache the old record again.
       lookups.delete(record.hash);
       return apiKeyOf(record);
     },
 
     async verify(key) {
       const store = storeIn();
-      // Its length first: what comes in may be of any, and is not read through.
+      // Checks the length first, so that a very long input is not scanned.
       if (typeof key !== 'string' || key.length !== keyLength) return undefined;
       const [, letters] = keyForm.exec(key) ?? [];
       if (letters === undefined) return undefined;
@@ -178,20 +184,23 @@ export function createApiKeys(
 const hashOf = (key: string): string => hash('sha256', key, 'base64url');
 
 const hashBytes = 32;
-/** What an unknown key is compared with, so that it takes as long as a known one. */
-const nobodysHash = randomBytes(hashBytes);
+/** Compared with unknown keys, so that they take as long as known ones. */
+const decoyHash = randomBytes(hashBytes);
 
 function isHashOf(record: ApiKeyRecord | undefined, hash: string): boolean {
   const stored = Buffer.from(record?.hash ?? '', 'base64url');
   const isHash = stored.length === hashBytes;
-  return timingSafeEqual(isHash ? stored : nobodysHash, Buffer.from(hash, 'base64url')) && isHash;
+  return timingSafeEqual(isHash ? stored : decoyHash, Buffer.from(hash, 'base64url')) && isHash;
 }
 
-/** The storage has said so by its clock; of what is remembered, this process's is good enough. */
+/**
+ * Whether a cached record is revoked or expired. The lookup checked it by the storage's clock; here the process's
+ * suffices.
+ */
 const isOver = ({ revokedAt, expiresAt }: ApiKeyRecord, now: number): boolean =>
   revokedAt !== null || (expiresAt !== null && expiresAt.getTime() <= now);
 
-/** A copy without the hash: what a caller does with it changes nothing that is remembered. */
+/** Copies a record without its hash, so that a caller cannot change the cached one. */
 function apiKeyOf(record: ApiKeyRecord): ApiKey {
   const { id, tenantId, name, mode, createdAt, expiresAt, lastUsedAt, revokedAt } = record;
   return {

@@ -1,6 +1,6 @@
-/** Remembers values by name for `maxAgeMs`, and at most `maxSize` of them: the oldest are forgotten first. */
+/** Caches up to `maxSize` values for `maxAgeMs`. The oldest are evicted first. */
 export class TtlCache<Value> {
-  /** In the order in which they came. */
+  /** In the order of their insertion. */
   readonly #entries = new Map<string, { readonly value: Value; readonly since: number }>();
   readonly #maxAgeMs: number;
   readonly #maxSize: number;
@@ -30,7 +30,7 @@ export class TtlCache<Value> {
     this.#entries.delete(name);
   }
 
-  /** What comes from the future, because the clock was put back, is of no known age. */
+  /** Whether an entry is expired. An entry from the future, after the clock was set back, counts as expired. */
   #isOver(since: number): boolean {
     const ageMs = this.#now() - since;
     return ageMs < 0 || ageMs >= this.#maxAgeMs;

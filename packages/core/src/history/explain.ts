@@ -21,40 +21,44 @@ import { type NextStep, nextStepForDelivery, stepBefore } from './next-step.js';
 export interface ExplainedDelivery {
   readonly bindingId: string;
   readonly channel: string;
-  /** Null where there is none, or none yet: `next` says why. */
+  /** Null if there is none, or none yet. `next.why` has the reason. */
   readonly delivery: Delivery | null;
   /** First to last. */
   readonly attempts: readonly Attempt[];
   readonly next: NextStep;
 }
 
+/** A webhook that matched an event, with its deliveries of the event. */
 export interface MatchedWebhook {
-  /** Null where it is deleted. */
+  /** Null if it was deleted. */
   readonly webhook: NamedWebhook | null;
-  /** Those of its patterns that cover the event's type now; empty where none does any more. */
+  /** Its present patterns that cover the event's type. Empty if they were changed since. */
   readonly patterns: readonly string[];
-  /** One for each of its channel bindings, in their order; then those to bindings that it has dropped. */
+  /** One for each of its channel bindings, in order. Then those of bindings that were removed. */
   readonly deliveries: readonly ExplainedDelivery[];
 }
 
-/** What became of an event, and why. Nothing secret is in it, and no configs. */
+/** What became of an event, and why. It has no secrets and no configs. */
 export interface Explanation {
   readonly event: Event;
-  /** The webhooks that have deliveries of it, or should have; 200 deliveries or a few more at most. */
+  /** The webhooks that have deliveries of it, or should have. Limited to about 200 deliveries. */
   readonly matched: readonly MatchedWebhook[];
-  /** The webhooks that nearly got it, the nearest first; at most 50. */
+  /** The webhooks that nearly got it, the nearest first. At most 50. */
   readonly missed: readonly MissedWebhook[];
-  /** False where `matched` has no room for all, or the tenant more than the 10,000 webhooks and deliveries it looks at. */
+  /**
+   * Whether it is complete. False if `matched` was cut, or the tenant has more than 10,000 webhooks or deliveries of
+   * it.
+   */
   readonly isComplete: boolean;
 }
 
 const maxDeliveries = 200;
-/** So many are read at a time: the storage has others to serve. */
+/** The most concurrent reads: the storage serves deliveries at the same time. */
 const maxReads = 8;
 
 type ExplainedStorage = Pick<CheckedStorage, 'log' | 'webhooks' | 'supports'>;
 
-/** What explains an event by what `storage` knows now. It looks at nothing of another tenant. */
+/** Returns a function that explains an event from the present records of its tenant. */
 export function createExplain(storage: ExplainedStorage): (event: Event) => Promise<Explanation> {
   const { log, webhooks } = storage;
   return async (event) => {
@@ -70,7 +74,7 @@ export function createExplain(storage: ExplainedStorage): (event: Event) => Prom
       if (known) known.push(delivery);
       else deliveries.set(delivery.webhookId, [delivery]);
     }
-    // Where they are not all known, a webhook without one may have one.
+    // If not all deliveries were read, a webhook that seems to have none may have one.
     const { unsent, late } = isComplete
       ? await matchingWithout(storage, event, deliveries, onCut)
       : { unsent: [], late: [] };
@@ -95,7 +99,7 @@ export function createExplain(storage: ExplainedStorage): (event: Event) => Prom
   };
 }
 
-/** The webhooks that match the event and have no delivery of it: ids of those that should, and why the others do not. */
+/** Finds the webhooks that match the event without a delivery of it: `unsent` should have one, `late` have a reason. */
 async function matchingWithout(
   { webhooks, supports }: ExplainedStorage,
   { id, tenantId, type }: Event,
@@ -120,7 +124,7 @@ async function matchingWithout(
   return { unsent, late };
 }
 
-/** Webhooks with their deliveries, as they are now. */
+/** Reads the webhooks of the deliveries, and the attempts. */
 async function matchedWebhooks(
   { log, webhooks }: ExplainedStorage,
   event: Event,
@@ -146,11 +150,11 @@ async function matchedWebhooks(
   });
 }
 
-/** When the event was published, in milliseconds: by the storage's clock where there is a delivery to ask. */
+/** When the event was published, in milliseconds since 1970. By the storage's clock if the event has a delivery. */
 function publicationOf(eventId: string, deliveries: ReadonlyMap<string, readonly Delivery[]>): number {
   let first = Number.POSITIVE_INFINITY;
   for (const own of deliveries.values()) {
-    // One that another's failure began may be younger.
+    // A delivery that began after the failure of another one may be later.
     for (const { createdAt } of own) first = Math.min(first, createdAt.getTime());
   }
   return Number.isFinite(first) ? first : madeAt(eventId);
@@ -163,7 +167,7 @@ async function* without(
   for await (const webhook of webhooks) if (!known.has(webhook.id)) yield webhook;
 }
 
-/** What became of it for each binding of the webhook, in their order, and then for those that it had. */
+/** Explains the event for each binding of the webhook, in order, and then for the removed bindings. */
 function explained(
   event: Event,
   webhook: Webhook | undefined,

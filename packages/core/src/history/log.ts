@@ -11,55 +11,60 @@ import { parseSelection, type SelectionOptions, selectionOptions } from './selec
 import { createStats, type Stats, type StatsOptions } from './stats.js';
 import { eventRange, type TimeRange } from './time-range.js';
 
+/** The options of `events.list`: selects the events that match every given field. */
 export interface EventListOptions extends TenantOption, Partial<PageQuery>, TimeRange {
-  /** The very type: no pattern. */
+  /** The exact event type; not a pattern. */
   readonly type?: string;
 }
 
+/** The options of `deliveries.listUndelivered`. */
 export interface UndeliveredOptions extends TenantOption, Partial<PageQuery>, SelectionOptions {}
 
+/** The options of `deliveries.list`: selects the deliveries that match every given field. */
 export interface DeliveryListOptions extends UndeliveredOptions {
-  /** Those with any of these. Default: all. */
+  /** Any of these. Default: all. */
   readonly status?: readonly DeliveryStatus[];
 }
 
-/** What happened, for one tenant at a time; another tenant's is `not_found`. */
+/** Reads the events of one tenant at a time. The event of another tenant is `not_found`. */
 export interface Events {
   get(eventId: string, options?: TenantOption): Promise<Event>;
-  /** Newest first, 50 a page unless `limit` says otherwise (1 to 1,000). */
+  /** Lists events, newest first. `limit` is 1 to 1,000, by default 50. */
   list(options?: EventListOptions): Promise<Page<Event>>;
   /**
-   * What became of it and what happens next, webhook by webhook, and which webhooks nearly got it and why they did not.
-   * For a person who asks: it looks through the tenant's webhooks, and takes as long.
+   * Explains what became of an event and what happens next, webhook by webhook, and why other webhooks did not get it.
+   * It reads all webhooks of the tenant and may take long: for support and dashboards, not for the hot path.
    */
   explain(eventId: string, options?: TenantOption): Promise<Explanation>;
 }
 
-/** The deliveries of one tenant at a time; another tenant's is `not_found`. */
+/** Reads and moves the deliveries of one tenant at a time. The delivery of another tenant is `not_found`. */
 export interface Deliveries {
   get(deliveryId: string, options?: TenantOption): Promise<Delivery>;
-  /** Newest first, 50 a page unless `limit` says otherwise (1 to 1,000). */
+  /** Lists deliveries, newest first. `limit` is 1 to 1,000, by default 50. */
   list(options?: DeliveryListOptions): Promise<Page<Delivery>>;
-  /** Those whose journey ended without success, `dead` and `cancelled`; paged as `list` is. */
+  /** Lists the deliveries that ended without success: `dead` and `cancelled`. Paged as `list`. */
   listUndelivered(options?: UndeliveredOptions): Promise<Page<Delivery>>;
-  /** Counts those of some time, the last 24 hours by default, by their status and by stretches of one length. */
+  /** Counts deliveries by status, in buckets of equal length. Default: the last 24 hours. */
   stats(options?: StatsOptions): Promise<Stats>;
-  /** Every attempt, first to last. */
+  /** Resolves to all attempts, first to last. */
   attempts(deliveryId: string, options?: TenantOption): Promise<readonly Attempt[]>;
   /**
-   * Starts again: due at once, with a whole retry schedule. Of several recipients it goes to those who do not have it yet, or,
-   * where it is delivered, to all again. `conflict` while it is being sent, or its webhook is gone.
+   * Retries a delivery: due at once, with a new retry schedule. If it has several recipients, it is sent to those that
+   * do not have it yet; if it is `delivered`, to all again. Rejects with `conflict` while it is being sent, or if its
+   * webhook was deleted.
    */
   retry(deliveryId: string, options?: TenantOption): Promise<Delivery>;
-  /** Ends it. `conflict` where it is final already. A request that is under way may still arrive. */
+  /** Cancels a delivery. Rejects with `conflict` if it is already final. A request in flight may still arrive. */
   cancel(deliveryId: string, options?: TenantOption): Promise<Delivery>;
 }
 
+/** What {@link createHistory} needs of the engine. */
 export interface HistoryOptions {
   readonly storage: Pick<CheckedStorage, 'log' | 'webhooks' | 'supports'>;
   readonly lifecycle: LifecycleEmitter;
   readonly now: () => number;
-  /** Called when something became due. */
+  /** Called when a delivery became due. */
   readonly wake: () => void;
 }
 
@@ -67,7 +72,7 @@ const typeSchema = eventSchema.pick({ type: true }).partial();
 const undelivered: readonly DeliveryStatus[] = ['dead', 'cancelled'];
 const listOptions = ['tenantId', ...selectionOptions, 'limit', 'cursor'] as const;
 
-/** The application's side of the log. */
+/** Creates the calls that read and move events and deliveries. */
 export function createHistory({ storage, lifecycle, now, wake }: HistoryOptions): {
   events: Events;
   deliveries: Deliveries;
@@ -81,7 +86,7 @@ export function createHistory({ storage, lifecycle, now, wake }: HistoryOptions)
     id: unknown,
     read: (id: string) => Promise<Page<Item>>,
   ): Promise<Item> {
-    // What is never an id is not asked for: a storage may be unable to hold it.
+    // A value that cannot be an id does not reach the storage, which may be unable to represent it.
     const { data } = form.safeParse(id);
     const [item] = data === undefined ? [] : (await read(data)).items;
     if (!item) throw new PosthornError('not_found', `no ${what} has this id`);

@@ -4,49 +4,55 @@ import type { Webhook } from '../models/webhook.js';
 import { findNearMisses, type NearMiss } from './near-miss.js';
 import { whyPaused } from './next-step.js';
 
-/** A webhook as an explanation names it. */
+/** A webhook as an explanation shows it. */
 export type NamedWebhook = Pick<Webhook, 'id' | 'name' | 'isActive'>;
 
 /**
- * Why a webhook has no delivery of an event. `pattern`: none of its patterns covers the type. Of the others one does, but
- * it is `paused` by the application or `disabled` by the engine now, or was `created_later` or `changed_later` than the
- * event was published. What it was like before its last change is not on record: also whether it was on.
+ * Why a webhook has no delivery of an event.
+ * - `pattern`: none of its patterns covers the type. In all other cases one does.
+ * - `paused`: the application has paused it.
+ * - `disabled`: the engine has disabled it.
+ * - `created_later`: it was created after the event was published.
+ * - `changed_later`: it was changed after the event was published. Its state before that, including whether it was
+ *   active, is not on record.
  */
 export type MissReason = 'paused' | 'disabled' | 'created_later' | 'changed_later' | 'pattern';
 
+/** A webhook that has no delivery of an event, and why. */
 export interface MissedWebhook {
   readonly webhook: NamedWebhook;
-  /** The one that covers the type, or misses it most narrowly. */
+  /** The pattern that covers the type, or is nearest to it. */
   readonly pattern: string;
   readonly reason: MissReason;
-  /** In words, for people: `segment 2 is updated, not created`. */
+  /** The reason in words, for people, such as `segment 2 is updated, not created`. */
   readonly message: string;
 }
 
-/** So many webhooks are told of. */
+/** The most missed webhooks in an explanation. */
 export const maxMissed = 50;
 
-/** So many patterns are judged before others have their turn of the event loop. */
+/** The most patterns compared in one turn of the event loop. */
 const maxPatternsOfTurn = 10_000;
 
+/** Reduces a webhook to what an explanation shows. */
 export const named = ({ id, name, isActive }: Webhook): NamedWebhook => ({ id, name, isActive });
 
-/** Those of a webhook's patterns that cover `type`, each once. */
+/** Returns a function that lists the patterns of a webhook that cover `type`, each once. */
 export function coveringPatterns(type: string): (webhook: Webhook) => string[] {
   const keys = new Set(matchKeys(type));
   return ({ eventTypes }) => [...new Set(eventTypes)].filter((pattern) => keys.has(pattern));
 }
 
 /**
- * Why a webhook with a pattern that covers the type has no delivery of what was published at `publishedAt`, in
- * milliseconds since 1970; undefined where it should have one.
+ * Explains why a webhook has no delivery of an event that was published at `publishedAt`, in milliseconds since 1970,
+ * although one of its patterns covers the type. Returns undefined if it should have one.
  */
 export function explainUnmatched(
   webhook: Webhook,
   publishedAt: number,
 ): Pick<MissedWebhook, 'reason' | 'message'> | undefined {
   const { isActive, createdAt, updatedAt, disabledReason } = webhook;
-  // In the same millisecond: had an active one been there before, it would have a delivery.
+  // In the same millisecond, an active webhook was created or changed later: otherwise it would have a delivery.
   const isLater = (at: Date): boolean => at.getTime() + (isActive ? 1 : 0) > publishedAt;
   const before = `the event was published at ${new Date(publishedAt).toISOString()}`;
   if (isLater(createdAt)) {
@@ -67,11 +73,11 @@ export function explainUnmatched(
   };
 }
 
-/** What makes the delivery that a webhook would have had, where the storage keeps replays: one is not told of what it refuses. */
+/** How to create the delivery that the webhook missed. Only for a storage that supports replays. */
 export const remedyFor = ({ isActive }: Webhook): string =>
-  `${isActive ? '' : 'when it is active again, '}replays.create({ missed: true }) makes its delivery`;
+  `${isActive ? '' : 'when it is active again, '}replays.create({ missed: true }) creates its delivery`;
 
-/** The `maxMissed` of `webhooks` that nearly cover `type`, and do not: the nearest first. */
+/** Resolves to up to {@link maxMissed} webhooks whose patterns nearly cover `type`, the nearest first. */
 export async function nearlyMatching(
   webhooks: AsyncIterable<Webhook>,
   type: string,

@@ -1,21 +1,23 @@
 /*
- * How a pattern just misses an event type. It is asked of hundreds of thousands of patterns in a row: one walk along the
- * segments of each, words only for the one that counts, and no regular expression made of what somebody wrote.
+ * How a pattern narrowly misses an event type. This runs for hundreds of thousands of patterns in a row: it walks along
+ * the segments of each pattern once, makes a text only for the one that is shown, and builds no regular expression from
+ * user input.
  */
 
 /** How a pattern misses a type. */
 export interface NearMiss {
-  /** The nearest is 0. */
+  /** 0 is the nearest. */
   readonly distance: number;
-  /** In words; they name the segment. */
+  /** Describes the difference in words, with the segment. */
   readonly describe: () => string;
 }
 
 const distances = { case: 0, letter: 1, beginning: 2, segment: 3, length: 4, nothingInCommon: 5 };
 
 /**
- * Judges patterns by how they miss `type`: in case only, in one segment, by one segment too many or too few, or by the
- * `*` after its beginning. Undefined for those that miss it by more, and for those that cover it.
+ * Returns a function that tells how a pattern misses `type`: in case only, in one segment, by one segment too many or
+ * too few, or because `.*` is missing at its end. It returns undefined for a pattern that differs by more, or covers
+ * the type.
  */
 export function findNearMisses(type: string): (pattern: string) => NearMiss | undefined {
   const given = type.split('.');
@@ -23,7 +25,7 @@ export function findNearMisses(type: string): (pattern: string) => NearMiss | un
   const otherSegment = (wanted: readonly string[], i: number): string =>
     `segment ${i + 1} is ${wanted[i]}, not ${given[i]}`;
 
-  /** Of a pattern that is as long as the type. */
+  /** Compares a pattern that has as many segments as the type. */
   function otherSegments(wanted: readonly string[]): NearMiss | undefined {
     const wrong: number[] = [];
     let isCase = true;
@@ -47,7 +49,7 @@ export function findNearMisses(type: string): (pattern: string) => NearMiss | un
     return { distance: distances[kind], describe: () => otherSegment(wanted, first) };
   }
 
-  /** Of one that is longer or shorter. */
+  /** Compares a pattern with more or fewer segments than the type. */
   function otherLength(wanted: readonly string[]): NearMiss | undefined {
     const shorter = Math.min(wanted.length, given.length);
     const surplus = wanted.length - given.length;
@@ -75,14 +77,14 @@ export function findNearMisses(type: string): (pattern: string) => NearMiss | un
 
   return (pattern) => {
     const wanted = pattern.split('.');
-    // At the end `*` stands for all that follow.
+    // A final `*` stands for all the segments that follow.
     const isAsLong =
       wanted.length === given.length || (wanted.length < given.length && wanted.at(-1) === '*');
     return isAsLong ? otherSegments(wanted) : otherLength(wanted);
   };
 }
 
-/** Whether one becomes the other by a letter that is put in, left out or replaced. */
+/** Whether one word becomes the other by inserting, deleting or replacing one letter. */
 function differInOneLetter(one: string, other: string): boolean {
   const shorter = Math.min(one.length, other.length);
   const longer = Math.max(one.length, other.length);

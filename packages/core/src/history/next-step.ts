@@ -6,13 +6,15 @@ import type { ChannelBinding, Webhook } from '../models/webhook.js';
 /** What happens next to an event on its way to a channel binding. */
 export interface NextStep {
   /**
-   * `attempt`: one is due at `at`; `result`: one is under way; `waits`: for something that nobody knows the time of;
-   * `nothing`: it is over, or never begins.
+   * - `attempt`: an attempt is due at `at`.
+   * - `result`: an attempt is in flight.
+   * - `waits`: it waits for something whose time is unknown.
+   * - `nothing`: it has ended, or never begins.
    */
   readonly what: 'attempt' | 'result' | 'waits' | 'nothing';
-  /** When, of an `attempt`; else null. */
+  /** When the `attempt` is due. Null otherwise. */
   readonly at: Date | null;
-  /** In words, for people. */
+  /** The reason in words, for people. */
   readonly why: string;
 }
 
@@ -21,7 +23,10 @@ const waits = (why: string): NextStep => ({ what: 'waits', at: null, why });
 
 const times = (count: number): string => (count === 1 ? 'once' : `${count} times`);
 
-/** What happens next to a delivery; its webhook is undefined where it is deleted. `last` is its last attempt on record. */
+/**
+ * Explains what happens next to a delivery. `last` is its last recorded attempt; `webhook` is undefined if it was
+ * deleted.
+ */
 export function nextStepForDelivery(
   delivery: Delivery,
   last: Attempt | undefined,
@@ -30,14 +35,18 @@ export function nextStepForDelivery(
 ): NextStep {
   const { status, attempts, dueAt, createdAt } = delivery;
   const binding = webhook?.channels.find(({ id }) => id === delivery.bindingId);
-  const lost = !webhook ? 'its webhook is deleted' : !binding ? 'its webhook has dropped the channel' : '';
+  const lost = !webhook
+    ? 'its webhook is deleted'
+    : !binding
+      ? 'the channel was removed from its webhook'
+      : '';
   if (status === 'delivered') return nothing(`attempt ${attempts} delivered it`);
   if (status === 'dead') return nothing(whyDead(attempts, last));
   if (status === 'cancelled') return nothing(lost ? `it is cancelled: ${lost}` : 'it is cancelled');
   if (status === 'sending') {
-    // What was claimed may still wait for its turn: an attempt counts from when it begins.
+    // A claimed delivery may still wait to be sent: an attempt counts once it begins.
     const isBegun = attempts > (last?.number ?? 0);
-    const why = isBegun ? `attempt ${attempts} is under way` : `attempt ${attempts + 1} is about to begin`;
+    const why = isBegun ? `attempt ${attempts} is in flight` : `attempt ${attempts + 1} is about to begin`;
     return { what: 'result', at: null, why };
   }
   if (!webhook || !binding) return nothing(`it will be cancelled: ${lost}`);
@@ -51,7 +60,7 @@ export function nextStepForDelivery(
   return { what: 'attempt', at: dueAt, why };
 }
 
-/** Why a paused webhook is paused. */
+/** Why a webhook is paused. */
 export const whyPaused = ({ disabledReason }: Webhook): string =>
   disabledReason === null ? 'the webhook is paused' : `the engine has paused the webhook: ${disabledReason}`;
 
@@ -62,8 +71,8 @@ function whyDead(attempts: number, last: Attempt | undefined): string {
 }
 
 /**
- * What happens next to a binding that has no delivery of the event; `deliveries` are those of its webhook, `tried` their
- * attempts on record, by their ids.
+ * Explains what happens next for a binding that has no delivery of the event. `deliveries` are those of its webhook;
+ * `tried` has their recorded attempts by delivery id.
  */
 export function stepBefore(
   binding: ChannelBinding,

@@ -2,21 +2,22 @@ import type { PosthornError } from '../errors.js';
 import type { LifecycleEmitter } from '../lifecycle.js';
 import type { DeliveryLog } from '../storage/log-port.js';
 
-/** Small enough that nobody waits for it. */
+/** The most events in one statement: small enough not to delay other statements. */
 const batch = 1_000;
-/** It looks ten times in what is kept, so that nothing is kept much longer; within these bounds. */
+/** Rounds per retention time, within the bounds below: nothing is kept for much longer than configured. */
 const looksPerRetention = 10;
 const minEveryMs = 1_000;
 const maxEveryMs = 3_600_000;
 
+/** What {@link Retention} needs of the engine. */
 export interface RetentionOptions {
   readonly log: Pick<DeliveryLog, 'prune'>;
-  /** Forgets replays that ended so long ago. */
+  /** Deletes the replays that ended at least `olderThanMs` ago. */
   readonly pruneReplays: (olderThanMs: number) => Promise<void>;
   readonly lifecycle: LifecycleEmitter;
 }
 
-/** Forgets finished events and replays when they are old enough: at once, and then as often as their age asks for. */
+/** Deletes old finished events and replays: on start, and then ten times in each retention time. */
 export class Retention {
   readonly #options: RetentionOptions;
   readonly #olderThanMs: number;
@@ -43,12 +44,12 @@ export class Retention {
     this.#timer = undefined;
   }
 
-  /** Forgets all that is old enough now, batch after batch. Resolves to how many events. */
+  /** Deletes everything that is old enough now, in batches. Resolves to the number of deleted events. */
   async prune(): Promise<number> {
     return this.#pruneWhile(() => true);
   }
 
-  /** One round waits for the one before: however slow it is, there is one at a time. */
+  /** Starts a round, unless the previous one is still running. */
   #look(): void {
     this.#timer = setTimeout(() => this.#look(), this.#everyMs).unref();
     if (this.#isPruning) return;

@@ -4,14 +4,15 @@ import type { DeliverySelection } from '../storage/log-port.js';
 import { omitUndefined, parse } from '../validation.js';
 import { eventRange, type TimeRange } from './time-range.js';
 
-/** Which deliveries: those that fit all that is given. */
+/** Selects the deliveries that match every given field. */
 export interface SelectionOptions extends TimeRange {
   readonly eventId?: string;
-  /** The very type: no pattern. */
+  /** The exact event type; not a pattern. */
   readonly eventType?: string;
   readonly webhookId?: string;
 }
 
+/** The names of {@link SelectionOptions}. */
 export const selectionOptions = ['eventId', 'eventType', 'webhookId', 'from', 'to'] as const;
 
 const fieldsSchema = deliverySchema
@@ -19,7 +20,7 @@ const fieldsSchema = deliverySchema
   .extend({ status: z.array(deliveryStatusSchema) })
   .partial();
 
-/** What `options` of `what` say, as the storage takes it. Throws `invalid_option`. */
+/** Checks the options of the call `what`, and returns them as a selection for the storage. Throws `invalid_option`. */
 export function parseSelection(
   options: SelectionOptions & { readonly status?: readonly DeliveryStatus[] },
   what: string,

@@ -7,28 +7,29 @@ import { optionsOf } from '../validation.js';
 import { parseSelection, type SelectionOptions } from './selection.js';
 import { parseInstant } from './time-range.js';
 
+/** The options of `deliveries.stats`. */
 export interface StatsOptions extends TenantOption, Pick<SelectionOptions, 'webhookId' | 'eventType'> {
-  /** The first instant. Default: 24 hours before `to`. */
+  /** The start of the time range, inclusive. Default: 24 hours before `to`. */
   readonly from?: Date;
-  /** The first instant after it. Default: now, with this millisecond. */
+  /** The end of the time range, exclusive. Default: now; the present millisecond is included. */
   readonly to?: Date;
-  /** Into how many stretches of one length the time is divided, 1 to 500. Default 24. */
+  /** The number of buckets of equal length, 1 to 500. Default 24. */
   readonly buckets?: number;
 }
 
-/** How many deliveries of the events of one stretch of time stand where; `from` belongs to it, `to` does not. */
+/** Counts the deliveries of the events published in [from, to), by their present status. */
 export interface StatsBucket {
   readonly from: Date;
   readonly to: Date;
   readonly counts: DeliveryCounts;
 }
 
-/** How many deliveries of the events of some time stand where by now. */
+/** Counts the deliveries of the events published in [from, to), by their present status. */
 export interface Stats {
   readonly from: Date;
   readonly to: Date;
   readonly total: DeliveryCounts;
-  /** One after the other, from `from` to `to`, those with no deliveries included. */
+  /** In order from `from` to `to`, including those without deliveries. */
   readonly buckets: readonly StatsBucket[];
 }
 
@@ -36,7 +37,7 @@ const dayMs = 86_400_000;
 const maxBuckets = 500;
 const invalid = (message: string): PosthornError => new PosthornError('invalid_option', message);
 
-/** Counts the deliveries in `log`. Rejects with `invalid_option`. */
+/** Creates `deliveries.stats`. */
 export function createStats(
   log: Required<DeliveryLog>,
   now: () => number,
@@ -50,7 +51,8 @@ export function createStats(
     }
     const end = parseInstant(to, 'to') ?? Math.floor(now()) + 1;
     const start = parseInstant(from, 'from') ?? end - dayMs;
-    if (end - start < count) throw invalid('to must be later than from, by a millisecond a bucket at least');
+    if (end - start < count)
+      throw invalid('to must be later than from, by at least one millisecond per bucket');
     const limits = Array.from(
       { length: count + 1 },
       (_, i) => new Date(start + Math.floor((i * (end - start)) / count)),

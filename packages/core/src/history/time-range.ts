@@ -4,15 +4,15 @@ import { firstEventId } from '../models/ids.js';
 import type { EventRange } from '../storage/log-port.js';
 import { omitUndefined } from '../validation.js';
 
-/** From when to when, by the time that an event's id begins with: that is when it was dispatched. */
+/** A range of time, [from, to). It selects events by the time in their ids: when they were dispatched. */
 export interface TimeRange {
-  /** The first instant. Default: since ever. */
+  /** The start, inclusive. Default: unbounded. */
   readonly from?: Date;
-  /** The first instant after it. Default: without an end. */
+  /** The end, exclusive. Default: unbounded. */
   readonly to?: Date;
 }
 
-/** The range of ids. Throws `invalid_option` for what is no date, and where `from` is later than `to`. */
+/** Returns the range as event ids. Throws `invalid_option` for an invalid date, or if `from` is later than `to`. */
 export function eventRange({ from, to }: TimeRange): EventRange {
   const [first, end] = [parseInstant(from, 'from'), parseInstant(to, 'to')];
   if (first !== undefined && end !== undefined && first > end) {
@@ -24,10 +24,12 @@ export function eventRange({ from, to }: TimeRange): EventRange {
   });
 }
 
-/** In milliseconds since 1970; undefined for undefined. Throws `invalid_option` for what is no date. */
+/**
+ * Returns the date in milliseconds since 1970, or undefined for undefined. Throws `invalid_option` for an invalid date.
+ */
 export function parseInstant(date: Date | undefined, option: string): number | undefined {
   if (date === undefined) return undefined;
-  // Also of another realm, as some test runners have.
+  // `isDate` also accepts a Date of another realm, as in some test runners.
   const ms = types.isDate(date) ? date.getTime() : Number.NaN;
   if (Number.isNaN(ms)) throw new PosthornError('invalid_option', `${option} must be a valid Date`);
   return ms;

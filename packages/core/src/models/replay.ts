@@ -1,34 +1,40 @@
 import type { DeliveryStatus } from './delivery.js';
 
-/** Which deliveries a replay starts again: those that fit all that is given. */
+/** Selects the deliveries that a replay restarts or creates: those that match every given field. */
 export interface ReplaySelection {
-  /** Those that stand so when their turn comes; none where `isMissed`. */
+  /** Any of these, when the replay reaches the delivery. Empty if `isMissed`. */
   readonly status: readonly DeliveryStatus[];
-  /** Whether it makes those that are missing, and starts none again. */
+  /** Whether the replay creates missing deliveries instead of restarting existing ones. */
   readonly isMissed?: true;
+  /** The exact event type; not a pattern. */
   readonly eventType?: string;
   readonly webhookId?: string;
-  /** Of events with this id or a later one. */
+  /** The first event id of the range, inclusive. */
   readonly fromEventId?: string;
-  /** Of events with an earlier one. Always given: what a replay starts again does not come before it once more. */
+  /** The end of the range, exclusive. Always set, so that a replay is finite while new events are published. */
   readonly beforeEventId: string;
 }
 
 /**
- * Starts many deliveries again: those that fit a selection when their turn comes, newest first, at a rate. Any process goes
- * on with it where another has left off.
+ * Restarts many deliveries: those that match a selection when the replay reaches them, newest first, at a limited rate.
+ * Any process can continue a replay that another one began.
  */
 export interface Replay {
-  /** `rpl_` and 22 characters, as an event's. */
+  /** `rpl_` and 22 letters or digits. */
   readonly id: string;
   readonly tenantId: string;
   readonly selection: ReplaySelection;
-  /** At most this many deliveries a second, on average. */
+  /** The maximum rate, in deliveries per second, on average. */
   readonly perSecond: number;
   readonly status: 'running' | 'done' | 'cancelled';
-  /** How many deliveries were started again so far; what a process has started that died before it said so is not in it. */
+  /**
+   * How many deliveries were restarted or created so far. May miss some that a process handled just before it crashed.
+   */
   readonly replayed: number;
-  /** How many fitted and could not be: they were being sent, their webhook is gone, or they gather for a digest, which goes on. */
+  /**
+   * How many matched but could not be restarted: they were being sent, their webhook is deleted, or they gather for a
+   * digest.
+   */
   readonly skipped: number;
   readonly createdAt: Date;
   /** Null while it is running. */

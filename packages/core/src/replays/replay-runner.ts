@@ -6,19 +6,20 @@ import type { CheckedStorage } from '../storage/checked-storage.js';
 import { type ReplayClaim, type ReplayStep, type ReplayStore, replayStore } from './replay-store.js';
 
 /**
- * So often a started process asks for a replay that no process is busy with: one was created elsewhere, or left by
- * somebody who died. Who takes a step comes back for the next one unasked, so this may be seldom.
+ * How often a started process looks for a replay that no process works on: one that was created elsewhere, or left by a
+ * process that crashed. This may be seldom, because the process that takes a step sets a timer for the next one.
  */
 const lookMs = 5_000;
-/** Many times what a step takes, and for so long at most a replay stands still when its process dies. */
+/** Many times the duration of a step. When its process crashes, a replay stands still for at most this time. */
 const leaseMs = 30_000;
-/** A step does the work of a quarter of a second: even enough for a receiver, and a few statements a second. */
+/** A step does the work of a quarter of a second: a steady rate for receivers, with few statements per second. */
 const stepsPerSecond = 4;
-/** More in one statement would keep others waiting. */
+/** The most deliveries in one statement: more would delay other statements. */
 const maxStep = 1_000;
 
 type Done = Omit<ReplayStep, 'delayMs'>;
 
+/** What {@link ReplayRunner} needs of the engine. */
 export interface ReplayRunnerOptions {
   readonly storage: Pick<CheckedStorage, 'deliveries' | 'log' | 'documents' | 'supports'>;
   readonly lifecycle: LifecycleEmitter;
@@ -26,16 +27,16 @@ export interface ReplayRunnerOptions {
   readonly onDue: () => void;
 }
 
-/** Carries out replays step by step, one step at a time: starts a page of deliveries again, and notes how far it is. */
+/** Runs replays, one step at a time. A step restarts one page of deliveries, and saves the progress. */
 export class ReplayRunner {
   readonly #options: ReplayRunnerOptions;
-  /** Undefined where the storage keeps none: then there is nothing to do. */
+  /** Undefined if the storage does not support replays. */
   readonly #replays: ReplayStore | undefined;
   #poll: NodeJS.Timeout | undefined;
   #willLook = false;
-  /** What was asked for last: one goes after the other. */
+  /** The last requested run of steps. Each run waits for the one before. */
   #last: Promise<void> = Promise.resolve();
-  /** How often it was stopped, and how many steps it has taken. */
+  /** How many times it was stopped, and how many steps it has taken. */
   #stops = 0;
   #steps = 0;
 
@@ -51,7 +52,7 @@ export class ReplayRunner {
     this.wake();
   }
 
-  /** Takes no more steps, and waits `graceMs` at most for the one under way. */
+  /** Takes no more steps, and waits up to `graceMs` for the step in flight. */
   async stop(graceMs: number): Promise<void> {
     clearInterval(this.#poll);
     this.#poll = undefined;
@@ -59,7 +60,7 @@ export class ReplayRunner {
     await withTimeout(graceMs, this.#last);
   }
 
-  /** Says that a step may be due. */
+  /** Takes the steps that are due. Call it when a step may be due. */
   wake(): void {
     if (!this.#poll || this.#willLook) return;
     this.#willLook = true;
@@ -68,7 +69,7 @@ export class ReplayRunner {
     });
   }
 
-  /** Takes the steps that are due and has what they start delivered, until nothing is due or it is stopped. */
+  /** Takes the steps that are due and calls `deliver` for their deliveries, until nothing is due or it is stopped. */
   async drain(deliver: () => Promise<void>): Promise<void> {
     const stops = this.#stops;
     let before: number;
@@ -102,22 +103,25 @@ export class ReplayRunner {
       : await this.#restart(replay, limit, cursor);
     this.#steps++;
     if (done.replayed > 0) onDue();
-    // What could not be started is passed over without a wait.
+    // Skipped deliveries do not count for the rate.
     const delayMs = Math.ceil((done.replayed * 1_000) / perSecond);
     const step = { ...done, delayMs };
     const saved = await this.#replays!.save(claim, step);
     if (saved?.status === 'done') lifecycle.emit('replay:finished', () => saved);
-    // A timer may ring a millisecond early by the storage's clock.
+    // A timer may fire a millisecond early by the storage's clock.
     else if (saved) setTimeout(() => this.wake(), delayMs + 1).unref();
   }
 
-  /** Makes deliveries that are missing. */
+  /** Creates missing deliveries. */
   async #backfill({ tenantId, selection }: Replay, limit: number, cursor: string | null): Promise<Done> {
     const made = await this.#options.storage.deliveries.backfill!(tenantId, selection, { limit, cursor });
     return { replayed: made.deliveries, skipped: 0, cursor: made.cursor };
   }
 
-  /** Starts a page of deliveries again; what waits for its next attempt keeps its schedule, and its place in any order. */
+  /**
+   * Restarts a page of deliveries. A pending one keeps its retry schedule and its place in the order of its ordering
+   * key.
+   */
   async #restart({ tenantId, selection }: Replay, limit: number, cursor: string | null): Promise<Done> {
     const { log } = this.#options.storage;
     const query = { ...selection, limit, ...(cursor !== null && { cursor }) };

@@ -3,48 +3,51 @@ import type { Replay } from '../models/replay.js';
 import { parseBody } from '../storage/document-body.js';
 import type { Document, DocumentStore } from '../storage/document-store.js';
 
-/** It begins `running`, due at once, with nothing replayed. */
+/** A replay to create. It begins `running`, due at once, with nothing replayed. */
 type NewReplay = Pick<Replay, 'id' | 'tenantId' | 'selection' | 'perSecond'>;
 
-/** A replay, leased to go on with. */
+/** A leased replay, for its next step. */
 export interface ReplayClaim {
   readonly replay: Replay;
-  /** The version of its document: the token, good until it is claimed again, cancelled or finished. */
+  /** The version of its document, which is the token: valid until the replay is claimed again, cancelled or saved. */
   readonly version: number;
-  /** Where to go on in the deliveries; null at the beginning. */
+  /** Where the step continues. Null for the first step. */
   readonly cursor: string | null;
 }
 
-/** What one step has done. */
+/** The result of one step. */
 export interface ReplayStep {
-  /** Added to what was counted so far. */
+  /** How many deliveries the step restarted or created. */
   readonly replayed: number;
+  /** How many deliveries the step skipped. */
   readonly skipped: number;
-  /** Where the next step goes on; null where all is done. */
+  /** Where the next step continues. Null if the replay is done. */
   readonly cursor: string | null;
-  /** When, from now on by the storage's clock, the next step is due. */
+  /** In how many milliseconds the next step is due, by the storage's clock. */
   readonly delayMs: number;
 }
 
-/** Keeps replays, each as a document that is due while the replay is running. */
+/** Stores each replay as a document that is due while the replay is running. */
 export interface ReplayStore {
-  /** Rejects with `conflict` where the id is taken, by whichever tenant. */
+  /** Creates a replay. Rejects with `conflict` if any tenant has a replay with this id. */
   create(replay: NewReplay): Promise<Replay>;
   get(tenantId: string, replayId: string): Promise<Replay | undefined>;
-  /** Ends it where it is running, and its token; what was started again stays so. Undefined where there is none. */
+  /**
+   * Cancels a running replay, and invalidates its token. Restarted deliveries stay so. Undefined for an unknown replay.
+   */
   cancel(tenantId: string, replayId: string): Promise<Replay | undefined>;
-  /** Leases one that is due, or whose lease is over, of any tenant: the one that has been so for longest. */
+  /** Leases the replay, of any tenant, that is due or has an expired lease for the longest time. */
   claim(leaseMs: number): Promise<ReplayClaim | undefined>;
   /**
-   * Writes a step where the token still holds, which ends it: the replay is `done`, or due again. Resolves to what it is
-   * now; undefined, and nothing written, where the token does not hold.
+   * Saves a step if the token is still valid, and resolves to the replay: `done`, or due again. Otherwise writes
+   * nothing and resolves to undefined. The token is invalid afterwards.
    */
   save(claim: ReplayClaim, step: ReplayStep): Promise<Replay | undefined>;
-  /** Forgets those that ended `olderThanMs` ago or earlier. */
+  /** Deletes the replays that ended at least `olderThanMs` ago. */
   prune(olderThanMs: number): Promise<void>;
 }
 
-/** The body of the document. A migration of the Postgres storage knows it, too. */
+/** The body of the document. A migration of the Postgres storage depends on it. */
 interface Body extends Pick<Replay, 'selection' | 'perSecond' | 'status' | 'replayed' | 'skipped'> {
   readonly cursor: string | null;
 }
@@ -52,6 +55,7 @@ interface Body extends Pick<Replay, 'selection' | 'perSecond' | 'status' | 'repl
 const kind = 'replay';
 const pageSize = 100;
 
+/** Creates a store of replays on a document store. */
 export function replayStore(documents: DocumentStore): ReplayStore {
   const put = (
     { id, tenantId }: Pick<Replay, 'id' | 'tenantId'>,
@@ -107,7 +111,7 @@ export function replayStore(documents: DocumentStore): ReplayStore {
     },
 
     async prune(olderThanMs) {
-      // No replay has this id: it is asked for the time.
+      // No replay has this id. The call only reads the storage's time.
       const { at } = await documents.get(kind, '-');
       const last = at.getTime() - olderThanMs;
       let cursor: string | null = null;
@@ -126,7 +130,7 @@ export function replayStore(documents: DocumentStore): ReplayStore {
   };
 }
 
-/** What has ended is written no more: it ended when it was written last. */
+/** Reads a replay from its document. A finished replay is not written again, so its last write is when it finished. */
 function replayOf(document: Document): Replay {
   const { id, tenantId, createdAt, updatedAt } = document;
   const { selection, perSecond, status, replayed, skipped } = parseBody<Body>(document);

@@ -15,51 +15,53 @@ import type { CheckedStorage } from '../storage/checked-storage.js';
 import { optionsOf, parse } from '../validation.js';
 import { type ReplayStore, replayStore } from './replay-store.js';
 
-/** Which deliveries of a tenant: those that fit all that is given. */
+/** Selects the deliveries of a tenant that match every given field. */
 export interface ReplayFilter extends TenantOption {
   /**
-   * Where they stand when their turn comes. `pending`: what waits for a later attempt is due now, and its retry schedule
-   * goes on where it is. Default: `dead` alone.
+   * Any of these, when the replay reaches the delivery. A `pending` delivery that waits for its next attempt becomes
+   * due now, and its retry schedule continues. Default: `['dead']`.
    */
   readonly status?: readonly ('dead' | 'cancelled' | 'delivered' | 'pending')[];
   /**
-   * Makes deliveries instead, for stored events that active webhooks would have by what they are now and do not: they were
-   * switched off when the event came, say, or not there yet. Of each event and channel one, however often it is asked for.
-   * Needs `from`, and takes no `status`. The oldest events come first. Default false.
+   * Whether to create missing deliveries instead: those that stored events would get from the present active webhooks,
+   * for example because a webhook was paused or did not exist when the event was dispatched. An event gets one delivery
+   * per channel, however often it is replayed. Needs `from`, and takes no `status`. The oldest events come first.
+   * Default false.
    */
   readonly missed?: boolean;
-  /** Of events of this very type. */
+  /** The exact event type; not a pattern. */
   readonly eventType?: string;
-  /** To this webhook. */
   readonly webhookId?: string;
-  /** Of events that were dispatched then or later, by the clock of the process that did. */
+  /** The earliest time at which the event was dispatched, inclusive, by the clock of the dispatching process. */
   readonly from?: Date;
-  /** Of events that were dispatched earlier. Default, and at most: the present time. */
+  /** The end of that time range, exclusive. Default and maximum: now. */
   readonly to?: Date;
 }
 
+/** The options of `replays.create`. */
 export interface ReplayOptions extends ReplayFilter {
-  /** At most so many deliveries are started again in a second, a quarter of them at a time; 1 to 10,000. Default 100. */
+  /** The maximum rate in deliveries per second, restarted a quarter at a time: 1 to 10,000. Default 100. */
   readonly perSecond?: number;
 }
 
-/** Starts many deliveries again, as `deliveries.retry` does one. Another tenant's replay is `not_found`. */
+/** Restarts many deliveries, as `deliveries.retry` restarts one. The replay of another tenant is `not_found`. */
 export interface Replays {
-  /** Whether the storage keeps any; where not, each call rejects with `invalid_option`. */
+  /** Whether the storage supports replays. If not, every call rejects with `invalid_option`. */
   readonly areKept: boolean;
   /**
-   * Stores a replay; started processes carry it out, newest deliveries first (`missed`: oldest first), whichever of them there are. It rejects
-   * with `invalid_option`, also where the storage keeps no replays, and `not_found` for a webhook that is not there.
+   * Stores a replay. Any started process runs it: newest deliveries first, or with `missed` oldest events first.
+   * Rejects with `invalid_option`, also if the storage does not support replays, or with `not_found` for an unknown
+   * webhook.
    *
-   * It goes past each delivery once, also where that dies again meanwhile. But where a process dies amid a step, or
-   * stands still for half a minute, the step is taken again: what it had started is started once more where it fits
-   * again, having died again, say, or been delivered in a replay of what is `delivered`. That is at least once.
+   * A replay visits each delivery once, even if the delivery dies again meanwhile. If a process crashes during a step
+   * or stalls for half a minute, the step is repeated. A delivery that was restarted in it and matches again, such as
+   * one that died again, is then restarted again: at least once.
    */
   create(options?: ReplayOptions): Promise<Replay>;
-  /** How many deliveries fit now, so that `create` with the same filter would start them. Rejects as `create` does. */
+  /** Counts the deliveries that `create` with the same filter would restart or create now. Rejects as `create`. */
   count(filter?: ReplayFilter): Promise<number>;
   get(replayId: string, options?: TenantOption): Promise<Replay>;
-  /** Ends it; what was started again stays so. One that is finished stays as it is. */
+  /** Cancels a running replay. Deliveries that were restarted stay so. A finished replay does not change. */
   cancel(replayId: string, options?: TenantOption): Promise<Replay>;
 }
 
@@ -85,21 +87,22 @@ const optionsSchema = z.strictObject({
 const filterFields = Object.keys(filterShape) as (keyof typeof filterShape)[];
 const optionFields = [...filterFields, 'perSecond' as const];
 
+/** What {@link createReplays} needs of the engine. */
 export interface ReplaysOptions {
   readonly storage: Pick<CheckedStorage, 'webhooks' | 'deliveries' | 'log' | 'documents' | 'supports'>;
   readonly ids: Ids;
   readonly now: () => number;
-  /** Called when there is a new one. */
+  /** Called when a replay was created. */
   readonly wake: () => void;
 }
 
-/** Replays, and what the engine itself does to them. */
+/** The replays, with the calls that the engine itself makes. */
 export interface ManagedReplays extends Replays {
-  /** Forgets those that ended `olderThanMs` ago or earlier. */
+  /** Deletes the replays that ended at least `olderThanMs` ago. */
   prune(olderThanMs: number): Promise<void>;
 }
 
-/** The application's side of replays. */
+/** Creates the calls that manage replays. */
 export function createReplays({ storage, ids, now, wake }: ReplaysOptions): ManagedReplays {
   const { webhooks, deliveries, log, supports } = storage;
   const kept = supports.replays ? replayStore(storage.documents!) : undefined;
@@ -107,7 +110,7 @@ export function createReplays({ storage, ids, now, wake }: ReplaysOptions): Mana
   function store(): ReplayStore {
     if (kept) return kept;
     const remedy = 'use one that supports replays, or deliveries.retry for each delivery';
-    throw new PosthornError('invalid_option', `this storage keeps no replays; ${remedy}`);
+    throw new PosthornError('invalid_option', `this storage does not support replays: ${remedy}`);
   }
 
   async function selectionOf(filter: z.output<typeof filterSchema>): Promise<ReplaySelection> {
@@ -115,16 +118,16 @@ export function createReplays({ storage, ids, now, wake }: ReplaysOptions): Mana
     if (missed && status) {
       throw new PosthornError(
         'invalid_option',
-        'replay takes a status or missed, not both: what is missed has none',
+        'replay takes status or missed, not both: a missing delivery has no status',
       );
     }
     if (missed && !from) {
       throw new PosthornError(
         'invalid_option',
-        'replay of what was missed needs from: the instant since when it was',
+        'replay with missed needs from: the time from which deliveries are missing',
       );
     }
-    // What was dispatched in this very millisecond is there already.
+    // Includes the events of the present millisecond.
     const end = Math.min(to?.getTime() ?? Number.POSITIVE_INFINITY, now() + 1);
     if (from && from.getTime() >= end) {
       throw new PosthornError('invalid_option', 'from must be earlier than to, and than the present time');

@@ -1,6 +1,6 @@
 /*
- * For authors of storages: the logic that every storage shares, as pure functions. `@posthorn/core` itself has the ports
- * and the models.
+ * For authors of storages: the logic that every storage shares, as pure functions. `@posthorn/core` itself exports the
+ * ports and the models.
  */
 export { checkCursor } from './cursor.js';
 export {

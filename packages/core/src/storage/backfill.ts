@@ -1,23 +1,25 @@
 import type { ReplaySelection } from '../models/replay.js';
 
-/** The events whose missing deliveries are made: those that fit all that is given. */
+/** The events whose missing deliveries are created: those that match every given field. */
 export type BackfillSelection = Pick<
   ReplaySelection,
   'eventType' | 'webhookId' | 'fromEventId' | 'beforeEventId'
 >;
 
-/** What `backfill` has made, or would make. */
+/** The result of one call of `backfill`. */
 export interface Backfilled {
+  /** How many deliveries were created. In a dry run: how many would be. */
   readonly deliveries: number;
-  /** Where the next call goes on; null where nothing is left. */
+  /** Where the next call continues. Null when nothing is left. */
   readonly cursor: string | null;
 }
 
+/** The options of one call of `backfill`. */
 export interface BackfillOptions {
-  /** At most so many deliveries are made, 1 or more. */
+  /** The most deliveries to create, 1 or more. */
   readonly limit: number;
-  /** Where an earlier call for the same selection has left off; null at the beginning. */
+  /** The `cursor` of the previous call for the same selection. Null for the first call. */
   readonly cursor: string | null;
-  /** Counts what would be made of the events that it looks at, whatever `limit` says, and makes nothing. Default false. */
+  /** Whether to create nothing and to count what would be created, regardless of `limit`. Default false. */
   readonly isDryRun?: boolean;
 }

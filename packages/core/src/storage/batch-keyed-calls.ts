@@ -2,22 +2,23 @@ import { setTimeout } from 'node:timers/promises';
 import { isPosthornError } from '../errors.js';
 import { type BatchCallsOptions, batchCalls } from './batch-writer.js';
 
+/** How a batch of calls with idempotency keys is written. */
 export interface KeyedWrite {
   /** How long the write waits for a key that an open transaction holds. */
   readonly keyWaitMs: number;
-  /** Whether it was refused for such a key before. */
+  /** Whether the call was rejected before, because an open transaction held its key. */
   readonly isHeld: boolean;
 }
 
-/** Another call of the engine that has the key is mostly over sooner. */
+/** Another call of the engine usually releases the key within this time. */
 const keyWaitMs = 25;
-/** How long a call goes on asking: as long as a statement may take by default. */
-const patienceMs = 30_000;
+/** How long a call keeps trying: as long as a statement may take by default. */
+const retryForMs = 30_000;
 
 /**
- * Turns calls with idempotency keys into batches, as `gather` does. A transaction that stays open may hold a key for
- * long: the call that wants it waits for that, up to 30 s, and no other does. Then it rejects with
- * `idempotency_key_in_use`, with nothing stored.
+ * Turns calls with idempotency keys into batches, as `batchCalls` does. An open transaction may hold a key for a long
+ * time. Only the call with that key waits for it, for up to 30 s. Then the call rejects with `idempotency_key_in_use`,
+ * and nothing is stored.
  */
 export function batchKeyedCalls<Item, Result>(
   write: (items: readonly Item[], how: KeyedWrite) => Promise<readonly Result[]>,
@@ -28,12 +29,12 @@ export function batchKeyedCalls<Item, Result>(
     (items: readonly Item[]) => write(items, { keyWaitMs, isHeld: false }),
     options,
   );
-  // However many are held, one of them at a time asks again: they never take more than one connection from the others.
+  // Held calls are tried again one at a time, so that together they never occupy more than one connection.
   const held = batchCalls((items: readonly Item[]) => write(items, { keyWaitMs, isHeld: true }), {
     maxItems: 1,
   });
   return async (items) => {
-    const end = monotonic() + patienceMs;
+    const end = monotonic() + retryForMs;
     for (let tries = 0; ; tries++) {
       try {
         return await (tries === 0 ? together : held)(items);

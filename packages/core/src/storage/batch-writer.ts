@@ -1,30 +1,38 @@
+/** The limits of batches. */
 export interface BatchOptions {
-  /** How many items a batch of several calls may have. */
+  /** The most items in a batch of several calls. A single call with more items is a batch of its own. */
   readonly maxItems: number;
-  /** Whether the first batch, too, waits until this turn of the event loop is over. Default: it goes at once. */
+  /** Whether the first batch, too, waits for the next turn of the event loop. Default false: it is written at once. */
   readonly deferFirstBatch?: boolean;
 }
 
+/** The options of {@link batchCalls}. */
 export interface BatchCallsOptions extends BatchOptions {
-  /** Whether a failed batch is written again in halves, because one of its calls may be to blame. Default: never. */
+  /**
+   * Whether to write a failed batch again in halves, because one of its calls may have caused the error. Default:
+   * never.
+   */
   readonly shouldSplit?: (error: unknown) => boolean;
 }
 
-/** One item to be written, and who hears of it. Neither may throw. */
+/** One item to be written, with the callbacks for its result. The callbacks must not throw. */
 export interface BatchedItem<Item, Result> {
   readonly item: Item;
+  /** Called once when the item was written. */
   onResult(result: Result): void;
+  /** Called once when the write of its batch failed. */
   onError(error: unknown): void;
 }
 
 const maxWritesOfTurn = 100;
 
-/** Resolves in the next turn of the event loop, after what is there to be read now. */
+/** Resolves in the next turn of the event loop, after the I/O that is ready now. */
 const nextTurn = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
 
 /**
- * Turns calls into batches: while one write is in flight, later calls gather and go as the next. An idle engine adds
- * no latency, a busy one writes in groups, and lets the event loop turn in between. `write` never rejects.
+ * Turns calls into batches: while one write is in flight, later calls gather and are written together next. An idle
+ * engine adds no latency. A busy engine writes in groups and yields to the event loop between them. `write` must not
+ * reject.
  */
 function inBatches<Call>(
   write: (calls: readonly Call[]) => Promise<void>,
@@ -45,7 +53,10 @@ function inBatches<Call>(
     return waiting.splice(0, end < 0 ? waiting.length : end);
   }
 
-  /** A storage in memory answers without a turn of the event loop: a caller that waits for each call must not stop it. */
+  /**
+   * Whether this turn of the event loop had its share of writes. A storage in memory answers within the turn: a caller
+   * that awaits call after call would block the event loop.
+   */
   function hasHadItsTurn(): boolean {
     if (writesOfTurn === 0) {
       setImmediate(() => {
@@ -57,7 +68,7 @@ function inBatches<Call>(
 
   async function writeAll(): Promise<void> {
     isWriting = true;
-    // Without patience it waits for no more than what is called in the same breath.
+    // Unless deferred, the first batch waits only for a microtask: it holds the calls of the same synchronous code.
     await (deferFirstBatch || hasHadItsTurn() ? nextTurn() : undefined);
     for (;;) {
       await write(nextBatch());
@@ -73,7 +84,7 @@ function inBatches<Call>(
   };
 }
 
-/** Batches of calls that resolve; the items of one stay together and in order. */
+/** Returns a function whose calls are written in batches. The items of one call stay together and in order. */
 export function batchCalls<Item, Result>(
   write: (items: readonly Item[]) => Promise<readonly Result[]>,
   { shouldSplit = () => false, ...options }: BatchCallsOptions,
@@ -108,7 +119,10 @@ export function batchCalls<Item, Result>(
   return (items) => new Promise((resolve, reject) => add({ items, resolve, reject }));
 }
 
-/** Batches of single items, without a promise for each: there are several for every delivery. */
+/**
+ * Returns a function that writes single items in batches. It calls back instead of returning a promise: each delivery
+ * writes several items, and a promise for each would cost.
+ */
 export function createBatchWriter<Item, Result>(
   write: (items: readonly Item[]) => Promise<readonly Result[]>,
   options: BatchOptions,

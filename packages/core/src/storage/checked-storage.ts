@@ -7,7 +7,9 @@ type Capability = keyof StorageSupport;
 type Support = Readonly<Record<Capability, boolean>>;
 const capabilities: readonly Capability[] = ['digests', 'documents', 'replays', 'transactions'];
 
-/** The methods of each part, and the capability without which a storage has none of them. */
+/**
+ * The methods of each part. With a capability: a storage must have them if, and only if, it declares that capability.
+ */
 const methods: readonly (readonly [part: string, names: readonly string[], capability?: Capability])[] = [
   ['webhooks', ['create', 'get', 'list', 'update', 'delete']],
   ['deliveries', ['publish', 'claim', 'begin', 'renew', 'settle']],
@@ -16,26 +18,26 @@ const methods: readonly (readonly [part: string, names: readonly string[], capab
   ['documents', ['get', 'put', 'list', 'due'], 'documents'],
 ];
 
-/** The methods that take the application's transaction, in their second argument. */
+/** The methods that take the application's transaction, as `tx` of their second argument. */
 const transactional: readonly string[] = ['webhooks.create', 'deliveries.publish'];
 
 type Method = (...args: readonly unknown[]) => Promise<unknown>;
 type Parts = Readonly<Record<string, Readonly<Record<string, unknown>> | undefined>>;
 
-/** The storage as the engine uses it: `supports` is whole, and `log.counts` is there. */
+/** The storage as the engine uses it: every capability is true or false, and `log.counts` is present. */
 export interface CheckedStorage<Tx = never> extends Storage<Tx> {
   readonly supports: Support;
   readonly log: Required<DeliveryLog>;
 }
 
 /**
- * Checks that a storage has the members that every storage has, and those that `supports` declares, and no others of the
- * port; throws `invalid_option`. The methods of the result reject with a {@link PosthornError} in any case: what else the
- * storage throws becomes `storage_failed`.
+ * Checks that a storage has every required method, and exactly those optional methods that `supports` declares. Throws
+ * `invalid_option`. The methods of the result only reject with a {@link PosthornError}: any other error of the storage
+ * becomes the cause of a `storage_failed`.
  */
 export function checkedStorage<Tx>(storage: Storage<Tx>): CheckedStorage<Tx> {
   if (typeof storage !== 'object' || storage === null) {
-    throw invalid(`storage must be an object, as memoryStorage() returns one, not ${kindOf(storage)}`);
+    throw invalid(`storage must be an object, such as memoryStorage(), not ${kindOf(storage)}`);
   }
   const parts = storage as unknown as Parts;
   const supports = supportIn(storage);
@@ -46,7 +48,7 @@ export function checkedStorage<Tx>(storage: Storage<Tx>): CheckedStorage<Tx> {
       if (isExpected) usable[part] = { ...usable[part], [name]: methodOf(parts, part, name, supports) };
       else if (parts[part]?.[name] !== undefined) {
         throw invalid(
-          `storage.supports.${capability} must be true, as there is storage.${part}.${name}; declare it, or leave that out`,
+          `storage.${part}.${name} needs storage.supports.${capability}: set that to true, or remove the method`,
         );
       }
     }
@@ -64,18 +66,18 @@ function supportIn({ supports, isVolatile }: Partial<Storage<never>>): Support {
   if (isVolatile !== undefined) checkBoolean('storage.isVolatile', isVolatile);
   if (typeof supports !== 'object' || supports === null) {
     throw invalid(
-      `storage.supports must be an object, {} for a storage without any capability, not ${kindOf(supports)}`,
+      `storage.supports must be an object, {} for a storage without capabilities, not ${kindOf(supports)}`,
     );
   }
   for (const [name, value] of Object.entries(supports)) {
     if (!(capabilities as readonly string[]).includes(name)) {
-      throw invalid(`storage.supports.${name} is unknown; there is ${capabilities.join(', ')}`);
+      throw invalid(`unknown capability storage.supports.${name}: use ${capabilities.join(', ')}`);
     }
     checkBoolean(`storage.supports.${name}`, value);
   }
   if (supports.replays && !supports.documents) {
     throw invalid(
-      'storage.supports.replays needs storage.supports.documents: each replay is kept as a document',
+      'storage.supports.replays needs storage.supports.documents: each replay is stored as a document',
     );
   }
   return Object.fromEntries(capabilities.map((name) => [name, supports[name] === true])) as Support;
@@ -91,9 +93,9 @@ function methodOf(parts: Parts, part: string, name: string, { transactions }: Su
   if (typeof method !== 'function') throw invalid(`${path} must be a function, not ${kindOf(method)}`);
   const refusesTx = !transactions && transactional.includes(`${part}.${name}`);
   return async (...args) => {
-    // The types rule out a `tx`, JavaScript does not. What is written outside of it would outlive its rollback.
+    // JavaScript can pass a `tx` that the types rule out. A write outside the transaction would survive its rollback.
     if (refusesTx && (args[1] as { readonly tx?: unknown } | undefined)?.tx !== undefined) {
-      throw invalid('tx: this storage has no transactions');
+      throw invalid('tx must be left out: this storage does not support transactions');
     }
     try {
       return await method.apply(parts[part], args);

@@ -1,27 +1,32 @@
-/** How far the clocks may be apart before it is said. */
+/** A larger difference between the clocks of the process and of the storage is reported. */
 const maxSkewMs = 30_000;
-/** An answer that took its time makes the storage's clock look late by as much: beyond that the clock itself was set. */
+/**
+ * A slow answer makes the storage's clock look late by at most the time that the answer took. If the clock is later by
+ * more than this on top, the clock itself was set back.
+ */
 const maxLateMs = 1_000;
-/** By more than so much the process's own clock does not leave monotonic time by itself. */
+/** The process's clock and monotonic time do not drift apart by more than this unless the clock is set. */
 const maxDriftMs = 1_000;
 
-/** What the clocks of the process said at one instant. */
+/** The time of both clocks of the process at one instant, in milliseconds. */
 export interface Reading {
+  /** Since 1970. */
   readonly wall: number;
+  /** Since an arbitrary start. */
   readonly monotonic: number;
 }
 
 /**
- * The storage's clock, read in this process: receivers, records and ids bear the time of one clock, whichever process
- * writes them. Each answer of the storage that bears its time sets it. Between those it runs on with monotonic time, so
- * that nothing happens when the process's own clock is set.
+ * The storage's clock, as this process knows it. Messages, records and ids carry the time of this one clock, whichever
+ * process writes them. Each answer of the storage that has a time sets it. In between it advances with monotonic time,
+ * so that it does not jump when the process's own clock is set.
  */
 export class StorageClock {
   readonly #wall: () => number;
   readonly #monotonic: () => number;
-  /** What monotonic time lies behind it. */
+  /** The storage's time minus monotonic time. */
   #offsetMs: number | undefined;
-  /** What it lay behind the process's own clock when the storage told its time last. */
+  /** The process's clock minus monotonic time, just before the storage last reported its time. */
   #wallOffsetMs = 0;
   #hasWarned = false;
 
@@ -31,34 +36,37 @@ export class StorageClock {
   }
 
   /**
-   * Whether the storage has told its time, and nothing has happened since: while a machine sleeps, monotonic time may stand
-   * still. Until it has, `now` is the process's own.
+   * Whether the storage has reported its time, and the machine has neither slept nor had its clock set since: monotonic
+   * time may stand still while a machine sleeps. Before the first report, `now` is the process's own time.
    */
   get isSet(): boolean {
     if (this.#offsetMs === undefined) return false;
     return Math.abs(this.gapMs() - this.#wallOffsetMs) <= maxDriftMs;
   }
 
-  /** Milliseconds since 1970. `monotonic` is what monotonic time is now, where that is known. */
+  /**
+   * The storage's time, in milliseconds since 1970. Pass `monotonic` if the present monotonic time is already known.
+   */
   readonly now = (monotonic: number = this.#monotonic()): number =>
     this.#offsetMs === undefined ? this.#wall() : monotonic + this.#offsetMs;
 
   /**
-   * How far the process's own clock is from monotonic time. It changes when the clock is set, or the machine has slept:
-   * monotonic time may not go on then.
+   * The process's clock minus monotonic time. It changes when the clock is set, and when the machine sleeps: monotonic
+   * time may stand still then.
    */
   gapMs(monotonic: number = this.#monotonic()): number {
     return this.#wall() - monotonic;
   }
 
-  /** What the process's own clocks say, before it asks the storage: for `set`. */
+  /** Reads the process's clocks. Call it before a request to the storage, and pass the result to `set`. */
   read(): Reading {
     return { wall: this.#wall(), monotonic: this.#monotonic() };
   }
 
   /**
-   * The storage has just answered that it is `at`, or was since it was asked. Where the machine has slept meanwhile, or
-   * its clock was set, nobody knows on which side of that the answer lies: it is to be asked again.
+   * Sets the clock by an answer of the storage: `at` was its time at some point between `asked` and now. If the machine
+   * slept or its clock was set in between, the answer may come from before or after that. `isSet` is false then, and
+   * the storage has to be asked again.
    */
   set(at: Date, asked: Reading = this.read()): void {
     const answered = this.read();
@@ -66,10 +74,10 @@ export class StorageClock {
     const offsetMs = at.getTime() - answered.monotonic;
     this.#wallOffsetMs = asked.wall - asked.monotonic;
     const known = this.#offsetMs ?? Number.NEGATIVE_INFINITY;
-    // The answer that was the fastest is the nearest to the truth.
+    // The fastest answer is the most accurate.
     if (offsetMs > known || known - offsetMs > waitedMs + maxLateMs) this.#offsetMs = offsetMs;
     if (this.#hasWarned) return;
-    // A clock that is right has passed the storage's time between the two readings.
+    // If the clocks agree, the storage's time lies between the two readings.
     const ahead = Math.min(asked.wall, answered.wall) - at.getTime();
     const behind = at.getTime() - Math.max(asked.wall, answered.wall);
     this.#warn(ahead > 0 ? ahead : -Math.max(behind, 0));
@@ -83,7 +91,8 @@ export class StorageClock {
     process.emitWarning(`the clock of this process is ${seconds} s ${where} the storage's`, {
       type: 'PosthornWarning',
       code: 'POSTHORN_CLOCK_OFF',
-      detail: "signatures and records bear the storage's time; set the machine's clock, by NTP for one",
+      detail:
+        "signatures and records carry the storage's time; synchronize the clock of this machine, for example by NTP",
     });
   }
 }

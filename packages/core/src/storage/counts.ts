@@ -7,8 +7,8 @@ const pageSize = 1_000;
 const none: DeliveryCounts = { pending: 0, sending: 0, delivered: 0, dead: 0, cancelled: 0 };
 
 /**
- * Counts the deliveries of a log that has no `counts`. It reads all that are selected, page by page, with a turn of the
- * event loop for others between the pages.
+ * Returns `counts` for a log without it. It reads all selected deliveries page by page, and yields to the event loop
+ * between the pages.
  */
 export function countsByPaging(deliveries: DeliveryLog['deliveries']): NonNullable<DeliveryLog['counts']> {
   return async (tenantId, selection, bounds) => {

@@ -2,33 +2,37 @@ import type { DeliveryStatus } from '../models/delivery.js';
 import type { Settlement } from './ports.js';
 
 /**
- * Where a delivery, or a digest, stands in the queue. Storages keep it in a shape of their own; the functions below say
- * how it moves. Instants are milliseconds since 1970 by the storage's clock.
+ * The state of a delivery, or of a digest, in the queue. Each storage keeps it in its own shape; the functions below
+ * are its transitions. Instants are milliseconds since 1970 by the storage's clock.
  */
 export interface DeliveryState {
   readonly status: DeliveryStatus;
-  /** When it is due while `pending`, when its lease ends while `sending`, when it became final after that. */
+  /** While `pending`, when it is due. While `sending`, when its lease ends. After that, when it became final. */
   readonly at: number;
   /** How many attempts have begun. */
   readonly attempts: number;
-  /** How many of them lie before the last manual retry. */
+  /** How many of them came before the last manual retry. */
   readonly attemptsBefore: number;
-  /** How many attempts since then the schedule leaves out. */
+  /** How many attempts since the last manual retry do not count for the retry schedule. */
   readonly uncounted: number;
-  /** Names the lease while `sending`. It holds until another takes its place, also when the lease is over. */
+  /**
+   * The token of its lease. Null unless `sending`. It stays valid after the lease has expired, until a new lease
+   * replaces it.
+   */
   readonly token: string | null;
-  /** When the attempt under this lease began. */
+  /** When the attempt under this lease began. Null where none has. */
   readonly begunAt: number | null;
-  /** When an attempt began that was never settled. */
+  /** When an attempt began whose result was never written. Null where there is none. */
   readonly lostAt: number | null;
-  /** Since when it is put off, later by the time for which it was due and unclaimed. */
+  /** Since when it is deferred, plus the time in which it was due and unclaimed. Null while it is not deferred. */
   readonly putOffSince: number | null;
-  /** Whether those behind it with its ordering key need not wait for it. */
+  /** Whether later deliveries with its ordering key may overtake it. */
   readonly yields: boolean;
+  /** What its channel left for the next attempt. */
   readonly memo: string | undefined;
 }
 
-/** The state of a delivery that has just been made, due at `at`. */
+/** Returns the state of a new delivery that is due at `at`. */
 export const newState = (at: number): DeliveryState => ({
   status: 'pending',
   at,
@@ -43,12 +47,13 @@ export const newState = (at: number): DeliveryState => ({
   memo: undefined,
 });
 
+/** Whether a delivery is final: `delivered`, `dead` or `cancelled`. */
 export const isFinished = ({ status }: Pick<DeliveryState, 'status'>): boolean =>
   status !== 'pending' && status !== 'sending';
 
 /**
- * Leases what is due, or whose lease is over, until `until`. With `isBegun` a first attempt begins with it. The claim's
- * number of the attempt is the `attempts` of `state` and one more.
+ * Leases a delivery until `until`. The caller has checked that it is due or its lease has expired. With `isBegun`, a
+ * first attempt begins with the lease. The number of the claim's attempt is `state.attempts + 1`.
  */
 export function lease(
   state: DeliveryState,
@@ -63,19 +68,19 @@ export function lease(
     token,
     begunAt: null,
     lostAt,
-    // While it was due and nothing claimed it, it was not put off.
+    // The time in which it was due and unclaimed is no deferral.
     putOffSince: state.putOffSince === null ? null : state.putOffSince + Math.max(0, now - state.at),
   };
   return isBegun && isFirst ? beginAttempt(leased, now) : leased;
 }
 
-/** Begins the attempt under the lease, and counts it; a second time changes nothing. */
+/** Begins the attempt under the lease, and counts it. A second call changes nothing. */
 export const beginAttempt = (state: DeliveryState, now: number): DeliveryState =>
   state.begunAt === null ? { ...state, begunAt: now, attempts: state.attempts + 1 } : state;
 
 /**
- * What becomes of a delivery with the result of its attempt. Of a digest that `split`, it is the state of both halves.
- * The caller has compared the tokens.
+ * Applies the result of an attempt to a delivery. For the result `split` of a digest, both halves get the returned
+ * state. The caller has compared the tokens.
  */
 export function settle(
   state: DeliveryState,
@@ -105,7 +110,9 @@ export function settle(
   };
 }
 
-/** Due at once with a new schedule, and yielding to what is behind it: a manual retry. */
+/**
+ * Restarts a delivery, as a manual retry does: due at once, with a new schedule, and later deliveries may overtake it.
+ */
 export const restart = (state: DeliveryState, now: number): DeliveryState => ({
   ...state,
   status: 'pending',
@@ -118,7 +125,7 @@ export const restart = (state: DeliveryState, now: number): DeliveryState => ({
   yields: true,
 });
 
-/** Makes it final. The memo of what is delivered goes: a manual retry is to reach all of its receivers again. */
+/** Makes a delivery final. `delivered` drops the memo, so that a manual retry reaches all of its recipients again. */
 export const finish = (
   state: DeliveryState,
   status: 'delivered' | 'dead' | 'cancelled',

@@ -1,12 +1,12 @@
 import { PosthornError } from '../errors.js';
 import type { Document } from './document-store.js';
 
-/** What the body of a document holds, as the engine wrote it. Throws `storage_failed` where it is no JSON. */
+/** Parses the body of a document. Throws `storage_failed` if it is not JSON. */
 export function parseBody<Body>({ kind, id, body }: Document): Body {
   try {
     return JSON.parse(body);
   } catch {
-    // Without its cause, which would quote from the body.
-    throw new PosthornError('storage_failed', `the document ${kind} ${id} is damaged: its body is no JSON`);
+    // Without the cause, which would quote the body.
+    throw new PosthornError('storage_failed', `the document ${kind} ${id} is damaged: its body is not JSON`);
   }
 }

@@ -1,61 +1,65 @@
 import type { Page, PageQuery } from './page.js';
 
-/** What the engine keeps beside webhooks and deliveries: an API key, say, or how far a replay is. Small, and not hot. */
+/** A small record of the engine beside webhooks and deliveries, such as an API key or a replay. Off the hot path. */
 export interface Document {
-  /** What it is: a short name of the engine's, of lower-case letters and `-`. */
+  /** Its type, such as `api-key`: lower-case letters and `-`. */
   readonly kind: string;
-  /** No other document of its kind has it, of whichever tenant. */
+  /** Unique among the documents of its kind, across all tenants. */
   readonly id: string;
   readonly tenantId: string;
-  /** 1 for a new one; one more with each write, a lease included. */
+  /** 1 for a new document. Each write adds one, and so does a lease. */
   readonly version: number;
-  /** A text, kept letter for letter. The engine writes JSON. */
+  /** Text, stored unchanged. The engine writes JSON. */
   readonly body: string;
-  /** From then on `due` may lease it; null: never. */
+  /** From when on `due` may lease it. Null: never. */
   readonly dueAt: Date | null;
   readonly createdAt: Date;
-  /** When it was written last. */
+  /** When it was last written. */
   readonly updatedAt: Date;
 }
 
-/** What becomes of a document. */
+/** One write of a document. */
 export interface DocumentWrite {
   readonly kind: string;
   readonly id: string;
   readonly tenantId: string;
-  /** Null deletes it. */
+  /** The new body. Null deletes the document. */
   readonly body: string | null;
-  /** It is due so long from now, 0 for at once; null: never. */
+  /** In how many milliseconds it becomes due, 0 for at once. Null: never. */
   readonly dueInMs: number | null;
 }
 
 /**
- * Keeps documents, where `supports.documents` says so. Each is written by compare and set: whoever writes names the version
- * that it has read. For its methods holds what ports.ts says for those of a storage.
+ * Stores documents. A storage with `supports.documents` has one. Writes are compare-and-set: each one names the version
+ * that its caller has read. The rules for all methods of a storage, in ports.ts, apply here too.
  */
 export interface DocumentStore {
   /**
-   * The document of this kind and id, of whichever tenant: a key is looked up before it is known whose it is. `at` is the
-   * storage's time, also where there is no document.
+   * Finds the document of this kind and id, whichever tenant owns it: an API key is looked up before its tenant is
+   * known. `at` is the storage's time, also where there is no document.
    */
   get(kind: string, id: string): Promise<{ readonly document: Document | undefined; readonly at: Date }>;
   /**
-   * Writes a document, and resolves to it as it is from then on; undefined, and nothing is written, where it was not to be.
-   * Version 0 creates it, where no document of the kind has the id. Any other version replaces body and due time, or
-   * deletes the document and resolves to it as it was, where that version is stored, and stored for this tenant.
-   * Of several writes of one version one succeeds, whichever handles they come by.
+   * Writes a document if it is stored with this version, and resolves to the written document. Otherwise writes nothing
+   * and resolves to undefined.
+   * - Version 0 creates the document. It succeeds if no document of the kind has the id.
+   * - Any other version replaces body and due time. It succeeds if that version is stored, for this tenant.
+   * - With the body null, it deletes the document and resolves to it as it was.
+   *
+   * Of several writes of one version one succeeds, also where they come through different handles.
    */
   put(write: DocumentWrite, version: number): Promise<Document | undefined>;
   /**
-   * Those of a tenant, the one that was created last first, in whatever order they were written since. Without a tenant those
-   * of all, in any order that a cursor can go on in, for the engine's upkeep: one that is there from the first page to the
-   * last is on one of them.
+   * Lists the documents of a tenant, the last created first. Later writes do not change the order. Without a tenant,
+   * lists those of all tenants for the engine's own upkeep, in any order in which a cursor can continue: a document
+   * that exists from the first page to the last is on one of them.
    */
   list(kind: string, tenantId: string | undefined, query: PageQuery): Promise<Page<Document>>;
   /**
-   * Leases the document of this kind that has been due for longest, of any tenant: a write, by which it is due again
-   * `leaseMs` from now. Its version is the token: `put` with it succeeds until the document is leased again or written.
-   * Two calls never get the same version. Undefined where none is due.
+   * Leases the document of this kind, of any tenant, that has been due for the longest time. The lease is a write,
+   * after which the document is due again in `leaseMs`. Its version is the token: `put` with it succeeds until the
+   * document is leased again or written. Two calls never get the same version. Resolves to undefined if no document is
+   * due.
    */
   due(kind: string, leaseMs: number): Promise<Document | undefined>;
 }

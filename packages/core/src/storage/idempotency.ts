@@ -1,20 +1,22 @@
 import { PosthornError } from '../errors.js';
 import type { NewEvent, Published } from './ports.js';
 
-/** How long an idempotency key is remembered at least, in milliseconds. */
+/** The minimum time for which an idempotency key is stored, in milliseconds. */
 export const keyRetentionMs = 86_400_000;
 
-/** What a storage keeps under an idempotency key of a tenant. */
+/** What a storage stores with an idempotency key of a tenant. */
 export interface RememberedKey {
+  /** The fingerprint of the event that was published with the key. */
   readonly fingerprint: string | undefined;
+  /** The result of that publication. */
   readonly published: Published;
-  /** When it was published. */
+  /** When the event was published, in milliseconds since 1970. */
   readonly at: number;
 }
 
 /**
- * The first result where `event` repeats what was published under its idempotency key; undefined where the key is new, or
- * its time is over. Throws `idempotency_conflict` where the key was used for another event.
+ * Returns the first result if `event` repeats the event that was published with its idempotency key. Returns undefined
+ * if the key is new or expired. Throws `idempotency_conflict` if the key was used for another event.
  */
 export function repeatedResult(
   event: Pick<NewEvent, 'type' | 'fingerprint'>,
@@ -25,6 +27,6 @@ export function repeatedResult(
   if (remembered.fingerprint === event.fingerprint) return remembered.published;
   throw new PosthornError(
     'idempotency_conflict',
-    `idempotency key of ${event.type} was used before, with another event; use a new key, or send the same event`,
+    `idempotency key of ${event.type} was used before, with another event: use a new key, or send the same event`,
   );
 }

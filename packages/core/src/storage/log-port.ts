@@ -2,60 +2,80 @@ import type { Attempt, Delivery, DeliveryStatus } from '../models/delivery.js';
 import type { Event } from '../models/event.js';
 import type { Page, PageQuery } from './page.js';
 
-/** Events by their ids, which begin with the time they were made: `firstEventId` makes a bound of an instant. */
+/**
+ * A range of events by their ids: [fromEventId, beforeEventId). An id begins with the time at which it was made;
+ * `firstEventId` returns the first possible id of an instant.
+ */
 export interface EventRange {
-  /** Those with this id or a later one. */
+  /** The first id of the range, inclusive. */
   readonly fromEventId?: string;
-  /** Those with an earlier one. */
+  /** The end of the range, exclusive. */
   readonly beforeEventId?: string;
 }
 
+/** Selects the events that match every given field. */
 export interface EventFilter extends PageQuery, EventRange {
   readonly id?: string;
+  /** The exact event type; not a pattern. */
   readonly type?: string;
 }
 
-/** Which deliveries: those that fit all that is given. */
+/** Selects the deliveries that match every given field. */
 export interface DeliverySelection extends EventRange {
   readonly eventId?: string;
+  /** The exact event type; not a pattern. */
   readonly eventType?: string;
   readonly webhookId?: string;
+  /** Any of these. */
   readonly status?: readonly DeliveryStatus[];
 }
 
+/** Selects the deliveries that match every given field, a page at a time. */
 export interface DeliveryFilter extends PageQuery, DeliverySelection {
   readonly id?: string;
 }
 
-/** How many deliveries stand where. */
+/** The number of deliveries in each status. */
 export type DeliveryCounts = Readonly<Record<DeliveryStatus, number>>;
 
-/** What happened, and the few things that may be done about it. */
+/** The record of events, deliveries and attempts, and the changes that a person makes to it. */
 export interface DeliveryLog {
+  /** Lists events, newest first. */
   events(tenantId: string, filter: EventFilter): Promise<Page<Event>>;
+  /** Lists deliveries, newest first. */
   deliveries(tenantId: string, filter: DeliveryFilter): Promise<Page<Delivery>>;
   /**
-   * Counts deliveries, apart for each stretch of time: those of events before the first of `bounds`, which are event
-   * ids in their order, of those between each two of them, and of those from the last on. One count more than bounds.
-   * Left out: the engine counts page by page of `deliveries`, which is right and slow.
+   * Counts deliveries by ranges of event ids. `bounds` are event ids in ascending order. The first count is of the
+   * events before the first bound, the last is of the events from the last bound on: one count more than bounds.
+   * Optional: without it the engine pages through `deliveries` and counts, which is correct but slow.
    */
   counts?(
     tenantId: string,
     selection: DeliverySelection,
     bounds: readonly string[],
   ): Promise<readonly DeliveryCounts[]>;
-  /** All of one delivery, first to last; empty where there is no such delivery. */
+  /** All attempts of one delivery, first to last. Empty if there is no such delivery. */
   attempts(tenantId: string, deliveryId: string): Promise<readonly Attempt[]>;
   /**
-   * Moves deliveries by hand, and resolves to the ids of those that it moved. What cannot move stays as it is:
-   * - `pending`: due at once, with a new schedule; any delivery that is not `sending` and whose webhook exists. It keeps its
-   *   memo, or its digest's, and it yields: what is behind it with its ordering key does not wait for it again. Of a digest
-   *   that waits, all of it; one that gathers, or was in one that is finished, goes alone.
-   * - `cancelled`: one that is not finished. Its token ends, or it leaves its digest, whose token stays good while others
-   *   are in it.
-   * - `due`: one that is `pending`, due at once; of a digest that waits, all of it. Nothing else changes: the schedule goes
-   *   on where it is, what has to wait for another with its ordering key still does, and what gathers goes on gathering and
-   *   is not moved. One that is due already counts as moved.
+   * Moves deliveries by hand. Resolves to the ids of those that it moved. A delivery that cannot move stays as it is.
+   *
+   * To `pending`: a manual retry.
+   * - Moves every delivery that is not `sending` and whose webhook exists.
+   * - The delivery is due at once, with a new schedule. It keeps its memo, or that of its digest.
+   * - It yields: later deliveries with its ordering key do not wait for it again.
+   * - A digest that waits to be sent moves as a whole. A delivery that gathers, or was in a finished digest, moves
+   *   alone.
+   *
+   * To `cancelled`:
+   * - Moves every delivery that is not finished. Its token becomes invalid.
+   * - A delivery in a digest leaves it. The digest's token stays valid while other deliveries are in it.
+   *
+   * To `due`: the next attempt, now.
+   * - Moves every `pending` delivery, including one that is already due. A digest that waits to be sent moves as a
+   *   whole.
+   * - Nothing else changes: the schedule continues, and a delivery still waits for an earlier one with its ordering
+   *   key.
+   * - A delivery that gathers for a digest keeps gathering, and is not moved.
    */
   transition(
     tenantId: string,
@@ -63,8 +83,8 @@ export interface DeliveryLog {
     to: 'pending' | 'cancelled' | 'due',
   ): Promise<readonly string[]>;
   /**
-   * Forgets at most `limit` events of all tenants, the oldest first, that were published `olderThanMs` ago
-   * or earlier and have nothing unfinished, with their deliveries and attempts. Resolves to how many.
+   * Deletes up to `limit` events of all tenants, oldest first, with their deliveries and attempts. Only those that were
+   * published at least `olderThanMs` ago and have no unfinished delivery. Resolves to the number of deleted events.
    */
   prune(options: { readonly olderThanMs: number; readonly limit: number }): Promise<number>;
 }

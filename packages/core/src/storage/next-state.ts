@@ -1,15 +1,21 @@
 interface Unfinished {
-  /** For the next attempt, also one that somebody asks for when it is dead. Left out: what was there stays. */
+  /**
+   * A note of the channel for the next attempt, also for a manual retry of a dead one. Left out: the present memo
+   * stays.
+   */
   readonly memo?: string;
 }
 
 /**
- * What becomes of a delivery. `pending` waits `delayMs` by the storage's clock; where it `yields`, those behind it
- * with its ordering key may go ahead from now on; where it `isBusy`, it is put off as it was; where it `isUncounted`, the
- * schedule leaves out the attempt, and every claim says so until a manual retry. `released` waits as long, by
- * default for no time, and its attempt, where it has begun, is not counted: nothing has failed. What is `delivered` has no memo any more. `split` makes of a digest two, as it was too large:
- * the latter half of its deliveries leaves it, half of them rounded down, and is a digest with its memo and a name of its
- * own. Both are due at once, with a new schedule; so is what is no digest, or has one event left.
+ * The next state of a delivery.
+ * - `delivered`: final. Its memo is deleted.
+ * - `dead`, `cancelled`: final.
+ * - `pending`: the next attempt is due in `delayMs`, by the storage's clock.
+ * - `released`: the delivery is due again in `delayMs`, by default at once. Its attempt, if it has begun, is not
+ *   counted: nothing has failed.
+ * - `split`: the digest was too large and becomes two. The latter half of its deliveries, rounded down, leaves it and
+ *   forms a digest of its own, with the same memo. Both are due at once, with a new schedule. So is a single delivery,
+ *   or a digest with one event left.
  */
 export type NextState =
   | { readonly status: 'delivered' | 'cancelled' }
@@ -19,7 +25,13 @@ export type NextState =
   | ({
       readonly status: 'pending';
       readonly delayMs: number;
+      /** Whether later deliveries with its ordering key may overtake it from now on. Default false. */
       readonly yields?: boolean;
+      /** Whether the receiver was rate limited: the deferral of the delivery continues. Default false. */
       readonly isBusy?: boolean;
+      /**
+       * Whether the attempt does not count for the retry schedule; claims report it until a manual retry. Default
+       * false.
+       */
       readonly isUncounted?: boolean;
     } & Unfinished);

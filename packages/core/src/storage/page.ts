@@ -1,35 +1,39 @@
 import { PosthornError } from '../errors.js';
 
 /**
- * Newest first: events and their deliveries by the event's id, which begins with the millisecond it was made in (those
- * of one millisecond in any order that pages can go on in), all else as it was created. `nextCursor` is null on the last
- * page; a cursor is opaque and good for the same query only.
+ * One page of a list, newest first. Events and deliveries are ordered by the event's id, which begins with the
+ * millisecond in which it was made; within one millisecond, in any order in which a cursor can continue. Everything
+ * else is ordered by its creation.
  */
 export interface Page<T> {
   readonly items: readonly T[];
+  /** Pass it as `cursor` for the next page. Null on the last page. Opaque, and valid for the same query only. */
   readonly nextCursor: string | null;
-  /** How many there are on all pages, where it was asked for. */
+  /** How many items there are on all pages, if the query asked for it. */
   readonly total?: number;
-  /** Ids of webhooks that belong on this page, and cannot be read because what is stored of them is damaged. */
+  /** The ids of webhooks on this page that cannot be read, because their stored record is damaged. */
   readonly unreadable?: readonly string[];
 }
 
+/** Asks for one page of a list. */
 export interface PageQuery {
-  /** At most so many items, 1 or more. */
+  /** The most items on the page, 1 or more. */
   readonly limit: number;
-  /** Goes on behind the page that came with it; rejects with `invalid_option` where no page came with it. */
+  /**
+   * The `nextCursor` of an earlier page: continues after that page. Any other value is refused with `invalid_option`.
+   */
   readonly cursor?: string;
 }
 
-/** `limit` and `cursor` for a storage. Throws `invalid_option`. */
+/** Returns a checked `limit`, 50 by default, and `cursor`. Throws `invalid_option`. */
 export function pageQuery(query: Partial<PageQuery>): PageQuery {
   const { limit = 50, cursor }: Partial<PageQuery> = Object.assign(Object.create(null), query);
   if (!Number.isInteger(limit) || limit < 1 || limit > 1000) {
     throw new PosthornError('invalid_option', 'limit must be a whole number from 1 to 1000');
   }
-  // What no page ever came with may be nothing that a storage can hold.
+  // Databases cannot store every text: a cursor that no page could have returned does not reach the storage.
   if (cursor !== undefined && (typeof cursor !== 'string' || !/^[^\p{Cc}\p{Cs}]{1,1000}$/u.test(cursor))) {
-    throw new PosthornError('invalid_option', 'cursor must be the nextCursor of an earlier page');
+    throw new PosthornError('invalid_option', 'invalid cursor: pass the nextCursor of an earlier page');
   }
   return { limit, ...(cursor !== undefined && { cursor }) };
 }

@@ -5,8 +5,8 @@ const pageSize = 1_000;
 const maxPages = 10;
 
 /**
- * Each item of a query, read a thousand at a time, with a turn of the event loop for others between the pages. At most
- * 10,000; where there are more, `onCut` is called at the end.
+ * Yields up to 10,000 items of a query. It reads 1,000 at a time, and yields to the event loop between the pages. If
+ * there are more items, it calls `onCut` at the end.
  */
 export async function* paginate<Item>(
   read: (query: PageQuery) => Promise<Page<Item>>,

@@ -8,138 +8,162 @@ import type { NextState } from './next-state.js';
 import type { WebhookRecord, WebhookStore } from './webhook-store.js';
 
 /*
- * The ports: what the engine asks of a storage and of a channel. The suites in @posthorn/testing prove an adapter.
+ * The port of a storage: what the engine expects of it. The conformance suite of @posthorn/testing tests an adapter.
  *
- * For every method of a storage: `tenantId` limits what is seen and written, without exception. What is handed out
- * is a copy or frozen, so that nobody can change what is stored. A rejection with a PosthornError reaches the
- * caller as it is; any other becomes `storage_failed`. Time is the storage's own clock.
+ * For every method:
+ * - `tenantId` limits what is read and written, without exception.
+ * - Returned values are copies or frozen, so that callers cannot change what is stored.
+ * - A rejection with a PosthornError reaches the caller unchanged. Any other becomes `storage_failed`.
+ * - Time is the storage's own clock.
  */
 
-/** What a storage can do beyond what each must. What is left out is false. */
+/** The optional capabilities of a storage. Default of each: false. */
 export interface StorageSupport {
-  /** Whether it gathers digests. Without it no binding can ask for one. */
+  /** Whether it gathers digests. Without it a binding with `digest` is refused. */
   readonly digests?: boolean;
   /**
-   * Whether it has `documents`. Without it there are no replays and no API keys: whoever serves the API brings an
-   * authentication of their own.
+   * Whether it has `documents`. Without it there are no replays and no API keys, and an application that serves the
+   * management API has to authenticate with a function of its own.
    */
   readonly documents?: boolean;
-  /** Whether it has `deliveries.backfill`; needs `documents`. Without it nothing can be replayed by a filter. */
+  /** Whether it has `deliveries.backfill`. Needs `documents`. Without it there are no replays. */
   readonly replays?: boolean;
   /** Whether `publish` and `webhooks.create` take part in the application's transaction. Without it `tx` is refused. */
   readonly transactions?: boolean;
 }
 
+/** Stores webhooks, events, deliveries and attempts, and is the queue of deliveries. */
 export interface Storage<Tx = never> {
+  /** Its optional capabilities. */
   readonly supports: StorageSupport;
-  /** Whether everything is gone when the process ends, so that there is nothing to encrypt. Default false. */
+  /** Whether everything is lost when the process ends, so that encryption at rest is pointless. Default false. */
   readonly isVolatile?: boolean;
   readonly webhooks: WebhookStore<Tx>;
+  /** The queue. */
   readonly deliveries: DeliveryStore<Tx>;
+  /** The history. */
   readonly log: DeliveryLog;
-  /** Where `supports.documents` says so. */
+  /** Present if `supports.documents` is true. */
   readonly documents?: DocumentStore;
 }
 
+/** An event to publish. */
 export interface NewEvent extends Event {
-  /** Every pattern that covers its type: a webhook matches if it holds one of them. */
+  /** Every pattern that covers its type, and the type itself. A webhook matches if it has at least one of them. */
   readonly keys: readonly string[];
-  /** Remembered for its tenant for 24 hours at least; a storage that is bounded may let the oldest go sooner, and says so. */
+  /**
+   * Stored for its tenant for at least 24 hours. A bounded storage may delete the oldest keys sooner, and documents
+   * that.
+   */
   readonly idempotencyKey?: string;
-  /** Equal for equal events; given with the key. */
+  /** Equal for equal events. Given with the idempotency key. */
   readonly fingerprint?: string;
 }
 
+/** The result of publishing one event. */
 export interface Published {
-  /** The event stored under the idempotency key, or the event itself. */
+  /** The id of the event, or of the earlier event with the same idempotency key. */
   readonly eventId: string;
   /** How many deliveries it has: one for each channel binding of each active webhook that matched. */
   readonly deliveries: number;
 }
 
+/** How much one claim may take. */
 export interface ClaimOptions {
-  /** At most so many claims, 1 or more. */
+  /** The most claims, 1 or more. */
   readonly limit: number;
-  /** How long they are the caller's alone. */
+  /** The duration of the leases. */
   readonly leaseMs: number;
-  /** At most this many for each webhook that `webhookRoom` does not name. */
+  /** The most claims for each webhook that is not in `webhookRoom`. */
   readonly webhookLimit: number;
-  /** At most this many for a webhook, by its id: 0 or more. It may be less than the limit, or more. */
+  /** The most claims for a webhook, by webhook id: 0 or more. A number may be below or above `webhookLimit`. */
   readonly webhookRoom: ReadonlyMap<string, number>;
-  /** At most this many for all webhooks of a tenant that `tenantRoom` does not name. Left out: any number. */
+  /** The most claims for all webhooks of each tenant that is not in `tenantRoom`. Default: no limit. */
   readonly tenantLimit?: number;
-  /** As `webhookRoom`, by tenant id. Left out: names none. */
+  /** The most claims for a tenant, by tenant id: 0 or more. Default: empty. */
   readonly tenantRoom?: ReadonlyMap<string, number>;
   /**
-   * Whether first attempts may begin with it, as `begin` would have said; those that do have `begunAt`. Never those of
-   * what is `lostAt`, or was tried since the last manual retry. Default false.
+   * Whether first attempts may begin with the claim, as if `begin` had been called; such a claim has `begunAt`. Never
+   * for a delivery with `lostAt`, or one that was attempted since the last manual retry. Default false.
    */
   readonly isBegun?: boolean;
 }
 
-/** One delivery, leased, and all that is needed to send it. A digest goes by its name, which {@link digestId} makes. */
+/** One leased delivery, with everything that is needed to send it. For a digest, the id is made by {@link digestId}. */
 export interface Claim {
   readonly deliveryId: string;
-  /** Good until the delivery is claimed again, settled, cancelled or deleted; of a digest, until all of it is. */
+  /**
+   * Identifies the lease. Valid until the delivery is claimed again, settled, cancelled or deleted. The token of a
+   * digest: until that has happened to all of its deliveries.
+   */
   readonly token: string;
-  /** The number of the attempt that is to begin, or has begun with the claim; 1 for the first. */
+  /** The number of the attempt that is about to begin, or has begun with the claim. 1 for the first. */
   readonly attempt: number;
-  /** When the attempt began, where it did with the claim. */
+  /** When the attempt began, if it began with the claim. */
   readonly begunAt?: Date;
-  /** How many attempts lie before the last manual retry. */
+  /** How many attempts came before the last manual retry. */
   readonly attemptsBefore: number;
-  /** How many attempts since then the schedule leaves out. Left out: none. */
+  /** How many attempts since the last manual retry do not count for the retry schedule. Default 0. */
   readonly uncounted?: number;
   readonly event: Event;
-  /** With its bindings as they are now. */
+  /** The webhook with its present bindings. */
   readonly webhook: Pick<WebhookRecord, 'id' | 'tenantId' | 'name' | 'secrets' | 'channels'>;
-  /** As it is now; undefined where the webhook has dropped it since. */
+  /** The binding as it is now. Undefined if it was removed from the webhook. */
   readonly binding: ChannelBinding | undefined;
   /**
-   * Why the webhook cannot be read, where what is stored of it is damaged: nothing of it is in the claim then, and the
-   * attempt fails as `config`. Other webhooks' deliveries are claimed as ever.
+   * Why the webhook cannot be read: its stored record is damaged. The claim then has no data of the webhook, and the
+   * attempt fails as `config`. The deliveries of other webhooks are not affected.
    */
   readonly unreadable?: string;
-  /** What the attempts before this one left for it. */
+  /** What the channel left for this attempt in earlier ones. */
   readonly memo?: string;
-  /** Of a digest that gathered, all its events in the order of publication, `event` being the first. */
+  /** The events of a digest, in the order of publication. `event` is the first of them. */
   readonly digest?: readonly Event[];
   /**
-   * When the attempt before this one began, where whoever began it was lost before writing how it went; a manual retry may
-   * have come since. Each
-   * claim says so until a result is written, other than `released`.
+   * When the previous attempt began, if its result was never written because its worker was lost. A manual retry may
+   * have come since. Each claim reports it until a result other than `released` is written.
    */
   readonly lostAt?: Date;
   /**
-   * Since when it is put off: when it was first `released` with a delay, later by whatever time it was due after that and
-   * nobody claimed it; of a digest, the digest. Null where it is not: any result ends that but `released` and a `pending`
-   * that `isBusy`, and so does a manual retry. Left out by a storage that does not know, and maybe in a hand-over: then it
-   * counts as put off since the event was made: none is for ever, but an old event is given up sooner than it should be.
+   * Since when the delivery, or the digest, is deferred: when it was first `released` with a delay, plus the time in
+   * which it was due and unclaimed. Null if it is not deferred. Every result ends the deferral except `released` and
+   * `pending` with `isBusy`; a manual retry ends it, too.
+   *
+   * May be left out by a storage that does not record it, and in claims that `publish` returns. The delivery then
+   * counts as deferred since the event was made: the deferral stays limited, but an old event is given up sooner than
+   * it should.
    */
   readonly putOffSince?: Date | null;
 }
 
+/** The result of a claim. */
 export interface Settlement {
   readonly claim: Pick<Claim, 'deliveryId' | 'token' | 'event' | 'digest'>;
-  /** Of a digest, it is what becomes of each of its deliveries. */
+  /** The next state of the delivery; for a digest, of each of its deliveries. */
   readonly next: NextState;
-  /** What happened; left out where nothing was sent, and then an attempt that has begun is not counted. Of a digest, each of its deliveries has it on record. */
+  /**
+   * The attempt to record; for a digest, with each of its deliveries. Left out if nothing was sent: an attempt that has
+   * begun is then not counted.
+   */
   readonly attempt?: Attempt;
-  /** The ids of bindings of the same webhook, with `onlyAfter`, whose deliveries of the event begin with this. */
+  /** The ids of bindings of the same webhook, with `onlyAfter`, whose deliveries of the event begin now. */
   readonly begin?: readonly string[];
 }
 
-/** The hot path; this is the queue. */
+/** The queue of deliveries: the hot path. */
 export interface DeliveryStore<Tx = never> {
   /**
-   * Stores the events and their deliveries, due at once: all of them or, where it rejects, none. Bindings with
-   * `onlyAfter` get none yet; those with `digest` gather theirs. An event whose id
-   * is stored already, or whose key is remembered with the same fingerprint, changes nothing and has the first
-   * result. Rejects with `idempotency_conflict` where the fingerprint is another, `storage_full` at the cap.
-   * With `claimFor`, and never with `tx`, deliveries may come back already claimed, as `claim` would have done.
-   * With `tx` all of it commits or vanishes with the caller's transaction. A key that a transaction holds which is still
-   * open is waited for; with `keyWaitMs`, and never with `tx`, no longer than that: then it rejects with
-   * `idempotency_key_in_use`. `at` is the time of it.
+   * Stores the events with their deliveries, due at once: all of them or, if it rejects, none.
+   * - A binding with `onlyAfter` gets no delivery yet. Deliveries of a binding with `digest` gather.
+   * - An event changes nothing and has the first result if its id is already stored, or if its idempotency key is
+   *   stored with the same fingerprint. With another fingerprint, it rejects with `idempotency_conflict`.
+   * - Rejects with `storage_full` if the storage is at its limit.
+   * - With `claimFor`, and never with `tx`, deliveries may be returned already claimed, as by `claim`.
+   * - With `tx`, all writes commit or roll back with the caller's transaction.
+   * - If an open transaction holds the idempotency key, the call waits for it. With `keyWaitMs`, and never with `tx`,
+   *   it waits no longer than that, and then rejects with `idempotency_key_in_use`.
+   *
+   * Resolves to the results in order, the claims, and `at`: the storage's time of the publication.
    */
   publish(
     events: readonly NewEvent[],
@@ -150,54 +174,69 @@ export interface DeliveryStore<Tx = never> {
     readonly at: Date;
   }>;
   /**
-   * Leases deliveries that are due, or whose lease is over, of active webhooks, and makes a fresh token. Without `isBegun`
-   * no attempt begins with it: what is claimed and never begun is as it was before when its lease is over. Two calls never get the same delivery. Tenants take turns, and so do the webhooks of each; within a
-   * webhook, what was due first goes first. Of the deliveries to one channel binding whose events have the same
-   * ordering key, none is claimed while another is `sending`, or an earlier one is not finished and does not yield.
+   * Leases deliveries of active webhooks that are due or whose lease has expired, each with a new token.
+   * - Two calls never get the same delivery.
+   * - Without `isBegun`, no attempt begins. A claim whose attempt never begins leaves no trace once its lease has
+   *   expired.
+   * - Tenants take turns, and so do the webhooks of each tenant. Within a webhook, the delivery that was due first is
+   *   first.
+   * - Among deliveries to one binding whose events have the same ordering key, none is claimed while another is
+   *   `sending`, or while an earlier one is unfinished and does not yield.
    *
-   * Deliveries of a binding with `digest` gather until the first of them is as old as its window, or there are
-   * `maxEvents`, or as many bytes of payload as `maxBytes`. Then the earliest, as many as fit and at least one, are one digest, in one claim, and stay together: a later claim has
-   * the same ones. Name, memo and lease are the digest's: whichever is cancelled leaves it, and the others go on. What
-   * gathers goes by what its binding says now: its window ends so long after the first, and without `digest`, or without
-   * the binding, each is due at once, by itself.
+   * Deliveries of a binding with `digest` gather until the first of them is as old as the window, or there are
+   * `maxEvents` of them, or their payloads have `maxBytes`.
+   * - Then the earliest ones, as many as fit and at least one, form one digest, in one claim. They stay together: a
+   *   later claim of the digest has the same ones.
+   * - The digest has its own id, memo and lease. A delivery that is cancelled leaves it; the others stay.
+   * - The present settings of the binding decide: the window counts from the first delivery. If the binding has no
+   *   `digest` any more, or was removed, each gathered delivery is due at once, by itself.
    */
   claim(options: ClaimOptions): Promise<readonly Claim[]>;
   /**
-   * Begins the attempts of claims whose lease has more than `leftMs` left, and counts them: from now on each has happened,
-   * also where nobody ever says how it went. Resolves to those claims, in order, and to the time, which is when they began:
-   * each may be sent. The others may not. A second call for the same claim changes nothing. Without claims it tells the time.
+   * Begins the attempts of the claims whose lease lasts for more than `leftMs`, and counts them. From then on an
+   * attempt has happened, even if its result is never written. Resolves to those claims, in order, and to the storage's
+   * time, which is when they began. Only these claims may be sent. A second call for the same claim changes nothing. A
+   * call without claims reads the storage's time.
    */
   begin(
     claims: readonly Claim[],
     leftMs: number,
   ): Promise<{ readonly begun: readonly Claim[]; readonly at: Date }>;
   /**
-   * Moves the end of each lease whose token still holds to `leaseMs` from now; resolves to those claims. A token holds
-   * until the delivery is claimed again, settled, cancelled or deleted, also where the lease was over in between.
+   * Extends each lease whose token is still valid to `leaseMs` from now. Resolves to those claims. A token is valid
+   * until the delivery is claimed again, settled, cancelled or deleted, even if its lease expired in between.
    */
   renew(claims: readonly Claim[], leaseMs: number): Promise<readonly Claim[]>;
   /**
-   * Writes each result whose token still holds: appends the attempt, moves the delivery on, and begins others where the
-   * result says so, for which there is none yet: all or nothing. Resolves in order: true for those, false for others.
+   * Writes each result whose token is still valid: appends the attempt, sets the next state, and creates the deliveries
+   * of `begin` that do not exist yet. Each result is written as a whole or not at all. Resolves in order to whether
+   * each one was written.
    */
   settle(settlements: readonly Settlement[]): Promise<readonly boolean[]>;
   /**
-   * Where `supports.replays` says so. Makes the deliveries that the events in `selection` would have by the tenant's
-   * webhooks as they are now, and do not have: one for each channel binding without `onlyAfter` of each active webhook that holds a pattern which covers the
-   * event's type (`matchKeys`). They begin as publishing begins them: due at once, or gathering; with an ordering key behind
-   * what is there with that. The oldest events come first. A call looks at a bounded number of events and says where to go on;
-   * it makes all of its deliveries or, where it rejects, none. Of an event to a binding there is one delivery, however often
-   * it is called, and also where another call makes it meanwhile and it is delivered before this one comes to it.
+   * Creates the missing deliveries of the selected events: those that the events would get if they were published to
+   * the tenant's present webhooks. Present if `supports.replays` is true.
+   * - One for each channel binding without `onlyAfter` of each active webhook with a pattern that covers the event's
+   *   type (`matchKeys`).
+   * - They begin as after publishing: due at once, or gathering. With an ordering key, they come after the deliveries
+   *   that already have it.
+   * - The oldest events come first. A call reads a bounded number of events, and returns the cursor for the next call.
+   * - A call creates all of its deliveries or, if it rejects, none.
+   * - An event has one delivery to a binding, however often this is called, also where a concurrent call creates it and
+   *   it is delivered before this call reaches it.
    */
   backfill?(tenantId: string, selection: BackfillSelection, options: BackfillOptions): Promise<Backfilled>;
 }
 
 /**
- * Tells the workers of other processes that something may be due. A hint, and no more: one that is lost costs a poll,
- * never a delivery.
+ * Notifies the workers of other processes that a delivery may be due. These are only hints: after a lost hint, the next
+ * poll finds the delivery.
  */
 export interface Notifier {
+  /** Sends a hint to the other processes. */
   notify(): Promise<void>;
-  /** Calls `onHint` for every hint, and whenever hints may have been lost; resolves to what ends it. */
+  /**
+   * Calls `onHint` for every hint, and whenever hints may have been lost. Resolves to a function that stops listening.
+   */
   listen(onHint: () => void): Promise<() => Promise<void>>;
 }

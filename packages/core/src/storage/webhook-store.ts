@@ -1,59 +1,66 @@
 import type { Webhook } from '../models/webhook.js';
 import type { Page, PageQuery } from './page.js';
 
-/** A key that signs what a webhook receives: `whsec_…` (HMAC) or `whsk_…` (ed25519), sealed where there are keys. */
+/**
+ * A key that signs the messages to a webhook: `whsec_…` (HMAC) or `whsk_…` (ed25519). Encrypted if encryption is on.
+ */
 export interface SigningSecret {
   readonly key: string;
-  /** Signs until then; null for the present one, which comes first. */
+  /** Until when it signs. Null for the current secret, which comes first. */
   readonly expiresAt: Date | null;
 }
 
-/** A webhook as it is stored, with what no read of the application shows. */
+/** A webhook as it is stored, with the secrets that the application's reads leave out. */
 export interface WebhookRecord extends Webhook {
+  /** The current secret, then the old ones that still sign. */
   readonly secrets: readonly SigningSecret[];
 }
 
-/** The storage sets `version` to 1, `disabledReason` to null, and `createdAt` and `updatedAt` by its clock. */
+/** A webhook to create. The storage sets `version` to 1, `disabledReason` to null, and both times by its clock. */
 export type NewWebhook = Omit<WebhookRecord, 'disabledReason' | 'version' | 'createdAt' | 'updatedAt'>;
 
+/** The fields of a webhook that an update may write. */
 export type WebhookChange = Partial<
   Pick<WebhookRecord, 'name' | 'eventTypes' | 'channels' | 'isActive' | 'disabledReason' | 'secrets'>
 >;
 
+/** Selects the webhooks that match every given field. */
 export interface WebhookFilter extends PageQuery {
   readonly isActive?: boolean;
-  /** Those that hold any of these keys among their event types. */
+  /** Those with at least one of these event types or patterns. */
   readonly keys?: readonly string[];
-  /** Those of this very name. */
+  /** The exact name. */
   readonly name?: string;
-  /** Passes over so many first, after the cursor where there is one. Default 0. */
+  /** How many matches to skip, after the cursor if there is one. Default 0. */
   readonly offset?: number;
-  /** Asks for the page's `total`. Default false. */
+  /** Whether the page has a `total`. Default false. */
   readonly withTotal?: boolean;
 }
 
+/** Stores webhooks. */
 export interface WebhookStore<Tx = never> {
   /**
-   * Rejects with `conflict` where the id is taken, by whichever tenant. One that a deletion freed can be had again, and
-   * brings nothing back: no delivery, no setting, no place in a list.
+   * Creates a webhook. Rejects with `conflict` if any tenant has a webhook with this id. The id of a deleted webhook
+   * can be used again; the new webhook gets nothing of the old one: no delivery, no setting, no place in a list.
    */
   create(webhook: NewWebhook, options?: { readonly tx?: Tx }): Promise<WebhookRecord>;
   /**
-   * Rejects with `webhook_unreadable` where what is stored of it is damaged. Without a tenant it finds the webhook of
-   * whichever tenant has the id: the engine asks so whether an id is taken, and tells nothing else of it.
+   * Finds a webhook. Rejects with `webhook_unreadable` if its stored record is damaged. Without a tenant, it finds the
+   * webhook of any tenant: the engine checks this way whether an id is taken, and reveals nothing else.
    */
   get(tenantId: string | undefined, webhookId: string): Promise<WebhookRecord | undefined>;
   /**
-   * The one that was created last comes first. A damaged one is among the page's `unreadable`, and hides no other.
-   * Without a tenant: the webhooks of all tenants, for the engine's own upkeep. The query has a `limit` and a `cursor` then,
-   * and the order is any that a cursor can go on in; a webhook that is there from the first page to the last is on one.
+   * Lists webhooks, the last created first. A damaged one is listed in the page's `unreadable`; the others are not
+   * affected. Without a tenant, lists those of all tenants for the engine's own upkeep. The query then has only a
+   * `limit` and a `cursor`, and the order is any in which a cursor can continue: a webhook that exists from the first
+   * page to the last is on one of them.
    */
   list(tenantId: string | undefined, filter: WebhookFilter): Promise<Page<WebhookRecord>>;
   /**
-   * Writes the given fields where the stored version is `version`, and adds one to it; resolves to undefined, and
-   * writes nothing, where it is another or there is no such webhook. `updatedAt` moves if a field other than
-   * `secrets` is given, unless `isUpkeep` says that nobody has changed anything. Pending deliveries follow at once: a
-   * paused webhook's wait, a binding's use its new configs.
+   * Writes the given fields if the stored version is `version`, and adds one to the version. Otherwise, or if there is
+   * no such webhook, writes nothing and resolves to undefined. `updatedAt` changes if a field other than `secrets` is
+   * given, unless `isUpkeep` is true: an internal rewrite, such as re-encryption. Pending deliveries follow at once:
+   * those of a paused webhook wait, and those of a changed binding use its new configs.
    */
   update(
     tenantId: string,
@@ -63,8 +70,8 @@ export interface WebhookStore<Tx = never> {
     options?: { readonly isUpkeep?: boolean },
   ): Promise<WebhookRecord | undefined>;
   /**
-   * Cancels what is not finished; what happened stays on record. False where there is no such webhook or, where a
-   * `version` is given, it is stored with another.
+   * Deletes a webhook, and cancels its unfinished deliveries. Events, deliveries and attempts stay on record. Resolves
+   * to false if there is no such webhook, or if a `version` is given and another one is stored.
    */
   delete(tenantId: string, webhookId: string, version?: number): Promise<boolean>;
 }

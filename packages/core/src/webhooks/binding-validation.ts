@@ -11,8 +11,8 @@ import type { ChannelBinding } from '../models/webhook.js';
 import type { IdentifiedBinding } from '../secrets/config-secrets.js';
 
 /**
- * The bindings with their configs as their channels have them, and as JSON keeps them. `canGather` says whether the
- * storage gathers digests. Throws `invalid_webhook`.
+ * Checks the bindings, and resolves to them with the configs as their channels parsed them, in JSON form. `canGather`:
+ * whether the storage supports digests. Rejects with `invalid_webhook`.
  */
 export async function validateBindings(
   bindings: readonly ChannelBinding[],
@@ -27,7 +27,7 @@ export async function validateBindings(
       const channel = channels.get(binding.channel);
       if (!channel) {
         const known = [...channels.keys()].join(', ') || 'none';
-        issues.push({ path: ['channels', i, 'channel'], message: `no such channel; there is ${known}` });
+        issues.push({ path: ['channels', i, 'channel'], message: `unknown channel: use ${known}` });
         return binding;
       }
       const result = await validate(
@@ -50,8 +50,8 @@ export async function validateBindings(
 type ConfigSchema = Channel['config'];
 
 /**
- * Zod tries what may be asynchronous as if it were not, and then once more: every address would be looked up twice. Its
- * own method asks once.
+ * Zod's standard schema runs an asynchronous schema twice: first synchronously, and again when that fails. Every
+ * address would be looked up twice. Zod's own method runs it once.
  */
 function askedOnce(schema: ConfigSchema): ConfigSchema {
   const asked = schema as Partial<z.ZodType>;
@@ -71,13 +71,15 @@ function asJson(value: unknown, i: number): unknown {
   }
 }
 
-/** A binding as an application hands it in. */
+/** A binding as the application passes it. */
 export type GivenBinding = Omit<ChannelBinding, 'id'> & { readonly id?: string | undefined };
 
 /**
- * Gives each binding the id under which it is known, or a new one. One that comes without an id is the present one whose
- * configs look the same to a reader, as `masked` shows them; else the only one of its channel that is left; else it goes
- * by its place, and is unsure. Throws `invalid_webhook` for an id that is none of the webhook's.
+ * Gives each binding its present id, or a new one. A binding without an id is matched with a present one, in this
+ * order: 1. the one whose configs look the same once `masked` has hidden the secrets; 2. the only one of its channel
+ * that is left; 3. the next one of its channel by position: this match is unsure.
+ *
+ * Throws `invalid_webhook` for an id that the webhook does not have.
  */
 export function assignBindingIds(
   bindings: readonly GivenBinding[],
@@ -85,7 +87,7 @@ export function assignBindingIds(
   ids: Ids,
   masked: (channel: string, configs: unknown) => unknown,
 ): IdentifiedBinding[] {
-  // What nests too deep cannot be masked, and is refused later.
+  // Configs that nest too deep cannot be masked. They are refused later.
   const seen = ({ channel, configs }: GivenBinding): unknown =>
     isTooDeep(configs) ? configs : masked(channel, configs);
   const free = new Map(present.map((binding) => [binding.id, { ...binding, seen: seen(binding) }]));
@@ -94,14 +96,16 @@ export function assignBindingIds(
     const { id } = binding;
     if (id === undefined) continue;
     if (!free.delete(id)) {
-      throw invalidWebhook([{ path: ['channels', i, 'id'], message: 'must be one of the webhook, once' }]);
+      throw invalidWebhook([
+        { path: ['channels', i, 'id'], message: 'must be the id of a channel of this webhook, used once' },
+      ]);
     }
     known.set(binding, { id });
   }
-  /** Those that may be one of the present ones, of which some are left. */
+  /** The bindings that are not matched yet. Empty if no present binding is left. */
   const unknown = () => (free.size === 0 ? [] : bindings.filter((binding) => !known.has(binding)));
 
-  /** Each of `given` is one of `those`, in their order; where there are not as many, who knows which. */
+  /** Matches `given` with `those` in order. `isUnsure` marks a match that could be another one. */
   function pair(given: readonly GivenBinding[], those: readonly ChannelBinding[], isUnsure: boolean): void {
     for (const [i, binding] of given.entries()) {
       const one = those[i];
@@ -111,7 +115,7 @@ export function assignBindingIds(
     }
   }
 
-  // First all that look the same: by its place alone one would get the secrets of another, and send them elsewhere.
+  // Equal looks first: by position alone, a binding could get the secrets of another and send them to the wrong place.
   for (const binding of unknown()) {
     if (known.has(binding)) continue;
     const own = seen(binding);

@@ -1,7 +1,7 @@
 import { isPosthornError } from '../errors.js';
 import type { WebhookStore } from '../storage/webhook-store.js';
 
-/** Whether a webhook has this id, whichever tenant's it is. A damaged one has its id all the same. */
+/** Whether any tenant has a webhook with this id. A damaged webhook keeps its id. */
 export async function isTaken(store: Pick<WebhookStore, 'get'>, webhookId: string): Promise<boolean> {
   try {
     return (await store.get(undefined, webhookId)) !== undefined;

@@ -7,17 +7,19 @@ import { type PageQuery, pageQuery } from '../storage/page.js';
 import type { WebhookFilter } from '../storage/webhook-store.js';
 import { omitUndefined, optionsOf, parse } from '../validation.js';
 
+/** Selects the webhooks that match every given field. */
 export interface WebhookListOptions extends TenantOption, Partial<PageQuery> {
+  /** True: only active webhooks. False: only paused ones. Default: both. */
   readonly isActive?: boolean;
-  /** Those that an event of this type goes to. */
+  /** Those that get events of this type. Not together with `pattern`. */
   readonly eventType?: string;
-  /** Those that hold this very pattern or event type. */
+  /** Those with exactly this pattern or event type. */
   readonly pattern?: string;
-  /** Those of this very name. */
+  /** The exact name. */
   readonly name?: string;
-  /** Passes over so many first, up to 10,000; beyond that, go on by the cursor. Default 0. */
+  /** How many to skip, 0 to 10,000. Use the cursor for later pages. Default 0. */
   readonly offset?: number;
-  /** Asks for the page's `total`: how many there are on all pages. Default false. */
+  /** Whether the page has a `total`: the number of webhooks on all pages. Default false. */
   readonly withTotal?: boolean;
 }
 
@@ -31,7 +33,7 @@ const fieldsSchema = webhookSchema
   .extend({ offset: z.int().min(0).max(10_000), withTotal: z.boolean() })
   .partial();
 
-/** Whose webhooks, and which. Throws `invalid_option`, `invalid_event_type` and `invalid_pattern`. */
+/** Checks the options of `webhooks.list`. Throws `invalid_option`, `invalid_event_type` or `invalid_pattern`. */
 export function webhookFilter(options: WebhookListOptions | undefined): {
   readonly tenantId: string;
   readonly filter: WebhookFilter;

@@ -4,12 +4,12 @@ import type { WebhookStore } from '../storage/webhook-store.js';
 
 type Store = Pick<WebhookStore, 'list' | 'get' | 'update'>;
 
-/** Of webhooks that cannot be sealed anew: more are counted, and not named. */
+/** The most unreadable webhooks that the error names. More are only counted. */
 const maxNamed = 1_000;
 
 /**
- * Seals all that is not sealed by the first key, webhook by webhook; resolves to how many were written. What no key
- * opens, or is damaged, is passed over, and makes it reject in the end.
+ * Encrypts everything that is not encrypted with the first key, webhook by webhook. Resolves to the number of webhooks
+ * written. A webhook that is damaged, or that no key decrypts, is skipped, and makes the call reject at the end.
  */
 export async function reencrypt(store: Store, secrets: WebhookSecrets): Promise<number> {
   if (!secrets.areSealed) throw new PosthornError('invalid_option', 'reencrypt needs encryption.keys');
@@ -29,20 +29,20 @@ export async function reencrypt(store: Store, secrets: WebhookSecrets): Promise<
     }
     for (const id of page.unreadable ?? []) {
       unreadable++;
-      if (issues.length < maxNamed) issues.push({ path: [id], message: 'what is stored of it is damaged' });
+      if (issues.length < maxNamed) issues.push({ path: [id], message: 'its stored record is damaged' });
     }
     if (page.nextCursor === null) break;
     cursor = page.nextCursor;
   }
   if (unreadable === 0) return written;
-  const told = `${written} webhooks were encrypted anew, ${unreadable} cannot be: no key opens what they hold, or it is damaged`;
-  throw new PosthornError('secret_unreadable', told, { issues });
+  const summary = `${written} webhooks were re-encrypted, ${unreadable} were not: no key decrypts them, or they are damaged`;
+  throw new PosthornError('secret_unreadable', summary, { issues });
 }
 
 const isUnreadable = ({ code }: PosthornError): boolean =>
   code === 'secret_unreadable' || code === 'webhook_unreadable';
 
-/** Whether there was anything to seal; reads again where somebody else was faster. */
+/** Resolves to whether there was anything to encrypt. Reads the webhook again if it was changed meanwhile. */
 async function reseal(
   store: Store,
   secrets: WebhookSecrets,

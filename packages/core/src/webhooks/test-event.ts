@@ -15,45 +15,55 @@ import type { WebhookSecrets } from '../secrets/webhook-secrets.js';
 import type { WebhookRecord } from '../storage/webhook-store.js';
 import { optionsOf } from '../validation.js';
 
-/** What a sample is called; it need not be in a catalog. */
+/** The default event type of a sample. The catalog need not have it. */
 const sampleType = 'webhook.test';
 
-/** What to send as a sample. */
+/** The event to send as a sample. */
 export interface Sample {
-  /** Default `webhook.test`, which need not be in the catalog; any other must be, and its payload must fit. */
+  /**
+   * The event type. If there is a catalog, it must have the type and accept the payload. Default `webhook.test`, always
+   * allowed.
+   */
   readonly type?: string;
   /** Default `{ "test": true }`. */
   readonly payload?: unknown;
 }
 
-/** What became of a sample at one channel binding. */
+/** The result of a sample at one channel binding. */
 export interface TestResult {
   readonly bindingId: string;
+  /** The channel's type. */
   readonly channel: string;
+  /** What the channel reported. */
   readonly verdict: Verdict;
 }
 
-/** What a sample would look like at one channel binding. */
+/** The sample as one channel binding would send it. */
 export interface Preview {
   readonly bindingId: string;
+  /** The channel's type. */
   readonly channel: string;
-  /** What would be sent; null where it cannot be rendered, or the channel has nothing to show. */
+  /** The parts of the message. Null if it cannot be rendered, or the channel has no preview. */
   readonly parts: readonly PreviewPart[] | null;
-  /** Why it cannot be rendered, for people; null where it can, or the channel has nothing to show. */
+  /** Why it cannot be rendered, for people. Null if it can, or the channel has no preview. */
   readonly reason: string | null;
 }
 
-/** Calls that try a webhook with an event that never happened. */
+/** Calls that try out a webhook with a sample event. */
 export interface Samples {
-  /** Sends a sample to each channel at once and says how it went. Not stored, not retried; also while paused. */
+  /**
+   * Sends a sample to every channel of the webhook at once, and resolves to the results. The sample is not stored and
+   * not retried. Works for a paused webhook, too.
+   */
   test(webhookId: string, options?: TenantOption & Sample): Promise<readonly TestResult[]>;
   /**
-   * Renders the sample that `test` would send to each channel, and sends nothing. What cannot be rendered says why.
-   * There is nothing secret in it: channels get no signing keys, and secret configs are cut from what they show.
+   * Renders the sample that `test` would send to each channel, and sends nothing. The result has no secrets: channels
+   * get no signing keys, and secret configs are removed from the rendered text.
    */
   preview(webhookId: string, options?: TenantOption & Sample): Promise<readonly Preview[]>;
 }
 
+/** What {@link createTestEvents} needs of the engine. */
 export interface SampleOptions {
   readonly channels: ReadonlyMap<string, Channel>;
   readonly catalog: EventCatalog | undefined;
@@ -65,14 +75,14 @@ export interface SampleOptions {
   readonly now: () => number;
 }
 
-/** Tries a webhook as a delivery would, but past the storage. `find` rejects where there is none. */
+/** Creates the calls that try out a webhook, without writing to the storage. `find` rejects for an unknown webhook. */
 export function createTestEvents(
   find: (webhookId: string, tenantId: string | undefined) => Promise<WebhookRecord>,
   options: SampleOptions,
 ): Samples {
   const { catalog, limits, ids, now } = options;
 
-  /** Asks `of` about each binding of the webhook. */
+  /** Calls `of` for each binding of the webhook. */
   async function ofEach<Result>(
     what: string,
     [webhookId, asked]: Parameters<Samples['test']>,
@@ -118,7 +128,7 @@ export function createTestEvents(
   };
 }
 
-/** What the channel of a claim shows of it. Never rejects. */
+/** Resolves to the channel's preview of a claim. Never rejects. */
 async function previewOf(
   claim: BoundClaim,
   startedAt: Date,
@@ -152,7 +162,7 @@ async function previewOf(
   }
 }
 
-/** A channel is other people's code, and may throw anything. */
+/** Describes an error of a channel: foreign code, which may throw anything. */
 function reasonOf(error: unknown): string {
   if (isPosthornError(error)) return error.message;
   return error instanceof Error ? `${error.name}: ${error.message}` : `it threw ${kindOf(error)}`;

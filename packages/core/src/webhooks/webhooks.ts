@@ -23,67 +23,67 @@ import { type WebhookListOptions, webhookFilter } from './list-filter.js';
 import { reencrypt } from './reencrypt.js';
 import { createTestEvents, type SampleOptions, type Samples } from './test-event.js';
 
+/** The options of `webhooks.rotateSecret`. */
 export interface RotateOptions extends TenantOption {
-  /** The new secret, in either alphabet of base64. Default: one made by the engine, of `kind`. */
+  /** The new secret, `whsec_…` or `whsk_…`, in either alphabet of base64. Default: made by the engine, of `kind`. */
   readonly secret?: string;
   /** Default `v1`. */
   readonly kind?: SecretKind;
-  /** How long the present one goes on signing, too: 0 where no key opens it (`secret_unreadable`). Default 24 hours. */
+  /** How long the old secret signs, too: up to 365 days, 0 if it cannot be decrypted. Default 24 hours. */
   readonly overlap?: Duration;
 }
 
-/** The application's side of webhooks. Each call sees one tenant's, and rejects with `not_found` for another's. */
+/** Manages the webhooks of one tenant at a time. The webhook of another tenant is `not_found`. */
 export interface Webhooks extends Samples {
-  /** Checks and stores; rejects with `invalid_webhook`, `invalid_option` for the tenant, or `conflict` where the id is taken. */
+  /** Rejects with `invalid_webhook`, `invalid_option` for a wrong tenant, or `conflict` if the id is taken. */
   create(input: WebhookInput): Promise<Webhook>;
+  /** Resolves to the webhook, with `***` in place of its secret configs. */
   get(webhookId: string, options?: TenantOption): Promise<Webhook>;
-  /** Whether a webhook has this id, whichever tenant's it is: `create` would reject with `conflict`. */
+  /** Whether any tenant has a webhook with this id, so that `create` would reject with `conflict`. */
   isTaken(webhookId: string): Promise<boolean>;
-  /** Newest first, 50 a page unless `limit` says otherwise (1 to 1,000). */
+  /** Lists webhooks, newest first. `limit` is 1 to 1,000, by default 50. */
   list(options?: WebhookListOptions): Promise<Page<Webhook>>;
   /**
-   * Changes what is given; what is equal already is no change. With `version`, rejects with `conflict` where the
-   * webhook has changed since.
+   * Changes the given fields. A field with an equal value does not count as changed. With `version`, rejects with
+   * `conflict` if the webhook has another version by now.
    */
   update(
     webhookId: string,
     patch: WebhookPatch,
     options?: TenantOption & { readonly version?: number },
   ): Promise<Webhook>;
-  /**
-   * Cancels what is pending. Resolves to false where there is no such webhook; with `version`, rejects with `conflict`
-   * where it has changed since.
-   */
+  /** Cancels its pending deliveries. False if there is no such webhook. `conflict` if it has another `version`. */
   delete(webhookId: string, options?: TenantOption & { readonly version?: number }): Promise<boolean>;
-  /** The secret that signs now: give it to whoever verifies. Besides `rotateSecret`, no call shows it. */
+  /** Resolves to the current signing secret, for the receiver to verify with. Only `rotateSecret` shows it besides. */
   revealSecret(webhookId: string, options?: TenantOption): Promise<string>;
-  /** Puts a new secret in the old one's place and returns it as it is stored, in standard base64 with its padding; `too_many_secrets` while ten old ones still sign. */
+  /** Resolves to the new secret, in standard base64 with padding. `too_many_secrets` while ten old ones still sign. */
   rotateSecret(webhookId: string, options?: RotateOptions): Promise<string>;
   /**
-   * Encrypts anew, by the first of `encryption.keys`, what rests in the clear or by an older key, for all tenants, during
-   * traffic. Resolves to how many webhooks were written, each with a new `version`: older keys are of no more use then.
-   * Rejects when all is done with `secret_unreadable` where no key opens what some hold; `issues` name up to a thousand.
+   * Encrypts all secrets of all tenants with the first of `encryption.keys`, during traffic. Older keys are not needed
+   * after that. Resolves to the number of webhooks written, each with a new `version`. Rejects at the end with
+   * `secret_unreadable` if some are damaged, or no key decrypts them; `issues` has up to 1,000 of these.
    */
   reencrypt(): Promise<number>;
 }
 
+/** What {@link createWebhooks} needs of the engine. */
 export interface WebhooksOptions<Tx> extends SampleOptions {
   readonly store: WebhookStore<Tx>;
   readonly lifecycle: LifecycleEmitter;
   /** Whether a pattern that matches nothing in the catalog is refused. */
   readonly refusesUnmatched: boolean;
-  /** Whether the storage gathers digests. */
+  /** Whether the storage supports digests. */
   readonly canGather: boolean;
-  /** A webhook became active, or has new configs: something may be due. */
+  /** Called when a delivery may be due: a webhook became active, or has new configs. */
   readonly wake: () => void;
 }
 
 const maxOverlapMs = toMs('365d', 'overlap');
 const maxReason = 500;
 
-/** Webhooks, and what the engine itself does to one. */
+/** The webhooks, with the calls that the engine itself makes. */
 export interface ManagedWebhooks extends Webhooks {
-  /** Pauses a webhook whose receiver is gone, and keeps why; whoever does it first announces it. */
+  /** Pauses a webhook whose receiver is gone, and stores the reason. Of concurrent calls, only one emits the event. */
   disable(webhook: Pick<Webhook, 'id' | 'tenantId'>, reason: string): Promise<void>;
 }
 
@@ -97,7 +97,7 @@ export function createWebhooks<Tx>(context: WebhooksOptions<Tx>): ManagedWebhook
     return record;
   }
 
-  /** Writes what `change` makes of the present record; reads again where somebody else was faster. */
+  /** Writes the fields that `next` returns for the present record. Reads it again if it was changed meanwhile. */
   async function change(
     webhookId: string,
     tenantId: string | undefined,
@@ -112,7 +112,7 @@ export function createWebhooks<Tx>(context: WebhooksOptions<Tx>): ManagedWebhook
     }
   }
 
-  /** Bindings as they are stored: with their ids, checked by their channels, and what is secret in them sealed. */
+  /** Resolves to bindings as they are stored: with ids, checked by their channels, and with encrypted secrets. */
   async function sealedBindings(
     owner: Pick<Webhook, 'id' | 'tenantId'>,
     given: readonly GivenBinding[],
@@ -169,7 +169,7 @@ export function createWebhooks<Tx>(context: WebhooksOptions<Tx>): ManagedWebhook
         const wanted = {
           ...given,
           ...(bound && { channels: bound }),
-          // Whether it is paused is the application's word from now on.
+          // From now on the application decides whether it is paused.
           ...(given.isActive !== undefined && { disabledReason: null }),
         };
         return Object.fromEntries(
@@ -190,7 +190,7 @@ export function createWebhooks<Tx>(context: WebhooksOptions<Tx>): ManagedWebhook
     async delete(webhookId, options) {
       const known = ['tenantId', 'version'] as const;
       const { tenantId = defaultTenant, version } = optionsOf(options, known, 'webhooks.delete');
-      // A storage would take null for no version at all.
+      // A storage would treat null as no version.
       if (version !== undefined && !Number.isInteger(version)) {
         throw new PosthornError('invalid_option', 'version must be a whole number');
       }
@@ -242,8 +242,8 @@ export function createWebhooks<Tx>(context: WebhooksOptions<Tx>): ManagedWebhook
   };
 }
 
-/** What no webhook is ever called is not asked for: a storage may be unable to hold it. */
+/** Whether a webhook can have this id. Other values do not reach the storage, which may be unable to represent them. */
 const isWebhookId = (id: unknown): id is string => webhookIdSchema.safeParse(id).success;
 
 const outdated = (present: WebhookRecord, version: number): PosthornError =>
-  new PosthornError('conflict', `webhook has version ${present.version} by now, not ${version}`);
+  new PosthornError('conflict', `webhook has version ${present.version}, not ${version}: read it again`);

@@ -582,7 +582,7 @@ describe('where the storage fails', () => {
     for (const call of calls) {
       await expect(call()).rejects.toMatchObject({
         code: 'invalid_option',
-        message: expect.stringContaining('take one that supports documents'),
+        message: expect.stringContaining('use one that supports documents'),
       });
     }
   });

@@ -157,7 +157,7 @@ describe('what happens next to a delivery', () => {
       return delivered();
     });
     await posthorn.advance(0);
-    expect(nextOf(during!)).toEqual({ what: 'result', at: null, why: 'attempt 1 is under way' });
+    expect(nextOf(during!)).toEqual({ what: 'result', at: null, why: 'attempt 1 is in flight' });
   });
 
   test.each([
@@ -179,7 +179,7 @@ describe('what happens next to a delivery', () => {
     const eventId = await publish();
     await posthorn.webhooks.update(id, { channels: [{ channel: 'slack', configs: {} }] });
     const dropped = await posthorn.events.explain(eventId);
-    const lost = 'cancelled: its webhook has dropped the channel';
+    const lost = 'cancelled: the channel was removed from its webhook';
     expect(nextOf(dropped, 1)).toMatchObject({ what: 'nothing', why: `it will be ${lost}` });
     const added = 'no delivery was made for it when the event was published';
     expect(nextOf(dropped)).toEqual({ what: 'nothing', at: null, why: added });
@@ -328,7 +328,7 @@ describe('what happens next to a channel that waits for another to fail', () => 
 });
 
 describe('a webhook that missed an event', () => {
-  const remedy = 'replays.create({ missed: true }) makes its delivery';
+  const remedy = 'replays.create({ missed: true }) creates its delivery';
   const remedyWhenActive = `when it is active again, ${remedy}`;
   const unknown = 'whether it was paused then, or had other event types, is not on record';
 

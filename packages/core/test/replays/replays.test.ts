@@ -237,7 +237,7 @@ describe('a storage', () => {
     await dispatcher.webhooks.create(toAll);
     const refused = {
       code: 'invalid_option',
-      message: expect.stringMatching(/keeps no replays; use .*deliveries\.retry/),
+      message: expect.stringMatching(/does not support replays: use .*deliveries\.retry/),
     };
     await expect(dispatcher.replays.create()).rejects.toMatchObject(refused);
     await expect(dispatcher.replays.count()).rejects.toMatchObject(refused);

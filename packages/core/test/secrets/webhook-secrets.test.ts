@@ -516,7 +516,7 @@ describe('reencrypt', () => {
     for (const written of [3, 0]) {
       await expect(webhooks.reencrypt()).rejects.toMatchObject({
         code: 'secret_unreadable',
-        message: expect.stringContaining(`${written} webhooks were encrypted anew, 2 cannot be`),
+        message: expect.stringContaining(`${written} webhooks were re-encrypted, 2 were not`),
         issues: expect.toSatisfy((issues: Issue[]) => {
           const ids = issues.map(({ path }) => path.join('/')).sort();
           return (

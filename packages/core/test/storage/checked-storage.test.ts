@@ -18,7 +18,7 @@ test.each<[string, object, RegExp]>([
   [
     'supports what is unknown',
     { supports: { digest: true } },
-    /^storage\.supports\.digest is unknown.*digests/,
+    /^unknown capability storage\.supports\.digest: use digests/,
   ],
   [
     'supports maybe',
@@ -44,12 +44,12 @@ test.each<[string, object, RegExp]>([
   [
     'has documents and does not declare them',
     { supports: {}, deliveries: queue },
-    /^storage\.supports\.documents must be true/,
+    /^storage\.documents\.get needs storage\.supports\.documents/,
   ],
   [
     'has backfill and does not declare it',
     { supports: { documents: true } },
-    /^storage\.supports\.replays must be true/,
+    /^storage\.deliveries\.backfill needs storage\.supports\.replays/,
   ],
   [
     'has replays without documents',
@@ -73,7 +73,10 @@ test.each<[string, object, RegExp]>([
 test('a transaction is refused where the storage supports none, and nothing is written', async () => {
   const dispatcher = dispatcherOn(memoryStorage());
   const options = { tx: {} as never };
-  const refused = { code: 'invalid_option', message: 'tx: this storage has no transactions' };
+  const refused = {
+    code: 'invalid_option',
+    message: 'tx must be left out: this storage does not support transactions',
+  };
   await expect(dispatcher.dispatch('order.created', {}, options)).rejects.toMatchObject(refused);
   await expect(
     dispatcher.dispatchMany([{ type: 'order.created', payload: {} }], options),

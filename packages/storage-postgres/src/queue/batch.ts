@@ -42,7 +42,7 @@ export function resultOf(
 export function conflict(event: NewEvent): PosthornError {
   return new PosthornError(
     'idempotency_conflict',
-    `idempotency key of ${event.type} was used before, with another event; use a new key, or send the same event`,
+    `idempotency key of ${event.type} was used before, with another event: use a new key, or send the same event`,
   );
 }
 
