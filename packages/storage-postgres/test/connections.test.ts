@@ -249,7 +249,7 @@ describe.skipIf(!hasPostgres())('The connections of a pool', () => {
   test.each([
     ['a table', 'stuck', 'lock table stuck.queue in access exclusive mode', 'queue'],
     [
-      'the right to migrate',
+      'the migration lock',
       'right',
       "select pg_advisory_xact_lock(hashtextextended('posthorn right', 0))",
       'right',
