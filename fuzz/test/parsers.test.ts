@@ -528,7 +528,7 @@ function rendered<T>(render: () => T): T | undefined {
   } catch (error) {
     expect(error).toMatchObject({
       code: 'invalid_template',
-      message: expect.stringMatching(/line \d+, column \d+: |^what it renders to is not JSON: /),
+      message: expect.stringMatching(/line \d+, column \d+: |^the rendered text is not JSON: /),
     });
     return undefined;
   }

@@ -19,14 +19,14 @@ import { contextOf, cutText, parseTemplate, templateField, writeJson } from '@po
 import { z } from 'zod';
 import { defaultEmbed } from './embed.js';
 
-/** The configs of a `discord` channel. Optional fields may be null. */
+/** The configs of a `discord` channel, with the field names of the REST API. Optional fields may be null. */
 export interface DiscordConfigs {
   /** A webhook of a Discord channel: `https://discord.com/api/webhooks/…`. */
   readonly webhook_url: string;
-  /** Takes the place of the webhook's own name. */
+  /** Replaces the webhook's own name. */
   readonly username?: string | null | undefined;
   readonly avatar_url?: string | null | undefined;
-  /** Renders to a text in Discord's Markdown, which takes the place of the embed. Values are escaped. */
+  /** A template that renders to text in Discord's Markdown, which replaces the embed. Values are escaped. */
   readonly content_template?: string | null | undefined;
 }
 
@@ -36,7 +36,10 @@ const hosts = ['discord.com', 'discordapp.com', 'ptb.discord.com', 'canary.disco
 
 const maxContent = 2_000;
 
-/** The `discord` channel: an embed of each event through a webhook, or a text, that pings nobody. Throws `invalid_option`. */
+/**
+ * Creates the `discord` channel: it posts each event as an embed, or as the text of a template, through a webhook. A
+ * message notifies no user or role. Throws `invalid_option`.
+ */
 export function discordChannel(options: DiscordChannelOptions = {}): Channel<DiscordConfigs> {
   const discord = jsonService('discordChannel', hosts, options);
   return {
@@ -48,12 +51,12 @@ export function discordChannel(options: DiscordChannelOptions = {}): Channel<Dis
       username: z
         .string({ error: 'must be a string' })
         .regex(/^(?!.*(clyde|discord))\S(.{0,78}\S)?$/i, {
-          error: 'must have 1 to 80 characters, and neither clyde nor discord among them',
+          error: 'must have 1 to 80 characters, and contain neither clyde nor discord',
         })
         .nullish(),
       avatar_url: z
         .string({ error: 'must be a string' })
-        .regex(/^https?:\/\/[!-~]{1,2000}$/, { error: 'must be an address of http or https' })
+        .regex(/^https?:\/\/[!-~]{1,2000}$/, { error: 'must be a URL of http: or https:' })
         .nullish(),
       content_template: templateField('markdown').nullish(),
     }),
@@ -69,7 +72,7 @@ export function discordChannel(options: DiscordChannelOptions = {}): Channel<Dis
   };
 }
 
-/** Unless one waits, it is no error that a message is not kept (Discord, "Execute Webhook"). */
+/** Adds `wait`. Without it, Discord reports no error if a message is not saved (Discord, "Execute Webhook"). */
 function waitingFor(url: string): string {
   if (!URL.canParse(url)) return url;
   const waiting = new URL(url);
@@ -77,7 +80,7 @@ function waitingFor(url: string): string {
   return waiting.href;
 }
 
-/** Throws `invalid_template`. */
+/** Builds the request body. Throws `invalid_template`. */
 function bodyOf(message: Message<DiscordConfigs>): unknown {
   const { username, avatar_url, content_template } = message.configs;
   return {
@@ -93,28 +96,28 @@ function bodyOf(message: Message<DiscordConfigs>): unknown {
 function contentOf(template: string, message: Message): string {
   const content = parseTemplate(template, 'markdown').render(contextOf(message)).trim();
   if (content !== '') return cutText(content, maxContent);
-  throw new PosthornError('invalid_template', 'content_template renders to nothing');
+  throw new PosthornError('invalid_template', 'content_template renders to an empty text');
 }
 
 /** Unknown webhook, invalid webhook token. Source: Discord, "Opcodes and Status Codes". */
 const goneCodes: ReadonlySet<unknown> = new Set([10015, 50027]);
 
-/** Where a 429 does not say how long. */
+/** The wait after a 429 that names no time. */
 const usualWaitMs = 1_000;
 
 const discordVerdict: ReadAnswer = (answer, { code, retry_after }) => {
   const { status, body: response } = answer;
   const report = { status, response };
   if (goneCodes.has(code)) return gone('http_status', `Discord answered ${status}: no such webhook`, report);
-  // Its errors have codes; without one it is somebody else's page.
+  // Discord's errors have a code. A response without one is from another server, e.g. a proxy.
   const isOwn = typeof code === 'number';
   if (isOwn && (status === 400 || status === 413)) {
     return rejected('http_status', `Discord answered ${status}`, report);
   }
   if (status === 429) {
-    const isTold = typeof retry_after === 'number' && retry_after >= 0;
+    const hasWait = typeof retry_after === 'number' && retry_after >= 0;
     const headerMs = retryAfterMs(answer.headers['retry-after']) ?? usualWaitMs;
-    const waitMs = isTold ? Math.ceil(retry_after * 1_000) : headerMs;
+    const waitMs = hasWait ? Math.ceil(retry_after * 1_000) : headerMs;
     return busy(waitMs, 'Discord answered 429: too many messages', report);
   }
   return strangersVerdict(answer);

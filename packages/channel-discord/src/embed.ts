@@ -1,16 +1,19 @@
 import type { DigestedEvent, Message } from '@posthorn/core';
 import { countOf, cutText, escapeFor, fitting, summaryOf } from '@posthorn/template';
 
-/** Of fields, and of the lines of a digest; all texts of a message have 6,000 characters at most (Discord, "Embed Limits"). */
+/** Cap on all fields, and on the lines of a digest. All texts of a message may have 6,000 (Discord, "Embed Limits"). */
 const lengthInAll = 4_000;
 const limits = { title: 256, description: 1_000, fields: 10, name: 200, value: 1_024 };
 
 const blurple = 0x5865f2;
 
-/** What `text` says and nothing that it may do: no link, no mention, no formatting. */
+/** Escapes and cuts text, so that it creates no link, mention or formatting. */
 const escaped = (text: string, maxLength: number): string => cutText(escapeFor('markdown', text), maxLength);
 
-/** An event as type, subject and first fields; a digest as a line for each event. The time is shown in the reader's zone. */
+/**
+ * Builds the embed: type, subject and first fields of an event, or a line per event of a digest. Times are in the
+ * reader's zone.
+ */
 export function defaultEmbed(message: Message): unknown {
   const { event, webhook, digest } = message;
   const common = {

@@ -3,7 +3,7 @@ import { discordStandIn } from '@posthorn/testing/discord-stand-in';
 import { expect, onTestFinished, test } from 'vitest';
 import { discordChannel } from '../src/index.js';
 
-test('a burst of 60 arrives whole, at about the pace that Discord allows, and begins no escalation', async () => {
+test('a burst of 60 messages arrives completely, at about the rate that Discord allows, and starts no escalation', async () => {
   let now = () => 0;
   const discord = await discordStandIn({ limitRate: true, now: () => now() });
   onTestFinished(() => discord.close());

@@ -35,7 +35,10 @@ const message = (
   configs,
 });
 
-/** The stand-in takes five messages in two seconds, as Discord does, and a second goes by before each attempt. */
+/**
+ * Starts a stand-in that accepts five messages in two seconds, as Discord does. Its clock advances a second per
+ * attempt.
+ */
 async function testDiscord(options?: DiscordStandInOptions) {
   const clock = virtualClock();
   const discord = await discordStandIn({ limitRate: true, now: clock.now, ...options });
@@ -60,7 +63,7 @@ async function testDiscord(options?: DiscordStandInOptions) {
   };
 }
 
-test('an event is an embed of type, subject, fields and time, that pings nobody', async () => {
+test('an event is an embed of type, subject, fields and time, which notifies no one', async () => {
   const discord = await testDiscord();
   expect(await discord.send({ orderId: 'o1', note: 'x'.repeat(50) })).toMatchObject({
     outcome: 'delivered',
@@ -84,7 +87,7 @@ test('an event is an embed of type, subject, fields and time, that pings nobody'
   });
 });
 
-test('a name, an avatar and a text of its own go with it; values are escaped, and ping nobody', async () => {
+test('a webhook can have its own name, avatar and text, whose values are escaped and notify no one', async () => {
   const discord = await testDiscord();
   const looks = { username: 'Shop', avatar_url: 'https://shop.example/icon.png' };
   const content_template = '**New** {{ metadata.text }} @everyone';
@@ -99,24 +102,24 @@ test('a name, an avatar and a text of its own go with it; values are escaped, an
   });
 });
 
-describe('the limits of Discord are kept', () => {
+describe('a message keeps the limits of Discord with', () => {
   test.each<[string, unknown, Partial<Message>?, Partial<DiscordConfigs>?]>([
     ['a field of 50,000 characters', { long: '😀'.repeat(25_000) }],
     [
-      'sixty fields of much to escape',
+      'sixty fields with many characters to escape',
       Object.fromEntries(Array.from({ length: 60 }, (_, i) => [`f_${i}`, '*'.repeat(5_000)])),
     ],
     ['a long name', {}, { webhook: { id: 'wh_abcdefghij', tenantId: 'default', name: '📯'.repeat(200) } }],
     ['a long subject', {}, { event: { ...event, subject: { type: '*'.repeat(200), id: '*'.repeat(200) } } }],
     ['a long text', { long: 'x'.repeat(5_000) }, {}, { content_template: '{{ metadata.long }}' }],
     ['a digest', {}, { digest: Array(500).fill({ event, payload: {} }) }],
-  ])('of %s', async (_, payload, of, configs) => {
+  ])('%s', async (_, payload, of, configs) => {
     const discord = await testDiscord();
     expect(await discord.send(payload, of, configs)).toMatchObject({ outcome: 'delivered' });
     expect(JSON.stringify(discord.messages[0]!.body)).not.toMatch(/\\ud[89a-f]/);
   });
 
-  test('of payloads of any kind', async () => {
+  test('any payload', async () => {
     const discord = await testDiscord();
     const anything = fc.string({ unit: 'binary', maxLength: 100 }).map((text) => text.repeat(20));
     await fc.assert(
@@ -130,7 +133,7 @@ describe('the limits of Discord are kept', () => {
     );
   });
 
-  test('and a digest says how many events it has no room for', async () => {
+  test('a digest, which counts the events that do not fit', async () => {
     const discord = await testDiscord();
     await discord.send({}, { digest: Array(500).fill({ event, payload: {} }) });
     const [embed] = discord.messages[0]!.body.embeds as { title: string; description: string }[];
@@ -141,7 +144,7 @@ describe('the limits of Discord are kept', () => {
   });
 });
 
-describe('an answer', () => {
+describe('a response', () => {
   test.each<[number, unknown, string]>([
     [404, { message: 'Unknown Webhook', code: 10015 }, 'gone'],
     [401, { message: 'Invalid Webhook Token', code: 50027 }, 'gone'],
@@ -160,7 +163,7 @@ describe('an answer', () => {
     expect(await discord.send()).toMatchObject({ outcome, kind: 'http_status', status });
   });
 
-  test('of too many messages says in its body how long to wait', async () => {
+  test('of too many messages makes the delivery wait as long as its body says', async () => {
     const clock = virtualClock();
     const discord = await testDiscord({ limitRate: true, now: clock.now });
     for (let i = 0; i < 5; i++) expect(await discord.send()).toMatchObject({ outcome: 'delivered' });
@@ -168,7 +171,7 @@ describe('an answer', () => {
     expect(await discord.send()).toMatchObject({ outcome: 'busy', status: 429, retryAfterMs: 1_245 });
   });
 
-  test('of too many messages that says it in a header alone is heard, too', async () => {
+  test('of too many messages with a time only in a header makes the delivery wait as well', async () => {
     const discord = await testDiscord();
     discord.answerNext({ status: 429, headers: { 'retry-after': '7' }, body: 'slow down' });
     expect(await discord.send()).toMatchObject({ outcome: 'busy', retryAfterMs: 7_000 });
@@ -183,7 +186,7 @@ describe('configs', () => {
     { webhook_url },
     { webhook_url: 'https://canary.discord.com/api/v10/webhooks/1/x?thread_id=2' },
     { webhook_url, username: 'Lädchen', avatar_url: null, content_template: '{{ event_type }}' },
-  ])('%j are taken', async (configs) => {
+  ])('%j are accepted', async (configs) => {
     expect(await channel.config['~standard'].validate(configs)).toEqual({ value: configs });
   });
 
@@ -192,13 +195,13 @@ describe('configs', () => {
     [
       { webhook_url: 'https://evil.example/api/webhooks/1/x' },
       'webhook_url',
-      /^must be an address of discord\.com or/,
+      /^must be a URL of discord\.com or/,
     ],
     [{ webhook_url: 'http://discord.com/api/webhooks/1/x' }, 'webhook_url', /^must begin with https:/],
     [{ webhook_url, username: 'My Discord' }, 'username', /neither clyde nor discord/],
     [{ webhook_url, username: ' ' }, 'username', /^must have 1 to 80 characters/],
     [{ webhook_url, username: 'x'.repeat(81) }, 'username', /^must have 1 to 80 characters/],
-    [{ webhook_url, avatar_url: 'javascript:1' }, 'avatar_url', 'must be an address of http or https'],
+    [{ webhook_url, avatar_url: 'javascript:1' }, 'avatar_url', 'must be a URL of http: or https:'],
     [{ webhook_url, content_template: '{{ event_type' }, 'content_template', /^line 1, column 1: /],
     [{ webhook_url, content: 'x' }, 'content', 'is no field of a discord channel'],
   ])('%j are refused at %s', async (configs, field, problem) => {
@@ -208,17 +211,17 @@ describe('configs', () => {
   });
 });
 
-test('a text that renders to nothing has failed, and nothing is sent', async () => {
+test('a template that renders to an empty text fails the attempt, and nothing is sent', async () => {
   const discord = await testDiscord();
   expect(await discord.send({}, {}, { content_template: ' {{ metadata.none }} ' })).toMatchObject({
     outcome: 'failed',
     kind: 'config',
-    message: 'content_template renders to nothing',
+    message: 'content_template renders to an empty text',
   });
   expect(discord.requests).toEqual([]);
 });
 
-test('a webhook that is stored as no address has failed, and nothing is sent', async () => {
+test('a stored webhook_url that is not a URL fails the attempt, and nothing is sent', async () => {
   const discord = await testDiscord();
   expect(await discord.send({}, {}, { webhook_url: 'canary' })).toMatchObject({
     outcome: 'failed',
@@ -226,7 +229,7 @@ test('a webhook that is stored as no address has failed, and nothing is sent', a
   });
 });
 
-test('a preview shows the very message that is sent', async () => {
+test('a preview shows exactly the message that is sent', async () => {
   const discord = await testDiscord();
   await discord.send({ a: 1 });
   const parts = await discord.channel.preview!(message({ webhook_url: discord.webhookUrl }, { a: 1 }));
@@ -235,13 +238,13 @@ test('a preview shows the very message that is sent', async () => {
   ]);
 });
 
-test('an option that there is not is refused', () => {
+test('an unknown option is refused', () => {
   const make = () => discordChannel({ host: 'x' } as DiscordChannelOptions);
   expect(make).toThrow(PosthornError);
   expect(make).toThrow('no option is called host in discordChannel');
 });
 
-test('numbers are those of the event, as they were written', async () => {
+test('numbers of the event keep their spelling', async () => {
   const discord = await testDiscord();
   const payload = '{"account":9007199254740993,"owed":42.00}';
   const of = { event: { ...event, payload } };

@@ -53,6 +53,6 @@ channelConformance({
   },
   skip: {
     'send/the payload reaches the receiver unchanged':
-      'people read an embed: it shows the first fields, cut to the limits of Discord',
+      'an embed is for people and shows the first fields, cut to the limits of Discord',
   },
 });

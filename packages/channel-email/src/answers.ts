@@ -1,25 +1,25 @@
 /**
- * What a server has answered of one transaction. Of one that ends early nodemailer's error tells nothing of the recipients
- * who were answered before; but it keeps that in the envelope, which a plugin of the transport gets to see.
+ * The answers of a server in one transaction. If a transaction ends early, nodemailer's error does not contain the
+ * earlier answers about recipients. nodemailer keeps them in the envelope, which a plugin of the transport can read.
  */
 export interface Answers {
   readonly to: readonly unknown[];
-  /** These are there as soon as the server was asked. */
+  /** Set once the server has been asked about recipients. */
   readonly accepted?: readonly unknown[];
   readonly rejectedErrors?: readonly unknown[];
-  /** Its refusal of the sender: what it says of the recipients then means nothing. */
+  /** The refusal of the sender. Answers about recipients have no meaning then. */
   readonly mailError?: unknown;
 }
 
 type Plugin = (mail: unknown, done: () => void) => void;
 
-/** By the envelope that a mail was handed over with. */
+/** The answers by the envelope that was passed to `sendMail`. */
 const known = new WeakMap<object, Answers>();
 
-/** Transports that are listened to: several channels may share one, and several plugins would do nothing more. */
+/** Transports that already have the plugin. Several channels may share one. */
 const heard = new WeakSet<object>();
 
-/** Has a transport of nodemailer's keep what {@link answersTo} tells. Of another kind, it stays without. */
+/** Adds the plugin that collects answers for {@link answersTo} to a nodemailer transport. Ignores other transports. */
 export function hearAnswers(transport: object): void {
   const { use } = transport as { readonly use?: (step: string, plugin: Plugin) => unknown };
   if (typeof use !== 'function' || !('transporter' in transport) || heard.has(transport)) return;
@@ -35,5 +35,5 @@ export function hearAnswers(transport: object): void {
   });
 }
 
-/** What has been answered by now to the mail that was handed over with this envelope; undefined where nobody can tell. */
+/** Returns the answers so far for a mail sent with this envelope; undefined if the transport does not report them. */
 export const answersTo = (envelope: object): Answers | undefined => known.get(envelope);

@@ -8,19 +8,22 @@ import { memoOf, recipientsOf } from './recipients.js';
 import { sendMail } from './send-mail.js';
 import { verdictOf } from './verdict.js';
 
-/** The channel, and an end to its connections. */
+/** The channel, with a method to close its connections. */
 export interface EmailChannel extends Channel<EmailConfigs> {
-  /** Ends the connections that the channel keeps, when the dispatcher has stopped; a transport of your own stays as it is. */
+  /** Closes the channel's connections. Call it after the dispatcher has stopped. Your own transport is not closed. */
   close(): Promise<void>;
 }
 
-/** The channel ends an attempt itself, and knows who is through by then; the engine's deadline stands behind it. */
+/**
+ * How much later than the channel's timeout the engine's deadline is. The channel ends the attempt first, because it
+ * knows which recipients are done by then.
+ */
 const graceMs = 1_000;
 
 /**
- * The `email` channel: one message to all recipients of a binding, in HTML and plain text. Its Message-ID is the
- * delivery's, so that a mail that comes twice is seen once. Recipients that were refused for a while are tried again,
- * the others not; where the server hangs up on all for the sake of some, each gets a message of its own. Throws
+ * Creates the `email` channel: one message to all recipients of a binding, in HTML and plain text. Its Message-ID is
+ * derived from the delivery, so that mail programs show a repeated mail once. Only temporarily refused recipients are
+ * retried. If the server hangs up because of some recipients, each recipient gets a message of its own. Throws
  * `invalid_option`.
  */
 export function emailChannel(options: EmailChannelOptions): EmailChannel {
@@ -44,7 +47,7 @@ export function emailChannel(options: EmailChannelOptions): EmailChannel {
 
     async send(message, signal) {
       const recipients = recipientsOf(message);
-      // The webhook was changed, and nobody is left.
+      // The webhook was changed, and no recipient is left.
       if (recipients.left.length === 0) {
         return verdictOf(recipients, { accepted: [], refusals: [], response: '' }, String);
       }
@@ -52,14 +55,14 @@ export function emailChannel(options: EmailChannelOptions): EmailChannel {
       try {
         mail = mailOf(message, recipients, await contentOf(message, settings.defaultContent), settings);
       } catch (error) {
-        // A template or a link that cannot be used, or the application's own function threw: nothing was sent.
+        // A template or link is invalid, or the application's own function threw. Nothing was sent.
         return failed(
           isPosthornError(error) ? 'config' : 'channel_error',
           error instanceof Error ? error.message : 'the mail could not be written',
           memoOf(recipients),
         );
       }
-      // Every second one: a server may just be slow, with everybody.
+      // Every second attempt only, because a server may be slow with all recipients.
       const isImpatient = message.attempt % 2 === 0;
       const outcome = await sendMail(mail, recipients.left, { transport, timeoutMs, signal, isImpatient });
       return verdictOf(recipients, outcome, (text) => redact(text, transport.secrets));

@@ -4,13 +4,16 @@ import { z } from 'zod';
 import { parseAddress } from './address.js';
 import { contentTypeOf, parseBody, type Templates } from './templates.js';
 
-/** The configs of an `email` channel, named as on the wire. Optional fields may be null; at most 50 recipients in all. */
+/**
+ * The configs of an `email` channel, with the field names of the REST API. Optional fields may be null. At most 50
+ * recipients in total.
+ */
 export interface EmailConfigs extends Templates {
-  /** One mailbox each, `name@example.com`. `recipients` is read as another name for it. */
+  /** Each is one mailbox, `name@example.com`. `recipients` is accepted as another name for this field. */
   readonly to_addresses: readonly string[];
-  /** Shown to everybody. */
+  /** Visible to all recipients. */
   readonly cc_addresses?: readonly string[] | null | undefined;
-  /** Shown to nobody. */
+  /** Hidden from all recipients. */
   readonly bcc_addresses?: readonly string[] | null | undefined;
 }
 
@@ -27,7 +30,7 @@ const addresses = z
   .array(address, { error: 'must be a list of addresses' })
   .max(maxRecipients, { error: `must hold at most ${maxRecipients} addresses` });
 
-/** The schema that judges configs when a webhook is saved; every issue names its field. */
+/** The schema that validates configs when a webhook is saved. Every issue has the path of its field. */
 export const emailConfigs: Channel<EmailConfigs>['config'] = configsSchema('email', {
   to_addresses: addresses.nullish(),
   recipients: addresses.nullish(),
@@ -44,11 +47,11 @@ export const emailConfigs: Channel<EmailConfigs>['config'] = configsSchema('emai
   const { to_addresses: to = null, cc_addresses: cc, bcc_addresses: bcc, body_template: body } = configs;
   const refuse = (path: PropertyKey[], message: string) =>
     context.addIssue({ code: 'custom', path, message });
-  if (to && recipients) refuse(['recipients'], 'is another name for to_addresses: say one of them');
+  if (to && recipients) refuse(['recipients'], 'is another name for to_addresses: use only one of them');
   const all = to ?? recipients ?? [];
   if (all.length === 0) refuse(['to_addresses'], isRequired);
   if (all.length + (cc?.length ?? 0) + (bcc?.length ?? 0) > maxRecipients) {
-    refuse(['to_addresses'], `must hold at most ${maxRecipients} addresses, those of cc and bcc counted in`);
+    refuse(['to_addresses'], `must hold at most ${maxRecipients} addresses, including those of cc and bcc`);
   }
   const ofBody = checkedText((source) => parseBody(source, contentTypeOf(configs))).nullish();
   const { error } = await ofBody.safeParseAsync(body);

@@ -5,10 +5,10 @@ import type { EmailContent } from './default-content.js';
 import { htmlText, mailHtml, markdownHtml } from './html.js';
 import { contentTypeOf, renderBody, renderSubject } from './templates.js';
 
-/** As much of a subject as anybody shows; longer lines are mostly mistakes. */
+/** Cap on a subject. No mail program shows more, and longer subjects are mostly mistakes. */
 const maxSubject = 200;
 
-/** What stands in the mail, with templates or without. Throws `invalid_template`. */
+/** Builds the content of a mail, with or without templates. Throws `invalid_template`. */
 export async function contentOf(
   message: Message<EmailConfigs>,
   defaultContent: (message: Message<EmailConfigs>) => EmailContent | Promise<EmailContent>,
@@ -17,7 +17,8 @@ export async function contentOf(
   const context = contextOf(message);
   const subject = visibleLine(renderSubject(configs, context) ?? '');
   const body = renderedContent(configs, context) ?? payloadContent(message);
-  // Asked for what is missing only: an application may look things up for it. A mail without a subject looks like spam.
+  // Called only if something is missing, because the application may look up data for it. A mail without a subject
+  // looks like spam.
   const standard = subject !== '' && body ? undefined : await defaultContent(message);
   const { html, text } = body ?? standard!;
   const isPlain = contentTypeOf(configs) === 'plain_text';
@@ -30,7 +31,7 @@ export async function contentOf(
 
 type Body = Pick<EmailContent, 'html' | 'text'>;
 
-/** HTML and plain text from the one source that a template rendered. */
+/** Builds HTML and plain text from the rendered template. Returns undefined without a template. */
 function renderedContent(configs: EmailConfigs, context: TemplateContext): Body | undefined {
   const rendered = renderBody(configs, context);
   if (rendered === undefined) return undefined;
@@ -40,7 +41,7 @@ function renderedContent(configs: EmailConfigs, context: TemplateContext): Body 
     case 'json':
       return { text: source };
     case 'markdown': {
-      // What values say is text, and in the plain text without the backslashes that keep it so.
+      // Values are escaped in the HTML. The plain text has no escapes.
       const escaped = visibleText(renderBody(configs, context, 'markdown') ?? '');
       return { html: nestable(() => markdownHtml(escaped)), text: source };
     }
@@ -51,7 +52,7 @@ function renderedContent(configs: EmailConfigs, context: TemplateContext): Body 
   }
 }
 
-/** HTML nested thousands of levels deep is too much for the stack of whoever walks it. */
+/** Converts an overflow of the stack to an error: HTML may be nested thousands of levels deep. */
 function nestable(convert: () => string): string {
   try {
     return convert();
@@ -61,7 +62,7 @@ function nestable(convert: () => string): string {
   }
 }
 
-/** Of `json` without a template, the payload as it was dispatched; of a digest, all of them in an array. */
+/** For `json` without a template: returns the payload as dispatched; for a digest, an array of all payloads. */
 function payloadContent({ configs, event, digest }: Message<EmailConfigs>): Body | undefined {
   if (contentTypeOf(configs) !== 'json') return undefined;
   const text = digest ? `[\n${digest.map((one) => one.event.payload).join(',\n')}\n]` : event.payload;

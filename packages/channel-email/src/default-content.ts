@@ -2,30 +2,30 @@ import type { DigestedEvent, Message } from '@posthorn/core';
 import { countOf, cutText, escapeFor, fitting, summaryOf, visibleLine } from '@posthorn/template';
 import { htmlDocument } from './html.js';
 
-/** What stands in a mail. Without `html` it is plain text alone. */
+/** The content of a mail. Without `html` it is plain text only. */
 export interface EmailContent {
   readonly subject: string;
   readonly html?: string;
   readonly text: string;
 }
 
-/** One event as people read it. */
+/** An event as shown in a mail. */
 interface Card {
   readonly type: string;
-  /** What it happened to, and when. */
+  /** The subject and time of the event. */
   readonly facts: string;
   readonly fields: readonly (readonly [name: string, value: string])[];
 }
 
-/** Gmail cuts mails off at 102 KB of HTML: the more events, the less of each. */
+/** Fields per event. Gmail cuts mails at 102 KB of HTML, so more events get fewer fields each. */
 const maxFields = (events: number): number => (events === 1 ? 20 : events <= 20 ? 5 : 0);
 const maxName = 60;
-/** 20 of them fit whatever they say: three bytes each, and each of those three characters on the wire. */
+/** 20 values fit in the worst case: three bytes per character, and three characters per encoded byte. */
 const maxValue = 400;
-/** Of all cards, on the wire; the rest is for what stands around them. */
+/** Cap on the encoded length of all cards. The rest of the 102 KB is for the frame around them. */
 const lengthInAll = 96 * 1024;
 
-/** The mail of a webhook without templates: type, subject, time and payload of each event, in HTML and in plain text. */
+/** Builds the default mail: type, subject, time and payload of each event, in HTML and plain text. */
 export function defaultContent(message: Message): EmailContent {
   const { digest, webhook } = message;
   const events = digest ?? [message];
@@ -41,13 +41,13 @@ export function defaultContent(message: Message): EmailContent {
   };
 }
 
-/** As many as there is room for, and one at least. */
+/** Returns as many cards as fit, at least one. */
 function shownOf(cards: readonly Card[]): readonly Card[] {
   const shown = fitting(cards, (card) => lengthOnWire(cardHtml(card)), lengthInAll);
   return shown.length === 0 ? cards.slice(0, 1) : shown;
 }
 
-/** In quoted-printable, with its soft line breaks (RFC 2045 §6.7). */
+/** Estimates the length in quoted-printable with soft line breaks (RFC 2045 §6.7). */
 function lengthOnWire(text: string): number {
   const escapes = Buffer.byteLength(text) - (text.match(/[ -<>-~]/g)?.length ?? 0);
   return Math.ceil((Buffer.byteLength(text) + 2 * escapes) * (76 / 72));
@@ -73,7 +73,9 @@ function cardOf(one: DigestedEvent, count: number): Card {
   };
 }
 
-/** Of an address of the web, the host in ASCII, so that look-alike letters stand out; behind a user name, once more. */
+/**
+ * Writes the host of a URL in ASCII, so that look-alike letters stand out. After a user name, appends the host again.
+ */
 function withHost(value: string): string {
   if (!/^https?:\/\/\S+$/i.test(value) || !URL.canParse(value)) return value;
   const { href, host, username, password } = new URL(value);
@@ -87,7 +89,7 @@ function textOf(title: string, cards: readonly Card[], rest: readonly string[], 
   return [...(cards.length > 1 ? [title] : []), ...parts, ...rest, `-- \n${footer}`].join('\n\n');
 }
 
-// Mail clients know tables and inline styles; those that know media queries get dark colours by class.
+// All mail clients support tables and inline styles. Those with media queries get dark colours by class.
 const dark = `
 :root { color-scheme: light dark; supported-color-schemes: light dark; }
 @media (prefers-color-scheme: dark) {
@@ -136,10 +138,12 @@ function cardHtml({ type, facts, fields }: Card): string {
 </td></tr></table></td></tr>`;
 }
 
-/** Text of another direction stays within its own place. */
+/** Isolates text, so that its direction does not affect the text around it. */
 const isolated = (text: string): string => `<bdi>${escapeFor('html', text)}</bdi>`;
 
-/** An address of the web is a link with itself as its text; what was cut, or has more to it, is none. */
+/**
+ * Formats a value. A complete URL becomes a link with itself as the text; a cut URL, or one with more text, does not.
+ */
 function valueHtml(value: string): string {
   if (!/^https?:\/\/[^\s…]+$/.test(value)) return isolated(value).replaceAll('\n', '<br>');
   const href = escapeFor('html', value);

@@ -6,8 +6,8 @@ import { convert } from 'html-to-text';
 import markdownIt from 'markdown-it';
 
 /**
- * What may stand in a mail: tables with the attributes that mail clients still need, styles, images and links of the web.
- * No scripts, forms, frames or event handlers; addresses of `http:`, `https:` and `mailto:` only.
+ * The HTML that a mail may contain: tables with the attributes that mail clients still need, styles, images and links.
+ * No scripts, forms, frames or event handlers; URLs of `http:`, `https:` and `mailto:` only.
  */
 const schema: Schema = {
   ...defaultSchema,
@@ -64,13 +64,13 @@ const schema: Schema = {
   strip: ['script'],
 };
 
-/** What was parsed, as the sanitiser takes and returns it. */
+/** A parsed tree, as the sanitiser accepts and returns it. */
 type Tree = Parameters<typeof toHtml>[0];
 
 /**
- * A whole document with what may stand in a mail, and nothing else; a fragment gets one that suits light and dark. Where
- * the text of a link names another host than the one that it leads to, that one follows it; with `namesHosts`, always
- * where the text does not name it.
+ * Sanitises HTML for a mail and returns a whole document. A fragment gets a document that suits light and dark mode. If
+ * the text of a link looks like another host than the target, the target's host is appended. With `namesHosts`, it is
+ * appended whenever the text does not contain it.
  */
 export function mailHtml(html: string, { namesHosts = false } = {}): string {
   const isDocument = /<(?:html|body)[\s>]/i.test(html);
@@ -81,7 +81,7 @@ export function mailHtml(html: string, { namesHosts = false } = {}): string {
   return htmlDocument('', inside, 'style="font-family:sans-serif;line-height:1.5;"');
 }
 
-/** A document that says that it suits light and dark. `head`, `body` and the attributes of the latter are HTML. */
+/** Builds a document that declares support of light and dark mode. `head`, `body` and its attributes are HTML. */
 export function htmlDocument(head: string, body: string, attributes: string): string {
   return [
     '<!doctype html><html lang="en"><head><meta charset="utf-8">',
@@ -92,26 +92,26 @@ export function htmlDocument(head: string, body: string, attributes: string): st
   ].join('\n');
 }
 
-/** HTML in Markdown is text. */
+/** A Markdown renderer that treats HTML as text. */
 const markdown = markdownIt({ html: false, linkify: false });
-// An image would tell its sender who reads the mail, and when: it becomes a link.
+// An image becomes a link, because loading it would reveal who reads the mail, and when.
 markdown.renderer.rules.image = (tokens, at) => {
   const token = tokens[at]!;
   const href = escapeFor('html', String(token.attrGet('src') ?? ''));
   return `<a href="${href}">${escapeFor('html', token.content)}</a>`;
 };
 
-/** Markdown as HTML for a mail; each link shows where it leads. */
+/** Renders Markdown as HTML for a mail. Each link shows its host. */
 export function markdownHtml(text: string): string {
   return mailHtml(markdown.render(text), { namesHosts: true });
 }
 
-/** Text that could be read as a host, in letters of any script. */
+/** Text that looks like a host, in letters of any script. */
 const hostLike = /[\p{L}\p{N}]\.\p{L}{2,}/u;
 
 function makeVisible(node: Tree, namesHosts: boolean): void {
   if (Array.isArray(node)) return;
-  // A reference such as &#8238; is a character by now.
+  // The parser has decoded references such as &#8238;.
   if (node.type === 'text') node.value = visibleText(node.value);
   if (!('children' in node)) return;
   for (const child of node.children) makeVisible(child, namesHosts);
@@ -119,7 +119,7 @@ function makeVisible(node: Tree, namesHosts: boolean): void {
   const { href } = node.properties;
   const host = typeof href === 'string' && URL.canParse(href) ? new URL(href).host : '';
   const text = textOf(node);
-  // “good.example” within “good.example.evil.example” names another host.
+  // “good.example” within “good.example.evil.example” is another host.
   const isNamed = text.split(/[\s/:?#@()<>]+/).includes(host);
   if (host !== '' && !isNamed && (namesHosts || hostLike.test(text))) {
     node.children.push({ type: 'text', value: ` (${host})` });
@@ -132,7 +132,7 @@ function textOf(node: Tree): string {
   return 'children' in node ? node.children.map((child): string => textOf(child)).join('') : '';
 }
 
-/** The text of an HTML document, links with their addresses. */
+/** Converts an HTML document to plain text, with the URLs of links. */
 export function htmlText(html: string): string {
   return convert(html, {
     wordwrap: false,

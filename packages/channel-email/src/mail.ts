@@ -7,8 +7,8 @@ import type { Settings } from './options.js';
 import type { Recipients } from './recipients.js';
 
 /**
- * The mail for nodemailer, to whoever is left: our own fields and no others, so that nothing that a tenant says becomes an
- * option of the transport. Throws `invalid_option` where the application gives no link that can be used.
+ * Builds the mail for nodemailer, to the recipients that are left. It sets known fields only, so that a tenant's data
+ * cannot become an option of the transport. Throws `invalid_option` if `listUnsubscribe` returns an invalid link.
  */
 export function mailOf(
   message: Message<EmailConfigs>,
@@ -17,21 +17,21 @@ export function mailOf(
   settings: Settings,
 ): SendMailOptions {
   const { from } = settings;
-  // As objects they are not parsed again.
+  // nodemailer does not parse addresses that are objects.
   const mailboxes = (addresses: readonly string[]) => addresses.map((address) => ({ name: '', address }));
   return {
     from,
     to: mailboxes(to),
     cc: mailboxes(cc),
     envelope: { from: from.address, to: [...left] },
-    // Text that looks like an encoded word would be taken for one, and decoded by whoever reads it (RFC 2047 §6.2).
+    // Readers would decode text that looks like an encoded word (RFC 2047 §6.2).
     subject: content.subject.includes('=?') ? encodeWord(content.subject, 'Q', 52) : content.subject,
     text: content.text,
     ...(content.html !== undefined && { html: content.html }),
     date: message.startedAt,
     messageId: `<${message.deliveryId}@${from.address.split('@')[1]}>`,
     headers: {
-      // No out-of-office replies, please (RFC 3834 §5).
+      // Prevents out-of-office replies (RFC 3834 §5).
       'Auto-Submitted': 'auto-generated',
       ...unsubscribeHeaders(settings.listUnsubscribe(message, all.length === 1 ? all[0] : undefined)),
     },
@@ -42,7 +42,7 @@ export function mailOf(
   };
 }
 
-/** RFC 2369 §3.2, and one click where that is possible (RFC 8058 §3.1). Throws `invalid_option`. */
+/** Builds the headers of RFC 2369 §3.2, with one click for `https:` (RFC 8058 §3.1). Throws `invalid_option`. */
 function unsubscribeHeaders(link: string | undefined): Record<string, string> {
   if (link === undefined) return {};
   const url = typeof link === 'string' && URL.canParse(link) ? new URL(link) : undefined;

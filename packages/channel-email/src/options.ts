@@ -4,34 +4,34 @@ import type { EmailConfigs } from './configs.js';
 import { defaultContent, type EmailContent } from './default-content.js';
 import { type MailTransport, openTransport, type SmtpSettings, type Transport } from './transport.js';
 
-/** Who mail is from: `events@example.com`, `Acme <events@example.com>`, or the parts. */
+/** The sender: `events@example.com`, `Acme <events@example.com>`, or its parts. */
 export type Sender = string | { readonly name?: string; readonly address: string };
 
 export interface EmailChannelOptions {
   /**
-   * How mail leaves: `smtp://…` or `smtps://…`, nodemailer's settings for SMTP, or a transport of your own, of which only
-   * `sendMail` is used. The channel keeps up to five connections open to a server that it is told of (`maxConnections`).
+   * The mail server: `smtp://…` or `smtps://…`, nodemailer's SMTP settings, or your own transport with `sendMail`. For
+   * a URL or settings, the channel keeps up to five connections open (`maxConnections`).
    */
   readonly transport: string | SmtpSettings | MailTransport;
-  /** The From of every mail. May be left out where the transport's defaults have one. */
+  /** The From of every mail. Optional if the transport's defaults have one. */
   readonly from?: Sender;
-  /** Whether to send over a connection without TLS where the server offers none, the password too. Default false. */
+  /** Whether to send mail and password without TLS if the server does not offer it. Default false. */
   readonly allowPlaintext?: boolean;
-  /** The whole of an attempt, in milliseconds: mail servers answer slowly on purpose. Default 60,000. */
+  /** Timeout of an attempt in milliseconds. Mail servers answer slowly on purpose. Default 60,000. */
   readonly timeoutMs?: number;
   /**
-   * Where a reader can end these mails: an `https:` or `mailto:` link for List-Unsubscribe, of `https:` with one click
-   * (RFC 8058), or undefined for none. `recipient` is there where the message has just one. Default: no link.
+   * Returns the link for List-Unsubscribe: an `https:` link (with one click, RFC 8058), a `mailto:` link, or undefined
+   * for none. `recipient` is set if the message has exactly one. Default: no link.
    */
   readonly listUnsubscribe?: (message: Message<EmailConfigs>, recipient?: string) => string | undefined;
   /**
-   * What stands in a mail whose webhook has no template for it. The subject is cleaned and cut; HTML goes out as it is.
-   * Default: the event's type, subject, time and payload, light and dark.
+   * Builds the content of a mail whose webhook has no template. The subject is cleaned and cut; HTML is sent unchanged.
+   * Default: the event's type, subject, time and payload, for light and dark mode.
    */
   readonly defaultContent?: (message: Message<EmailConfigs>) => EmailContent | Promise<EmailContent>;
 }
 
-/** The options, checked, with every default in its place. */
+/** The validated options, with all defaults applied. */
 export interface Settings {
   readonly transport: Transport;
   readonly from: { readonly name: string; readonly address: string };
@@ -45,7 +45,7 @@ const names = [
 ];
 const maxTimeoutMs = 600_000;
 
-/** Throws `invalid_option`, naming the option. */
+/** Validates the options. Throws `invalid_option`, naming the option. */
 export function settingsOf(given: EmailChannelOptions): Settings {
   const options = optionsOf(given, names, 'emailChannel') as EmailChannelOptions;
   const { allowPlaintext = false, timeoutMs = 60_000, listUnsubscribe = () => undefined } = options;
@@ -71,8 +71,7 @@ export function settingsOf(given: EmailChannelOptions): Settings {
 }
 
 function senderOf(from: unknown): Settings['from'] {
-  if (from === undefined)
-    throw invalid('from is required: who mail is from, as in Acme <events@example.com>');
+  if (from === undefined) throw invalid('from is required: the sender, e.g. Acme <events@example.com>');
   const { name, address } = typeof from === 'string' ? partsOf(from) : Object(from);
   const parsed = typeof address === 'string' ? parseAddress(address.trim()) : undefined;
   if (!parsed?.address || (name !== undefined && (typeof name !== 'string' || /\p{Cc}/u.test(name)))) {

@@ -2,28 +2,28 @@ import { type Message, recipientsMemo, settledRecipients } from '@posthorn/core'
 import { parseAddress } from './address.js';
 import type { EmailConfigs } from './configs.js';
 
-/** To whom a message goes, and who of them is through with it. Addresses are canonical. */
+/** The recipients of a message and their progress. Addresses are canonical. */
 export interface Recipients extends Pick<Message, 'deliveryId'> {
-  /** Of the headers: the same with every attempt. */
+  /** The To header, the same for every attempt. */
   readonly to: readonly string[];
   readonly cc: readonly string[];
-  /** All, those without a header included; each once. */
+  /** All unique recipients, including bcc. */
   readonly all: readonly string[];
-  /** Who has it by now. */
+  /** Recipients that have the message. */
   readonly done: readonly string[];
-  /** Who was refused for good. */
+  /** Recipients that were refused permanently. */
   readonly refused: readonly string[];
-  /** Who is left for this attempt. */
+  /** Recipients of this attempt. */
   readonly left: readonly string[];
 }
 
-/** Reads configs and the memo of the attempt before; a memo that cannot be read is none. */
+/** Reads the configs and the memo of the previous attempt. An unreadable memo is ignored. */
 export function recipientsOf(message: Message<EmailConfigs>): Recipients {
   const { configs, deliveryId } = message;
   const to = configs.to_addresses.map(canonical);
   const cc = (configs.cc_addresses ?? []).map(canonical);
   const all = [...new Set([...to, ...cc, ...(configs.bcc_addresses ?? []).map(canonical)])];
-  // The webhook may have been changed since: who is in its configs no more is nobody's concern.
+  // The webhook may have changed. Recipients that were removed from its configs are ignored.
   const settled = settledRecipients(message, all);
   return {
     deliveryId,
@@ -38,7 +38,9 @@ export function recipientsOf(message: Message<EmailConfigs>): Recipients {
 
 type Known = Pick<Recipients, 'deliveryId' | 'done' | 'refused'>;
 
-/** What the next attempt has to know. Why somebody was refused is not in it: servers name the address. */
+/**
+ * Builds the memo for the next attempt. It omits the reasons of refusals, because servers quote the address in them.
+ */
 export const memoOf = ({ deliveryId, done, refused }: Known): { readonly memo?: string } =>
   recipientsMemo(
     { deliveryId },
@@ -48,5 +50,8 @@ export const memoOf = ({ deliveryId, done, refused }: Known): { readonly memo?: 
     ]),
   );
 
-/** What stands in configs was checked when it was saved; should the rules be stricter now, the server judges it. */
+/**
+ * Normalizes an address. It was validated when it was saved; if it violates stricter rules since, it is sent unchanged
+ * and the server decides.
+ */
 const canonical = (text: string): string => parseAddress(text).address ?? text;

@@ -6,17 +6,23 @@ import type { Transport } from './transport.js';
 
 interface Attempt {
   readonly transport: Transport;
-  /** For the whole of it, however many transactions it takes. */
+  /** Timeout of all transactions together. */
   readonly timeoutMs: number;
   readonly signal: AbortSignal;
-  /** Whether a server that falls silent at a recipient is left for the sake of the others. */
+  /** Whether to give up on a server that stops answering at one recipient, so that the others are tried separately. */
   readonly isImpatient: boolean;
 }
 
-/** Silence is this part of `timeoutMs`: after twice as long, with all and then with the one, there is time for the others. */
+/**
+ * The silence limit is `timeoutMs` divided by this. Even after two limits with all recipients and two with the silent
+ * one, time is left for the others.
+ */
 const silentParts = 6;
 
-/** Sends `mail` to `recipients` in one transaction, or in one for each that has no answer of its own where the server hangs up. Never rejects. */
+/**
+ * Sends `mail` to `recipients` in one transaction. If the server hangs up, sends it separately to each recipient that
+ * was not refused before. Never rejects.
+ */
 export async function sendMail(
   mail: SendMailOptions,
   recipients: readonly string[],
@@ -34,13 +40,13 @@ export async function sendMail(
   signal.addEventListener('abort', end, { once: true });
   if (signal.aborted) end();
 
-  /** One transaction, over when the attempt is, whether the transport heeds its signal or not. */
+  /** Runs one transaction. It ends with the attempt, even if the transport ignores the signal. */
   const sendTo = async (some: readonly string[], isLast: boolean): Promise<Outcome> => {
     const envelope = { ...mail.envelope, to: [...some] };
     const transaction = new AbortController();
     const endIt = () => transaction.abort();
     controller.signal.addEventListener('abort', endIt);
-    // Where it does not heed its signal, the mail might still go to those who are asked singly by then.
+    // If the transport ignores its signal, the old transaction might deliver to recipients that are retried separately.
     const isWatched = isImpatient && !isLast && transport.heedsSignal;
     const silence = isWatched ? silenceAt(envelope, timeoutMs / silentParts) : undefined;
     const one = { ...mail, envelope, signal: transaction.signal };
@@ -61,7 +67,7 @@ export async function sendMail(
   try {
     const outcome = await sendTo(recipients, recipients.length === 1);
     return isHungUp(outcome) && recipients.length > 1
-      ? await sendSingly(recipients, outcome.refusals ?? [], sendTo)
+      ? await sendSeparately(recipients, outcome.refusals ?? [], sendTo)
       : outcome;
   } finally {
     clearTimeout(timer);
@@ -70,19 +76,20 @@ export async function sendMail(
 }
 
 /**
- * A server ends a conversation in which too many recipients were refused, with 421 (RFC 5321 §4.2.1) or without a word,
- * and the next one in the same way. It has taken nothing of the message then.
+ * Whether the server hung up. Servers end a session in which too many recipients were refused, with 421 (RFC 5321
+ * §4.2.1) or without an answer, and would end the next one the same way. They have accepted nothing of the message
+ * then.
  */
 const isHungUp = (outcome: Outcome): outcome is Failed => 'kind' in outcome && outcome.isHangUp === true;
 
-/** A server that hangs up on so many in a row does so on everybody. */
+/** A server that hangs up this many times in a row hangs up on every recipient. */
 const maxHangUps = 3;
 
 /**
- * A transaction for each who was not refused before: what the server answers is of that recipient. Goes no further where
- * it does not come to that.
+ * Sends to each recipient that was not refused before in a transaction of its own, so that each answer belongs to one
+ * recipient. Stops when the server does not get as far as answering for a recipient.
  */
-async function sendSingly(
+async function sendSeparately(
   recipients: readonly string[],
   before: readonly Refusal[],
   sendTo: (some: readonly string[], isLast: boolean) => Promise<Outcome>,

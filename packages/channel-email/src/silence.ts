@@ -1,17 +1,17 @@
 import { answersTo } from './answers.js';
 
-/** A server that is waited for in vain. */
+/** A watch for a server that stops answering. */
 interface Silence {
-  /** Rejects, as nodemailer does for a server that says nothing. */
+  /** Rejects when the server is silent for too long, with the error of nodemailer for a socket timeout. */
   readonly isOver: Promise<never>;
-  /** Nobody waits any more. */
+  /** Ends the watch. */
   stop(): void;
 }
 
 /**
- * Is over when a server that has been asked for recipients has answered for none of them in `ms`, or in twice as long at
- * most, while one is without an answer. What it takes to connect, or to take the message when all have one, is not counted:
- * whether a message arrived that went out would be unknown.
+ * Watches a transaction. It is silent if the server, once asked about recipients, answers for none of them for `ms` (at
+ * most twice that) while one has no answer. The time to connect and to accept the message does not count: after the
+ * message was sent, it would be unknown whether it arrived.
  */
 export function silenceAt(envelope: object, ms: number): Silence {
   let before: number | undefined;
@@ -30,7 +30,7 @@ export function silenceAt(envelope: object, ms: number): Silence {
   return { isOver, stop: () => clearInterval(timer) };
 }
 
-/** How many recipients have their answer; undefined where nobody was asked for, or each has one. */
+/** Counts the answered recipients. Returns undefined if none was asked about, or all are answered. */
 function answeredOf(envelope: object): number | undefined {
   const { to = [], accepted, rejectedErrors = [] } = answersTo(envelope) ?? {};
   if (!accepted) return undefined;

@@ -10,17 +10,17 @@ import {
 
 export type EmailContentType = 'plain_text' | 'html' | 'markdown' | 'json';
 
-/** What of the configs is about templates. */
+/** The fields of the configs for templates. */
 export interface Templates {
-  /** Takes the place of the subject. */
+  /** Replaces the subject. */
   readonly subject_template?: string | null | undefined;
-  /** Takes the place of the body, in the language that `content_type` names. */
+  /** Replaces the body, in the language of `content_type`. */
   readonly body_template?: string | null | undefined;
   /** Default `html`. */
   readonly content_type?: EmailContentType | null | undefined;
 }
 
-/** Of Markdown as people read it who see the plain text. */
+/** The place of values. Markdown uses `plain`, for the plain text part. */
 const places: Readonly<Record<Exclude<EmailContentType, 'json'>, Place>> = {
   plain_text: 'plain',
   html: 'html',
@@ -29,7 +29,7 @@ const places: Readonly<Record<Exclude<EmailContentType, 'json'>, Place>> = {
 
 export const contentTypeOf = ({ content_type }: Templates): EmailContentType => content_type ?? 'html';
 
-/** The subject as the template renders it; undefined where there is none. Throws `invalid_template`. */
+/** Renders the subject. Returns undefined without a template. Throws `invalid_template`. */
 export function renderSubject(
   { subject_template: source }: Templates,
   context: TemplateContext,
@@ -37,7 +37,7 @@ export function renderSubject(
   return source == null ? undefined : parseTemplate(source, 'header').render(context);
 }
 
-/** The body as the template renders it, in its own language, its values escaped for `place`. Throws `invalid_template`. */
+/** Renders the body in its own language, with values escaped for `place`. Throws `invalid_template`. */
 export function renderBody(
   { body_template: source, ...configs }: Templates,
   context: TemplateContext,
@@ -50,6 +50,6 @@ export function renderBody(
     : writeJson(rendered, 2);
 }
 
-/** Reads a body in the language that `type` names. Throws `invalid_template`. */
+/** Parses a body template in the language of `type`. Throws `invalid_template`. */
 export const parseBody = (source: string, type: EmailContentType, place?: Place): Template | JsonTemplate =>
   type === 'json' ? parseJsonText(source) : parseTemplate(source, place ?? places[type]);

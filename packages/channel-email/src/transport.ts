@@ -2,39 +2,39 @@ import { kindOf, PosthornError } from '@posthorn/core';
 import { createTransport, type SendMailOptions, type SMTPPoolOptions } from 'nodemailer';
 import { hearAnswers } from './answers.js';
 
-/** nodemailer's settings for an SMTP server; see nodemailer.com/smtp. Pooled unless `pool` is false. */
+/** nodemailer's settings for an SMTP server, see nodemailer.com/smtp. Pooled unless `pool` is false. */
 export type SmtpSettings = Omit<SMTPPoolOptions, 'pool'> & { readonly pool?: boolean };
 
-/** The part of a nodemailer transport that is used, of whatever version. From 10.5 on it heeds `signal`. */
+/** The part of a nodemailer transport of any version that is used. From version 10.5 on it supports `signal`. */
 export interface MailTransport {
   sendMail(mail: SendMailOptions): Promise<unknown>;
 }
 
-/** A transport made ready. */
+/** A transport that is ready to use. */
 export interface Transport extends MailTransport {
-  /** Whether a `signal` ends what is being sent, and its connection. */
+  /** Whether `signal` aborts a transaction and closes its connection. */
   readonly heedsSignal: boolean;
-  /** Who mail is from by its defaults, if it says so. */
+  /** The default sender of the transport, if it has one. */
   readonly from: unknown;
-  /** What of its settings must not be told. */
+  /** The secrets in its settings. */
   readonly secrets: readonly string[];
-  /** Ends the connections, if they are the channel's own. */
+  /** Closes the connections if they belong to the channel. */
   close(): void;
 }
 
 const ours = {
   pool: true,
-  // A kept connection that turns out to be dead, with no byte of the message sent, is replaced once.
+  // Replaces a dead kept connection once, if no byte of the message was sent.
   maxRequeues: 1,
   connectionTimeout: 15_000,
   greetingTimeout: 15_000,
-  // Hung up on is hung up: a server that goes on talking is not waited for.
+  // Does not wait for a server that keeps talking after the connection was closed.
   socketCloseTimeout: 1_000,
   disableFileAccess: true,
   disableUrlAccess: true,
 };
 
-/** Throws `invalid_option`; never quotes an address, which may hold a password. */
+/** Opens a transport. Throws `invalid_option`; the message never quotes the URL, which may contain a password. */
 export function openTransport(transport: unknown, allowPlaintext: boolean): Transport {
   if (isTransport(transport)) {
     hearAnswers(transport);
@@ -54,10 +54,10 @@ export function openTransport(transport: unknown, allowPlaintext: boolean): Tran
   const pool = createTransport({ ...ours, requireTLS: !allowPlaintext, ...settings } as SMTPPoolOptions);
   const { secure, requireTLS, auth } = pool.options;
   if (!allowPlaintext && secure !== true && requireTLS !== true) {
-    throw invalid('transport turns STARTTLS off; say allowPlaintext: true if that is meant');
+    throw invalid('transport turns STARTTLS off; set allowPlaintext: true if that is intended');
   }
   hearAnswers(pool);
-  // Each send is told of its own failure: nobody has to hear of it twice.
+  // `sendMail` already reports the failure of each send.
   pool.on('error', () => undefined);
   let isClosed = false;
   return {
@@ -79,23 +79,23 @@ const isTransport = (value: unknown): value is MailTransport => typeof Object(va
 
 function smtpSettings(transport: unknown): SmtpSettings {
   if (typeof transport === 'string') {
-    if (!/^smtps?:\/\/[^/?#]/i.test(transport)) throw invalid('transport must be an URL of smtp: or smtps:');
+    if (!/^smtps?:\/\/[^/?#]/i.test(transport)) throw invalid('transport must be a URL of smtp: or smtps:');
     return { url: transport };
   }
   if (typeof transport !== 'object' || transport === null) {
     throw invalid(
-      `transport must be an URL, SMTP settings or a nodemailer transport, not ${kindOf(transport)}`,
+      `transport must be a URL, SMTP settings or a nodemailer transport, not ${kindOf(transport)}`,
     );
   }
   if (!['host', 'url', 'service'].some((name) => Object.hasOwn(transport, name))) {
     throw invalid(
-      'transport must have host, url or service; of another kind, hand in what createTransport made',
+      'transport must have host, url or service; for another kind of transport, pass the result of createTransport',
     );
   }
   return transport;
 }
 
-/** The password and the tokens, also as they stand in AUTH (RFC 4616, RFC 4954): a server may repeat what it got. */
+/** Returns password and tokens, also encoded as in AUTH (RFC 4616, RFC 4954), because a server may repeat them. */
 function secretsOf(auth: Readonly<Record<string, unknown>>): readonly string[] {
   const texts = ['pass', 'accessToken', 'refreshToken', 'clientSecret', 'privateKey']
     .map((name) => auth[name])

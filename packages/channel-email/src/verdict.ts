@@ -3,21 +3,23 @@ import { cutText } from '@posthorn/template';
 import type { Outcome, Refusal } from './outcome.js';
 import { memoOf, type Recipients } from './recipients.js';
 
-/** How much of an answer is kept. */
+/** Cap on the recorded response. */
 const maxResponse = 16 * 1024;
 
 /**
- * What an attempt means for the delivery. Someone may still get it: failed, and the memo says who need not be asked again.
- * Nobody can: rejected. Some have it and the rest never will: delivered, as it did arrive and nothing is left to do; the
- * response says who was refused. `readable` cuts secrets from what servers say.
+ * Turns the outcome of an attempt into a verdict. `readable` redacts secrets from the texts of servers.
+ * - A recipient may still get the message: failed. The memo lists the recipients that need no retry.
+ * - All recipients are refused permanently: rejected.
+ * - Some have the message and the others are refused permanently: delivered, because nothing is left to do. The
+ *   response lists the refused recipients.
  */
 export function verdictOf(before: Recipients, outcome: Outcome, readable: (text: string) => string): Verdict {
   const { all, left } = before;
   const count = (some: readonly unknown[]) => `${some.length} of ${all.length} recipients`;
   const record = (...lines: readonly string[]) =>
     cutText(readable(lines.filter((line) => line !== '').join('\n')), maxResponse);
-  const refusedForGood = (addresses: readonly string[]) =>
-    addresses.length === 0 ? '' : `${count(addresses)} were refused for good: ${addresses.join(', ')}`;
+  const refusedPermanently = (addresses: readonly string[]) =>
+    addresses.length === 0 ? '' : `${count(addresses)} were refused permanently: ${addresses.join(', ')}`;
 
   if (!('accepted' in outcome)) {
     const { kind, isFinal, status } = outcome;
@@ -27,18 +29,21 @@ export function verdictOf(before: Recipients, outcome: Outcome, readable: (text:
       ...(status !== undefined && { status }),
       ...(response !== '' && { response: record(response) }),
     };
-    // It failed for all who were left; what came of earlier attempts stays true, and what was answered before it did.
+    // The message failed for all that were left. Results of earlier attempts and earlier answers remain valid.
     if (!isFinal) {
       const final = refusals.filter((refusal) => refusal.isFinal);
       const refused = [...before.refused, ...final.map(({ recipient }) => recipient)];
       return failed(kind, message, {
         ...report,
-        ...(final.length > 0 && { response: record(response, ...final.map(said)) }),
+        ...(final.length > 0 && { response: record(response, ...final.map(describe)) }),
         ...memoOf({ ...before, refused }),
       });
     }
     if (before.done.length === 0) return rejected(kind, message, report);
-    return delivered({ ...report, response: record(refusedForGood([...before.refused, ...left]), response) });
+    return delivered({
+      ...report,
+      response: record(refusedPermanently([...before.refused, ...left]), response),
+    });
   }
 
   const { response, stoppedBy } = outcome;
@@ -47,31 +52,27 @@ export function verdictOf(before: Recipients, outcome: Outcome, readable: (text:
   const done = [...before.done, ...outcome.accepted];
   const refused = [...before.refused, ...final.map(({ recipient }) => recipient)];
   if (later.length > 0) {
-    return failed(
-      stoppedBy?.kind ?? later[0]?.kind ?? 'http_status',
-      `${count(later)} are to be tried again`,
-      {
-        ...statusOf(later),
-        response: record(...[...later, ...final].map(said)),
-        ...memoOf({ deliveryId: before.deliveryId, done, refused }),
-      },
-    );
+    return failed(stoppedBy?.kind ?? later[0]?.kind ?? 'http_status', `${count(later)} will be retried`, {
+      ...statusOf(later),
+      response: record(...[...later, ...final].map(describe)),
+      ...memoOf({ deliveryId: before.deliveryId, done, refused }),
+    });
   }
   if (done.length === 0) {
-    return rejected('config', `${count(refused)} were refused for good`, {
+    return rejected('config', `${count(refused)} were refused permanently`, {
       ...statusOf(final),
-      response: record(...final.map(said)),
+      response: record(...final.map(describe)),
     });
   }
   const [status] = /^\d{3}/.exec(response) ?? [];
   return delivered({
     ...(status !== undefined && { status: Number(status) }),
-    response: record(response, refusedForGood(refused), ...final.map(said)),
+    response: record(response, refusedPermanently(refused), ...final.map(describe)),
   });
 }
 
-const said = ({ recipient, response }: Refusal): string => `${recipient}: ${response}`;
+const describe = ({ recipient, response }: Refusal): string => `${recipient}: ${response}`;
 
-/** Of the first; a transport of another kind may have none. */
+/** Returns the status of the first refusal. Other transports may have none. */
 const statusOf = ([first]: readonly Refusal[]): { readonly status?: number } =>
   first === undefined || first.status === 0 ? {} : { status: first.status };

@@ -13,7 +13,7 @@ async function validate(configs: unknown): Promise<{ value?: unknown; refusals: 
 const valid = { to_addresses: ['ada@example.com'] };
 const many = (count: number) => Array.from({ length: count }, (_, i) => `r${i}@example.com`);
 
-test('takes all fields, and null for optional ones', async () => {
+test('accepts all fields, and null for optional ones', async () => {
   const full = {
     to_addresses: ['ada@example.com', 'grace@bücher.example'],
     subject_template: '{{ event.type }}',
@@ -34,12 +34,12 @@ test('takes all fields, and null for optional ones', async () => {
   expect(await validate(nulls)).toEqual({ value: nulls, refusals: [] });
 });
 
-test('recipients is another name for to_addresses, but not both', async () => {
+test('accepts recipients as another name for to_addresses, but not both', async () => {
   expect((await validate({ recipients: ['ada@example.com'] })).value).toEqual(valid);
   expect((await validate({ recipients: ['ada@example.com'], to_addresses: null })).value).toEqual(valid);
   expect((await validate({ ...valid, recipients: null })).value).toEqual(valid);
   expect((await validate({ ...valid, recipients: ['ada@example.com'] })).refusals).toEqual([
-    { path: 'recipients', message: 'is another name for to_addresses: say one of them' },
+    { path: 'recipients', message: 'is another name for to_addresses: use only one of them' },
   ]);
 });
 
@@ -61,12 +61,12 @@ test.each([
   expect((await validate(configs)).refusals.map((refusal) => refusal.path)).toEqual([path]);
 });
 
-test('takes 50 recipients in all', async () => {
+test('accepts 50 recipients in total', async () => {
   const configs = { to_addresses: many(30), cc_addresses: many(10), bcc_addresses: many(10) };
   expect((await validate(configs)).refusals).toEqual([]);
 });
 
-test('refuses a field called __proto__, which JSON can make', async () => {
+test('refuses a field called __proto__, which JSON can contain', async () => {
   const configs = JSON.parse('{"to_addresses":["ada@example.com"],"__proto__":{"x":1}}');
   expect((await validate(configs)).refusals).toEqual([
     { path: '__proto__', message: 'is no field of an email channel' },
@@ -91,7 +91,7 @@ test('T17: refuses every option of a mail and of its transport', async () => {
   }
 });
 
-test('a template that cannot be parsed is refused with its line and column, in the language of its content type', async () => {
+test('refuses a template that cannot be parsed in the language of its content type, with line and column', async () => {
   expect((await validate({ ...valid, subject_template: 'Hi {{ event.type' })).refusals).toEqual([
     { path: 'subject_template', message: expect.stringMatching(/^line 1, column \d+: /) },
   ]);

@@ -65,10 +65,10 @@ channelConformance({
   },
   skip: {
     'answers/a receiver that has met its limit is busy, and nothing has failed':
-      'a mail server that says later says so of a recipient or a message, and not how much it takes',
-    'answers/the wait that a receiver asks for is the wait of the verdict': 'SMTP knows no wait',
+      'a mail server defers a recipient or a message; SMTP has no rate limit',
+    'answers/the wait that a receiver asks for is the wait of the verdict': 'SMTP has no Retry-After',
     'answers/a receiver that is gone for good is gone, so that its webhook can be paused':
-      'a mailbox that is gone is refused, and the other recipients go on',
+      'a mailbox that is gone is refused, and the other recipients still get mail',
   },
 });
 
@@ -105,6 +105,6 @@ memoConformance({
   },
   skip: {
     'a limit that is met half way leaves a memo, too':
-      'a mail server that says later says so of a recipient or a message, and not how much it takes',
+      'a mail server defers a recipient or a message; SMTP has no rate limit',
   },
 });

@@ -3,7 +3,7 @@ import { expect, test } from 'vitest';
 import type { EmailConfigs } from '../src/index.js';
 import { event, message, setup, withPayload } from './message.js';
 
-/** A mail as it arrives: sent by SMTP, read by mailparser. */
+/** Sends a mail by SMTP and returns it as parsed by mailparser. */
 async function arrived(configs: Partial<EmailConfigs>, of: Partial<Message<EmailConfigs>> = {}) {
   const { server, send } = await setup();
   expect(await send(message(configs, of))).toMatchObject({ outcome: 'delivered' });
@@ -14,7 +14,7 @@ async function arrived(configs: Partial<EmailConfigs>, of: Partial<Message<Email
 
 const evilText = '<img src=x onerror=alert(1)> & "quoted"';
 
-test('the default mail shows type, subject, time, payload and webhook, in HTML and in plain text', async () => {
+test('the default mail shows type, subject, time, payload and webhook, in HTML and plain text', async () => {
   const { subject, html, text } = await arrived({});
   expect(subject).toBe('order.created: order o1');
   for (const shown of [
@@ -32,7 +32,7 @@ test('the default mail shows type, subject, time, payload and webhook, in HTML a
   expect(html).toContain('@media (prefers-color-scheme: dark)');
 });
 
-test('the default mail cuts what is long and says how much more there is', async () => {
+test('the default mail cuts long content and says how much is left out', async () => {
   const payload = Object.fromEntries(Array.from({ length: 30 }, (_, i) => [`field${i}`, '😀'.repeat(400)]));
   const { html, text } = await arrived({}, { event: withPayload({ ...payload, field0: payload }) });
   expect(text).toContain('10 more');
@@ -48,12 +48,12 @@ test.each([
   [42],
   [{ nested: { deep: [1, { a: null }] } }],
   [{ __proto__x: 1, '': '' }],
-])('the default mail takes a payload of any kind: %j', async (payload) => {
+])('the default mail accepts a payload of any type: %j', async (payload) => {
   const { text } = await arrived({}, { event: withPayload(payload) });
   expect(text).toContain('order.created');
 });
 
-test('T11: a line break in a subject is a space, and makes no header', async () => {
+test('T11: a line break in a subject becomes a space and adds no header', async () => {
   const sent = withPayload({ title: 'Hi\r\nBcc: v@example.com\r\n\r\nBody' });
   const { subject, headers, source } = await arrived(
     { subject_template: 'New:\n{{ event.payload.title }}' },
@@ -82,13 +82,13 @@ test.each([
   expect(arrival.subject).toBe(subject);
 });
 
-test('a subject that renders to nothing is the default one', async () => {
+test('a subject that renders to an empty text is replaced by the default', async () => {
   expect((await arrived({ subject_template: ' {{ event.payload.nothing }} ' })).subject).toBe(
     'order.created: order o1',
   );
 });
 
-test('T18: HTML in data is text, in the default mail and in templates', async () => {
+test('T18: HTML in data becomes text, in the default mail and in templates', async () => {
   const of = { event: withPayload({ [evilText]: evilText }) };
   const bodies: Partial<EmailConfigs>[] = [
     {},
@@ -108,7 +108,7 @@ test('T18: HTML in data is text, in the default mail and in templates', async ()
   expect(html).toContain('title="&#x22;><img src=x onerror=alert(1)> &#x26; &#x22;quoted&#x22;">x</p>');
 });
 
-test('a value in Markdown is text: no heading, no link, no list, and as it is in plain text', async () => {
+test('a value in Markdown creates no heading, link or list, and is unchanged in the plain text', async () => {
   const x = '\n# TITLE\n[Reset](https://evil.example)\n\n1. a\n- b\nc\n===\n<https://evil.example> **d**';
   const { html, text } = await arrived(
     { content_type: 'markdown', body_template: '## {{ event.type }}\n\n{{ event.payload.x }} **end**' },
@@ -121,7 +121,7 @@ test('a value in Markdown is text: no heading, no link, no list, and as it is in
   expect(text.trim()).toBe(`## order.created\n\n${x} **end**`);
 });
 
-test('a value within CSS brings no address, no import and no position', async () => {
+test('a value within CSS adds no URL, import or position', async () => {
   const x = 'red;position:fixed;background:url(https://evil.example)}@import "https://evil.example";';
   const body_template =
     '<style>p { color: {{ event.payload.x }} }</style><p style="color: {{ event.payload.x }}">a</p>';
@@ -137,7 +137,7 @@ test.each([
   'vbscript:x',
   'data:text/html,x',
   'file:///etc/passwd',
-])('T18: %j is no link anywhere', async (url) => {
+])('T18: %j is never a link', async (url) => {
   const of = { event: withPayload({ url }) };
   for (const configs of [
     {},
@@ -152,7 +152,7 @@ test.each([
   }
 });
 
-test('T18: a template of HTML keeps tables, styles and links of the web, and loses what runs', async () => {
+test('T18: an HTML template keeps tables, styles and web links, and loses active content', async () => {
   const { html } = await arrived({
     body_template: `<!doctype html><html><head><style>.a{color:red}</style><script>alert(1)</script></head>
 <body bgcolor="#ffffff" onload="alert(1)"><table cellpadding="3" width="600"><tr><td valign="top" style="color:blue">x</td></tr></table>
@@ -175,7 +175,7 @@ test('T18: a template of HTML keeps tables, styles and links of the web, and los
   expect(html).not.toMatch(/script|onload|iframe|<form|<input|<svg|<object|http-equiv|alert/i);
 });
 
-test('T26: characters that turn text around are shown as escapes, references to them too', async () => {
+test('T26: characters that change the text direction are shown as escapes, also as character references', async () => {
   const of = { event: withPayload({ file: '\u202egpj.exe \u2066x\u2069 &#8238;' }) };
   const template = '{{ event.payload.file }} &#x202E;';
   for (const configs of [
@@ -190,7 +190,7 @@ test('T26: characters that turn text around are shown as escapes, references to 
   }
 });
 
-test('T26: the text of a link names its host, in ASCII', async () => {
+test('T26: a link shows its host in ASCII', async () => {
   const link = (url: string) => arrived({}, { event: withPayload({ url }) });
   expect((await link('https://аpple.com/login')).html).toContain(
     '><bdi>https://xn--pple-43d.com/login</bdi></a>',
@@ -219,7 +219,7 @@ test('T26: the text of a link names its host, in ASCII', async () => {
   expect(html.text).toContain('Open [https://example.com]');
 });
 
-test('html: values are escaped, a fragment becomes a document for light and dark, the text says the same', async () => {
+test('html escapes values, turns a fragment into a document for light and dark mode, and derives the plain text', async () => {
   const { html, text } = await arrived(
     {
       body_template:
@@ -232,7 +232,7 @@ test('html: values are escaped, a fragment becomes a document for light and dark
   expect(text.trim()).toBe('order.created\n\na < b & c\n\n * one\n * two');
 });
 
-test('markdown: is rendered, HTML in it is text, images are links, the text is its source', async () => {
+test('markdown is rendered, with HTML as text and images as links, and its source is the plain text', async () => {
   const body_template =
     '# {{ event.type }}\n\nHi **{{ event.payload.name }}** <b>x</b>\n\n![logo](https://example.com/x.png)';
   const { html, text } = await arrived(
@@ -246,7 +246,7 @@ test('markdown: is rendered, HTML in it is text, images are links, the text is i
   expect(text.trim()).toBe('# order.created\n\nHi **Ada** <b>x</b>\n\n![logo](https://example.com/x.png)');
 });
 
-test('plain_text: there is no HTML, with a template or without', async () => {
+test('plain_text has no HTML, with and without a template', async () => {
   for (const body_template of ['{{ event.type }} <b>', null]) {
     const { html, text, headers } = await arrived({ content_type: 'plain_text', body_template });
     expect(html).toBe('');
@@ -255,7 +255,7 @@ test('plain_text: there is no HTML, with a template or without', async () => {
   }
 });
 
-test('json: the payload as it was dispatched, or what the template makes of it; values cannot break out', async () => {
+test('json is the payload as dispatched or the rendered template, and values cannot break out of it', async () => {
   const payload = { title: 'a"}, {"x":"y', total: 1.5 };
   const of = { event: { ...event, payload: '{"title":"a\\"}, {\\"x\\":\\"y","total":1.50}' } };
   expect((await arrived({ content_type: 'json' }, of)).text.trim()).toBe(of.event.payload);
@@ -266,7 +266,7 @@ test('json: the payload as it was dispatched, or what the template makes of it; 
   expect(html).toBe('');
 });
 
-test('a digest is one mail with all its events, and templates get them', async () => {
+test('a digest is one mail with all its events, which templates can use', async () => {
   const digest = Array.from({ length: 30 }, (_, i) => {
     const one: Event = { ...withPayload({ number: i }), type: `order.number${i}` };
     return { event: one, payload: { number: i } };
@@ -284,14 +284,14 @@ test('a digest is one mail with all its events, and templates get them', async (
   expect((await arrived({}, { digest: digest.slice(0, 1) })).subject).toBe('1 event');
 });
 
-/** Of the HTML as it travels. */
+/** Returns the length of the encoded HTML part. */
 const htmlBytes = (source: string): number => {
   const [, boundary = ''] = /boundary="([^"]+)"/.exec(source) ?? [];
   const part = source.split(`--${boundary}`).find((one) => /^\s*Content-Type: text\/html/i.test(one)) ?? '';
   return Buffer.byteLength(part, 'latin1');
 };
 
-test('the default mail stays under the 102 KB at which Gmail cuts, and says how many events it has no room for', async () => {
+test('the default mail stays under the 102 KB at which Gmail cuts, and says how many events are left out', async () => {
   const wide = Object.fromEntries(
     Array.from({ length: 20 }, (_, i) => [`${'世'.repeat(100)}${i}`, '世'.repeat(600)]),
   );
@@ -313,7 +313,7 @@ test('the default mail stays under the 102 KB at which Gmail cuts, and says how 
   }
 });
 
-test('HTML that is nested too deeply, or a template that fails, has failed and reached nobody', async () => {
+test('HTML that is nested too deeply, or a template that fails, fails the attempt, and nothing is sent', async () => {
   const { server, send, channel } = await setup();
   const bodies = ['{% for i in (1..9000) %}<b>{% endfor %}', '{% for i in (1..100000000) %}x{% endfor %}'];
   for (const body_template of bodies) {
@@ -325,7 +325,7 @@ test('HTML that is nested too deeply, or a template that fails, has failed and r
   expect(server.connections()).toBe(0);
 });
 
-test('a preview is what would be sent: subject, HTML and text', async () => {
+test('a preview shows subject, HTML and text as they would be sent', async () => {
   const { channel, server, send } = await setup();
   const sent = message({ subject_template: 'New {{ event.type }}', body_template: '<p>{{ event.id }}</p>' });
   const parts = await channel.preview!(sent);
@@ -342,7 +342,7 @@ test('a preview is what would be sent: subject, HTML and text', async () => {
   );
 });
 
-test('the application may write the default mail itself; its subject is cleaned', async () => {
+test('the application can write the default mail itself, and its subject is cleaned', async () => {
   const { server, send } = await setup({
     defaultContent: async ({ event: { type } }) => ({
       subject: `Acme:\n${type}`,
@@ -367,7 +367,7 @@ test('the application may write the default mail itself; its subject is cleaned'
   });
 });
 
-test('numbers are those of the event, as they were written, with a template or without', async () => {
+test('numbers of the event keep their spelling, with and without a template', async () => {
   const { server, send } = await setup();
   const sent = { ...event, payload: '{"account":9007199254740993,"owed":42.00}' };
   await send(message({}, { event: sent }));

@@ -10,7 +10,7 @@ const from = 'events@acme.example';
 const signal = () => new AbortController().signal;
 
 test.each(['connect', 'auth', 'mail', 'rcpt', 'data', 'answer'] as const)(
-  'a connection that ends at %s has failed, is not sent again by the channel, and spoils nothing',
+  'a connection that ends at %s fails the attempt, is not retried by the channel, and does not affect the next mail',
   async (stage) => {
     const auth = { user: 'ada', pass: 'correct horse battery' };
     const { server, send } = await setup({}, { auth });
@@ -44,7 +44,7 @@ test.each([
   });
 });
 
-test('a login that is refused is ours to repair: it has failed and is tried again, and shows no password', async () => {
+test('a refused login has failed as credentials, is retried, and reveals no password', async () => {
   const auth = { user: 'ada', pass: 'correct horse battery' };
   const { server, send } = await setup({}, { auth });
   server.fail('auth', {
@@ -61,24 +61,24 @@ test('a login that is refused is ours to repair: it has failed and is tried agai
   expect(JSON.stringify(verdict)).not.toMatch(/correct|horse|battery/);
 });
 
-test('a message larger than the server takes is rejected', async () => {
+test('a message above the size limit of the server is rejected', async () => {
   const { server, send } = await setup({}, { maxBytes: 2_000 });
   const verdict = await send(message({ content_type: 'plain_text', body_template: 'x'.repeat(4_000) }));
   expect(verdict).toMatchObject({ outcome: 'rejected', kind: 'http_status', status: 552 });
   expect(server.messages.map(({ isAccepted }) => isAccepted)).toEqual([false]);
 });
 
-test('a port where nobody listens is refused', async () => {
+test('a port without a listener is reported as refused', async () => {
   const channel = emailChannel({ transport: `smtp://127.0.0.1:${await freePort()}`, from });
   expect(await channel.send(message(), signal())).toMatchObject({ outcome: 'failed', kind: 'refused' });
 });
 
-test('a name that leads nowhere is of DNS', async () => {
+test('a name that does not resolve is reported as dns', async () => {
   const channel = emailChannel({ transport: 'smtps://mail.invalid', from });
   expect(await channel.send(message(), signal())).toMatchObject({ outcome: 'failed', kind: 'dns' });
 });
 
-test('a server that speaks something else is of the protocol', async () => {
+test('a server of another protocol is reported as protocol', async () => {
   const server = createServer((socket) => {
     socket.on('error', () => {});
     socket.end('HTTP/1.1 400 Bad Request\r\n\r\n');
@@ -91,7 +91,7 @@ test('a server that speaks something else is of the protocol', async () => {
   expect(await channel.send(message(), signal())).toMatchObject({ outcome: 'failed', kind: 'protocol' });
 });
 
-test('a certificate that nobody vouches for is of TLS, with STARTTLS and without', async () => {
+test('an untrusted certificate is reported as tls, with STARTTLS and without', async () => {
   for (const tls of ['starttls', 'implicit'] as const) {
     const server = await smtpStandIn({ tls });
     onTestFinished(() => server.close());
@@ -102,7 +102,7 @@ test('a certificate that nobody vouches for is of TLS, with STARTTLS and without
   }
 });
 
-test('a server that never answers is left when the time is over, and what was known is kept', async () => {
+test('a server that never answers fails the attempt at its timeout, and earlier results are kept', async () => {
   const { server, send } = await setup({ timeoutMs: 300 });
   const memo = memoThat({ done: ['ada@example.com'] });
   const two = { to_addresses: ['ada@example.com', 'grace@example.com'] };
@@ -115,11 +115,11 @@ test('a server that never answers is left when the time is over, and what was kn
     });
     server.recover();
   }
-  // On a busy machine it may take more than one time of 300 ms.
+  // On a busy machine this may take longer than one timeout of 300 ms.
   await until(async () => (await send(message())).outcome === 'delivered');
 });
 
-test('nodemailer has times of its own: for the connection, and for each answer', async () => {
+test("nodemailer's own timeouts for the connection and for each answer apply", async () => {
   const { server } = await setup();
   for (const [stage, settings, kind] of [
     ['connect', { greetingTimeout: 100 }, 'connect_timeout'],
@@ -133,7 +133,7 @@ test('nodemailer has times of its own: for the connection, and for each answer',
   }
 });
 
-test('a transport that does not heed the signal is left, too', async () => {
+test('a transport that ignores the signal does not delay the end of the attempt', async () => {
   const channel = emailChannel({ transport: { sendMail: () => new Promise(() => {}) }, from });
   const controller = new AbortController();
   const sending = channel.send(message(), controller.signal);
@@ -141,7 +141,7 @@ test('a transport that does not heed the signal is left, too', async () => {
   expect(await sending).toMatchObject({ outcome: 'failed', kind: 'timeout' });
 });
 
-test('what a transport of another kind throws is of the channel', async () => {
+test('an error of another kind of transport is reported as channel_error', async () => {
   const fails = { sendMail: () => Promise.reject(new TypeError('no such queue')) };
   const channel = emailChannel({ transport: fails, from });
   expect(await channel.send(message(), signal())).toMatchObject({
@@ -151,27 +151,27 @@ test('what a transport of another kind throws is of the channel', async () => {
   });
 });
 
-test('whom a transport names as rejected without saying why is tried again', async () => {
+test('a recipient that a transport rejects without a reason is retried', async () => {
   const sendMail = async () => ({ accepted: ['ada@example.com'], rejected: ['grace@example.com'] });
   const channel = emailChannel({ transport: { sendMail }, from });
   const two = message({ to_addresses: ['ada@example.com', 'grace@example.com'] });
   expect(await channel.send(two, signal())).toEqual({
     outcome: 'failed',
     kind: 'http_status',
-    message: '1 of 2 recipients are to be tried again',
+    message: '1 of 2 recipients will be retried',
     response: 'grace@example.com: refused without a reason',
     memo: memoThat({ done: ['ada@example.com'] }),
   });
 });
 
-test('a closed channel sends no more', async () => {
+test('a closed channel sends nothing', async () => {
   const { channel, send } = await setup();
   expect(await send(message())).toMatchObject({ outcome: 'delivered' });
   await channel.close();
   expect(await send(message())).toMatchObject({ outcome: 'failed', kind: 'config' });
 });
 
-test('a kept connection that the server has closed meanwhile is replaced, and the mail sent once', async () => {
+test('a kept connection that the server has closed is replaced, and the mail is sent once', async () => {
   const { server, send } = await setup();
   expect(await send(message())).toMatchObject({ outcome: 'delivered' });
   server.hangUp();

@@ -22,7 +22,7 @@ export const event: Event = {
 
 export const withPayload = (payload: unknown): Event => ({ ...event, payload: JSON.stringify(payload) });
 
-/** A message as the engine hands it out, with `of` in place of what an ordinary one has. */
+/** Creates a message like the engine's, with the fields of `of` replaced. */
 export function message(
   configs: Partial<EmailConfigs> = {},
   of: Partial<Message<EmailConfigs>> = {},
@@ -42,13 +42,13 @@ export function message(
   };
 }
 
-/** The memo of a verdict that has failed. */
+/** Returns the memo of a failed verdict. */
 export function memoOf(verdict: Verdict): string {
   if (verdict.outcome !== 'failed') throw new Error(`it is ${verdict.outcome}`);
   return verdict.memo ?? '';
 }
 
-/** The memo that an attempt leaves for the message above. */
+/** Creates the memo that an attempt leaves for the message above. */
 export function memoThat({ done = [], refused = [] }: { done?: string[]; refused?: string[] }): string {
   const settled = new Map<string, string | null>([
     ...refused.map((address) => [address, ''] as const),
@@ -63,7 +63,7 @@ export interface Setup {
   send(message: Message<EmailConfigs>, signal?: AbortSignal): Promise<Verdict>;
 }
 
-/** A server and a channel that sends to it; both are gone when the test is over. */
+/** Starts a server, and a channel that sends to it. Both are closed when the test ends. */
 export async function setup(
   options: Partial<EmailChannelOptions> = {},
   serverOptions: SmtpStandInOptions = {},

@@ -5,9 +5,9 @@ const valid = { transport: 'smtps://mail.example', from: 'events@acme.example' }
 
 test.each([
   [{ ...valid, form: 'x' }, 'no option is called form in emailChannel; there is transport, from'],
-  [{ from: valid.from }, 'transport must be an URL, SMTP settings or a nodemailer transport, not undefined'],
-  [{ ...valid, transport: 'https://mail.example' }, 'transport must be an URL of smtp: or smtps:'],
-  [{ ...valid, transport: 'smtp://' }, 'transport must be an URL of smtp: or smtps:'],
+  [{ from: valid.from }, 'transport must be a URL, SMTP settings or a nodemailer transport, not undefined'],
+  [{ ...valid, transport: 'https://mail.example' }, 'transport must be a URL of smtp: or smtps:'],
+  [{ ...valid, transport: 'smtp://' }, 'transport must be a URL of smtp: or smtps:'],
   [{ ...valid, transport: { streamTransport: true } }, 'transport must have host, url or service'],
   [{ ...valid, transport: { host: 'mail.example', requireTLS: false } }, 'transport turns STARTTLS off'],
   [
@@ -38,7 +38,7 @@ test.each([
   '"Acme, Inc." <events@acme.example>',
   { name: 'Acme', address: 'events@acme.example' },
   { address: 'events@acme.example' },
-])('takes %j as the sender', (from) => {
+])('accepts %j as the sender', (from) => {
   expect(emailChannel({ ...valid, from }).type).toBe('email');
 });
 

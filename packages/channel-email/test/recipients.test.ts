@@ -10,7 +10,7 @@ const three = {
   bcc_addresses: ['alan@example.com'],
 };
 
-test('one message goes to all; To and Cc are shown, Bcc is not', async () => {
+test('one message goes to all recipients, showing To and Cc but not Bcc', async () => {
   const { server, send } = await setup();
   expect(await send(message(three))).toMatchObject({ outcome: 'delivered', status: 250 });
   const [received, ...more] = server.messages;
@@ -21,14 +21,14 @@ test('one message goes to all; To and Cc are shown, Bcc is not', async () => {
   expect(received!.source).not.toContain('alan@');
 });
 
-test('who was refused for a while is tried again, and nobody else, in the same mail', async () => {
+test('only temporarily refused recipients are retried, with the same mail', async () => {
   const { server, send } = await setup();
   server.fail('rcpt', { code: 451, text: '4.2.1 Try later' }, { address: 'grace@example.com', times: 1 });
   const first = await send(message(three));
   expect(first).toMatchObject({
     outcome: 'failed',
     kind: 'http_status',
-    message: '1 of 3 recipients are to be tried again',
+    message: '1 of 3 recipients will be retried',
     status: 451,
     response: 'grace@example.com: 451 4.2.1 Try later',
   });
@@ -48,7 +48,7 @@ test('who was refused for a while is tried again, and nobody else, in the same m
   expect(after!.mail.date).toEqual(new Date('2026-11-23T10:05:00Z'));
 });
 
-test('greylisting: nobody takes it at first, everybody later', async () => {
+test('a mail that is greylisted for all recipients is delivered later', async () => {
   const { server, send } = await setup({}, { greylist: true });
   const first = await send(message(three));
   expect(first).toMatchObject({ outcome: 'failed', status: 451 });
@@ -57,7 +57,7 @@ test('greylisting: nobody takes it at first, everybody later', async () => {
   expect(server.messages.map(({ to }) => to.length)).toEqual([3]);
 });
 
-test('who was refused for good is not asked again; it is delivered, and says whom it did not reach', async () => {
+test('a permanently refused recipient is not retried, and the delivered mail reports it', async () => {
   const { server, send } = await setup();
   server.fail('rcpt', { code: 550, text: '5.1.1 No such user' }, { address: 'ada@example.com' });
   server.fail('rcpt', { code: 450, text: '4.2.0 Busy' }, { address: 'alan@example.com', times: 1 });
@@ -69,18 +69,18 @@ test('who was refused for good is not asked again; it is delivered, and says who
   const second = await send(message(three, { attempt: 2, memo: memoOf(first) }));
   expect(second).toMatchObject({
     outcome: 'delivered',
-    response: expect.stringContaining('1 of 3 recipients were refused for good: ada@example.com'),
+    response: expect.stringContaining('1 of 3 recipients were refused permanently: ada@example.com'),
   });
   expect(server.messages.map(({ to }) => to)).toEqual([['grace@example.com'], ['alan@example.com']]);
 });
 
-test('is rejected where everybody is refused for good, then or now', async () => {
+test('a mail is rejected if all recipients are refused permanently, over one or several attempts', async () => {
   const { server, send } = await setup();
   server.fail('rcpt', { code: 550, text: '5.1.1 No such user' });
   expect(await send(message(three))).toMatchObject({
     outcome: 'rejected',
     kind: 'config',
-    message: '3 of 3 recipients were refused for good',
+    message: '3 of 3 recipients were refused permanently',
     status: 550,
     response: expect.stringContaining('alan@example.com: 550 5.1.1 No such user'),
   });
@@ -89,13 +89,13 @@ test('is rejected where everybody is refused for good, then or now', async () =>
   expect(server.messages).toEqual([]);
 });
 
-test('552 for a recipient means too many at once: it is tried again (RFC 5321 §4.5.3.1.10)', async () => {
+test('552 for a recipient means too many recipients and is retried (RFC 5321 §4.5.3.1.10)', async () => {
   const { server, send } = await setup();
   server.fail('rcpt', { code: 552, text: 'Too many recipients' }, { address: 'alan@example.com' });
   expect(await send(message(three))).toMatchObject({ outcome: 'failed', status: 552 });
 });
 
-test('an attempt that fails as a whole remembers who had it before', async () => {
+test('an attempt that fails for all keeps the recipients that already have the mail', async () => {
   const { server, send } = await setup();
   const memo = memoThat({ done: ['ada@example.com'] });
   for (const stage of ['connect', 'mail', 'rcpt', 'data', 'answer'] as const) {
@@ -107,11 +107,11 @@ test('an attempt that fails as a whole remembers who had it before', async () =>
   server.fail('answer', { code: 554, text: '5.7.1 Spam' });
   expect(await send(message(three, { attempt: 3, memo }))).toMatchObject({
     outcome: 'delivered',
-    response: expect.stringContaining('2 of 3 recipients were refused for good'),
+    response: expect.stringContaining('2 of 3 recipients were refused permanently'),
   });
 });
 
-test('a memo that cannot be read, or of other recipients, is none', async () => {
+test('an unreadable memo, or one of other recipients, is ignored', async () => {
   const { server, send } = await setup();
   for (const memo of ['', 'null', '{"done":1}', memoThat({ done: ['eve@example.com'] }), '[]']) {
     expect(await send(message(three, { memo })), memo).toMatchObject({ outcome: 'delivered' });
@@ -119,14 +119,14 @@ test('a memo that cannot be read, or of other recipients, is none', async () => 
   expect(server.messages.map(({ to }) => to.length)).toEqual([3, 3, 3, 3, 3]);
 });
 
-test('nobody is asked where nobody is left', async () => {
+test('nothing is sent if no recipient is left', async () => {
   const { server, send } = await setup();
   const memo = memoThat({ done: ['ada@example.com'] });
   expect(await send(message({}, { memo }))).toMatchObject({ outcome: 'delivered' });
   expect(server.connections()).toBe(0);
 });
 
-test('a refused address with a domain of another script is known again', async () => {
+test('a refused address with a domain in another script is recognized again', async () => {
   const { server, send } = await setup();
   server.fail('rcpt', { code: 450, text: 'Busy' }, { address: 'grace@bücher.example', times: 1 });
   const configs = { to_addresses: ['ada@example.com', 'grace@BÜCHER.example'] };
@@ -138,7 +138,7 @@ test('a refused address with a domain of another script is known again', async (
   expect(server.messages.map(({ to }) => to)).toEqual([['ada@example.com'], ['grace@bücher.example']]);
 });
 
-test('an address that stands in several fields, or in other letters, gets the mail once', async () => {
+test('an address in several fields or spellings gets the mail once', async () => {
   const { server, send } = await setup();
   await send(
     message({ to_addresses: ['ada@example.com', 'ada@EXAMPLE.com'], bcc_addresses: ['ada@example.com'] }),
@@ -151,7 +151,7 @@ const many = {
   cc_addresses: ['grace@example.com'],
 };
 
-test('a server that hangs up after refused recipients is asked for each by itself: whoever is good has it, once', async () => {
+test('if a server hangs up after refused recipients, each recipient is tried separately, and valid ones get the mail once', async () => {
   for (const pool of [true, false]) {
     const server = await smtpStandIn({ maxRefusals: 2 });
     onTestFinished(() => server.close());
@@ -165,7 +165,7 @@ test('a server that hangs up after refused recipients is asked for each by itsel
     }
     expect(verdict).toMatchObject({
       outcome: 'delivered',
-      response: expect.stringContaining('3 of 5 recipients were refused for good'),
+      response: expect.stringContaining('3 of 5 recipients were refused permanently'),
     });
     expect(server.messages.map(({ to }) => to)).toEqual([['ada@example.com'], ['grace@example.com']]);
     const [first, second] = server.messages.map(({ mail }) => mail.messageId);
@@ -173,7 +173,7 @@ test('a server that hangs up after refused recipients is asked for each by itsel
   }
 });
 
-test('one at which the server hangs up is tried again, and the others have an answer of their own', async () => {
+test('a recipient at which the server hangs up is retried, and the others get their own answers', async () => {
   const { server, send } = await setup();
   server.fail('rcpt', { code: 421, text: '4.3.0 Not now' }, { address: 'gone2@example.com' });
   server.fail('rcpt', { code: 550, text: '5.1.1 No such user' }, { address: 'gone1@example.com' });
@@ -182,7 +182,7 @@ test('one at which the server hangs up is tried again, and the others have an an
     outcome: 'failed',
     kind: 'http_status',
     status: 421,
-    message: '1 of 5 recipients are to be tried again',
+    message: '1 of 5 recipients will be retried',
     response: expect.stringContaining('gone1@example.com: 550 5.1.1 No such user'),
   });
   expect(memoOf(verdict)).toBe(
@@ -202,13 +202,13 @@ test('one at which the server hangs up is tried again, and the others have an an
   ]);
 });
 
-test('what the server answers to the message of one recipient is of that one', async () => {
+test('the answer to the message of a separate transaction belongs to its recipient', async () => {
   const { server, send } = await setup();
   server.fail('rcpt', { code: 421, text: '4.7.0 Too many errors' }, { times: 1 });
   server.fail('answer', { code: 554, text: '5.7.1 Not for this mailbox' }, { times: 1 });
   expect(await send(message(three))).toMatchObject({
     outcome: 'delivered',
-    response: expect.stringContaining('1 of 3 recipients were refused for good: ada@example.com'),
+    response: expect.stringContaining('1 of 3 recipients were refused permanently: ada@example.com'),
   });
   expect(server.messages.map(({ to, isAccepted }) => [...to, isAccepted])).toEqual([
     ['ada@example.com', false],
@@ -217,13 +217,13 @@ test('what the server answers to the message of one recipient is of that one', a
   ]);
 });
 
-test('a server that hangs up on everybody is left after three, and on one at the greeting at once', async () => {
+test('a server that hangs up on every recipient is tried three times, and one that hangs up at the greeting once', async () => {
   const { server, send } = await setup();
   server.fail('rcpt', { code: 421, text: '4.3.2 Closing down' });
   expect(await send(message(many))).toMatchObject({
     outcome: 'failed',
     status: 421,
-    message: '5 of 5 recipients are to be tried again',
+    message: '5 of 5 recipients will be retried',
     response: expect.stringContaining('grace@example.com: not asked'),
   });
   expect(server.connections()).toBe(4);
@@ -234,7 +234,7 @@ test('a server that hangs up on everybody is left after three, and on one at the
   expect(server.messages).toEqual([]);
 });
 
-test('who has it is remembered where the attempt ends, or the server goes away, between one and the next', async () => {
+test('recipients that have the mail are kept if the attempt ends or the server disappears between two recipients', async () => {
   for (const [fault, kind] of [
     ['hang', 'timeout'],
     ['drop', 'reset'],
@@ -264,7 +264,7 @@ test('who has it is remembered where the attempt ends, or the server goes away, 
   }
 });
 
-test('what was answered before the connection ended is remembered, and the rest is sent singly', async () => {
+test('answers before the connection ended are kept, and the other recipients are tried separately', async () => {
   for (const own of [true, false]) {
     for (const pool of [true, false]) {
       const server = await smtpStandIn();
@@ -277,7 +277,7 @@ test('what was answered before the connection ended is remembered, and the rest 
       expect(verdict).toMatchObject({
         outcome: 'failed',
         kind: 'reset',
-        message: '1 of 5 recipients are to be tried again',
+        message: '1 of 5 recipients will be retried',
         response: expect.stringContaining('gone1@example.com: 550 5.1.1 No such user'),
       });
       expect(memoOf(verdict)).toBe(
@@ -300,13 +300,13 @@ test('what was answered before the connection ended is remembered, and the rest 
   }
 });
 
-test('one at which the server falls silent is tried again, and the others have an answer of their own', async () => {
+test('a recipient at which the server falls silent is retried, and the others get their own answers', async () => {
   const server = await smtpStandIn();
   onTestFinished(() => server.close());
   const { send } = await setup({ transport: { ...server.settings, socketTimeout: 300 } });
   server.fail('rcpt', 'hang', { address: 'ada@example.com' });
   const known = memoThat({ done: ['grace@example.com', 'alan@example.com'] });
-  // On a busy machine the others may take more than one time of 300 ms.
+  // On a busy machine the others may take longer than one timeout of 300 ms.
   await until(async () => {
     const verdict = await send(message(three));
     expect(verdict).toMatchObject({ outcome: 'failed', kind: 'timeout' });
@@ -314,7 +314,7 @@ test('one at which the server falls silent is tried again, and the others have a
   });
 });
 
-test('who comes after one at which the server falls silent has the mail with the second attempt', async () => {
+test('recipients after one at which the server falls silent get the mail with the second attempt', async () => {
   for (const [own, pool] of [
     [true, false],
     [false, true],
@@ -328,7 +328,7 @@ test('who comes after one at which the server falls silent has the mail with the
     });
     server.fail('rcpt', 'hang', { address: 'ada@example.com' });
     const known = memoThat({ done: ['grace@example.com', 'alan@example.com'] });
-    // On a busy machine the others may take more than what is left of it.
+    // On a busy machine the others may take longer than the rest of the timeout.
     await until(async () => {
       const verdict = await send(message(three, { attempt: 2 }));
       expect(verdict).toMatchObject({ outcome: 'failed', kind: 'timeout' });
@@ -337,7 +337,7 @@ test('who comes after one at which the server falls silent has the mail with the
   }
 });
 
-test('a first attempt, one recipient alone and a message that is there are waited for to the end', async () => {
+test('a silent server keeps the whole timeout at a first attempt, for a single recipient, and after the message was sent', async () => {
   for (const [attempt, stage, recipients] of [
     [1, 'rcpt', three],
     [2, 'rcpt', { to_addresses: ['ada@example.com'] }],
@@ -354,7 +354,7 @@ test('a first attempt, one recipient alone and a message that is there are waite
   }
 });
 
-test('who was refused for good is remembered however the attempt ends', async () => {
+test('permanently refused recipients are kept however the attempt ends', async () => {
   const refused = { code: 550, text: '5.1.1 No such user' };
   for (const [stage, fault, kind] of [
     ['rcpt', 'hang', 'timeout'],
@@ -370,7 +370,7 @@ test('who was refused for good is remembered however the attempt ends', async ()
     const sending = send(message(three), controller.signal);
     if (fault === 'hang') {
       await until(() => (stage === 'rcpt' ? server.recipients.length > 1 : server.messages.length > 0));
-      // What the server wrote before is there to be read: it is, a turn of the event loop later.
+      // The earlier answer is read one turn of the event loop later.
       for (let turns = 0; turns < 10; turns++) await new Promise((resolve) => setImmediate(resolve));
       controller.abort();
     }
@@ -381,12 +381,12 @@ test('who was refused for good is remembered however the attempt ends', async ()
       response: expect.stringContaining('ada@example.com: 550 5.1.1 No such user'),
     });
     expect(memoOf(verdict)).toBe(memoThat({ refused: ['ada@example.com'] }));
-    // Whether the message arrived is unknown: it is not sent once more within the attempt.
+    // Whether the message arrived is unknown, so it is not sent again within the attempt.
     expect(server.connections()).toBe(1);
   }
 });
 
-test('a server that leaves at every recipient, unanswered, is left after three more', async () => {
+test('a server that closes the connection at every recipient without an answer is given up after three more', async () => {
   const { server, send } = await setup();
   server.fail('rcpt', 'drop');
   expect(await send(message(many))).toMatchObject({
@@ -397,10 +397,10 @@ test('a server that leaves at every recipient, unanswered, is left after three m
   expect(server.connections()).toBe(4);
 });
 
-test('a sender that is refused is no hang-up, with a nodemailer that does not keep it in the envelope either', async () => {
+test('a refused sender is not a hang-up, even with a nodemailer that does not keep it in the envelope', async () => {
   let sends = 0;
   const plugins: ((mail: object, done: () => void) => void)[] = [];
-  // As nodemailer 6 does it.
+  // As in nodemailer 6.
   const older = {
     transporter: {},
     use: (_: string, plugin: (typeof plugins)[number]) => plugins.push(plugin),

@@ -8,7 +8,7 @@ import { message, setup } from './message.js';
 
 const auth = { user: 'ada', pass: 'correct horse: battery@staple' };
 
-test('the Message-ID is of the delivery and the sender, Date of the attempt; nobody is asked for automatic answers', async () => {
+test('Message-ID comes from the delivery and the sender, Date from the attempt, and automatic replies are suppressed', async () => {
   const { server, send } = await setup();
   await send(message());
   await send(message({}, { attempt: 2, startedAt: new Date('2026-11-23T10:05:00Z') }));
@@ -33,7 +33,7 @@ test('the Message-ID is of the delivery and the sender, Date of the attempt; nob
   expect(first!.headers.get('auto-submitted')).toBe('auto-generated');
 });
 
-test('a domain of another script is written in ASCII, in the envelope and in the headers', async () => {
+test('a domain in another script is written in ASCII, in the envelope and in the headers', async () => {
   const mails: { envelope?: unknown }[] = [];
   const sendMail = async (mail: { envelope?: unknown }) => void mails.push(mail);
   const channel = emailChannel({ transport: { sendMail }, from: 'info@bücher.example' });
@@ -51,7 +51,7 @@ test('a domain of another script is written in ASCII, in the envelope and in the
   expect(mail.messageId).toMatch(/@xn--bcher-kva\.example>$/);
 });
 
-test('a link of https: to unsubscribe comes with one click (RFC 8058), one of mailto: without', async () => {
+test('an https: link to unsubscribe comes with one click (RFC 8058), a mailto: link without', async () => {
   const seen: (string | undefined)[] = [];
   const links = ['https://acme.example/u?a=1,2&b=<x>', 'mailto:off@acme.example', undefined];
   const { server, send } = await setup({
@@ -77,7 +77,7 @@ test('a link of https: to unsubscribe comes with one click (RFC 8058), one of ma
   ]);
 });
 
-test('a link to unsubscribe of another kind fails the attempt, and nothing is sent', async () => {
+test('an invalid link to unsubscribe fails the attempt, and nothing is sent', async () => {
   for (const link of ['http://acme.example/u', 'javascript:alert(1)', 'off', '']) {
     const { server, send } = await setup({ listUnsubscribe: () => link });
     expect(await send(message()), link).toMatchObject({ outcome: 'failed', kind: 'config' });
@@ -100,7 +100,7 @@ test.each(['starttls', 'implicit'] as const)(
   },
 );
 
-test('without TLS nothing is sent, not even to this machine, unless that is allowed', async () => {
+test('without TLS nothing is sent, not even to localhost, unless allowPlaintext is set', async () => {
   const { server, send } = await setup({}, { tls: 'none', auth });
   expect(await send(message())).toMatchObject({ outcome: 'failed', kind: 'tls' });
   expect(server.messages).toEqual([]);
@@ -115,7 +115,7 @@ test('one connection carries many mails', async () => {
   expect(server.connections()).toBe(1);
 });
 
-test('a transport of the application is used as it is, with its sender, and left open', async () => {
+test("the application's own transport is used unchanged, with its sender, and left open", async () => {
   const server = await smtpStandIn();
   const transport = createTransport({ ...server.settings, pool: true }, { from: 'Acme <own@acme.example>' });
   onTestFinished(async () => {
@@ -130,7 +130,7 @@ test('a transport of the application is used as it is, with its sender, and left
   expect(server.messages[0]!.mail.messageId).toMatch(/@acme\.example>$/);
 });
 
-test('T17: what is stored in configs reaches no option of the transport', async () => {
+test('T17: stored configs reach no option of the transport', async () => {
   const mails: object[] = [];
   const transport = {
     sendMail: async (mail: object) => {
@@ -170,7 +170,7 @@ test('T17: what is stored in configs reaches no option of the transport', async 
   expect(JSON.stringify(mails[0])).not.toMatch(/passwd|127\.0\.0\.1|evil|v@example/);
 });
 
-test('a whole engine sends mail, tries again what was greylisted, and the reader sees one mail', async () => {
+test('an engine sends mail and retries a greylisted one, and the reader sees one mail', async () => {
   const server = await smtpStandIn({ greylist: true });
   const channel = emailChannel({ transport: server.settings, from: 'events@acme.example' });
   const posthorn = createDispatcher({

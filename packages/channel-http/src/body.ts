@@ -2,35 +2,36 @@ import { type Event, type Message, PosthornError } from '@posthorn/core';
 import { contextOf, type JsonTemplate, writeJson } from '@posthorn/template';
 
 /**
- * How an event is written. `default` is Posthorn's own body; `standard-webhooks` is `{type, timestamp, data}`;
- * `cloudevents` is CloudEvents 1.0 in structured, `cloudevents-binary` in binary mode. Signed alike.
+ * The format of the body. `default` is Posthorn's own format; `standard-webhooks` is `{type, timestamp, data}`;
+ * `cloudevents` is CloudEvents 1.0 in structured mode, `cloudevents-binary` in binary mode. All are signed the same
+ * way.
  */
 export type HttpFormat = 'default' | 'standard-webhooks' | 'cloudevents' | 'cloudevents-binary';
 
-/** A body to send, and what goes with it. */
+/** A request body with its content type and headers. */
 export interface HttpBody {
-  /** Its text, in pieces: the payload is by far the largest, and is not copied to stand among the others. */
+  /** The text in pieces, so that the payload, by far the largest part, is not copied to join them. */
   readonly pieces: readonly string[];
   readonly contentType: string;
-  /** What the format wants to be said in headers: names and values in turn. */
+  /** Headers of the format, as alternating names and values. */
   readonly headers: readonly string[];
 }
 
-/** Writes events as a format wants them. The payload goes in as the text it was dispatched with, byte for byte. */
+/** Writes events in a format. The payload is inserted as the text it was dispatched with, byte for byte. */
 export interface BodyWriter {
   readonly contentType: string;
-  /** In pieces, as those of a body. */
+  /** Returns the pieces of the body. */
   write(event: Event): readonly string[];
-  /** Names and values in turn. */
+  /** Returns alternating names and values. */
   headers?(event: Event): readonly string[];
-  /** How it writes several events into one JSON array. */
+  /** Writes the items of a JSON array of several events. */
   readonly batch: Pick<BodyWriter, 'contentType' | 'write'>;
 }
 
-/** As much as the payload of an event may have by default: a loop in a template must not send megabytes. */
+/** Cap on a rendered body, so that a loop in a template cannot send megabytes. Equals the default cap of a payload. */
 const maxRenderedBytes = 256 * 1024;
 
-/** The body of a message: of a digest, an array of the bodies that its events would have had alone. */
+/** Builds the body of a message. For a digest: an array of the bodies that its events would have alone. */
 export function bodyOf({ event, digest }: Message, writer: BodyWriter): HttpBody {
   if (digest) {
     const { contentType, write } = writer.batch;
@@ -45,7 +46,7 @@ export function bodyOf({ event, digest }: Message, writer: BodyWriter): HttpBody
 }
 
 /**
- * The body that a webhook's own template makes, of at most 256 KiB. It takes the place of the writer's, and not of its
+ * Renders the body of a webhook's own template, of at most 256 KiB. It replaces the body of the writer, but not its
  * headers. A digest is rendered once, with its `events`. Throws `invalid_template`.
  */
 export function renderedBody(template: JsonTemplate, message: Message, writer: BodyWriter): HttpBody {
@@ -61,7 +62,7 @@ export function renderedBody(template: JsonTemplate, message: Message, writer: B
   return { pieces: [text], contentType: 'application/json', headers };
 }
 
-/** What of a body is signed and sent. */
+/** Encodes a body to the bytes that are signed and sent. */
 export function bytesOf({ pieces }: HttpBody): Buffer {
   let length = 0;
   for (const piece of pieces) length += Buffer.byteLength(piece);
@@ -71,13 +72,13 @@ export function bytesOf({ pieces }: HttpBody): Buffer {
   return bytes;
 }
 
-/** As JSON.stringify, which takes its time even for what needs no escape: ids and types. */
+/** Like JSON.stringify, but faster for text that needs no escape, such as ids and types. */
 const text = (value: string | object | null): string =>
   typeof value === 'string' && plain.test(value) ? `"${value}"` : JSON.stringify(value);
 
 const plain = /^[\w.:-]*$/;
 
-/** The writer of each format; `source` says where events come from, in the words of CloudEvents. */
+/** Creates the writer of each format. `source` is the CloudEvents attribute. */
 export function bodyWriters(source: string): Readonly<Record<HttpFormat, BodyWriter>> {
   const inJson = (write: BodyWriter['write']): BodyWriter => {
     const contentType = 'application/json';
@@ -92,7 +93,7 @@ export function bodyWriters(source: string): Readonly<Record<HttpFormat, BodyWri
     event.payload,
     '}',
   ];
-  // CloudEvents HTTP binding 1.0.2 §3.3: a batch is of structured events, there is none in binary mode.
+  // CloudEvents HTTP binding 1.0.2 §3.3: a batch contains structured events; binary mode has none.
   const batch = { contentType: 'application/cloudevents-batch+json', write: writeCloudEvent };
   return {
     default: inJson((event) => [
@@ -124,7 +125,7 @@ export function bodyWriters(source: string): Readonly<Record<HttpFormat, BodyWri
 
 const subjectOf = ({ type, id }: NonNullable<Event['subject']>): string => `${type}/${id}`;
 
-/** CloudEvents HTTP binding 1.0.2 §3.1.3.2: space, `"`, `%` and all that is not printable ASCII, as UTF-8. */
+/** Percent-encodes space, `"`, `%` and all but printable ASCII, as UTF-8 (CloudEvents HTTP binding 1.0.2 §3.1.3.2). */
 const encoded = (value: string): string =>
   value.replace(/[^!#$&-~]+/gu, (characters) =>
     Array.from(

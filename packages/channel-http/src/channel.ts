@@ -8,28 +8,32 @@ import { type HttpChannelOptions, settingsOf } from './options.js';
 import { SharedBody, type WrittenBody, writtenBody } from './shared-body.js';
 import { signatureOf } from './sign.js';
 
-/** What all requests of one binding have in common. */
+/** The parts that all requests of one binding share. */
 interface Prepared {
-  /** Names and values in turn: an object made anew for each request would cost more than the signature. */
+  /** Alternating names and values. Building an object for each request would cost more than the signature. */
   readonly headers: readonly string[];
-  /** What an answer may not repeat, besides what the engine cuts from it. */
+  /** Secrets to redact from the response, besides those that the engine redacts. */
   readonly secrets: readonly string[];
   readonly template: JsonTemplate | undefined;
 }
 
-/** The client ends an attempt at its timeout and knows what has come by then; the engine's deadline stands behind it. */
+/**
+ * How much later than the client's timeout the engine's deadline is. The client ends the attempt first, because it
+ * knows what has arrived by then.
+ */
 const graceMs = 250;
 
 /**
- * The `webhook` channel: an HTTP request with the event as its body, signed by Standard Webhooks 1.0.0 with every
- * secret of the webhook. `webhook-id` is the event's id and stays over retries; `webhook-timestamp` is of the
- * attempt. Nothing is sent unsigned. A digest is one request, with its own name as the id. Throws `invalid_option`.
+ * Creates the `webhook` channel: an HTTP request with the event as its body, signed by Standard Webhooks 1.0.0 with
+ * every secret of the webhook. `webhook-id` is the event's id, the same for every retry; `webhook-timestamp` is the
+ * time of the attempt. Nothing is sent unsigned. A digest is one request, with the digest's id. Throws
+ * `invalid_option`.
  */
 export function httpChannel(options: HttpChannelOptions = {}): Channel<HttpConfigs> {
   const { writer, userAgent, outbound, tls } = settingsOf(options);
   const preparations = new WeakMap<HttpConfigs, Prepared>();
 
-  /** Checks the headers once more: what is stored may be older than the rules. */
+  /** Prepares a binding. Checks the headers again, because stored ones may predate the current rules. */
   function prepare(configs: HttpConfigs): Prepared {
     const known = preparations.get(configs);
     if (known) return known;
@@ -71,13 +75,13 @@ export function httpChannel(options: HttpChannelOptions = {}): Channel<HttpConfi
 
     async send(message, signal) {
       const { event, deliveryId, configs, secrets } = message;
-      // A digest goes by its own name, as its first event may leave it. What goes alone goes by its event's, in an array
-      // or not: the binding may have come to want digests between two tries.
+      // A digest has an id of its own, because its first event may leave it. A single event has its own id, in an array
+      // or not, because digests may have been turned on for the binding between two attempts.
       const id = deliveryId.startsWith('dig_') ? deliveryId : event.id;
       if (secrets.length === 0) return failed('config', 'the webhook has no signing secret');
       try {
         const prepared = prepare(configs);
-        // Signed and sent are the same bytes.
+        // The signed bytes are the sent bytes.
         const { body, bytes } = written(message, prepared);
         const timestamp = Math.floor(message.startedAt.getTime() / 1000);
         const result = await outbound.request({
@@ -97,14 +101,14 @@ export function httpChannel(options: HttpChannelOptions = {}): Channel<HttpConfi
           ],
           body: bytes,
           timeoutMs: timeoutMs(configs),
-          // Receivers know a repetition by its webhook-id.
+          // Receivers recognize a repetition by its webhook-id.
           idempotent: true,
           ...(tls && { tls: await tls(message.webhook) }),
           signal,
         });
         return verdictOf(result, (answer) => redact(answer, prepared.secrets));
       } catch (error) {
-        // A secret, an address or a header that must not be used, or a template that cannot: nothing was sent.
+        // An invalid secret, URL, header or template. Nothing was sent.
         if (isPosthornError(error)) return failed('config', error.message);
         throw error;
       }

@@ -3,15 +3,15 @@ import { checkHeaders, type Outbound } from '@posthorn/outbound';
 import { parseJsonTemplate } from '@posthorn/template';
 import { z } from 'zod';
 
-/** The configs of a `webhook` channel, named as on the wire. Optional fields may be null. */
+/** The configs of a `webhook` channel, with the field names of the REST API. Optional fields may be null. */
 export interface HttpConfigs {
-  /** Where to send: `https:`, or `http:` where the outbound policy allows it. */
+  /** The target URL: `https:`, or `http:` if the outbound policy allows it. */
   readonly url: string;
-  /** Sent besides our own; at most 32. See `checkHeaders` of `@posthorn/outbound`. */
+  /** Additional headers, at most 32. See `checkHeaders` of `@posthorn/outbound`. */
   readonly headers?: Readonly<Record<string, string>> | null | undefined;
-  /** A JSON document that takes the place of the body, its strings being templates: see `@posthorn/template`. */
+  /** A JSON document that replaces the body. Its strings are templates: see `@posthorn/template`. */
   readonly payload_template?: Readonly<Record<string, unknown>> | null | undefined;
-  /** Seconds for the whole of an attempt, more than 0 and at most 60. Default 10. */
+  /** Timeout of an attempt in seconds, more than 0 and at most 60. Default 10. */
   readonly timeout?: number | null | undefined;
   /** Default `POST`. */
   readonly method?: 'POST' | 'PUT' | 'PATCH' | null | undefined;
@@ -22,19 +22,19 @@ const maxTimeout = 60;
 
 const noField = 'is no field of a webhook channel';
 
-/** The schema that judges configs when a webhook is saved; every issue names its field. */
+/** Creates the schema that validates configs when a webhook is saved. Every issue has the path of its field. */
 export function httpConfigs(outbound: Pick<Outbound, 'checkUrl'>): Channel<HttpConfigs>['config'] {
   const fields = z
     .object(
       {
         url: z.string({ error: 'must be a string' }).superRefine(async (url, context) => {
-          await tellAsync(context, checkAddress(outbound, url));
+          await collectIssuesAsync(context, checkAddress(outbound, url));
         }),
         headers: object('must be an object of strings, or null')
-          .transform((headers, context) => tell(context, () => checkHeaders(headers)) ?? {})
+          .transform((headers, context) => collectIssues(context, () => checkHeaders(headers)) ?? {})
           .nullish(),
         payload_template: object('must be an object or null')
-          .superRefine((document, context) => void tell(context, () => parseJsonTemplate(document)))
+          .superRefine((document, context) => void collectIssues(context, () => parseJsonTemplate(document)))
           .nullish(),
         timeout: z
           .number({ error: 'must be a number of seconds' })
@@ -55,14 +55,14 @@ const object = (error: string): z.ZodCustom<Record<string, unknown>> =>
     { error },
   );
 
-/** JSON.parse makes a field of this name, and zod passes over it. */
+/** Refuses a field `__proto__`, which JSON.parse can create and zod ignores. */
 function refuseProto(configs: unknown, context: z.RefinementCtx): void {
   if (typeof configs === 'object' && configs !== null && Object.hasOwn(configs, '__proto__')) {
     context.addIssue({ code: 'custom', path: ['__proto__'], message: noField });
   }
 }
 
-/** A name that leads nowhere may do so tomorrow: each connection asks again. */
+/** Checks a URL. Accepts a name that does not resolve yet: it is resolved again at each connection. */
 async function checkAddress(outbound: Pick<Outbound, 'checkUrl'>, url: string): Promise<void> {
   try {
     await outbound.checkUrl(url);
@@ -71,8 +71,8 @@ async function checkAddress(outbound: Pick<Outbound, 'checkUrl'>, url: string): 
   }
 }
 
-/** What `check` returns; what it throws becomes issues, each at its own place. */
-function tell<T>(context: z.RefinementCtx, check: () => T): T | undefined {
+/** Returns the result of `check`. Converts an error to issues, each with its path. */
+function collectIssues<T>(context: z.RefinementCtx, check: () => T): T | undefined {
   try {
     return check();
   } catch (error) {
@@ -81,7 +81,7 @@ function tell<T>(context: z.RefinementCtx, check: () => T): T | undefined {
   }
 }
 
-async function tellAsync(context: z.RefinementCtx, check: Promise<void>): Promise<void> {
+async function collectIssuesAsync(context: z.RefinementCtx, check: Promise<void>): Promise<void> {
   try {
     await check;
   } catch (error) {

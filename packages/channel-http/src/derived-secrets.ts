@@ -1,17 +1,19 @@
-/** Shorter paths, and parts of one, have room for no secret, and are ordinary words. */
+/** Shorter paths and path segments are ordinary words, not secrets. */
 const minPathLength = 20;
 
-/** `redact` looks for no shorter ones. */
+/** The minimum length of a secret that `redact` looks for. */
 const minLength = 8;
 
-/** A tenant's headers and address have room for thousands, each to be looked for in each answer. */
+/** Cap on secrets. Headers and URL could contain thousands, and each is searched for in each response. */
 const maxCount = 64;
 
 /**
- * What is secret besides whole header values, which the engine knows of: what follows the scheme of one, as in
- * `Bearer …`; what stands in quotes, or behind `=`; of Basic credentials, the password and the user with it; the path and
- * query of the address, where they have room for a secret; a long part of the path, and what the query says. At most
- * 64, those of the headers first.
+ * Returns the secrets besides whole header values, which the engine knows. At most 64, those of the headers first:
+ * - the part of a header value after its scheme, as in `Bearer …`
+ * - quoted parts of a header value, and parts after `=`
+ * - the decoded Basic credentials, and the password in them
+ * - the path and query of the URL if they are long enough to hold a secret
+ * - long segments of the path, and values of the query
  */
 export function derivedSecrets(headers: Readonly<Record<string, string>>, url: string): readonly string[] {
   const secrets = new Set<string>();
@@ -31,7 +33,7 @@ function partsOfHeader(value: string): readonly string[] {
   ];
 }
 
-/** RFC 7617 §2: the user's name has no colon. */
+/** Decodes Basic credentials. The user name contains no colon (RFC 7617 §2). */
 function partsOfCredentials(base64: string): readonly string[] {
   const credentials = Buffer.from(base64, 'base64').toString();
   return [credentials, credentials.slice(credentials.indexOf(':') + 1)];

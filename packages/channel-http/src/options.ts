@@ -3,24 +3,24 @@ import { createOutbound, type Outbound, type OutboundOptions, type OutboundTls }
 import { type BodyWriter, bodyWriters, type HttpFormat } from './body.js';
 
 export interface HttpChannelOptions {
-  /** How events are written. Default `default`. */
+  /** The format of the body. Default `default`. */
   readonly format?: HttpFormat;
-  /** Where events come from, in the words of CloudEvents: an URI reference. Default `posthorn`. */
+  /** The CloudEvents attribute `source`: a URI reference. Default `posthorn`. */
   readonly source?: string;
-  /** What requests call themselves. Default `Posthorn`. */
+  /** The `User-Agent` header. Default `Posthorn`. */
   readonly userAgent?: string;
-  /** The client to send with, or what to make one of. Default: one of its own, for `https:` and public addresses. */
+  /** The client to send with, or options for a new one. Default: a new client for `https:` and public addresses. */
   readonly outbound?: Outbound | OutboundOptions;
   /**
-   * The client certificate and the authorities for a webhook's receiver. Hand out the same object each time; a secret
-   * store may be asked, and what it throws fails the attempt. Default: none.
+   * Returns the client certificate and the authorities for a webhook's receiver. Return the same object each time. May
+   * be async, e.g. to read a secret store; an error fails the attempt. Default: none.
    */
   readonly tls?: TlsOf;
 }
 
 type TlsOf = (webhook: Message['webhook']) => OutboundTls | undefined | Promise<OutboundTls | undefined>;
 
-/** The options, checked, with every default in its place. */
+/** The validated options, with all defaults applied. */
 export interface Settings {
   readonly writer: BodyWriter;
   readonly userAgent: string;
@@ -32,19 +32,20 @@ const names = ['format', 'source', 'userAgent', 'outbound', 'tls'];
 
 const printable = /^[\x21-\x7e]([\x20-\x7e]*[\x21-\x7e])?$/;
 
-/** Throws `invalid_option`, naming the option. */
+/** Validates the options. Throws `invalid_option`, naming the option. */
 export function settingsOf(options: HttpChannelOptions): Settings {
   if (typeof options !== 'object' || options === null) {
-    throw invalid(`httpChannel takes an object of options, not ${kindOf(options)}`);
+    throw invalid(`httpChannel: options must be an object, not ${kindOf(options)}`);
   }
   const unknown = Object.keys(options).find((name) => !names.includes(name));
-  if (unknown !== undefined) throw invalid(`no option is called ${unknown}; there is ${names.join(', ')}`);
+  if (unknown !== undefined)
+    throw invalid(`httpChannel: unknown option ${unknown}; the options are ${names.join(', ')}`);
   const { format = 'default', source = 'posthorn', userAgent = 'Posthorn', outbound = {}, tls } = options;
   if (typeof source !== 'string' || !printable.test(source) || source.includes(' ')) {
-    throw invalid('source must be an URI reference');
+    throw invalid('source must be a URI reference');
   }
   if (typeof userAgent !== 'string' || !printable.test(userAgent)) {
-    throw invalid('userAgent must hold printable ASCII characters');
+    throw invalid('userAgent must contain printable ASCII characters only');
   }
   if (typeof outbound !== 'object' || outbound === null) {
     throw invalid(`outbound must be an Outbound or its options, not ${kindOf(outbound)}`);
@@ -54,7 +55,7 @@ export function settingsOf(options: HttpChannelOptions): Settings {
     throw invalid(`format must be one of ${Object.keys(writers).join(', ')}`);
   }
   if (tls !== undefined && typeof tls !== 'function') {
-    throw invalid(`tls must be a function of the webhook, not ${kindOf(tls)}`);
+    throw invalid(`tls must be a function that takes the webhook, not ${kindOf(tls)}`);
   }
   return {
     writer: writers[format],

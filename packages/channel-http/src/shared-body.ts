@@ -10,20 +10,20 @@ export interface WrittenBody {
 export const writtenBody = (body: HttpBody): WrittenBody => ({ body, bytes: bytesOf(body) });
 
 /**
- * The last body that was written of an event: where an event goes to thousands of webhooks, they come one after the other,
- * and get the same bytes. Without that each would hold its own while it is sent.
+ * Caches the last written body. The deliveries of an event that goes to thousands of webhooks follow each other and
+ * share the same bytes. Otherwise each would hold a copy of its own while it is sent.
  */
 export class SharedBody {
   #last: { readonly event: Event; readonly written: WrittenBody } | undefined;
 
-  /** The body of `event`: the one that was written last, where that is of the same event, or what `write` makes. */
+  /** Returns the cached body if it belongs to the same event, else the result of `write`. */
   of(event: Event, write: () => WrittenBody): WrittenBody {
     if (!this.#last || !isSame(this.#last.event, event)) this.#last = { event, written: write() };
     return this.#last.written;
   }
 }
 
-/** All that a body may show: an id alone says nothing of events of other dispatchers. */
+/** Compares all fields that a body may contain. An id alone does not distinguish events of several dispatchers. */
 const isSame = (a: Event, b: Event): boolean =>
   a.id === b.id &&
   a.type === b.type &&

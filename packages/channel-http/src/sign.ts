@@ -1,17 +1,17 @@
 import { createHmac, createPrivateKey, createSecretKey, sign as signEd25519 } from 'node:crypto';
 import { parseSecret, type Secret } from '@posthorn/core';
 
-/** One signature over the id, the timestamp and the body, as it stands in the header. */
+/** Computes one signature over the id, the timestamp and the body, in the format of the header. */
 type Signer = (signedPrefix: string, body: Buffer) => string;
 
-/** Keys are parsed when they are first seen; the oldest is forgotten for a new one. */
+/** Parsed keys by secret. The oldest entry makes room for a new one. */
 const signers = new Map<string, Signer>();
 const maxSigners = 10_000;
 
 /**
- * The value of `webhook-signature` (Standard Webhooks 1.0.0): a signature by each secret, in their order, over
- * `id.timestamp.body`: `v1,` HMAC-SHA256 by `whsec_…`, `v1a,` ed25519 by `whsk_…`. `timestamp` counts seconds.
- * Throws `invalid_secret`.
+ * Returns the value of `webhook-signature` (Standard Webhooks 1.0.0): one signature per secret, in the given order,
+ * over `id.timestamp.body`. `whsec_…` makes `v1` (HMAC-SHA256), `whsk_…` makes `v1a` (ed25519). `timestamp` is in
+ * seconds. Throws `invalid_secret`.
  */
 export function signatureOf(secrets: readonly Secret[], id: string, timestamp: number, body: Buffer): string {
   const signedPrefix = `${id}.${timestamp}.`;
@@ -46,7 +46,7 @@ function createSigner(secret: string): Signer {
     `v1a,${signEd25519(null, Buffer.concat([Buffer.from(signedPrefix), body]), privateKey).toString('base64')}`;
 }
 
-/** The exact length of a key is judged where it comes in; one of 128 bits or more that is here, signs. */
+/** Decodes an HMAC key of at least 128 bits. The exact length is validated when the secret is saved. */
 function hmacKey(secret: string): Buffer | undefined {
   const [, base64] = /^whsec_([A-Za-z0-9+/]{22,}={0,2})$/.exec(secret) ?? [];
   return base64 === undefined ? undefined : Buffer.from(base64, 'base64');

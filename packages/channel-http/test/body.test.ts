@@ -20,8 +20,8 @@ async function received(format: HttpFormat, sent: Event, source?: string): Promi
   return all[0]!;
 }
 
-describe('the default body', () => {
-  test('of an event that says little', async () => {
+describe('the default body contains the fields', () => {
+  test('of a minimal event', async () => {
     const { body, headers, method } = await received('default', event);
     expect(method).toBe('POST');
     expect(headers['content-type']).toBe('application/json');
@@ -32,7 +32,7 @@ describe('the default body', () => {
     );
   });
 
-  test('of an event that says everything', async () => {
+  test('of an event with all fields', async () => {
     const { body } = await received('default', full);
     expect(body).toBe(
       '{"event_id":"evt_0TvKq1aBcDeFgHiJkLmNoP","event_type":"order.created",' +
@@ -42,7 +42,7 @@ describe('the default body', () => {
   });
 });
 
-test('an empty cache scope is in the default body, too', async () => {
+test('the default body contains an empty cache scope', async () => {
   const { body } = await received('default', { ...event, cacheScope: '{}' });
   expect(body).toMatch(/"metadata":\{"b":1,"a":1\.10\},"cache_scope":\{\}\}$/);
 });
@@ -55,7 +55,7 @@ test('the body of Standard Webhooks has a type, a timestamp and data', async () 
   );
 });
 
-describe('payloads go out byte for byte', () => {
+describe('payloads are sent byte for byte', () => {
   const formats: [HttpFormat, (payload: string) => string][] = [
     ['default', (payload) => `"metadata":${payload}}`],
     ['standard-webhooks', (payload) => `"data":${payload}}`],
@@ -88,8 +88,8 @@ describe('payloads go out byte for byte', () => {
   });
 });
 
-describe('CloudEvents', () => {
-  test('structured', async () => {
+describe('the body of CloudEvents', () => {
+  test('contains all attributes in structured mode', async () => {
     const { body, headers } = await received('cloudevents', full, '/orders?x=1');
     expect(headers['content-type']).toBe('application/cloudevents+json');
     expect(body).toBe(
@@ -99,7 +99,7 @@ describe('CloudEvents', () => {
     );
   });
 
-  test('structured, of an event that says little', async () => {
+  test('omits missing attributes in structured mode', async () => {
     const { body } = await received('cloudevents', event);
     expect(body).toBe(
       '{"specversion":"1.0","id":"evt_0TvKq1aBcDeFgHiJkLmNoP","source":"posthorn","type":"order.created",' +
@@ -107,7 +107,7 @@ describe('CloudEvents', () => {
     );
   });
 
-  test('binary', async () => {
+  test('is the payload in binary mode, with the attributes in headers', async () => {
     const { body, headers } = await received('cloudevents-binary', full, '/orders?x=1');
     expect(body).toBe('{"b":1,"a":1.10}');
     expect(headers).toMatchObject({
@@ -122,7 +122,7 @@ describe('CloudEvents', () => {
     });
   });
 
-  test('a percent sign in an attribute of binary mode is escaped, an emoji is four bytes', async () => {
+  test('has percent signs escaped and emojis as four bytes in the attributes of binary mode', async () => {
     const subject = { type: 'a', id: '100%~🎺' };
     const { headers } = await received('cloudevents-binary', { ...event, subject });
     expect(headers['ce-subject']).toBe('a/100%25~%F0%9F%8E%BA');
@@ -150,7 +150,7 @@ describe('CloudEvents', () => {
   );
 });
 
-test('in a body of its own template numbers are those of the event, as they were written', async () => {
+test('a body of a payload template keeps the spelling of the numbers of the event', async () => {
   const { url, received: all } = await receiver();
   const payload_template = {
     id: '{{ metadata.account }}',

@@ -8,30 +8,30 @@ import { type HttpConfigs, type HttpFormat, httpChannel } from '../src/index.js'
 import { event, message, secret, sender } from './message.js';
 import { type Received, receiver } from './receiver.js';
 
-/** Answers every request alike. */
+/** Answers every request the same way. */
 const answering = (status: number, body = '', headers: Record<string, string | string[]> = {}) =>
   receiver((response) => response.writeHead(status, headers).end(body));
 
-describe('verdicts', () => {
-  test.each([200, 201, 202, 204, 206, 299])('%i is delivered', async (status) => {
+describe('the verdict', () => {
+  test.each([200, 201, 202, 204, 206, 299])('of %i is delivered', async (status) => {
     const { url } = await answering(status, status === 204 ? '' : 'thanks');
     const verdict = await sender()(message({ url }));
     expect(verdict).toEqual({ outcome: 'delivered', status, response: status === 204 ? '' : 'thanks' });
   });
 
-  test('410 is gone', async () => {
+  test('of 410 is gone', async () => {
     const { url } = await answering(410, 'bye');
     expect(await sender()(message({ url }))).toEqual({
       outcome: 'gone',
       kind: 'http_status',
-      message: 'answered 410: gone for good',
+      message: 'answered 410: gone permanently',
       status: 410,
       response: 'bye',
     });
   });
 
   test.each([400, 401, 403, 404, 408, 409, 422, 429, 500, 502, 503, 504, 599])(
-    '%i has failed',
+    'of %i is failed',
     async (status) => {
       const { url } = await answering(status, 'no');
       expect(await sender()(message({ url }))).toEqual({
@@ -44,31 +44,34 @@ describe('verdicts', () => {
     },
   );
 
-  test.each([300, 301, 302, 303, 304, 307, 308])('%i has failed, and is not followed', async (status) => {
-    const target = await receiver();
-    const { url, received } = await answering(status, '', { location: target.url });
-    expect(await sender()(message({ url }))).toMatchObject({
-      outcome: 'failed',
-      kind: 'http_status',
-      message: `answered ${status}; redirects are not followed`,
-      status,
-    });
-    expect(received).toHaveLength(1);
-    expect(target.received).toEqual([]);
-  });
+  test.each([300, 301, 302, 303, 304, 307, 308])(
+    'of %i is failed, and the redirect is not followed',
+    async (status) => {
+      const target = await receiver();
+      const { url, received } = await answering(status, '', { location: target.url });
+      expect(await sender()(message({ url }))).toMatchObject({
+        outcome: 'failed',
+        kind: 'http_status',
+        message: `answered ${status}; redirects are not followed`,
+        status,
+      });
+      expect(received).toHaveLength(1);
+      expect(target.received).toEqual([]);
+    },
+  );
 
-  test('no answer within the timeout of the webhook has failed', async () => {
+  test('of no response within the timeout of the webhook is failed', async () => {
     const { url } = await receiver(() => {});
     const verdict = await sender()(message({ url, timeout: 0.05 }));
     expect(verdict).toEqual({ outcome: 'failed', kind: 'timeout', message: 'no answer within 50 ms' });
   });
 
-  test('a broken connection has failed', async () => {
+  test('of a broken connection is failed', async () => {
     const { url } = await receiver((response) => response.destroy());
     expect(await sender()(message({ url }))).toMatchObject({ outcome: 'failed', kind: 'reset' });
   });
 
-  test('an attempt that is aborted ends at once', async () => {
+  test('of an aborted attempt comes at once', async () => {
     const { url, received } = await receiver(() => {});
     const abort = new AbortController();
     const verdict = sender()(message({ url }), abort.signal);
@@ -78,17 +81,20 @@ describe('verdicts', () => {
   });
 
   test.each([
-    ['an address', { url: 'https://user:canary@example.com/' }],
-    ['a scheme', { url: 'ftp://example.com/canary' }],
-    ['a header', { headers: { 'x-a': 'canary\r\nx-evil: 1' } }],
-    ['a header of ours', { headers: { 'Content-Type': 'text/canary' } }],
-  ])('%s that was stored before the rules: config, and nothing is sent', async (_, configs) => {
-    const { url, received } = await receiver();
-    const verdict = await sender()(message({ url, ...configs }));
-    expect(verdict).toMatchObject({ outcome: 'failed', kind: 'config' });
-    expect(JSON.stringify(verdict)).not.toMatch(/canary/);
-    expect(received).toEqual([]);
-  });
+    ['a URL with credentials', { url: 'https://user:canary@example.com/' }],
+    ['a URL with another scheme', { url: 'ftp://example.com/canary' }],
+    ['a header with a line break', { headers: { 'x-a': 'canary\r\nx-evil: 1' } }],
+    ['a header that the channel sets', { headers: { 'Content-Type': 'text/canary' } }],
+  ])(
+    'of %s that was stored before the current rules is failed as config, and nothing is sent',
+    async (_, configs) => {
+      const { url, received } = await receiver();
+      const verdict = await sender()(message({ url, ...configs }));
+      expect(verdict).toMatchObject({ outcome: 'failed', kind: 'config' });
+      expect(JSON.stringify(verdict)).not.toMatch(/canary/);
+      expect(received).toEqual([]);
+    },
+  );
 });
 
 describe('Retry-After', () => {
@@ -101,7 +107,7 @@ describe('Retry-After', () => {
     });
   });
 
-  test('of another status, one that makes no sense, and two of them are not', async () => {
+  test('of another status, an invalid one, and a repeated one are not', async () => {
     for (const [status, header] of [
       [500, '3'],
       [429, 'abc'],
@@ -114,7 +120,7 @@ describe('Retry-After', () => {
 });
 
 describe('a request', () => {
-  test('has the method and the headers of the configs, beside our own', async () => {
+  test("has the method and the headers of the configs, besides the channel's own", async () => {
     const { url, received } = await receiver();
     const configs = {
       url,
@@ -139,7 +145,7 @@ describe('a request', () => {
     expect(received).toHaveLength(2);
   });
 
-  test('follows configs that change', async () => {
+  test('follows changed configs', async () => {
     const { url, received } = await receiver();
     const send = sender();
     await send(message({ url, headers: { 'x-version': '1' } }));
@@ -148,8 +154,8 @@ describe('a request', () => {
   });
 });
 
-describe('an answer that repeats the request is recorded', () => {
-  /** What is on record of an answer to a delivery with these configs. */
+describe('a response that repeats the request is recorded', () => {
+  /** Returns the recorded response to a delivery with these configs. */
   async function recorded(configs: HttpConfigs): Promise<string | null> {
     const outbound = createOutbound({ policy: { allowHttp: true, allowHosts: ['127.0.0.1'] } });
     onTestFinished(() => outbound.close());
@@ -164,12 +170,12 @@ describe('an answer that repeats the request is recorded', () => {
     return attempt!.response;
   }
 
-  test('without its path, where that is long enough to hold a secret', async () => {
+  test('without the path, if that is long enough to hold a secret', async () => {
     const { url } = await receiver((response, { url: path }) => response.end(`no route for ${path}`));
     expect(await recorded({ url: `${url}/T0123/B4567/s3cret-path?key=s3cret` })).toBe('no route for ***');
   });
 
-  test('without a secret that its limit cuts through', async () => {
+  test('without a secret that the limit cuts through', async () => {
     const { url } = await receiver((response) => response.end(`${'a'.repeat(16_384 - 20)}${secret}`));
     expect(await recorded({ url })).toBe(`${'a'.repeat(16_384 - 20)}whsec_***`);
   });
@@ -194,7 +200,7 @@ describe('a payload template', () => {
     cacheScope: '{"orders":["o1"]}',
   };
 
-  test('makes the body from the event, and the body is what is signed', async () => {
+  test('builds the body from the event, and that body is signed', async () => {
     const { url, received } = await receiver();
     const payload_template = {
       text: 'hello from {{ webhook.name }}, try {{ delivery.attempt }}',
@@ -228,14 +234,14 @@ describe('a payload template', () => {
     event: { ...event, payload: JSON.stringify({ text: 'a'.repeat(length) }) },
   });
 
-  test('that makes exactly 256 KiB is sent', async () => {
+  test('that renders to exactly 256 KiB is sent', async () => {
     const { url, received } = await receiver();
     const configs = { url, payload_template: { a: '{{ metadata.text }}' } };
     expect(await sender()(message(configs, text(262_136)))).toMatchObject({ outcome: 'delivered' });
     expect(received[0]!.bytes).toHaveLength(262_144);
   });
 
-  test('is surrounded by the headers of cloudevents-binary', async () => {
+  test('is sent with the headers of cloudevents-binary', async () => {
     const { url, received } = await receiver();
     const send = sender({ format: 'cloudevents-binary' });
     await send(message({ url, payload_template: { a: 1 } }));
@@ -258,8 +264,8 @@ describe('a payload template', () => {
       { a: '{% for i in (1..99999) %}{% for j in (1..999) %}{% endfor %}{% endfor %}' },
       'payload_template cannot be rendered: a: line 1, column 26: takes longer than 100 ms',
     ],
-    ['was stored and is none', { a: '{{ b' }, 'a: line 1, column 1: {{ is not closed'],
-  ])('that %s has failed, and nothing is sent', async (_, payload_template, reason) => {
+    ['was stored and is invalid', { a: '{{ b' }, 'a: line 1, column 1: {{ is not closed'],
+  ])('that %s fails the attempt, and nothing is sent', async (_, payload_template, reason) => {
     const { url, received } = await receiver();
     const verdict = await sender()(message({ url, payload_template }, text(262_136)));
     expect(verdict).toEqual({ outcome: 'failed', kind: 'config', message: reason });
@@ -285,7 +291,7 @@ describe('a preview', () => {
     }
   });
 
-  test('is made by the payload template, and says so where that cannot be', async () => {
+  test('is rendered by the payload template, and fails if that cannot be rendered', async () => {
     const preview = (payload_template: Record<string, unknown>) =>
       httpChannel().preview!(message({ ...configs, payload_template }, { secrets: [] }));
     expect(await preview({ type: '{{ event_type }}' })).toEqual([
@@ -313,7 +319,7 @@ describe('a digest', () => {
     ['standard-webhooks', 'standard-webhooks', 'application/json'],
     ['cloudevents', 'cloudevents', 'application/cloudevents-batch+json'],
     ['cloudevents-binary', 'cloudevents', 'application/cloudevents-batch+json'],
-  ])('as %s is an array of the bodies each event has as %s', async (format, single, type) => {
+  ])('as %s is an array of the bodies that its events have as %s', async (format, single, type) => {
     const { url, received } = await receiver();
     for (const one of [event, second]) await sender({ format: single })(message({ url }, { event: one }));
     expect(await sender({ format })(message({ url }, { digest, deliveryId }))).toMatchObject({
@@ -327,14 +333,14 @@ describe('a digest', () => {
     expect(() => new Webhook(secret).verify(body, headers)).not.toThrow();
   });
 
-  test('of one event is an array, too', async () => {
+  test('of one event is an array too', async () => {
     const { url, received } = await receiver();
     await sender()(message({ url }, { digest: digest.slice(0, 1), deliveryId }));
     expect(JSON.parse(received[0]!.body)).toMatchObject([{ event_id: event.id }]);
     expect(received[0]!.headers['webhook-id']).toBe(deliveryId);
   });
 
-  test('of an event that goes alone goes by the id that the event has without digests', async () => {
+  test('of a single event has the id of the event', async () => {
     const { url, received } = await receiver();
     await sender()(message({ url }));
     await sender()(message({ url }, { digest: digest.slice(0, 1) }));
@@ -362,7 +368,7 @@ describe('a digest', () => {
     expect(received[0]!.headers).not.toHaveProperty('ce-id');
   });
 
-  test('is what the channel takes', () => {
+  test('is supported by the channel', () => {
     expect(httpChannel().takesDigests).toBe(true);
   });
 });
@@ -373,11 +379,14 @@ test.each([
   [0.5, 750],
   [30, 30_250],
   [60, 60_250],
-])('a timeout of %s seconds gives an attempt %i ms: the client ends it a little before', (timeout, ms) => {
-  expect(httpChannel().deadlineMs!({ url: 'https://example.com', timeout })).toBe(ms);
-});
+])(
+  'a timeout of %s seconds gives an attempt a deadline of %i ms, a little after the timeout of the client',
+  (timeout, ms) => {
+    expect(httpChannel().deadlineMs!({ url: 'https://example.com', timeout })).toBe(ms);
+  },
+);
 
-test('a closed client is a fault of the configuration', async () => {
+test('a closed client fails the attempt as config', async () => {
   const { url } = await receiver();
   const outbound = createOutbound({ policy: { allowHttp: true, allowHosts: ['127.0.0.1'] } });
   await outbound.close();
@@ -388,7 +397,7 @@ test('a closed client is a fault of the configuration', async () => {
   });
 });
 
-test('the application names the client certificate for each webhook, and a bad one fails the attempt unsent', async () => {
+test('the application provides the client certificate of each webhook, and an invalid one fails the attempt unsent', async () => {
   const { url, received } = await answering(200);
   const asked: string[] = [];
   const send = sender({
@@ -407,14 +416,14 @@ test('the application names the client certificate for each webhook, and a bad o
 test.each([
   ['http://10.0.0.1/', 'address_forbidden'],
   ['http://localhost/', 'address_forbidden'],
-  ['http://nobody.invalid/', 'dns'],
+  ['http://missing.invalid/', 'dns'],
   ['ftp://example.com/', 'config'],
 ])('an attempt at %s fails as %s', async (url, kind) => {
   expect(await sender()(message({ url }))).toMatchObject({ outcome: 'failed', kind });
 });
 
 describe('in an engine', () => {
-  test('a delivery arrives, and its attempt is on record', async () => {
+  test('a delivery arrives and its attempt is recorded', async () => {
     const { url, received } = await answering(200, 'thanks');
     const dispatcher = createDispatcher({
       storage: memoryStorage(),
@@ -432,7 +441,7 @@ describe('in an engine', () => {
     expect(items).toMatchObject([{ status: 'delivered', attempts: 1 }]);
   });
 
-  test('200 and a body that never ends is delivered: the client ends it before the engine does', async () => {
+  test('200 with a body that never ends is delivered, since the client ends it before the engine does', async () => {
     const { url } = await receiver((response) => response.writeHead(200).write('begun'));
     const dispatcher = createDispatcher({
       storage: memoryStorage(),
@@ -455,7 +464,7 @@ describe('in an engine', () => {
       channels: [httpChannel({ outbound: { policy: { allowHttp: true, allowHosts: ['127.0.0.1'] } } })],
     });
 
-  test('a payload template needs no option, is refused by path, line and column, and is previewed unsent', async () => {
+  test('a payload template needs no option, is refused with path, line and column, and can be previewed', async () => {
     const { url, received } = await receiver();
     const { webhooks } = local();
     const withTemplate = (payload_template: object) =>
@@ -490,7 +499,7 @@ describe('in an engine', () => {
     expect(received).toEqual([]);
   });
 
-  test('a binding that asks for digests gets one request for several events', async () => {
+  test('a binding with digests gets one request for several events', async () => {
     const { url, received } = await receiver();
     const dispatcher = local();
     await dispatcher.webhooks.create({
@@ -506,7 +515,7 @@ describe('in an engine', () => {
     expect(bodies.map(({ event_id }) => event_id)).toEqual(ids);
     const { items } = await dispatcher.deliveries.list();
     expect(received[0]!.headers['webhook-id']).toMatch(/^dig_/);
-    // Asked for again, each is an array of its own, and drops no other as a duplicate.
+    // Replayed, each event is an array of its own and does not drop another as a duplicate.
     for (const { id } of items) await dispatcher.deliveries.retry(id);
     await dispatcher.drain();
     const again = received.slice(1).map(({ body }) => JSON.parse(body) as { event_id: string }[]);
@@ -517,8 +526,8 @@ describe('in an engine', () => {
   });
 
   test.each([
-    ['by default has room in a receiver that takes 1 MB', {}, 0],
-    ['that is larger than its receiver takes is divided until it is not', { maxBytes: 16_777_216 }, 1],
+    ['fits by default into a receiver that accepts 1 MB', {}, 0],
+    ['that is too large for its receiver is split until it fits', { maxBytes: 16_777_216 }, 1],
   ])('a digest %s, and nothing is lost', async (_, limit, refusals) => {
     const statuses: number[] = [];
     const { url, received } = await receiver((response) => {
@@ -540,7 +549,7 @@ describe('in an engine', () => {
     const taken = received.filter((_, i) => statuses[i] === 204);
     const bodies = taken.flatMap(({ body }) => JSON.parse(body) as { event_id: string }[]);
     const { items } = await dispatcher.deliveries.list({ limit: 100, status: ['delivered'] });
-    // By default the last of them wait for the end of their window, which never comes here.
+    // By default the last events wait for the end of their window, which never comes here.
     const gone = refusals === 0 ? ids.slice(0, items.length) : ids;
     expect(items.length).toBeGreaterThan(60);
     expect(bodies.map(({ event_id }) => event_id).sort()).toEqual([...gone].sort());
@@ -548,7 +557,7 @@ describe('in an engine', () => {
     expect(new Set(taken.map(({ headers }) => headers['webhook-id'])).size).toBe(taken.length);
   });
 
-  test('a webhook whose configs are refused is not saved, and the field is named', async () => {
+  test('a webhook with invalid configs is not saved, and the error names the field', async () => {
     const dispatcher = createDispatcher({ storage: memoryStorage(), channels: [httpChannel()] });
     await expect(
       dispatcher.webhooks.create({

@@ -11,22 +11,22 @@ async function judge(configs: unknown, channel = plain): Promise<unknown> {
     : result.value;
 }
 
-describe('configs are taken', () => {
+describe('valid configs are accepted', () => {
   test.each([
     { url },
     { url, headers: null, payload_template: null, timeout: null, method: null },
     { url, headers: { Authorization: 'Bearer s3cret' }, timeout: 0.5, method: 'PUT' },
     { url, headers: {}, timeout: 60, method: 'PATCH' },
     { url, timeout: 10, method: 'POST' },
-  ])('%j, as they are', async (configs) => {
+  ])('%j, unchanged', async (configs) => {
     expect(await judge(configs)).toEqual(configs);
   });
 
-  test('with the spaces around header values dropped', async () => {
+  test('without the spaces around header values', async () => {
     expect(await judge({ url, headers: { 'x-a': ' b ' } })).toEqual({ url, headers: { 'x-a': 'b' } });
   });
 
-  test('with a payload template, as it was written', async () => {
+  test('with a payload template, unchanged', async () => {
     const configs = {
       url,
       payload_template: { text: '{{ event_type }}', old: ['{metadata.name}', 1], none: {} },
@@ -34,7 +34,7 @@ describe('configs are taken', () => {
     expect(await judge(configs)).toEqual(configs);
   });
 
-  test('over plain HTTP where the outbound policy allows it', async () => {
+  test('with plain HTTP if the outbound policy allows it', async () => {
     const configs = { url: 'http://localhost:8080/' };
     expect(await judge(configs)).toEqual({
       url: expect.stringMatching(/^must begin with https:.*policy\.allowHttp/),
@@ -48,7 +48,7 @@ describe('configs are taken', () => {
   });
 });
 
-describe('where an address leads', () => {
+describe('the host of a URL', () => {
   test.each(['https://10.0.0.1/', 'https://localhost/', 'https://[::ffff:127.0.0.1]/'])(
     '%s is refused when it is saved',
     async (url) => {
@@ -56,12 +56,12 @@ describe('where an address leads', () => {
     },
   );
 
-  test('a name that leads nowhere yet may be saved: each attempt asks again', async () => {
-    expect(await judge({ url: 'https://nobody.invalid/' })).toEqual({ url: 'https://nobody.invalid/' });
+  test('may be saved before it resolves, since each attempt resolves it again', async () => {
+    expect(await judge({ url: 'https://missing.invalid/' })).toEqual({ url: 'https://missing.invalid/' });
   });
 });
 
-describe('configs are refused, each fault at its field', () => {
+describe('invalid configs are refused with the path of each field', () => {
   test.each<[unknown, Record<string, unknown>]>([
     [{}, { url: 'must be a string' }],
     [{ url: 1 }, { url: 'must be a string' }],
@@ -75,7 +75,7 @@ describe('configs are refused, each fault at its field', () => {
     [{ url, headers: { 'x-a': 1 } }, { 'headers.x-a': 'must be a string, not a number' }],
     [
       { url, headers: { 'x-a': 'canary\r\n' } },
-      { 'headers.x-a': 'must hold printable ASCII characters only' },
+      { 'headers.x-a': 'must contain printable ASCII characters only' },
     ],
     [{ url, headers: { Host: 'x' } }, { 'headers.Host': expect.stringMatching(/^must not be set/) }],
     [
@@ -106,13 +106,13 @@ describe('configs are refused, each fault at its field', () => {
     expect(JSON.stringify(found)).not.toMatch(/canary/);
   });
 
-  test.each(['{}', 'null', '1'])('a field named __proto__, which JSON can have: %s', async (value) => {
+  test.each(['{}', 'null', '1'])('a field named __proto__, which JSON can contain: %s', async (value) => {
     const configs = JSON.parse(`{"url":"${url}","__proto__":${value}}`) as unknown;
     const { issues } = await plain.config['~standard'].validate(configs);
     expect(issues).toMatchObject([{ path: ['__proto__'], message: 'is no field of a webhook channel' }]);
   });
 
-  test('a payload template, by the path of the leaf, with line and column', async () => {
+  test('a payload template, with the path of the string, line and column', async () => {
     const payload_template = {
       a: [{ b: 'canary\n  {{ x' }],
       c: '{% include "canary" %}',
@@ -120,8 +120,9 @@ describe('configs are refused, each fault at its field', () => {
     };
     expect(await judge({ url, payload_template })).toEqual({
       'payload_template.a.0.b': 'line 2, column 3: {{ is not closed',
-      'payload_template.c': 'line 1, column 1: the tag include is refused: templates read no other templates',
-      'payload_template.d': 'line 1, column 1: there is no filter called shout',
+      'payload_template.c':
+        'line 1, column 1: the tag include is refused: templates cannot read other templates',
+      'payload_template.d': 'line 1, column 1: unknown filter shout',
     });
     expect(await judge({ url, payload_template: { a: 'x'.repeat(70_000) } })).toEqual({
       payload_template: 'must have at most 64 KiB',
@@ -142,7 +143,7 @@ describe('options', () => {
     ['outbound', { outbound: null }],
     ['formt', { formt: 'default' }],
     ['options', 'default'],
-  ])('%s is refused by its name: %j', (name, options) => {
+  ])('%s is refused and named in the error: %j', (name, options) => {
     expect(() => httpChannel(options as never)).toThrow(
       expect.objectContaining({ code: 'invalid_option', message: expect.stringContaining(name) }),
     );

@@ -8,7 +8,7 @@ import { httpChannel } from '../src/index.js';
 
 const token = 'Bearer conformance-token';
 
-/** What the receiver does; `quoted` is all that it got, for the one that echoes. */
+/** The behaviour of the receiver. `quoted` is the request it received, for the one that echoes. */
 const answers: Record<Answer, (response: ServerResponse, quoted: string, seconds: number) => void> = {
   success: (response) => response.end('thanks'),
   failure: (response) => response.writeHead(500).end('out of order'),

@@ -4,7 +4,7 @@ import { derivedSecrets } from '../src/derived-secrets.js';
 const url = 'https://example.com/hook';
 const basic = (credentials: string) => `Basic ${Buffer.from(credentials).toString('base64')}`;
 
-describe('what is secret besides whole values', () => {
+describe('secrets besides whole header values are found', () => {
   test.each<[Record<string, string>, string, string[]]>([
     [{ 'x-key': 'abcdefgh' }, url, []],
     [{ authorization: 'Bearer t0ken-t0ken' }, url, ['t0ken-t0ken']],
@@ -26,12 +26,12 @@ describe('what is secret besides whole values', () => {
     [{}, 'https://example.com/a?t=12345678', ['12345678']],
     [{}, 'https://example.com/nineteen-characte', []],
     [{}, 'not an address', []],
-  ])('of %j and %s', (headers, address, secrets) => {
+  ])('in %j and %s', (headers, address, secrets) => {
     expect(derivedSecrets(headers, address)).toEqual(secrets);
   });
 });
 
-test('is each named once, and at most 64 are, those of the headers first', () => {
+test('secrets are unique and at most 64, those of the headers first', () => {
   const many = Array.from({ length: 100 }, (_, i) => `s3cret-${i % 70}-s3cret`);
   const secrets = derivedSecrets({ 'x-many': `of ${many.join(' ')}` }, 'https://example.com/hook?t=12345678');
   expect(secrets).toEqual(many.slice(0, 64));

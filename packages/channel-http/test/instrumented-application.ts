@@ -12,19 +12,19 @@ import { until } from '@posthorn/testing';
 import { httpChannel } from '../src/index.js';
 
 /*
- * An application that OpenTelemetry instruments, and what reaches a receiver of what it sends while it serves a request.
- * A process of its own: there is one OpenTelemetry for all of it.
+ * An application with OpenTelemetry that sends deliveries while it serves a request, and reports the trace headers that
+ * reach the receiver. It runs in a process of its own, because OpenTelemetry is global to a process.
  */
 
-/** What the parent is told. */
+/** The report to the parent process. */
 export interface Report {
-  /** The trace of every request that was served. */
+  /** The trace of every served request. */
   readonly traces: readonly string[];
-  /** Of what the application sent by itself. */
+  /** Headers of the application's own requests. */
   readonly own: IncomingHttpHeaders;
-  /** Of each delivery, by the way that it took. */
+  /** Headers of each delivery, by the way it was sent. */
   readonly deliveries: Readonly<Record<string, readonly IncomingHttpHeaders[]>>;
-  /** The traces in which deliveries were recorded. */
+  /** The traces that contain deliveries. */
   readonly recorded: readonly string[];
 }
 
@@ -45,7 +45,7 @@ const url = `http://127.0.0.1:${(receiver.address() as AddressInfo).port}/hook`;
 
 const traces: string[] = [];
 
-/** Does it while a request of a user is served. */
+/** Runs a function while the application serves a request. */
 function serving<T>(work: () => Promise<T>): Promise<T> {
   const baggage = propagation.createBaggage({ 'user.email': { value: 'ada@example.com' } });
   return context.with(propagation.setBaggage(context.active(), baggage), () =>
@@ -75,15 +75,15 @@ async function applicationOf() {
 type Application = Awaited<ReturnType<typeof applicationOf>>;
 
 const ways: Readonly<Record<string, (application: Application) => Promise<unknown>>> = {
-  async 'handed over as its event is dispatched'({ posthorn }) {
+  async 'sent right after its event is dispatched'({ posthorn }) {
     posthorn.start();
     await serving(() => posthorn.dispatch('order.placed', { n: 1 }));
     await until(() => received.length === 1);
-    // Over the connection that was kept, too.
+    // Also over the kept connection.
     await serving(() => posthorn.dispatch('order.placed', { n: 2 }));
     await until(() => received.length === 2);
   },
-  async 'claimed by a worker that was started while a request was served'({ posthorn }) {
+  async 'claimed by a worker that started while a request was served'({ posthorn }) {
     await serving(() => posthorn.dispatch('order.placed', { n: 1 }));
     await serving(async () => posthorn.start());
     await until(() => received.length === 1);
@@ -116,7 +116,7 @@ for (const [way, take] of Object.entries(ways)) {
   await take(application);
   await application.posthorn.stop();
   deliveries[way] = received;
-  // From here on it hears of requests after everybody else, and not before.
+  // From here on, this subscriber is called after all others.
   undici.disable();
   undici.enable();
 }

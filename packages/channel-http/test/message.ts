@@ -17,7 +17,7 @@ export const event: Event = {
   orderingKey: null,
 };
 
-/** A message as the engine hands it out, with `of` in place of what an ordinary one has. */
+/** Creates a message like the engine's, with the fields of `of` replaced. */
 export function message(
   configs: HttpConfigs,
   {
@@ -42,7 +42,7 @@ export function message(
 
 export type Send = (message: Message<HttpConfigs>, signal?: AbortSignal) => Promise<Verdict>;
 
-/** The `send` of a channel that may use plain HTTP; its connections are closed when the test is over. */
+/** Returns the `send` of a channel that allows plain HTTP. Its connections are closed when the test ends. */
 export function sender(options: HttpChannelOptions = {}): Send {
   const outbound = createOutbound({ policy: { allowHttp: true, allowHosts: ['127.0.0.1'] } });
   onTestFinished(() => outbound.close());

@@ -6,7 +6,7 @@ import { onTestFinished } from 'vitest';
 export interface Received {
   readonly method: string;
   readonly headers: IncomingHttpHeaders & Record<string, string>;
-  /** The body's bytes, and the same as text. */
+  /** The body as bytes and as text. */
   readonly bytes: Buffer;
   readonly body: string;
 }
@@ -16,7 +16,7 @@ export interface Receiver {
   readonly received: readonly Received[];
 }
 
-/** An endpoint that keeps what it gets, and answers 204 unless told otherwise; until the test is over. */
+/** Starts an endpoint that records requests and answers 204 by default. It is closed when the test ends. */
 export async function receiver(
   answer: (response: ServerResponse, request: IncomingMessage) => void = (response) => {
     response.writeHead(204).end();

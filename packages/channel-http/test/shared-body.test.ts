@@ -34,7 +34,7 @@ const bodyIn =
   (of: Event): WrittenBody =>
     writtenBody(bodyOf({ event: of } as Parameters<typeof bodyOf>[0], writers[format]));
 
-test.each(formats)('the bytes of a body in the format %s are those of its text', (format) => {
+test.each(formats)('the bytes of a body in the format %s encode its text', (format) => {
   const shared = new SharedBody();
   for (const each of [event, ...Object.values(others).map((other) => ({ ...event, ...other }))]) {
     const { body, bytes } = shared.of(each, () => bodyIn(format)(each));
@@ -43,7 +43,7 @@ test.each(formats)('the bytes of a body in the format %s are those of its text',
   }
 });
 
-test('an event that goes to many has one body, whoever hands it out', () => {
+test('deliveries of one event share one body, even with different event objects', () => {
   const shared = new SharedBody();
   const write = bodyIn('default');
   const first = shared.of(event, () => write(event));
@@ -51,7 +51,7 @@ test('an event that goes to many has one body, whoever hands it out', () => {
   expect(shared.of(copy, () => write(copy)).bytes).toBe(first.bytes);
 });
 
-test.each(Object.entries(others))('of an event with %s the body is its own', (_, other) => {
+test.each(Object.entries(others))('an event with %s has a body of its own', (_, other) => {
   const shared = new SharedBody();
   const write = bodyIn('default');
   const different = { ...event, ...other };

@@ -8,7 +8,7 @@ import { signatureOf } from '../src/sign.js';
 import { event, message, secret, sender } from './message.js';
 import { receiver } from './receiver.js';
 
-describe('the vectors of Standard Webhooks', () => {
+describe('signatures match the test vectors of Standard Webhooks', () => {
   test.each([
     [
       'whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw',
@@ -29,7 +29,7 @@ describe('the vectors of Standard Webhooks', () => {
   });
 });
 
-/** As a receiver would check it, who has only the `whpk_` form of the key. */
+/** Verifies as a receiver would, with only the `whpk_` form of the key. */
 function verifiesEd25519(whpk: string, signed: string, signature: string): boolean {
   const x = Buffer.from(whpk.replace(/^whpk_/, ''), 'base64').toString('base64url');
   const key = createPublicKey({ key: { kty: 'OKP', crv: 'Ed25519', x }, format: 'jwk' });
@@ -39,7 +39,7 @@ function verifiesEd25519(whpk: string, signed: string, signature: string): boole
 const publicHalf = (whsk: string): string =>
   `whpk_${Buffer.from(whsk.slice('whsk_'.length), 'base64').subarray(32).toString('base64')}`;
 
-describe('what is sent', () => {
+describe('a request', () => {
   const formats: HttpFormat[] = ['default', 'standard-webhooks', 'cloudevents', 'cloudevents-binary'];
   test.each(formats)('verifies with the npm packages standardwebhooks and svix: %s', async (format) => {
     const { url, received } = await receiver();
@@ -66,7 +66,7 @@ describe('what is sent', () => {
     expect(verifiesEd25519(publicHalf(whsk), `${signed} `, signature)).toBe(false);
   });
 
-  test('is signed alike by a secret in either alphabet, with its padding or without', async () => {
+  test('is signed equally by a secret in either base64 alphabet, with or without padding', async () => {
     const { url, received } = await receiver();
     const bytes = Buffer.alloc(32, 0xfb);
     const [standard, forUrls] = [bytes.toString('base64'), bytes.toString('base64url')];
@@ -80,7 +80,7 @@ describe('what is sent', () => {
     expect(received).toHaveLength(2);
   });
 
-  test('is signed by every secret, newest first, one space between: each of them verifies', async () => {
+  test('is signed by every secret, newest first, separated by a space, and each signature verifies', async () => {
     const { url, received } = await receiver();
     const [fresh, old, whsk] = [createSecret(), createSecret(), createSecret('v1a')];
     await sender()(message({ url }, { secrets: [fresh, whsk, old] }));
@@ -95,7 +95,7 @@ describe('what is sent', () => {
     expect(new Svix(old).verify(body, headers)).toBeTruthy();
   });
 
-  test('has the id of the event at every try, and the timestamp of the try', async () => {
+  test('has the id of the event at every attempt, and the timestamp of the attempt', async () => {
     const { url, received } = await receiver();
     const send = sender();
     const first = new Date('2026-11-23T10:00:00.999Z');
@@ -114,16 +114,16 @@ describe('what is sent', () => {
 describe('nothing is sent', () => {
   test.each([
     ['without a secret', []],
-    ['with a secret that is none', ['canary']],
-    ['with one that holds nothing', ['whsec_']],
-    ['with one that is too short to be a key', ['whsec_Y2FuYXJ5']],
-    ['with one of two alphabets', [`whsec_${'canary_/'.repeat(6)}`]],
-    ['where the second is bad', [secret, 'whsec_canary%']],
+    ['with an invalid secret', ['canary']],
+    ['with an empty secret', ['whsec_']],
+    ['with a secret that is too short', ['whsec_Y2FuYXJ5']],
+    ['with a secret that mixes two alphabets', [`whsec_${'canary_/'.repeat(6)}`]],
+    ['if the second secret is invalid', [secret, 'whsec_canary%']],
     [
       'with an ed25519 key whose halves do not belong together',
       [`whsk_${Buffer.alloc(64, 1).toString('base64')}`],
     ],
-  ])('%s: config', async (_, secrets) => {
+  ])('%s, and the attempt fails as config', async (_, secrets) => {
     const { url, received } = await receiver();
     const verdict = await sender()(message({ url }, { secrets }));
     expect(verdict).toMatchObject({

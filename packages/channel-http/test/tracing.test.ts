@@ -16,32 +16,32 @@ beforeAll(async () => {
   ])) as [Report];
 });
 
-/** What a delivery consists of. */
+/** The spans of a delivery. */
 const names = [
   ...['connection', 'content-length', 'content-type', 'host', 'user-agent'],
   ...['webhook-id', 'webhook-signature', 'webhook-timestamp'],
 ];
 
-describe('where OpenTelemetry instruments the application', () => {
-  test('what that sends by itself carries its trace and its baggage', () => {
+describe('with OpenTelemetry in the application', () => {
+  test("the application's own requests carry its trace and its baggage", () => {
     expect(report.own.baggage).toBe('user.email=ada%40example.com');
     expect(report.own.traceparent).toContain(report.traces[0]);
   });
 
   test.each([
-    ['handed over as its event is dispatched', 2],
-    ['claimed by a worker that was started while a request was served', 1],
+    ['sent right after its event is dispatched', 2],
+    ['claimed by a worker that started while a request was served', 1],
     ['drained while a request was served', 1],
     ['tried again', 2],
     ['a test of a webhook', 1],
-  ])('nothing of it leaves with a delivery that is %s', (way, sent) => {
+  ])('no trace or baggage is sent with a delivery that is %s', (way, sent) => {
     const received = report.deliveries[way]!;
     expect(received).toHaveLength(sent);
     for (const headers of received) expect(Object.keys(headers).sort()).toEqual(names);
     expect(JSON.stringify(received)).not.toContain('ada');
   });
 
-  test('deliveries are recorded in no trace of a request that was served', () => {
+  test('deliveries are not part of the trace of a served request', () => {
     expect(report.recorded).toHaveLength(7);
     expect(report.recorded.filter((trace) => report.traces.includes(trace))).toEqual([]);
   });

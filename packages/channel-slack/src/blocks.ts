@@ -10,25 +10,25 @@ export interface TextObject {
   readonly verbatim?: boolean;
 }
 
-/** A block of Block Kit. */
+/** A Block Kit block. */
 export interface Block {
   readonly type: string;
   readonly [field: string]: unknown;
 }
 
-/** Where the texts of a block land. Source: Slack, "Block Kit reference". */
+/** The place of each string in a block. Source: Slack, "Block Kit reference". */
 const placeOf: PlaceOf = (path, type) => {
   const field = path.at(-1);
   if (isAddress(field)) return 'address';
   if (field === 'text' && type === 'markdown') return 'markdown';
-  // What a button is worth goes back to the application.
+  // The value of a button is sent back to the application.
   if (field === 'value' || (field === 'text' && literal.has(type))) return 'plain';
   return field === 'text' && type === 'mrkdwn' ? 'mrkdwn' : 'entities';
 };
 
 /**
- * Judges a template when it is saved: what it renders to is an array of blocks, as far as it says. Throws
- * `invalid_template`, with the place of a block that is none.
+ * Checks a template when it is saved: as far as its shape is known, it must be an array of blocks. Throws
+ * `invalid_template` with the path of an invalid block.
  */
 export function checkBlocksTemplate(source: string): void {
   const { shape } = parseJsonText(source, 'mrkdwn', placeOf);
@@ -53,8 +53,8 @@ const hasType = (block: unknown): boolean => {
 };
 
 /**
- * The blocks of a template, cut to Slack's limits; a line at the end says how many more there would be. Throws
- * `invalid_template` where it cannot be rendered, or what it renders to are no blocks.
+ * Renders the blocks of a template, cut to Slack's limits. A line at the end says how many are left out. Throws
+ * `invalid_template` if the template cannot be rendered or does not render to blocks.
  */
 export function renderedBlocks(source: string, message: Message): readonly Block[] {
   const rendered = parseJsonText(source, 'mrkdwn', placeOf).render(contextOf(message));
@@ -74,7 +74,7 @@ function fittedBlock(given: unknown, at: string): Block | undefined {
   return fitted(block, at, type) as Block | undefined;
 }
 
-/** The first blocks, as many as Slack takes; with room for a line that says how many more there are. */
+/** Returns as many of the first blocks as Slack accepts, with room for the line about the blocks that are left out. */
 function within(blocks: readonly Block[]): readonly Block[] {
   const room = { all: limits.inAll, table: limits.table, markdown: limits.markdown };
   let tables = 0;
@@ -94,7 +94,7 @@ function within(blocks: readonly Block[]): readonly Block[] {
     : fitting.slice(0, limits.blocks - 1);
 }
 
-/** Of two blocks, or two elements of one, with the same name the second has none: Slack gives it one. */
+/** Removes repeated ids of blocks, and of the elements of a block. Slack assigns an id to those without one. */
 function withOwnNames(blocks: readonly Block[]): readonly Block[] {
   const unnamed = <Item>(items: readonly Item[], name: string): readonly Item[] => {
     const seen = new Set<unknown>();

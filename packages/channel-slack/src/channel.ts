@@ -9,15 +9,16 @@ import { defaultBlocks, fallbackText } from './default-message.js';
 
 export interface SlackChannelOptions extends JsonServiceOptions {
   /**
-   * Where the methods of the Web API are. Default `https://slack.com/api`; `https://slack-gov.com/api` for GovSlack, or a
-   * stand-in's. The client judges where it leads.
+   * The base URL of the Web API. Default `https://slack.com/api`. Use `https://slack-gov.com/api` for GovSlack, or the
+   * URL of a stand-in. The client still checks its addresses.
    */
   readonly apiUrl?: string;
 }
 
 /**
- * The `slack` channel: a message through an incoming webhook, or by a bot through `chat.postMessage`, of the event's type,
- * subject and first fields, or of the blocks that the webhook's template renders to. Throws `invalid_option`.
+ * Creates the `slack` channel, which posts through an incoming webhook, or as a bot through `chat.postMessage`. A
+ * message shows the event's type, subject and first fields, or the blocks of the webhook's template. Throws
+ * `invalid_option`.
  */
 export function slackChannel(options: SlackChannelOptions = {}): Channel<SlackConfigs> {
   const { apiUrl = 'https://slack.com/api', ...others } = Object(options) as SlackChannelOptions;
@@ -25,7 +26,7 @@ export function slackChannel(options: SlackChannelOptions = {}): Channel<SlackCo
   const webhooks = jsonService('slackChannel', webhookHosts, isObject ? others : options);
   const methodUrl = `${apiUrl}/chat.postMessage`;
   if (typeof apiUrl !== 'string' || !URL.canParse(methodUrl) || apiUrl.endsWith('/')) {
-    throw new PosthornError('invalid_option', 'apiUrl must be an URL without a slash at its end');
+    throw new PosthornError('invalid_option', 'apiUrl must be a URL without a trailing slash');
   }
   const { outbound } = webhooks;
   const methods = jsonService('slackChannel', [], { outbound, hosts: [new URL(methodUrl).hostname] });
@@ -64,7 +65,7 @@ export function slackChannel(options: SlackChannelOptions = {}): Channel<SlackCo
   };
 }
 
-/** What is sent of a message, but for what only the attempt knows. Throws `invalid_template`. */
+/** Builds the request body, without fields that depend on the attempt. Throws `invalid_template`. */
 function bodyOf(message: Message<SlackConfigs>): Readonly<Record<string, unknown>> {
   const { webhook_url, blocks_template, channel_id, channel, username, icon_emoji, icon_url } =
     message.configs;
@@ -73,7 +74,7 @@ function bodyOf(message: Message<SlackConfigs>): Readonly<Record<string, unknown
   return {
     ...Object.fromEntries(Object.entries(looks).filter(([, value]) => (value ?? null) !== null)),
     text: fallbackText(message),
-    // Of the text; blocks say for themselves what is formatted.
+    // Applies to `text`. Each text object in the blocks sets its own format.
     mrkdwn: false,
     ...(blocks.length > 0 && { blocks }),
     unfurl_links: false,

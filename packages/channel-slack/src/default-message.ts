@@ -4,31 +4,31 @@ import type { Block, TextObject } from './blocks.js';
 import { limits } from './limits.js';
 import { cutMarkup, dateMarkup, escaped, plainText, valueMarkup } from './markup.js';
 
-/** Of all fields, and of all lines of a digest. */
+/** Cap on all fields together, and on all lines of a digest. */
 const lengthInAll = limits.ofBlock;
 const longestLine = 500;
 const maxFields = 10;
 
 const plain = (text: string): TextObject => ({ type: 'plain_text', text: plainText(text), emoji: false });
-/** Links and mentions are what we write as such; addresses and names in a text are left alone. */
+/** A mrkdwn text with `verbatim`: only explicit links and mentions work; URLs and names in the text do not. */
 const mrkdwn = (text: string): TextObject => ({ type: 'mrkdwn', text, verbatim: true });
 
 const header = (text: string): Block => ({ type: 'header', text: plain(text) });
 const context = (...elements: readonly TextObject[]): Block => ({ type: 'context', elements });
 
-/** What people see where blocks are not shown: in notifications, and by screen readers. */
+/** Builds the text for notifications and screen readers, which do not show blocks. */
 export function fallbackText({ event, payload, digest, webhook }: Message): string {
   const { title, subject } = summaryOf({ event, payload }, 0);
   const what = digest ? countOf(digest) : subject === null ? title : `${title}: ${subject}`;
   return cutMarkup(plainText(`${what} (${webhook.name})`), limits.text);
 }
 
-/** The blocks of a webhook without a template. */
+/** Builds the blocks of a webhook without a template. */
 export function defaultBlocks(message: Message): readonly Block[] {
   return message.digest ? digestBlocks(message, message.digest) : eventBlocks(message);
 }
 
-/** The type as header, the subject, the first fields of the payload; and when, for which webhook, under which id. */
+/** Builds the blocks of an event: type, subject, the first fields of the payload, time, webhook name and event id. */
 function eventBlocks(message: Message): readonly Block[] {
   const { event, webhook } = message;
   const { title, subject, fields, moreFields } = summaryOf(message, maxFields);
@@ -49,7 +49,7 @@ function eventBlocks(message: Message): readonly Block[] {
   ];
 }
 
-/** A line for each event, as many as there is room for, and how many there are besides. */
+/** Builds the blocks of a digest: one line per event as far as they fit, and the number of events left out. */
 function digestBlocks({ webhook }: Message, events: readonly DigestedEvent[]): readonly Block[] {
   const lines = fitting(events.map(lineOf), ({ length }) => length + 1, lengthInAll);
   const more = events.length - lines.length;
@@ -66,7 +66,7 @@ function lineOf(one: DigestedEvent): string {
   return `${what} · ${dateMarkup(one.event.occurredAt)}`;
 }
 
-/** The lines in as few texts as a section takes. */
+/** Joins lines into as few texts as the limit of a section allows. */
 function joined(lines: readonly string[]): readonly string[] {
   const texts: string[] = [];
   for (const line of lines) {

@@ -5,16 +5,16 @@ import { cutMarkup } from './markup.js';
 
 export type Fields = Readonly<Record<string, unknown>>;
 
-/** Shown where a template leaves a text empty, which Slack refuses. */
+/** Replaces an empty text, which Slack refuses. */
 const nothing = '-';
 
 export const isAddress = (field: unknown): boolean =>
   typeof field === 'string' && (field === 'url' || field.endsWith('_url'));
 
-/** Their texts are shown as they are: of rich text and of tables. */
+/** Types whose text Slack shows literally: elements of rich text and of tables. */
 export const literal: ReadonlySet<unknown> = new Set(['text', 'link', 'raw_text']);
 
-/** What a value without a type of its own is, by the field that it stands in. */
+/** The role of a value without a type, by its field. */
 const roles: Readonly<Record<string, string>> = {
   options: 'option',
   initial_options: 'option',
@@ -34,13 +34,13 @@ const has = (value: unknown): boolean => value !== undefined && value !== null;
 const limitOf = (table: Readonly<Record<string, number>>, role: string, field: string): number | undefined =>
   table[`${role}.${field}`] ?? table[field];
 
-/** Text objects that a block cannot be without, and lists of them: what is there instead is refused. */
+/** Fields that must be text objects, or lists of them. Other values are refused. */
 const texts: ReadonlySet<string> = new Set(['header.text', 'section.text', 'section.fields', 'image.title']);
 const lists: ReadonlySet<string> = new Set(['section.fields', 'context.elements']);
 
 /**
- * A copy of a block, or of what stands in one, cut to Slack's limits; undefined where so much of it is empty that Slack would
- * not take the rest. Throws `invalid_template` where it has another form than Slack reads.
+ * Copies a block, or a value in one, cut to Slack's limits. Returns undefined if too much of it is empty for Slack to
+ * accept the rest. Throws `invalid_template` for a value that Slack cannot parse.
  */
 export function fitted(given: Fields, at: string, role: string): Fields | undefined {
   const required = role === 'header' && !has(given.text) ? { ...given, text: undefined } : given;
@@ -49,7 +49,7 @@ export function fitted(given: Fields, at: string, role: string): Fields | undefi
     return fit === undefined ? [] : [[field, fit] as const];
   });
   const fit: Fields = Object.fromEntries(fields);
-  // Of a link that leads nowhere its text is left.
+  // A link without a URL becomes its text.
   if (role === 'link' && !has(fit.url)) return has(fit.text) ? { ...fit, type: 'text' } : undefined;
   const isWhole = needed[role]?.some((field) => has(fit[field])) ?? true;
   return isWhole ? fit : undefined;
@@ -95,7 +95,7 @@ function fittedList(
   const fitItems = (max: number): readonly unknown[] =>
     kept.flatMap((item, i): unknown => {
       const place = `${at}.${i}`;
-      // A row of a table.
+      // A table row.
       if (Array.isArray(item)) return [fittedList(item, place, role, 'row') ?? []];
       if (!isObject(item) && !isOfTexts) return [item];
       const object = objectAt(item, place);
@@ -104,14 +104,14 @@ function fittedList(
       return fitted(object, place, type) ?? [];
     });
   const whole = fitItems(limitOf(textLimits, role, field) ?? maxTextObject);
-  // Long ones are cut for each other's sake.
+  // Long texts are cut so that each gets an equal share.
   const isTooLong = isOfTexts && lengthOf(whole) > limits.ofBlock;
   const items = isTooLong ? fitItems(Math.floor(limits.ofBlock / kept.length)) : whole;
   if (role === 'rich_text_section' && items.length === 0) return [{ type: 'text', text: nothing }];
   return items.length === 0 ? undefined : items;
 }
 
-/** The characters of all texts in it. */
+/** Counts the characters of all texts in a value. */
 export function lengthOf(value: unknown): number {
   if (Array.isArray(value)) return value.reduce((length: number, item) => length + lengthOf(item), 0);
   if (!isObject(value)) return 0;
@@ -121,7 +121,7 @@ export function lengthOf(value: unknown): number {
 
 const typeOf = ({ type }: Fields): string | undefined => (typeof type === 'string' ? type : undefined);
 
-/** A text object. Throws `invalid_template`. */
+/** Cuts a text object to `maxLength`. Throws `invalid_template` for another value. */
 function fittedText(given: unknown, at: string, maxLength: number): Fields {
   const object = objectAt(given, at);
   const { type, text } = object;
@@ -132,13 +132,13 @@ function fittedText(given: unknown, at: string, maxLength: number): Fields {
   return { ...object, text: cutMarkup(String(text).trim() === '' ? nothing : String(text), maxLength) };
 }
 
-/** Throws `invalid_template`, with the place of what is no object. */
+/** Returns a value that must be an object. Throws `invalid_template` with its path otherwise. */
 export function objectAt(value: unknown, at: string): Fields {
   if (isObject(value)) return value;
   throw refused(at, `must be an object, not ${kindOf(value)}`);
 }
 
 export function refused(at: string, message: string): PosthornError {
-  const where = at === '' ? 'what it renders to' : `block ${at}`;
+  const where = at === '' ? 'the rendered text' : `block ${at}`;
   return new PosthornError('invalid_template', `blocks_template cannot be sent: ${where} ${message}`);
 }

@@ -1,30 +1,30 @@
 /*
- * How much Slack takes, in characters and in items. Sources: Slack, "Block Kit reference" (blocks, elements, composition
+ * Slack's limits, in characters and items. Sources: Slack, "Block Kit reference" (blocks, elements, composition
  * objects), and "Truncating really long messages".
  */
 
 export const limits = {
-  /** Of the top-level text Slack recommends 4,000, and takes 40,000. */
+  /** The top-level text. Slack recommends 4,000 and accepts 40,000. */
   text: 4_000,
   blocks: 50,
   sectionText: 3_000,
   field: 2_000,
   fields: 10,
-  /** Of an address, which is of no use when it is cut. */
+  /** A URL. Longer ones are dropped, because a cut URL is useless. */
   url: 3_000,
-  /** Of all blocks; Slack takes about 13,200, though it does not say so (slackapi/bolt-js, issue 2509). */
+  /** All blocks together. Slack accepts about 13,200, which is undocumented (slackapi/bolt-js, issue 2509). */
   inAll: 13_000,
-  /** Of the texts of one block that has many of them. */
+  /** All texts of one block with several texts. */
   ofBlock: 9_000,
-  /** Of all cells of a table, and of all blocks of Markdown. */
+  /** All cells of a table, and all Markdown blocks. */
   table: 10_000,
   markdown: 12_000,
 } as const;
 
-/** Any text object that has no limit of its own below. */
+/** The limit of text objects without an entry below. */
 export const maxTextObject = 3_000;
 
-/** Text objects, by the type or the role of what they stand in, and their field. */
+/** Limits of text objects, by the type or role of the containing object and the field. */
 export const textLimits: Readonly<Record<string, number>> = {
   'header.text': 150,
   'section.fields': limits.field,
@@ -45,7 +45,7 @@ export const textLimits: Readonly<Record<string, number>> = {
   placeholder: 150,
 };
 
-/** Plain strings, likewise; without a type they have the limit wherever they stand. */
+/** Limits of plain strings, likewise. An entry without a type applies to every object. */
 export const stringLimits: Readonly<Record<string, number>> = {
   'button.value': 2_000,
   'option.value': 150,
@@ -57,7 +57,7 @@ export const stringLimits: Readonly<Record<string, number>> = {
   accessibility_label: 75,
 };
 
-/** Lists, likewise. */
+/** Limits of lists, likewise. */
 export const listLimits: Readonly<Record<string, number>> = {
   'section.fields': limits.fields,
   'context.elements': 10,
@@ -72,7 +72,7 @@ export const listLimits: Readonly<Record<string, number>> = {
   row: 20,
 };
 
-/** What each must have one of: without it Slack takes nothing of the message. */
+/** The fields of which each type needs at least one. Without it, Slack refuses the whole message. */
 export const needed: Readonly<Record<string, readonly string[]>> = {
   section: ['text', 'fields'],
   context: ['elements'],

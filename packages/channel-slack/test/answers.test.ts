@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import { message, testSlack } from './message.js';
 
-describe('an incoming webhook that says', () => {
+describe('an incoming webhook that answers', () => {
   test.each<[string, number, string]>([
     ['invalid_payload', 400, 'rejected'],
     ['invalid_blocks', 400, 'rejected'],
@@ -32,7 +32,7 @@ describe('an incoming webhook that says', () => {
   });
 
   test.each([200, 302, 400, 401, 403, 404, 408, 410, 413, 502])(
-    'no word of Slack with %i, but a page of a proxy, has failed',
+    'with %i and a page of a proxy has failed',
     async (status) => {
       const slack = await testSlack();
       for (const configs of [slack.webhook, slack.bot]) {
@@ -42,20 +42,20 @@ describe('an incoming webhook that says', () => {
     },
   );
 
-  test('a word that nobody knows, with 400, is rejected', async () => {
+  test('an unknown word with 400 has rejected the message', async () => {
     const slack = await testSlack();
     slack.answerNext({ status: 400, body: 'invalid_something' });
     expect(await slack.send(message(slack.webhook))).toMatchObject({ outcome: 'rejected', status: 400 });
   });
 });
 
-test('an incoming webhook that answers 200 has the message, whatever word it says to it', async () => {
+test('an incoming webhook that answers 200 has the message, whatever the word', async () => {
   const slack = await testSlack();
   slack.answerNext({ status: 200, body: 'no_service' });
   expect(await slack.send(message(slack.webhook))).toMatchObject({ outcome: 'delivered' });
 });
 
-describe('chat.postMessage that says', () => {
+describe('chat.postMessage that answers', () => {
   const rejected = [
     'invalid_blocks',
     'invalid_blocks_format',
@@ -100,7 +100,7 @@ describe('chat.postMessage that says', () => {
     ...gone.map((error) => [error, 'gone'] as const),
     ...failed.map((error) => [error, 'failed'] as const),
   ];
-  test.each(all)('%s: %s, though it answers 200', async (error, outcome) => {
+  test.each(all)('%s with status 200: %s', async (error, outcome) => {
     const slack = await testSlack();
     slack.answerNext({ status: 200, body: JSON.stringify({ ok: false, error }) });
     const verdict = await slack.send(message(slack.bot));
@@ -110,17 +110,22 @@ describe('chat.postMessage that says', () => {
 
   test.each<[string, number, string, string]>([
     ['ok', 200, '{"ok":true}', 'delivered'],
-    ['ok, before much that is cut', 200, `{"ok":true,"message":"${'x'.repeat(100_000)}"}`, 'delivered'],
-    ['no, before much that is cut', 200, `{"ok":false,"message":"${'x'.repeat(100_000)}"}`, 'failed'],
+    ['ok in a long response that is cut', 200, `{"ok":true,"message":"${'x'.repeat(100_000)}"}`, 'delivered'],
+    [
+      'an error in a long response that is cut',
+      200,
+      `{"ok":false,"message":"${'x'.repeat(100_000)}"}`,
+      'failed',
+    ],
     ['nothing', 200, '', 'failed'],
-    ['no JSON', 200, '<h1>ok</h1>', 'failed'],
-    ['no object', 200, '"ok"', 'failed'],
-    ['neither yes nor no', 200, '{"ok":"true"}', 'failed'],
-    ['no without a word', 200, '{"ok":false}', 'failed'],
-    ['no with words of others', 200, '{"ok":false,"error":"<script>"}', 'failed'],
-    ['that it is known as an object only', 200, '{"ok":false,"error":"__proto__"}', 'failed'],
-    ['ok with a status of its own', 500, '{"ok":true}', 'failed'],
-    ['no with another status', 401, '{"ok":false,"error":"invalid_auth"}', 'gone'],
+    ['text that is not JSON', 200, '<h1>ok</h1>', 'failed'],
+    ['JSON that is not an object', 200, '"ok"', 'failed'],
+    ['ok of the wrong type', 200, '{"ok":"true"}', 'failed'],
+    ['an error without a word', 200, '{"ok":false}', 'failed'],
+    ['an error with an invalid word', 200, '{"ok":false,"error":"<script>"}', 'failed'],
+    ['an error named like an object property', 200, '{"ok":false,"error":"__proto__"}', 'failed'],
+    ['ok with an error status', 500, '{"ok":true}', 'failed'],
+    ['an error with an error status', 401, '{"ok":false,"error":"invalid_auth"}', 'gone'],
     ['a page of a proxy', 403, 'forbidden', 'failed'],
   ])('%s', async (_, status, body, outcome) => {
     const slack = await testSlack();
@@ -129,8 +134,8 @@ describe('chat.postMessage that says', () => {
   });
 });
 
-describe('a channel that takes one message a second', () => {
-  test.each(['webhook', 'bot'] as const)('makes the %s wait as long as it asks', async (door) => {
+describe('a channel that accepts one message per second', () => {
+  test.each(['webhook', 'bot'] as const)('makes the %s wait as long as requested', async (door) => {
     const slack = await testSlack({ limitRate: true, now: () => 0 });
     expect(await slack.send(message(slack[door]))).toMatchObject({ outcome: 'delivered' });
     const another = message(slack[door], undefined, { deliveryId: 'dlv_another' });
@@ -149,7 +154,7 @@ describe('a channel that takes one message a second', () => {
     ['bot', { status: 200, body: '{"ok":false,"error":"ratelimited"}' }, 1_000],
     ['bot', { status: 200, body: '{"ok":false,"error":"rate_limited"}' }, 1_000],
     ['bot', { status: 429, headers: { 'retry-after': '30' }, body: '<h1>slow down</h1>' }, 30_000],
-  ] as const)('is known to be busy by the %s: %j', async (door, answer, retryAfterMs) => {
+  ] as const)('is recognized as busy by the %s: %j', async (door, answer, retryAfterMs) => {
     const slack = await testSlack();
     slack.answerNext(answer);
     expect(await slack.send(message(slack[door]))).toMatchObject({ outcome: 'busy', retryAfterMs });

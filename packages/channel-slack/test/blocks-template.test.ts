@@ -5,7 +5,7 @@ import { digestOf, message, testSlack } from './message.js';
 
 const section = (text: string) => ({ type: 'section', text: { type: 'mrkdwn', text } });
 
-/** What Slack took of a template, or the verdict of one that was not sent. */
+/** Returns the message that Slack received for a template, and the verdict. */
 async function posted(template: unknown, payload: unknown = {}, of: Parameters<typeof message>[2] = {}) {
   const slack = await testSlack();
   const blocks_template = typeof template === 'string' ? template : JSON.stringify(template);
@@ -13,7 +13,7 @@ async function posted(template: unknown, payload: unknown = {}, of: Parameters<t
   return { verdict, sent: slack.messages[0], requests: slack.requests.length };
 }
 
-test('its blocks take the place of the default ones, beside the same text', async () => {
+test('the blocks of a template replace the default ones, next to the same text', async () => {
   const { sent } = await posted([section('New order {{ metadata.orderId }} of {{ webhook.name }}')], {
     orderId: 'o1',
   });
@@ -23,7 +23,7 @@ test('its blocks take the place of the default ones, beside the same text', asyn
   });
 });
 
-test('values are escaped, once; the template itself may call and link', async () => {
+test('values are escaped once, while the template itself may mention and link', async () => {
   const template = [section('<!here> <https://shop.example|Shop> {{ metadata.text }}')];
   const { sent } = await posted(template, { text: '<!channel> <https://evil.example|Shop> &lt;' });
   expect(sent!.mentions).toEqual(['!here']);
@@ -33,7 +33,7 @@ test('values are escaped, once; the template itself may call and link', async ()
   );
 });
 
-test('a value cannot break out of its text', async () => {
+test('a value cannot leave its text', async () => {
   const loop =
     '[{% for x in metadata.list %}{"type":"section","text":{"type":"mrkdwn","text":"{{ x }}"}}{% endfor %}]';
   const nasty = '"}},{"type":"divider"},{"a":{"b":"';
@@ -44,7 +44,7 @@ test('a value cannot break out of its text', async () => {
   ).not.toHaveProperty('channel');
 });
 
-test('an address in a block is an address, and no mrkdwn', async () => {
+test('a URL in a block is escaped as a URL, not as mrkdwn', async () => {
   const template = [
     { type: 'image', image_url: '{{ metadata.url }}', alt_text: 'A & B' },
     {
@@ -56,10 +56,10 @@ test('an address in a block is an address, and no mrkdwn', async () => {
   expect(JSON.stringify(sent!.body.blocks).match(/a=1&b=2/g)).toHaveLength(2);
 });
 
-describe('each text is escaped for what it stands in', () => {
+describe('each text is escaped for its place', () => {
   const nasty = '[Reset](https://evil.example) <!channel> & *a*';
 
-  test('Markdown in a block of Markdown, cut at 12,000 characters', async () => {
+  test('as Markdown in a Markdown block, cut at 12,000 characters', async () => {
     const template = [{ type: 'markdown', text: '# {{ metadata.text }}' }];
     const { sent } = await posted(template, { text: nasty });
     const [{ text }] = sent!.body.blocks as [{ text: string }];
@@ -72,7 +72,7 @@ describe('each text is escaped for what it stands in', () => {
     ).toMatchObject([{ text: '-' }]);
   });
 
-  test('nothing in rich text, and in what a button is worth', async () => {
+  test('not at all in rich text and in the value of a button', async () => {
     const value = '{{ metadata.text }}';
     const blocks = (text: string) => [
       {
@@ -96,7 +96,7 @@ describe('each text is escaped for what it stands in', () => {
   });
 });
 
-describe('an address in a block', () => {
+describe('a URL in a block', () => {
   const button = (url: string | undefined) => ({
     type: 'actions',
     elements: [
@@ -114,7 +114,7 @@ describe('an address in a block', () => {
   });
 });
 
-test("a link whose address is the event's leads to http and https only, and calls nobody", async () => {
+test('a link to a URL of the event accepts http and https only, and mentions no one', async () => {
   const template = [section('<{{ metadata.x }}|open>')];
   expect((await posted(template, { x: '!channel' })).sent).toMatchObject({ mentions: [], links: [] });
   expect((await posted(template, { x: 'https://a.example/|<!here>' })).sent).toMatchObject({
@@ -123,14 +123,14 @@ test("a link whose address is the event's leads to http and https only, and call
   });
 });
 
-test('a digest is there for it, event by event', async () => {
+test('a template can use all events of a digest', async () => {
   const template =
     '[{% for event in events %}{"type":"section","text":{"type":"mrkdwn","text":"{{ event.subject.id }}"}}{% unless forloop.last %},{% endunless %}{% endfor %}]';
   const { sent } = await posted(template, {}, { digest: digestOf(3) });
   expect(sent!.body.blocks).toEqual([section('o0'), section('o1'), section('o2')]);
 });
 
-test('what it renders to is cut to the limits of Slack', async () => {
+test('rendered blocks are cut to the limits of Slack', async () => {
   const long = 'x'.repeat(5_000);
   const texts = (count: number) => Array(count).fill({ type: 'mrkdwn', text: 'x' });
   const { verdict, sent } = await posted(
@@ -166,7 +166,7 @@ test('what it renders to is cut to the limits of Slack', async () => {
   ]);
 });
 
-describe('what Slack would refuse is cut, or left out', () => {
+describe('values that Slack would refuse are cut or left out:', () => {
   const long = 't'.repeat(5_000);
   const value = '{{ metadata.v }}';
   const plain = (text: string) => ({ type: 'plain_text', text });
@@ -183,23 +183,33 @@ describe('what Slack would refuse is cut, or left out', () => {
 
   test.each<[string, unknown, unknown, unknown]>([
     [
-      'the name of a button',
+      'the text of a button',
       [actions(button({ text: plain(value) }))],
       long,
       [actions(button({ text: plain(cut(75)) }))],
     ],
-    ['an empty name', [actions(button({ text: plain(value) }))], '', [actions(button({ text: plain('-') }))]],
     [
-      'the name of one beside a section',
+      'an empty text of a button',
+      [actions(button({ text: plain(value) }))],
+      '',
+      [actions(button({ text: plain('-') }))],
+    ],
+    [
+      'the text of a button next to a section',
       [{ ...section('x'), accessory: button({ text: plain(value) }) }],
       long,
       [{ ...section('x'), accessory: button({ text: plain(cut(75)) }) }],
     ],
-    ['what it is worth', [actions(button({ value }))], long, [actions(button({ value: cut(2_000) }))]],
-    ['its address', [actions(button({ url: `https://a.example/${value}` }))], long, [actions(button({}))]],
-    ['an empty name of its own', [actions(button({ action_id: value }))], '', [actions(button({}))]],
+    ['the value of a button', [actions(button({ value }))], long, [actions(button({ value: cut(2_000) }))]],
     [
-      'a question before it',
+      'the URL of a button',
+      [actions(button({ url: `https://a.example/${value}` }))],
+      long,
+      [actions(button({}))],
+    ],
+    ['an empty action_id', [actions(button({ action_id: value }))], '', [actions(button({}))]],
+    [
+      'the confirmation of a button',
       [
         actions(
           button({
@@ -228,13 +238,13 @@ describe('what Slack would refuse is cut, or left out', () => {
       [actions({ type: 'overflow', options: Array(5).fill({ text: plain(cut(75)), value: cut(150) }) })],
     ],
     [
-      'a context of nothing',
+      'an empty context',
       loop('{"type":"divider"},{"type":"context","elements":[', ']}', '{"type":"mrkdwn","text":"{{ v }}"}'),
       [],
       [divider],
     ],
     [
-      'fields of nothing',
+      'empty fields',
       loop(
         '{"type":"section","text":{"type":"mrkdwn","text":"x"},"fields":[',
         ']}',
@@ -244,26 +254,21 @@ describe('what Slack would refuse is cut, or left out', () => {
       [section('x')],
     ],
     [
-      'a section of nothing',
+      'an empty section',
       loop('{"type":"divider"},{"type":"section","fields":[', ']}', '{"type":"mrkdwn","text":"{{ v }}"}'),
       [],
       [divider],
     ],
+    ['empty actions', loop('{"type":"actions","elements":[', ']},{"type":"divider"}', '"x"'), [], [divider]],
     [
-      'actions of nothing',
-      loop('{"type":"actions","elements":[', ']},{"type":"divider"}', '"x"'),
-      [],
-      [divider],
-    ],
-    [
-      'an image that leads nowhere',
+      'an image without a URL',
       [{ type: 'image', image_url: value, alt_text: 'x' }, divider],
       'javascript:x',
       [divider],
     ],
-    ['rich text of nothing', [rich({ type: 'text', text: value })], '', [rich({ type: 'text', text: '-' })]],
+    ['empty rich text', [rich({ type: 'text', text: value })], '', [rich({ type: 'text', text: '-' })]],
     [
-      'a part of it of nothing, and a link that leads nowhere',
+      'an empty part of rich text, and a link without a URL',
       [
         rich(
           { type: 'text', text: 'x' },
@@ -275,13 +280,13 @@ describe('what Slack would refuse is cut, or left out', () => {
       [rich({ type: 'text', text: 'x' }, { type: 'text', text: 'y' })],
     ],
     [
-      'a cell of nothing',
+      'an empty cell',
       [{ type: 'table', rows: [[{ type: 'raw_text', text: value }]] }],
       '',
       [{ type: 'table', rows: [[{ type: 'raw_text', text: '-' }]] }],
     ],
     [
-      'an id that there is already',
+      'a repeated id',
       [
         { ...divider, block_id: value },
         { ...divider, block_id: value },
@@ -290,7 +295,7 @@ describe('what Slack would refuse is cut, or left out', () => {
       [{ ...divider, block_id: 'a' }, divider],
     ],
     [
-      'more than Slack takes in all',
+      'more text than Slack accepts in total',
       Array(5).fill(section(value)),
       long,
       [...Array(4).fill(section(cut(3_000))), { type: 'context', elements: [plain('… and 1 more block')] }],
@@ -307,7 +312,7 @@ describe('what Slack would refuse is cut, or left out', () => {
     expect(sent!.body.blocks).toEqual(expected);
   });
 
-  test('thirty buttons are twenty-five', async () => {
+  test('buttons beyond twenty-five', async () => {
     const item = '{"type":"button","text":{"type":"plain_text","text":"{{ v }}"}}';
     const { sent } = await posted(loop('{"type":"actions","elements":[', ']}', item), {
       v: Array.from({ length: 30 }, (_, i) => i),
@@ -316,7 +321,7 @@ describe('what Slack would refuse is cut, or left out', () => {
   });
 });
 
-test('of sixty blocks 49 are sent, and a line that says how many more there were', async () => {
+test('the first 49 of sixty blocks are sent, with a line that counts the others', async () => {
   const { sent } = await posted(Array(60).fill({ type: 'divider' }));
   expect(sent!.body.blocks).toHaveLength(50);
   expect((sent!.body.blocks as object[]).at(-1)).toEqual({
@@ -325,24 +330,24 @@ test('of sixty blocks 49 are sent, and a line that says how many more there were
   });
 });
 
-test('a text that it leaves empty, which Slack refuses, is a dash', async () => {
+test('an empty text, which Slack refuses, becomes a dash', async () => {
   const { sent } = await posted([section('{{ metadata.none }}')]);
   expect(sent!.body.blocks).toEqual([section('-')]);
 });
 
-test('no blocks at all leave the text alone', async () => {
+test('a template without blocks sends the text alone', async () => {
   const { sent } = await posted([]);
   expect(sent!.body).not.toHaveProperty('blocks');
 });
 
-describe('what renders to no blocks has failed, and nothing is sent', () => {
+describe('a template fails the attempt, and nothing is sent, if it renders to', () => {
   test.each<[string, unknown, string | RegExp]>([
     [
       'an object',
       '{% if true %}{}{% endif %}',
-      'what it renders to must be an array of blocks, not an object',
+      'the rendered text must be an array of blocks, not an object',
     ],
-    ['no JSON', '[{% if true %}', /line 1, column/],
+    ['text that is not JSON', '[{% if true %}', /line 1, column/],
     ['a block that is a text', ['divider'], 'block 0 must be an object, not a string'],
     ['a block without a type', [{ text: 'x' }], 'block 0 must have a type'],
     ['a header without a text', [{ type: 'header' }], 'block 0.text must be an object, not undefined'],
@@ -357,7 +362,7 @@ describe('what renders to no blocks has failed, and nothing is sent', () => {
       'block 0.text.text must be a text, not an array',
     ],
     [
-      'fields that are none',
+      'fields that are not an array',
       [{ type: 'section', fields: {} }],
       'block 0.fields must be an array, not an object',
     ],
@@ -372,7 +377,7 @@ describe('what renders to no blocks has failed, and nothing is sent', () => {
     expect(JSON.stringify(verdict)).not.toContain('canary');
   });
 
-  test('and its preview says so', async () => {
+  test('which its preview reports', async () => {
     const previewing = slackChannel().preview!(message({ blocks_template: '["x"]', webhook_url: 'x' }));
     const error = await previewing.catch((error: unknown) => error);
     expect(isPosthornError(error) && error.code).toBe('invalid_template');

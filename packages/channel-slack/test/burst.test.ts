@@ -3,7 +3,7 @@ import { slackStandIn } from '@posthorn/testing/slack-stand-in';
 import { expect, onTestFinished, test } from 'vitest';
 import { slackChannel } from '../src/index.js';
 
-test('a burst of 60 arrives whole, at about the pace that Slack allows, and begins no escalation', async () => {
+test('a burst of 60 messages arrives completely, at about the rate that Slack allows, and starts no escalation', async () => {
   let now = () => 0;
   const slack = await slackStandIn({ limitRate: true, now: () => now() });
   onTestFinished(() => slack.close());

@@ -22,7 +22,7 @@ describe('a bot', () => {
     expect(slack.messages[0]!.body).not.toHaveProperty('workspace_id');
   });
 
-  test('whose token is revoked, or whose channel is archived, is gone', async () => {
+  test('with a revoked token or an archived channel is gone', async () => {
     const slack = await testSlack();
     slack.archiveChannel();
     expect(await slack.send(message(slack.bot))).toMatchObject({ outcome: 'gone' });
@@ -33,7 +33,7 @@ describe('a bot', () => {
     });
   });
 
-  test('tries again under the same id, by which Slack may know the message again', async () => {
+  test('retries with the same id, by which Slack may recognize the message', async () => {
     const slack = await testSlack();
     slack.answerNext('hangup');
     expect(await slack.send(message(slack.bot))).toMatchObject({ outcome: 'failed', kind: 'reset' });
@@ -43,7 +43,7 @@ describe('a bot', () => {
     expect(second).toBe(first);
   });
 
-  test('posts again what the application asks to be posted again', async () => {
+  test('posts again with a new id after a manual retry', async () => {
     const slack = await testSlack();
     await slack.send(message(slack.bot));
     await slack.send(message(slack.bot, undefined, { attempt: 2, attemptsBefore: 1 }));
@@ -53,7 +53,7 @@ describe('a bot', () => {
 });
 
 describe('a channel', () => {
-  test('never sends to another host, though one was stored before the rules', async () => {
+  test('never sends to another host, even if one was stored before the current rules', async () => {
     const slack = await testSlack();
     const strict = slackChannel({ outbound: slack.channelOptions.outbound });
     const { signal } = new AbortController();
@@ -72,7 +72,7 @@ describe('a channel', () => {
     expect(await verdict).toMatchObject({ outcome: 'failed', kind: 'timeout' });
   });
 
-  test('repeats neither token nor address, nor what in them is a key', async () => {
+  test('records neither token nor URL, nor the keys in them', async () => {
     const slack = await testSlack();
     const [, team, service, key] = new URL(slack.webhookUrl).pathname.split('/').slice(1);
     slack.answerNext({ status: 500, body: `no ${slack.webhookUrl} and no ${key}` });
@@ -118,7 +118,7 @@ describe('with the engine', () => {
     expect(await dispatcher.webhooks.get(webhook.id)).toMatchObject({ isActive: false });
   });
 
-  test('a message that Slack will never take is dead after one attempt', async () => {
+  test('a message that Slack will never accept is dead after one attempt', async () => {
     const slack = await testSlack();
     const { dispatcher, webhook } = await engine(slack, slack.webhook);
     slack.failNext('invalid_payload');
@@ -130,7 +130,7 @@ describe('with the engine', () => {
   });
 });
 
-test('numbers are those of the event, as they were written', async () => {
+test('numbers of the event keep their spelling', async () => {
   const slack = await testSlack();
   const payload = '{"account":9007199254740993,"owed":42.00}';
   const blocks = [

@@ -14,12 +14,12 @@ async function judge(configs: unknown, { config }: Channel<SlackConfigs> = chann
     : result.value;
 }
 
-describe('configs are taken', () => {
+describe('valid configs are accepted', () => {
   test.each<[string, SlackConfigs]>([
     ['of an incoming webhook', { webhook_url }],
     ['of GovSlack', { webhook_url: 'https://hooks.slack-gov.com/services/T0/B0/canary' }],
     [
-      'with all that goes with a webhook',
+      'with all fields of a webhook',
       {
         webhook_url,
         channel: '#orders',
@@ -32,7 +32,7 @@ describe('configs are taken', () => {
     ['of a bot', bot],
     ['of a bot in a workspace', { ...bot, workspace_id: 'T024BE7LD' }],
     [
-      'of a webhook, all else null',
+      'of a webhook, with all other fields null',
       {
         webhook_url,
         channel: null,
@@ -44,19 +44,19 @@ describe('configs are taken', () => {
       },
     ],
     [
-      'of a bot, all else null',
+      'of a bot, with all other fields null',
       { ...bot, workspace_id: null, webhook_url: null, channel: null, icon_emoji: null },
     ],
-  ])('%s, as they are', async (_, configs) => {
+  ])('%s, unchanged', async (_, configs) => {
     expect(await judge(configs)).toEqual(configs);
   });
 });
 
-describe('configs are refused, each fault at its field', () => {
-  const withWebhook = 'goes with webhook_url, not with bot_token';
-  const withBot = 'goes with bot_token, not with webhook_url';
+describe('invalid configs are refused with the path of each field', () => {
+  const withWebhook = 'is allowed with webhook_url only, not with bot_token';
+  const withBot = 'is allowed with bot_token only, not with webhook_url';
   test.each<[unknown, Record<string, unknown>]>([
-    [{}, { webhook_url: 'is required; or else bot_token and channel_id' }],
+    [{}, { webhook_url: 'is required, unless bot_token and channel_id are given' }],
     [{ webhook_url: null }, { webhook_url: expect.stringMatching(/^is required/) }],
     [{ channel: '#a' }, { webhook_url: expect.stringMatching(/^is required/) }],
     [{ bot_token: bot.bot_token }, { channel_id: 'is required with bot_token' }],
@@ -76,7 +76,7 @@ describe('configs are refused, each fault at its field', () => {
     [{ webhook_url, channel: 'x'.repeat(81) }, { channel: 'must have at most 80 characters' }],
     [{ webhook_url, username: 'a\nb' }, { username: 'must be a name on one line' }],
     [{ webhook_url, icon_emoji: 'tada' }, { icon_emoji: 'must be an emoji like :tada:' }],
-    [{ webhook_url, icon_url: 'javascript:1' }, { icon_url: 'must be an address of http or https' }],
+    [{ webhook_url, icon_url: 'javascript:1' }, { icon_url: 'must be a URL of http: or https:' }],
     [{ ...bot, bot_token: 'canary' }, { bot_token: "must be a bot's token, like xoxb-…" }],
     [{ ...bot, bot_token: 'xoxb-1\r\nx: canary' }, { bot_token: "must be a bot's token, like xoxb-…" }],
     [{ ...bot, channel_id: '#general' }, { channel_id: 'must be the id of a conversation, like C024BE91L' }],
@@ -87,7 +87,7 @@ describe('configs are refused, each fault at its field', () => {
     expect(JSON.stringify(await judge(configs))).not.toContain('canary');
   });
 
-  test('a __proto__ of their own', async () => {
+  test('with an own field __proto__', async () => {
     const configs = JSON.parse(`{"webhook_url":"${webhook_url}","__proto__":{}}`);
     expect(Object.entries((await judge(configs)) as object)).toEqual([
       ['__proto__', 'is no field of a slack channel'],
@@ -95,9 +95,9 @@ describe('configs are refused, each fault at its field', () => {
   });
 });
 
-describe('an incoming webhook is one of Slack', () => {
+describe('an incoming webhook must be a URL of Slack', () => {
   const otherHost = expect.stringMatching(
-    /^must be an address of hooks\.slack\.com or hooks\.slack-gov\.com; .*hosts$/,
+    /^must be a URL of hooks\.slack\.com or hooks\.slack-gov\.com; .*hosts$/,
   );
   test.each<[string, unknown]>([
     ['https://evil.example/services/T0/B0/x', otherHost],
@@ -109,13 +109,13 @@ describe('an incoming webhook is one of Slack', () => {
     ['https://a:b@hooks.slack.com/services/T0/B0/x', 'must not hold a user name or password'],
     ['https://hooks.slack.com:22/services/T0/B0/x', expect.stringMatching(/port/)],
     ['https://hooks.slack.com:444/services/T0/B0/x', expect.stringMatching(/^must be without a port/)],
-    ['https://hooks.slack.com/workflows/T0/A0/1/x', expect.stringMatching(/not one of a workflow$/)],
+    ['https://hooks.slack.com/workflows/T0/A0/1/x', expect.stringMatching(/not a webhook of a workflow$/)],
     ['https://hooks.slack.com/', expect.stringMatching(/^must be an incoming webhook/)],
   ])('and not %s', async (webhook_url, issue) => {
     expect(await judge({ webhook_url })).toEqual({ webhook_url: issue });
   });
 
-  test('unless the application allows other hosts, which the client still judges', async () => {
+  test('unless the application allows other hosts, which the client still checks', async () => {
     const options = { hosts: ['slack-proxy.example', '127.0.0.1'] };
     const proxied = { webhook_url: 'https://slack-proxy.example:8443/anything' };
     expect(await judge(proxied, slackChannel(options))).toEqual(proxied);
@@ -126,7 +126,7 @@ describe('an incoming webhook is one of Slack', () => {
   });
 });
 
-describe('a template of blocks is judged when it is saved', () => {
+describe('a template of blocks is checked when it is saved', () => {
   test.each<[string, Record<string, unknown>]>([
     [
       '[{"type":"section","text":"{{ event_type "}]',
@@ -162,7 +162,7 @@ describe('a template of blocks is judged when it is saved', () => {
     '"{{ metadata.blocks }}"',
     '[{{ metadata.block }}, "{{ metadata.block }}", {"type": {{ metadata.type }}}, {"type": "{{ metadata.type }}"}]',
     '{% if subject %}[]{% else %}[{"type":"divider"}]{% endif %}',
-  ])('%.60s is taken', async (blocks_template) => {
+  ])('%.60s is accepted', async (blocks_template) => {
     expect(await judge({ webhook_url, blocks_template })).toEqual({ webhook_url, blocks_template });
   });
 });
@@ -171,9 +171,9 @@ test.each<[unknown, string | RegExp]>([
   [null, 'options of slackChannel must be an object, not null'],
   ['text', 'options of slackChannel must be an object, not a string'],
   [{ apiURL: 'https://slack.com/api' }, 'no option is called apiURL in slackChannel'],
-  [{ apiUrl: 5 }, /^apiUrl must be an URL/],
-  [{ apiUrl: 'slack.com/api' }, /^apiUrl must be an URL/],
-  [{ apiUrl: 'https://slack.com/api/' }, /^apiUrl must be an URL without a slash at its end/],
+  [{ apiUrl: 5 }, /^apiUrl must be a URL without a trailing slash/],
+  [{ apiUrl: 'slack.com/api' }, /^apiUrl must be a URL without a trailing slash/],
+  [{ apiUrl: 'https://slack.com/api/' }, /^apiUrl must be a URL without a trailing slash/],
 ])('the options %j are refused', (options, problem) => {
   const make = () => slackChannel(options as SlackChannelOptions);
   expect(make).toThrow(PosthornError);

@@ -4,7 +4,7 @@ import { type StandInAnswer, slackStandIn, type Trouble } from '@posthorn/testin
 import { describe, test } from 'vitest';
 import { slackChannel } from '../src/index.js';
 
-/** As the door that a request comes through says it. */
+/** The error words of the stand-in. */
 const errors: Partial<Record<Answer, string>> = { gone: 'channel_not_found', refusal: 'invalid_blocks' };
 
 const troubles: Partial<Record<Answer, StandInAnswer | Trouble>> = {
@@ -46,7 +46,7 @@ channelConformance({
       },
       received: (): Received[] =>
         slack.requests.map(({ body }) => {
-          // One of its own for each message, so that Slack knows a repetition.
+          // Unique per message, so that Slack recognizes a repetition.
           const { client_msg_id: _, ...shown } = JSON.parse(body);
           return {
             eventId: /evt_[0-9A-Za-z]{22}/.exec(body)?.[0] ?? '',
@@ -61,6 +61,6 @@ channelConformance({
   },
   skip: {
     'send/the payload reaches the receiver unchanged':
-      'people read a message: it shows the first fields, cut to the limits of Slack',
+      'a message is for people and shows the first fields, cut to the limits of Slack',
   },
 });

@@ -5,7 +5,7 @@ import { describe, expect, test } from 'vitest';
 import { slackChannel } from '../src/index.js';
 import { digestOf, event, message, testSlack } from './message.js';
 
-/** What was posted of a message, after Slack has taken it. */
+/** Posts a message and returns it as Slack received it. */
 async function posted(payload: unknown, of: Parameters<typeof message>[2] = {}) {
   const slack = await testSlack();
   const verdict = await slack.send(message(slack.webhook, payload, of));
@@ -13,7 +13,7 @@ async function posted(payload: unknown, of: Parameters<typeof message>[2] = {}) 
   return slack.messages[0]!;
 }
 
-/** The texts of its blocks as people read them. */
+/** Returns the texts of its blocks as people read them. */
 const shown = ({ body }: Awaited<ReturnType<typeof posted>>): string =>
   JSON.stringify(body.blocks, (_, value) => {
     const { type, text } = Object(value);
@@ -24,7 +24,7 @@ const shown = ({ body }: Awaited<ReturnType<typeof posted>>): string =>
 const decoded = (text: string): string =>
   text.replace(/&(?:amp|lt|gt);/g, (entity) => ({ '&lt;': '<', '&gt;': '>' })[entity] ?? '&');
 
-test('a message shows type, subject, fields, time in the zone of its reader, webhook and event', async () => {
+test("a message shows type, subject, fields, time in the reader's zone, webhook and event", async () => {
   const { body } = await posted({
     orderId: 'o1',
     total: 12.5,
@@ -62,7 +62,7 @@ test('a message shows type, subject, fields, time in the zone of its reader, web
   });
 });
 
-test('the looks of a legacy webhook go with it', async () => {
+test('the name, icon and channel of a legacy webhook are sent', async () => {
   const slack = await testSlack();
   const looks = {
     channel: '#a',
@@ -74,13 +74,13 @@ test('the looks of a legacy webhook go with it', async () => {
   expect(slack.messages[0]!.body).toMatchObject(looks);
 });
 
-test('an event without a subject, with an empty payload, is shown all the same', async () => {
+test('an event with no subject and an empty payload is shown', async () => {
   const { body } = await posted({}, { event: { ...event, subject: null } });
   expect(body.text).toBe('order.created (Orders to the shop)');
   expect((body.blocks as { type: string }[]).map(({ type }) => type)).toEqual(['header', 'context']);
 });
 
-describe('what an event holds calls nobody and leads nowhere', () => {
+describe('text of an event mentions no one and links nowhere:', () => {
   test.each([
     '<!channel>',
     '<!here>',
@@ -118,7 +118,7 @@ describe('what an event holds calls nobody and leads nowhere', () => {
     expect(decoded(String(message.body.text))).toContain(nasty.replace(/\s+/g, ' '));
   });
 
-  test('and an address in it leads where it says', async () => {
+  test('while a URL in it links to itself', async () => {
     const url = 'https://a.example/?x=<!here>|Reset&y=1';
     const { links, mentions } = await posted({ url });
     const target = 'https://a.example/?x=%3C!here%3E%7CReset&y=1';
@@ -126,23 +126,23 @@ describe('what an event holds calls nobody and leads nowhere', () => {
   });
 });
 
-describe('the limits of Slack are kept', () => {
+describe('a message keeps the limits of Slack with', () => {
   test.each<[string, unknown]>([
     ['a field of 50,000 characters', { long: 'x'.repeat(50_000) }],
-    ['one of emojis', { long: '😀'.repeat(25_000) }],
-    ['one of ampersands', { long: '&'.repeat(50_000) }],
+    ['a field of emojis', { long: '😀'.repeat(25_000) }],
+    ['a field of ampersands', { long: '&'.repeat(50_000) }],
     ['a name of 50,000 characters', { ['n'.repeat(50_000)]: 'x' }],
-    ['a long address', { long: `https://a.example/${'x'.repeat(50_000)}` }],
+    ['a long URL', { long: `https://a.example/${'x'.repeat(50_000)}` }],
     ['sixty fields', Object.fromEntries(Array.from({ length: 60 }, (_, i) => [`f${i}`, '&'.repeat(5_000)]))],
     ['a text', '<'.repeat(50_000)],
-  ])('of %s', async (_, payload) => {
+  ])('%s', async (_, payload) => {
     const message = await posted(payload);
     const read = shown(message);
     expect(read).toMatch(/…/);
     expect(read).not.toMatch(/\\ud[89a-f]/);
   });
 
-  test('of texts of any kind', async () => {
+  test('any text', async () => {
     const slack = await testSlack();
     const anything = fc.string({ unit: 'binary', maxLength: 200 }).map((text) => text.repeat(20));
     await fc.assert(
@@ -157,7 +157,7 @@ describe('the limits of Slack are kept', () => {
     expect(slack.messages.flatMap(({ mentions }) => mentions)).toEqual([]);
   });
 
-  test('and more than ten fields are counted', async () => {
+  test('more than ten fields, which are counted', async () => {
     const payload = Object.fromEntries(Array.from({ length: 12 }, (_, i) => [`f${i}`, i]));
     expect(shown(await posted(payload))).toContain('"and 2 more fields"');
   });
@@ -181,11 +181,11 @@ describe('a digest', () => {
     ]);
   });
 
-  test('of one event is one of one event', async () => {
+  test('of one event says 1 event', async () => {
     expect((await posted({}, { digest: digestOf(1) })).body.text).toBe('1 event (Orders to the shop)');
   });
 
-  test('of more events than there is room for says how many more there are', async () => {
+  test('of more events than fit says how many are left out', async () => {
     const message = await posted({}, { digest: digestOf(1_000, (i) => `${i} <!here> ${'x'.repeat(150)}`) });
     const lines = shown(message).match(/• /g)!.length;
     expect(lines).toBeGreaterThan(20);
@@ -194,7 +194,7 @@ describe('a digest', () => {
   });
 });
 
-test('a preview shows the very message that is sent, and nothing secret', async () => {
+test('a preview shows exactly the message that is sent, and no secret', async () => {
   const slack = await testSlack();
   const channel = slackChannel();
   for (const configs of [slack.webhook, slack.bot]) {

@@ -11,7 +11,7 @@ const text = fc.oneof(
 );
 
 describe('a text', () => {
-  test('calls nobody, leads nowhere, and reads as it is, whatever is in it', () => {
+  test('mentions no one, links nowhere, and is displayed as written', () => {
     fc.assert(
       fc.property(text, (raw) => {
         const { mentions, links, shown } = slackMarkup(escaped(raw));
@@ -24,13 +24,13 @@ describe('a text', () => {
     );
   });
 
-  test('that was escaped before is escaped once more, and so reads as it came', () => {
+  test('that was escaped before is escaped again, and so is displayed as received', () => {
     expect(escaped('&lt;!channel&gt;')).toBe('&amp;lt;!channel&amp;gt;');
   });
 });
 
 describe('a value', () => {
-  test('that is an address links to itself, and nothing can end the link or name it otherwise', () => {
+  test('that is a URL links to itself, and cannot end or label the link', () => {
     expect(valueMarkup('https://a.example/?q=1&r=<2>|3')).toBe('<https://a.example/?q=1&amp;r=%3C2%3E%7C3>');
     fc.assert(
       fc.property(text, (tail) => {
@@ -53,7 +53,7 @@ describe('a value', () => {
 });
 
 describe('a cut', () => {
-  test('leaves what is short enough as it is', () => {
+  test('leaves a short text unchanged', () => {
     expect(cutMarkup('a &amp; b', 9)).toBe('a &amp; b');
   });
 
@@ -66,7 +66,7 @@ describe('a cut', () => {
     expect(cutMarkup(markup, length)).toBe(cut);
   });
 
-  test('keeps to the length, ends with a mark, and reads as the beginning of the text', () => {
+  test('respects the length, ends with a mark, and shows the beginning of the text', () => {
     fc.assert(
       fc.property(text, fc.integer({ min: 1, max: 40 }), (raw, length) => {
         const whole = raw.replace(/\p{Cs}/gu, '');
@@ -83,7 +83,7 @@ describe('a cut', () => {
   });
 });
 
-test('an instant is shown in the zone of its reader, and in UTC where it cannot', () => {
+test("an instant is shown in the reader's zone, with UTC as the fallback", () => {
   const markup = dateMarkup(new Date('2026-11-23T10:00:00.999Z'));
   expect(markup).toBe('<!date^1795428000^{date_short_pretty} {time}|2026-11-23 10:00 UTC>');
   expect(slackMarkup(markup)).toEqual({ mentions: [], links: [], shown: '2026-11-23 10:00 UTC' });

@@ -17,7 +17,7 @@ export const event: Event = {
   orderingKey: null,
 };
 
-/** A message as the engine hands it out, with `of` in place of what an ordinary one has. */
+/** Creates a message like the engine's, with the fields of `of` replaced. */
 export function message(
   configs: SlackConfigs,
   payload: unknown = { orderId: 'o1', total: 12.5 },
@@ -37,7 +37,7 @@ export function message(
   };
 }
 
-/** A digest of so many events, each about an order of its own. */
+/** Creates a digest of `count` events, each about a different order. */
 export const digestOf = (count: number, id = (i: number) => `o${i}`): readonly DigestedEvent[] =>
   Array.from({ length: count }, (_, i) => ({
     event: { ...event, subject: { type: 'order', id: id(i) } },
@@ -45,16 +45,16 @@ export const digestOf = (count: number, id = (i: number) => `o${i}`): readonly D
   }));
 
 export interface TestSlack extends SlackStandIn {
-  /** Configs for either door. */
+  /** Configs of an incoming webhook and of a bot. */
   readonly webhook: SlackConfigs;
   readonly bot: SlackConfigs;
-  /** Sends by a channel that may only talk to the stand-in. */
+  /** Sends with a channel that may only reach the stand-in. */
   send(message: Message<SlackConfigs>, signal?: AbortSignal): Promise<Verdict>;
 }
 
 /**
- * A stand-in with a channel that leads to it; until the test is over. It takes one message a second, as Slack does, and a
- * second goes by before each attempt.
+ * Starts a stand-in with a channel that posts to it, until the test ends. It accepts one message per second, as Slack
+ * does, and its clock advances by a second before each attempt.
  */
 export async function testSlack(options?: SlackStandInOptions): Promise<TestSlack> {
   const clock = virtualClock();

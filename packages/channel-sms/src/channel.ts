@@ -8,20 +8,23 @@ import { sendToEach } from './send-to-each.js';
 import { textOf } from './text.js';
 
 export interface SmsChannelOptions {
-  /** Who sends the texts: `twilio(…)`, `httpSmsProvider(…)`, or one of your own. */
+  /** The service that sends the texts: `twilio(…)`, `httpSmsProvider(…)`, or your own. */
   readonly provider: SmsProvider;
-  /** A longer text is cut, and charged as so many: 1 to 10. Default 3. */
+  /** Cap on the segments of a text, 1 to 10. A longer text is cut. Default 3. */
   readonly maxSegments?: number;
-  /** The whole of an attempt, for all numbers together: 100 to 60,000. Default 10,000. */
+  /** Timeout of an attempt for all numbers together, in milliseconds: 100 to 60,000. Default 10,000. */
   readonly timeoutMs?: number;
 }
 
-/** The attempt ends at its timeout and knows who has it by then; the engine's deadline, which does not, stands behind it. */
+/**
+ * How much later than the timeout the engine's deadline is. The channel ends the attempt first, because it knows which
+ * numbers have the text by then.
+ */
 const graceMs = 250;
 
 /**
- * The `sms` channel: an event as a text to each of the webhook's phone numbers, through a provider. Numbers that have it
- * are not texted again when others are retried. Throws `invalid_option`.
+ * Creates the `sms` channel: it sends an event as a text to each phone number of the webhook, through a provider.
+ * Numbers that have the text are not texted again when others are retried. Throws `invalid_option`.
  */
 export function smsChannel(options: SmsChannelOptions): Channel<SmsConfigs> {
   const known = ['provider', 'maxSegments', 'timeoutMs'] as const;
@@ -42,7 +45,7 @@ export function smsChannel(options: SmsChannelOptions): Channel<SmsConfigs> {
       try {
         text = textOf(message, maxSegments);
       } catch (error) {
-        // Who has it from an attempt before must not get it again.
+        // Keeps the memo: numbers that have the text from an earlier attempt must not get it again.
         const before = message.memo === undefined ? {} : { memo: message.memo };
         if (isPosthornError(error)) return failed('config', error.message, before);
         throw error;

@@ -3,17 +3,25 @@ import { templateField } from '@posthorn/template';
 import { z } from 'zod';
 import { phoneNumber } from './phone-numbers.js';
 
-/** The configs of an `sms` channel, named as on the wire. Optional fields may be null. */
+/** The configs of an `sms` channel, with the field names of the REST API. Optional fields may be null. */
 export interface SmsConfigs {
-  /** Whom to text: E.164 (`+` and 7 to 15 digits, the first not 0), 1 to 50 of them; one that is there twice is texted once. */
+  /**
+   * The recipients: 1 to 50 numbers in E.164 (`+` and 7 to 15 digits, the first not 0). A repeated number is texted
+   * once.
+   */
   readonly phone_numbers: readonly string[];
-  /** What to text, in the language of `@posthorn/template`. Default: the event's type and subject. */
+  /**
+   * A template of `@posthorn/template` for the text. Default: the event's type, subject and time, and the webhook's
+   * name.
+   */
   readonly message_template?: string | null | undefined;
 }
 
 const maxNumbers = 50;
 
-/** The schema that judges configs when a webhook is saved; every issue names its field, none quotes a value. */
+/**
+ * The schema that validates configs when a webhook is saved. Issues have the path of the field and never quote a value.
+ */
 export const smsConfigs: Channel<SmsConfigs>['config'] = configsSchema('sms', {
   phone_numbers: z
     .array(

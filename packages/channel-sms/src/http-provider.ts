@@ -4,18 +4,21 @@ import { invalid } from './options.js';
 import type { SmsProvider } from './provider.js';
 
 export interface HttpSmsProviderOptions {
-  /** Where texts are posted to: an address of the application or of its gateway. */
+  /** The URL that texts are posted to, of the application or its gateway. */
   readonly url: string;
-  /** Sent with each, credentials say. See `checkHeaders` of `@posthorn/outbound`. Default: none. */
+  /** Headers of each request, e.g. credentials. See `checkHeaders` of `@posthorn/outbound`. Default: none. */
   readonly headers?: Readonly<Record<string, string>>;
-  /** The client to send with, or what to make one of. Default: one of its own, for `https:` and public addresses. */
+  /** The client to send with, or options for a new one. Default: a new client for `https:` and public addresses. */
   readonly outbound?: Outbound | OutboundOptions;
 }
 
 /**
- * Posts each text as JSON, `{ to, text, event_id, delivery_id }`: the last two and `to` are the same at every attempt. Any
- * 2xx says that the text was taken, 422 that this number will never get it, 401 and 403 that our credentials are refused;
- * anything else has failed and is tried again, on 429 and 503 when `Retry-After` says. Throws `invalid_option`, `invalid_header`.
+ * Creates a provider that posts each text as JSON, `{ to, text, event_id, delivery_id }`. `to`, `event_id` and
+ * `delivery_id` are the same at every attempt. Throws `invalid_option` or `invalid_header`. Responses:
+ * - 2xx: the gateway has accepted the text.
+ * - 422: this number will never get the text.
+ * - 401, 403: the credentials are refused.
+ * - Anything else has failed and is retried; `Retry-After` is respected on 429 and 503.
  */
 export function httpSmsProvider(options: HttpSmsProviderOptions): SmsProvider {
   const given = optionsOf(options, ['url', 'headers', 'outbound'], 'httpSmsProvider');
@@ -24,7 +27,7 @@ export function httpSmsProvider(options: HttpSmsProviderOptions): SmsProvider {
   const own = checkHeaders(given.headers ?? {});
   const outbound = outboundOf(given.outbound);
   const headers = { ...own, 'content-type': 'application/json', accept: 'application/json' };
-  // A credential is as good without the scheme in front of it.
+  // A credential is a secret without its scheme too.
   const secrets = Object.values(own).flatMap((value) => [value, ...value.split(' ').slice(1)]);
 
   return {
@@ -39,10 +42,10 @@ export function httpSmsProvider(options: HttpSmsProviderOptions): SmsProvider {
         if (verdict.outcome === 'failed' && (verdict.status === 401 || verdict.status === 403)) {
           return { ...verdict, kind: 'credentials' };
         }
-        // What is gone for good is the gateway: the application's to mend, and nothing about this number.
+        // A 410 concerns the gateway, which the application has to fix, not this number.
         return verdict.outcome === 'gone' ? { ...verdict, outcome: 'failed' } : verdict;
       } catch (error) {
-        // An address that must not be used: it is the application's, not the webhook's.
+        // The URL is not allowed. It belongs to the application, not to the webhook.
         if (isPosthornError(error)) {
           return { outcome: 'failed', kind: 'channel_error', message: error.message };
         }

@@ -4,27 +4,29 @@ import type { Verdict } from '@posthorn/core';
 export interface Sms {
   /** E.164: `+` and digits. */
   readonly to: string;
-  /** What to send, cut to the channel's `maxSegments`. */
+  /** The text, cut to the channel's `maxSegments`. */
   readonly text: string;
-  /** With `to` it names this text, the same at every attempt: for services that drop repetitions by a key. */
+  /** The same at every attempt. Together with `to` it is an idempotency key for services that support one. */
   readonly deliveryId: string;
   readonly eventId: string;
 }
 
 /**
- * What became of one text, as a verdict: `delivered` once the service has taken it, `failed` where it may be tried
- * again, `rejected` where this number will never get it. `busy` says that the service takes no more for now, `failed` with
- * `retryAfterMs` that it is out of order for so long: the numbers not yet tried wait for the next attempt. A reference of the service for people to
- * find the text by belongs in `response`.
+ * The result of one text, as a verdict. `response` may contain the service's id of the text, for people to find it.
+ * - `delivered`: the service has accepted the text.
+ * - `failed`: the text is retried. With `retryAfterMs`, the service is out of order for that time, and the numbers not
+ *   yet tried wait for the next attempt.
+ * - `busy`: the service accepts no more texts at the moment. The numbers not yet tried wait for the next attempt.
+ * - `rejected`: this number will never get the text.
  */
 export type SmsResult = Exclude<Verdict, { readonly outcome: 'gone' }>;
 
-/** A service that sends texts: `twilio(…)`, `httpSmsProvider(…)`, or one of your own. */
+/** A service that sends texts: `twilio(…)`, `httpSmsProvider(…)`, or your own. */
 export interface SmsProvider {
   /**
-   * Sends one text to one number, once: when to try again is the engine to say. `signal` aborts when the attempt is
-   * over. What it throws counts as `failed`. Phone numbers of the webhook are cut from what it reports; credentials it
-   * must leave out itself.
+   * Sends one text to one number, once; the engine schedules retries. `signal` aborts when the attempt is over. An
+   * error counts as `failed`. Phone numbers of the webhook are shortened in results; the provider must omit credentials
+   * itself.
    */
   send(sms: Sms, signal: AbortSignal): Promise<SmsResult>;
 }

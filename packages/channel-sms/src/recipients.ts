@@ -17,20 +17,21 @@ import type { SmsResult } from './provider.js';
 type Failed = Extract<SmsResult, { outcome: 'failed' }>;
 type Rejected = Extract<SmsResult, { outcome: 'rejected' }>;
 
-/** How much of what is said of one number is kept: 50 of them fit into a report. */
-const maxSaid = 200;
+/** Cap on the recorded text about one number, so that 50 numbers fit into a report. */
+const maxLineLength = 200;
 
 /**
- * The numbers of one message, each once. Those that have the text, or will never get it, are remembered from attempt to
- * attempt in the verdict's memo.
+ * The unique numbers of one message. The memo of the verdict keeps, from attempt to attempt, the numbers that have the
+ * text or will never get it.
  */
 export interface Recipients {
-  /** Those that this attempt is to try. */
+  /** The numbers to try in this attempt. */
   readonly open: readonly string[];
   /**
-   * What `results` mean for the delivery. While a number has failed for now, all of it has failed, and the memo keeps the
-   * others from another try. Where it has only to wait as the service is busy, so has the delivery. When none has, it is delivered if any number has the text, and rejected if none has; who
-   * was refused is named in the report by the last two digits.
+   * Combines `results` into the verdict of the delivery. The report names refused numbers by their last two digits.
+   * - A number has failed: the delivery has failed. The memo keeps the other numbers from being texted again.
+   * - Otherwise, a number has to wait for a busy service: the delivery is busy.
+   * - Otherwise, the delivery is delivered if at least one number has the text, and rejected if none has.
    */
   verdictOf(results: ReadonlyMap<string, SmsResult>): Verdict;
 }
@@ -39,7 +40,7 @@ export function recipientsOf(message: Message<SmsConfigs>): Recipients {
   const numbers = [...new Set(message.configs.phone_numbers)];
   const before = settledRecipients(message, numbers);
   const readable = (text: string): string =>
-    cutText(escapeFor('header', withoutNumbers(text, numbers)), maxSaid);
+    cutText(escapeFor('header', withoutNumbers(text, numbers)), maxLineLength);
 
   return {
     open: numbers.filter((number) => !before.has(number)),
@@ -57,24 +58,24 @@ export function recipientsOf(message: Message<SmsConfigs>): Recipients {
         if (result?.outcome === 'rejected') refused.push(result);
         if (result?.outcome === 'delivered') settled.set(number, null);
         if (result?.outcome === 'rejected') settled.set(number, readable(result.message));
-        const said = result ? readable(described(result)) : describedBefore(before.get(number));
-        lines.push(`${shortened(number)} ${said}`);
+        const line = result ? readable(described(result)) : describedBefore(before.get(number));
+        lines.push(`${shortened(number)} ${line}`);
       }
       const first = waiting[0] ?? postponed[0] ?? refused[0];
-      const said = lines.join('; ');
+      const summary = lines.join('; ');
       const status = first?.status ?? [...results.values()][0]?.status;
       const report = { response: lines.join('\n'), ...(status !== undefined && { status }) };
       const waits = [...waiting, ...postponed].flatMap(({ retryAfterMs }) => retryAfterMs ?? []);
       const left = { ...report, ...recipientsMemo(message, settled) };
       if (waiting.length > 0) {
-        return failed(waiting[0]!.kind, said, {
+        return failed(waiting[0]!.kind, summary, {
           ...left,
           ...(waits.length > 0 && { retryAfterMs: Math.max(...waits) }),
         });
       }
-      if (postponed.length > 0) return busy(Math.max(...waits), said, left);
+      if (postponed.length > 0) return busy(Math.max(...waits), summary, left);
       if ([...settled.values()].includes(null)) return delivered(report);
-      return rejected(refused[0]?.kind ?? 'http_status', said, report);
+      return rejected(refused[0]?.kind ?? 'http_status', summary, report);
     },
   };
 }

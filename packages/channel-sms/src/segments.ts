@@ -1,34 +1,34 @@
-/** How a text travels: as 7-bit characters where it can, else as UTF-16, which network operators call UCS-2. */
+/** The encoding of a text: 7-bit characters if possible, else UTF-16, which network operators call UCS-2. */
 export type SmsEncoding = 'GSM-7' | 'UCS-2';
 
 export interface Segments {
   readonly encoding: SmsEncoding;
-  /** What each text message carries; together they are the text. One at least. */
+  /** The text of each message, at least one. Joined, they are the whole text. */
   readonly parts: readonly string[];
 }
 
-/** The 7-bit default alphabet of 3GPP TS 23.038 (GSM 03.38), §6.2.1, without the escape. */
+/** The 7-bit default alphabet of 3GPP TS 23.038 (GSM 03.38) §6.2.1, without the escape character. */
 const basic = new Set(
   '@£$¥èéùìòÇ\nØø\rÅåΔ_ΦΓΛΩΠΨΣΘΞÆæßÉ !"#¤%&\'()*+,-./0123456789:;<=>?' +
     '¡ABCDEFGHIJKLMNOPQRSTUVWXYZÄÖÑÜ§¿abcdefghijklmnopqrstuvwxyzäöñüà',
 );
 
-/** Its extension table, §6.2.1.1: an escape goes before each, so that it counts twice. */
+/** The extension table, §6.2.1.1. Each character follows an escape and therefore counts twice. */
 const extension = new Set('\f^{}\\[~]|€');
 
-/** Units in a message of its own, and in one of several, which begins with 6 octets that say where it belongs. */
+/** Units in a single message, and in one of several, which starts with a header of 6 octets. */
 const limits = {
   'GSM-7': { alone: 160, ofSeveral: 153 },
   'UCS-2': { alone: 70, ofSeveral: 67 },
 } as const;
 
-/** What stands for what was cut off, in characters of the same encoding. */
+/** The mark at the end of a cut text, in characters of the same encoding. */
 const marks = { 'GSM-7': '...', 'UCS-2': '…' } as const;
 
 /**
- * How `text` is split into messages, which is what providers charge by: 160 septets in GSM-7 or 153 of several, 70 or
- * 67 UTF-16 units in UCS-2 (3GPP TS 23.038, 23.040 §9.2.3.24.1). No character is split, be it of two septets or a
- * surrogate pair.
+ * Splits a text into messages, by which providers charge. In GSM-7, a single message has 160 septets and each of
+ * several 153; in UCS-2, 70 and 67 UTF-16 units (3GPP TS 23.038, 23.040 §9.2.3.24.1). Neither a character of two
+ * septets nor a surrogate pair is split.
  */
 export function segmentsOf(text: string): Segments {
   const encoding = encodingOf(text);
@@ -39,7 +39,7 @@ export function segmentsOf(text: string): Segments {
   return { encoding, parts: size <= alone ? [text] : partsOf(text, encoding) };
 }
 
-/** `text` in parts of several. */
+/** Splits a text that needs several messages. */
 function partsOf(text: string, encoding: SmsEncoding): readonly string[] {
   const { ofSeveral } = limits[encoding];
   const sizeOf = sizes[encoding];
@@ -61,18 +61,18 @@ function partsOf(text: string, encoding: SmsEncoding): readonly string[] {
 }
 
 /**
- * The beginning of `text` that `maxSegments` have room for, a mark at its end; or all of it. Its encoding is that of what is
- * kept: a character that is cut off costs the others nothing.
+ * Cuts a text to `maxSegments`, with a mark at the end; returns a text that fits unchanged. The kept part decides the
+ * encoding, so a removed character does not affect it.
  */
 export function cutToSegments(text: string, maxSegments: number): string {
   if (segmentsOf(text).parts.length <= maxSegments) return text;
   const inUcs2 = cutAs('UCS-2', text, maxSegments);
-  // As far as GSM-7 goes; where that is further than the other encoding would go.
+  // Up to the first character outside GSM-7, if that keeps more than UCS-2 would.
   const inGsm7 = cutAs('GSM-7', gsm7Beginning(text), maxSegments);
   return inGsm7.length > inUcs2.length ? inGsm7 : inUcs2;
 }
 
-/** The beginning of `text` in characters of GSM-7. */
+/** Returns the beginning of a text up to the first character outside GSM-7. */
 function gsm7Beginning(text: string): string {
   let end = 0;
   for (const character of text) {
@@ -82,7 +82,7 @@ function gsm7Beginning(text: string): string {
   return text.slice(0, end);
 }
 
-/** The beginning of a text that goes on, in so many segments of an encoding, with a mark at its end. */
+/** Cuts a longer text to `maxSegments` in an encoding, with a mark at the end. */
 function cutAs(encoding: SmsEncoding, text: string, maxSegments: number): string {
   const { alone, ofSeveral } = limits[encoding];
   const mark = marks[encoding];
@@ -93,7 +93,7 @@ function cutAs(encoding: SmsEncoding, text: string, maxSegments: number): string
   return whole.join('') + beginning(last, ofSeveral - mark.length, encoding) + mark;
 }
 
-/** As many whole characters from the beginning of `text` as fit into so many units. */
+/** Returns as many whole characters from the start of a text as fit into `units`. */
 function beginning(text: string, units: number, encoding: SmsEncoding): string {
   let end = 0;
   let size = 0;

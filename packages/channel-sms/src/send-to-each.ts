@@ -1,12 +1,12 @@
 import { failureKindSchema, kindOf } from '@posthorn/core';
 import type { Sms, SmsProvider, SmsResult } from './provider.js';
 
-/** Texts on their way at once for one message. */
+/** Cap on texts in flight for one message. */
 const atOnce = 5;
 
 /**
- * What became of the text to each number, once all were tried, the service wants to be left alone, `timeoutMs` are over,
- * or `signal` has aborted. Never rejects.
+ * Sends a text to each number, and resolves to the results by number. Ends when all were tried, the service asks to
+ * wait, `timeoutMs` has passed, or `signal` has aborted. Never rejects.
  */
 export async function sendToEach(
   texts: readonly Sms[],
@@ -22,17 +22,17 @@ export async function sendToEach(
   const notTried = failure('timeout', 'not tried in this attempt');
   const results = new Map(texts.map(({ to }) => [to, notTried]));
   const waiting = texts.values();
-  let isToRest = false;
+  let mustWait = false;
   let busy: SmsResult | undefined;
 
   async function sendSome(): Promise<void> {
     for (const sms of waiting) {
-      if (ending.signal.aborted || isToRest) return;
+      if (ending.signal.aborted || mustWait) return;
       results.set(sms.to, failure('timeout', `no answer within ${timeoutMs} ms`));
       const result = await resultOf(provider, sms, ending.signal);
       results.set(sms.to, result);
       if (result.outcome === 'busy') busy = result;
-      isToRest ||= busy !== undefined || (result.outcome === 'failed' && result.retryAfterMs !== undefined);
+      mustWait ||= busy !== undefined || (result.outcome === 'failed' && result.retryAfterMs !== undefined);
     }
   }
 
@@ -42,27 +42,27 @@ export async function sendToEach(
   await Promise.race([Promise.all(Array.from({ length: atOnce }, sendSome)), over]);
   clearTimeout(timer);
   signal.removeEventListener('abort', end);
-  // A copy: what is said from now on is not heard. Who was not tried because the service is busy has not failed.
+  // A copy, so that later results are ignored. Numbers that were not tried because the service is busy have not failed.
   return new Map([...results].map(([to, result]) => [to, result === notTried ? (busy ?? notTried) : result]));
 }
 
-/** What the provider says of one text, whatever that is, as a result that may be stored. Never rejects. */
+/** Sends one text, and converts any result or error of the provider to a valid result. Never rejects. */
 async function resultOf(provider: SmsProvider, sms: Sms, ending: AbortSignal): Promise<SmsResult> {
   try {
     return checked(await provider.send(sms, ending));
   } catch (error) {
-    const said = error instanceof Error ? `${error.name}: ${error.message}` : `it threw ${kindOf(error)}`;
-    return failure('channel_error', said);
+    const message = error instanceof Error ? `${error.name}: ${error.message}` : `it threw ${kindOf(error)}`;
+    return failure('channel_error', message);
   }
 }
 
-/** A provider is other people's code: one result that is none must not hide what became of the other numbers. */
+/** Validates a result. An invalid one counts as failed for its number only, so that the other results are kept. */
 function checked(given: unknown): SmsResult {
-  const said = (given ?? {}) as Readonly<Record<string, unknown>>;
-  const { outcome, message, retryAfterMs } = said;
+  const fields = (given ?? {}) as Readonly<Record<string, unknown>>;
+  const { outcome, message, retryAfterMs } = fields;
   const report = {
-    ...(typeof said.response === 'string' && { response: said.response }),
-    ...(isStatus(said.status) && { status: said.status }),
+    ...(typeof fields.response === 'string' && { response: fields.response }),
+    ...(isStatus(fields.status) && { status: fields.status }),
   };
   if (outcome === 'delivered') return { outcome, ...report };
   const isWait = typeof retryAfterMs === 'number' && retryAfterMs >= 0;
@@ -70,9 +70,9 @@ function checked(given: unknown): SmsResult {
     return { outcome, message, retryAfterMs, ...report };
   }
   if ((outcome !== 'failed' && outcome !== 'rejected') || typeof message !== 'string') {
-    return failure('channel_error', `the provider returned ${kindOf(given)} that is no result`);
+    return failure('channel_error', `the provider returned ${kindOf(given)}, which is not a valid result`);
   }
-  const kind = failureKindSchema.safeParse(said.kind).data ?? 'channel_error';
+  const kind = failureKindSchema.safeParse(fields.kind).data ?? 'channel_error';
   const why = { kind, message, ...report };
   if (outcome === 'rejected') return { outcome, ...why };
   return { outcome, ...why, ...(isWait && { retryAfterMs }) };

@@ -3,7 +3,7 @@ import { contextOf, countOf, fitting, parseTemplate, turning } from '@posthorn/t
 import type { SmsConfigs } from './configs.js';
 import { cutToSegments, segmentsOf } from './segments.js';
 
-/** What a message says as a text, of `maxSegments` at most. Throws `invalid_template` where its template cannot be rendered. */
+/** Builds the text of a message, cut to `maxSegments`. Throws `invalid_template` if its template cannot be rendered. */
 export function textOf(message: Message<SmsConfigs>, maxSegments: number): string {
   const { message_template: template } = message.configs;
   const text =
@@ -14,7 +14,9 @@ export function textOf(message: Message<SmsConfigs>, maxSegments: number): strin
   return cutToSegments(text, maxSegments);
 }
 
-/** Characters of GSM-7 only, as far as names allow: a single `×` would halve the room for all the others. */
+/**
+ * Builds the default text. Its own characters are GSM-7 only, because a single `×` would halve the room for the rest.
+ */
 function ownText({ event, webhook, digest }: Message<SmsConfigs>, maxSegments: number): string {
   const at = `${event.occurredAt.toISOString().slice(0, 16).replace('T', ' ')} UTC`;
   if (digest) return digestText(digest, `${webhook.name}, since ${at}`, maxSegments);
@@ -22,33 +24,33 @@ function ownText({ event, webhook, digest }: Message<SmsConfigs>, maxSegments: n
   return plain([event.type, ...subject, `${webhook.name}, ${at}`].join('\n'));
 }
 
-/** `4 events: order.placed x3, order.shipped`: as many types as there is room for, and how many events there are besides. */
+/** Builds `4 events: order.placed x3, order.shipped`, with as many types as fit and the number of other events. */
 function digestText(digest: readonly DigestedEvent[], end: string, maxSegments: number): string {
   const counts = countsOf(digest);
   const textWith = (shown: readonly (readonly [type: string, count: number])[]): string => {
     const more = shown.reduce((left, [, count]) => left - count, digest.length);
     const types = shown.map(([type, count]) => (count === 1 ? type : `${type} x${count}`));
-    const said = [...types, ...(more === 0 ? [] : [`and ${more} more`])].join(', ');
-    return plain(shown.length === 0 ? `${countOf(digest)}\n${end}` : `${countOf(digest)}: ${said}\n${end}`);
+    const list = [...types, ...(more === 0 ? [] : [`and ${more} more`])].join(', ');
+    return plain(shown.length === 0 ? `${countOf(digest)}\n${end}` : `${countOf(digest)}: ${list}\n${end}`);
   };
-  // No more than these fit in any encoding; fewer where the name of the webhook takes its room, too.
+  // An upper bound in any encoding. Fewer fit if the webhook's name takes room.
   let shown = fitting(counts, ([type]) => type.length, maxSegments * maxCharacters);
   while (shown.length > 0 && segmentsOf(textWith(shown)).parts.length > maxSegments)
     shown = shown.slice(0, -1);
   return textWith(shown);
 }
 
-/** Of a message. */
+/** Characters of a message. */
 const maxCharacters = 160;
 
-/** How many there are of each type, in the order in which they first came. */
+/** Counts the events of each type, in the order of first occurrence. */
 function countsOf(digest: readonly DigestedEvent[]): readonly (readonly [type: string, count: number])[] {
   const counts = new Map<string, number>();
   for (const { event } of digest) counts.set(event.type, (counts.get(event.type) ?? 0) + 1);
   return [...counts];
 }
 
-/** Every kind of line break becomes `\n`; no other control, none that turns the direction of writing, no half character. */
+/** Converts every line break to `\n`, and removes other control characters, direction marks and lone surrogates. */
 function plain(text: string): string {
   return text
     .replace(/\r\n?|[\u0085\u2028\u2029]/g, '\n')

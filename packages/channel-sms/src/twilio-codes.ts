@@ -1,13 +1,13 @@
 import type { FailureKind } from '@posthorn/core';
 
-/** What a code means for one text: this number never, not now, or nobody before the application has mended something. */
+/** The meaning of a code for one text: never for this number, retry later, or the application has to fix something. */
 export interface TwilioMeaning {
   readonly outcome: 'rejected' | 'failed';
   readonly kind: FailureKind;
   readonly message: string;
-  /** Whether the service as a whole wants to be left alone. */
+  /** Whether the service as a whole asks to wait. */
   readonly isWait?: boolean;
-  /** Whether that is because it was sent too much. */
+  /** Whether the reason is a rate limit. */
   readonly isBusy?: boolean;
 }
 
@@ -20,30 +20,30 @@ const ours = (message: string): TwilioMeaning => ({ outcome: 'failed', kind: 'ch
 const login = (message: string): TwilioMeaning => ({ outcome: 'failed', kind: 'credentials', message });
 
 /**
- * Twilio's error codes that can come when a text is created, by https://www.twilio.com/docs/api/errors. Those of 30000 and
- * more are told later, to the status callback, except where a text fails at once. Twilio adds codes as it likes, so one
- * that is not here goes by its HTTP status.
+ * Twilio's error codes for creating a text, by https://www.twilio.com/docs/api/errors. Codes from 30000 on are reported
+ * later to the status callback, unless a text fails at once. Twilio adds codes at any time, so the HTTP status decides
+ * for unknown ones.
  */
 const meanings: ReadonlyMap<number, TwilioMeaning> = new Map([
   [20003, login('the credentials are refused')],
   [20005, login('the account is not active')],
-  [20008, login('test credentials may not do this')],
+  [20008, login('test credentials are not allowed to do this')],
   [20404, ours('there is no such account or messaging service')],
   [20429, busy('too many requests at once')],
   [20500, later('internal error')],
   [20503, later('out of service')],
-  [21211, invalid('is no valid phone number')],
-  [21212, ours('`from` is no valid sender')],
+  [21211, invalid('is not a valid phone number')],
+  [21212, ours('`from` is not a valid sender')],
   [21265, invalid('is a short code')],
   [21266, invalid('is the sender itself')],
   [21267, ours('a trial account has no alphanumeric sender')],
   [21268, invalid('is a premium or information service')],
   [21408, ours('the account may not send to this region')],
-  [21601, ours('`from` is no number of this account that can send texts')],
+  [21601, ours('`from` is not a number of this account that can send texts')],
   [21602, invalid('the text is empty')],
   [21603, ours('there is no sender')],
   [21604, invalid('there is no recipient')],
-  [21606, ours('`from` cannot send texts to there, or is not of this account')],
+  [21606, ours('`from` cannot send texts to this number, or does not belong to this account')],
   [21608, ours('a trial account may text verified numbers only')],
   [21610, refused('has opted out')],
   [21611, busy('the queue of this sender is full')],
@@ -51,8 +51,8 @@ const meanings: ReadonlyMap<number, TwilioMeaning> = new Map([
   [21614, invalid('cannot receive texts')],
   [21617, invalid('the text is longer than 1,600 characters')],
   [21635, invalid('is a landline')],
-  [21659, ours('`from` is no number of Twilio, or of another country than it may text to')],
-  [21660, ours('`from` is not of this account')],
+  [21659, ours('`from` is not a Twilio number, or cannot text to this country')],
+  [21660, ours('`from` does not belong to this account')],
   [21661, ours('`from` cannot send texts')],
   [21701, ours('there is no such messaging service')],
   [21703, ours('the messaging service has no sender')],
@@ -64,17 +64,17 @@ const meanings: ReadonlyMap<number, TwilioMeaning> = new Map([
   [30003, later('cannot be reached now')],
   [30004, refused('is blocked')],
   [30005, refused('is unknown to the carrier')],
-  [30006, refused('is a landline, or of a carrier that cannot be reached')],
+  [30006, refused('is a landline, or its carrier cannot be reached')],
   [30007, refused('the text was filtered as unwanted')],
   [30034, ours('the sender is not registered for A2P 10DLC')],
 ]);
 
-/** What Twilio's `code`, or else its HTTP status, says of a text. */
+/** Returns the meaning of Twilio's `code`, or of the HTTP status for an unknown code. */
 export function meaningOf(code: number | undefined, status: number): TwilioMeaning {
   const known = code === undefined ? undefined : meanings.get(code);
   if (known) return known;
   if (status === 429) return busy('too many requests');
   if (status === 401 || status === 403) return login('the request is refused');
   if (status === 404) return ours('the request is refused');
-  return later('the text was not taken');
+  return later('the text was not accepted');
 }

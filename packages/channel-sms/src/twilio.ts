@@ -14,20 +14,25 @@ import { meaningOf } from './twilio-codes.js';
 export interface TwilioOptions {
   /** `AC` and 32 hexadecimal digits. */
   readonly accountSid: string;
-  /** The account's own secret. Either this or an API key. */
+  /** The secret of the account. Alternative to an API key. */
   readonly authToken?: string;
-  /** An API key, which can be revoked by itself: `SK` and 32 hexadecimal digits, and its secret. */
+  /** An API key, which can be revoked separately: `SK` and 32 hexadecimal digits. Requires `apiKeySecret`. */
   readonly apiKey?: string;
   readonly apiKeySecret?: string;
-  /** The messaging service that picks the sender: `MG` and 32 hexadecimal digits. Either this or `from`. */
+  /** The messaging service that chooses the sender: `MG` and 32 hexadecimal digits. Alternative to `from`. */
   readonly messagingServiceSid?: string;
-  /** The sender: an E.164 number or short code of the account, or an alphanumeric sender ID of at most 11 characters. */
+  /**
+   * The sender: an E.164 number or short code of the account, or an alphanumeric sender ID of at most 11 characters.
+   */
   readonly from?: string;
-  /** Where Twilio tells what becomes of a text that it has taken. Default: what the messaging service says, or nowhere. */
+  /** The URL to which Twilio reports the progress of a text. Default: the setting of the messaging service, or none. */
   readonly statusCallback?: string;
-  /** Another host that gets the texts and the credentials: a region of Twilio, or a stand-in. Default `https://api.twilio.com`. */
+  /**
+   * The base URL to which texts and credentials are sent, e.g. of a region of Twilio or a stand-in. Default
+   * `https://api.twilio.com`.
+   */
   readonly baseUrl?: string;
-  /** The client to send with, or what to make one of. Default: one of its own, for `https:` and public addresses. */
+  /** The client to send with, or options for a new one. Default: a new client for `https:` and public addresses. */
   readonly outbound?: Outbound | OutboundOptions;
 }
 
@@ -36,13 +41,13 @@ const known = [
   ...(['statusCallback', 'baseUrl', 'outbound'] as const),
 ];
 
-/** What a wait is that Twilio gives no time for; the retry schedule makes it longer. */
+/** The wait if Twilio asks for one without a time. The retry schedule may extend it. */
 const defaultWaitMs = 1_000;
 
 /**
- * Sends through Twilio's REST API 2010-04-01, `Messages.json`. A text counts as delivered once Twilio has taken it: what
- * becomes of it later goes to `statusCallback`. Twilio knows no idempotency key, so a text whose answer was lost comes
- * twice. Throws `invalid_option`, which never quotes a credential.
+ * Creates a provider for Twilio's REST API 2010-04-01, `Messages.json`. A text counts as delivered once Twilio has
+ * accepted it; later progress is reported to `statusCallback`. Twilio has no idempotency key, so a text whose response
+ * was lost arrives twice. Throws `invalid_option`; the message never quotes a credential.
  */
 export function twilio(given: TwilioOptions): SmsProvider {
   const options = optionsOf(given, known, 'twilio') as TwilioOptions;
@@ -80,7 +85,7 @@ export function twilio(given: TwilioOptions): SmsProvider {
         const { kind, message } = result;
         return { outcome: 'failed', kind: kind === 'aborted' ? 'timeout' : kind, message };
       } catch (error) {
-        // An address that must not be used: it is the application's, not the webhook's.
+        // The URL is not allowed. It belongs to the application, not to the webhook.
         if (isPosthornError(error)) {
           return { outcome: 'failed', kind: 'channel_error', message: error.message };
         }
@@ -90,7 +95,7 @@ export function twilio(given: TwilioOptions): SmsProvider {
   };
 }
 
-/** Only codes and ids are taken from an answer: the rest repeats the number and the text. */
+/** Reads codes and ids only, because the rest of the response repeats the number and the text. */
 function resultOf({ status, headers, body }: OutboundAnswer): SmsResult {
   const { sid, code: refusal, error_code: failureCode } = fieldsOf(body);
   const code = [refusal, failureCode].find((value) => Number.isInteger(value)) as number | undefined;
@@ -98,12 +103,12 @@ function resultOf({ status, headers, body }: OutboundAnswer): SmsResult {
     return { outcome: 'delivered', status, ...(isSid('(?:SM|MM)', sid) && { response: sid }) };
   }
   const { outcome, kind, message, isWait, isBusy } = meaningOf(code, status);
-  const said = `Twilio ${code ?? `answered ${status}`}: ${message}`;
-  if (outcome === 'rejected') return { outcome, kind, message: said, status };
+  const reason = `Twilio ${code ?? `answered ${status}`}: ${message}`;
+  if (outcome === 'rejected') return { outcome, kind, message: reason, status };
   const askedMs = retryAfterMs(headers['retry-after']);
-  if (isBusy) return { outcome: 'busy', retryAfterMs: askedMs ?? defaultWaitMs, message: said, status };
+  if (isBusy) return { outcome: 'busy', retryAfterMs: askedMs ?? defaultWaitMs, message: reason, status };
   const waitMs = askedMs ?? (isWait ? defaultWaitMs : undefined);
-  return { outcome, kind, message: said, status, ...(waitMs !== undefined && { retryAfterMs: waitMs }) };
+  return { outcome, kind, message: reason, status, ...(waitMs !== undefined && { retryAfterMs: waitMs }) };
 }
 
 function fieldsOf(body: string): Readonly<Record<string, unknown>> {
@@ -120,7 +125,8 @@ function authorizationOf({ accountSid, authToken, apiKey, apiKeySecret }: Twilio
     throw invalid('twilio needs either authToken, or apiKey and apiKeySecret');
   }
   if (authToken !== undefined) {
-    if (apiKeySecret !== undefined) throw invalid('apiKeySecret goes with apiKey, not with authToken');
+    if (apiKeySecret !== undefined)
+      throw invalid('apiKeySecret is allowed with apiKey only, not with authToken');
     checkSecret('authToken', authToken);
     return basic(accountSid, authToken);
   }
@@ -141,10 +147,12 @@ function checkSid(name: string, prefix: string, value: unknown): void {
 
 function checkSecret(name: string, value: unknown): void {
   if (typeof value === 'string' && /^[\x21-\x7e]+$/.test(value)) return;
-  throw invalid(`${name} must hold printable characters without spaces`);
+  throw invalid(`${name} must contain printable characters without spaces`);
 }
 
-/** A number, a short code, or an alphanumeric sender ID: at most 11 letters, digits and spaces, a letter among them. */
+/**
+ * Whether the sender is a number, a short code, or an alphanumeric sender ID of at most 11 characters with a letter.
+ */
 const isSender = (from: unknown): boolean =>
   typeof from === 'string' &&
   (phoneNumber.test(from) || /^\d{3,8}$/.test(from) || /^(?=.*[A-Za-z])[A-Za-z0-9 +_&-]{1,11}$/.test(from));
@@ -155,7 +163,7 @@ const isHttpUrl = (url: unknown): url is string =>
 function originOf(baseUrl: unknown = 'https://api.twilio.com'): string {
   const { origin, href } = isHttpUrl(baseUrl) ? new URL(baseUrl) : { origin: '', href: '' };
   if (origin === '' || href !== `${origin}/`) {
-    throw invalid('baseUrl must be a URL like https://api.twilio.com, without path, query or credentials');
+    throw invalid('baseUrl must be a URL like https://api.twilio.com, without a path, query or credentials');
   }
   return origin;
 }

@@ -24,7 +24,7 @@ const optedOut: SmsResult = {
   status: 400,
 };
 
-/** A provider that answers each number as it is told, and remembers who was tried. */
+/** Creates a provider with given answers per number. It records the numbers tried. */
 function provider(answers: Record<string, SmsResult | Error | unknown> = {}) {
   const tried: string[] = [];
   const send: SmsProvider['send'] = async ({ to }) => {
@@ -39,7 +39,7 @@ function provider(answers: Record<string, SmsResult | Error | unknown> = {}) {
 const channelOf = (given: SmsProvider, options: Partial<SmsChannelOptions> = {}) =>
   smsChannel({ provider: given, ...options });
 
-/** What the engine hands over for the next attempt. */
+/** Returns the message for the next attempt, as the engine builds it. */
 const memoOf = (verdict: Verdict) =>
   'memo' in verdict && verdict.memo !== undefined ? { memo: verdict.memo } : {};
 
@@ -55,7 +55,7 @@ describe('several numbers', () => {
     });
   });
 
-  test('only those that failed for now are tried again', async () => {
+  test('only those that failed temporarily are retried', async () => {
     const given = provider({ [two]: down, [three]: optedOut, [four]: new TypeError(`no route to ${four}`) });
     const channel = channelOf(given);
     const first = await channel.send(message({ phone_numbers: numbers }), signal);
@@ -91,7 +91,7 @@ describe('several numbers', () => {
     });
   });
 
-  test('all refused is rejected; some refused and the others sent is delivered, and names who was refused', async () => {
+  test('the delivery is rejected if all are refused, and delivered with the refused ones listed if some are', async () => {
     const given = provider({ [one]: optedOut, [two]: optedOut });
     const channel = channelOf(given);
     expect(await channel.send(message({ phone_numbers: [one, two] }), signal)).toEqual({
@@ -107,7 +107,7 @@ describe('several numbers', () => {
     });
   });
 
-  test('refused at first and the last one later is rejected as well', async () => {
+  test('the delivery is rejected if the last number is refused in a later attempt', async () => {
     const given = provider({ [one]: optedOut, [two]: down });
     const channel = channelOf(given);
     const first = await channel.send(message({ phone_numbers: [one, two] }), signal);
@@ -118,7 +118,7 @@ describe('several numbers', () => {
     });
   });
 
-  test('a service that wants to be left alone is: the others wait, untried', async () => {
+  test('a service that asks to wait gets no more texts, and the others wait', async () => {
     const many = Array.from({ length: 50 }, (_, i) => `+49151${10_000_000 + i}`);
     const given = provider({ [many[2]!]: { ...down, retryAfterMs: 9_000 } });
     const verdict = await channelOf(given).send(message({ phone_numbers: many }), signal);
@@ -133,7 +133,7 @@ describe('several numbers', () => {
     );
   });
 
-  test('a service that takes no more for now is no failure: who has it is known, the others wait', async () => {
+  test('a busy service is not a failure, numbers with the text are kept, and the others wait', async () => {
     const tooMuch: SmsResult = { outcome: 'busy', retryAfterMs: 2_000, message: 'too much', status: 429 };
     const many = Array.from({ length: 50 }, (_, i) => `+49151${10_000_000 + i}`);
     const given = provider({ [many[2]!]: tooMuch, [many[1]!]: optedOut });
@@ -154,14 +154,14 @@ describe('several numbers', () => {
     );
   });
 
-  test('while one has failed for another reason, it has failed', async () => {
+  test('the delivery has failed if one number failed for another reason', async () => {
     const tooMuch: SmsResult = { outcome: 'busy', retryAfterMs: 2_000, message: 'too much' };
     const given = provider({ [one]: down, [two]: tooMuch });
     const verdict = await channelOf(given).send(message({ phone_numbers: numbers }), signal);
     expect(verdict).toMatchObject({ outcome: 'failed', kind: 'http_status', retryAfterMs: 2_000 });
   });
 
-  test('one whose number was added since is tried, and one that was taken out is forgotten', async () => {
+  test('an added number is tried, and a removed one is ignored', async () => {
     const given = provider({ [two]: down });
     const channel = channelOf(given);
     const first = await channel.send(message({ phone_numbers: [one, two] }), signal);
@@ -172,7 +172,7 @@ describe('several numbers', () => {
   });
 
   test.each(['', 'null', '[]', '{"a":1}', 'canary', '{"__proto__":null}'])(
-    'a memo that is none stops nobody from being tried: %j',
+    'an invalid memo keeps no number from being tried: %j',
     async (memo) => {
       const given = provider();
       await channelOf(given).send(message({ phone_numbers: [one] }, { memo }), signal);
@@ -180,7 +180,7 @@ describe('several numbers', () => {
     },
   );
 
-  test('a memo of 50 refusals is short enough to be kept, and holds no number', async () => {
+  test('a memo of 50 refusals is short enough to be stored, and contains no number', async () => {
     const many = Array.from({ length: 50 }, (_, i) => `+49151${10_000_000 + i}`);
     const answers = Object.fromEntries(
       many.map((to) => [to, { ...optedOut, message: `${to} ${'"\\\0\n'.repeat(2_000)}` }]),
@@ -191,13 +191,13 @@ describe('several numbers', () => {
     expect(memo!.length).toBeLessThanOrEqual(16 * 1024);
     expect(verdict.response!.length).toBeLessThanOrEqual(16 * 1024);
     for (const to of many) expect(JSON.stringify(verdict)).not.toContain(to.slice(1));
-    // Nobody of them is texted again.
+    // None of them is texted again.
     given.tried.length = 0;
     await channelOf(given).send(message({ phone_numbers: many }, memoOf(verdict)), signal);
     expect(given.tried).toEqual([many[0]]);
   });
 
-  test('a number that stands there twice is texted once', async () => {
+  test('a repeated number is texted once', async () => {
     const given = provider();
     const configs = { phone_numbers: [one, two, one] };
     expect(await smsConfigs['~standard'].validate(configs)).toEqual({ value: configs });
@@ -207,10 +207,10 @@ describe('several numbers', () => {
 });
 
 describe('time', () => {
-  test('an attempt ends at its timeout, and knows who has it by then', async () => {
+  test('an attempt ends at its timeout and keeps the numbers that have the text', async () => {
     const tried: string[] = [];
     const hanging: SmsProvider = {
-      // Deaf to its signal, as a provider may be.
+      // Ignores its signal, as a provider may.
       send({ to }) {
         tried.push(to);
         return to === two ? new Promise<never>(() => {}) : Promise.resolve(sent);
@@ -229,16 +229,16 @@ describe('time', () => {
     expect(tried).toEqual([two]);
   });
 
-  test.each(['heeds', 'does not heed'])(
-    'an attempt that is aborted ends at once, and begins no other text: a provider that %s its signal',
+  test.each(['respects', 'ignores'])(
+    'an aborted attempt ends at once and starts no other text with a provider that %s its signal',
     async (how) => {
       const tried: string[] = [];
       const hanging: SmsProvider = {
         send: ({ to }, ending) => {
           tried.push(to);
           return new Promise((_, reject) => {
-            if (how === 'heeds') ending.addEventListener('abort', reject);
-            if (how === 'heeds' && ending.aborted) reject(ending.reason);
+            if (how === 'respects') ending.addEventListener('abort', reject);
+            if (how === 'respects' && ending.aborted) reject(ending.reason);
           });
         },
       };
@@ -263,14 +263,16 @@ describe('a provider', () => {
     { outcome: 'gone', kind: 'http_status', message: 'x' },
     { outcome: 'failed' },
     { outcome: 'rejected', message: 5 },
-  ])('that returns no result has failed for that number alone: %j', async (answer) => {
+  ])('that returns an invalid result has failed for that number only: %j', async (answer) => {
     const given = provider({ [one]: answer });
     const verdict = await channelOf(given).send(message({ phone_numbers: [one, two] }), signal);
     expect(verdict).toMatchObject({ outcome: 'failed', kind: 'channel_error' });
-    expect(verdict.response).toMatch(/^…01 failed: the provider returned .* no result\n…02 was sent/);
+    expect(verdict.response).toMatch(
+      /^…01 failed: the provider returned .*, which is not a valid result\n…02 was sent/,
+    );
   });
 
-  test('whose result is only half right keeps its outcome, and no more than may be stored', async () => {
+  test('whose result is partly invalid keeps its outcome and the valid fields', async () => {
     const answer = { ...down, kind: 'no such kind', status: 5_000, retryAfterMs: Number.NaN, response: 7 };
     const verdict = await channelOf(provider({ [one]: answer })).send(
       message({ phone_numbers: [one] }),
@@ -285,21 +287,21 @@ describe('a provider', () => {
   });
 
   test.each([
-    ['as it is', `sorry, ${one} is unknown`],
+    ['unchanged', `sorry, ${one} is unknown`],
     ['without its plus', `{"to":"${one.slice(1)}"}`],
     ['in groups', 'sorry, +49 151 1234-5601 is unknown'],
     ['without its country code', 'sorry, 0151 12345601 is unknown'.replace('0151', '151')],
     ['in a URL', `https://sms.example/?to=%2B${one.slice(1)}&x=1`],
-  ])('that quotes the number is not reported so: %s', async (_, said) => {
-    const given = provider({ [one]: { ...optedOut, message: said, response: said } });
+  ])('that quotes the number is recorded with the number shortened: %s', async (_, quoted) => {
+    const given = provider({ [one]: { ...optedOut, message: quoted, response: quoted } });
     const verdict = JSON.stringify(await channelOf(given).send(message({ phone_numbers: [one] }), signal));
     expect(verdict.replace(/\D/g, '')).not.toContain('12345601');
     expect(verdict).toContain('…01');
   });
 });
 
-describe('what is sent', () => {
-  test('cannot be rendered: config, and nobody is tried', async () => {
+describe('the text', () => {
+  test('that cannot be rendered fails the attempt as config, and no number is tried', async () => {
     const given = provider();
     const channel = channelOf(given);
     for (const message_template of ['{{ event_type', '{% if false %}x{% endif %}']) {
@@ -309,7 +311,7 @@ describe('what is sent', () => {
     expect(given.tried).toEqual([]);
   });
 
-  test('cannot be rendered any more: who has it already is not forgotten', async () => {
+  test('that can no longer be rendered keeps the numbers that have it', async () => {
     const given = provider({ [two]: down });
     const channel = channelOf(given);
     const first = await channel.send(message({ phone_numbers: [one, two] }), signal);
@@ -320,7 +322,7 @@ describe('what is sent', () => {
     expect(given.tried).toEqual([two]);
   });
 
-  test('is what a preview shows, with its segments', async () => {
+  test('is shown by a preview, with its segments', async () => {
     const service = await standIn();
     const { url, accountSid, authToken, from } = service;
     const channel = channelOf(twilio({ accountSid, authToken, from, baseUrl: url, outbound: loopback() }), {
@@ -342,7 +344,7 @@ describe('what is sent', () => {
     await expect(channel.preview!(broken)).rejects.toMatchObject({ code: 'invalid_template' });
   });
 
-  test('of a digest tells of all its events', async () => {
+  test('of a digest covers all its events', async () => {
     const channel = channelOf(provider());
     expect(channel.takesDigests).toBe(true);
     const types = ['order.created', 'order.paid', 'order.created', 'order.created'];

@@ -13,13 +13,13 @@ async function judge(configs: unknown): Promise<unknown> {
     : result.value;
 }
 
-describe('configs are taken', () => {
+describe('valid configs are accepted', () => {
   test.each([
     { phone_numbers: [number] },
     { phone_numbers: [number, '+14155550123'], message_template: null },
     { phone_numbers: ['+1234567', '+123456789012345'] },
     { phone_numbers: numbers(50), message_template: '{{ event_type }} {{ metadata.total }}' },
-  ])('%j, as they are', async (configs) => {
+  ])('%j, unchanged', async (configs) => {
     expect(await judge(configs)).toEqual(configs);
   });
 });
@@ -27,7 +27,7 @@ describe('configs are taken', () => {
 const noField = expect.stringMatching(/^is no field of an? sms channel$/);
 const e164 = expect.stringMatching(/E\.164/);
 
-describe('configs are refused, each fault at its field', () => {
+describe('invalid configs are refused with the path of each field', () => {
   test.each<[unknown, Record<string, unknown>]>([
     [{}, { phone_numbers: 'must be an array of phone numbers' }],
     [{ phone_numbers: null }, { phone_numbers: 'must be an array of phone numbers' }],
@@ -79,12 +79,12 @@ describe('configs are refused, each fault at its field', () => {
     '++4915112345678',
     `+${'1'.repeat(100_000)}`,
     { toString: () => number },
-  ])('no phone number: %j', async (given) => {
+  ])('an invalid phone number: %j', async (given) => {
     const found = await judge({ phone_numbers: [given] });
     expect(found).toEqual({ 'phone_numbers.0': typeof given === 'string' ? e164 : 'must be a string' });
   });
 
-  test.each(['{}', 'null', '1'])('a field named __proto__, which JSON can have: %s', async (value) => {
+  test.each(['{}', 'null', '1'])('a field named __proto__, which JSON can contain: %s', async (value) => {
     const configs = JSON.parse(`{"phone_numbers":["${number}"],"__proto__":${value}}`) as unknown;
     const { issues } = await config['~standard'].validate(configs);
     expect(issues).toMatchObject([{ path: ['__proto__'], message: noField }]);
@@ -94,7 +94,7 @@ describe('configs are refused, each fault at its field', () => {
 const sid = (prefix: string) => prefix + 'a1'.repeat(16);
 const account = { accountSid: sid('AC'), authToken: 'canary-token', from: '+15005550006' };
 
-describe('an option is refused by its name, and its value is never quoted', () => {
+describe('an invalid option is refused with its name, and its value is never quoted', () => {
   test.each<[string, () => unknown]>([
     ['provider', () => smsChannel({} as never)],
     ['provider', () => smsChannel({ provider: {} as never })],
@@ -143,7 +143,7 @@ describe('an option is refused by its name, and its value is never quoted', () =
     expect(make).not.toThrow(/canary/);
   });
 
-  test('headers of an HTTP provider are checked as those of a webhook are', () => {
+  test('headers of an HTTP provider are checked like those of a webhook', () => {
     expect(() => httpSmsProvider({ url: 'https://example.com', headers: { 'x-a': 'canary\r\n' } })).toThrow(
       expect.objectContaining({ code: 'invalid_header', message: expect.not.stringContaining('canary') }),
     );

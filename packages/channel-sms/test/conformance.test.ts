@@ -27,7 +27,7 @@ const noPayload = {
 
 const neverGone = {
   'a receiver that is gone for good is gone, so that its webhook can be paused':
-    'a number that cannot be texted is refused, and the others go on',
+    'a number that cannot be texted is refused, and the others still get texts',
 };
 
 const troubles: Record<Answer, TwilioTrouble | undefined> = {
@@ -62,7 +62,7 @@ describe('through Twilio', () => {
       ...noPayload,
       ...neverGone,
       'the event id is what reaches the receiver, the same with every attempt':
-        'a text carries no id, and Twilio knows no idempotency key',
+        'a text contains no id, and Twilio has no idempotency key',
     },
   });
 });
@@ -113,8 +113,8 @@ describe('through an HTTP provider', () => {
       const server = createServer(async (request, response) => {
         const body = await text(request).catch(() => undefined);
         if (body === undefined) return;
-        const { event_id: eventId, text: said } = JSON.parse(body);
-        received.push({ eventId, parts: { text: said } });
+        const { event_id: eventId, text: sent } = JSON.parse(body);
+        received.push({ eventId, parts: { text: sent } });
         answers[how](response, `${JSON.stringify(request.headers)} ${body}`, waitSeconds);
       });
       server.listen(0, '127.0.0.1');

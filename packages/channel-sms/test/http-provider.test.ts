@@ -9,7 +9,7 @@ import { loopback } from './message.js';
 const sms = { to: '+4915112345678', text: 'hello', deliveryId: 'dlv_1', eventId: 'evt_1' };
 const signal = new AbortController().signal;
 
-/** A gateway that answers 202 unless told otherwise, and the provider for it. */
+/** Starts a gateway that answers 202 by default, with a provider for it. */
 async function through(
   answer: (response: ServerResponse, headers: IncomingHttpHeaders) => void = (response) =>
     response.writeHead(202).end(),
@@ -34,7 +34,7 @@ const answering = (status: number, body = '', headers: Record<string, string> = 
   through((response) => response.writeHead(status, headers).end(body));
 
 describe('an HTTP provider', () => {
-  test('posts the text as JSON, with the headers it was given', async () => {
+  test('posts the text as JSON with the given headers', async () => {
     const { provider, received } = await through(undefined, { headers: { 'X-Api-Key': 'k' } });
     expect(await provider.send(sms, signal)).toEqual({ outcome: 'delivered', status: 202, response: '' });
     expect(received).toMatchObject([
@@ -45,12 +45,12 @@ describe('an HTTP provider', () => {
     ]);
   });
 
-  test.each([200, 201, 202, 204])('%i has taken it', async (status) => {
+  test.each([200, 201, 202, 204])('reports %i as delivered', async (status) => {
     const { provider } = await answering(status);
     expect(await provider.send(sms, signal)).toMatchObject({ outcome: 'delivered', status });
   });
 
-  test('422 refuses the number', async () => {
+  test('reports 422 as rejected', async () => {
     const { provider } = await answering(422, 'a landline');
     expect(await provider.send(sms, signal)).toEqual({
       outcome: 'rejected',
@@ -61,7 +61,7 @@ describe('an HTTP provider', () => {
     });
   });
 
-  test.each([301, 400, 404, 410, 429, 500, 503])('%i has failed', async (status) => {
+  test.each([301, 400, 404, 410, 429, 500, 503])('reports %i as failed', async (status) => {
     const { provider } = await answering(status);
     expect(await provider.send(sms, signal)).toEqual({
       outcome: 'failed',
@@ -72,7 +72,7 @@ describe('an HTTP provider', () => {
     });
   });
 
-  test.each([401, 403])('%i says that our credentials are refused', async (status) => {
+  test.each([401, 403])('reports %i as refused credentials', async (status) => {
     const { provider } = await answering(status);
     expect(await provider.send(sms, signal)).toMatchObject({
       outcome: 'failed',
@@ -89,13 +89,13 @@ describe('an HTTP provider', () => {
     [429, 'soon', undefined],
     [429, '-3', undefined],
     [429, '9'.repeat(400), undefined],
-  ])('%i with Retry-After: %s', async (status, header, ms) => {
+  ])('reports %i with Retry-After: %s as a wait', async (status, header, ms) => {
     const { provider } = await answering(status, '', { 'retry-after': header });
     const result = await provider.send(sms, signal);
     expect('retryAfterMs' in result ? result.retryAfterMs : undefined).toBe(ms);
   });
 
-  test('an answer that repeats the headers is kept without them', async () => {
+  test('redacts headers from the recorded response', async () => {
     const headers = { authorization: 'Bearer canary-token', 'x-key': 'canary-secret' };
     const { provider } = await through((response, got) => response.end(JSON.stringify(got)), { headers });
     const result = await provider.send(sms, signal);
@@ -103,7 +103,7 @@ describe('an HTTP provider', () => {
     expect(result.response).not.toMatch(/canary/);
   });
 
-  test('is not sent past the address guard', async () => {
+  test('sends nothing to an address that the guard refuses', async () => {
     const { provider, received } = await through(undefined, { outbound: {} });
     expect(await provider.send(sms, signal)).toMatchObject({ outcome: 'failed', kind: 'channel_error' });
     expect(received).toEqual([]);

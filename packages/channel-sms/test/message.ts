@@ -20,7 +20,7 @@ export const event: Event = {
   orderingKey: null,
 };
 
-/** A message as the engine hands it out, with `of` in place of what an ordinary one has. */
+/** Creates a message like the engine's, with the fields of `of` replaced. */
 export function message(configs: SmsConfigs, of: Partial<Message<SmsConfigs>> = {}): Message<SmsConfigs> {
   const sent = of.event ?? event;
   return {
@@ -37,14 +37,14 @@ export function message(configs: SmsConfigs, of: Partial<Message<SmsConfigs>> = 
   };
 }
 
-/** A client that may use plain HTTP on loopback, until the test is over. */
+/** Creates a client that may use plain HTTP on loopback, until the test ends. */
 export function loopback(): Outbound {
   const outbound = createOutbound({ policy: { allowHttp: true, allowHosts: ['127.0.0.1'] } });
   onTestFinished(() => outbound.close());
   return outbound;
 }
 
-/** A stand-in for Twilio, until the test is over. */
+/** Starts a stand-in for Twilio, until the test ends. */
 export async function standIn(options: TwilioStandInOptions = {}): Promise<TwilioStandIn> {
   const service = await twilioStandIn(options);
   onTestFinished(() => service.close());

@@ -15,7 +15,7 @@ const anyText = fc.oneof(
   fc.string({ unit: fc.constantFrom('a', '€', '📯', 'я', '👩‍🚒'), maxLength: 500 }),
 );
 
-/** Units in a part, counted anew. */
+/** Counts the units of a part independently. */
 function unitsOf(part: string, encoding: string): number {
   if (encoding === 'UCS-2') return part.length;
   return [...part].reduce((units, character) => units + (`${extended}\f`.includes(character) ? 2 : 1), 0);
@@ -23,12 +23,12 @@ function unitsOf(part: string, encoding: string): number {
 
 const largest = { 'GSM-7': [160, 153], 'UCS-2': [70, 67] } as const;
 
-test('a text is cut as what is kept of it travels, whatever is cut off', () => {
+test('the kept part of a text decides its encoding, regardless of the removed part', () => {
   const cut = cutToSegments(`${'a'.repeat(600)}📯`, 3);
   expect(cut).toBe(`${'a'.repeat(456)}...`);
   expect(segmentsOf(cut)).toMatchObject({ encoding: 'GSM-7', parts: { length: 3 } });
   expect(cutToSegments(`📯${'a'.repeat(600)}`, 3)).toBe(`📯${'a'.repeat(198)}…`);
-  // The emoji would be kept: more of the text goes with it than without.
+  // UCS-2 keeps the emoji, and more of the text than GSM-7 would.
   expect(cutToSegments(`${'a'.repeat(100)}📯${'b'.repeat(600)}`, 3)).toContain('📯');
   expect(cutToSegments(`${'a'.repeat(159)}📯`, 1)).toBe(`${'a'.repeat(157)}...`);
 });
@@ -42,7 +42,7 @@ describe('segmentsOf', () => {
     ['307 of GSM-7', 'a'.repeat(307), 'GSM-7', 3],
     ['80 that count twice', '€'.repeat(80), 'GSM-7', 1],
     ['81 that count twice', '€'.repeat(81), 'GSM-7', 2],
-    // 153 is odd: the escape may not stand in one part and its character in the next.
+    // 153 is odd, and an escape must be in the same part as its character.
     ['153 that count twice, at 76 a part', '€'.repeat(153), 'GSM-7', 3],
     ['70 of UCS-2', 'я'.repeat(70), 'UCS-2', 1],
     ['71 of UCS-2', 'я'.repeat(71), 'UCS-2', 2],
@@ -58,7 +58,7 @@ describe('segmentsOf', () => {
     expect(segments.parts).toHaveLength(count);
   });
 
-  test('knows the whole alphabet', () => {
+  test('recognizes the whole alphabet', () => {
     for (const character of gsm + extended) expect(segmentsOf(character).encoding, character).toBe('GSM-7');
   });
 
@@ -71,7 +71,7 @@ describe('segmentsOf', () => {
         for (const [i, part] of parts.entries()) {
           expect(unitsOf(part, encoding)).toBeLessThanOrEqual(parts.length === 1 ? alone : ofSeveral);
           const [next = ''] = parts[i + 1] ?? '';
-          // No room was left for what begins the next part, which therefore is a whole character.
+          // The first character of the next part did not fit, so it is not split.
           if (next) expect(unitsOf(part + next, encoding)).toBeGreaterThan(ofSeveral);
           if (next) expect(part.at(-1) + next).not.toMatch(/^[\ud800-\udbff][\udc00-\udfff]$/);
         }
@@ -81,7 +81,7 @@ describe('segmentsOf', () => {
     );
   });
 
-  test("counts as Twilio's own calculator does", () => {
+  test("counts like Twilio's own calculator", () => {
     const oneUnitEach = fc.string({
       unit: fc.constantFrom(...gsm, ...extended, 'я', '世'),
       maxLength: 1_000,
@@ -110,7 +110,7 @@ describe('a text that is cut', () => {
     expect(cutToSegments(text, maxSegments)).toBe(cut);
   });
 
-  test('fits, begins as it did, and ends with a mark', () => {
+  test('fits, starts with the original text, and ends with a mark', () => {
     fc.assert(
       fc.property(anyText, fc.integer({ min: 1, max: 4 }), (text, maxSegments) => {
         const cut = cutToSegments(text, maxSegments);

@@ -11,7 +11,7 @@ const number = '+4915112345678';
 const toOne = { phone_numbers: [number] };
 const signal = new AbortController().signal;
 
-/** The stand-in, and a provider of its account with `of` in place of what an ordinary one has. */
+/** Starts the stand-in, with a provider of its account whose options are replaced by `of`. */
 async function through(of: Partial<TwilioOptions> = {}) {
   const service = await standIn();
   const { url, accountSid, authToken, from } = service;
@@ -24,7 +24,7 @@ async function through(of: Partial<TwilioOptions> = {}) {
 }
 
 describe('a text', () => {
-  test('is taken by Twilio, whose id for it is reported', async () => {
+  test('is accepted by Twilio, and its id is reported', async () => {
     const { service, send } = await through();
     const result = await send('50 € {net}\n& more + ü');
     expect(service.messages).toMatchObject([
@@ -39,7 +39,7 @@ describe('a text', () => {
     expect(result).toEqual({ outcome: 'delivered', status: 201, response: service.messages[0]!.sid });
   });
 
-  test('goes out through a messaging service, and its fate to the status callback', async () => {
+  test('is sent through a messaging service, with a status callback', async () => {
     const { service, outbound } = await through();
     const { url, accountSid, authToken, messagingServiceSid } = service;
     const provider = twilio({
@@ -66,7 +66,7 @@ describe('a text', () => {
     expect(await provider.send(sms, signal)).toMatchObject({ outcome: 'delivered' });
   });
 
-  test('goes to api.twilio.com, and nowhere else, unless an option says so', async () => {
+  test('is sent to api.twilio.com only, unless baseUrl is set', async () => {
     const asked: string[] = [];
     const { accountSid, authToken, from } = await standIn();
     const provider = twilio({
@@ -85,7 +85,7 @@ describe('a text', () => {
     expect(asked).toEqual(['api.twilio.com']);
   });
 
-  test('is not sent past the address guard', async () => {
+  test('is not sent to an address that the guard refuses', async () => {
     const { service } = await through();
     const { url, accountSid, authToken, from } = service;
     const provider = twilio({ accountSid, authToken, from, baseUrl: url.replace('http:', 'https:') });
@@ -97,13 +97,13 @@ describe('a text', () => {
   });
 });
 
-describe("Twilio's answers", () => {
+describe('an answer of Twilio', () => {
   test.each<[string, number, string]>([
     ['+15005550001', 21211, 'config'],
     ['+15005550002', 21612, 'http_status'],
     ['+15005550004', 21610, 'http_status'],
     ['+15005550009', 21614, 'config'],
-  ])('the magic number %s is rejected: %i', async (to, code, kind) => {
+  ])('to the magic number %s is rejected: %i', async (to, code, kind) => {
     const { send } = await through();
     expect(await send('hello', to)).toEqual({
       outcome: 'rejected',
@@ -125,7 +125,7 @@ describe("Twilio's answers", () => {
   test.each([
     ...[20404, 21212, 21267, 21408, 21601, 21603, 21606, 21608, 21659, 21660, 21661],
     ...[21701, 21703, 21704, 21705, 30002, 30034],
-  ])('%i is for the application to mend: failed, and ours', async (code) => {
+  ])('%i has failed and is for the application to fix', async (code) => {
     const { service, send } = await through();
     service.failNumber(number, code);
     expect(await send()).toEqual({
@@ -136,14 +136,11 @@ describe("Twilio's answers", () => {
     });
   });
 
-  test.each([20003, 20005, 20008])(
-    '%i says that our credentials are refused: failed, and ours',
-    async (code) => {
-      const { service, send } = await through();
-      service.failNumber(number, code);
-      expect(await send()).toMatchObject({ outcome: 'failed', kind: 'credentials' });
-    },
-  );
+  test.each([20003, 20005, 20008])('%i has failed as refused credentials', async (code) => {
+    const { service, send } = await through();
+    service.failNumber(number, code);
+    expect(await send()).toMatchObject({ outcome: 'failed', kind: 'credentials' });
+  });
 
   test.each<[TwilioTrouble & object, number | undefined]>([
     [{ code: 21730 }, 1_000],
@@ -151,7 +148,7 @@ describe("Twilio's answers", () => {
     [{ code: 20503, retryAfterSeconds: 30 }, 30_000],
     [{ code: 30003 }, undefined],
     [{ code: 99999 }, undefined],
-  ])('%j has failed, to be tried again after %s ms at least', async (trouble, retryAfterMs) => {
+  ])('%j has failed and is retried after at least %s ms', async (trouble, retryAfterMs) => {
     const { service, send } = await through();
     service.trouble(trouble);
     const result = await send();
@@ -170,7 +167,7 @@ describe("Twilio's answers", () => {
     expect(await send()).toMatchObject({ outcome: 'busy', retryAfterMs });
   });
 
-  test('more requests at once than the account may have are told to wait', async () => {
+  test('about too many concurrent requests asks to wait', async () => {
     const service = await standIn({ concurrency: 1 });
     const { url, accountSid, authToken, from } = service;
     const provider = twilio({ accountSid, authToken, from, baseUrl: url, outbound: loopback() });
@@ -192,19 +189,19 @@ describe("Twilio's answers", () => {
   test.each<[TwilioTrouble & string, string]>([
     ['hangup', 'reset'],
     ['echo', 'http_status'],
-  ])('what is none: %s', async (trouble, kind) => {
+  ])('that is not from Twilio has failed: %s', async (trouble, kind) => {
     const { service, send } = await through();
     service.trouble(trouble);
     expect(await send()).toMatchObject({ outcome: 'failed', kind });
   });
 
-  test('of 1 MiB without an id is a text that was taken', async () => {
+  test('of 1 MiB without an id counts as delivered', async () => {
     const { service, send } = await through();
     service.trouble('flood');
     expect(await send()).toEqual({ outcome: 'delivered', status: 201 });
   });
 
-  test('a text that fails at once goes by its own code, though the request was taken', async () => {
+  test('about a text that fails at once is decided by the code of the text', async () => {
     const server = createServer((_, response) => {
       const body = { sid: `SM${'a'.repeat(32)}`, status: 'failed', error_code: 30007, to: number };
       response.writeHead(201, { 'content-type': 'application/json' }).end(JSON.stringify(body));
@@ -217,7 +214,7 @@ describe("Twilio's answers", () => {
     expect(await send()).toMatchObject({ outcome: 'rejected', message: expect.stringContaining('30007') });
   });
 
-  test('wrong credentials are ours, and are not reported', async () => {
+  test('about wrong credentials is reported as credentials, without quoting them', async () => {
     const service = await standIn();
     const { url, accountSid, from } = service;
     const provider = twilio({
@@ -234,7 +231,7 @@ describe("Twilio's answers", () => {
   });
 
   test.each([{ code: 21211 }, { code: 99999 }, 'echo'] as const)(
-    'neither the number nor a credential is in what is reported of %j',
+    'of %j is reported without the number and the credentials',
     async (trouble) => {
       const { service, channel } = await through();
       if (typeof trouble === 'object') service.failNumber(number, trouble.code);

@@ -2,12 +2,12 @@ import type { DigestedEvent, Message } from '@posthorn/core';
 import { countOf, cutText, escapeFor, fitting, summaryOf } from '@posthorn/template';
 
 const maxFields = 10;
-/** Of the values of all fields. Each character has three bytes at most, and a message about 28 KB. */
+/** Cap on the values of all fields, in characters of at most three bytes. A message may have about 28 KB. */
 const lengthInAll = 6_000;
-/** Of the lines of a digest. */
+/** Cap on the lines of a digest. */
 const bytesOfLines = 20 * 1024;
 
-/** Text as it is: unlike a TextBlock, a TextRun knows no Markdown, so that what an event says neither links nor calls. */
+/** Builds a TextRun. Unlike a TextBlock it has no Markdown, so text of an event creates no link or mention. */
 const run = (text: string, looks: object = {}) => ({
   type: 'TextRun',
   text: escapeFor('text_run', text),
@@ -17,7 +17,7 @@ const line = (...inlines: readonly object[]) => ({ type: 'RichTextBlock', inline
 const heading = (text: string) => line(run(text, { size: 'large', weight: 'bolder' }));
 const quiet = (text: string) => line(run(text, { size: 'small', isSubtle: true }));
 
-/** An event as type, subject, first fields and time; a digest as a line for each event. */
+/** Builds the default card: type, subject, first fields and time of an event, or a line per event of a digest. */
 export function defaultCard({ event, payload, webhook, digest }: Message): unknown {
   const body = digest
     ? [heading(countOf(digest)), ...linesOf(digest), quiet(webhook.name)]
@@ -38,7 +38,7 @@ function partsOf(one: DigestedEvent): readonly object[] {
   ];
 }
 
-/** In the zone of whoever reads it. Source: Microsoft, "Text features in Adaptive Cards". */
+/** Builds a date in the reader's time zone. Source: Microsoft, "Text features in Adaptive Cards". */
 function dateOf(instant: Date): object {
   const at = `${instant.toISOString().slice(0, 19)}Z`;
   return { type: 'TextBlock', text: `{{DATE(${at}, SHORT)}} {{TIME(${at})}}`, size: 'small', isSubtle: true };

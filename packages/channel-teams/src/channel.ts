@@ -20,11 +20,11 @@ import { anyValue, contextOf, type PlaceOf, parseJsonText, writeJson } from '@po
 import { defaultCard } from './card.js';
 import { type Fields, fittedCard } from './fit.js';
 
-/** The configs of a `teams` channel. Optional fields may be null. */
+/** The configs of a `teams` channel, with the field names of the REST API. Optional fields may be null. */
 export interface TeamsConfigs {
-  /** The signed address of a workflow with the trigger "When a Teams webhook request is received". */
+  /** The signed URL of a workflow with the trigger "When a Teams webhook request is received". */
   readonly workflow_url: string;
-  /** Renders to an Adaptive Card as JSON, which takes the place of the default one. */
+  /** A template that renders to an Adaptive Card as JSON, which replaces the default one. */
   readonly card_template?: string | null | undefined;
 }
 
@@ -32,10 +32,13 @@ export type TeamsChannelOptions = JsonServiceOptions;
 
 const hosts = ['*.api.powerplatform.com', '*.logic.azure.com'];
 
-/** Source: Microsoft, the Teams connector's "Message size limit", about 28 KB. */
+/** About 28 KB. Source: Microsoft, the Teams connector's "Message size limit". */
 const maxBytes = 28 * 1024;
 
-/** The `teams` channel: an Adaptive Card of each event through a Power Automate workflow. Throws `invalid_option`. */
+/**
+ * Creates the `teams` channel: it posts each event as an Adaptive Card through a Power Automate workflow. Throws
+ * `invalid_option`.
+ */
 export function teamsChannel(options: TeamsChannelOptions = {}): Channel<TeamsConfigs> {
   const teams = jsonService('teamsChannel', hosts, options);
   return {
@@ -58,7 +61,10 @@ export function teamsChannel(options: TeamsChannelOptions = {}): Channel<TeamsCo
   };
 }
 
-/** In a TextBlock and in a FactSet Teams reads Markdown. Source: Microsoft, "Text features in Adaptive Cards". */
+/**
+ * The place of each string in a card. Teams interprets Markdown in a TextBlock and in a FactSet. Source: Microsoft,
+ * "Text features in Adaptive Cards".
+ */
 const placeOf: PlaceOf = (path, type) => {
   const field = path.at(-1);
   if (type === 'TextBlock' && field === 'text') return 'markdown';
@@ -69,7 +75,7 @@ const placeOf: PlaceOf = (path, type) => {
 
 const noCard = 'must render to an object of the type AdaptiveCard';
 
-/** Judges a template when it is saved, as far as it says what it renders to. Throws `invalid_template`. */
+/** Checks a template when it is saved, as far as its shape is known. Throws `invalid_template`. */
 function checkCard(source: string): void {
   const { shape } = parseJsonText(source, 'plain', placeOf);
   const { type } = Object(shape) as { readonly type?: unknown };
@@ -77,7 +83,7 @@ function checkCard(source: string): void {
   throw new PosthornError('invalid_template', noCard, { issues: [{ path: [], message: noCard }] });
 }
 
-/** Throws `invalid_template`. */
+/** Builds the request body. Throws `invalid_template`. */
 function bodyOf(message: Message<TeamsConfigs>): unknown {
   const { card_template } = message.configs;
   const content = card_template
@@ -105,10 +111,12 @@ const bodyWith = (content: unknown): unknown => ({
 
 const bytesOf = (body: unknown): number => Buffer.byteLength(writeJson(body));
 
-/** Where a 429 does not say how long. */
+/** The wait after a 429 that names no time. */
 const usualWaitMs = 1_000;
 
-/** Its codes are those of Azure Logic Apps. A workflow that is turned off may be turned on again. */
+/**
+ * Reads a response with the error codes of Azure Logic Apps. A disabled workflow has failed: it may be enabled again.
+ */
 const teamsVerdict: ReadAnswer = (answer, { error }) => {
   const { status, body: response } = answer;
   const { code } = Object(error) as { readonly code?: unknown };
@@ -120,7 +128,7 @@ const teamsVerdict: ReadAnswer = (answer, { error }) => {
   if (code === 'WorkflowNotFound') return gone('http_status', 'there is no such workflow', report);
   if (code === 'WorkflowTriggerIsNotEnabled')
     return failed('http_status', 'the workflow is turned off', report);
-  // Its errors have codes; without one it is somebody else's page.
+  // The service's errors have a code. A response without one is from another server, e.g. a proxy.
   const isOwn = typeof code === 'string';
   if (isOwn && (status === 400 || status === 413)) {
     return rejected('http_status', `Teams answered ${status}`, report);

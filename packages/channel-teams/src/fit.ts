@@ -2,10 +2,10 @@ import { cutText, WrittenNumber, writeJson } from '@posthorn/template';
 
 export type Fields = Readonly<Record<string, unknown>>;
 
-/** Where a card and its elements hold others, of which the first may stand without the rest. */
+/** The lists in a card and its elements that may be cut. */
 const lists = ['body', 'items', 'facts', 'inlines'] as const;
 
-/** What says how many more there would be, in a list of this name. */
+/** Builds the note that counts the removed items of a list. */
 const noteIn = (list: string, text: string): Fields => {
   if (list === 'facts') return { title: '…', value: text };
   const run = { type: 'TextRun', text: list === 'inlines' ? ` ${text}` : text, isSubtle: true };
@@ -15,12 +15,12 @@ const noteIn = (list: string, text: string): Fields => {
 const isObject = (value: unknown): value is Fields =>
   typeof value === 'object' && value !== null && !Array.isArray(value) && !(value instanceof WrittenNumber);
 
-/** With the comma behind it. */
+/** Returns the size in bytes of JSON, with a comma. */
 const sizeOf = (value: unknown): number => Buffer.byteLength(writeJson(value)) + 1;
 
 /**
- * A card in so many bytes of JSON: of its lists the beginning, and a line that says how many more there are; of a long
- * text the beginning. Undefined where nothing of it would be left.
+ * Cuts a card to `room` bytes of JSON. Lists keep their first items and a note that counts the others; a long text
+ * keeps its beginning. Returns undefined if nothing would be left.
  */
 export const fittedCard = (card: Fields, room: number): Fields | undefined =>
   Array.isArray(card.body) ? withFittedList(card, 'body', room) : undefined;
@@ -53,10 +53,10 @@ function withFittedList(element: Fields, list: (typeof lists)[number], room: num
   return { ...element, [list]: more === 0 ? kept : [...kept, noteOf(more)] };
 }
 
-/** Less is of no use to anybody. */
+/** The shortest useful text. */
 const shortest = 20;
 
-/** As much of a text as has room between its quotes. */
+/** Cuts a text to `room` bytes of JSON. Returns undefined if too little would be left. */
 function beginning(text: string, room: number): string | undefined {
   let length = Math.min(text.length, room);
   while (length >= shortest && sizeOf(cutText(text, length)) > room) length = Math.floor(length * 0.9);

@@ -3,7 +3,7 @@ import { teamsStandIn } from '@posthorn/testing/teams-stand-in';
 import { expect, onTestFinished, test } from 'vitest';
 import { teamsChannel } from '../src/index.js';
 
-test('a burst of 60 arrives whole, at about the pace that Teams allows, and begins no escalation', async () => {
+test('a burst of 60 messages arrives completely, at about the rate that Teams allows, and starts no escalation', async () => {
   let now = () => 0;
   const teams = await teamsStandIn({ limitRate: true, now: () => now() });
   onTestFinished(() => teams.close());

@@ -35,7 +35,10 @@ const message = (
   configs,
 });
 
-/** The stand-in takes four messages a second, as the connector does, and a second goes by before each attempt. */
+/**
+ * Starts a stand-in that accepts four messages per second, as the connector does. Its clock advances a second per
+ * attempt.
+ */
 async function testTeams(options?: TeamsStandInOptions) {
   const clock = virtualClock();
   const teams = await teamsStandIn({ limitRate: true, now: clock.now, ...options });
@@ -56,7 +59,7 @@ async function testTeams(options?: TeamsStandInOptions) {
   };
 }
 
-test('an event is a card of type, subject, fields, and its time in the zone of its reader', async () => {
+test("an event is a card of type, subject, fields, and time in the reader's zone", async () => {
   const teams = await testTeams();
   expect(await teams.send({ orderId: 'o1' })).toMatchObject({ outcome: 'delivered', status: 202 });
   const line = (...inlines: object[]) => ({ type: 'RichTextBlock', inlines });
@@ -80,7 +83,7 @@ test('an event is a card of type, subject, fields, and its time in the zone of i
   });
 });
 
-test('what an event holds is never where Teams reads Markdown', async () => {
+test('text of an event is never in a place where Teams interprets Markdown', async () => {
   const teams = await testTeams();
   const nasty = '[pay](https://evil.example) {{DATE(x)}} <at>all</at>';
   await teams.send(
@@ -95,7 +98,7 @@ test('what an event holds is never where Teams reads Markdown', async () => {
   }
 });
 
-test('a template makes a card of its own, with values in their places', async () => {
+test('a template renders a custom card with its values', async () => {
   const teams = await testTeams();
   const template = {
     type: 'AdaptiveCard',
@@ -110,7 +113,7 @@ test('a template makes a card of its own, with values in their places', async ()
   expect(teams.messages[0]!.card).toMatchObject({ body: [{ text: 'Order o1' }], actions: [{ url }] });
 });
 
-test('in a template a value is text where Teams reads Markdown, and as it is where it does not', async () => {
+test('a value in a template is escaped where Teams interprets Markdown, and unchanged elsewhere', async () => {
   const teams = await testTeams();
   const fact = { title: '{{ metadata.x }}', value: '{{ metadata.x }}' };
   const template = {
@@ -136,7 +139,7 @@ test('in a template a value is text where Teams reads Markdown, and as it is whe
   });
 });
 
-describe('28 KB are kept', () => {
+describe('a message keeps the limit of 28 KB with', () => {
   test.each<[string, unknown, Partial<Message>?]>([
     ['a field of 50,000 characters', { long: '世'.repeat(50_000) }],
     [
@@ -146,13 +149,13 @@ describe('28 KB are kept', () => {
       ),
     ],
     ['a digest', {}, { digest: Array(1_000).fill({ event, payload: {} }) }],
-  ])('by %s', async (_, payload, of) => {
+  ])('%s', async (_, payload, of) => {
     const teams = await testTeams();
     expect(await teams.send(payload, of)).toMatchObject({ outcome: 'delivered' });
     expect(JSON.stringify(teams.messages[0]!.card)).toMatch(/…|and \d+ more/);
   });
 
-  test('by payloads of any kind', async () => {
+  test('any payload', async () => {
     const teams = await testTeams();
     const anything = fc.string({ unit: 'binary', maxLength: 100 }).map((text) => text.repeat(50));
     await fc.assert(
@@ -166,7 +169,7 @@ describe('28 KB are kept', () => {
     );
   });
 
-  test('and a digest says how many events it has no room for', async () => {
+  test('a digest, which counts the events that do not fit', async () => {
     const teams = await testTeams();
     await teams.send({}, { digest: Array(1_000).fill({ event, payload: {} }) });
     const lines = JSON.stringify(teams.messages[0]!.card).match(/order\.created/g)!.length;
@@ -175,7 +178,7 @@ describe('28 KB are kept', () => {
   });
 });
 
-describe('of a template that renders to more than 28 KB, the beginning is sent, and how much more there is', () => {
+describe('a template that renders to more than 28 KB is cut, with a note that counts the rest, in its', () => {
   const sentOf = async (body: string, payload: unknown = {}, of: Partial<Message> = {}) => {
     const teams = await testTeams();
     const template = `{"type":"AdaptiveCard","version":"1.4","body":${body},"actions":[]}`;
@@ -192,7 +195,7 @@ describe('of a template that renders to more than 28 KB, the beginning is sent, 
     `{% for one in events %}${item}{% unless forloop.last %},{% endunless %}{% endfor %}`;
   const block = '{"type":"TextBlock","text":"{{ one.type }} of the shop, and some more of it","wrap":true}';
 
-  test('of elements', async () => {
+  test('elements', async () => {
     const body = await sentOf(`[${loop(block)}]`, {}, { digest });
     const kept = body.slice(0, -1);
     expect(kept.length).toBeGreaterThan(200);
@@ -202,7 +205,7 @@ describe('of a template that renders to more than 28 KB, the beginning is sent, 
     expect(JSON.stringify(body.at(-1))).toContain(`"… and ${500 - kept.length} more"`);
   });
 
-  test('of elements in a container', async () => {
+  test('elements in a container', async () => {
     const heading = '{"type":"TextBlock","text":"Orders"}';
     const [first, container, ...rest] = await sentOf(
       `[${heading},{"type":"Container","items":[${loop(block)}]}]`,
@@ -216,7 +219,7 @@ describe('of a template that renders to more than 28 KB, the beginning is sent, 
     expect(rest).toEqual([]);
   });
 
-  test('of facts and of runs of text', async () => {
+  test('facts and text runs', async () => {
     const fact = '{"title":"{{ one.type }}","value":"a thing that was sold in the shop today"}';
     const [set] = await sentOf(`[{"type":"FactSet","facts":[${loop(fact)}]}]`, {}, { digest });
     const facts = set!.facts as { title: string; value: string }[];
@@ -227,7 +230,7 @@ describe('of a template that renders to more than 28 KB, the beginning is sent, 
     expect(inlines.at(-1)!.text).toBe(` … and ${500 - (inlines.length - 1)} more`);
   });
 
-  test('of a long text', async () => {
+  test('long text', async () => {
     const long = '"世\n'.repeat(10_000);
     const [text, ...rest] = await sentOf(
       '[{"type":"TextBlock","text":"{{ metadata.long }}"},{"type":"TextBlock","text":"last"}]',
@@ -239,7 +242,7 @@ describe('of a template that renders to more than 28 KB, the beginning is sent, 
   });
 });
 
-describe('a template has failed, and nothing is sent, where it renders to', () => {
+describe('a template fails the attempt, and nothing is sent, if it renders to', () => {
   test.each<[string, string, string | RegExp]>([
     ['a list', '[]', 'card_template must render to an object of the type AdaptiveCard'],
     [
@@ -247,7 +250,7 @@ describe('a template has failed, and nothing is sent, where it renders to', () =
       '{"type":"MessageCard"}',
       'card_template must render to an object of the type AdaptiveCard',
     ],
-    ['no JSON', '{% if true %}no{% endif %}', /not JSON/],
+    ['text that is not JSON', '{% if true %}no{% endif %}', /not JSON/],
     [
       'more than 28 KB',
       '{"type":"AdaptiveCard","text":"{{ metadata.long }}"}',
@@ -265,8 +268,8 @@ describe('a template has failed, and nothing is sent, where it renders to', () =
   });
 });
 
-describe('an answer', () => {
-  test('of a workflow that was removed, turned off, or signed otherwise', async () => {
+describe('a response', () => {
+  test('of a workflow that was removed, disabled, or has another signature, is recognized', async () => {
     const teams = await testTeams();
     const { signal } = new AbortController();
     const unsigned = message({ workflow_url: `${teams.workflowUrl}x` });
@@ -293,13 +296,13 @@ describe('an answer', () => {
     expect(await teams.send()).toMatchObject({ outcome, status });
   });
 
-  test('of too many requests says how long to wait', async () => {
+  test('of too many requests makes the delivery wait as long as it says', async () => {
     const teams = await testTeams({ limitRate: true, now: () => 0 });
     for (let i = 0; i < 4; i++) expect(await teams.send()).toMatchObject({ outcome: 'delivered' });
     expect(await teams.send()).toMatchObject({ outcome: 'busy', status: 429, retryAfterMs: 1_000 });
   });
 
-  test('repeats neither the address nor its signature', async () => {
+  test('is recorded without the URL and its signature', async () => {
     const teams = await testTeams();
     const sig = new URL(teams.workflowUrl).searchParams.get('sig')!;
     teams.answerNext({ status: 500, body: `no ${teams.workflowUrl} and no ${sig}` });
@@ -323,7 +326,7 @@ describe('configs', () => {
     { workflow_url, card_template: '{{ metadata.card }}' },
     { workflow_url, card_template: '{"type":"{{ metadata.type }}"}' },
     { workflow_url, card_template: '{% if true %}[]{% endif %}' },
-  ])('%j are taken', async (configs) => {
+  ])('%j are accepted', async (configs) => {
     expect(await channel.config['~standard'].validate(configs)).toEqual({ value: configs });
   });
 
@@ -332,7 +335,7 @@ describe('configs', () => {
     [
       { workflow_url: 'https://logic.azure.com.evil.example/?sig=x' },
       ['workflow_url'],
-      /^must be an address of \*\.api\.powerplatform\.com or/,
+      /^must be a URL of \*\.api\.powerplatform\.com or/,
     ],
     [{ workflow_url: workflow_url.replace('https', 'http') }, ['workflow_url'], /^must begin with https:/],
     [{ workflow_url, card_template: '{"a":"{{ b "}' }, ['card_template', 'a'], /^line 1, column 1: /],
@@ -356,7 +359,7 @@ describe('configs', () => {
   });
 });
 
-test('a preview shows the very message that is sent', async () => {
+test('a preview shows exactly the message that is sent', async () => {
   const teams = await testTeams();
   await teams.send({ a: 1 });
   const parts = await teams.channel.preview!(message({ workflow_url: teams.workflowUrl }, { a: 1 }));
@@ -365,13 +368,13 @@ test('a preview shows the very message that is sent', async () => {
   ]);
 });
 
-test('an option that there is not is refused', () => {
+test('an unknown option is refused', () => {
   const make = () => teamsChannel({ host: 'x' } as TeamsChannelOptions);
   expect(make).toThrow(PosthornError);
   expect(make).toThrow('no option is called host in teamsChannel');
 });
 
-test('numbers are those of the event, as they were written', async () => {
+test('numbers of the event keep their spelling', async () => {
   const teams = await testTeams();
   const payload = '{"account":9007199254740993,"owed":42.00}';
   const of = { event: { ...event, payload } };
@@ -387,7 +390,7 @@ test('numbers are those of the event, as they were written', async () => {
   expect(own).toContain('"id":9007199254740993');
 });
 
-test('what an event says is no date to a card, with a template or without', async () => {
+test('text of an event is never a date function of a card, with and without a template', async () => {
   const teams = await testTeams();
   const note = '{{DATE(2026-11-23T10:00:00Z, SHORT)}} {{ x }}';
   const inlines = [{ type: 'TextRun', text: '{{ metadata.note }}' }];

@@ -53,6 +53,6 @@ channelConformance({
   },
   skip: {
     'send/the payload reaches the receiver unchanged':
-      'people read a card: it shows the first fields, cut to the limits of Teams',
+      'a card is for people and shows the first fields, cut to the limits of Teams',
   },
 });

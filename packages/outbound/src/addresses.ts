@@ -1,22 +1,25 @@
 import { isIP } from 'node:net';
 
 /*
- * Which addresses belong to the public Internet. The tables are data: each range with where it is set down. Judged
- * are the bytes of an address, never its text, and IPv6 by a positive list, so that whatever is not known to be
- * public, an IPv4 address in any new wrapping among it, is refused.
+ * Decides which addresses belong to the public Internet. Each range in the tables names the document that defines it.
+ * The checks read the bytes of an address, never its text. IPv6 is an allow list: an address that is not known to be
+ * public is refused. That covers an IPv4 address embedded in any future IPv6 format.
  */
 
-/** Addresses that begin with the same bits. */
+/** A block of addresses that share a prefix. */
 export interface Range {
-  /** In the notation of RFC 4632, e.g. `10.0.0.0/8`. */
+  /** CIDR notation (RFC 4632), e.g. `10.0.0.0/8`. */
   readonly cidr: string;
-  /** What these addresses are. */
+  /** What the block is used for. */
   readonly what: string;
-  /** Where that is set down. */
+  /** The document that defines the block. */
   readonly source: string;
 }
 
-/** IPv4 but for these is public. From the IANA IPv4 Special-Purpose Address Registry, and what it has no entry for. */
+/**
+ * The IPv4 blocks that are not public; every other IPv4 address is. From the IANA IPv4 Special-Purpose Address
+ * Registry, plus blocks that the registry does not list.
+ */
 export const refusedIPv4: readonly Range[] = [
   { cidr: '0.0.0.0/8', what: 'this network', source: 'RFC 791 §3.2' },
   { cidr: '10.0.0.0/8', what: 'a private network', source: 'RFC 1918' },
@@ -27,7 +30,7 @@ export const refusedIPv4: readonly Range[] = [
     what: "Azure's platform",
     source: 'Microsoft: What is IP address 168.63.129.16?',
   },
-  { cidr: '169.254.0.0/16', what: 'link-local, cloud metadata among it', source: 'RFC 3927' },
+  { cidr: '169.254.0.0/16', what: 'link-local, including cloud metadata', source: 'RFC 3927' },
   { cidr: '172.16.0.0/12', what: 'a private network', source: 'RFC 1918' },
   { cidr: '192.0.0.0/24', what: 'IETF protocol assignments', source: 'RFC 6890 §2.1' },
   { cidr: '192.0.2.0/24', what: 'documentation', source: 'RFC 5737' },
@@ -40,41 +43,41 @@ export const refusedIPv4: readonly Range[] = [
   { cidr: '198.51.100.0/24', what: 'documentation', source: 'RFC 5737' },
   { cidr: '203.0.113.0/24', what: 'documentation', source: 'RFC 5737' },
   { cidr: '224.0.0.0/4', what: 'multicast', source: 'RFC 5771' },
-  { cidr: '240.0.0.0/4', what: 'reserved, broadcast among it', source: 'RFC 1112 §4, RFC 919' },
+  { cidr: '240.0.0.0/4', what: 'reserved, including broadcast', source: 'RFC 1112 §4, RFC 919' },
 ];
 
-/** The only IPv6 addresses that are public, less the next table. */
+/** The only IPv6 block that is public, except for `refusedIPv6`. */
 export const publicIPv6: Range = { cidr: '2000::/3', what: 'global unicast', source: 'RFC 4291 §2.4, IANA' };
 
-/** Within `publicIPv6`. From the IANA IPv6 Special-Purpose Address Registry. */
+/** The blocks within `publicIPv6` that are not public. From the IANA IPv6 Special-Purpose Address Registry. */
 export const refusedIPv6: readonly Range[] = [
-  { cidr: '2001::/23', what: 'IETF protocol assignments, Teredo among them', source: 'RFC 2928, RFC 4380' },
+  { cidr: '2001::/23', what: 'IETF protocol assignments, including Teredo', source: 'RFC 2928, RFC 4380' },
   { cidr: '2001:db8::/32', what: 'documentation', source: 'RFC 3849' },
-  { cidr: '2002::/16', what: '6to4, an IPv4 address in disguise', source: 'RFC 3056' },
+  { cidr: '2002::/16', what: '6to4, which embeds an IPv4 address', source: 'RFC 3056' },
   { cidr: '2620:4f:8000::/48', what: 'an AS112 sink', source: 'RFC 7534' },
   { cidr: '3ffe::/16', what: 'the former 6bone', source: 'RFC 3701' },
   { cidr: '3fff::/20', what: 'documentation', source: 'RFC 9637' },
 ];
 
-/** In bytes 8 to 11 of any IPv6 address: an IPv4 address follows (ISATAP, RFC 5214 §6.1). */
+/** Values of bytes 8 to 11 of an IPv6 address that mean an IPv4 address follows (ISATAP, RFC 5214 §6.1). */
 const isatap: readonly string[] = ['00005efe', '02005efe'];
 
-const notPublicIPv6 = 'no global unicast address';
+const notPublicIPv6 = 'an address outside the global unicast range';
 
 /**
- * What `address` is, if it is not public: `loopback`, `documentation`, …; undefined if it is. What cannot be read, and
- * an address with a zone, is not public.
+ * Says why `address` is not public (`loopback`, `documentation`, …). Returns undefined for a public address. Text that
+ * is not an address and an address with a zone are not public.
  */
 export function whyNotPublic(address: string): string | undefined {
   const bytes = bytesOf(address);
-  if (!bytes) return 'no address';
+  if (!bytes) return 'text that is not an address';
   if (bytes.length === 4) return refused4.find((block) => block.holds(bytes))?.what;
   if (!public6.holds(bytes)) return notPublicIPv6;
-  if (isatap.includes(bytes.toString('hex', 8, 12))) return 'ISATAP, an IPv4 address in disguise';
+  if (isatap.includes(bytes.toString('hex', 8, 12))) return 'ISATAP, which embeds an IPv4 address';
   return refused6.find((block) => block.holds(bytes))?.what;
 }
 
-/** An address as its 4 or 16 bytes; undefined for what is none, or names a zone. */
+/** Parses an address into its 4 or 16 bytes. Returns undefined for other text and for an address with a zone. */
 export function bytesOf(address: string): Buffer | undefined {
   const version = isIP(address);
   if (version === 4) return Buffer.from(address.split('.').map(Number));
@@ -84,13 +87,16 @@ export function bytesOf(address: string): Buffer | undefined {
 
 const mapped = Buffer.from('00000000000000000000ffff', 'hex');
 
-/** The bytes that the system would dial: without the zone, and of an IPv4-mapped address the IPv4 one (RFC 4291 §2.5.5.2). */
+/**
+ * Parses an address into the bytes that the system would dial: drops the zone, and unwraps an IPv4-mapped address to
+ * its IPv4 address (RFC 4291 §2.5.5.2).
+ */
 export function dialledBytesOf(address: string): Buffer | undefined {
   const bytes = bytesOf(address.replace(/%.*$/s, ''));
   return bytes?.subarray(0, 12).equals(mapped) ? bytes.subarray(12) : bytes;
 }
 
-/** Of text that `isIP` has found to be right. */
+/** Expects text that `isIP` accepts as IPv6. */
 function bytesOfIPv6(address: string): Buffer {
   const [head = '', tail] = address.split('::');
   const before = groupsOf(head);
@@ -101,7 +107,7 @@ function bytesOfIPv6(address: string): Buffer {
   return bytes;
 }
 
-/** The 16-bit groups of a part of an IPv6 address; the last may be an IPv4 address, which is two. */
+/** Parses part of an IPv6 address into 16-bit groups. An IPv4 address at the end counts as two groups. */
 function groupsOf(part: string): number[] {
   if (part === '') return [];
   return part.split(':').flatMap((group) => {
@@ -111,13 +117,16 @@ function groupsOf(part: string): number[] {
   });
 }
 
-/** A range, read. */
+/** A parsed CIDR block. */
 export interface Block {
-  /** Whether the address, as bytes, is of the same family and begins with the same bits. */
+  /** Whether the address (as bytes) has the same family and the same prefix. */
   holds(address: Buffer): boolean;
 }
 
-/** Reads a range like `10.0.0.0/8`, or one address; undefined where it is none, or has bits behind its prefix. */
+/**
+ * Parses a block like `10.0.0.0/8` or a single address. Returns undefined for other values and for a block with bits
+ * set after its prefix.
+ */
 export function blockOf(cidr: unknown): Block | undefined {
   if (typeof cidr !== 'string') return undefined;
   const [, address = '', bits] = /^([^/]*)(?:\/(\d{1,3}))?$/.exec(cidr) ?? [];

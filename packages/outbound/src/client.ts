@@ -2,18 +2,18 @@ import type { Socket } from 'node:net';
 import { type buildConnector, Client, type Dispatcher } from 'undici';
 import { InterimResponses } from './interim-responses.js';
 
-/** A request as undici takes it, with names and values of headers in turn. */
+/** A request for undici. `headers` alternates names and values. */
 export interface HttpRequest extends Dispatcher.DispatchOptions {
   readonly headers: string[];
 }
 
 export interface HttpClientOptions extends Omit<Client.Options, 'connect'> {
   readonly connect: (...connecting: Parameters<buildConnector.connector>) => void;
-  /** The first request on a connection that is older is its last one, and says so. Default: none. */
+  /** A request on a connection older than this is its last one, and sends `connection: close`. Default: no limit. */
   readonly maxAgeMs?: number;
 }
 
-/** undici's client for one request at a time, which passes over an unasked 100 as it does over every other 1xx. */
+/** An undici client for one request at a time that ignores an unsolicited 100, as undici ignores every other 1xx. */
 export class HttpClient extends Client {
   readonly #interim: InterimResponses;
   readonly #maxAgeMs: number;
@@ -40,7 +40,7 @@ export class HttpClient extends Client {
     this.#maxAgeMs = maxAgeMs;
   }
 
-  /** Whether anything came since the last request. */
+  /** Whether any byte arrived since the last request began. */
   get hasHeard(): boolean {
     return this.#interim.hasBegun;
   }
@@ -52,7 +52,7 @@ export class HttpClient extends Client {
   }
 }
 
-/** undici reads its sockets by `read` alone. */
+/** Intercepts `read`, the only method by which undici reads a socket. */
 function listen(socket: Socket, interim: InterimResponses): void {
   const read = socket.read.bind(socket);
   socket.read = (size) => {

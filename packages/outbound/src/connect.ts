@@ -8,28 +8,30 @@ import { connectToProxy } from './proxy.js';
 import type { Resolve } from './resolve.js';
 import { portOf } from './url.js';
 
-/** Begins to connect. The callback hears how that ended, once; until then what is returned can be closed. */
+/**
+ * Starts to connect. The callback is called once with the result; until then the returned `Connecting` can be closed.
+ */
 export type Connect = (
   target: buildConnector.Options,
   callback: buildConnector.Callback,
   trust?: SecureContext,
 ) => Connecting;
 
-/** The guard's judgement, and what a connection needs besides. */
+/** The guard's checks, and the settings of a connection. */
 export interface ConnectOptions {
   readonly policy: Policy;
   readonly connectTimeoutMs: number;
   readonly trust: SecureContext;
-  /** Throws for a host that must not be looked up or dialled. */
+  /** Throws for a host that must not be resolved or dialled. */
   checkHost(host: string): void;
-  /** Of a host that has been checked. Rejects where one of them must not be dialled, and so does what comes late. */
+  /** Resolves a checked host. Rejects if any address must not be dialled, and so does the promise of late addresses. */
   readonly addressesOf: Resolve;
-  /** Throws where a socket must not have gone there. */
+  /** Throws if the address that the socket reached is not allowed. */
   checkConnected(host: string, address: string | undefined): void;
   readonly resolveProxy: Resolve;
 }
 
-/** Opens connections: name, TCP, proxy and TLS within the connect timeout. */
+/** Returns a function that opens connections. DNS, TCP, proxy and TLS share one connect timeout. */
 export function createConnect(options: ConnectOptions): Connect {
   const { policy, connectTimeoutMs, trust, checkHost, addressesOf, checkConnected, resolveProxy } = options;
   const connectors = new WeakMap<SecureContext, buildConnector.connector>();
@@ -46,13 +48,13 @@ export function createConnect(options: ConnectOptions): Connect {
       if (error) connecting.fail(error);
       else connecting.succeed(connected);
     });
-    // It returns the socket; its type says otherwise, for connectors that have none yet.
+    // undici's connector returns the socket, although its type declares void.
     connecting.hold(tlsSocket as Socket);
   }
 
   async function begin(connecting: Connecting, target: buildConnector.Options, own: SecureContext) {
     const host = target.hostname.replace(/^\[|\]$/g, '');
-    // A literal address is looked up nowhere; and no one is to rely on the guard's `check` having been called before.
+    // Checked here too: a literal address is never resolved, and the caller may not have called the guard's `check`.
     checkHost(host);
     const isTls = target.protocol === 'https:';
     const fail = (error: Error): void => connecting.fail(error);
@@ -85,18 +87,18 @@ export function createConnect(options: ConnectOptions): Connect {
   };
 }
 
-/** Begins TLS over a socket that is connected. */
+/** Returns a connector that starts TLS on a connected socket. */
 const tlsConnector = (secureContext: SecureContext): buildConnector.connector =>
   buildConnector({
-    // The connect timeout stands above it.
+    // The timer of `Connecting` covers the handshake.
     timeout: 0,
-    // A receiver that answers by HTTP/2 only is refused by ALPN; HTTP/1.1 is what the caps are made for.
+    // ALPN refuses a receiver that supports HTTP/2 only. The caps are designed for HTTP/1.1.
     allowH2: false,
-    // A resumed TLS session skips the check of the host name, and measured, resuming gains nothing here.
+    // A resumed TLS session skips the host name check. Measured: resumption gains nothing here.
     maxCachedSessions: 0,
-    // Else NODE_TLS_REJECT_UNAUTHORIZED=0, set for the sake of some other service, would trust everybody here.
+    // Explicit, so that NODE_TLS_REJECT_UNAUTHORIZED=0, set for another service, does not disable verification here.
     rejectUnauthorized: true,
     secureContext,
-    // Its own, so that a polluted Object.prototype leads to no socket of this machine.
+    // An own property, so that a polluted Object.prototype cannot redirect the connection to a local socket.
     socketPath: null,
   });

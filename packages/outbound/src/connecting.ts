@@ -2,8 +2,8 @@ import type { Socket } from 'node:net';
 import { type buildConnector, errors } from 'undici';
 
 /**
- * A connection on its way: a look-up, some sockets, a handshake. It ends once, with a socket or an error, by its timeout
- * at the latest. The sockets are closed with it, but for the one that it ended with, which is the caller's.
+ * A connection that is being opened: a look-up, one or more sockets, a handshake. It ends once, with a socket or an
+ * error, by its timeout at the latest. The socket it ends with belongs to the caller; all other sockets are closed.
  */
 export class Connecting {
   readonly #sockets = new Set<Socket>();
@@ -20,7 +20,7 @@ export class Connecting {
     return this.#callback === undefined;
   }
 
-  /** Closes a socket when this fails, or at once if it has. */
+  /** Takes ownership of a socket: destroys it when this connection fails, or immediately if it is over. */
   hold(socket: Socket): void {
     this.#sockets.add(socket);
     socket.once('close', () => {
@@ -41,7 +41,7 @@ export class Connecting {
     callback(error, null);
   }
 
-  /** `onClosed` is called when its sockets are closed. */
+  /** Fails with `error`. Calls `onClosed` when all sockets are closed. */
   close(error: Error, onClosed: () => void): void {
     this.fail(error);
     if (this.#sockets.size === 0) onClosed();

@@ -6,23 +6,23 @@ import { type Carrier, type Exchange, over } from './exchange.js';
 import { inOwnContext } from './own-context.js';
 import type { Trust } from './trust.js';
 
-/** Where a connection leads and whom it trusts there; what differs in either shares none. */
+/** An origin and the trust to use there. Requests share a connection only if both are equal. */
 export interface Destination {
   readonly key: string;
   readonly origin: string;
-  /** Default: the client's. */
+  /** Default: the client's trust. */
   readonly trust?: Trust | undefined;
 }
 
 export interface ConnectionOptions extends Omit<HttpClientOptions, 'connect'> {
   readonly connect: Connect;
-  /** Of one answer, whatever it consists of. More is read to no end, and closes the connection. */
+  /** Cap on all bytes of one response, framing included. A longer response closes the connection. */
   readonly maxAnswerBytes: number;
 }
 
 /**
- * A connection to an origin: an undici client and its socket. undici knows a socket only from when it is connected;
- * here it is held from its first moment, so that it can be closed before, and all that comes over it is counted.
+ * A connection to an origin: an undici client and its socket. undici learns of a socket only when it is connected. This
+ * class holds the socket from its creation, so that it can be closed before, and counts every byte that arrives on it.
  */
 export class Connection implements Carrier {
   readonly #client: HttpClient;
@@ -31,9 +31,9 @@ export class Connection implements Carrier {
   #socket: Socket | undefined;
   #openedAt = 0;
   #exchange: Exchange | undefined;
-  /** What had come before the exchange began. */
+  /** Bytes that had arrived on the socket before the exchange began. */
   #bytesBefore = 0;
-  /** Whether the exchange found a connection that had been kept. */
+  /** Whether the exchange reuses a kept connection. */
   #wasKept = false;
 
   constructor({ origin, trust }: Destination, { connect, maxAnswerBytes, ...options }: ConnectionOptions) {
@@ -49,7 +49,7 @@ export class Connection implements Carrier {
           if (socket) this.#socket = socket;
           this.#openedAt = performance.now();
           callback(...connected);
-          // Behind undici's own listener: what is counted has been parsed.
+          // Added after undici's own listener: counted bytes are already parsed.
           socket?.on('readable', () => this.#count());
         };
         this.#connecting = connect(target, onConnect, trust?.context);
@@ -57,12 +57,12 @@ export class Connection implements Carrier {
     });
   }
 
-  /** Hears when its socket was closed, by either side. */
+  /** Calls `listener` when either side has closed the socket. */
   onDisconnect(listener: () => void): void {
     this.#client.on('disconnect', listener);
   }
 
-  /** From here on it is there for this exchange alone. */
+  /** Reserves the connection for this exchange. */
   begin(exchange: Exchange): void {
     this.#exchange = exchange;
     this.#bytesBefore = this.#socket?.bytesRead ?? 0;
@@ -70,12 +70,15 @@ export class Connection implements Carrier {
     exchange.connection = this;
   }
 
-  /** Where the exchange has ended since, the client is destroyed, and says so to an exchange that does not listen. */
+  /**
+   * Sends the request. If the exchange has ended since `begin`, the client is destroyed and the exchange ignores its
+   * error.
+   */
   send(request: HttpRequest, exchange: Exchange): void {
     inOwnContext(request.headers, () => this.#client.dispatch(request, exchange));
   }
 
-  /** The exchange is over, and the connection free. */
+  /** Frees the connection after its exchange has ended. */
   end(): void {
     this.#exchange = undefined;
   }
@@ -92,7 +95,7 @@ export class Connection implements Carrier {
     return this.#wasKept && !this.#client.hasHeard;
   }
 
-  /** Closes it, connected or not. `onClosed` is called when its socket is closed. */
+  /** Closes the connection, connected or not. Calls `onClosed` when the socket is closed. */
   close(onClosed: () => void): void {
     this.#client.destroy(over, () => {});
     const socket = this.#socket;
@@ -103,7 +106,10 @@ export class Connection implements Carrier {
     else onClosed();
   }
 
-  /** undici's limits count fields and bodies, not what stands between them: endless empty lines, for instance. */
+  /**
+   * Enforces `maxAnswerBytes`. undici limits header fields and bodies, but not the bytes between them, e.g. empty
+   * lines.
+   */
   #count(): void {
     const socket = this.#socket!;
     if (socket.bytesRead - this.#bytesBefore <= this.#maxAnswerBytes) return;

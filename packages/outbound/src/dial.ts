@@ -2,37 +2,38 @@ import { connect, isIPv6, type Socket, type TcpSocketConnectOpts } from 'node:ne
 import type { Connecting } from './connecting.js';
 import type { Resolve } from './resolve.js';
 
-/** Between the beginnings of two attempts: RFC 8305 §8. */
+/** Delay between the starts of two attempts (RFC 8305 §8). */
 const attemptDelayMs = 250;
 
-/** A stranger's name may have thousands of addresses. */
+/** A tenant's host name may have thousands of addresses. */
 const maxAttempts = 10;
 
 const tcp = { noDelay: true, keepAlive: true, keepAliveInitialDelay: 60_000, highWaterMark: 64 * 1024 };
 
-/** Where to connect. */
+/** The addresses to connect to. */
 export interface Found {
   readonly addresses: readonly string[];
-  /** Those of the family that was not waited for. Rejects where one of them must not be dialled. */
+  /** Addresses of the slower family. Rejects if one of them must not be dialled. */
   readonly late?: Promise<readonly string[]>;
 }
 
-/** What is there of a name as soon as there is something to dial, and the rest when it comes. */
+/** Resolves a name as soon as one address family can be dialled; the other family follows in `late`. */
 export async function findToDial(resolve: Resolve, host: string): Promise<Found> {
   let late: Promise<readonly string[]> | undefined;
   const addresses = await resolve(host, (coming) => {
     late = coming;
-    // Where nothing comes to be dialled, nobody hears of it.
+    // The dial may be over before `late` settles: its rejection must not be unhandled.
     coming.catch(() => {});
   });
   return { addresses, ...(late && { late }) };
 }
 
 /**
- * Connects to the first of some addresses to answer (RFC 8305 §5). Each is given a quarter of a second, or until it
- * fails, before the next one is tried beside it: one that is slow still counts. What comes late is tried in its turn, and
- * waited for where all others have failed. `onError` hears of the first failure when all have failed, of a late address
- * that must not be dialled, and of any later failure of the socket that was connected.
+ * Connects to the first address that accepts (RFC 8305 §5).
+ * - The next address is tried after 250 ms, or as soon as the previous one fails. Slow attempts go on in parallel.
+ * - Late addresses join the queue. If all other addresses have failed, the dial waits for them.
+ * - `onError` is called with the first failure once every address has failed, with a late address that must not be
+ *   dialled, and with any later error of the connected socket.
  */
 export function dial(
   connecting: Connecting,
@@ -54,7 +55,7 @@ export function dial(
     const host = waiting.shift();
     if (host === undefined || connecting.isOver) return;
     attempts += 1;
-    // Its own, so that a polluted Object.prototype leads to no socket of this machine.
+    // No prototype, so that a polluted Object.prototype cannot redirect the connection to a local socket.
     const socket = connect({ __proto__: null, host, port, ...tcp } as TcpSocketConnectOpts);
     trying.add(socket);
     connecting.hold(socket);
@@ -74,27 +75,27 @@ export function dial(
       if (waiting.length > 0) tryNext();
       else if (trying.size === 0 && !isMoreToCome) onError(failure);
     });
-    // Without another address it is for one that comes late.
+    // With no address left, the timer is for the late ones.
     if (waiting.length > 0 || isMoreToCome) timer = setTimeout(tryNext, attemptDelayMs);
   }
 
-  function hearLate(more: readonly string[]): void {
+  function addLate(more: readonly string[]): void {
     if (!isMoreToCome) return;
     isMoreToCome = false;
     waiting = alternating([...more, ...waiting]).slice(0, maxAttempts - attempts);
     if (waiting.length === 0 && trying.size === 0 && failure) onError(failure);
-    // The last one has had its quarter of a second, or has failed.
+    // The last attempt has had its delay, or has failed.
     else if (timer === undefined || trying.size === 0) tryNext();
   }
 
   tryNext();
-  late?.then(hearLate, (error) => {
+  late?.then(addLate, (error) => {
     if (isMoreToCome) onError(error);
     isMoreToCome = false;
   });
 }
 
-/** Each once, the families in turn (RFC 8305 §4), beginning with that of the first. */
+/** Removes duplicates and alternates the families (RFC 8305 §4), starting with the family of the first address. */
 function alternating(addresses: readonly string[]): string[] {
   const all = [...new Set(addresses)];
   const isFirst = isIPv6(all[0] ?? '');

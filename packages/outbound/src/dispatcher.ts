@@ -9,23 +9,26 @@ const names = [
   ...(['keepAliveMs', 'maxConnectionAgeMs', 'ca'] as const),
 ] as const;
 
-/** The options of `createOutbound` that have a meaning where there is no body to keep and no deadline. */
+/** The options of `createOutbound` that apply to connections alone: no deadline, no cap on the body. */
 export type GuardedDispatcherOptions = Pick<OutboundOptions, (typeof names)[number]>;
 
-/** Origins whose text was judged; where they lead is judged at each connection. */
-const maxJudged = 4_096;
+/** How many checked origins are cached. What an origin resolves to is checked at each connection. */
+const maxChecked = 4_096;
 
 /**
- * The address guard alone: an undici dispatcher for `fetch` or any other client. Every request it carries, a
- * redirect that the client follows among them, is refused with a `PosthornError` as `createOutbound` would refuse it,
- * and goes to the addresses that were judged. Timeouts of the answer, caps and redirects are the client's to set.
- * Connections are kept to as many origins as are asked for, each for `keepAliveMs` after its last request.
+ * Creates an undici dispatcher with the address guard alone, for `fetch` or any other client.
+ * - It refuses the addresses that `createOutbound` refuses, with a `PosthornError`. Redirects that the client follows
+ *   are checked too.
+ * - It connects to the checked addresses only.
+ * - Response timeouts, caps and redirects are up to the client.
+ * - It keeps connections to any number of origins, each for `keepAliveMs` after its last request.
+ *
  * Throws `invalid_option`.
  */
 export function guardedDispatcher(options: GuardedDispatcherOptions = {}): Dispatcher {
   const settings = settingsOf(options, 'guardedDispatcher', names);
   const guard = createGuard({ ...settings, trust: trustOf({}, settings.ca).context });
-  // A pool's own `clientTtl` looks at the clock for each of its connections at each request.
+  // undici's own `clientTtl` reads the clock for every connection at every request.
   const factory: NonNullable<Pool.Options['factory']> = (origin, client) =>
     new HttpClient(origin, { ...(client as HttpClientOptions), maxAgeMs: settings.maxConnectionAgeMs });
   return new GuardedAgent(guard, {
@@ -38,11 +41,11 @@ export function guardedDispatcher(options: GuardedDispatcherOptions = {}): Dispa
   });
 }
 
-/** An agent that judges each origin. undici's own way, an interceptor, costs a twentieth of the throughput. */
+/** An agent that checks each origin. An undici interceptor would do the same and costs 5% of the throughput. */
 class GuardedAgent extends Agent {
   readonly #guard: Guard;
-  /** What is connected to, by what was asked for. */
-  readonly #judged = new Map<string, string>();
+  /** The origin to connect to, by requested origin. */
+  readonly #checked = new Map<string, string>();
 
   constructor(guard: Guard, options: Agent.Options) {
     super(options);
@@ -51,14 +54,14 @@ class GuardedAgent extends Agent {
 
   override dispatch(request: Agent.DispatchOptions, handler: Dispatcher.DispatchHandler): boolean {
     const asked = String(request.origin);
-    const origin = this.#judged.get(asked) ?? this.#judge(asked);
+    const origin = this.#checked.get(asked) ?? this.#check(asked);
     return super.dispatch(origin === request.origin ? request : { ...request, origin }, handler);
   }
 
-  #judge(asked: string): string {
+  #check(asked: string): string {
     const { origin } = this.#guard.check(asked);
-    if (this.#judged.size === maxJudged) this.#judged.clear();
-    this.#judged.set(asked, origin);
+    if (this.#checked.size === maxChecked) this.#checked.clear();
+    this.#checked.set(asked, origin);
     return origin;
   }
 }

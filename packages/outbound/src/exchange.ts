@@ -2,20 +2,20 @@ import type { Cancellation } from '@posthorn/core';
 import { type Dispatcher, errors } from 'undici';
 import { failure, failureOf, type OutboundFailure } from './failure.js';
 
-/** Complete response headers came: what they say stands, whatever becomes of the body. */
+/** A response with complete headers. The status is final, even if the body breaks off. */
 export interface OutboundAnswer {
   readonly ok: true;
-  /** As it came, 100 to 999. A redirect is an answer; it is never followed. */
+  /** The status as received, 200 to 999. A redirect is a response like any other and is never followed. */
   readonly status: number;
-  /** By name in lower case; an array where a name came more than once. */
+  /** Headers by lower-case name. The value is an array if the name occurs more than once. */
   readonly headers: Readonly<Record<string, string | string[] | undefined>>;
-  /** The beginning of the body as text. Never decompressed; what is not UTF-8, and NUL, reads as U+FFFD. */
+  /** The beginning of the body as text, never decompressed. Invalid UTF-8 and NUL are replaced by U+FFFD. */
   readonly body: string;
-  /** Whether more of the body came than was kept. */
+  /** Whether the body was longer than `body`. */
   readonly bodyTruncated: boolean;
   /**
-   * False where the body did not end: the deadline or a cap was reached, or the connection broke. Of a body without a
-   * length that goes on until the connection ends, a reset right behind its last bytes cannot be told from the end.
+   * Whether the body was received to its end. False if the deadline or a cap was reached, or the connection broke. A
+   * body without a length ends with the connection: a reset right after its last bytes looks like its end.
    */
   readonly bodyComplete: boolean;
 }
@@ -28,42 +28,44 @@ export interface AnswerLimits {
   readonly maxInformational: number;
 }
 
-/** Read to here, an answer may still end and its connection be kept; beyond, it costs more than a new one. */
+/** A body up to this size is read to its end to keep the connection. Reading more costs more than a new connection. */
 const maxReadBytes = 64 * 1024;
 
-/** What an answer within all limits may come to: its headers, those of informational responses, body and framing. */
+/** The largest size of a response within all limits: headers, informational responses, body and framing. */
 export const maxAnswerBytes = (limits: AnswerLimits): number =>
   limits.maxHeaderBytes * (1 + limits.maxInformational) +
   Math.max(maxReadBytes, limits.maxBodyBytes) +
   framingBytes;
 
-/** Names of chunks and what stands between fields; a receiver that needs more is not worth it. */
+/** Allowance for chunk headers and other bytes that are neither header fields nor body. */
 const framingBytes = 64 * 1024;
 
-/** What an exchange asks of the connection that carries it. */
+/** What an exchange needs to know about its connection. */
 export interface Carrier {
-  /** Whether it ended by an error: what was to go on until its end is not whole, then. */
+  /** Whether the connection ended with an error. A body that lasts until the connection ends is incomplete then. */
   isBroken(): boolean;
-  /** Whether it had been kept, and nothing has come since: the receiver may have closed it before it saw the request. */
+  /**
+   * Whether a kept connection has received nothing since: the receiver may have closed it before it saw the request.
+   */
   isStale(): boolean;
 }
 
-/** What undici is told when a connection is closed from our side. */
+/** The error undici gets when this side closes a connection. */
 export const over: Error = new errors.RequestAbortedError();
 
 /**
- * One request and its answer, as undici tells of it. It ends once: by the answer, an error, the deadline or the
- * caller, whichever is first, and from then on hears nothing. A class, because there is one for each request.
+ * One request and its response, as a handler for undici. It ends once, by whichever comes first: the response, an
+ * error, the deadline or an abort by the caller. Later events are ignored.
  */
 export class Exchange implements Dispatcher.DispatchHandler {
   readonly result: Promise<OutboundResult>;
-  /** Called when it ends, with whether its connection can carry another request. Set by the pool. */
+  /** Called when the exchange ends. `reusable`: whether its connection can carry another request. Set by the pool. */
   onEnd: ((reusable: boolean) => void) | undefined;
-  /** Called when the kept connection that was to carry it is found closed: sends it over another one. Set by the pool. */
+  /** Called when the kept connection turns out to be closed: sends the request over another one. Set by the pool. */
   onStale: (() => void) | undefined;
-  /** Whether it had to wait for a free connection. Set by the pool. */
+  /** Whether the request had to wait for a free connection. Set by the pool. */
   waited = false;
-  /** What carries it. Set by the connection. */
+  /** The connection that carries the request. Set by the connection. */
   connection: Carrier | undefined;
   readonly #limits: AnswerLimits;
   readonly #timeoutMs: number;
@@ -100,7 +102,7 @@ export class Exchange implements Dispatcher.DispatchHandler {
     }
   }
 
-  /** The deadline: an answer whose body still comes is an answer. */
+  /** Ends the exchange at the deadline. A response whose body is incomplete is still a response. */
   expire(): void {
     const within = `within ${this.#timeoutMs} ms`;
     if (this.#status > 0) this.#end(this.#answer(false), false);
@@ -110,7 +112,7 @@ export class Exchange implements Dispatcher.DispatchHandler {
     else this.#end(failure('connect_timeout', `no connection ${within}`), false);
   }
 
-  /** More was read than an answer may come to. */
+  /** Ends the exchange because the response exceeded `maxAnswerBytes`. */
   cut(): void {
     if (this.#status > 0) this.#end(this.#answer(false), false);
     else this.#end(failure('too_large', 'too much came before the headers were complete'), false);
@@ -125,7 +127,10 @@ export class Exchange implements Dispatcher.DispatchHandler {
       this.#status = status;
       this.#headers = headers;
     } else if (status === 101) {
-      this.#end(failure('protocol', 'the receiver switched protocols, which nobody asked for'), false);
+      this.#end(
+        failure('protocol', 'the receiver switched protocols (101), which the request did not ask for'),
+        false,
+      );
     } else if (status < 100) {
       this.#end(failure('protocol', `the receiver answered with the status ${status}`), false);
     } else if (++this.#informational > this.#limits.maxInformational) {
@@ -144,9 +149,9 @@ export class Exchange implements Dispatcher.DispatchHandler {
   }
 
   onResponseEnd(): void {
-    // undici takes a reset for the end of a body that goes on until the connection ends.
+    // undici treats a reset as the end of a body that lasts until the connection ends.
     const complete = !this.connection?.isBroken();
-    this.#end(this.#answer(complete), complete && !isElsewhere(this.#status));
+    this.#end(this.#answer(complete), complete && !mayWorkElsewhere(this.#status));
   }
 
   onResponseError(_: unknown, error: Error): void {
@@ -157,8 +162,9 @@ export class Exchange implements Dispatcher.DispatchHandler {
   }
 
   /**
-   * A receiver that closes a kept connection while a request is on its way may not have read it, nor can it say so. RFC 9112
-   * §9.3.1 lets a client repeat what was not sent, or is idempotent. Once: the next connection is a new one.
+   * Whether the request may be sent over another connection. A receiver that closes a kept connection while a request
+   * is in flight may not have read it, and cannot say so. RFC 9112 §9.3.1 lets a client repeat a request that was not
+   * sent or is idempotent. This happens once: the next connection is a new one.
    */
   #mayBeSentAgain(): boolean {
     return (this.#isIdempotent || !this.#started) && Boolean(this.connection?.isStale());
@@ -176,7 +182,7 @@ export class Exchange implements Dispatcher.DispatchHandler {
     };
   }
 
-  /** Where `reusable` is false the pool closes the connection: it holds an answer nobody waits for, or is broken. */
+  /** `reusable` is false if the connection is broken or still carries an unread response: the pool then closes it. */
   #end(result: OutboundResult, reusable: boolean): void {
     if (this.#ended) return;
     this.#ended = true;
@@ -187,8 +193,11 @@ export class Exchange implements Dispatcher.DispatchHandler {
   }
 }
 
-/** Another machine may do better, where the name leads by now: one that fails, or is not the right one (RFC 9110 §15.5.20). */
-const isElsewhere = (status: number): boolean => status >= 500 || status === 421;
+/**
+ * Whether another server behind the same name may succeed: this one fails (5xx) or is the wrong one (421, RFC 9110
+ * §15.5.20).
+ */
+const mayWorkElsewhere = (status: number): boolean => status >= 500 || status === 421;
 
 function expire(exchange: Exchange): void {
   exchange.expire();
@@ -196,8 +205,8 @@ function expire(exchange: Exchange): void {
 
 function textOf(chunks: readonly Buffer[], whole: boolean): string {
   const bytes = chunks.length === 1 ? chunks[0]! : Buffer.concat(chunks);
-  // `stream` drops the beginning of a character that was cut through.
+  // `stream` drops an incomplete character at the end.
   const text = whole ? bytes.toString() : new TextDecoder().decode(bytes, { stream: true });
-  // No Postgres text may hold NUL, and no reader needs it.
+  // Postgres text cannot hold NUL.
   return text.includes('\0') ? text.replaceAll('\0', '\uFFFD') : text;
 }

@@ -1,15 +1,15 @@
 import type { FailureKind } from '@posthorn/core';
 
-/** Why there is no answer: core's words, and `aborted` where the caller ended it. */
+/** Why there is no response: core's failure kinds, and `aborted` if the caller ended the request. */
 export type OutboundFailureKind =
   | Exclude<FailureKind, 'http_status' | 'credentials' | 'channel_error' | 'worker_lost'>
   | 'aborted';
 
-/** No complete response headers came. */
+/** The result when no complete response headers arrived. */
 export interface OutboundFailure {
   readonly ok: false;
   readonly kind: OutboundFailureKind;
-  /** For people: what happened, with the error's code. Holds neither the address nor anything that was sent. */
+  /** A message for people, with the error's code. Contains neither the URL nor anything that was sent. */
   readonly message: string;
 }
 
@@ -19,7 +19,7 @@ export const failure = (kind: OutboundFailureKind, message: string): OutboundFai
   message,
 });
 
-const sayings: Readonly<Record<OutboundFailureKind, string>> = {
+const descriptions: Readonly<Record<OutboundFailureKind, string>> = {
   timeout: 'no answer in time',
   connect_timeout: 'no connection in time',
   dns: 'the host name could not be resolved',
@@ -34,7 +34,7 @@ const sayings: Readonly<Record<OutboundFailureKind, string>> = {
   aborted: 'the request was aborted',
 };
 
-/** Codes of Node and of undici. Those of TLS are known by their words, see below. */
+/** Error codes of Node and undici. TLS codes are matched by `tlsCode`. */
 const kinds: Readonly<Record<string, OutboundFailureKind>> = {
   UND_ERR_CONNECT_TIMEOUT: 'connect_timeout',
   ETIMEDOUT: 'connect_timeout',
@@ -59,34 +59,34 @@ const kinds: Readonly<Record<string, OutboundFailureKind>> = {
   UND_ERR_ABORTED: 'aborted',
 };
 
-/** Not the receiver's doing: it is this process that cannot open another connection. */
+/** Codes that are no fault of the receiver: this process cannot open another connection. */
 const exhausted: ReadonlySet<string> = new Set(['EMFILE', 'ENFILE', 'ENOBUFS']);
 
-/** OpenSSL's names for what is wrong with a certificate have no prefix in common, but these words. */
+/** OpenSSL's certificate error codes share no prefix, but contain these words. */
 const tlsCode = /^(ERR_TLS_|ERR_SSL_)|CERT|_CA$|HOSTNAME_MISMATCH|LEAF_SIGNATURE|CRL/;
 
-/** What an error of Node or undici means. */
+/** Maps an error of Node or undici to a failure. */
 export function failureOf(error: unknown): OutboundFailure {
   const { name, code, message } = Object(error) as Record<string, unknown>;
   const text = String(message);
-  // The guard's, and already in words for people.
+  // The guard's own error: its message is already for people.
   if (code === 'address_forbidden') return failure('address_forbidden', text);
   if (name === 'ProxyError') return failure('proxy', text);
-  // The parser's errors have no code in undici; their message ends with the parser's reason.
-  if (name === 'HTTPParserError') return tell('protocol', /\((.*)\)$/.exec(text)?.[1]);
-  // `bad response` (unasked, or a 100) and `bad upgrade`; its other messages say that the other side closed.
-  if (code === 'UND_ERR_SOCKET') return tell(text.startsWith('bad ') ? 'protocol' : 'reset');
+  // undici's parser errors have no code; their message ends with the parser's reason.
+  if (name === 'HTTPParserError') return describe('protocol', /\((.*)\)$/.exec(text)?.[1]);
+  // `bad response` (unsolicited, or a 100) and `bad upgrade`; the other messages mean that the receiver closed.
+  if (code === 'UND_ERR_SOCKET') return describe(text.startsWith('bad ') ? 'protocol' : 'reset');
   const isLookup = name === 'LookupError';
-  if (typeof code !== 'string') return tell(isLookup ? 'dns' : 'reset');
+  if (typeof code !== 'string') return describe(isLookup ? 'dns' : 'reset');
   if (exhausted.has(code)) {
     return failure('config', `this process ran out of open files or network buffers (${code})`);
   }
-  // What a look-up fails with is not always a code of its own: a label of 64 letters may be EINVAL.
-  return tell(isLookup ? 'dns' : kindOfCode(code), code);
+  // A failed look-up does not always have a DNS code: a label of 64 letters may be EINVAL.
+  return describe(isLookup ? 'dns' : kindOfCode(code), code);
 }
 
-const tell = (kind: OutboundFailureKind, detail?: string): OutboundFailure =>
-  failure(kind, detail ? `${sayings[kind]} (${detail})` : sayings[kind]);
+const describe = (kind: OutboundFailureKind, detail?: string): OutboundFailure =>
+  failure(kind, detail ? `${descriptions[kind]} (${detail})` : descriptions[kind]);
 
 function kindOfCode(code: string): OutboundFailureKind {
   const kind = Object.hasOwn(kinds, code) ? kinds[code] : undefined;

@@ -12,47 +12,47 @@ import { LookupError, type Names, resolveByLookup, systemNames } from './resolve
 import { hostOf, originOf, parseUrl, portOf, refusedUrl } from './url.js';
 
 /*
- * The one place that says where bytes may go. Every address is read by `check`, every connection is made by
- * `connect`; nothing else in this package opens a socket. Judged is twice: the address, as soon as it is known, and
- * what its name leads to, at the moment of the connection, which goes to what was judged and nowhere else.
+ * The one place that decides where requests may go. `check` parses every URL and `connect` opens every connection;
+ * nothing else in this package opens a socket. Each URL is checked twice: when it is parsed, and when the socket
+ * connects. The second check covers what the host name resolves to. The connection goes to the checked addresses only.
  */
 
-/** An address, read once: where to connect, and what to ask for there. */
+/** A parsed URL: where to connect, and what to request there. */
 export interface Target {
   /** Scheme, host and port, e.g. `https://example.com:8443`. */
   readonly origin: string;
-  /** Path and query, as they go on the wire. */
+  /** Path and query, as sent. */
   readonly path: string;
 }
 
 export interface Guard {
   /**
-   * Reads an address and judges its scheme, host and port. Throws `url_invalid`, `url_scheme`, `url_credentials`,
-   * `url_port` or `address_forbidden`; never quotes the address.
+   * Parses a URL and checks its scheme, host and port. Throws `url_invalid`, `url_scheme`, `url_credentials`,
+   * `url_port` or `address_forbidden`; the message never quotes the URL.
    */
   check(url: string): Target;
   /**
-   * The addresses that a connection would go to now; none where a proxy looks names up. Rejects as `check` throws, and
-   * with `url_unresolvable` where the name has no address or none is found within the connect timeout. It waits for both
-   * families, as a connection does not: it is asked what all of them are.
+   * Resolves to the addresses that a connection would go to now, or to none if a proxy resolves names. Rejects as
+   * `check` throws, and with `url_unresolvable` if the name has no address or none is found within the connect timeout.
+   * Unlike a connection, it waits for both address families.
    */
   resolve(url: string): Promise<readonly string[]>;
-  /** Opens every connection: name, TCP, proxy and TLS within the connect timeout. */
+  /** Opens a connection. DNS, TCP, proxy and TLS share one connect timeout. */
   readonly connect: Connect;
 }
 
 export interface GuardOptions {
   readonly policy: Policy;
   readonly connectTimeoutMs: number;
-  /** Whom to trust, and as whom to speak, where a connection does not bring its own. */
+  /** Trusted authorities and client certificate of connections that do not bring their own. */
   readonly trust: SecureContext;
-  /** Where names lead, unless the policy looks them up. Default: as this machine has them. */
+  /** Resolves names, unless the policy has a `lookup`. Default: the name servers and files of this machine. */
   readonly names?: Names;
 }
 
 const howToAllow = 'the host application allows others with policy.allowHosts or policy.allowCidrs';
 
-const howToAllowPorts = 'the host application names the ones it allows with policy.ports';
+const howToAllowPorts = 'the host application allows others with policy.ports';
 
 const forbidden = (message: string): PosthornError => refusedUrl('address_forbidden', message);
 
@@ -60,9 +60,9 @@ export function createGuard(options: GuardOptions): Guard {
   const { policy, connectTimeoutMs, names = systemNames } = options;
   const { resolve: resolveAny, resolveTrusted } = policy.lookup ? resolversBy(policy.lookup) : names;
 
-  /** A host that may be looked up or dialled, as far as its text can tell. */
+  /** Throws for a host whose text alone shows that it must not be resolved or dialled. */
   function checkHost(host: string): void {
-    if (policy.deniesHost(host)) throw forbidden('must not name a host that policy.denyHosts names');
+    if (policy.deniesHost(host)) throw forbidden('must not name a host that policy.denyHosts lists');
     if (isIP(host) !== 0) checkDenied(host);
     if (policy.allowsHost(host)) return;
     if (isIP(host) !== 0) checkAddress(host);
@@ -81,10 +81,10 @@ export function createGuard(options: GuardOptions): Guard {
     if (service) throw refusedUrl('url_port', `must not use a port of ${service}; ${howToAllowPorts}`);
   }
 
-  /** What is denied is so to hosts that are allowed, too. */
+  /** Throws for a denied address. Denials apply to allowed hosts too. */
   function checkDenied(address: string): void {
     if ([bytesOf(address), dialledBytesOf(address)].some((bytes) => bytes && policy.deniesAddress(bytes))) {
-      throw forbidden('must not lead to an address that policy.denyHosts or policy.denyCidrs names');
+      throw forbidden('must not lead to an address that policy.denyHosts or policy.denyCidrs lists');
     }
   }
 
@@ -96,19 +96,19 @@ export function createGuard(options: GuardOptions): Guard {
     if (why) throw forbidden(`must lead to a public address, not to ${why}; ${howToAllow}`);
   }
 
-  /** Of a host that has been checked. An answer that is bad in part is refused whole; what comes late is judged, too. */
+  /** Resolves a checked host. One forbidden address refuses the whole answer. Late addresses are checked too. */
   async function addressesOf(host: string, onLate?: OnLate): Promise<readonly string[]> {
     if (isIP(host) !== 0) return [host];
     const isAllowed = policy.allowsHost(host);
-    function judged(addresses: readonly string[]): readonly string[] {
+    function checked(addresses: readonly string[]): readonly string[] {
       addresses.forEach(isAllowed ? checkDenied : checkAddress);
-      // Where hosts may be anywhere, they have to be somewhere.
+      // An allowed host may have any address, but it must be one.
       if (addresses.some((address) => isIP(address) === 0)) throw new LookupError({ code: 'EBADRESP' });
       return addresses;
     }
     const resolveHost = isAllowed ? resolveTrusted : resolveAny;
-    return judged(
-      await resolveHost(host.replace(/\.$/, ''), onLate && ((late) => onLate(late.then(judged)))),
+    return checked(
+      await resolveHost(host.replace(/\.$/, ''), onLate && ((late) => onLate(late.then(checked)))),
     );
   }
 
@@ -143,7 +143,7 @@ export function createGuard(options: GuardOptions): Guard {
     }
   }
 
-  /** Of a socket, where it has really gone: belt and braces. */
+  /** Checks the address that a socket actually reached, as a second line of defence. */
   function checkConnected(host: string, address = ''): void {
     if (policy.allowsHost(host)) checkDenied(address);
     else checkAddress(address);

@@ -1,9 +1,9 @@
 import { describeIssues, type Issue, kindOf, PosthornError } from '@posthorn/core';
 
-/** Headers a tenant may not set, by name, and why. In lower case, with `-` for `_`. */
+/** Headers a tenant may not set, with the reason. Names are in lower case, with `-` in place of `_`. */
 const deniedNames: ReadonlyMap<string, string> = new Map([
-  // Framing: who sets these decides where a message ends, or whom it reaches (RFC 9110 §7.6.1, RFC 9112 §6).
-  ['host', 'it is made from the URL'],
+  // Framing: these decide where a message ends and which host it reaches (RFC 9110 §7.6.1, RFC 9112 §6).
+  ['host', 'it is derived from the URL'],
   ['content-length', 'it frames the message'],
   ['transfer-encoding', 'it frames the message'],
   ['trailer', 'it frames the message'],
@@ -12,45 +12,45 @@ const deniedNames: ReadonlyMap<string, string> = new Map([
   ['te', 'it belongs to the connection'],
   ['upgrade', 'it belongs to the connection'],
   ['http2-settings', 'it belongs to the connection'],
-  ['expect', 'it would hold the body back'],
-  // What the channel says of the body it made, and of itself.
+  ['expect', 'it would delay the body'],
+  // Set by the channel, about its body and itself.
   ['content-type', 'the channel sets it'],
   ['content-encoding', 'the channel sets it'],
   ['user-agent', 'the channel sets it'],
-  ['accept-encoding', 'answers are never decoded'],
-  // Where a request comes from is not for a tenant to say.
+  ['accept-encoding', 'responses are never decoded'],
+  // Claims about the origin of a request.
   ['forwarded', 'it would forge the origin of the request'],
   ['via', 'it would forge the origin of the request'],
   ['x-real-ip', 'it would forge the origin of the request'],
   ['x-client-ip', 'it would forge the origin of the request'],
   ['true-client-ip', 'it would forge the origin of the request'],
   ['cf-connecting-ip', 'it would forge the origin of the request'],
-  // Some servers route by these instead of by the path (Symfony CVE-2018-14773), past what guards the path.
+  // Some servers route by these instead of the path, which bypasses checks of the path (Symfony CVE-2018-14773).
   ['x-original-url', 'it would override the path of the request'],
   ['x-rewrite-url', 'it would override the path of the request'],
-  // What metadata services of clouds ask for before they hand out credentials (GitLab CVE-2025-6454).
-  ['metadata', 'cloud metadata services ask for it'],
-  ['metadata-flavor', 'cloud metadata services ask for it'],
-  ['x-metadata-token', 'cloud metadata services ask for it'],
-  // `__proto__`, no ordinary key of an object; read with hyphens, as all names here.
+  // Cloud metadata services require these before they return credentials (GitLab CVE-2025-6454).
+  ['metadata', 'cloud metadata services require it'],
+  ['metadata-flavor', 'cloud metadata services require it'],
+  ['x-metadata-token', 'cloud metadata services require it'],
+  // `__proto__`, which is not an ordinary key of an object; spelled with hyphens like all names here.
   ['--proto--', 'it cannot be stored'],
 ]);
 
-/** The same, by how the name begins. */
+/** Prefixes of header names a tenant may not set, with the reason. */
 const deniedPrefixes: readonly (readonly [prefix: string, reason: string])[] = [
-  ['proxy-', 'it speaks to proxies, not to receivers'],
+  ['proxy-', 'it addresses proxies, not receivers'],
   ['x-forwarded-', 'it would forge the origin of the request'],
   ['webhook-', 'the signature sets it'],
   ['ce-', 'CloudEvents sets it'],
-  ['x-aws-ec2-metadata-', 'cloud metadata services ask for it'],
-  ['x-google-', 'it speaks to the infrastructure of a cloud'],
-  ['x-goog-', 'it speaks to the infrastructure of a cloud'],
-  ['x-amz-', 'it speaks to the infrastructure of a cloud'],
-  ['x-azure-', 'it speaks to the infrastructure of a cloud'],
-  ['x-fd-', 'it speaks to the infrastructure of a cloud'],
+  ['x-aws-ec2-metadata-', 'cloud metadata services require it'],
+  ['x-google-', 'it addresses the infrastructure of a cloud'],
+  ['x-goog-', 'it addresses the infrastructure of a cloud'],
+  ['x-amz-', 'it addresses the infrastructure of a cloud'],
+  ['x-azure-', 'it addresses the infrastructure of a cloud'],
+  ['x-fd-', 'it addresses the infrastructure of a cloud'],
 ];
 
-/** What no one may set, the channel included: undici writes these itself, or must not see them. */
+/** Headers that even a channel may not set: undici writes them itself, or must not receive them. */
 const framing: ReadonlySet<string> = new Set([
   'host',
   'content-length',
@@ -72,14 +72,16 @@ const maxTotalLength = 16 * 1024;
 /** RFC 9110 §5.6.2. */
 const token = /^[!#$%&'*+.^_`|~0-9A-Za-z-]+$/;
 
-/** Printable ASCII and tab. Node sends other characters as Latin-1: not the bytes that were meant. */
+/** Printable ASCII and tab. Node would send other characters as Latin-1, which are not the intended bytes. */
 const sendable = /^[\t\x20-\x7e]*$/;
 
 /**
- * The headers a tenant wants sent, checked: at most 32, values of 4 KiB, 16 KiB together; names are tokens, values
- * are printable ASCII, and none is a header that frames the message, that the engine sets, or that could turn a
- * request against infrastructure. Spaces around values are dropped. Throws `invalid_header` with every issue; no
- * message quotes a value.
+ * Validates the headers that a tenant wants to send, and returns them with surrounding spaces of values removed.
+ * - At most 32 headers, 4 KiB per value, 16 KiB in total.
+ * - Names are tokens, values are printable ASCII.
+ * - No header that frames the message, that the engine sets, or that could be used against infrastructure.
+ *
+ * Throws `invalid_header` with every issue; no message quotes a value.
  */
 export function checkHeaders(headers: Readonly<Record<string, unknown>>): Record<string, string> {
   if (typeof headers !== 'object' || headers === null || Array.isArray(headers)) {
@@ -101,9 +103,9 @@ export function checkHeaders(headers: Readonly<Record<string, unknown>>): Record
     }
     seen.add(name.toLowerCase());
   }
-  if (seen.size > maxCount) issues.push({ path: [], message: `must be at most ${maxCount}` });
+  if (seen.size > maxCount) issues.push({ path: [], message: `must have at most ${maxCount} entries` });
   if (total > maxTotalLength) {
-    issues.push({ path: [], message: `must have at most ${maxTotalLength} bytes together` });
+    issues.push({ path: [], message: `must have at most ${maxTotalLength} bytes in total` });
   }
   if (issues.length > 0) {
     throw new PosthornError('invalid_header', `headers are not valid: ${describeIssues(issues)}`, { issues });
@@ -113,11 +115,11 @@ export function checkHeaders(headers: Readonly<Record<string, unknown>>): Record
 
 function faultOfName(name: string, seen: ReadonlySet<string>): string | undefined {
   if (name.length > maxNameLength || !token.test(name)) {
-    return `must be named by 1 to ${maxNameLength} letters, digits and any of !#$%&'*+-.^_\`|~`;
+    return `must have a name of 1 to ${maxNameLength} letters, digits and any of !#$%&'*+-.^_\`|~`;
   }
   const lower = name.toLowerCase();
-  if (seen.has(lower)) return 'must be given once; case does not count';
-  // Gateways of the CGI family cannot tell `_` from `-`.
+  if (seen.has(lower)) return 'must be given once; names are case-insensitive';
+  // CGI gateways do not distinguish `_` from `-`.
   const read = lower.replaceAll('_', '-');
   const reason = deniedNames.get(read) ?? deniedPrefixes.find(([prefix]) => read.startsWith(prefix))?.[1];
   return reason && `must not be set: ${reason}`;
@@ -125,32 +127,32 @@ function faultOfName(name: string, seen: ReadonlySet<string>): string | undefine
 
 function faultOfValue(value: unknown): string | undefined {
   if (typeof value !== 'string') return `must be a string, not ${kindOf(value)}`;
-  if (!sendable.test(value)) return 'must hold printable ASCII characters only';
+  if (!sendable.test(value)) return 'must contain printable ASCII characters only';
   return value.length > maxValueLength ? `must have at most ${maxValueLength} bytes` : undefined;
 }
 
-/** A header in one spelling of its name, found good before; most of them come with every request. */
+/** A validated header, by one spelling of its name. A cache: most headers recur with every request. */
 interface Known {
-  /** Its last good value. */
+  /** The last valid value. */
   value: string | undefined;
   readonly name: Name;
 }
 
-/** A name, whatever the case. */
+/** A header name, regardless of case. */
 interface Name {
-  /** The last list that held it. */
+  /** The number of the last list that contained it. */
   list: number;
 }
 
 const known = new Map<string, Known>();
 const knownNames = new Map<string, Name>();
 const maxKnown = 1_000;
-/** Counts them. */
+/** The number of lists checked so far. */
 let lists = 0;
 
 /**
- * Headers as undici takes them fastest, names and values in turn, held to what every request is held to, whoever made
- * them. Throws `invalid_header`.
+ * Validates the headers of any request, and returns them in the form that undici accepts fastest: alternating names and
+ * values. Throws `invalid_header`.
  */
 export function sendableHeaders(headers: Readonly<Record<string, string>> | readonly string[]): string[] {
   const list = isList(headers) ? [...headers] : listOf(headers);
@@ -163,7 +165,7 @@ export function sendableHeaders(headers: Readonly<Record<string, string>> | read
     const name = list[i]!;
     const value = list[i + 1];
     const header = known.get(name) ?? learn(name);
-    if (header.name.list === lists) throw unsendable(name, 'must be given once; case does not count');
+    if (header.name.list === lists) throw unsendable(name, 'must be given once; names are case-insensitive');
     header.name.list = lists;
     if (value === header.value && value !== undefined) continue;
     if (typeof value !== 'string' || !sendable.test(value)) {
@@ -176,10 +178,10 @@ export function sendableHeaders(headers: Readonly<Record<string, string>> | read
 
 const isList: (headers: object) => headers is readonly string[] = Array.isArray;
 
-/** `Headers` and maps have no fields of their own: their content would be lost. */
+/** Refuses `Headers` and maps: they have no own fields, so their content would be lost. */
 function listOf(headers: object): string[] {
   if (typeof headers !== 'object' || Symbol.iterator in headers) {
-    const message = 'must be a plain object of strings, or an array of names and values in turn';
+    const message = 'must be a plain object of strings, or an array of alternating names and values';
     throw new PosthornError('invalid_header', `headers ${message}`, { issues: [{ path: [], message }] });
   }
   return Object.entries(headers).flat();
@@ -198,7 +200,7 @@ function learn(name: string): Known {
 }
 
 function unsendable(name: string, message: string): PosthornError {
-  // JSON keeps control characters of a bad name out of the message.
+  // JSON escapes control characters of a bad name.
   return new PosthornError(
     'invalid_header',
     `header ${JSON.stringify(name.slice(0, maxNameLength))} ${message}`,

@@ -1,12 +1,12 @@
 import { isIP } from 'node:net';
 
-/** Where the system has its own names. */
+/** The path of the hosts file. */
 export const hostsFile: string =
   process.platform === 'win32'
     ? `${process.env.SystemRoot ?? 'C:\\Windows'}\\System32\\drivers\\etc\\hosts`
     : '/etc/hosts';
 
-/** Reads hosts(5): addresses by name, in the order of their lines. */
+/** Parses hosts(5) into addresses by name, in the order of the lines. */
 export function readHosts(text: string): ReadonlyMap<string, readonly string[]> {
   const hosts = new Map<string, string[]>();
   for (const line of text.split('\n')) {

@@ -2,11 +2,11 @@ import { isIP } from 'node:net';
 import { domainInAscii } from '@posthorn/core';
 
 /*
- * Host names that are refused before anybody is asked where they lead. A host is what `new URL(…).hostname`
- * holds, without brackets: lower case, names in ASCII, IPv4 addresses in their one dotted form.
+ * Checks of host names that need no DNS. A host is the value of `new URL(…).hostname` without brackets: lower case,
+ * names in ASCII, IPv4 addresses in dotted decimal form.
  */
 
-/** Names, and all names below them, that never belong to a public host. */
+/** Domains that never belong to a public host. They include all names below them. */
 const reservedNames: readonly (readonly [suffix: string, source: string])[] = [
   ['localhost', 'RFC 6761 §6.3'],
   ['local', 'RFC 6762 §3'],
@@ -15,21 +15,21 @@ const reservedNames: readonly (readonly [suffix: string, source: string])[] = [
   ['onion', 'RFC 7686 §2'],
 ];
 
-/** Why a name is refused, for the end of a sentence; undefined where it may be looked up. */
+/** Says why a name is refused, as the end of a sentence. Returns undefined for a name that may be resolved. */
 export function whyNoPublicName(host: string): string | undefined {
-  // Fully qualified or not, it is the same name.
+  // A trailing dot does not change the name.
   const name = host.replace(/\.$/, '');
   if (name === '' || name.endsWith('.')) return 'must not end with two dots';
   const reserved = reservedNames.find(([suffix]) => name === suffix || name.endsWith(`.${suffix}`));
-  if (reserved) return `must not be a name of ${reserved[0]} (${reserved[1]})`;
-  // Search domains would make another name of it.
+  if (reserved) return `must not be a name in ${reserved[0]} (${reserved[1]})`;
+  // Search domains would turn a name without a dot into another name.
   return name.includes('.') ? undefined : 'must be a full host name, with a dot in it';
 }
 
-/** RFC 1035 §2.3.4. Some versions of Node have URLs of longer names, and others none. */
+/** RFC 1035 §2.3.4. Some versions of Node accept longer names in URLs, others do not. */
 const maxNameLength = 253;
 
-/** Reads a pattern for hosts: a name or an address, exact, or `*.` and a suffix; undefined where it is none. */
+/** Parses a host pattern: an exact name or address, or `*.` and a suffix. Returns undefined for anything else. */
 export function hostPattern(pattern: unknown): ((host: string) => boolean) | undefined {
   if (typeof pattern !== 'string') return undefined;
   const below = pattern.startsWith('*.');
@@ -41,18 +41,18 @@ export function hostPattern(pattern: unknown): ((host: string) => boolean) | und
   const host = domainInAscii(name) ?? '';
   if (host.length > maxNameLength) return undefined;
   if (!/^[a-z0-9_-]+(\.[a-z0-9_-]+)*$/.test(host) || isIP(host) !== 0) return undefined;
-  // A dot at the end of the host makes no other host of it.
+  // A trailing dot does not change the host.
   const matches = (other: string): boolean => (below ? other.endsWith(`.${host}`) : other === host);
   return (other) => matches(other.endsWith('.') ? other.slice(0, -1) : other);
 }
 
-/** Those of IPv6; nothing else has any. */
+/** Removes the brackets of an IPv6 address. */
 function withoutBrackets(text: string): string {
   const inner = text.slice(1, -1);
   return text === `[${inner}]` && isIP(inner) === 6 ? inner : text;
 }
 
-/** The one form of an address, as URLs write it. */
+/** Normalizes an address to its form in URLs. */
 function hostOf(text: string): string | undefined {
   return URL.canParse(`http://${text}/`)
     ? new URL(`http://${text}/`).hostname.replace(/^\[|\]$/g, '')

@@ -1,10 +1,10 @@
 /*
- * RFC 9110 §15.2: a client parses the 1xx responses before an answer, asked for or not. undici does, but takes a 100
- * for a fault. It is shown a 102 instead, which it passes over. Looked at are the status lines and heads of 1xx
- * responses alone: what follows is the answer, and goes by untouched.
+ * RFC 9110 §15.2: a client must parse 1xx responses before the final response, even unsolicited ones. undici does, but
+ * treats a 100 as an error. This parser rewrites a 100 to a 102, which undici ignores. It reads only the status lines
+ * and heads of 1xx responses; the final response passes through unchanged.
  */
 
-/** The longest beginning that is the same for all 1xx responses; `#` is a digit. */
+/** The prefix shared by all 1xx responses; `#` is a digit. */
 const statusLine = 'HTTP/1.1 1##';
 
 const lastDigit = statusLine.length - 1;
@@ -13,25 +13,25 @@ const byteOf = (text: string): number => text.charCodeAt(0);
 
 const isDigit = (byte: number): boolean => byte >= byteOf('0') && byte <= byteOf('9');
 
-/** What comes over a connection between a request and its answer. */
+/** Tracks the bytes that arrive on a connection between a request and its final response. */
 export class InterimResponses {
-  /** Whether anything came since the request. */
+  /** Whether any byte arrived since the request. */
   hasBegun = false;
   #place: 'status line' | 'head' | 'answer' = 'answer';
-  /** How much of a status line was read. */
+  /** How many bytes of the status line were read. */
   #column = 0;
-  /** Whether the line read so far holds nothing: the one that ends a head. */
+  /** Whether the current line is empty so far. An empty line ends a head. */
   #isEmptyLine = false;
-  /** Whether the status begins with 10. */
+  /** Whether the status starts with 10. */
   #isTen = false;
 
-  /** A request is sent: what comes next is its first response. */
+  /** Resets the parser for a new request. */
   begin(): void {
     this.hasBegun = false;
     this.#beginStatusLine();
   }
 
-  /** What was read, to be passed on. Writes a 102 where it says 100. */
+  /** Rewrites a status 100 in the chunk to 102, in place. */
   pass(chunk: Buffer): void {
     this.hasBegun = true;
     for (let at = 0; at < chunk.length && this.#place !== 'answer'; at++) {
@@ -47,7 +47,7 @@ export class InterimResponses {
     this.#isTen = false;
   }
 
-  /** Reads on in a status line. True for the last byte of the status 100. */
+  /** Reads a byte of a status line. Returns whether it is the last byte of the status 100. */
   #isContinue(byte: number): boolean {
     const expected = statusLine.charCodeAt(this.#column);
     if (expected === byteOf('#') ? !isDigit(byte) : byte !== expected) {

@@ -7,57 +7,64 @@ import { type Outbound, outboundOf } from './outbound.js';
 import { refusedUrl } from './url.js';
 import { verdictOf } from './verdict.js';
 
-/** The options of a channel to a service. */
+/** Options shared by the channels that post JSON to a service. */
 export interface JsonServiceOptions {
-  /** The client to send with, or what to make one of. Default: one of its own, for `https:` and public addresses. */
+  /** The client to send with, or options for a new one. Default: a new client for `https:` and public addresses. */
   readonly outbound?: Outbound | OutboundOptions;
   /**
-   * Hosts that may be posted to besides the service's own: a proxy for it, say, or a stand-in for tests. Written as in
-   * `policy.allowHosts`, and at any port; where they lead is for the client to judge. Default: none.
+   * Hosts to allow besides the service's own, at any port, e.g. a proxy or a stand-in for tests. Same patterns as
+   * `policy.allowHosts`. The client still checks the addresses that they resolve to. Default: none.
    */
   readonly hosts?: readonly string[];
 }
 
 export interface JsonPost {
-  /** An address whose path or query is a secret: neither comes back in a verdict. */
+  /** The URL. Its path and query are treated as secrets: no verdict contains them. */
   readonly url: string;
-  /** Makes what is sent as JSON. A PosthornError that it throws, of a template say, fails the attempt as `config`. */
+  /** Builds the value to send as JSON. A PosthornError it throws, e.g. by a template, fails the attempt as `config`. */
   readonly body: () => unknown;
-  /** Writes that as JSON. `writeJson` of `@posthorn/template` keeps the numbers of an event. Default `JSON.stringify`. */
+  /**
+   * Serializes the body to JSON. `writeJson` of `@posthorn/template` keeps the exact numbers of an event. Default:
+   * `JSON.stringify`.
+   */
   readonly write?: (body: unknown) => string;
-  /** Besides `content-type` and `user-agent`. */
+  /** Headers besides `content-type` and `user-agent`. */
   readonly headers?: Readonly<Record<string, string>>;
-  /** What an answer may not repeat, besides the address. */
+  /** Secrets to redact from the response, besides the URL. */
   readonly secrets?: readonly string[];
   readonly signal: AbortSignal;
 }
 
-/** A service that has hosts of its own and takes JSON by POST, as chats do. */
+/** A service with its own hosts that accepts JSON by POST, as chat services do. */
 export interface JsonService {
   /** The client it posts with. */
   readonly outbound: Outbound;
   /**
-   * Judges an address when a webhook is saved: it must be one of the service's hosts, at the default port, or of
-   * `options.hosts`, and one that the client may reach. A name that leads nowhere yet is let pass. Rejects as
-   * `Outbound.checkUrl` does.
+   * Checks a URL when a webhook is saved. Its host must be one of the service's own (at the default port) or of
+   * `options.hosts`, and the client must be allowed to reach it. A name that does not resolve yet is accepted. Rejects
+   * as `Outbound.checkUrl` does.
    */
   checkUrl(url: string): Promise<void>;
   /**
-   * Posts once; the address is judged again. Resolves to what `read` makes of an answer; where there is none, or nothing
-   * could be sent, to `failed`, by its kind. Default: {@link verdictOf}.
+   * Posts once, after another check of the URL. Resolves to the verdict of `read` about the response. Without a
+   * response, or if nothing could be sent, resolves to `failed` with the failure's kind. `read` defaults to
+   * {@link verdictOf}.
    */
   post(request: JsonPost, read?: ReadAnswer): Promise<Verdict>;
 }
 
-/** Says what an answer means. Its body is cleared of secrets; `fields` is what that says as a JSON object, or else empty. */
+/**
+ * Turns a response into a verdict. Secrets are redacted from its body. `fields` is the body parsed as a JSON object, or
+ * empty if it is not one.
+ */
 export type ReadAnswer = (answer: OutboundAnswer, fields: Readonly<Record<string, unknown>>) => Verdict;
 
-/** What each request says of itself. */
+/** Headers of every request. */
 const ownHeaders = { 'content-type': 'application/json; charset=utf-8', 'user-agent': 'Posthorn' };
 
 /**
- * The service behind a channel. `hosts` are its own, written as in `policy.allowHosts`; `factory` is named in errors.
- * Throws `invalid_option` for an option that there is not, or that is of the wrong kind.
+ * Creates the service behind a channel. `hosts` are the service's own, as patterns like those of `policy.allowHosts`.
+ * Errors name `factory`. Throws `invalid_option` for an unknown option or one of the wrong type.
  */
 export function jsonService(
   factory: string,
@@ -72,11 +79,11 @@ export function jsonService(
     const host = hostname.replace(/^\[|\]$/g, '');
     if (isAllowed(host)) return;
     if (isOwn(host)) {
-      // Of `http:` it is the scheme that is wrong, which the client says.
+      // Port '' includes `http:` URLs, whose scheme the client refuses.
       if (port === '' || port === '443') return;
-      throw refusedUrl('url_port', 'must be without a port: the service has none but the default one');
+      throw refusedUrl('url_port', 'must be without a port: the service uses the default one');
     }
-    const message = `must be an address of ${hosts.join(' or ')}; the host application allows others with hosts`;
+    const message = `must be a URL of ${hosts.join(' or ')}; the host application allows others with hosts`;
     throw refusedUrl('address_forbidden', message);
   }
 
@@ -88,7 +95,7 @@ export function jsonService(
       try {
         await outbound.checkUrl(url);
       } catch (error) {
-        // Each connection asks again.
+        // The name is resolved again at each connection.
         if (!isPosthornError(error) || error.code !== 'url_unresolvable') throw error;
       }
     },
@@ -101,7 +108,7 @@ export function jsonService(
           url,
           headers: { ...headers, ...ownHeaders },
           body: write(body()),
-          // The engine would repeat it: at least once.
+          // The engine delivers at least once, so a repetition is allowed.
           idempotent: true,
           signal,
         });
@@ -109,7 +116,7 @@ export function jsonService(
         const cleared = redact(result.body, [...secretsOf(url), ...secrets]);
         return read({ ...result, body: cleared }, fieldsOf(cleared));
       } catch (error) {
-        // What is stored may be older than the rules: nothing was sent.
+        // Nothing was sent. A stored URL may predate the current rules.
         if (!isPosthornError(error)) throw error;
         const kind = error.code === 'address_forbidden' ? 'address_forbidden' : 'config';
         return verdictOf(failure(kind, error.message));
@@ -126,10 +133,10 @@ function fieldsOf(body: string): Readonly<Record<string, unknown>> {
   }
 }
 
-/** Shorter parts of an address are words and numbers. */
+/** Shorter parts of a URL are words and numbers, not keys. */
 const minSecretPart = 16;
 
-/** What of an address an answer may not repeat: its path with its query, and what in them is long enough to be a key. */
+/** Returns the secrets in a URL: its path with its query, and each part of them that is long enough to be a key. */
 function secretsOf(url: string): readonly string[] {
   const { pathname, search, searchParams } = new URL(url);
   const parts = [pathname + search, ...`${pathname}${search}`.split(/[/?&=]/), ...searchParams.values()];
@@ -143,7 +150,9 @@ function settingsOf(factory: string, own: readonly string[], options: JsonServic
     const patterns = names.map((name) => {
       const pattern = hostPattern(name);
       if (pattern) return pattern;
-      throw invalid('hosts must hold names like chat.example.com, addresses, or *.example.com for all below');
+      throw invalid(
+        'hosts must hold names like chat.example.com, addresses, or *.example.com for all names below',
+      );
     });
     return (host: string) => patterns.some((matches) => matches(host));
   };

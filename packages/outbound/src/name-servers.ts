@@ -1,32 +1,35 @@
 import { promises } from 'node:dns';
 import type { ResolvConf } from './resolv-conf.js';
 
-/** With both tries, a dead name server answers within the connect timeout. */
-const patience = { timeout: 1_000, tries: 2 };
+/** Timeout and tries of a query. Together they fail on a dead name server within the connect timeout. */
+const queryLimits = { timeout: 1_000, tries: 2 };
 
-/** So long the answer for one family waits for that of the other: RFC 8305 §8. */
+/** How long the answer for one address family waits for the other (RFC 8305 §8). */
 const resolutionDelayMs = 50;
 
-/** Resolvers that fail are made anew no more often. */
+/** Minimum time between two replacements of a failing resolver. */
 const renewAfterMs = 1_000;
 
-/** A name server has answered: there is no such name, or it has no address of that family. Anything else is a failure. */
+/** Codes that are answers: the name does not exist, or has no address of that family. Any other code is a failure. */
 const answers: ReadonlySet<unknown> = new Set(['ENOTFOUND', 'ENODATA']);
 
 export const isMissing = (error: unknown): boolean => answers.has(Object(error).code);
 
-/** A name server has answered that it cannot say, of this name or of its whole domain. */
+/** Codes by which a name server says that it cannot answer for this name or its domain. */
 const refusals: ReadonlySet<unknown> = new Set(['ESERVFAIL', 'EREFUSED', 'ENOTIMP']);
 
 export const isRefused = (error: unknown): boolean => refusals.has(Object(error).code);
 
-/** Hears of the addresses of a family that was not waited for: none, where it turns out to have none. Never rejects. */
+/**
+ * Receives the addresses of a family that the look-up did not wait for. `late` is an empty list if the family has none,
+ * and never rejects.
+ */
 export type OnLate = (late: Promise<readonly string[]>) => void;
 
 /**
- * The name servers of this machine, asked without threads: `dns.lookup` has four for the whole process, which one dead
- * name server fills. A resolver of Node knows those of the moment it was made; this one makes another when the file that
- * names them has changed, or a look-up has failed.
+ * Queries the name servers of this machine without threads. (`dns.lookup` uses the four threads of the process; one
+ * dead name server blocks them all.) A resolver of Node keeps the name servers of the moment it was created. This class
+ * creates a new one when the file that lists them has changed, or after a look-up has failed.
  */
 export class NameServers {
   #resolver: promises.Resolver | undefined;
@@ -35,14 +38,14 @@ export class NameServers {
   #hasFailed = false;
 
   constructor(
-    /** The same object as long as nothing has changed. */
+    /** Returns the same object until the file changes. */
     readonly confOf: () => ResolvConf,
-    readonly makeResolver = () => new promises.Resolver(patience),
+    readonly makeResolver = () => new promises.Resolver(queryLimits),
   ) {}
 
   /**
-   * The addresses of both families. A family that fails does not matter where the other has an answer. With `onLate`, nor
-   * does one that is slow: some name servers never answer for one of them (RFC 8305 §3).
+   * Resolves to the addresses of both families. One family may fail if the other has an answer. With `onLate`, a slow
+   * family is not waited for either: some name servers never answer for one of them (RFC 8305 §3).
    */
   async ask(name: string, onLate?: OnLate): Promise<readonly string[]> {
     const resolver = this.#current();
@@ -78,7 +81,10 @@ export class NameServers {
   }
 }
 
-/** The addresses of the family that has some, where the other keeps it waiting; undefined where both have ended by then. */
+/**
+ * Resolves to the addresses of the first family to have some, if the other takes longer than the resolution delay.
+ * Resolves to undefined if both have settled by then.
+ */
 function earlyOf(families: readonly Promise<readonly string[]>[]): Promise<readonly string[] | undefined> {
   return new Promise((resolve) => {
     let timer: NodeJS.Timeout | undefined;

@@ -6,37 +6,39 @@ import type { PoolsOptions } from './pools.js';
 import { authoritiesOf } from './trust.js';
 
 export interface OutboundOptions {
-  /** Where requests may go. Default: `https:`, public addresses, any port but those of other services. */
+  /** Where requests may go. Default: `https:`, public addresses, all ports except those of other services. */
   readonly policy?: OutboundPolicy;
-  /** The whole of a request, from the look-up of the name to the last byte of the body. Default 15,000. */
+  /** Deadline of a request, from DNS to the last byte of the body. Default 15,000. */
   readonly timeoutMs?: number;
-  /** Look-up, TCP and TLS, within `timeoutMs`. Default 5,000. */
+  /** Timeout for DNS, TCP and TLS together, within `timeoutMs`. Default 5,000. */
   readonly connectTimeoutMs?: number;
-  /** Of an answer's headers. Default 16 KiB. */
+  /** Cap on the response headers. Default 16 KiB. */
   readonly maxHeaderBytes?: number;
-  /** Of an answer's body, kept. At most 64 KiB are read, or this if it is more. Default 16 KiB. */
+  /**
+   * How much of the response body is kept. Up to 64 KiB are read, or `maxBodyBytes` if that is more. Default 16 KiB.
+   */
   readonly maxBodyBytes?: number;
-  /** Responses of 1xx before the answer. Default 10. */
+  /** Cap on 1xx responses before the final response. Default 10. */
   readonly maxInformational?: number;
-  /** Connections to one destination; further requests wait for one to be free. Default 128. */
+  /** Cap on connections to one destination. Further requests wait for a free one. Default 128. */
   readonly connections?: number;
   /**
-   * How long an idle connection is kept; less where a receiver says so by `Keep-Alive`. Most close one themselves after
-   * 5 seconds. Default 4,000.
+   * How long an idle connection is kept. A receiver's `Keep-Alive` header can shorten it. Most receivers close idle
+   * connections after 5 seconds. Default 4,000.
    */
   readonly keepAliveMs?: number;
   /**
-   * No request begins on a connection that is older (of `guardedDispatcher`, only one more): names are looked up anew, and
-   * a receiver that has moved is found. Default: five times `keepAliveMs`.
+   * Maximum age of a connection that a request may begin on (`guardedDispatcher` sends one more request on an older
+   * one). The name is then resolved again, so that a receiver that has moved is found. Default: 5 × `keepAliveMs`.
    */
   readonly maxConnectionAgeMs?: number;
-  /** Destinations with kept connections; the one longest unused is closed for a new one. Default 1,000. */
+  /** Cap on destinations with kept connections. The least recently used one makes room for a new one. Default 1,000. */
   readonly maxOrigins?: number;
-  /** Certificates of authorities to trust besides Node's own, in PEM: for receivers of a private network. */
+  /** Certificates of additional authorities to trust, in PEM, e.g. for receivers in a private network. */
   readonly ca?: string | readonly string[];
 }
 
-/** The options, checked, with every default in its place. */
+/** The validated options, with all defaults applied. */
 export interface OutboundSettings extends Omit<PoolsOptions, 'connect'>, Omit<GuardOptions, 'trust'> {
   readonly timeoutMs: number;
   readonly ca: readonly string[];
@@ -60,7 +62,7 @@ const allNames = Object.keys(defaults) as (keyof OutboundOptions)[];
 
 const maxTimeoutMs = 3_600_000;
 
-/** `names` are the options that `what` knows. Throws `invalid_option`, naming the option. */
+/** Validates the options. `names` are the options that `what` accepts. Throws `invalid_option`, naming the option. */
 export function settingsOf(
   options: OutboundOptions,
   what = 'createOutbound',

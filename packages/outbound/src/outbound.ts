@@ -16,47 +16,49 @@ export interface OutboundRequest {
   readonly url: string;
   /** Default `POST`. */
   readonly method?: string;
-  /** By name, or names and values in turn. Sent as they are; what tenants wish for goes through `checkHeaders` first. */
+  /**
+   * An object by name, or alternating names and values. Pass headers that a tenant chose through `checkHeaders` first.
+   */
   readonly headers?: Readonly<Record<string, string>> | readonly string[];
   readonly body?: string | Uint8Array;
-  /** Default: the client's. */
+  /** Default: the client's timeout. */
   readonly timeoutMs?: number;
   /**
-   * A client certificate, and authorities to trust, for this request. Connections are shared only where these are
-   * equal. Hand the same object to every request that it is for: it is read when it is first seen.
+   * A client certificate and authorities to trust for this request. Only requests with equal settings share
+   * connections. Reuse one object for all requests that need it: each object is parsed once.
    */
   readonly tls?: OutboundTls | undefined;
   /**
-   * Whether it may reach the receiver twice. It is then sent once more, at once and over a new connection, where a kept one
-   * ends before a byte of the answer: receivers close idle connections unannounced (RFC 9110 §9.2.2). Default: true for
-   * the methods that are idempotent by RFC 9110, which `POST` and `PATCH` are not.
+   * Whether the request may reach the receiver twice. If a kept connection ends before a byte of the response, such a
+   * request is sent again immediately, over a new connection: receivers close idle connections without notice (RFC 9110
+   * §9.2.2). Default: true for the methods that are idempotent by RFC 9110, i.e. all except `POST` and `PATCH`.
    */
   readonly idempotent?: boolean;
-  /** Ends the request with `aborted`. An AbortSignal, or as much of one. */
+  /** Ends the request with `aborted`. An AbortSignal, or any object with that part of its interface. */
   readonly signal?: Cancellation;
 }
 
-/** The HTTP client every request to a tenant's address goes through. */
+/** The HTTP client for all requests to URLs that tenants choose. */
 export interface Outbound {
   /**
-   * Judges an address as a request to it would be judged now, without sending one. Resolves to the addresses it would
-   * go to: none where a proxy looks names up; else those of both families, which it waits for within the connect timeout.
-   * Rejects with `url_invalid`, `url_scheme`, `url_credentials`, `url_port`, `address_forbidden`, or `url_unresolvable`
-   * where the name leads nowhere.
+   * Checks a URL as a request to it would be checked now, without sending one. Resolves to the addresses that a request
+   * could go to: those of both families, found within the connect timeout; none if a proxy resolves names. Rejects with
+   * `url_invalid`, `url_scheme`, `url_credentials`, `url_port`, `address_forbidden`, or `url_unresolvable` if the name
+   * has no address.
    */
   checkUrl(url: string): Promise<readonly string[]>;
   /**
-   * Sends one request: no retry but of what is `idempotent`, no redirect, no cookies, no decompression, no proxy but the
-   * policy's. Resolves to a value for anything a network or a receiver can do, within the timeout, an address that the guard refuses
-   * included. Rejects only for a request that is wrong in itself, before anything is sent: `url_invalid`,
+   * Sends one request: no redirects, cookies or decompression, no proxy except the policy's, and no retry except the
+   * one of `idempotent`. Whatever the network or the receiver does, it resolves within the timeout; also for an address
+   * that the guard refuses. It rejects only for an invalid request, before anything is sent: `url_invalid`,
    * `url_scheme`, `url_credentials`, `url_port`, `invalid_header`, `invalid_option`.
    */
   request(request: OutboundRequest): Promise<OutboundResult>;
-  /** Takes no more requests (they end with `config`), waits for those in flight, and closes every connection. */
+  /** Refuses new requests (they end with `config`), waits for those in flight, and closes every connection. */
   close(): Promise<void>;
 }
 
-/** A request that was found right, ready to be sent. */
+/** A validated request, ready to be sent. */
 interface Prepared {
   readonly destination: Destination;
   readonly message: HttpRequest;
@@ -67,7 +69,7 @@ interface Prepared {
 
 const maxTargets = 4_096;
 
-/** Makes a client. Throws `invalid_option`. */
+/** Creates a client. Throws `invalid_option`. */
 export function createOutbound(options: OutboundOptions = {}): Outbound {
   const settings = settingsOf(options);
   const trust = trustOf({}, settings.ca);
@@ -77,7 +79,7 @@ export function createOutbound(options: OutboundOptions = {}): Outbound {
   const trusts = new WeakMap<OutboundTls, Trust>();
   let closed = false;
 
-  /** An URL is parsed when it is first seen; the oldest is forgotten for a new one. */
+  /** Parses a URL, or returns the cached result. The oldest entry makes room for a new one. */
   function targetOf(url: string): Target {
     const known = targets.get(url);
     if (known) return known;
@@ -93,12 +95,12 @@ export function createOutbound(options: OutboundOptions = {}): Outbound {
     return { key: `${origin} ${own.key}`, origin, trust: own };
   }
 
-  /** Throws for a request that is wrong in itself. */
+  /** Validates a request. Throws for an invalid one. */
   function prepare(request: OutboundRequest): Prepared {
     checkFields(request);
     const { url, method = 'POST', headers = [], body = null, timeoutMs = settings.timeoutMs } = request;
-    const { idempotent = !changing.has(method) } = request;
-    // Its own: a polluted Object.prototype is not to say whom to trust.
+    const { idempotent = !notIdempotent.has(method) } = request;
+    // An own property: a polluted Object.prototype must not decide which authorities are trusted.
     const tls = Object.hasOwn(request, 'tls') ? request.tls : undefined;
     const { origin, path } = targetOf(url);
     const destination = tls ? destinationOf(origin, tls) : { key: origin, origin };
@@ -143,18 +145,18 @@ export function createOutbound(options: OutboundOptions = {}): Outbound {
 
 export interface CheckUrlOptions {
   readonly policy?: OutboundPolicy;
-  /** In place of the policy's. */
+  /** Replaces the policy's `lookup`. */
   readonly lookup?: LookupFunction;
 }
 
-/** Judges an address as a client with these options would. See `Outbound.checkUrl`. */
+/** Checks a URL as a client with these options would. See `Outbound.checkUrl`. */
 export async function checkUrl(url: string, options: CheckUrlOptions = {}): Promise<readonly string[]> {
   const { lookup, policy = {} } = ownOptions(options, ['lookup', 'policy'], 'options of checkUrl');
   const settings = settingsOf({ policy: lookup ? { ...policy, lookup } : policy });
   return createGuard({ ...settings, trust: trustOf({}, []).context }).resolve(url);
 }
 
-/** The client that an option `outbound` is, or one made of it. Throws `invalid_option`. */
+/** Returns the client of an option `outbound`, or creates one from its options. Throws `invalid_option`. */
 export function outboundOf(outbound: Outbound | OutboundOptions = {}): Outbound {
   if (typeof outbound !== 'object' || outbound === null) {
     throw invalid(`outbound must be an Outbound or its options, not ${kindOf(outbound)}`);
@@ -173,13 +175,13 @@ const fields: ReadonlySet<string> = new Set([
   'signal',
 ]);
 
-/** What every request has to pass, cheaper than `ownOptions`. Throws `invalid_option`. */
+/** Validates the fields of a request; cheaper than `ownOptions`. Throws `invalid_option`. */
 function checkFields(request: OutboundRequest): void {
   if (typeof request !== 'object' || request === null)
     throw invalid(`request must be an object, not ${kindOf(request)}`);
   for (const field of Object.keys(request)) {
     if (!fields.has(field))
-      throw invalid(`request: there is no ${field}; there are ${[...fields].join(', ')}`);
+      throw invalid(`request: unknown field ${field}; the fields are ${[...fields].join(', ')}`);
   }
   const { signal, idempotent } = request;
   if (idempotent !== undefined && typeof idempotent !== 'boolean') {
@@ -192,8 +194,8 @@ const invalid = (message: string): PosthornError => new PosthornError('invalid_o
 
 const methods: ReadonlySet<string> = new Set(['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE']);
 
-/** RFC 9110 §9.2.2. */
-const changing: ReadonlySet<string> = new Set(['POST', 'PATCH']);
+/** Methods that are not idempotent (RFC 9110 §9.2.2). */
+const notIdempotent: ReadonlySet<string> = new Set(['POST', 'PATCH']);
 
 function checkMessage(method: string, body: unknown): void {
   if (!methods.has(method)) throw invalid(`method must be one of ${[...methods].join(', ')}`);

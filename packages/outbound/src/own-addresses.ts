@@ -1,13 +1,13 @@
 import { networkInterfaces } from 'node:os';
 import { bytesOf } from './addresses.js';
 
-/** Interfaces come and go seldom; asking the system costs as much as a look-up. */
+/** How long the list is cached. Interfaces rarely change, and listing them costs as much as a DNS look-up. */
 const maxAgeMs = 10_000;
 
 let own: ReadonlySet<string> = new Set();
 let readAt = Number.NEGATIVE_INFINITY;
 
-/** Whether it is an address of this machine: a request there may reach the application itself. */
+/** Whether the address belongs to this machine. A request to it may reach the application itself. */
 export function isOwnAddress(address: string): boolean {
   const now = performance.now();
   if (now - readAt > maxAgeMs) {

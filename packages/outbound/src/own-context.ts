@@ -2,47 +2,47 @@ import { AsyncResource } from 'node:async_hooks';
 import { channel, subscribe } from 'node:diagnostics_channel';
 
 /*
- * Requests are made on behalf of an event, not of whatever code of the application happened to be running: its trace and
- * its baggage, which may name its users, are not for the receiver. So requests are made in a context of their own, and
- * what instruments of the application, such as OpenTelemetry's, add to them as undici makes them is taken off again.
+ * A request is made for an event, not for the application code that happens to run at that moment. That code's trace
+ * and baggage may name users and must not reach the receiver. Therefore requests run in an async context of their own,
+ * and headers that instrumentation such as OpenTelemetry adds when undici creates a request are removed again.
  */
 
 const own = new AsyncResource('PosthornOutbound');
 
-/** How many entries the headers have of the request that is being made; undefined while none is. */
-let given: number | undefined;
+/** The number of header entries of the request that is being created; undefined while none is. */
+let ownHeaderCount: number | undefined;
 
-/** undici tells here of each request as it makes it. */
+/** undici publishes each request here when it creates it. */
 const requests = channel('undici:request:create');
 
 let isListening = false;
 
-/** Calls `make`, which hands a request with these headers, names and values in turn, to undici. */
+/** Calls `make`, which passes a request with these headers (alternating names and values) to undici. */
 export function inOwnContext(headers: readonly unknown[], make: () => void): void {
-  // While nobody else listens, there is nothing to take off, and undici makes its requests faster.
+  // Without other subscribers there is nothing to remove, and undici creates requests faster.
   if (requests.hasSubscribers && !isListening) {
-    subscribe('undici:request:create', keepAsGiven);
+    subscribe('undici:request:create', removeAddedHeaders);
     isListening = true;
   }
-  const before = given;
-  given = headers.length;
+  const before = ownHeaderCount;
+  ownHeaderCount = headers.length;
   try {
     own.runInAsyncScope(make);
   } finally {
-    given = before;
+    ownHeaderCount = before;
   }
 }
 
-/** Of undici's request, what instruments add to. */
+/** The part of undici's request that instrumentation changes. */
 interface MadeRequest {
   readonly headers: unknown[];
   addHeader(name: string, value: string): unknown;
 }
 
-/** Others may have heard of the request before, or may yet. */
-function keepAsGiven(message: unknown): void {
-  if (given === undefined) return;
+/** Removes headers that earlier subscribers added, and keeps later ones from adding any. */
+function removeAddedHeaders(message: unknown): void {
+  if (ownHeaderCount === undefined) return;
   const { request } = message as { readonly request: MadeRequest };
-  request.headers.length = given;
+  request.headers.length = ownHeaderCount;
   request.addHeader = () => request;
 }

@@ -1,8 +1,8 @@
 import { kindOf, PosthornError } from '@posthorn/core';
 
 /**
- * A copy of `options` with the caller's own fields alone: what a polluted `Object.prototype` holds opens nothing.
- * Throws `invalid_option` for what is no object, and for a field that is not `known`: it would do nothing.
+ * Copies the caller's own fields of `options`, so that a polluted `Object.prototype` cannot weaken the policy. Throws
+ * `invalid_option` if `options` is not an object, and for a field that is not in `known`, which would have no effect.
  */
 export function ownOptions<Options extends object>(
   options: Options,
@@ -12,11 +12,11 @@ export function ownOptions<Options extends object>(
   if (typeof options !== 'object' || options === null || Array.isArray(options)) {
     throw new PosthornError('invalid_option', `${what} must be an object, not ${kindOf(options)}`);
   }
-  const stranger = Object.keys(options).find((name) => !(known as readonly string[]).includes(name));
-  if (stranger !== undefined) {
+  const unknown = Object.keys(options).find((name) => !(known as readonly string[]).includes(name));
+  if (unknown !== undefined) {
     throw new PosthornError(
       'invalid_option',
-      `${what}: there is no ${stranger}; there are ${known.join(', ')}`,
+      `${what}: unknown field ${unknown}; the fields are ${known.join(', ')}`,
     );
   }
   return { __proto__: null, ...options };

@@ -5,41 +5,45 @@ import { hostPattern } from './hosts.js';
 import { ownOptions } from './own-options.js';
 import { hostOf } from './url.js';
 
-/** What the host application allows; tenants have no say in it. */
+/** Where requests may go. Set by the application; tenants cannot change it. */
 export interface OutboundPolicy {
   /** Whether plain `http:` is allowed too. Default false: `https:` only. */
   readonly allowHttp?: boolean;
   /**
-   * Hosts that may be anything and anywhere but where the policy denies it: neither their names nor their addresses are
-   * judged else, and any port but those that browsers refuse is theirs. Names or addresses, exact, or `*.` and a suffix for
-   * all names below it. They are looked for in the hosts file and the search domains of this machine, too. Default: none.
+   * Trusted hosts: exact names or addresses, or `*.` and a suffix for all names below it. Default: none.
+   * - Their names and addresses are checked against `denyHosts` and `denyCidrs` only.
+   * - They may use any port except those that browsers refuse.
+   * - Their names are also resolved by the hosts file and the search domains of this machine.
    */
   readonly allowHosts?: readonly string[];
   /**
-   * Hosts that are always refused, and names that lead to such an address, whatever is allowed; written alike. The
-   * application's own public names, say, against loops. Default: none.
+   * Hosts that are always refused, even if allowed; same patterns as `allowHosts`. For an address, names that resolve
+   * to it are refused too. Use it for the application's own public names, to prevent loops. Default: none.
    */
   readonly denyHosts?: readonly string[];
-  /** Addresses and ranges that are reached though they are not public, e.g. `127.0.0.0/8`. Default: none. */
+  /** Addresses and ranges that are allowed although they are not public, e.g. `127.0.0.0/8`. Default: none. */
   readonly allowCidrs?: readonly string[];
-  /** Addresses and ranges that are refused though they are public, and though their host is allowed. Default: none. */
+  /** Addresses and ranges that are refused although they are public, even for a host in `allowHosts`. Default: none. */
   readonly denyCidrs?: readonly string[];
-  /** The only ports. Default: all but those of the Fetch standard's list of bad ports, and of databases and the like. */
+  /**
+   * The only allowed ports. Default: all except the Fetch standard's bad ports and the ports of databases and similar
+   * services.
+   */
   readonly ports?: readonly number[];
   /**
-   * A forward proxy, `http:` or `https:`, with its user name and password if it wants any. Every connection goes
-   * through it, by CONNECT. Addresses and names are judged here as ever; what a name resolves to is for the proxy to
-   * judge, which must refuse private networks itself. Proxies of the environment are never used. Default: none.
+   * URL of a forward proxy, `http:` or `https:`, with a user name and password if it requires them. Every connection
+   * goes through it, by CONNECT. Literal addresses and names are still checked here, but the proxy resolves the names:
+   * it must refuse private networks itself. Proxies of the environment are never used. Default: none.
    */
   readonly proxy?: string;
   /**
-   * Looks names up, in the manner of `dns.lookup`, all but the proxy's. Its answers are judged. Default: asks DNS, without
-   * a thread of the few that the process has.
+   * Resolves all names except the proxy's; same signature as `dns.lookup`. Its answers are checked. Default: queries
+   * DNS directly, without a thread of the process's small pool.
    */
   readonly lookup?: LookupFunction;
 }
 
-/** A policy, checked and read. */
+/** A validated and parsed policy. */
 export interface Policy {
   readonly allowHttp: boolean;
   allowsHost(host: string): boolean;
@@ -51,13 +55,13 @@ export interface Policy {
   readonly lookup: LookupFunction | undefined;
 }
 
-/** A forward proxy, read. */
+/** A parsed proxy URL. */
 export interface ProxyAddress {
   readonly isTls: boolean;
-  /** Without the brackets of IPv6. */
+  /** The host, without IPv6 brackets. */
   readonly host: string;
   readonly port: number;
-  /** The header that lets one in, where it wants any. */
+  /** The `Proxy-Authorization` header, if the proxy requires one. */
   readonly authorization: string | undefined;
 }
 
@@ -66,7 +70,7 @@ const names = [
   ...(['ports', 'proxy', 'lookup'] as const),
 ];
 
-/** Throws `invalid_option`, naming the field; never quotes the proxy. */
+/** Validates a policy. Throws `invalid_option`, naming the field; the message never quotes the proxy. */
 export function policyOf(policy: OutboundPolicy): Policy {
   const given = ownOptions(policy, names, 'policy');
   const { allowHttp = false, ports, proxy, lookup } = given;
@@ -98,12 +102,12 @@ const hostsOf = (field: string, hosts: unknown = []) =>
     'names like api.example.com, addresses, or *.example.com for all names below',
   );
 
-/** Those of the hosts that are addresses; however one is written, it is the same. */
+/** Returns the hosts that are addresses, as blocks: a block matches every spelling of an address. */
 const addressesIn = (hosts: readonly string[] = []) =>
   hosts.flatMap((host) => blockOf(host.replace(/^\[(.*)\]$/, '$1')) ?? []);
 
 const blocksOf = (field: string, cidrs: unknown = []) =>
-  readAll(field, cidrs, blockOf, 'addresses and ranges like 10.1.0.0/16, with no bit set behind the prefix');
+  readAll(field, cidrs, blockOf, 'addresses and ranges like 10.1.0.0/16, with no bit set after the prefix');
 
 function readAll<T>(
   field: string,
@@ -127,21 +131,21 @@ function proxyOf(proxy: unknown): ProxyAddress {
   const url = typeof proxy === 'string' && URL.canParse(proxy) ? new URL(proxy) : undefined;
   const bare = url && url.pathname === '/' && url.search === '' && url.hash === '' && url.hostname !== '';
   if (!bare || !['http:', 'https:'].includes(url.protocol)) {
-    throw invalid('.proxy must be a URL like http://proxy.example:3128, with neither path nor query');
+    throw invalid('.proxy must be a URL like http://proxy.example:3128, without a path or a query');
   }
   const isTls = url.protocol === 'https:';
   const port = Number(url.port) || (isTls ? 443 : 80);
   return { isTls, host: hostOf(url), port, authorization: authorizationOf(url) };
 }
 
-/** RFC 7617. */
+/** Builds the Basic credentials (RFC 7617). */
 function authorizationOf({ username, password }: URL): string | undefined {
   if (username === '' && password === '') return undefined;
   try {
     const credentials = `${decodeURIComponent(username)}:${decodeURIComponent(password)}`;
     return `Basic ${Buffer.from(credentials).toString('base64')}`;
   } catch {
-    throw invalid('.proxy must have a user name and a password in which % begins an escape, as in %25');
+    throw invalid('.proxy must have a percent-encoded user name and password: write %25 for %');
   }
 }
 

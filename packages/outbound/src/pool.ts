@@ -2,16 +2,16 @@ import type { HttpRequest } from './client.js';
 import type { Connection, Destination } from './connection.js';
 import type { Exchange } from './exchange.js';
 
-/** Makes connections, and ends them. */
+/** Opens and closes connections. */
 export interface Connections {
   open(destination: Destination): Connection;
   close(connection: Connection): void;
 }
 
 export interface PoolOptions {
-  /** At once. */
+  /** Cap on simultaneous connections. */
   readonly connections: number;
-  /** No request begins on an older one: its receiver may have moved. */
+  /** No request begins on an older connection: its receiver may have moved. */
   readonly maxConnectionAgeMs: number;
 }
 
@@ -22,12 +22,14 @@ interface Turn {
 }
 
 /**
- * The connections to one destination. undici's own Pool would do for requests that end well, but where one is aborted it
- * connects again at once, to a receiver that has just misbehaved; it holds on to requests that gave up waiting; and
- * it never lets go of a client. Here a connection carries one request at a time, and ends with one that ends badly.
+ * The connections to one destination. A connection carries one request at a time and is closed if the request fails.
+ * Reasons not to use undici's Pool:
+ * - After an abort it reconnects immediately, to a receiver that has just misbehaved.
+ * - It keeps requests that have given up waiting.
+ * - It never releases a client.
  */
 export class Pool {
-  /** Counts the uses of all pools; the smallest is the one longest unused. */
+  /** The count of uses of all pools at the last use of this one. The smallest marks the least recently used pool. */
   usedAt = 0;
   readonly #idle: Connection[] = [];
   readonly #waiting = new Set<Turn>();
@@ -38,19 +40,19 @@ export class Pool {
     readonly destination: Destination,
     readonly options: PoolOptions,
     readonly connections: Connections,
-    /** Called when the last connection has been closed. */
+    /** Called when the last connection is closed and no request waits. */
     readonly onEmpty: () => void,
   ) {}
 
-  /** Sends it over the connection used last, a new one, or the first to be free. */
+  /** Sends a request over the most recently used idle connection, else a new one, else the first to become free. */
   send(request: HttpRequest, exchange: Exchange): void {
     const kept = this.#idle.pop();
     if (kept?.isOlderThan(this.options.maxConnectionAgeMs)) {
       this.#sendInstead(kept, request, exchange);
     } else if (kept) {
       this.#take(kept, request, exchange);
-      // undici looks at a kept connection until this turn of the event loop is over. With one turn more, all that
-      // has arrived on it was read: an answer nobody asked for, or its end. It then connects anew.
+      // undici checks a kept connection in this turn of the event loop. After one more turn everything that has
+      // arrived on it is read, e.g. an unsolicited response or its end, and undici reconnects if necessary.
       setImmediate(send, kept, request, exchange);
     } else if (this.#size < this.options.connections) {
       this.#sendAnew(request, exchange);
@@ -62,7 +64,7 @@ export class Pool {
     }
   }
 
-  /** Closes each connection as soon as it is free and nothing waits for it. */
+  /** Closes each connection as soon as it is free and no request waits. */
   retire(): void {
     this.#retired = true;
     for (const connection of this.#idle.splice(0)) this.#drop(connection);
@@ -71,7 +73,7 @@ export class Pool {
   #open(): Connection {
     const connection = this.connections.open(this.destination);
     this.#size++;
-    // The receiver closed it, or it was idle for too long. While it is busy, its exchange hears of that.
+    // The receiver closed the connection, or it was idle for too long. If it is in use, its exchange gets the error.
     connection.onDisconnect(() => {
       const at = this.#idle.indexOf(connection);
       if (at < 0) return;
@@ -87,7 +89,7 @@ export class Pool {
     connection.send(request, exchange);
   }
 
-  /** Opens the new one first: a pool without any is forgotten. */
+  /** Replaces a connection. Opens the new one first, because a pool without connections is deleted. */
   #sendInstead(old: Connection, request: HttpRequest, exchange: Exchange): void {
     this.#sendAnew(request, exchange);
     this.#drop(old);

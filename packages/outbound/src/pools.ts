@@ -12,11 +12,11 @@ export interface PoolsOptions extends AnswerLimits {
   readonly maxOrigins: number;
 }
 
-/** Kept connections, a pool for each destination. */
+/** Connection pools, one per destination. */
 export interface Pools {
   /** Sends a request as soon as one of the destination's connections is free. */
   send(destination: Destination, request: HttpRequest, exchange: Exchange): void;
-  /** Closes all connections, after what is in flight. Nothing may be sent afterwards. */
+  /** Closes all connections when the requests in flight have ended. Nothing may be sent afterwards. */
   close(): Promise<void>;
 }
 
@@ -30,13 +30,13 @@ export function createPools(options: PoolsOptions): Pools {
   const connectionOptions: ConnectionOptions = {
     connect: options.connect,
     maxAnswerBytes: maxAnswerBytes(options),
-    // One request at a time: an answer can only be the answer to what was asked.
+    // One request at a time, so that a response always belongs to the request in flight.
     pipelining: 1,
     keepAliveTimeout: options.keepAliveMs,
-    // A receiver's Keep-Alive header may shorten that, not extend it.
+    // A receiver's Keep-Alive header may shorten the timeout, not extend it.
     keepAliveMaxTimeout: options.keepAliveMs,
     maxHeaderSize: options.maxHeaderBytes,
-    // The deadline of the request ends both; undici's own timers are half a second coarse.
+    // The request's deadline covers both. undici's own timers have a resolution of half a second.
     headersTimeout: 0,
     bodyTimeout: 0,
   };
@@ -57,7 +57,7 @@ export function createPools(options: PoolsOptions): Pools {
   };
 
   function add(destination: Destination): Pool {
-    if (pools.size >= options.maxOrigins) retireLongestUnused();
+    if (pools.size >= options.maxOrigins) retireLeastRecentlyUsed();
     const pool = new Pool(destination, options, connections, () => {
       if (pools.get(destination.key) === pool) pools.delete(destination.key);
     });
@@ -65,7 +65,7 @@ export function createPools(options: PoolsOptions): Pools {
     return pool;
   }
 
-  function retireLongestUnused(): void {
+  function retireLeastRecentlyUsed(): void {
     let longest: Pool | undefined;
     for (const pool of pools.values()) {
       if (!longest || pool.usedAt < longest.usedAt) longest = pool;
@@ -78,7 +78,7 @@ export function createPools(options: PoolsOptions): Pools {
   return {
     send(destination, request, exchange) {
       const pool = pools.get(destination.key) ?? add(destination);
-      // A count is cheaper than a look at the clock, or than moving the pool to the end of the map.
+      // A counter is cheaper than reading the clock or moving the pool to the end of the map.
       pool.usedAt = ++uses;
       pool.send(request, exchange);
     },

@@ -1,4 +1,4 @@
-/** Ports of services that could be made to take a request for something else (WHATWG Fetch §2.9, "Port blocking"). */
+/** Ports of services that may misinterpret an HTTP request (WHATWG Fetch §2.9, "Port blocking"). */
 const badPorts: ReadonlySet<number> = new Set([
   0, 1, 7, 9, 11, 13, 15, 17, 19, 20, 21, 22, 23, 25, 37, 42, 43, 53, 69, 77, 79, 87, 95, 101, 102, 103, 104,
   109, 110, 111, 113, 115, 117, 119, 123, 135, 137, 139, 143, 161, 179, 389, 427, 465, 512, 513, 514, 515,
@@ -7,8 +7,8 @@ const badPorts: ReadonlySet<number> = new Set([
 ]);
 
 /**
- * Ports of what is meant for the inside of a network and stands open to the world by mistake, databases above all. No
- * webhook is received there; some of these take a POST for a command.
+ * Ports of services meant for internal networks that are often exposed by mistake, mainly databases. Webhooks are not
+ * received there, and some of these services execute a POST as a command.
  */
 const servicePorts: ReadonlyMap<string, readonly number[]> = new Map([
   ['a database', [1433, 1434, 1521, 3306, 5432, 5984, 7687, 9042, 26257, 27017, 27018, 27019, 33060]],
@@ -24,7 +24,10 @@ const services: ReadonlyMap<number, string> = new Map(
   [...servicePorts].flatMap(([service, ports]) => ports.map((port) => [port, service] as const)),
 );
 
-/** What a port is for that no request may go to, for a sentence. Hosts that are trusted may have any but bad ones. */
+/**
+ * Names the service of a refused port. Returns undefined for an allowed port; for trusted hosts only bad ports are
+ * refused.
+ */
 export function whyNoWebPort(port: number, isTrusted: boolean): string | undefined {
   if (badPorts.has(port)) return 'another service, one that browsers refuse';
   return isTrusted ? undefined : services.get(port);

@@ -7,32 +7,32 @@ import type { ProxyAddress } from './policy.js';
 import type { Resolve } from './resolve.js';
 import { portOf } from './url.js';
 
-/** More than that before the empty line is no answer to CONNECT. */
+/** Cap on the head of the response to CONNECT. */
 const maxAnswerBytes = 8 * 1024;
 
-/** RFC 9112 §4. */
+/** A status line (RFC 9112 §4). */
 const statusLine = /^HTTP\/1\.[01] (\d{3})(?: [^\n]*)?\r\n/;
 
-/** The empty line, be it ended as it has to be or not: more does not come. */
+/** The empty line that ends a head. A bare LF matches too: a proxy that sends one sends no other end. */
 const emptyLine = /\n\r?\n/;
 
-/** RFC 9110 §15.2; a 101 is an answer to what nobody asked for. */
+/** An interim response (RFC 9110 §15.2). A 101 is not interim: CONNECT does not ask for an upgrade. */
 const interim = /^HTTP\/1\.[01] 1(?!01)\d\d/;
 
-/** A proxy that is there, and does not open the way. */
+/** The proxy failed: it cannot be reached, or it opens no tunnel. */
 class ProxyError extends Error {
   override readonly name = 'ProxyError';
 }
 
-/** Where the proxy is, and whom to trust there. */
+/** The proxy's address, and how to resolve and trust it. */
 export interface Proxy extends ProxyAddress {
   readonly secureContext: SecureContext;
   readonly resolve: Resolve;
 }
 
 /**
- * A connection by way of a forward proxy: CONNECT (RFC 9110 §9.3.6). `onOpen` gets the socket, which leads to the target
- * from then on.
+ * Opens a tunnel through a forward proxy by CONNECT (RFC 9110 §9.3.6). `onOpen` receives the socket, which is connected
+ * to the target from then on.
  */
 export async function connectToProxy(
   proxy: Proxy,
@@ -51,7 +51,7 @@ export async function connectToProxy(
     readAnswer(socket, (answer) => {
       const [, status] = statusLine.exec(answer) ?? [];
       if (status?.startsWith('2')) onOpen(socket);
-      else fail(`the proxy answered CONNECT ${status ? `with ${status}` : 'with no HTTP'}`);
+      else fail(`the proxy answered CONNECT ${status ? `with ${status}` : 'with something other than HTTP'}`);
     });
   }
 
@@ -79,7 +79,7 @@ function connectRequest({ authorization }: Proxy, target: buildConnector.Options
   return `CONNECT ${authority} HTTP/1.1\r\nhost: ${authority}\r\n${credentials}\r\n`;
 }
 
-/** Reads the first response that is not 1xx, and leaves the rest, which is the target's, on the socket. */
+/** Reads the first response that is not 1xx. Bytes after it belong to the target and stay on the socket. */
 function readAnswer(socket: Socket, onAnswer: (head: string) => void): void {
   let unread = Buffer.alloc(0);
   let length = 0;
@@ -102,7 +102,7 @@ function readAnswer(socket: Socket, onAnswer: (head: string) => void): void {
   socket.on('readable', read);
 }
 
-/** The first response, up to its empty line; nothing as long as that has not come. */
+/** Returns the first response up to its empty line, or an empty string if that has not arrived yet. */
 function headOf(bytes: Buffer): string {
   const text = bytes.toString('latin1');
   const found = emptyLine.exec(text);

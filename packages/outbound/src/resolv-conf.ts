@@ -1,19 +1,22 @@
-/** Of resolv.conf(5), which names to ask for. Whom to ask is read by c-ares, behind Node's resolvers. */
+/**
+ * The parts of resolv.conf(5) that decide which names to query. c-ares, behind Node's resolvers, reads the name
+ * servers.
+ */
 export interface ResolvConf {
-  /** Domains of this network, to be tried behind a name. */
+  /** Search domains, to be appended to a name. */
   readonly search: readonly string[];
-  /** A name with fewer dots is tried in these domains first. */
+  /** A name with fewer dots is tried in the search domains first. */
   readonly ndots: number;
 }
 
 export const resolvConfFile = '/etc/resolv.conf';
 
-/** As many as Kubernetes gives a pod at most. */
+/** The most that Kubernetes gives a pod. */
 const maxSearch = 32;
 
 const maxNdots = 15;
 
-/** Of a line that comes again the last one counts. */
+/** Parses resolv.conf(5). The last of repeated lines counts. */
 export function readResolvConf(text: string): ResolvConf {
   let search: readonly string[] = [];
   let ndots = 1;
@@ -30,7 +33,7 @@ export function readResolvConf(text: string): ResolvConf {
   return { search: domains.slice(0, maxSearch), ndots };
 }
 
-/** The names to ask DNS for in turn, as the system would. */
+/** Lists the names to query, in the order that the system uses. */
 export function candidatesOf(host: string, { search, ndots }: ResolvConf): readonly string[] {
   const within = search.map((domain) => `${host}.${domain}`);
   return host.split('.').length > ndots ? [host, ...within] : [...within, host];

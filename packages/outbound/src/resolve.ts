@@ -6,23 +6,23 @@ import { candidatesOf, readResolvConf, resolvConfFile } from './resolv-conf.js';
 import { systemFile } from './system-file.js';
 
 /**
- * All addresses of a name, one at least; rejects with a {@link LookupError}. With `onLate`, called before it resolves, no
- * more than is there in time.
+ * Resolves a name to all its addresses, at least one. Rejects with a {@link LookupError}. With `onLate`, it may resolve
+ * to one family alone; it then calls `onLate` first, with a promise of the others.
  */
 export type Resolve = (hostname: string, onLate?: OnLate) => Promise<readonly string[]>;
 
-/** Where names lead, by who chose them. */
+/** Resolvers of names, by who chose the name. */
 export interface Names {
-  /** A name of a stranger. */
+  /** Resolves a name that a tenant chose. */
   readonly resolve: Resolve;
-  /** A name that the application allows or has given. */
+  /** Resolves a name that the application allows or configured. */
   readonly resolveTrusted: Resolve;
 }
 
-/** A look-up that failed, in whatever way. */
+/** A failed look-up. */
 export class LookupError extends Error {
   override readonly name = 'LookupError';
-  /** Of Node's DNS, or of the system. */
+  /** Error code of Node's DNS module or of the system. */
   readonly code: string | undefined;
 
   constructor(cause: unknown) {
@@ -39,8 +39,8 @@ export interface NameSources {
 }
 
 /**
- * The names of this machine. Those of strangers are asked of DNS alone: /etc/hosts and search domains hold names of
- * this network. Trusted ones may be in either, as for the system.
+ * Creates resolvers from this machine's configuration. Names that tenants chose are resolved by DNS alone, because
+ * /etc/hosts and search domains contain names of the private network. Trusted names may come from either.
  */
 export function createNames(sources: NameSources = {}): Names {
   const confOf = systemFile(sources.resolvConf ?? resolvConfFile, readResolvConf);
@@ -55,7 +55,8 @@ export function createNames(sources: NameSources = {}): Names {
       try {
         return await servers.ask(candidate, onLate);
       } catch (error) {
-        // A name server that does not answer would not for the next one either. One that refuses may not serve this domain.
+        // A name server that times out would do so for the next name too. One that refuses may just not serve this
+        // domain.
         if (!isMissing(error) && !isRefused(error)) throw error;
         if (!isRefused(failure)) failure = error;
       }
@@ -69,15 +70,15 @@ export function createNames(sources: NameSources = {}): Names {
   };
 }
 
-/** For all clients of the process. */
+/** The resolvers shared by all clients of the process. */
 export const systemNames: Names = createNames();
 
-/** RFC 6761 §6.3: no name server is asked for these. */
+/** Resolves localhost and names below it without a query (RFC 6761 §6.3). */
 function loopbackOf(host: string): readonly string[] | undefined {
   return /(^|\.)localhost$/.test(host) ? ['127.0.0.1', '::1'] : undefined;
 }
 
-/** Asks a function in the manner of `dns.lookup`, whether it answers with all addresses or with one. */
+/** Wraps a function with the signature of `dns.lookup`. It may answer with all addresses or with one. */
 export function resolveByLookup(ask: LookupFunction): Resolve {
   return resolveBy(
     (hostname) =>
@@ -86,13 +87,13 @@ export function resolveByLookup(ask: LookupFunction): Resolve {
           if (error) reject(error);
           else resolve(typeof answer === 'string' ? [answer] : addressesIn(answer));
         });
-        // It is the application's own code: an async one that fails must end no process.
+        // If the application's lookup is async and rejects, the rejection must not end the process.
         Promise.resolve(asked).catch(reject);
       }),
   );
 }
 
-/** The texts that stand where addresses should, whatever was answered. */
+/** Reads the addresses of any answer. An entry without one becomes an empty string. */
 function addressesIn(answer: unknown): readonly string[] {
   const entries: readonly unknown[] = Array.isArray(answer) ? answer : [];
   return entries.map((entry) => {

@@ -5,7 +5,7 @@ const dayLong = '(?:Mon|Tues|Wednes|Thurs|Fri|Satur|Sun)day';
 const month = '(?<month>Jan|Feb|Mar|Apr|May|Jun|Jul|Aug|Sep|Oct|Nov|Dec)';
 const time = '(?<time>[0-2]\\d:[0-5]\\d:[0-5]\\d)';
 
-/** The three forms of a date that a recipient must take (RFC 9110 §5.6.7): one of today, two of long ago. */
+/** The three date formats that a recipient must accept (RFC 9110 §5.6.7): the current one and two obsolete ones. */
 const dates: readonly RegExp[] = [
   new RegExp(`^${day}, (?<date>\\d\\d) ${month} (?<year>\\d{4}) ${time} GMT$`),
   new RegExp(`^${dayLong}, (?<date>\\d\\d)-${month}-(?<year>\\d\\d) ${time} GMT$`),
@@ -13,8 +13,9 @@ const dates: readonly RegExp[] = [
 ];
 
 /**
- * How long a receiver asks to be left alone, in milliseconds (RFC 9110 §10.2.3): seconds, decimals too, or a date,
- * read against this process's clock; one in the past is 0. Undefined for anything else, two headers included.
+ * Parses a `Retry-After` header into milliseconds (RFC 9110 §10.2.3). Accepts seconds, with decimals, or a date, which
+ * is compared to this process's clock; a date in the past gives 0. Returns undefined for anything else, including
+ * repeated headers.
  */
 export function retryAfterMs(
   header: string | readonly string[] | undefined,
@@ -27,17 +28,17 @@ export function retryAfterMs(
   return Number.isFinite(ms) ? ms : undefined;
 }
 
-/** The instant a date of HTTP names, in milliseconds; NaN where the text is none. */
+/** Parses an HTTP date into milliseconds since the epoch. Returns NaN for other text. */
 function instantOf(text: string, now: number): number {
   const fields = dates.map((date) => date.exec(text)?.groups).find(Boolean);
   if (!fields) return Number.NaN;
   const { date, month, year = '', time } = fields;
   const instant = Date.parse(`${date} ${month} ${yearOf(year, now)} ${time} GMT`);
-  // A 31st of February is read as one of March.
+  // `Date.parse` reads 31 February as a date in March.
   return new Date(instant).getUTCDate() === Number(date) ? instant : Number.NaN;
 }
 
-/** Two digits that would be more than 50 years ahead are of the century before. */
+/** Expands a two-digit year. A year more than 50 years ahead belongs to the previous century (RFC 9110 §5.6.7). */
 function yearOf(digits: string, now: number): number {
   if (digits.length === 4) return Number(digits);
   const thisYear = new Date(now).getUTCFullYear();

@@ -1,20 +1,20 @@
 import { readFileSync, statSync } from 'node:fs';
 
-/** How old what is known of a file may be: a look is a call of the system. */
+/** How long the content is used without checking the file, because each check is a system call. */
 const maxAgeMs = 1_000;
 
 /**
- * What `read` makes of the text of a file, made anew when that has changed. It is looked at when it is asked for. A file
- * that is not there, or cannot be read, is empty.
+ * Returns a function that gets the content of a file as parsed by `read`, and parses it again when the file has
+ * changed. The file is checked on access, not watched. A missing or unreadable file counts as empty.
  */
 export function systemFile<Content>(path: string, read: (text: string) => Content): () => Content {
   let known: { readonly content: Content; readonly stamp: string } | undefined;
-  let lookedAt = Number.NEGATIVE_INFINITY;
+  let checkedAt = Number.NEGATIVE_INFINITY;
   return () => {
     const now = performance.now();
-    if (known && now - lookedAt < maxAgeMs) return known.content;
-    lookedAt = now;
-    // Before the text: what is written between the two is seen by the next look.
+    if (known && now - checkedAt < maxAgeMs) return known.content;
+    checkedAt = now;
+    // Read before the text, so that the next check sees a change between the two.
     const stamp = stampOf(path);
     if (stamp !== known?.stamp) known = { content: read(textOf(path)), stamp };
     return known.content;

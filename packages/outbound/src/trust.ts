@@ -8,27 +8,27 @@ import {
 import { PosthornError } from '@posthorn/core';
 import { ownOptions } from './own-options.js';
 
-/** Whom a connection trusts, and as whom it speaks. All in PEM. */
+/** Client certificate and trusted authorities of a connection, all in PEM. */
 export interface OutboundTls {
-  /** The client certificate, with its chain, that the receiver asks for; with `key`. */
+  /** The client certificate with its chain. Requires `key`. */
   readonly cert?: string;
   readonly key?: string;
-  /** Of `key`, where it is encrypted. */
+  /** The passphrase of an encrypted `key`. */
   readonly passphrase?: string;
-  /** Authorities to trust besides Node's own and the client's. */
+  /** Authorities to trust besides Node's own and those of the client's option `ca`. */
   readonly ca?: string | readonly string[];
 }
 
-/** Read once. Connections with different trust are never shared. */
+/** Parsed TLS settings. Requests with different trust never share a connection. */
 export interface Trust {
-  /** Equal for what is equal in content. */
+  /** Equal for settings with equal content. */
   readonly key: string;
   readonly context: SecureContext;
 }
 
 const names = ['cert', 'key', 'passphrase', 'ca'] as const;
 
-/** Throws `invalid_option`; never quotes a key. */
+/** Parses TLS settings. Throws `invalid_option`; the message never quotes a key. */
 export function trustOf(tls: OutboundTls, authorities: readonly string[]): Trust {
   const { cert, key, passphrase, ca = [] } = ownOptions(tls, names, 'tls');
   if ((cert === undefined) !== (key === undefined)) throw invalid('must have both cert and key, or neither');
@@ -48,11 +48,17 @@ export function trustOf(tls: OutboundTls, authorities: readonly string[]): Trust
 
 const certificates = /-----BEGIN .+?-----END [^-]*-----/gs;
 
-/** Node takes anything for an authority, and then trusts nobody more. Throws `invalid_option`. */
+/**
+ * Validates authorities, because Node accepts any text as one and silently trusts no additional authority. Throws
+ * `invalid_option`.
+ */
 export function authoritiesOf(ca: string | readonly string[], name: string): readonly string[] {
   const list = typeof ca === 'string' ? [ca] : ca;
   if (!Array.isArray(list) || !list.every(holdsCertificates)) {
-    throw new PosthornError('invalid_option', `${name} must be a certificate in PEM, or an array of such`);
+    throw new PosthornError(
+      'invalid_option',
+      `${name} must be a certificate in PEM, or an array of certificates`,
+    );
   }
   return list;
 }

@@ -3,8 +3,8 @@ import type { OutboundAnswer, OutboundResult } from './exchange.js';
 import { retryAfterMs } from './retry-after.js';
 
 /**
- * What an answer means where its service says nothing else: 2xx delivered, 410 gone, anything else failed. A redirect is
- * a failure; 429 and 503 may say when to come back. `readable` makes of the body what may go on record.
+ * Turns a response into a verdict by its status alone: 2xx is delivered, 410 is gone, anything else has failed,
+ * redirects included. `Retry-After` counts for 429 and 503. `readable` converts the body to the text that is recorded.
  */
 export function verdictOf(
   result: OutboundResult,
@@ -14,7 +14,7 @@ export function verdictOf(
   const { status, headers } = result;
   const report = { status, response: readable(result.body) };
   if (status >= 200 && status < 300) return delivered(report);
-  if (status === 410) return gone('http_status', 'answered 410: gone for good', report);
+  if (status === 410) return gone('http_status', 'answered 410: gone permanently', report);
   if (status >= 300 && status < 400) {
     return failed('http_status', `answered ${status}; redirects are not followed`, report);
   }
@@ -26,8 +26,9 @@ export function verdictOf(
 }
 
 /**
- * The same for a service with words of its own, of which the answer has none: a proxy's or a firewall's page, say. Nobody
- * at the service has said that anything is gone, or was taken where the answer is a page: both have failed.
+ * Turns a response that lacks the service's own format into a verdict, e.g. the page of a proxy or a firewall. The
+ * service itself did not send it. Therefore a 410 has failed instead of gone, and a 2xx with an HTML page has failed
+ * instead of delivered.
  */
 export function strangersVerdict(answer: OutboundAnswer): Verdict {
   const verdict = verdictOf(answer);
@@ -35,7 +36,7 @@ export function strangersVerdict(answer: OutboundAnswer): Verdict {
   if (verdict.outcome === 'gone') return failed('http_status', `answered ${status}`, { status, response });
   const isPage = /^\s*</.test(response);
   if (verdict.outcome !== 'delivered' || !isPage) return verdict;
-  return failed('protocol', `answered ${status} with a page that is none of the service`, {
+  return failed('protocol', `answered ${status} with an HTML page that is not from the service`, {
     status,
     response,
   });

@@ -12,7 +12,7 @@ import {
 
 const numberOf = (bytes: Buffer): bigint => BigInt(`0x${bytes.toString('hex')}`);
 
-/** A number written as an address, by the parser of URLs, not by ours. */
+/** Writes a number as an address with the URL parser, independently of the code under test. */
 function addressOf(value: bigint, bytes: number): string {
   const hex = value.toString(16).padStart(bytes * 2, '0');
   const text = bytes === 4 ? `0x${hex}` : `[${hex.match(/.{4}/g)!.join(':')}]`;
@@ -42,8 +42,8 @@ const inside = (ranges: readonly Edges[], value: bigint): boolean =>
 
 const isIsatap = (value: bigint): boolean => [0x5efen, 0x2005efen].includes((value >> 32n) & 0xffffffffn);
 
-describe('of every refused range', () => {
-  test.each(refusedIPv4)('$cidr the first and the last are refused, their neighbours are not', (range) => {
+describe('every refused range', () => {
+  test.each(refusedIPv4)('$cidr refuses its first and last address and not their neighbours', (range) => {
     const { first, last } = edgesOf(range);
     expect(whyNotPublic(addressOf(first, 4))).toBe(range.what);
     expect(whyNotPublic(addressOf(last, 4))).toBe(range.what);
@@ -53,7 +53,7 @@ describe('of every refused range', () => {
     }
   });
 
-  test.each(refusedIPv6)('$cidr the first and the last are refused, their neighbours are not', (range) => {
+  test.each(refusedIPv6)('$cidr refuses its first and last address and not their neighbours', (range) => {
     const { first, last } = edgesOf(range);
     expect(whyNotPublic(addressOf(first, 16))).toBe(range.what);
     expect(whyNotPublic(addressOf(last, 16))).toBe(range.what);
@@ -63,14 +63,14 @@ describe('of every refused range', () => {
     }
   });
 
-  test('no entry is without its source, and none stands twice', () => {
+  test('names its source and occurs once', () => {
     const all = [...refusedIPv4, ...refusedIPv6, publicIPv6];
     expect(all.every(({ what, source }) => what.length > 0 && source.length > 0)).toBe(true);
     expect(new Set(all.map(({ cidr }) => cidr)).size).toBe(all.length);
   });
 });
 
-test('of IPv6 only 2000::/3 is public', () => {
+test('only 2000::/3 of IPv6 is public', () => {
   expect(isPublic(addressOf(global.first, 16))).toBe(true);
   expect(isPublic(addressOf(global.first - 1n, 16))).toBe(false);
   expect(isPublic(addressOf(global.last, 16))).toBe(true);
@@ -80,7 +80,7 @@ test('of IPv6 only 2000::/3 is public', () => {
 const anyV4 = fc.nat(0xffffffff).map(BigInt);
 const anyV6 = fc.bigInt(0n, (1n << 128n) - 1n);
 
-test('an IPv4 address is public where no range holds it', () => {
+test('an IPv4 address outside every refused range is public', () => {
   fc.assert(
     fc.property(anyV4, (value) => {
       expect(isPublic(addressOf(value, 4))).toBe(!inside(v4, value));
@@ -88,7 +88,7 @@ test('an IPv4 address is public where no range holds it', () => {
   );
 });
 
-test('an IPv6 address is public where the positive list holds it and no range does', () => {
+test('an IPv6 address is public if it is in the allow list and in no refused range', () => {
   fc.assert(
     fc.property(fc.oneof(anyV6, fc.bigInt(global.first, global.last)), (value) => {
       const expected = inside([global], value) && !inside(v6, value) && !isIsatap(value);
@@ -97,7 +97,7 @@ test('an IPv6 address is public where the positive list holds it and no range do
   );
 });
 
-test('no IPv6 address with an IPv4 address in it is public', () => {
+test('an IPv6 address that embeds an IPv4 address is not public', () => {
   fc.assert(
     fc.property(fc.ipV4(), (address) => {
       const hex = bytesOf(address)!.toString('hex');
@@ -132,8 +132,8 @@ test.each([
   '2a00::1%eth0',
   'fe80::1%1',
   ':::',
-])('%j is no public address', (text) => {
-  expect(whyNotPublic(text)).toBe('no address');
+])('%j is not a public address', (text) => {
+  expect(whyNotPublic(text)).toBe('text that is not an address');
 });
 
 test.each([
@@ -148,7 +148,7 @@ test.each([
   expect(isPublic(text)).toBe(true);
 });
 
-test('an address is read as the parser of URLs reads it', () => {
+test('an address is parsed as the URL parser parses it', () => {
   fc.assert(
     fc.property(fc.oneof(fc.ipV4(), fc.ipV6()), (text) => {
       const url = new URL(`http://${text.includes(':') ? `[${text}]` : text}/`);
@@ -169,7 +169,7 @@ describe('a range', () => {
     '::/0',
     'fd00::/8',
     '2001:db8::1',
-  ])('may be written %s', (cidr) => {
+  ])('accepts %s', (cidr) => {
     expect(blockOf(cidr)).toBeDefined();
   });
 
@@ -184,11 +184,11 @@ describe('a range', () => {
     'example.com',
     '',
     '10.0.0/8',
-  ])('%j is none', (cidr) => {
+  ])('refuses %j', (cidr) => {
     expect(blockOf(cidr)).toBeUndefined();
   });
 
-  test('holds what begins with the same bits', () => {
+  test('contains the addresses with the same prefix', () => {
     fc.assert(
       fc.property(fc.nat(32), anyV4, anyV4, (prefix, one, other) => {
         const bits = BigInt(32 - prefix);

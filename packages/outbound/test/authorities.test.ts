@@ -3,7 +3,7 @@ import { expect, test, vi } from 'vitest';
 import { client } from './client.js';
 import { receiver, response } from './receiver.js';
 
-// Nobody has the key of an authority Node trusts, so that one of ours must stand in Node's list.
+// A test has no key of an authority that Node trusts. Therefore it adds its own authority to Node's list.
 const list = vi.hoisted((): string[] => []);
 vi.mock('node:tls', async (original) => ({
   ...(await original<typeof import('node:tls')>()),
@@ -12,7 +12,7 @@ vi.mock('node:tls', async (original) => ({
 const known = certificate({ name: 'Known authority' });
 list.push(known.cert);
 
-test('authorities the application adds stand beside those of Node', async () => {
+test("authorities of the application are trusted in addition to Node's", async () => {
   const added = certificate({ name: 'Added authority' });
   const outbound = client({ ca: [added.cert] });
   for (const issuer of [known, added]) {

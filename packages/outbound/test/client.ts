@@ -1,7 +1,7 @@
 import { onTestFinished } from 'vitest';
 import { createOutbound, type Outbound, type OutboundOptions } from '../src/index.js';
 
-/** A client for plain HTTP with short times, closed when the test is over. */
+/** Creates a client for plain HTTP with short timeouts. It is closed when the test ends. */
 export function client(options: OutboundOptions = {}): Outbound {
   const outbound = createOutbound({
     policy: { allowHttp: true, allowHosts: ['127.0.0.1'] },
@@ -13,8 +13,8 @@ export function client(options: OutboundOptions = {}): Outbound {
 }
 
 /**
- * How many milliseconds ago a timer fired that was set now for `timeoutMs`; 0 until then. On a busy machine every timer of
- * a process is late, so that what ends by one is measured by another.
+ * Starts a timer of `timeoutMs` and returns a function that gets the milliseconds since it fired (0 until then). Timers
+ * are late on a busy machine, so a test measures one timeout by another.
  */
 export function overdue(timeoutMs: number): () => number {
   let due = Number.POSITIVE_INFINITY;

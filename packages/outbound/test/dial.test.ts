@@ -14,8 +14,8 @@ const at = (...addresses: string[]) =>
   });
 
 /**
- * Receivers on 127.0.0.1 that take no connection for the time being: whoever connects hears nothing for a second, as of
- * a receiver that is far away. The system knows, hence a process of its own.
+ * Starts a receiver on 127.0.0.1 that accepts no connection for a second, like a distant one. It blocks its event loop,
+ * and therefore runs in a process of its own.
  */
 async function slowReceiver(): Promise<{ readonly port: number }> {
   const child = fork(new URL('./slow-receiver.mjs', import.meta.url), { execArgv: [] });
@@ -23,18 +23,18 @@ async function slowReceiver(): Promise<{ readonly port: number }> {
   const [port] = (await once(child, 'message')) as [number];
   child.send('sleep');
   await once(child, 'message');
-  // Its queue is as short as can be. What does not fit in gets no answer.
+  // The accept queue is as short as possible. A connection that does not fit gets no response.
   const fillers = [1, 2, 3, 4].map(() => connect(port, '127.0.0.1').on('error', () => {}));
   onTestFinished(() => fillers.forEach((filler) => void filler.destroy()));
   await once(fillers[0]!, 'connect');
   return { port };
 }
 
-describe.runIf(process.platform === 'linux')('a receiver that needs a second to take a connection', () => {
+describe.runIf(process.platform === 'linux')('a receiver that takes a second to accept a connection', () => {
   test.each([
-    ['and has another address that refuses', ['127.0.0.1', '::1']],
-    ['and has another address, first, that refuses', ['::1', '127.0.0.1']],
-    ['and has the same address thrice', ['127.0.0.1', '127.0.0.1', '127.0.0.1']],
+    ['and has a second address that refuses', ['127.0.0.1', '::1']],
+    ['and has a first address that refuses', ['::1', '127.0.0.1']],
+    ['and has the same address three times', ['127.0.0.1', '127.0.0.1', '127.0.0.1']],
     ['and has no other address', ['127.0.0.1']],
   ])('%s, is waited for', async (_, addresses) => {
     const { port } = await slowReceiver();
@@ -44,7 +44,7 @@ describe.runIf(process.platform === 'linux')('a receiver that needs a second to 
     expect(performance.now() - started).toBeGreaterThan(500);
   });
 
-  test('is not waited for where another address of it answers, and what was begun is closed', async () => {
+  test('is not waited for if another address accepts, and its pending attempt is closed', async () => {
     const { port } = await slowReceiver();
     const quick = await receiver((socket) => socket.write(response(200, 'quick')), {
       host: '127.0.0.2',
@@ -58,7 +58,7 @@ describe.runIf(process.platform === 'linux')('a receiver that needs a second to 
   });
 });
 
-test('the next address is tried at once where one refuses, and the families take turns', async () => {
+test('a refused connection leads to the next address at once, and the address families alternate', async () => {
   const { url } = await receiver((socket) => socket.write(response(200, 'last')));
   const started = performance.now();
   const refusing = Array.from({ length: 8 }, (_, i) => `127.0.0.${i + 2}`);
@@ -69,7 +69,7 @@ test('the next address is tried at once where one refuses, and the families take
   expect(performance.now() - started).toBeLessThan(2_000);
 });
 
-test('where all refuse the request fails as the first did, once', async () => {
+test('a request fails once, with the first error, if every address refuses', async () => {
   const port = await freePort();
   const result = await at('127.0.0.1', '::1').request({ url: `http://receiver.example:${port}/` });
   expect(result).toMatchObject({
@@ -79,7 +79,7 @@ test('where all refuse the request fails as the first did, once', async () => {
   });
 });
 
-test('of a name with very many addresses ten are tried', async () => {
+test('at most ten addresses of a name are tried', async () => {
   const { url, sockets } = await receiver((socket) => socket.write(response(200)));
   const many = Array.from({ length: 10 }, (_, i) => `127.0.0.${i + 2}`);
   const result = await at(...many, '127.0.0.1').request({
@@ -89,7 +89,7 @@ test('of a name with very many addresses ten are tried', async () => {
   expect(sockets).toEqual([]);
 });
 
-test('every address is judged before one of them is dialled', async () => {
+test('every address is checked before any is dialled', async () => {
   const { url, sockets } = await receiver((socket) => socket.write(response(200)));
   const result = await at('127.0.0.1', '10.0.0.1').request({
     url: url.replace('127.0.0.1', 'receiver.example'),

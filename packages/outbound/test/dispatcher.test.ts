@@ -26,7 +26,7 @@ describe.each([
     expect(await answer.text()).toBe('hello');
   });
 
-  test('reaches no private address, be it literal or behind a name', async () => {
+  test('refuses a private address, literal or behind a name', async () => {
     const { url, sockets } = await receiver((socket) => socket.write(response(200)));
     const lookup = answering('127.0.0.1');
     await expect(get(url, guarded())).rejects.toMatchObject({ cause: forbidden });
@@ -47,7 +47,7 @@ describe.each([
     expect(inner.sockets).toEqual([]);
   });
 
-  test('passes over a 100 that nobody asked for', async () => {
+  test('ignores an unsolicited 100', async () => {
     const { url } = await receiver((socket) =>
       socket.write(`HTTP/1.1 100 Continue\r\n\r\n${response(200, 'HTTP/1.1 100')}`),
     );
@@ -55,7 +55,7 @@ describe.each([
     for (let i = 0; i < 2; i++) expect(await (await get(url, dispatcher)).text()).toBe('HTTP/1.1 100');
   });
 
-  test('takes a dot at the end of a name for none', async () => {
+  test('removes a trailing dot of a name', async () => {
     const { url, requests } = await receiver((socket) => socket.write(response(200)));
     const policy = { allowHttp: true, allowCidrs: ['127.0.0.1'], lookup: answering('127.0.0.1') };
     const dispatcher = guarded({ policy });
@@ -66,7 +66,7 @@ describe.each([
     expect(requests).toHaveLength(2);
   });
 
-  test('uses https alone unless the policy says otherwise', async () => {
+  test('accepts https only unless the policy allows http', async () => {
     await expect(get('http://example.com/', guarded({ policy: {} }))).rejects.toMatchObject({
       cause: expect.objectContaining({ code: 'url_scheme' }),
     });
@@ -74,26 +74,26 @@ describe.each([
 });
 
 test.each(['timeoutMs', 'maxBodyBytes', 'maxInformational', 'maxOrigins', 'conections'])(
-  '%s, which would do nothing, is refused',
+  '%s, which would have no effect, is refused',
   (name) => {
     expect(() => guardedDispatcher({ [name]: 1 })).toThrow(
       expect.objectContaining({
         code: 'invalid_option',
-        message: expect.stringContaining(`guardedDispatcher: there is no ${name}; there are policy, `),
+        message: expect.stringContaining(`guardedDispatcher: unknown field ${name}; the fields are policy, `),
       }),
     );
   },
 );
 
-test("undici's request is held to the same", async () => {
+test("undici's request obeys the guard too", async () => {
   const { url, sockets } = await receiver((socket) => socket.write(response(200)));
   await expect(request(url, { dispatcher: guarded() })).rejects.toEqual(forbidden);
   expect(sockets).toEqual([]);
 });
 
 test.each([
-  ['are kept to every origin there is', {}, 1],
-  ['are closed when they were idle for keepAliveMs', { keepAliveMs: 20 }, 0],
+  ['are kept to any number of origins', {}, 1],
+  ['are closed after being idle for keepAliveMs', { keepAliveMs: 20 }, 0],
 ])('connections %s', async (_, options, kept) => {
   const policy = { allowHttp: true, allowHosts: ['127.0.0.1'] };
   const dispatcher = guarded({ policy, ...options });
@@ -104,7 +104,7 @@ test.each([
   await until(() => receivers.every(({ open }) => open() === kept), { timeoutMs: 5_000 });
 });
 
-test('a connection that is too old is opened anew, however busy it is', async () => {
+test('a connection that is too old is replaced, even if it is busy', async () => {
   const { url, sockets, open } = await receiver((socket) => socket.write(response(200)));
   const policy = { allowHttp: true, allowHosts: ['127.0.0.1'] };
   const dispatcher = guarded({ policy, maxConnectionAgeMs: 50 });

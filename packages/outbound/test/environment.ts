@@ -1,6 +1,6 @@
 import { onTestFinished } from 'vitest';
 
-/** Sets variables of the environment until the test is over. */
+/** Sets environment variables until the test ends. */
 export function environment(variables: Readonly<Record<string, string>>): void {
   Object.assign(process.env, variables);
   onTestFinished(() => {

@@ -13,26 +13,26 @@ test.each([
   ['CERT_HAS_EXPIRED', 'tls'],
   ['ERR_SSL_WRONG_VERSION_NUMBER', 'tls'],
   ['constructor', 'reset'],
-])('%s is told as %s, by its code alone', (code, kind) => {
+])('%s is reported as %s, by its code alone', (code, kind) => {
   const told = failureOf(error(code));
   expect(told).toEqual({ ok: false, kind, message: expect.stringMatching(`\\(${code}\\)$`) });
   expect(told.message).not.toMatch(/canary/);
 });
 
-test.each(['EAI_AGAIN', 'ENOTFOUND', 'EINVAL', 'ETIMEOUT'])('%s of a look-up is told as dns', (code) => {
+test.each(['EAI_AGAIN', 'ENOTFOUND', 'EINVAL', 'ETIMEOUT'])('%s of a look-up is reported as dns', (code) => {
   const message = `the host name could not be resolved (${code})`;
   expect(failureOf(new LookupError(error(code)))).toEqual({ ok: false, kind: 'dns', message });
 });
 
 test.each([undefined, null, 'canary', error('canary'), error('address_forbidden'), { code: 5 }])(
-  'a look-up that fails with %j is told as dns, without a word of it',
+  'a look-up that fails with %j is reported as dns, without quoting the error',
   (thrown) => {
     const message = 'the host name could not be resolved';
     expect(failureOf(new LookupError(thrown))).toEqual({ ok: false, kind: 'dns', message });
   },
 );
 
-test.each(['EMFILE', 'ENFILE', 'ENOBUFS'])('%s is told as a fault of this process', (code) => {
+test.each(['EMFILE', 'ENFILE', 'ENOBUFS'])('%s is reported as a fault of this process', (code) => {
   for (const thrown of [error(code), new LookupError(error(code))]) {
     expect(failureOf(thrown)).toEqual({
       ok: false,
@@ -42,7 +42,7 @@ test.each(['EMFILE', 'ENFILE', 'ENOBUFS'])('%s is told as a fault of this proces
   }
 });
 
-test('what is no error is a reset', () => {
+test('a value that is not an error is reported as a reset', () => {
   for (const thrown of [undefined, null, 'canary', new Error('canary')]) {
     expect(failureOf(thrown)).toEqual({
       ok: false,

@@ -28,7 +28,7 @@ async function errorOf(url: string, policy: OutboundPolicy = {}): Promise<{ code
 const codeOf = async (url: string, policy?: OutboundPolicy): Promise<string> =>
   (await errorOf(url, policy)).code;
 
-describe('an address', () => {
+describe('a URL', () => {
   test.each([
     'https://example.com',
     'https://example.com/',
@@ -92,14 +92,14 @@ describe('an address', () => {
     expect(await codeOf('ftp://example.com', { allowHttp: true })).toBe('url_scheme');
   });
 
-  test('that is plain HTTP is refused with how to allow it, any other scheme is not', async () => {
+  test('of plain HTTP is refused with a hint how to allow it; one of another scheme without', async () => {
     expect((await errorOf('http://example.com')).message).toBe(
       'url must begin with https://; the host application allows plain HTTP with policy.allowHttp',
     );
     expect((await errorOf('ftp://example.com')).message).toBe('url must begin with https://');
   });
 
-  test('is never quoted when it is refused: its path may be a secret', async () => {
+  test('is never quoted when it is refused, since its path may be a secret', async () => {
     for (const url of [
       'http://example.com/canary',
       'https://user:canary@example.com',
@@ -110,7 +110,7 @@ describe('an address', () => {
     }
   });
 
-  test('an @ in the path or the query is no user name', async () => {
+  test('may contain an @ in its path or query', async () => {
     expect(await codeOf('https://example.com/@me?to=a@b')).toBe('fine');
   });
 });
@@ -123,13 +123,13 @@ test('a request to a refused address rejects, and nothing is sent', async () => 
   expect(sockets).toEqual([]);
 });
 
-test('the path and the query go out as the URL standard writes them', async () => {
+test('the path and the query are sent as the URL standard serializes them', async () => {
   const { url, requests } = await receiver((socket) => socket.write(response(200)));
   await client().request({ url: `${url}/a%2Fb/ü?q=%41&r=a+b#gone` });
   expect(requests[0]).toMatch(/^POST \/hook\/a%2Fb\/%C3%BC\?q=%41&r=a\+b HTTP\/1\.1\r\n/);
 });
 
-test('a dot at the end of a name is that of the root: the name is dialled, and told to the receiver, without', async () => {
+test('a trailing dot of a name is removed before the name is dialled and sent to the receiver', async () => {
   const tls = certificate({ name: 'example.com', issuer: authority });
   const { port, requests, sockets } = await receiver((socket) => socket.write(response(200)), { tls });
   const asked: string[] = [];
@@ -152,7 +152,7 @@ test('a dot at the end of a name is that of the root: the name is dialled, and t
   ]);
 });
 
-describe('a host that is not public is refused before anybody is asked where it leads', () => {
+describe('a host that is not public is refused without a look-up', () => {
   const unasked: OutboundPolicy = {
     lookup: () => {
       throw new Error('was asked');
@@ -217,7 +217,7 @@ describe('a host that is not public is refused before anybody is asked where it 
     expect(await codeOf(`https://${host}/`, unasked)).toBe('address_forbidden');
   });
 
-  test('a zone id is no part of an URL', async () => {
+  test('a URL with a zone id is invalid', async () => {
     expect(await codeOf('https://[fe80::1%25eth0]/')).toBe('url_invalid');
   });
 });
@@ -226,7 +226,7 @@ describe('a name', () => {
   const codeWhereItLeadsTo = async (...addresses: string[]): Promise<string> =>
     codeOf('https://example.com/', { lookup: answering(...addresses) });
 
-  test('that leads to public addresses alone is fine, and they are told', async () => {
+  test('that resolves to public addresses only is accepted, and the addresses are returned', async () => {
     const lookup = answering(publicAddress, '2a00:1450:4001:812::200e');
     expect(await checkUrl('https://example.com', { lookup })).toEqual([
       publicAddress,
@@ -242,13 +242,13 @@ describe('a name', () => {
     '::ffff:10.0.0.1',
     'fe80::1%eth0',
     'rubbish',
-  ])('that leads to %s is refused, be a public address beside it or not', async (address) => {
+  ])('that resolves to %s is refused, even with a public address beside it', async (address) => {
     expect(await codeWhereItLeadsTo(address)).toBe('address_forbidden');
     expect(await codeWhereItLeadsTo(publicAddress, address)).toBe('address_forbidden');
     expect(await codeWhereItLeadsTo(address, publicAddress)).toBe('address_forbidden');
   });
 
-  test('that leads nowhere, or whose look-up fails, throws or never ends, cannot be resolved', async () => {
+  test('is unresolvable if it has no address, or its look-up fails, throws or never ends', async () => {
     const failing: OutboundPolicy['lookup'] = (_host, _options, callback) =>
       callback(Object.assign(new Error('no'), { code: 'ESERVFAIL' }), []);
     const throwing: OutboundPolicy['lookup'] = () => {
@@ -271,28 +271,34 @@ describe('a name', () => {
       },
     ],
     ['rejects', (async () => Promise.reject(new Error('canary'))) as never],
-    ['fails with no error', (_host, _options, callback) => callback('canary' as never, [])],
-    ['answers with what is no address', (_host, _options, callback) => callback(null, 'canary', 4)],
-    ['answers with nothing', (_host, _options, callback) => callback(null, [])],
-  ])('whose look-up %s cannot be resolved, be it allowed or not, and ends no process', async (_, lookup) => {
-    for (const policy of [{ lookup }, { lookup, allowHosts: ['example.com'] }]) {
-      const code = await codeOf('https://example.com/', policy);
-      const result = await client({ policy }).request({ url: 'https://example.com/' });
-      if (code === 'address_forbidden') {
-        expect(result).toMatchObject({ ok: false, kind: 'address_forbidden' });
-      } else {
-        expect(code).toBe('url_unresolvable');
-        expect(result).toEqual({
-          ok: false,
-          kind: 'dns',
-          message: expect.stringMatching(/^the host name could not be resolved(?!.*canary)/),
-        });
+    [
+      'fails with a value that is not an error',
+      (_host, _options, callback) => callback('canary' as never, []),
+    ],
+    ['answers with text that is not an address', (_host, _options, callback) => callback(null, 'canary', 4)],
+    ['answers with an empty list', (_host, _options, callback) => callback(null, [])],
+  ])(
+    'whose look-up %s is unresolvable, allowed or not, and does not crash the process',
+    async (_, lookup) => {
+      for (const policy of [{ lookup }, { lookup, allowHosts: ['example.com'] }]) {
+        const code = await codeOf('https://example.com/', policy);
+        const result = await client({ policy }).request({ url: 'https://example.com/' });
+        if (code === 'address_forbidden') {
+          expect(result).toMatchObject({ ok: false, kind: 'address_forbidden' });
+        } else {
+          expect(code).toBe('url_unresolvable');
+          expect(result).toEqual({
+            ok: false,
+            kind: 'dns',
+            message: expect.stringMatching(/^the host name could not be resolved(?!.*canary)/),
+          });
+        }
       }
-    }
-  });
+    },
+  );
 
-  test('is asked of DNS, where none was given another way, and one nobody has cannot be resolved', async () => {
-    await expect(checkUrl('https://nobody.invalid/')).rejects.toMatchObject({ code: 'url_unresolvable' });
+  test('is resolved by DNS by default, and one that does not exist is unresolvable', async () => {
+    await expect(checkUrl('https://missing.invalid/')).rejects.toMatchObject({ code: 'url_unresolvable' });
   });
 });
 
@@ -300,7 +306,7 @@ describe('the policy', () => {
   const leadingTo = (address: string, policy: OutboundPolicy): Promise<string> =>
     codeOf('https://api.example.com/', { lookup: answering(address), ...policy });
 
-  test('allows hosts by name, exactly or all below a suffix', async () => {
+  test('allows hosts by exact name or by suffix', async () => {
     expect(await leadingTo('10.0.0.1', { allowHosts: ['api.example.com'] })).toBe('fine');
     expect(await leadingTo('10.0.0.1', { allowHosts: ['API.example.COM'] })).toBe('fine');
     expect(await leadingTo('10.0.0.1', { allowHosts: ['*.example.com'] })).toBe('fine');
@@ -309,7 +315,7 @@ describe('the policy', () => {
     expect(await leadingTo('10.0.0.1', { allowHosts: ['*.ample.com'] })).toBe('address_forbidden');
   });
 
-  test('allows hosts by address, in any form', async () => {
+  test('allows hosts by address, in any spelling', async () => {
     expect(await codeOf('https://127.0.0.1/', { allowHosts: ['127.0.0.1'] })).toBe('fine');
     expect(await codeOf('https://0x7f.1/', { allowHosts: ['127.0.0.1'] })).toBe('fine');
     expect(await codeOf('https://[::1]/', { allowHosts: ['::1'] })).toBe('fine');
@@ -317,7 +323,7 @@ describe('the policy', () => {
     expect(await codeOf('https://127.0.0.2/', { allowHosts: ['127.0.0.1'] })).toBe('address_forbidden');
   });
 
-  test('allows ranges, of the same family only, and nothing beside them', async () => {
+  test('allows ranges, and only addresses of the same family within them', async () => {
     const policy = { allowCidrs: ['10.1.0.0/16', 'fd00::/8'] };
     expect(await leadingTo('10.1.2.3', policy)).toBe('fine');
     expect(await leadingTo('fd00::1', policy)).toBe('fine');
@@ -326,7 +332,7 @@ describe('the policy', () => {
     expect(await codeOf('https://10.1.2.3/', policy)).toBe('fine');
   });
 
-  test('denies hosts, by their names and their addresses, even those it allows', async () => {
+  test('denies hosts by name and by address, even allowed ones', async () => {
     expect(await leadingTo(publicAddress, { denyHosts: ['*.example.com'] })).toBe('address_forbidden');
     expect(await leadingTo(publicAddress, { denyHosts: ['example.com'] })).toBe('fine');
     expect(await leadingTo(publicAddress, { denyHosts: [publicAddress] })).toBe('address_forbidden');
@@ -335,7 +341,7 @@ describe('the policy', () => {
     expect(await codeOf('https://api.example.com./', both)).toBe('address_forbidden');
   });
 
-  test('denies ranges, even those it allows', async () => {
+  test('denies ranges, even allowed ones', async () => {
     expect(await leadingTo(publicAddress, { denyCidrs: ['93.184.0.0/16'] })).toBe('address_forbidden');
     expect(await leadingTo(publicAddress, { denyCidrs: ['93.185.0.0/16'] })).toBe('fine');
     const both = { denyCidrs: ['10.1.0.0/16'], allowCidrs: ['10.0.0.0/8'] };
@@ -343,7 +349,7 @@ describe('the policy', () => {
     expect(await leadingTo('10.2.0.1', both)).toBe('fine');
   });
 
-  test('denies what a host that it allows leads to, and literally, however it is written', async () => {
+  test('denies the addresses of an allowed host, and literal ones in any spelling', async () => {
     const allowed = { allowHosts: ['api.example.com', '169.254.169.254', '::ffff:169.254.169.254'] };
     for (const deny of [
       { denyCidrs: ['169.254.0.0/16', 'fe80::/10'] },
@@ -360,28 +366,31 @@ describe('the policy', () => {
     }
   });
 
-  // Of the Fetch standard, and of what stands open by mistake: mail, containers, databases, caches, brokers, remote control.
+  // Ports of the Fetch standard and of services exposed by mistake: mail, containers, databases, caches, brokers,
+  // remote control.
   test.each([
     0, 1, 22, 25, 587, 6000, 6667, 10080, 1433, 1521, 2375, 2376, 2379, 3306, 3389, 5432, 5672, 5900, 6379,
     9042, 9092, 9200, 9300, 10250, 11211, 27017,
-  ])('goes to the port %i of no public host, unless the application names it', async (port) => {
+  ])('refuses the port %i of a public host unless the application lists it', async (port) => {
     const url = `https://example.com:${port}/`;
     for (const refused of [url, `https://${publicAddress}:${port}/`, url.replace('.com', '.com.')]) {
       const { code, message } = await errorOf(refused);
       expect(code).toBe('url_port');
-      expect(message).toMatch(/^url must not use a port of .+; the host application names .+ policy\.ports$/);
+      expect(message).toMatch(
+        /^url must not use a port of .+; the host application allows others with policy\.ports$/,
+      );
     }
     if (port !== 0) expect(await codeOf(url, { ports: [port] })).toBe('fine');
   });
 
   test.each([80, 443, 3000, 5000, 8000, 8080, 8443, 8888, 9000, 9090, 10000, 49152, 65535])(
-    'goes to the port %i, where webhooks are received',
+    'accepts the port %i, where webhooks are received',
     async (port) => {
       expect(await codeOf(`https://example.com:${port}/`)).toBe('fine');
     },
   );
 
-  test('goes to any port of a host that it allows but to those that browsers refuse', async () => {
+  test('accepts any port of an allowed host except those that browsers refuse', async () => {
     const policy = { allowHosts: ['search.corp.example', '127.0.0.1'] };
     for (const host of ['search.corp.example', '127.0.0.1']) {
       expect(await codeOf(`https://${host}:9200/`, policy)).toBe('fine');
@@ -389,7 +398,7 @@ describe('the policy', () => {
     }
   });
 
-  test('holds requests to the ports it names', async () => {
+  test('accepts only the ports it lists', async () => {
     const policy = { ports: [443, 25], allowHttp: true };
     expect(await codeOf('https://example.com/', policy)).toBe('fine');
     expect(await codeOf('https://example.com:25/', policy)).toBe('fine');
@@ -434,7 +443,7 @@ describe('the policy', () => {
 describe('at the moment of the connection', () => {
   const open = { allowHttp: true };
 
-  test('the address that was judged is the one that is dialled, whatever a second look-up would say', async () => {
+  test('the checked address is dialled, even if a second look-up would return another', async () => {
     const { url, sockets } = await receiver((socket) => socket.write(response(200)));
     const answers = [['127.0.0.1'], ['127.0.0.9']];
     const lookup: OutboundPolicy['lookup'] = (host, options, callback) =>
@@ -446,7 +455,7 @@ describe('at the moment of the connection', () => {
     expect(answers).toHaveLength(1);
   });
 
-  test('a name that led to a public address when it was checked, and now to a private one, is refused', async () => {
+  test('a name that resolved to a public address when it was checked is refused if it now resolves to a private one', async () => {
     const { url, sockets } = await receiver((socket) => socket.write(response(200)));
     const answers = [[publicAddress], ['127.0.0.1'], [publicAddress, '127.0.0.1']];
     const lookup: OutboundPolicy['lookup'] = (host, options, callback) =>
@@ -470,7 +479,7 @@ describe('at the moment of the connection', () => {
     expect(sockets).toEqual([]);
   });
 
-  test('a look-up that never ends is a connect_timeout, and one that answers late or twice hurts nothing', async () => {
+  test('a look-up that never ends is a connect_timeout, and a late or repeated answer does no harm', async () => {
     const { url, sockets } = await receiver((socket) => socket.write(response(200)));
     const named = url.replace('127.0.0.1', 'slow.example');
     const hanging = client({ policy: { ...open, lookup: () => {} }, connectTimeoutMs: 30 });
@@ -491,7 +500,7 @@ describe('at the moment of the connection', () => {
     expect(sockets).toHaveLength(1);
   });
 
-  test('a host that the policy allows is not connected to where it denies what it leads to', async () => {
+  test('an allowed host is not connected to if the policy denies its address', async () => {
     const { url, sockets } = await receiver((socket) => socket.write(response(200)));
     const policy = { ...open, denyCidrs: ['127.0.0.0/8'], lookup: answering('127.0.0.1') };
     for (const [host, name] of [
@@ -516,7 +525,7 @@ describe('at the moment of the connection', () => {
       });
     });
 
-  test('literal addresses and names are judged though nobody has checked them before', async () => {
+  test('literal addresses and names are checked even without an earlier call of check', async () => {
     const { port, sockets } = await receiver(() => {});
     const trust = createSecureContext();
     const guard = createGuard({ policy: policyOf(open), connectTimeoutMs: 1_000, trust });
@@ -527,10 +536,10 @@ describe('at the moment of the connection', () => {
   });
 
   test.runIf(process.platform !== 'win32')(
-    'a socket that was led elsewhere by the system is closed before anything is sent',
+    'a socket that the system connected elsewhere is closed before anything is sent',
     async () => {
       const { url, requests, open: openSockets } = await receiver((socket) => socket.write(response(200)));
-      // Unix systems take 0.0.0.0 for this machine.
+      // Unix systems connect 0.0.0.0 to this machine.
       const policy = { ...open, lookup: answering('0.0.0.0'), allowCidrs: ['0.0.0.0'] };
       for (const given of [policy, { ...policy, allowHosts: ['a.example'], denyCidrs: ['127.0.0.0/8'] }]) {
         const result = await client({ policy: given }).request({
@@ -543,7 +552,7 @@ describe('at the moment of the connection', () => {
     },
   );
 
-  test('an IPv6 literal is judged and reached as any other', async () => {
+  test('an IPv6 literal is checked and reached like any other address', async () => {
     const { port } = await receiver((socket) => socket.write(response(200)), { host: '::1' });
     const url = `http://[::1]:${port}/hook`;
     expect(await client({ policy: open }).request({ url })).toMatchObject({ kind: 'address_forbidden' });

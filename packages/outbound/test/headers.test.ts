@@ -17,7 +17,7 @@ function issuesOf(headers: Record<string, unknown>): unknown {
 const refused = (name: string): unknown => [{ path: [name], message: expect.any(String) }];
 
 describe('headers of a tenant', () => {
-  test('ordinary ones are kept as they are, case and order too', () => {
+  test('ordinary ones are kept unchanged, including case and order', () => {
     const headers = { 'X-Api-Key': 'k', Authorization: 'Bearer s3cret', 'x-empty': '', 'x-tab': 'a\tb' };
     expect(Object.entries(checkHeaders(headers))).toEqual(Object.entries(headers));
   });
@@ -43,7 +43,7 @@ describe('headers of a tenant', () => {
     ['an object', { canary: 1 }],
     ['undefined', undefined],
     ['true', true],
-  ])('a value is refused: %s', (_, value) => {
+  ])('a value is refused if it is or has %s', (_, value) => {
     expect(issuesOf({ 'x-a': value })).toEqual(refused('x-a'));
   });
 
@@ -71,7 +71,7 @@ describe('headers of a tenant', () => {
     expect(issuesOf({ 'X-A': '1', 'x-a': '2' })).toEqual(refused('x-a'));
   });
 
-  test('the error quotes no name that could forge a line of a log or fill it, and says when there are more', () => {
+  test('the error quotes no name that could forge or flood a log, and says if there are more issues', () => {
     const names = [
       'a\r\nlevel=info',
       'b\u202eevil',
@@ -84,34 +84,34 @@ describe('headers of a tenant', () => {
     );
   });
 
-  test('names of things every object has are plain names', () => {
+  test('names of inherited object properties are ordinary names', () => {
     const headers = { constructor: 'a', toString: 'b', hasOwnProperty: 'c' };
     expect(checkHeaders(headers)).toEqual(headers);
     expect({}).not.toHaveProperty('x');
   });
 
-  test('at most 32, and 16 KiB together', () => {
+  test('at most 32 headers with 16 KiB in total are accepted', () => {
     const many = (count: number, value: string): Record<string, string> =>
       Object.fromEntries(Array.from({ length: count }, (_, i) => [`x-${i}`, value]));
     expect(checkHeaders(many(32, 'a'))).toEqual(many(32, 'a'));
-    expect(issuesOf(many(33, 'a'))).toEqual([{ path: [], message: 'must be at most 32' }]);
+    expect(issuesOf(many(33, 'a'))).toEqual([{ path: [], message: 'must have at most 32 entries' }]);
     expect(issuesOf(many(5, 'a'.repeat(4000)))).toMatchObject([{ path: [] }]);
   });
 
-  test('every fault is named at once', () => {
+  test('the error lists every issue', () => {
     expect(issuesOf({ Host: 'a', 'x-a': 1, 'x-b': 'fine' })).toMatchObject([
       { path: ['Host'] },
       { path: ['x-a'] },
     ]);
   });
 
-  test.each([null, [], 'x: y', 1])('%j is no set of headers', (headers) => {
+  test.each([null, [], 'x: y', 1])('%j is refused', (headers) => {
     expect(issuesOf(headers as never)).toMatchObject([{ path: [] }]);
   });
 });
 
 describe('headers of a request', () => {
-  test('are sent as they are', async () => {
+  test('are sent unchanged', async () => {
     const { url, requests } = await receiver((socket) => socket.write(response(200)));
     await client().request({
       url,
@@ -132,7 +132,7 @@ describe('headers of a request', () => {
     ['a host of its own', { Host: 'evil.example' }],
     ['a length of its own', { 'Content-Length': '1' }],
     ['chunks', { 'transfer-encoding': 'chunked' }],
-    ['what is no string', { 'x-a': 1 as never }],
+    ['a value that is not a string', { 'x-a': 1 as never }],
   ])('%s rejects, and nothing is sent', async (_, headers) => {
     const { url, requests, sockets } = await receiver((socket) => socket.write(response(200)));
     const request = client().request({ url, headers: headers as Record<string, string>, body: '{}' });

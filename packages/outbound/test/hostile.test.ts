@@ -15,7 +15,7 @@ import {
 
 const ok = response(200, 'fine');
 
-/** Of a client whose one connection stands: to make it may take a busy machine longer than a short deadline. */
+/** Opens the client's connection first: on a busy machine, connecting may take longer than a short deadline. */
 async function connected(answer: Answer) {
   const { url, open } = await receiver((socket, request, number) =>
     number === 1 ? socket.write(response(200)) : answer(socket, request, number - 1),
@@ -25,15 +25,15 @@ async function connected(answer: Answer) {
   return { open, request: (timeoutMs: number) => outbound.request({ url, body: '{}', timeoutMs }) };
 }
 
-describe('answers that never come', () => {
-  test('silence ends at the deadline, and the connection is closed', async () => {
+describe('a response that never comes', () => {
+  test('ends at the deadline, and the connection is closed', async () => {
     const { request, open } = await connected(() => {});
     const result = await request(60);
     expect(result).toEqual({ ok: false, kind: 'timeout', message: 'no answer within 60 ms' });
     await until(() => open() === 0);
   });
 
-  test('an answer before the deadline counts, one after it does not', async () => {
+  test('counts if it arrives before the deadline, not after it', async () => {
     const { request } = await connected((socket, _, number) =>
       answerAfter(socket, number === 1 ? 20 : 10_000, ok),
     );
@@ -41,7 +41,7 @@ describe('answers that never come', () => {
     expect(await request(60)).toMatchObject({ ok: false, kind: 'timeout' });
   });
 
-  test('headers that trickle in end at the deadline: it is not an idle timeout', async () => {
+  test('ends at the deadline even if headers trickle in, since the deadline is not an idle timeout', async () => {
     const { request, open } = await connected((socket) =>
       trickle(socket, 'HTTP/1.1 200 OK\r\nx-slow: aaaaaaa'),
     );
@@ -50,7 +50,7 @@ describe('answers that never come', () => {
     await until(() => open() === 0);
   });
 
-  test('a body that trickles in ends at the deadline, and the status stands', async () => {
+  test('keeps its status if the body trickles in until the deadline', async () => {
     const { request, open } = await connected((socket) => {
       socket.write('HTTP/1.1 200 OK\r\ncontent-length: 100000\r\n\r\n');
       trickle(socket, 'abc');
@@ -61,7 +61,7 @@ describe('answers that never come', () => {
     await until(() => open() === 0);
   });
 
-  test('two hundred slow receivers end at the deadline together, each by its own kind', async () => {
+  test('ends at the deadline for two hundred slow receivers at once, each with its own kind', async () => {
     const { url, open } = await receiver((socket, request) => {
       if (request.startsWith('DELETE')) return socket.write(response(200));
       if (request.startsWith('PUT')) socket.write('HTTP/1.1 200 OK\r\n\r\n');
@@ -72,7 +72,7 @@ describe('answers that never come', () => {
       Promise.all(
         Array.from({ length: 200 }, (_, i) => outbound.request({ url, method: methodOf(i), timeoutMs })),
       );
-    // The deadline leaves the good half the time that this machine takes, and more.
+    // The deadline leaves enough time for the good half.
     const started = performance.now();
     await all(() => 'DELETE', 60_000);
     const timeoutMs = 500 + 4 * Math.round(performance.now() - started);
@@ -86,7 +86,7 @@ describe('answers that never come', () => {
 });
 
 describe('connections that break', () => {
-  test('nobody listens: refused', async () => {
+  test('a port without a listener is reported as refused', async () => {
     const result = await client().request({ url: `http://127.0.0.1:${await freePort()}/secret-path` });
     expect(result).toEqual({
       ok: false,
@@ -95,7 +95,7 @@ describe('connections that break', () => {
     });
   });
 
-  test('a name that cannot exist: dns', async () => {
+  test('a name that cannot exist is reported as dns', async () => {
     const result = await client().request({ url: `http://${'a'.repeat(64)}.invalid/` });
     expect(result).toMatchObject({ ok: false, kind: 'dns' });
   });
@@ -106,7 +106,7 @@ describe('connections that break', () => {
     'a reset within the body': (socket) => {
       socket.write('HTTP/1.1 200 OK\r\ncontent-length: 100\r\n\r\nhalf', () => socket.resetAndDestroy());
     },
-    'a reset within a body that goes on until the end': (socket) => {
+    'a reset within a body that lasts until the connection ends': (socket) => {
       socket.write('HTTP/1.0 200 OK\r\n\r\nhalf');
       resetAfter(socket, 50);
     },
@@ -115,18 +115,18 @@ describe('connections that break', () => {
     'a bad chunk': (socket) =>
       socket.end('HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n4\r\nhalf\r\nzz\r\n'),
   };
-  test.each(Object.entries(after))('%s: the status stands, the body is not complete', async (_, answer) => {
+  test.each(Object.entries(after))('%s keeps the status and an incomplete body', async (_, answer) => {
     const { url } = await receiver(answer);
     expect(await client().request({ url })).toMatchObject({ ok: true, status: 200, bodyComplete: false });
   });
 
-  test('the same with 500 is a 500', async () => {
+  test('a short body with status 500 is reported as a 500', async () => {
     const { url } = await receiver((socket) => socket.end('HTTP/1.1 500 X\r\ncontent-length: 9\r\n\r\nno'));
     const result = await client().request({ url });
     expect(result).toMatchObject({ ok: true, status: 500, body: 'no', bodyComplete: false });
   });
 
-  test('an early 400 while the body is still on its way is a 400', async () => {
+  test('an early 400 while the request body is in flight is reported as a 400', async () => {
     const { url } = await receiver(() => {}, {
       onConnection: (socket) => socket.write(response(400, 'too much', 'connection: close\r\n')),
     });
@@ -135,8 +135,8 @@ describe('connections that break', () => {
   });
 });
 
-describe('answers that are not what was asked for', () => {
-  test.each(['100 Continue', '103 Early Hints'])('endless %s fail after ten', async (status) => {
+describe('an unusual response', () => {
+  test.each(['100 Continue', '103 Early Hints'])('fails after ten of endless %s', async (status) => {
     const { url, open } = await receiver((socket) => flood(socket, `HTTP/1.1 ${status}\r\n\r\n`));
     const result = await client().request({ url });
     expect(result).toMatchObject({ ok: false, kind: 'protocol' });
@@ -149,7 +149,7 @@ describe('answers that are not what was asked for', () => {
     'HTTP/1.1 102 Processing\r\n\r\n',
     'HTTP/1.1 103 Early Hints\r\nlink: </x>\r\n\r\n',
     'HTTP/1.1 199 X\r\nlink: </x>\r\n\r\n',
-  ])('ten of %j and an answer are an answer, which was asked for once', async (interim) => {
+  ])('is accepted after ten of %j, for a single request', async (interim) => {
     const { url, requests } = await receiver((socket) => socket.write(`${interim.repeat(10)}${ok}`));
     const outbound = client();
     for (const number of [1, 2]) {
@@ -160,7 +160,7 @@ describe('answers that are not what was asked for', () => {
     }
   });
 
-  test('what says 100 in an answer is left as it is, wherever the receiver cuts what it sends', async () => {
+  test('is unchanged if it contains the text of a 100, however it is split into chunks', async () => {
     const body = 'HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 100 Continue\r\n\r\n';
     const interim = 'HTTP/1.1 100 Continue\r\nx-status: HTTP/1.1 100\r\n\r\n';
     const text = `${interim}HTTP/1.1 103 X\r\n\r\n${interim}${response(200, body, 'x-a: HTTP/1.1 100\r\n')}`;
@@ -182,7 +182,7 @@ describe('answers that are not what was asked for', () => {
   });
 
   test.each(['100 Continue', '102 Processing'])(
-    'a %s, and then nothing, ends at the deadline',
+    'ends at the deadline if it is a %s and nothing else',
     async (status) => {
       const { url, open } = await receiver((socket) => socket.write(`HTTP/1.1 ${status}\r\n\r\n`));
       const result = await client().request({ url, timeoutMs: 60 });
@@ -194,14 +194,14 @@ describe('answers that are not what was asked for', () => {
   test.each([
     'HTTP/1.1 101 Switching Protocols\r\nconnection: upgrade\r\nupgrade: websocket\r\n\r\n',
     'HTTP/1.1 101 Switching Protocols\r\n\r\n',
-  ])('%j, which nobody asked for, fails at once', async (text) => {
+  ])('fails at once if it is an unsolicited %j', async (text) => {
     const { url, open } = await receiver((socket) => socket.write(text));
     const result = await client().request({ url, body: '{}' });
     expect(result).toMatchObject({ ok: false, kind: 'protocol' });
     await until(() => open() === 0);
   });
 
-  test('a 204 with a body is a 204, and its connection is not used again', async () => {
+  test('is a 204 if a 204 has a body, and its connection is not used again', async () => {
     const { url, sockets } = await receiver((socket) =>
       socket.write('HTTP/1.1 204 No Content\r\n\r\nHTTP/1.1 299 Poison\r\ncontent-length: 0\r\n\r\n'),
     );
@@ -211,7 +211,7 @@ describe('answers that are not what was asked for', () => {
     expect(sockets).toHaveLength(2);
   });
 
-  test.each([301, 302, 303, 307, 308])('a %i is an answer, and no second request is made', async (status) => {
+  test.each([301, 302, 303, 307, 308])('is not followed if it is a %i', async (status) => {
     const { url, requests } = await receiver((socket) =>
       socket.write(response(status, '', `location: ${url}/again\r\n`)),
     );
@@ -219,7 +219,7 @@ describe('answers that are not what was asked for', () => {
     expect(requests).toHaveLength(1);
   });
 
-  test('cookies, Alt-Svc, HSTS and NTLM challenges change nothing about the next request', async () => {
+  test('does not affect the next request by cookies, Alt-Svc, HSTS or NTLM challenges', async () => {
     const { url, requests } = await receiver((socket) =>
       socket.write(
         response(
@@ -237,7 +237,7 @@ describe('answers that are not what was asked for', () => {
     expect(requests[1]).toBe(requests[0]);
   });
 
-  test('a header named __proto__ pollutes nothing', async () => {
+  test('pollutes no prototype by a header named __proto__', async () => {
     const { url } = await receiver((socket) =>
       socket.write(response(200, '', '__proto__: x\r\n__proto__: y\r\nconstructor: z\r\n')),
     );
@@ -247,8 +247,8 @@ describe('answers that are not what was asked for', () => {
   });
 });
 
-describe('answers that are too much', () => {
-  test('headers over the limit: too_large', async () => {
+describe('an oversized response', () => {
+  test('is too_large with headers over the limit', async () => {
     const { url, open } = await receiver((socket) =>
       socket.write(response(200, '', `x-big: ${'a'.repeat(20_000)}\r\n`)),
     );
@@ -256,7 +256,7 @@ describe('answers that are too much', () => {
     await until(() => open() === 0);
   });
 
-  test('endless headers: too_large', async () => {
+  test('is too_large with endless headers', async () => {
     const { url, open } = await receiver((socket) => {
       socket.write('HTTP/1.1 200 OK\r\n');
       flood(socket, 'x-more: and more\r\n');
@@ -265,7 +265,7 @@ describe('answers that are too much', () => {
     await until(() => open() === 0);
   });
 
-  test('many headers under the limit are an answer', async () => {
+  test('is accepted with many headers under the limit', async () => {
     const { url } = await receiver((socket) => socket.write(response(200, '', 'x: y\r\n'.repeat(2_000))));
     expect(await client().request({ url })).toMatchObject({ ok: true, status: 200 });
   });
@@ -278,7 +278,7 @@ describe('answers that are too much', () => {
       `2710\r\n${'a'.repeat(10_000)}\r\n`,
     ],
     ['until the end', 'HTTP/1.0 200 OK\r\n\r\n', 'a'.repeat(10_000)],
-  ])('an endless body %s is cut, and the status stands', async (_, head, part) => {
+  ])('keeps its status with an endless body %s, which is cut', async (_, head, part) => {
     const { url, open } = await receiver((socket) => {
       socket.write(head);
       flood(socket, part);
@@ -289,7 +289,7 @@ describe('answers that are too much', () => {
     await until(() => open() === 0);
   });
 
-  test('200 KB at once with a connection that closes is cut as well', async () => {
+  test('is cut after 200 KB at once on a connection that closes', async () => {
     const { url, open } = await receiver((socket) =>
       socket.end(response(200, 'a'.repeat(200_000), 'connection: close\r\n')),
     );
@@ -298,14 +298,14 @@ describe('answers that are too much', () => {
     await until(() => open() === 0);
   });
 
-  test('a body is read as far as it is to be kept, where that is more than the cap', async () => {
+  test('is read beyond the usual cap if maxBodyBytes is larger', async () => {
     const { url } = await receiver((socket) => socket.write(response(200, 'a'.repeat(200_000))));
     const result = await client({ maxBodyBytes: 200_000 }).request({ url });
     expect(result).toMatchObject({ bodyTruncated: false, bodyComplete: true });
     expect(result).toHaveProperty('body.length', 200_000);
   });
 
-  test('a body between the kept part and the cap is read to its end, and its connection is used again', async () => {
+  test('is read to its end if the body is below the cap, and its connection is used again', async () => {
     const { url, sockets } = await receiver((socket) => socket.write(response(200, 'a'.repeat(60_000))));
     const outbound = client();
     const result = await outbound.request({ url });
@@ -325,18 +325,18 @@ describe('answers that are too much', () => {
     ['empty lines before the status', '', '\r\n', { ok: false, kind: 'too_large' }],
     ['reason phrase', 'HTTP/1.1 200 ', 'x', { ok: false, kind: 'too_large' }],
   ];
-  test.each(endless)('endless %s: cut long before the deadline', async (_, head, part, expected) => {
+  test.each(endless)('is cut long before the deadline with endless %s', async (_, head, part, expected) => {
     const { url, open, sockets } = await receiver((socket) => {
       socket.write(head);
       flood(socket, part.repeat(10_000));
     });
     expect(await client().request({ url, timeoutMs: 60_000 })).toMatchObject(expected);
     await until(() => open() === 0);
-    // What the operating system buffers on both sides comes on top of what is read.
+    // Buffers of the operating system on both sides add to the bytes read.
     expect(sockets[0]!.bytesWritten).toBeLessThan(20_000_000);
   });
 
-  test('all limits reached at once are still an answer', async () => {
+  test('is accepted if it reaches all limits at once', async () => {
     const hint = `HTTP/1.1 103 Early Hints\r\nlink: ${'x'.repeat(16_000)}\r\n\r\n`;
     const { url, sockets } = await receiver((socket) =>
       socket.write(hint.repeat(10) + response(200, 'a'.repeat(65_536), `x-big: ${'b'.repeat(16_000)}\r\n`)),
@@ -348,7 +348,7 @@ describe('answers that are too much', () => {
     expect(sockets).toHaveLength(1);
   });
 
-  test('endless empty lines on an idle connection: it is closed', async () => {
+  test('closes an idle connection on which endless empty lines arrive', async () => {
     const { url, sockets, open } = await receiver((socket) => socket.write(ok));
     const outbound = client();
     await outbound.request({ url });
@@ -357,7 +357,7 @@ describe('answers that are too much', () => {
     expect(await outbound.request({ url })).toMatchObject({ status: 200 });
   });
 
-  test.each(['gzip', 'br', Array(1_000).fill('gzip').join(', ')])('%.20s is not decoded', async (coding) => {
+  test.each(['gzip', 'br', Array(1_000).fill('gzip').join(', ')])('is not decoded: %.20s', async (coding) => {
     const { url, requests } = await receiver((socket) =>
       socket.write(response(200, 'not compressed', `content-encoding: ${coding}\r\n`)),
     );
@@ -365,29 +365,29 @@ describe('answers that are too much', () => {
     expect(requests[0]).not.toMatch(/accept-encoding/i);
   });
 
-  test('a compressed bomb is kept as it came, up to the limit, and nothing of it is inflated', async () => {
+  test('is kept as received, up to the limit, if it is a compression bomb', async () => {
     const { url, close } = await hostileReceiver('gzip-bomb', { tls: false });
     onTestFinished(close);
     const result = await client().request({ url });
     expect(result).toMatchObject({ ok: true, status: 200, bodyTruncated: true, bodyComplete: true });
-    // The mark of gzip (RFC 1952 §2.3.1), whose second byte is no UTF-8.
+    // The gzip magic number (RFC 1952 §2.3.1); its second byte is not valid UTF-8.
     expect(result).toHaveProperty('body', expect.stringContaining('\u001f\ufffd\b'));
     expect(result).toHaveProperty('body.length', 16_384);
   });
 });
 
-describe('answers nobody asked for, on an idle connection', () => {
+describe('an unsolicited response on an idle connection', () => {
   const poison = response(299, 'poison');
   const answer: Answer = (socket) => socket.write(ok);
 
-  test('right behind the answer: the next request does not get it', async () => {
+  test('right after a response does not reach the next request', async () => {
     const { url } = await receiver((socket) => socket.write(ok + poison));
     const outbound = client({ connections: 1 });
     expect(await outbound.request({ url })).toMatchObject({ status: 200, body: 'fine' });
     expect(await outbound.request({ url })).toMatchObject({ status: 200, body: 'fine' });
   });
 
-  test('later: the connection is closed', async () => {
+  test('closes the connection', async () => {
     const { url, sockets, open } = await receiver(answer);
     const outbound = client({ connections: 1 });
     await outbound.request({ url });
@@ -397,7 +397,7 @@ describe('answers nobody asked for, on an idle connection', () => {
     expect(sockets).toHaveLength(2);
   });
 
-  test('together with the next request: it still does not get it', async () => {
+  test('together with the next request does not reach it', async () => {
     const { url, sockets } = await receiver(answer);
     const outbound = client({ connections: 1 });
     await outbound.request({ url });
@@ -405,7 +405,7 @@ describe('answers nobody asked for, on an idle connection', () => {
     expect(await outbound.request({ url })).toMatchObject({ status: 200, body: 'fine' });
   });
 
-  test('a connection the receiver closed while idle is not used again', async () => {
+  test('is not awaited on a connection that the receiver closed while idle', async () => {
     const { url, sockets } = await receiver(answer);
     const outbound = client({ connections: 1 });
     for (let i = 0; i < 20; i++) {
@@ -432,7 +432,7 @@ describe('text', () => {
     expect(await client().request({ url })).toHaveProperty('body', text);
   });
 
-  test('a character cut through by the limit is dropped', async () => {
+  test('a character split by the limit is dropped', async () => {
     const { url } = await receiver((socket) => socket.write(response(200, `a${'日'.repeat(20)}`)));
     expect(await client({ maxBodyBytes: 6 }).request({ url })).toHaveProperty('body', 'a日');
   });

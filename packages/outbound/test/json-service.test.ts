@@ -22,11 +22,11 @@ async function answering(text: (request: string) => string): Promise<RawReceiver
 const signal = new AbortController().signal;
 const nothing = () => ({});
 
-/** Knows no name. */
+/** Fails for every name. */
 const lookup: LookupFunction = (_, __, callback) =>
   callback(Object.assign(new Error('unknown'), { code: 'ENOTFOUND' }), []);
 
-describe('an address', () => {
+describe('a URL', () => {
   test.each(['https://chat.example.com/hook', 'https://a.b.chat.example.net/hook?sig=1'])(
     '%s of the service is taken, though its name leads nowhere yet',
     async (url) => {
@@ -51,15 +51,15 @@ describe('an address', () => {
     await expect(checking).rejects.toMatchObject({ code, issues: [{ path: [] }] });
   });
 
-  test('says which hosts there are, and how others are allowed', async () => {
+  test('that is refused is reported with the allowed hosts and how to allow others', async () => {
     await expect(service().checkUrl('https://evil.example/')).rejects.toThrow(
-      'must be an address of chat.example.com or *.chat.example.net; the host application allows others with hosts',
+      'must be a URL of chat.example.com or *.chat.example.net; the host application allows others with hosts',
     );
   });
 });
 
 describe('a post', () => {
-  test('sends JSON, once, and its answer is judged', async () => {
+  test('sends JSON once and turns the response into a verdict', async () => {
     const receiver = await answering(() => response(200, '{"code":7}'));
     const read = (answer: { readonly status: number }, fields: object) =>
       ({ outcome: 'delivered', status: answer.status, response: JSON.stringify(fields) }) as const;
@@ -72,26 +72,26 @@ describe('a post', () => {
     expect(Buffer.from(receiver.requests[0]!, 'latin1').toString()).toMatch(/\r\n\r\n\{"text":"Grüße"\}$/);
   });
 
-  test('is written as its maker says', async () => {
+  test('is serialized by the given function', async () => {
     const receiver = await answering(() => response(200, '{}'));
     const write = (body: unknown) => `[${JSON.stringify(body)}]`;
     await service(local).post({ url: receiver.url, body: () => 42, write, signal });
     expect(receiver.requests[0]).toMatch(/\r\n\r\n\[42\]$/);
   });
 
-  test('to a host that was stored before the rules is not sent', async () => {
+  test('to a stored host that the rules no longer allow is not sent', async () => {
     const receiver = await answering(() => response(200));
     const post = service({ outbound: local.outbound }).post({ url: receiver.url, body: nothing, signal });
     expect(await post).toMatchObject({ outcome: 'failed', kind: 'address_forbidden' });
     expect(receiver.requests).toEqual([]);
   });
 
-  test('to what is no address is not sent', async () => {
+  test('to an invalid URL is not sent', async () => {
     const verdict = await service().post({ url: 'nowhere', body: nothing, signal });
     expect(verdict).toMatchObject({ outcome: 'failed', kind: 'config' });
   });
 
-  test('whose body cannot be made is not sent', async () => {
+  test('whose body cannot be built is not sent', async () => {
     const receiver = await answering(() => response(200));
     const body = () => {
       throw new PosthornError('invalid_template', 'line 1, column 1: no');
@@ -101,7 +101,7 @@ describe('a post', () => {
     expect(receiver.requests).toEqual([]);
   });
 
-  test('brings back nothing secret of its address, nor what it is told is secret', async () => {
+  test('redacts the secrets of its URL and the given ones from the verdict', async () => {
     const receiver = await answering((request) => response(500, `${request} and only sig-0123456789abcdef`));
     const url = `${receiver.url}/T0/token-0123456789abcdef?sig=sig-0123456789abcdef&v=1`;
     const headers = { authorization: 'Bearer bot-0123456789abcdef' };
@@ -112,7 +112,7 @@ describe('a post', () => {
     expect(JSON.stringify(verdict)).not.toMatch(/0123456789abcdef/);
   });
 
-  test('without an answer has failed, by its kind', async () => {
+  test('without a response has failed, with the kind of the failure', async () => {
     const receiver = await rawReceiver((socket) => socket.destroy());
     onTestFinished(() => receiver.close());
     const verdict = await service(local).post({ url: receiver.url, body: nothing, signal });
@@ -128,7 +128,7 @@ describe('options', () => {
     [{ hosts: 'a.example' }, 'hosts must be an array, not a string'],
     [{ hosts: ['https://a.example'] }, /^hosts must hold names like/],
     [{ outbound: 5 }, 'outbound must be an Outbound or its options, not a number'],
-    [{ outbound: { tiemoutMs: 5 } }, /there is no tiemoutMs/],
+    [{ outbound: { tiemoutMs: 5 } }, /unknown field tiemoutMs/],
   ])('%j are refused', (options, message) => {
     const make = () => jsonService('chatChannel', hosts, options as JsonServiceOptions);
     expect(make).toThrow(PosthornError);

@@ -11,7 +11,7 @@ const loopback = { A: [127, 0, 0, 1], AAAA: [0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0,
 const another = { A: [127, 0, 0, 2], AAAA: [0x2a, 0, 0x14, 0x50, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1] };
 const hosts = { A: '127.0.0.1', AAAA: '::1' };
 
-/** Longer than a test may take: what waits for a name server does not end. */
+/** Longer than a test may take: code that waits for a name server never ends. */
 const patienceMs = 60_000;
 
 const guardWith = (names: Names, connectTimeoutMs = 4_000): Guard =>
@@ -32,7 +32,7 @@ const connectTo = ({ connect }: Guard, port: number): Promise<Socket> =>
     });
   });
 
-/** Names of which one family is answered when the connection no longer waits for it. */
+/** Names with one family that is answered after the resolution delay. */
 async function lateNames(late: 'A' | 'AAAA', records: typeof loopback): Promise<Names> {
   let answer = (): void => {};
   const isAwaited = new Promise<void>((resolve) => {
@@ -61,21 +61,21 @@ describe.each([
   ['AAAA', 'A'],
   ['A', 'AAAA'],
 ] as const)('a name server that drops questions for %s', (dropped, answered) => {
-  test('makes no connection wait for longer than the resolution delay (RFC 8305 §3)', async () => {
+  test('delays no connection for longer than the resolution delay (RFC 8305 §3)', async () => {
     const server = await nameServer((type) => (type === answered ? [loopback[type]] : undefined), patienceMs);
     const { port } = await receiver((socket) => socket.write(response(200)), { host: hosts[answered] });
     const socket = await connectTo(guardWith(createNames(server)), port);
     expect(socket.remoteAddress).toBe(hosts[answered]);
   });
 
-  test('and answers late is heard: where the other family leads nowhere, this one is dialled', async () => {
+  test('and answers late is still used: its addresses are dialled if the others fail', async () => {
     const names = await lateNames(dropped, loopback);
     const { port } = await receiver((socket) => socket.write(response(200)), { host: hosts[dropped] });
     const socket = await connectTo(guardWith(names), port);
     expect(socket.remoteAddress).toBe(hosts[dropped]);
   });
 
-  test('and answers late with an address that is not allowed makes a connection fail that has not come about', async () => {
+  test('and answers late with a forbidden address fails a connection that is not yet open', async () => {
     const records = { [answered]: loopback[answered], [dropped]: [10, 0, 0, 1] };
     if (dropped === 'AAAA') records.AAAA = [0xfd, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1];
     const names = await lateNames(dropped, records as typeof loopback);
@@ -84,14 +84,14 @@ describe.each([
     });
   });
 
-  test('and never answers leaves the error of the other family, when DNS has given up', async () => {
+  test('and never answers leaves the error of the other family once DNS has given up', async () => {
     const server = await nameServer((type) => (type === answered ? [loopback[type]] : undefined));
     await expect(connectTo(guardWith(createNames(server)), await freePort())).rejects.toMatchObject({
       code: 'ECONNREFUSED',
     });
   });
 
-  test('is waited for where the other family has no address, or cannot be had', async () => {
+  test('is waited for if the other family has no address or fails', async () => {
     for (const [other, code] of [
       [[], 'ETIMEOUT'],
       ['failed', dropped === 'A' ? 'ETIMEOUT' : 'ESERVFAIL'],
@@ -106,7 +106,7 @@ describe.each([
     }
   });
 
-  test('is waited for by a check of the address: it tells all of them', async () => {
+  test('is waited for by a check of the URL, which returns all addresses', async () => {
     let answer = (): void => {};
     const server = await nameServer(async (type) => {
       if (type === dropped) await new Promise<void>((resolve) => (answer = resolve));
@@ -114,7 +114,7 @@ describe.each([
     }, patienceMs);
     const checking = guardWith(createNames(server)).resolve('http://receiver.example/');
     const isDone = checking.then(() => true);
-    // Longer than a connection waits.
+    // Longer than a connection would wait.
     const { resolve } = createNames(await nameServer((type) => (type === 'A' ? [another.A] : undefined)));
     expect(await resolve('example.com', () => {})).toEqual(['127.0.0.2']);
     expect(await Promise.race([isDone, false])).toBe(false);
@@ -123,7 +123,7 @@ describe.each([
   });
 });
 
-test('both families are there where both are answered within the resolution delay, and nothing comes late', async () => {
+test('both families are used if both answer within the resolution delay, and no addresses come late', async () => {
   const server = await nameServer((type) => [loopback[type]]);
   const late: unknown[] = [];
   const { resolve } = createNames(server);

@@ -9,23 +9,23 @@ const types = { A: 1, AAAA: 28 };
 type Records = readonly (readonly number[])[];
 
 export interface NameServer {
-  /** Asks this server alone. */
+  /** Creates a resolver that queries only this server. */
   makeResolver(): promises.Resolver;
-  /** The names that were asked for, once for each family. */
+  /** The queried names, one entry per family. */
   readonly asked: readonly string[];
 }
 
-/** What a name server says that does not serve a domain, or cannot now (RFC 1035 §4.1.1). */
+/** Response codes of a name server that does not serve a domain, or fails (RFC 1035 §4.1.1). */
 const refusals = { refused: 0x8185, failed: 0x8182 };
 
-type Said = Records | keyof typeof refusals | undefined;
+type Reply = Records | keyof typeof refusals | undefined;
 
 /**
- * A name server that answers each question with the records `answer` gives, when it gives them; undefined is no answer at
- * all. It is asked once, and waited for `timeoutMs`.
+ * Starts a name server that answers each question with the records that `answer` resolves to, or not at all if it
+ * resolves to undefined. Its resolver tries once, with a timeout of `timeoutMs`.
  */
 export async function nameServer(
-  answer: (type: 'A' | 'AAAA', name: string) => Said | Promise<Said>,
+  answer: (type: 'A' | 'AAAA', name: string) => Reply | Promise<Reply>,
   timeoutMs = 100,
 ): Promise<NameServer> {
   const asked: string[] = [];
@@ -36,12 +36,12 @@ export async function nameServer(
     const type = query.readUInt16BE(questionEnd - 4) === types.A ? 'A' : 'AAAA';
     const name = nameIn(query.subarray(12, questionEnd - 5));
     if (type === 'A') asked.push(name);
-    const said = await answer(type, name);
-    if (!said) return;
-    const records = typeof said === 'string' ? [] : said;
+    const reply = await answer(type, name);
+    if (!reply) return;
+    const records = typeof reply === 'string' ? [] : reply;
     const head = Buffer.from(query.subarray(0, 12));
-    // A name without any record is one that there is not.
-    const refusal = typeof said === 'string' ? refusals[said] : 0x8183;
+    // A name without records does not exist.
+    const refusal = typeof reply === 'string' ? refusals[reply] : 0x8183;
     head.writeUInt16BE(records.length > 0 ? 0x8180 : refusal, 2);
     head.writeUInt16BE(records.length, 6);
     head.writeUInt32BE(0, 8);
@@ -67,7 +67,7 @@ export async function nameServer(
   };
 }
 
-/** Labels behind their lengths. */
+/** Encodes labels, each after its length. */
 function nameIn(bytes: Buffer): string {
   const labels: string[] = [];
   for (let at = 0; at < bytes.length; at += bytes[at]! + 1) {

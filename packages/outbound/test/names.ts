@@ -1,6 +1,6 @@
 import { isIP, type LookupFunction } from 'node:net';
 
-/** A look-up, in the manner of `dns.lookup`, by which every name leads to these addresses. */
+/** A function like `dns.lookup` that resolves every name to these addresses. */
 export const answering =
   (...addresses: string[]): LookupFunction =>
   (_hostname, _options, callback) =>

@@ -28,13 +28,13 @@ describe('a request', () => {
     expect(requests[0]).toMatch(/content-length: 9\r\n/);
   });
 
-  test('sends bytes as they are', async () => {
+  test('sends bytes unchanged', async () => {
     const { url, requests } = await receiver((socket) => socket.write(response(200)));
     await client().request({ url, body: new Uint8Array([0xff, 0x00, 0x80]) });
     expect(requests[0]!.slice(-3)).toBe('\u00ff\u0000\u0080');
   });
 
-  test('sends an empty body as one of length 0', async () => {
+  test('sends an empty body with length 0', async () => {
     const { url, requests } = await receiver((socket) => socket.write(response(200)));
     await client().request({ url, body: '' });
     expect(requests[0]).toMatch(/content-length: 0\r\n\r\n$/);
@@ -63,19 +63,19 @@ test('a request that has ended leaves no timer behind', async () => {
   const before = timers();
   await outbound.request({ url });
   await outbound.request({ url: `http://127.0.0.1:${await freePort()}` });
-  // Fewer, where a timer of an earlier test ends meanwhile.
+  // Fewer if a timer of an earlier test ends meanwhile.
   expect(timers()).toBeLessThanOrEqual(before);
 });
 
 describe('connections', () => {
-  test('are kept and used again, one request at a time', async () => {
+  test('are kept and reused, one request at a time', async () => {
     const { url, sockets } = await receiver((socket) => socket.write(response(200)));
     const outbound = client();
     for (let i = 0; i < 10; i++) expect(await outbound.request({ url })).toMatchObject({ status: 200 });
     expect(sockets).toHaveLength(1);
   });
 
-  test('are as many as there are requests at once, up to the limit; the rest take turns', async () => {
+  test('are opened for concurrent requests up to the limit; other requests wait', async () => {
     const { url, sockets } = await receiver((socket, request) =>
       socket.write(response(200, /\d+$/.exec(request)![0])),
     );
@@ -98,7 +98,7 @@ describe('connections', () => {
     expect(sockets).toHaveLength(2);
   });
 
-  test('are opened anew when they are too old, however busy they are, and lead where the name leads by then', async () => {
+  test('are replaced when they are too old, even if busy, and go to where the name resolves by then', async () => {
     const old = await receiver((socket) => socket.write(response(200, 'old')));
     const { port } = old;
     const current = await receiver((socket) => socket.write(response(200, 'new')), {
@@ -123,7 +123,7 @@ describe('connections', () => {
     await outbound.close();
   });
 
-  test('live five times as long as an idle one is kept, where nothing else is said', async () => {
+  test('live five times keepAliveMs by default', async () => {
     const { url, sockets } = await receiver((socket) => socket.write(response(200)));
     const outbound = client({ keepAliveMs: 20 });
     const begun = performance.now();
@@ -135,7 +135,7 @@ describe('connections', () => {
   });
 
   test.each([500, 502, 503, 504, 599, 421])(
-    'are not kept after a %i: another machine may do better',
+    'are not kept after a %i, since another server may succeed',
     async (status) => {
       const { url, sockets, open } = await receiver((socket, _, number) =>
         socket.write(response(number === 1 ? status : 200)),
@@ -155,7 +155,7 @@ describe('connections', () => {
     expect(sockets).toHaveLength(1);
   });
 
-  test('are closed sooner where the receiver says that it keeps them for a shorter time', async () => {
+  test('are closed sooner if the receiver announces a shorter Keep-Alive', async () => {
     const { url, sockets, open } = await receiver((socket) =>
       socket.write(response(200, '', 'connection: keep-alive\r\nkeep-alive: timeout=1\r\n')),
     );
@@ -163,7 +163,7 @@ describe('connections', () => {
     await until(() => sockets.length === 1 && open() === 0, { timeoutMs: 1_000 });
   });
 
-  test('are closed then even where the receiver would keep them for longer', async () => {
+  test('are closed after keepAliveMs even if the receiver announces a longer Keep-Alive', async () => {
     const { url, open } = await receiver((socket) =>
       socket.write(response(200, '', 'connection: keep-alive\r\nkeep-alive: timeout=99999\r\n')),
     );
@@ -171,7 +171,7 @@ describe('connections', () => {
     await until(() => open() === 0, { timeoutMs: 2_000 });
   });
 
-  test('are not kept where the receiver says so', async () => {
+  test('are not kept if the receiver sends connection: close', async () => {
     const { url, sockets } = await receiver((socket) =>
       socket.end(response(200, '', 'connection: close\r\n')),
     );
@@ -181,7 +181,7 @@ describe('connections', () => {
     expect(sockets).toHaveLength(3);
   });
 
-  test('of the origin longest unused are closed for those of a new one', async () => {
+  test('of the least recently used origin are closed to make room for a new one', async () => {
     const first = await receiver((socket) => socket.write(response(200)));
     const second = await receiver((socket) => socket.write(response(200)));
     const third = await receiver((socket) => socket.write(response(200)));
@@ -195,7 +195,7 @@ describe('connections', () => {
     expect(await outbound.request({ url: second.url })).toMatchObject({ status: 200 });
   });
 
-  test('that are idle are at most `connections` to each of `maxOrigins` origins', async () => {
+  test('that are idle number at most `connections` for each of `maxOrigins` origins', async () => {
     const receivers = await Promise.all(
       Array.from({ length: 4 }, () => receiver((socket) => socket.write(response(200)))),
     );
@@ -207,7 +207,7 @@ describe('connections', () => {
     expect(receivers.slice(2).map(({ open }) => open())).toEqual([3, 3]);
   });
 
-  test('that make room end what they carry first', async () => {
+  test('that make room finish their requests first', async () => {
     let answer = (): void => {};
     const first = await receiver((socket) => {
       answer = () => socket.write(response(200, 'late'));
@@ -226,12 +226,12 @@ describe('connections', () => {
     await until(() => first.open() === 0);
   });
 
-  test('a connection that was aborted is not opened again', async () => {
+  test('are not reopened after an abort', async () => {
     const { url, open, sockets } = await receiver(() => {});
     const outbound = client();
     await Promise.all([1, 2, 3].map(() => outbound.request({ url, timeoutMs: 30 })));
     await until(() => open() === 0);
-    // A round trip to another receiver, so that a new connection would have had its time.
+    // A round trip to another receiver gives an unwanted new connection time to appear.
     const other = await receiver((socket) => socket.write(response(200)));
     await outbound.request({ url: other.url });
     expect(sockets).toHaveLength(3);
@@ -239,7 +239,7 @@ describe('connections', () => {
 });
 
 describe.each(['http', 'https'])(
-  'a kept connection that ends before a byte of the answer, over %s',
+  'a kept connection that ends before a byte of the response, over %s',
   (scheme) => {
     const tls = certificate({ name: 'x', issuer: authority, ips: ['127.0.0.1'] });
     const options = scheme === 'https' ? { tls } : {};
@@ -248,7 +248,7 @@ describe.each(['http', 'https'])(
     test.each([
       ['is closed', (socket: Socket) => void socket.end()],
       ['is reset', reset],
-    ])('%s: what is idempotent is sent once more, over a new one', async (_, end) => {
+    ])('%s: an idempotent request is sent again over a new connection', async (_, end) => {
       const { url, requests, sockets } = await receiver(
         (socket, __, number) => (number === 2 ? end(socket) : void socket.write(response(200, `${number}`))),
         options,
@@ -262,7 +262,7 @@ describe.each(['http', 'https'])(
       expect(sockets).toHaveLength(2);
     });
 
-    test('is not repeated where the new one ends so, too: the request fails', async () => {
+    test('fails the request if the new connection ends the same way', async () => {
       const { url, requests, sockets } = await receiver((socket, _, number) => {
         if (number === 1) socket.write(response(200));
         else socket.end();
@@ -273,7 +273,7 @@ describe.each(['http', 'https'])(
       expect([requests.length, sockets.length]).toEqual([3, 2]);
     });
 
-    test('fails what may reach the receiver once only: a POST, unless it says otherwise', async () => {
+    test('fails a request that is not idempotent, such as a POST by default', async () => {
       for (const [request, sent] of [
         [{}, 2],
         [{ method: 'PATCH' }, 2],
@@ -291,7 +291,7 @@ describe.each(['http', 'https'])(
       }
     });
 
-    test('fails where a byte has come, or on a connection that was not kept', async () => {
+    test('fails the request if a byte has arrived or the connection was new', async () => {
       const { url, requests } = await receiver((socket, _, number) => {
         if (number === 1) socket.write(response(200));
         else socket.end(number === 2 ? 'H' : '');
@@ -305,7 +305,7 @@ describe.each(['http', 'https'])(
       }
     });
 
-    test('leaves the deadline as it is', async () => {
+    test('does not extend the deadline', async () => {
       const { url, open } = await receiver((socket, _, number) => {
         if (number === 1) socket.write(response(200));
         if (number === 2) socket.end();
@@ -341,14 +341,14 @@ describe('a request that gives up', () => {
   });
 
   test('while it connects is never sent', async () => {
-    // Accepts the connection, and never says a word of TLS.
+    // Accepts the connection and never starts TLS.
     const { port, requests } = await receiver(() => {});
     const result = await client().request({ url: `https://127.0.0.1:${port}/`, body: 'x', timeoutMs: 30 });
     expect(result).toEqual({ ok: false, kind: 'connect_timeout', message: 'no connection within 30 ms' });
     expect(requests).toEqual([]);
   });
 
-  test('in the turn in which it would be sent over a kept connection is never sent', async () => {
+  test('in the event loop turn in which it would be sent over a kept connection is never sent', async () => {
     const { url, requests } = await receiver((socket) => socket.write(response(200)));
     const outbound = client({ connections: 1 });
     await outbound.request({ url, body: 'first' });
@@ -360,7 +360,7 @@ describe('a request that gives up', () => {
     expect(requests.map((request) => request.split('\r\n\r\n')[1])).toEqual(['first', 'third']);
   });
 
-  test('because its caller says so ends at once, and its connection with it', async () => {
+  test('because its caller aborts it ends at once, and its connection with it', async () => {
     const { url, requests, open } = await receiver(() => {});
     const abort = new AbortController();
     const request = client().request({ url, signal: abort.signal });
@@ -415,18 +415,18 @@ describe('close', () => {
     await outbound.close();
   });
 
-  test('resolves where nothing was ever sent', async () => {
+  test('resolves if nothing was ever sent', async () => {
     await createOutbound().close();
   });
 });
 
-describe('a request that is wrong in itself rejects, and nothing is sent', () => {
+describe('an invalid request rejects, and nothing is sent', () => {
   test.each<[unknown, string]>([
     [undefined, 'request must be an object, not undefined'],
     [null, 'request must be an object, not null'],
     ['https://example.com', 'request must be an object, not a string'],
-    [{ timeout: 1 }, 'request: there is no timeout; there are url, method, '],
-    [{ constructor: 1 }, 'request: there is no constructor'],
+    [{ timeout: 1 }, 'request: unknown field timeout; the fields are url, method, '],
+    [{ constructor: 1 }, 'request: unknown field constructor'],
     [{ idempotent: 'yes' }, 'idempotent must be true or false, not a string'],
     [{ idempotent: null }, 'idempotent must be true or false, not null'],
     [{ signal: {} }, 'signal must be an AbortSignal'],
@@ -452,7 +452,7 @@ describe('a request that is wrong in itself rejects, and nothing is sent', () =>
     expect(sockets).toEqual([]);
   });
 
-  test('but the same headers are taken in one request after the other', async () => {
+  test('but the same headers are accepted in consecutive requests', async () => {
     const { url, requests } = await receiver((socket) => socket.write(response(200)));
     const outbound = client();
     for (const name of ['x-a', 'X-A', 'x-a']) await outbound.request({ url, headers: [name, 'b'] });
@@ -462,7 +462,7 @@ describe('a request that is wrong in itself rejects, and nothing is sent', () =>
 
 test.each<[unknown, string]>([
   [null, 'options of checkUrl must be an object, not null'],
-  [{ polcy: {} }, 'options of checkUrl: there is no polcy; there are lookup, policy'],
+  [{ polcy: {} }, 'options of checkUrl: unknown field polcy; the fields are lookup, policy'],
   [{ policy: null }, 'policy must be an object, not null'],
   [{ lookup: 5 }, 'policy.lookup must be a function'],
 ])('checkUrl with %j rejects', async (options, message) => {
@@ -472,15 +472,15 @@ test.each<[unknown, string]>([
   });
 });
 
-describe('what a polluted Object.prototype holds opens nothing:', () => {
+describe('a polluted Object.prototype has no effect if it holds', () => {
   test.each<[string, Record<string, unknown>]>([
     ['a policy', { policy: { allowHttp: true, allowCidrs: ['127.0.0.0/8'] } }],
-    ['what a policy allows', { allowHttp: true, allowCidrs: ['127.0.0.0/8'], allowHosts: ['127.0.0.1'] }],
+    ['fields of a policy', { allowHttp: true, allowCidrs: ['127.0.0.0/8'], allowHosts: ['127.0.0.1'] }],
     ['a proxy', { proxy: 'http://127.0.0.1:1' }],
     ['a look-up', { lookup: answering('127.0.0.1') }],
-    ['a socket of this machine', { socketPath: '/nowhere', path: '/nowhere' }],
+    ['the path of a socket', { socketPath: '/nowhere', path: '/nowhere' }],
     ['authorities', { ca: authority.cert, tls: { ca: authority.cert } }],
-    ['whether certificates are judged', { rejectUnauthorized: false }],
+    ['rejectUnauthorized', { rejectUnauthorized: false }],
   ])('%s', async (_, pollution) => {
     const good = await receiver(() => {}, {
       tls: certificate({ name: 'x', issuer: authority, ips: ['127.0.0.1'] }),
@@ -497,7 +497,7 @@ describe('what a polluted Object.prototype holds opens nothing:', () => {
     });
     const strict = createOutbound();
     expect(await strict.request({ url: 'https://127.0.0.1/' })).toMatchObject({ kind: 'address_forbidden' });
-    expect(await strict.request({ url: 'https://nobody.invalid/' })).toMatchObject({ kind: 'dns' });
+    expect(await strict.request({ url: 'https://missing.invalid/' })).toMatchObject({ kind: 'dns' });
     await strict.close();
     const opened = createOutbound({ policy: { allowHosts: ['127.0.0.1'] } });
     expect(await opened.request({ url: good.url })).toMatchObject({ kind: 'tls' });
@@ -529,26 +529,26 @@ describe('options', () => {
     ['timeout', { timeout: 1 }],
     ['createOutbound', null],
     ['createOutbound', []],
-  ])('%s is refused by its name: %j', (name, options) => {
+  ])('%s is refused and named in the error: %j', (name, options) => {
     expect(() => createOutbound(options as OutboundOptions)).toThrow(
       expect.objectContaining({ code: 'invalid_option', message: expect.stringContaining(name) }),
     );
   });
 
-  test('an unknown one is refused with a list of those there are', () => {
+  test('an unknown option is refused with a list of the known ones', () => {
     expect(() => createOutbound({ policy: { allowHTTP: true } as never })).toThrow(
-      'policy: there is no allowHTTP; there are allowHttp, ',
+      'policy: unknown field allowHTTP; the fields are allowHttp, ',
     );
     expect(() => createOutbound({ timeout: 1 } as never)).toThrow(
-      'options of createOutbound: there is no timeout; there are policy, timeoutMs, connectTimeoutMs, ',
+      'options of createOutbound: unknown field timeout; the fields are policy, timeoutMs, connectTimeoutMs, ',
     );
   });
 
-  test('that are undefined are as if left out', () => {
+  test('that are undefined count as omitted', () => {
     expect(() => createOutbound({ timeoutMs: undefined, ca: undefined } as never)).not.toThrow();
   });
 
-  test('a body that is not to be kept is not', async () => {
+  test('maxBodyBytes of 0 keeps no body', async () => {
     const { url } = await receiver((socket) => socket.write(response(200, 'hello')));
     expect(await client({ maxBodyBytes: 0 }).request({ url })).toMatchObject({
       body: '',

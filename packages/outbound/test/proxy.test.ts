@@ -11,7 +11,7 @@ import { freePort, receiver, response } from './receiver.js';
 const authority = certificate({ name: 'Test authority' });
 const good = certificate({ name: 'good', issuer: authority, ips: ['127.0.0.1'] });
 
-/** A forward proxy that connects whatever it is asked for to `port`, and keeps what it was asked. */
+/** Starts a forward proxy that connects every request to `port` and records the requests. */
 async function proxyTo(port: number, answer = 'HTTP/1.1 200 OK\r\n\r\n') {
   const asked: string[] = [];
   const server = createServer((inner) => {
@@ -32,7 +32,7 @@ async function proxyTo(port: number, answer = 'HTTP/1.1 200 OK\r\n\r\n') {
   return { asked, proxy: `http://127.0.0.1:${(server.address() as AddressInfo).port}` };
 }
 
-test('every request goes through the proxy, which looks its name up, and connections are kept', async () => {
+test('every request goes through the proxy, which resolves the name, and connections are kept', async () => {
   const { port, sockets } = await receiver((socket) => socket.write(response(200, 'through')));
   const { proxy, asked } = await proxyTo(port);
   const never = () => {
@@ -47,7 +47,7 @@ test('every request goes through the proxy, which looks its name up, and connect
   expect(sockets).toHaveLength(1);
 });
 
-test('what a proxy says before its answer is passed over', async () => {
+test('interim responses of a proxy are ignored', async () => {
   const { port } = await receiver((socket) => socket.write(response(200, 'through')));
   const interim = 'HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 103 X\r\nlink: </x>\r\n\r\n';
   const { proxy } = await proxyTo(port, `${interim}HTTP/1.1 200 OK\r\n\r\n`);
@@ -55,7 +55,7 @@ test('what a proxy says before its answer is passed over', async () => {
   expect(result).toMatchObject({ ok: true, body: 'through' });
 });
 
-test('a proxy that is known by a name of this machine is reached in whichever family it listens', async () => {
+test('a proxy named in the hosts file is reached in the family it listens on', async () => {
   const { port } = await receiver((socket) => socket.write(response(200, 'through')));
   const { proxy } = await proxyTo(port);
   const named = proxy.replace('127.0.0.1', 'localhost');
@@ -65,13 +65,13 @@ test('a proxy that is known by a name of this machine is reached in whichever fa
   expect(result).toMatchObject({ ok: true, body: 'through' });
 });
 
-test('a proxy whose name leads nowhere fails the request as the proxy does, not as the receiver', async () => {
-  const policy = { allowHttp: true, proxy: 'http://nobody.invalid:3128' };
+test('a proxy whose name does not resolve fails the request as proxy, not as dns', async () => {
+  const policy = { allowHttp: true, proxy: 'http://missing.invalid:3128' };
   const result = await client({ policy, timeoutMs: 9_000 }).request({ url: 'http://example.com/' });
   expect(result).toMatchObject({ ok: false, kind: expect.stringMatching(/^(proxy|connect_timeout)$/) });
 });
 
-test('TLS is with the receiver, not with the proxy, and its certificate is judged as ever', async () => {
+test("TLS is made with the receiver, not the proxy, and the receiver's certificate is verified", async () => {
   const { port, url } = await receiver((socket) => socket.write(response(200, 'secure')), { tls: good });
   const { proxy, asked } = await proxyTo(port);
   const policy = { proxy, allowHosts: ['127.0.0.1'] };
@@ -81,7 +81,7 @@ test('TLS is with the receiver, not with the proxy, and its certificate is judge
   expect(asked[0]).toBe(`CONNECT 127.0.0.1:${port} HTTP/1.1\r\nhost: 127.0.0.1:${port}\r\n\r\n`);
 });
 
-test('the proxy is told its user name and password, and the receiver is not', async () => {
+test('the user name and password are sent to the proxy, not to the receiver', async () => {
   const { port, requests } = await receiver((socket) => socket.write(response(200)));
   const { proxy, asked } = await proxyTo(port);
   const withUser = proxy.replace('//', '//me:s%3Acret@');
@@ -91,7 +91,7 @@ test('the proxy is told its user name and password, and the receiver is not', as
   expect(requests[0]).not.toContain('proxy');
 });
 
-/** A proxy that is spoken to by TLS, and connects whatever it is asked for to `port`. */
+/** Starts a proxy that is reached by TLS and connects every request to `port`. */
 async function tlsProxyTo(port: number): Promise<string> {
   const server = createTlsServer(good, (socket) => {
     socket.on('error', () => {});
@@ -108,7 +108,7 @@ async function tlsProxyTo(port: number): Promise<string> {
   return `https://127.0.0.1:${(server.address() as AddressInfo).port}`;
 }
 
-test('a proxy may speak TLS itself', async () => {
+test('a proxy may be reached by TLS', async () => {
   const { port } = await receiver((socket) => socket.write(response(200)));
   const proxy = await tlsProxyTo(port);
   const trusting = client({ policy: { allowHttp: true, proxy }, ca: authority.cert });
@@ -120,7 +120,7 @@ test('a proxy may speak TLS itself', async () => {
   });
 });
 
-test('whom a request trusts, the proxy is not trusted for, nor told who asks', async () => {
+test("a request's authorities and client certificate are not used for the proxy", async () => {
   const { port, requests } = await receiver((socket) => socket.write(response(200)));
   const me = certificate({ name: 'client', issuer: authority, ips: ['127.0.0.1'] });
   const tls = { cert: me.cert, key: me.key, ca: authority.cert };
@@ -129,7 +129,7 @@ test('whom a request trusts, the proxy is not trusted for, nor told who asks', a
   expect(requests).toEqual([]);
 });
 
-test('certificates are judged, of the proxy and of the receiver, where the environment turns the checks of Node off', async () => {
+test("certificates of proxy and receiver are verified even if the environment turns Node's checks off", async () => {
   environment({ NODE_TLS_REJECT_UNAUTHORIZED: '0' });
   const { port, url, requests } = await receiver((socket) => socket.write(response(200)), { tls: good });
   const toProxy = client({ policy: { allowHttp: true, proxy: await tlsProxyTo(port) } });
@@ -143,22 +143,30 @@ test('certificates are judged, of the proxy and of the receiver, where the envir
 test.each([
   ['refuses', 'HTTP/1.1 407 Proxy Authentication Required\r\n\r\n', 'the proxy answered CONNECT with 407'],
   ['finds no way', 'HTTP/1.1 502 Bad Gateway\r\n\r\n', 'the proxy answered CONNECT with 502'],
-  ['speaks something else', 'SSH-2.0-OpenSSH_9.2\r\n\r\n', 'the proxy answered CONNECT with no HTTP'],
-  ['ends lines as HTTP does not', 'HTTP/1.1 200 OK\n\n', 'the proxy answered CONNECT with no HTTP'],
-  ['names no status', 'HTTP/1.1 2000\r\n\r\n', 'the proxy answered CONNECT with no HTTP'],
+  [
+    'speaks another protocol',
+    'SSH-2.0-OpenSSH_9.2\r\n\r\n',
+    'the proxy answered CONNECT with something other than HTTP',
+  ],
+  [
+    'ends lines with a bare LF',
+    'HTTP/1.1 200 OK\n\n',
+    'the proxy answered CONNECT with something other than HTTP',
+  ],
+  ['names no status', 'HTTP/1.1 2000\r\n\r\n', 'the proxy answered CONNECT with something other than HTTP'],
   [
     'never ends its answer',
     `HTTP/1.1 200 OK\r\nx: ${'x'.repeat(9000)}`,
-    'the proxy answered CONNECT with no HTTP',
+    'the proxy answered CONNECT with something other than HTTP',
   ],
-])('a proxy that %s is said to be at fault', async (_, answer, message) => {
+])('a proxy that %s is reported as the cause', async (_, answer, message) => {
   const { proxy } = await proxyTo(await freePort(), answer);
   const result = await client({ policy: { allowHttp: true, proxy } }).request({ url: 'http://example.com/' });
   expect(result).toEqual({ ok: false, kind: 'proxy', message });
 });
 
 test.each(['HTTP/1.1 200\r\n\r\n', 'HTTP/1.0 204 \r\n\r\n', 'HTTP/1.1 200 OK\r\nx: y\r\n\r\n'])(
-  'a proxy that answers %j opens the way',
+  'a proxy that answers %j opens the tunnel',
   async (answer) => {
     const { port } = await receiver((socket) => socket.write(response(200)));
     const { proxy } = await proxyTo(port, answer);
@@ -169,20 +177,20 @@ test.each(['HTTP/1.1 200\r\n\r\n', 'HTTP/1.0 204 \r\n\r\n', 'HTTP/1.1 200 OK\r\n
   },
 );
 
-test('a proxy that is not there is said to be at fault', async () => {
+test('a proxy that cannot be reached is reported as the cause', async () => {
   const proxy = `http://127.0.0.1:${await freePort()}`;
   const result = await client({ policy: { allowHttp: true, proxy } }).request({ url: 'http://example.com/' });
   expect(result).toEqual({ ok: false, kind: 'proxy', message: 'the proxy cannot be reached (ECONNREFUSED)' });
 });
 
-test('a proxy that says nothing ends with the connect timeout', async () => {
+test('a silent proxy fails at the connect timeout', async () => {
   const { proxy } = await proxyTo(await freePort(), '');
   const outbound = client({ policy: { allowHttp: true, proxy }, connectTimeoutMs: 50 });
   expect(await outbound.request({ url: 'http://example.com/' })).toMatchObject({ kind: 'connect_timeout' });
 });
 
 test.each(['http://127.0.0.1/', 'http://[::1]/', 'http://localhost/', 'http://metadata.google.internal/'])(
-  'it is never asked for %s',
+  'the proxy is never asked for %s',
   async (url) => {
     const { proxy, asked } = await proxyTo(await freePort());
     const result = await client({ policy: { allowHttp: true, proxy } }).request({ url });

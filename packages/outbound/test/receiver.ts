@@ -8,7 +8,7 @@ import { onTestFinished } from 'vitest';
 
 export * from '@posthorn/testing/hostile-receiver';
 
-/** Listens on a port of its own until the test is over. */
+/** Listens on its own port until the test ends. */
 export async function receiver(answer: Answer, options: RawReceiverOptions = {}): Promise<RawReceiver> {
   const listening = await rawReceiver(answer, options);
   onTestFinished(() => listening.close());

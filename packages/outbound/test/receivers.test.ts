@@ -5,12 +5,12 @@ import type { OutboundResult } from '../src/index.js';
 import { client, overdue } from './client.js';
 import { receiver, response } from './receiver.js';
 
-/** Short where they may be what ends the request, or its body; elsewhere a busy machine may take its time. */
+/** Short if a timeout may end the request or its body; otherwise long enough for a busy machine. */
 const timesOf = (ends: readonly unknown[]) => ({
   timeoutMs: ends.some((end) => /timeout|^\d/.test(String(end))) ? 1_000 : 20_000,
   connectTimeoutMs: ends.includes('connect_timeout') ? 200 : 20_000,
 });
-/** How much later than a timer for its deadline a request may end. */
+/** How much later than a timer with the same deadline a request may end. */
 const graceMs = 300;
 
 async function hostile(name: string, tls: boolean): Promise<HostileReceiver> {
@@ -42,7 +42,7 @@ describe('a receiver that', () => {
   });
 });
 
-test('there is no behaviour of another name, and those of TLS are not to be had without', async () => {
+test('an unknown behaviour is refused, and so is a TLS behaviour without TLS', async () => {
   await expect(hostileReceiver('kind')).rejects.toThrow(/unknown behaviour kind; expected one of silent,/);
   await expect(hostileReceiver('__proto__')).rejects.toThrow(RangeError);
   await expect(hostileReceiver('tls-expired', { tls: false })).rejects.toThrow('is a behaviour of TLS');

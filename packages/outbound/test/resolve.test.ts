@@ -10,7 +10,7 @@ import { policyOf } from '../src/policy.js';
 import { createNames, resolveByLookup } from '../src/resolve.js';
 import { type NameServer, nameServer } from './name-server.js';
 
-/** A file of the system, in a folder of its own. */
+/** Writes a system file into a temporary folder. */
 async function fileOf(text: string): Promise<string> {
   const folder = await mkdtemp(join(tmpdir(), 'posthorn-names-'));
   onTestFinished(() => rm(folder, { recursive: true }));
@@ -23,7 +23,7 @@ const only = (address: readonly number[]) => (type: 'A' | 'AAAA') => (type === '
 
 const six = [0x2a, 0, 0x14, 0x50, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1];
 
-test('DNS is asked for both families', async () => {
+test('DNS is queried for both families', async () => {
   const server = await nameServer((type) =>
     type === 'A'
       ? [
@@ -35,25 +35,25 @@ test('DNS is asked for both families', async () => {
   expect(await createNames(server).resolve('example.com')).toEqual(['1.2.3.4', '10.0.0.1', '2a00:1450::1']);
 });
 
-test.each(['A', 'AAAA'])('a name with an answer for one family alone has it, %s', async (only) => {
+test.each(['A', 'AAAA'])('a name with addresses of one family only resolves to them, %s', async (only) => {
   const server = await nameServer((type) => (type === only ? [type === 'A' ? [1, 2, 3, 4] : six] : []));
   expect(await createNames(server).resolve('example.com')).toEqual([
     only === 'A' ? '1.2.3.4' : '2a00:1450::1',
   ]);
 });
 
-test('a family that is never answered does not hide the other', async () => {
+test('an unanswered family does not hide the other', async () => {
   const server = await nameServer((type) => (type === 'A' ? [[1, 2, 3, 4]] : undefined));
   expect(await createNames(server).resolve('example.com')).toEqual(['1.2.3.4']);
 });
 
-test('a name server that says nothing is given up, with the error of DNS', async () => {
+test('a silent name server ends with the error of DNS', async () => {
   const server = await nameServer(() => undefined);
   await expect(createNames(server).resolve('example.com')).rejects.toMatchObject({ code: 'ETIMEOUT' });
 });
 
-describe('name servers that change', () => {
-  test('are asked when the file that names them has changed', async () => {
+describe('name servers', () => {
+  test('are replaced when the file that lists them has changed', async () => {
     const [old, current] = [await nameServer(only([1, 2, 3, 4])), await nameServer(only([5, 6, 7, 8]))];
     const resolvConf = await fileOf('nameserver 127.0.9.1');
     let server = old;
@@ -65,7 +65,7 @@ describe('name servers that change', () => {
     await until(async () => (await resolve('example.com'))[0] === '5.6.7.8', { timeoutMs: 5_000 });
   });
 
-  test('are asked soon after the old ones have failed, though no file says so', async () => {
+  test('are replaced soon after they have failed, even if no file has changed', async () => {
     const [old, current] = [await nameServer(() => undefined), await nameServer(only([5, 6, 7, 8]))];
     const servers = [old];
     let made = 0;
@@ -80,7 +80,7 @@ describe('name servers that change', () => {
     expect(made).toBe(2);
   });
 
-  test('are not for a name that there is not: the resolver stays', async () => {
+  test('are not replaced after the look-up of a missing name', async () => {
     const server = await nameServer(() => []);
     let made = 0;
     const makeResolver = () => {
@@ -101,7 +101,7 @@ describe('a name that the application trusts', () => {
   const trusting = async (server: NameServer, { hosts = '', conf = '' }) =>
     createNames({ ...server, hosts: await fileOf(hosts), resolvConf: await fileOf(conf) });
 
-  test('is looked for in the hosts file, as it stands now, and nobody is asked for it', async () => {
+  test('is resolved by the current hosts file without a query', async () => {
     const server = await nameServer(only([1, 2, 3, 4]));
     const hosts = await fileOf(
       '# names\n10.0.0.1 db.local DB # here\nfd00::1\tdb.local\nnonsense db.local\n',
@@ -115,7 +115,7 @@ describe('a name that the application trusts', () => {
     await until(async () => (await resolveTrusted('db.local'))[0] === '10.0.0.2', { timeoutMs: 5_000 });
   });
 
-  test('is this machine where it is localhost, in both families, whoever is asked for others', async () => {
+  test('is loopback in both families if it is localhost, without a query', async () => {
     const server = await nameServer(() => []);
     const { resolveTrusted } = await trusting(server, {});
     expect(await resolveTrusted('localhost')).toEqual(['127.0.0.1', '::1']);
@@ -123,7 +123,7 @@ describe('a name that the application trusts', () => {
     expect(server.asked).toEqual([]);
   });
 
-  test('is looked for in the domains of this network, in the order of resolv.conf', async () => {
+  test('is resolved in the search domains, in the order of resolv.conf', async () => {
     const server = await nameServer((type, name) =>
       type === 'A' && name === 'api.b.example' ? [[10, 0, 0, 1]] : [],
     );
@@ -137,7 +137,7 @@ describe('a name that the application trusts', () => {
   });
 
   test.each(['refused', 'failed'] as const)(
-    'is looked for in the other domains where one of them is %s, and what that said is told at the end',
+    'is resolved in the other search domains if one is %s, and that error is reported at the end',
     async (refusal) => {
       const server = await nameServer((type, name) => {
         if (name.endsWith('.lan')) return refusal;
@@ -150,7 +150,7 @@ describe('a name that the application trusts', () => {
     },
   );
 
-  test('is asked for once where the name server is silent, however many domains there are', async () => {
+  test('is queried once if the name server is silent, however many search domains exist', async () => {
     const server = await nameServer(() => undefined);
     const { resolveTrusted } = await trusting(server, { conf: 'search a.example b.example' });
     await expect(resolveTrusted('api')).rejects.toMatchObject({ code: 'ETIMEOUT' });
@@ -158,7 +158,7 @@ describe('a name that the application trusts', () => {
   });
 });
 
-test('name servers that hang cost nobody else anything: no thread waits for them', async () => {
+test('hanging name servers block nothing else, since no thread waits for them', async () => {
   const server = await nameServer(() => undefined);
   const guard = createGuard({
     policy: policyOf({ allowHosts: ['*.corp.example'] }),
@@ -179,14 +179,14 @@ const lookupAnswering = (answer: unknown) =>
   resolveByLookup((_host, _options, callback) => setImmediate(() => callback(null, answer as never)));
 
 test.each([[undefined], [null], [5], [[]], [{ address: '1.2.3.4' }]])(
-  'a look-up that answers with %j has found nothing',
+  'a look-up that answers with %j finds nothing',
   async (answer) => {
     await expect(lookupAnswering(answer)('a.b')).rejects.toMatchObject({ code: 'ENOTFOUND' });
   },
 );
 
 test.each([[null], [{}], [{ address: 5 }], [{ address: 'a.b' }]])(
-  'a look-up that answers with %j among others has found what is no address',
+  'a look-up that answers with %j among others is refused',
   async (entry) => {
     const [address, ...others] = await lookupAnswering([entry, { address: '1.2.3.4', family: 4 }])('a.b');
     expect(isIP(address!)).toBe(0);
@@ -194,7 +194,7 @@ test.each([[null], [{}], [{ address: 5 }], [{ address: 'a.b' }]])(
   },
 );
 
-test('a look-up may answer with one address, as well as with all', async () => {
+test('a look-up may answer with one address or with all', async () => {
   expect(await resolveByLookup((_host, _options, callback) => callback(null, '1.2.3.4', 4))('a.b')).toEqual([
     '1.2.3.4',
   ]);

@@ -1,6 +1,6 @@
 import { createServer } from 'node:http';
 
-/** Takes one connection at a time from the system, and none for a while when it is told to sleep. */
+/** Accepts one connection at a time, and none for a while when told to sleep. */
 const server = createServer((request, response) => {
   request.resume();
   request.on('end', () => response.end('slow'));

@@ -22,13 +22,13 @@ const tlsReceiver = (tls: TlsOptions): Promise<RawReceiver> =>
   receiver((socket) => socket.write(response(200, 'secure')), { tls });
 
 describe('TLS', () => {
-  test('several authorities may stand in one text', async () => {
+  test('accepts several authorities in one text', async () => {
     const { url } = await tlsReceiver(good);
     const outbound = client({ ca: `# ours\n${selfSigned.cert}${authority.cert}` });
     expect(await outbound.request({ url })).toMatchObject({ ok: true, status: 200 });
   });
 
-  test('a certificate of an authority the application trusts is taken, and the connection kept', async () => {
+  test('accepts a certificate of a trusted authority and keeps the connection', async () => {
     const { url, sockets } = await tlsReceiver(good);
     const outbound = client({ ca: authority.cert, policy: { allowHosts: ['127.0.0.1'] } });
     expect(await outbound.request({ url })).toMatchObject({ ok: true, status: 200, body: 'secure' });
@@ -36,7 +36,7 @@ describe('TLS', () => {
     expect(sockets).toHaveLength(1);
   });
 
-  test('no session is resumed: that would skip the check of the host name', async () => {
+  test('resumes no session, since that would skip the host name check', async () => {
     const reused: boolean[] = [];
     const { url } = await receiver(
       (socket) => {
@@ -67,19 +67,19 @@ describe('TLS', () => {
     ['of another host', otherHost, authority.cert, 'ERR_TLS_CERT_ALTNAME_INVALID'],
   ];
 
-  test.each(badCertificates)('a certificate that is %s is refused, every time', async (_, ...bad) => {
+  test.each(badCertificates)('refuses a certificate that is %s, every time', async (_, ...bad) => {
     await refuses(...bad);
   });
 
   test.each(badCertificates)(
-    'a certificate that is %s is refused where the environment turns the checks of Node off',
+    "refuses a certificate that is %s even if the environment turns Node's checks off",
     async (_, ...bad) => {
       environment({ NODE_TLS_REJECT_UNAUTHORIZED: '0' });
       await refuses(...bad);
     },
   );
 
-  test('a receiver of TLS 1.0 only is refused', async () => {
+  test('refuses a receiver that supports TLS 1.0 only', async () => {
     const { url, requests } = await tlsReceiver({
       ...good,
       minVersion: 'TLSv1',
@@ -91,14 +91,14 @@ describe('TLS', () => {
     expect(requests).toEqual([]);
   });
 
-  test('a receiver of HTTP/2 only fails cleanly', async () => {
+  test('fails cleanly with a receiver that supports HTTP/2 only', async () => {
     const { url, requests } = await tlsReceiver({ ...good, ALPNProtocols: ['h2'] });
     const result = await client({ ca: authority.cert }).request({ url });
     expect(result).toMatchObject({ ok: false, kind: 'tls' });
     expect(requests).toEqual([]);
   });
 
-  test('a receiver that speaks plain HTTP is refused', async () => {
+  test('refuses a receiver that speaks plain HTTP', async () => {
     const { port } = await receiver(() => {}, {
       onConnection: (socket) => socket.write('HTTP/1.1 400 Bad Request\r\n\r\n'),
     });
@@ -106,14 +106,14 @@ describe('TLS', () => {
     expect(result).toMatchObject({ ok: false, kind: 'tls' });
   });
 
-  test('a handshake that never ends is a connect_timeout, and the connection is closed', async () => {
+  test('reports a handshake that never ends as connect_timeout and closes the connection', async () => {
     const { port, open } = await receiver(() => {});
     const result = await client({ connectTimeoutMs: 40 }).request({ url: `https://127.0.0.1:${port}/` });
     expect(result).toMatchObject({ ok: false, kind: 'connect_timeout' });
     await until(() => open() === 0);
   });
 
-  test('the connect timeout is exact enough to end a request before a deadline soon after', async () => {
+  test('has a connect timeout precise enough to fire before a slightly later deadline', async () => {
     const { port } = await receiver(() => {});
     const outbound = client({ connectTimeoutMs: 40, timeoutMs: 350 });
     expect(await outbound.request({ url: `https://127.0.0.1:${port}/` })).toEqual({
@@ -123,7 +123,7 @@ describe('TLS', () => {
     });
   });
 
-  test('connections still being made are closed with the requests that gave up on them', async () => {
+  test('closes connections in progress when their requests give up', async () => {
     const { port, open, sockets } = await receiver(() => {});
     const outbound = client({ connections: 2, connectTimeoutMs: 60_000 });
     const url = `https://127.0.0.1:${port}/`;
@@ -133,7 +133,7 @@ describe('TLS', () => {
       ...Array(8).fill('timeout'),
     ]);
     await until(() => open() === 0, { timeoutMs: 2_000 });
-    // The last ones end while the client is being closed.
+    // The last requests end while the client is closing.
     const before = sockets.length;
     const last = [outbound.request({ url, timeoutMs: 60 }), outbound.request({ url, timeoutMs: 60 })];
     await until(() => sockets.length === before + 2);
@@ -145,7 +145,7 @@ describe('TLS', () => {
     await until(() => open() === 0, { timeoutMs: 2_000 });
   });
 
-  test('a connection closed within the handshake is a reset', async () => {
+  test('reports a connection closed within the handshake as reset', async () => {
     const { port } = await receiver(() => {}, { onConnection: (socket) => socket.end() });
     const result = await client().request({ url: `https://127.0.0.1:${port}/` });
     expect(result).toMatchObject({ ok: false, kind: 'reset' });
@@ -156,7 +156,7 @@ describe('a client certificate', () => {
   const me = certificate({ name: 'client', issuer: authority, ips: ['127.0.0.1'] });
   const other = certificate({ name: 'other client', issuer: authority, ips: ['127.0.0.1'] });
 
-  /** Asks for a certificate and answers with the name in it. */
+  /** Requests a client certificate and answers with its name. */
   const asking = async () =>
     receiver(
       (socket) => {
@@ -166,14 +166,14 @@ describe('a client certificate', () => {
       { tls: { ...good, ca: authority.cert, requestCert: true, rejectUnauthorized: true } },
     );
 
-  test('is shown where a request brings one, with an authority of its own', async () => {
+  test('is sent with the request that brings it, together with its own authority', async () => {
     const { url } = await asking();
     const tls = { cert: me.cert, key: me.key, ca: authority.cert };
     expect(await client().request({ url, tls })).toMatchObject({ ok: true, body: 'client' });
     expect(await client().request({ url })).toMatchObject({ ok: false, kind: 'tls' });
   });
 
-  test('is shared by no request with another one, or with none', async () => {
+  test('is never shared with a request that has another one or none', async () => {
     const { url, sockets } = await asking();
     const outbound = client({ ca: authority.cert });
     const as = ({ cert, key }: Certificate) => ({ url, tls: { cert, key } });
@@ -187,10 +187,10 @@ describe('a client certificate', () => {
   test.each<[string, object | null]>([
     ['without its key', { cert: me.cert }],
     ['with the key of another', { cert: me.cert, key: other.key }],
-    ['that is none', { cert: 'certificate', key: 'key' }],
-    ['with an authority that is none', { ca: 'authority' }],
-    ['with a setting nobody knows', { rejectUnauthorized: false }],
-    ['that is no object', 'tls' as never],
+    ['that is not a certificate', { cert: 'certificate', key: 'key' }],
+    ['with an invalid authority', { ca: 'authority' }],
+    ['with an unknown setting', { rejectUnauthorized: false }],
+    ['that is not an object', 'tls' as never],
   ])('%s is refused before anything is sent, and never quoted', async (_, tls) => {
     const { url, sockets } = await asking();
     await expect(client().request({ url, tls: tls as OutboundTls })).rejects.toMatchObject({

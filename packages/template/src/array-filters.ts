@@ -7,13 +7,13 @@ type ArrayFilter = (
   ...values: unknown[]
 ) => Generator<unknown, unknown, unknown> | unknown;
 
-function arrayOf(given: unknown): readonly unknown[] {
+function toArray(given: unknown): readonly unknown[] {
   const value = toValue(given);
   if (Array.isArray(value)) return value;
   return value === null || value === undefined ? [] : [value];
 }
 
-/** The items, each with its property of that name, or with itself. */
+/** Pairs each item with its property of that name, or with itself if no name is given. */
 function* withProperty(
   context: Context,
   items: readonly unknown[],
@@ -28,28 +28,28 @@ function* withProperty(
   return pairs;
 }
 
-/** Nothing comes last. Numbers that were written in different ways are compared as what they are. */
-function ordered(one: unknown, other: unknown): number {
+/** Compares for sorting. Null and undefined come last. Numbers are compared by value, not by spelling. */
+function compareItems(one: unknown, other: unknown): number {
   if (one == null || other == null) return Number(one == null) - Number(other == null);
   if (one instanceof WrittenNumber || other instanceof WrittenNumber) return compared(one, other) || 0;
   const [a, b] = [one, other] as [string, string];
   return a < b ? -1 : Number(a > b);
 }
 
-/** What liquidjs' filters of arrays do with numbers is done here with numbers as they were written. */
+/** Array filters that replace those of liquidjs, with support for {@link WrittenNumber}. */
 export const arrayFilters: Readonly<Record<string, ArrayFilter>> = {
   *sort(given, property) {
-    const pairs = yield* withProperty(this.context, arrayOf(given), property);
-    return pairs.sort(([, one], [, other]) => ordered(one, other)).map(([item]) => item);
+    const pairs = yield* withProperty(this.context, toArray(given), property);
+    return pairs.sort(([, one], [, other]) => compareItems(one, other)).map(([item]) => item);
   },
   *sum(given, property) {
-    const pairs = yield* withProperty(this.context, arrayOf(given), property);
+    const pairs = yield* withProperty(this.context, toArray(given), property);
     return sumOf(pairs.map(([, value]) => value));
   },
   uniq(given) {
     const numbers = new Set<unknown>();
     const others = new Set<unknown>();
-    return arrayOf(given).filter((item) => {
+    return toArray(given).filter((item) => {
       const isWritten = item instanceof WrittenNumber;
       const [seen, key] = isWritten ? [numbers, String(item)] : [others, item];
       return !seen.has(key) && seen.add(key);

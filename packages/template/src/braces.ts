@@ -4,8 +4,8 @@ import { contextNames } from './context.js';
 const placeholder = new RegExp(`\\{(?:${contextNames.join('|')})(?:\\.[A-Za-z_]\\w*)*\\}`, 'g');
 
 /**
- * Makes placeholders of `{event_type}` and `{metadata.name}` in the text between those of Liquid, as configs of before
- * have them. Their first name is one of the context's: other braces are text. What a tag `raw` holds stays as it is.
+ * Turns `{event_type}` and `{metadata.name}` in the text between Liquid tokens into placeholders, a syntax of older
+ * configs. The first name must be one of the context; other braces are text. The content of `raw` is unchanged.
  */
 export function withSingleBraces(tokens: readonly TopLevelToken[], { options }: Liquid): TopLevelToken[] {
   const inBraces = { ...options, outputDelimiterLeft: '{', outputDelimiterRight: '}' };

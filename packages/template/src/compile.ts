@@ -20,15 +20,15 @@ import type { Place } from './place.js';
 import { Shown } from './shown.js';
 import { registerTags } from './tags.js';
 
-/** A parsed template, and the engine to render it with. */
+/** A parsed template and the engine that renders it. */
 export interface Compiled {
   readonly engine: Liquid;
   readonly templates: Template[];
-  /** How many placeholders and tags it has. */
+  /** The number of placeholders and tags. */
   readonly parts: number;
 }
 
-/** One engine for each place, and for JSON texts one more. */
+/** One engine per place, and another per place for JSON texts. */
 const engines = new Map<string, Liquid>();
 
 function engineFor(place: Place, isJsonText: boolean): Liquid {
@@ -39,9 +39,9 @@ function engineFor(place: Place, isJsonText: boolean): Liquid {
     ownPropertyOnly: true,
     strictFilters: true,
     memoryLimit: maxMemory,
-    // Typed as text; our emitters take what they are given.
+    // liquidjs expects a string. Our emitters also accept `Shown`.
     outputEscape: (value: unknown) => new Shown(value) as unknown as string,
-    // What is rendered must not depend on where it is: no file, no locale, no time zone of the machine.
+    // The output must not depend on the machine: no files, no locale, no time zone.
     templates: {},
     locale: 'en-US',
     timezoneOffset: 0,
@@ -52,12 +52,12 @@ function engineFor(place: Place, isJsonText: boolean): Liquid {
   return engine;
 }
 
-/** What was compiled last, up to some millions of characters. */
+/** The most recently used templates, up to `maxCached` characters of source. */
 const cache = new Map<string, Compiled>();
 const maxCached = 4 * 1024 * 1024;
 let cached = 0;
 
-/** Parses a template, or finds it parsed. Throws `invalid_template` with line and column. */
+/** Parses a template, or returns it from the cache. Throws `invalid_template` with line and column. */
 export function compile(source: string, place: Place, isJsonText = false): Compiled {
   const key = `${place} ${isJsonText} ${source}`;
   const known = cache.get(key);
@@ -81,7 +81,7 @@ function parse(source: string, engine: Liquid): Compiled {
   if (source.length > maxSource || Buffer.byteLength(source) > maxSource) {
     throw faultAt(1, 1, `must have at most ${maxSource / 1024} KiB`);
   }
-  // Before they are read, which takes longer than to count them.
+  // Counting the openings is faster than tokenizing.
   if (source.split(/\{[{%]/).length - 1 > maxParts) throw faultAt(1, 1, tooManyParts);
   try {
     const { options } = engine;
@@ -102,13 +102,13 @@ function parse(source: string, engine: Liquid): Compiled {
 
 export const tooManyParts = `must have at most ${maxParts} placeholders and tags`;
 
-/** A tag `liquid` has one more on each line. */
+/** Counts the placeholders and tags of a token. A `liquid` tag contains one more per line. */
 function partsIn(token: TopLevelToken): number {
   if (TypeGuards.isHTMLToken(token)) return 0;
   return TypeGuards.isTagToken(token) && token.name === 'liquid' ? token.args.split('\n').length + 1 : 1;
 }
 
-/** Rendering needs stack for each level: how much there is differs from call to call. */
+/** Limits nesting, because rendering uses stack for each level. Throws `invalid_template`. */
 function checkNesting(tokens: readonly TopLevelToken[]): void {
   let depth = 0;
   for (const token of tokens) {
@@ -121,14 +121,14 @@ function checkNesting(tokens: readonly TopLevelToken[]): void {
 
 const blocks = new Set(['if', 'unless', 'for', 'case', 'tablerow', 'capture', 'comment']);
 
-/** What the templates of one message share: what they speak of, and what they may use up together. */
+/** Renders a template. The templates of one message share its context and its limits. */
 export type Rendering = (compiled: Compiled, emitter: Emitter) => void;
 
-/** Begins a rendering. What it returns throws `invalid_template`. */
+/** Creates the renderer of one message. The returned function throws `invalid_template`. */
 export function beginRendering(context: TemplateContext): Rendering {
   let limits: OwnContext | undefined;
   return ({ engine, templates }, emitter) => {
-    // A copy, as `increment` writes to it.
+    // A copy, because `increment` writes to it.
     const scope = Object.assign(Object.create(null), context);
     const own = new OwnContext(scope, engine, limits);
     limits ??= own;

@@ -1,7 +1,7 @@
 import type { DigestedEvent, Message } from '@posthorn/core';
 import { exactPayload, readJson } from './exact-json.js';
 
-/** An event as templates see it. */
+/** An event as seen by templates. */
 export interface EventContext {
   readonly id: string;
   readonly type: string;
@@ -10,13 +10,13 @@ export interface EventContext {
   readonly namespace_id: string | null;
   readonly subject: { readonly type: string; readonly id: string } | null;
   readonly payload: unknown;
-  /** The payload, under its name on the wire. */
+  /** The payload, under its name in the request body. */
   readonly metadata: unknown;
 }
 
-/** What a template may speak of. There is nothing secret in it, and nothing of the webhook's configs. */
+/** The values that a template can use. They contain no secrets and no configs of the webhook. */
 export interface TemplateContext {
-  /** The event, under the names of the default body of a webhook. */
+  /** The event's id. This and the next fields have the names of a webhook's default body. */
   readonly event_id: string;
   readonly event_type: string;
   /** ISO 8601 UTC. */
@@ -25,16 +25,16 @@ export interface TemplateContext {
   readonly subject: { readonly type: string; readonly id: string } | null;
   /** The event's payload. */
   readonly metadata: unknown;
-  /** Where the event has one. */
+  /** Undefined if the event has none. */
   readonly cache_scope?: unknown;
   readonly event: EventContext;
   readonly webhook: { readonly id: string; readonly name: string };
   readonly delivery: { readonly id: string; readonly attempt: number };
-  /** Of a digest, all its events, first to last; the rest speaks of the first. */
+  /** All events of a digest, in order. The other fields describe the first one. Undefined for a single event. */
   readonly events?: readonly EventContext[];
 }
 
-/** The names that a placeholder in single braces may begin with. */
+/** The names that a placeholder in single braces may start with. */
 export const contextNames: readonly (keyof TemplateContext)[] = [
   'event_id',
   'event_type',
@@ -49,7 +49,7 @@ export const contextNames: readonly (keyof TemplateContext)[] = [
   'events',
 ];
 
-/** What templates may speak of where `message` is sent. */
+/** Builds the template context of a message. */
 export function contextOf(message: Message): TemplateContext {
   const { event, webhook, deliveryId, attempt, digest } = message;
   const first = eventContext(message);

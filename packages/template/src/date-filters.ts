@@ -4,17 +4,17 @@ import { strftime, type ZonedTime } from './strftime.js';
 import { WrittenNumber } from './written-number.js';
 
 /*
- * liquidjs reads a time without an offset as one of the machine's zone, and shows every time through it: what comes out
- * differs from server to server, and is an hour off where that zone changes its clocks. Here all of it is UTC.
+ * liquidjs parses and formats times in the machine's time zone. Its output differs between servers and is an hour off
+ * around a clock change. These filters use UTC instead.
  */
 
 type DateFilter = (this: { readonly context: Context }, value: unknown, ...options: unknown[]) => unknown;
 
-/** Behind a time of the day, or with a name: `Z`, `UTC`, `EST`, `+02:00`, `GMT+0200 (CEST)`. */
+/** An offset after a time of day, or a named one: `Z`, `UTC`, `EST`, `+02:00`, `GMT+0200 (CEST)`. */
 const ownOffset =
   /(?:\dZ|\b(?:UTC?|GMT|Z|[ECMP][SD]T)(?:[+-]\d{1,2}:?\d{0,2})?|:\d{2}(?:[.,]\d+)?\s*(?:[ap]m)?\s*[+-]\d{1,2}:?\d{0,2})\s*(?:\([^()]*\)\s*)?$/i;
 
-/** The instant that a value names: a time, or seconds since 1970. Without an offset of its own a time is one of UTC. */
+/** Parses a time, or seconds since 1970. A time without an offset is in UTC. Returns undefined for other values. */
 function instantOf(value: unknown): Date | undefined {
   if (typeof value === 'number' || value instanceof WrittenNumber) return validDate(Number(value) * 1_000);
   if (typeof value !== 'string') return undefined;
@@ -30,27 +30,28 @@ function validDate(time: string | number): Date | undefined {
   return Number.isNaN(date.getTime()) ? undefined : date;
 }
 
-/** Throws a RangeError for a zone that there is not. */
+/** Converts an instant to a time zone. Throws a RangeError for an unknown zone. */
 function zoned(instant: Date, zone: unknown): ZonedTime {
   const name = typeof zone === 'string' ? zone : '';
-  // As in JavaScript, a number says by how many minutes a zone is behind UTC.
+  // As with `getTimezoneOffset`, a number is the minutes that the zone is behind UTC.
   const offsetMinutes = name === '' ? -Number(zone ?? 0) || 0 : offsetIn(name, instant);
   const wall = new Date(instant.getTime() + offsetMinutes * 60_000);
   return { instant, wall, offsetMinutes: Math.trunc(offsetMinutes), zone: name };
 }
 
-/** How many minutes ahead of UTC a zone of the IANA database is at an instant. */
+/** Returns the minutes that an IANA time zone is ahead of UTC at an instant. */
 function offsetIn(timeZone: string, instant: Date): number {
   const parts = new Intl.DateTimeFormat('en-US', { timeZone, timeZoneName: 'longOffset' }).formatToParts(
     instant,
   );
-  const said = parts.find(({ type }) => type === 'timeZoneName')?.value ?? '';
-  const [, sign = '+', hours = 0, minutes = 0, seconds = 0] = /([+-])(\d+):(\d+)(?::(\d+))?/.exec(said) ?? [];
+  const longOffset = parts.find(({ type }) => type === 'timeZoneName')?.value ?? '';
+  const [, sign = '+', hours = 0, minutes = 0, seconds = 0] =
+    /([+-])(\d+):(\d+)(?::(\d+))?/.exec(longOffset) ?? [];
   const ahead = Number(hours) * 60 + Number(minutes) + Number(seconds) / 60;
   return sign === '-' ? -ahead : ahead;
 }
 
-/** liquidjs' own. */
+/** The default format of liquidjs. */
 const usualFormat = '%A, %B %-e, %Y at %-l:%M %P %z';
 
 const date: DateFilter = function (given, format, zone) {
@@ -58,7 +59,7 @@ const date: DateFilter = function (given, format, zone) {
   const instant = instantOf(value);
   if (!instant) return given;
   const time = zoned(instant, toValue(zone));
-  // A year beyond those of JavaScript, after its offset.
+  // With the offset, the year exceeds the range of Date.
   if (Number.isNaN(time.wall.getTime())) return given;
   const wanted = toValue(format) ?? usualFormat;
   const { memoryLimit } = this.context;
@@ -70,14 +71,14 @@ const inFormat = (format: string): DateFilter =>
     return date.call(this, value, format);
   };
 
-/** `7 Nov 2008`; `ordinal` makes it `7th Nov 2008`, and with `US` `Nov 7th, 2008`. */
+/** Formats `7 Nov 2008`; with `ordinal` `7th Nov 2008`; with `ordinal` and `US` `Nov 7th, 2008`. */
 const inWords = (month: string): DateFilter =>
   function (value, type, style) {
     const ordinal = style === 'US' ? `${month} %-d%q, %Y` : `%-d%q ${month} %Y`;
     return date.call(this, value, type === 'ordinal' ? ordinal : `%d ${month} %Y`);
   };
 
-/** The filters of dates, by name. */
+/** The date filters, by name. */
 export const dateFilters: Readonly<Record<string, DateFilter>> = {
   date,
   date_to_xmlschema: inFormat('%Y-%m-%dT%H:%M:%S%:z'),

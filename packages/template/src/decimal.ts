@@ -1,16 +1,16 @@
 import { Big } from 'big.js';
 
-/** Written out, a number has no more digits: what is longer is not reckoned with, as that takes time and memory. */
+/** Cap on the digits of a number without exponent. Longer numbers are not computed, to bound time and memory. */
 const maxDigits = 400;
 
-/** More than anybody shows of a quotient that goes on for ever. */
+/** Precision of a division, in digits. A repeating quotient is rounded to the nearest double afterwards. */
 const digitsOfQuotient = 40;
 
-/** A constructor of our own: another copy's settings are not ours to change. */
+/** A separate Big constructor, so that its settings do not affect other users of the library. */
 const Decimal = Big();
 Decimal.RM = Decimal.roundHalfUp;
 
-/** The decimal that `text`, a number of JSON, says; undefined where it is too long to reckon with. */
+/** Parses a JSON number. Returns undefined if it has too many digits. */
 export function decimalIn(text: string): Big | undefined {
   try {
     return within(new Decimal(text));
@@ -19,20 +19,21 @@ export function decimalIn(text: string): Big | undefined {
   }
 }
 
-/** `value`, or undefined where it is too long to reckon with. */
+/** Returns `value`, or undefined if it has too many digits. */
 export const within = (value: Big): Big | undefined => {
   const digits = Math.max(value.e + 1, 1) + Math.max(value.c.length - value.e - 1, 0);
   return digits <= maxDigits ? value : undefined;
 };
 
-/** The largest whole number that is not above `value`. */
+/** Returns the largest whole number that is not greater than `value`. */
 export function floored(value: Big): Big {
   const whole = value.round(0, Decimal.roundDown);
   return whole.gt(value) ? whole.minus(1) : whole;
 }
 
 /**
- * `dividend / divisor`: exact where the quotient ends soon, else the nearest double, as Ruby has it. The divisor is not 0.
+ * Divides two numbers. The quotient is exact if it has few digits, else the nearest double, as in Ruby. The divisor
+ * must not be 0.
  */
 export function quotientOf(dividend: Big, divisor: Big): Big {
   const Division = Big();
@@ -43,7 +44,7 @@ export function quotientOf(dividend: Big, divisor: Big): Big {
   return Number.isFinite(nearest) ? new Decimal(nearest) : quotient;
 }
 
-/** Without an exponent, and with a point where it is no whole number by its nature: `1999.0`. */
+/** Formats a number without an exponent. One that is not of a whole type gets a decimal point: `1999.0`. */
 export function writtenOut(value: Big, isWhole: boolean): string {
   const text = value.eq(0) ? '0' : value.toFixed();
   return isWhole || text.includes('.') ? text : `${text}.0`;

@@ -1,12 +1,12 @@
 import { codeText, encodedForLink, escapes, linkAddress, linkLabel, type Place } from './place.js';
 
-/** Escapes the values of one text, in order, and is told of what the template itself says between them. */
+/** Escapes the values of one text in order. `own` receives the template's own text between them. */
 export interface Escaper {
   own(text: string): void;
   value(text: string): string;
 }
 
-/** The escaper of one text. In some places what a value may be depends on what the template has just said. */
+/** Creates the escaper of one text. In some places the escaping depends on the template text before the value. */
 export function escaperFor(place: Place): Escaper {
   if (place === 'mrkdwn') return mrkdwnEscaper();
   if (place === 'html') return htmlEscaper();
@@ -14,7 +14,7 @@ export function escaperFor(place: Place): Escaper {
   return { own: () => undefined, value: escapes[place] };
 }
 
-/** What an address begins with decides where it leads: a value there must be an address as a whole. */
+/** Escapes values in a URL. The beginning decides the target, so a value there must be a complete URL. */
 function addressEscaper(): Escaper {
   let isBegun = false;
   return {
@@ -29,14 +29,16 @@ function addressEscaper(): Escaper {
   };
 }
 
-/** Code, the beginning of a line, a link or a mention, its label, its end; and all else. */
+/** Tokens: code, line break, start of a link or mention, its label, its end, and other text. */
 const mrkdwnToken = /```|`|\n|<(?!\s)|[|>]|[^`\n<|>]+|</g;
 
-/** From `<` to `|` or `>` there is an address, or else a mention: `<!channel>`; from `|` to `>` its label. */
+/**
+ * Escapes values in mrkdwn. From `<` to `|` or `>` is a URL or a mention (`<!channel>`); from `|` to `>` is its label.
+ */
 function mrkdwnEscaper(): Escaper {
   let target: Escaper | undefined;
   let isLabel = false;
-  /** What ends the code that values are in. */
+  /** The token that ends the current code span or block; empty outside of code. */
   let codeEnd = '';
   function follow(token: string): void {
     if (codeEnd !== '') {
@@ -71,15 +73,15 @@ function mrkdwnEscaper(): Escaper {
   };
 }
 
-/** An address, an import or a position in CSS would load, cover or move what stands elsewhere in a mail. */
+/** Sanitizes a value in CSS. A URL, import or position would load, cover or move other parts of a mail. */
 const cssValue = (text: string): string => text.replace(/[^\w #%.,+-]/g, '');
 
-/** An attribute `style` that goes on after the text: in which quotes, if any. */
+/** A `style` attribute that is still open at the end of the text. Captures its quote, if any. */
 const openAttribute = /(?:^|[\s"'/])style\s*=\s*(?:(")[^"]*|(')[^']*|[^\s"'>]*)$/i;
 
 function htmlEscaper(): Escaper {
   let isInElement = false;
-  /** What ends the attribute that values are in. */
+  /** Matches the end of the open `style` attribute; undefined outside of one. */
   let attributeEnd: RegExp | undefined;
   return {
     own(text) {

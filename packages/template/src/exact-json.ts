@@ -1,13 +1,13 @@
 import { parse, stringify } from 'lossless-json';
 import { isShownAs, numberOf, WrittenNumber } from './written-number.js';
 
-/** A number that may be shown in another way than it is written has one of these; so has many a text. */
+/** A cheap test for numbers that JavaScript may print differently. It also matches some other text. */
 const mayBeInexact = /[\d.]{16}|\.\d*0(?!\d)|\d[eE]|-0|0\.0{5}/;
 
-/** A string, which is passed over, or a number (RFC 8259 §6, §7). */
+/** A string, which is skipped, or a number (RFC 8259 §6, §7). */
 const stringOrNumber = /"[^"\\]*(?:\\.[^"\\]*)*"|-?\d+(?:\.\d+)?(?:[eE][+-]?\d+)?/gs;
 
-/** Whether a JSON text has a number that JavaScript would show as another one, or in another way. */
+/** Whether a JSON text contains a number that JavaScript would change or print differently. */
 function hasInexactNumbers(text: string): boolean {
   if (!mayBeInexact.test(text)) return false;
   for (const [token] of text.matchAll(stringOrNumber)) {
@@ -16,7 +16,7 @@ function hasInexactNumbers(text: string): boolean {
   return false;
 }
 
-/** The payload of an event, whose numbers are shown as they were written: see {@link WrittenNumber}. */
+/** Returns the payload of an event, with numbers that keep their spelling: see {@link WrittenNumber}. */
 export function exactPayload({
   event,
   payload,
@@ -27,12 +27,14 @@ export function exactPayload({
   return hasInexactNumbers(event.payload) ? parsed(event.payload) : payload;
 }
 
-/** What a JSON text says, its numbers as they were written; throws where it is none. Of a name that stands there twice, the last counts. */
+/**
+ * Parses JSON with numbers that keep their spelling. Throws for invalid JSON. Of a repeated name, the last one counts.
+ */
 export const readJson = (text: string): unknown =>
   hasInexactNumbers(text) ? parsed(text) : JSON.parse(text);
 
 function parsed(text: string): unknown {
-  /** A number that stands there twice is one value, so that `uniq` and `group_by` find it. */
+  /** Equal numbers share one value, so that `uniq` and `group_by` work. */
   const numbers = new Map<string, number | WrittenNumber>();
   const parseNumber = (written: string): number | WrittenNumber => {
     const known = numbers.get(written) ?? numberOf(written);
@@ -48,8 +50,8 @@ const ofWrittenNumbers = {
 };
 
 /**
- * `value` as JSON, as `JSON.stringify` writes it, but with the numbers of an event as they were written: `42.00`, and
- * integers beyond 2^53. For all that a JSON template renders.
+ * Serializes a value like `JSON.stringify`, but keeps the spelling of an event's numbers: `42.00`, and integers beyond
+ * 2^53. Use it for everything that a JSON template renders.
  */
 export function writeJson(value: unknown, space?: number): string {
   return stringify(value, undefined, space, [ofWrittenNumbers]) ?? '';

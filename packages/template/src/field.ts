@@ -3,6 +3,6 @@ import type { z } from 'zod';
 import type { Place } from './place.js';
 import { parseTemplate } from './template.js';
 
-/** For schemas of configs: a text that is a template for its place; an issue says at which line and column it is not. */
+/** A schema for configs: text that is a valid template for the place. Issues contain line and column. */
 export const templateField = (place: Place): z.ZodType<string> =>
   checkedText((source) => parseTemplate(source, place));

@@ -11,20 +11,20 @@ import { WrittenNumber } from './written-number.js';
 
 type Filter = (this: { readonly context: Context }, ...values: unknown[]) => unknown;
 
-/** They read text as an expression: what an event holds must not be one. */
+/** Filters that evaluate text as an expression. Text of an event must never be evaluated. */
 const expanding = /_exp$/;
 
-const asIs: Filter = (value) => value;
+const identity: Filter = (value) => value;
 
 /**
- * Makes an engine's filters ours: what they take and give is paid for before there is too much of it, and none brings a
- * value past its escaping.
+ * Replaces the filters of an engine. Their inputs and outputs count against the memory limit, and no filter bypasses
+ * the escaping of a value.
  */
 export function registerFilters(engine: Liquid, place: Place, isJsonText: boolean): void {
   const own: Record<string, Filter> = { link, json };
   if (place === 'html' || place === 'mrkdwn') {
-    // It happens anyway, and must not happen twice.
-    for (const name of ['escape', 'xml_escape', 'escape_once']) own[name] = asIs;
+    // Values are escaped anyway, and must not be escaped twice.
+    for (const name of ['escape', 'xml_escape', 'escape_once']) own[name] = identity;
   }
   if (place === 'html') own.newline_to_br = lineBreaks;
   if (isJsonText) {
@@ -32,16 +32,16 @@ export function registerFilters(engine: Liquid, place: Place, isJsonText: boolea
   }
   own.jsonify = own.json!;
   own.inspect = json;
-  const all = { ...filters, ...numberFilters, ...dateFilters, ...arrayFilters, raw: asIs, ...own };
+  const all = { ...filters, ...numberFilters, ...dateFilters, ...arrayFilters, raw: identity, ...own };
   for (const [name, filter] of Object.entries(all)) {
-    const handler = (typeof filter === 'function' ? filter : asIs) as Filter;
-    engine.registerFilter(name, paidFor(name in own ? handler : onText(handler)));
+    const handler = (typeof filter === 'function' ? filter : identity) as Filter;
+    engine.registerFilter(name, metered(name in own ? handler : onText(handler)));
   }
   for (const name of Object.keys(filters)) if (expanding.test(name)) engine.unregisterFilter(name);
   if (place !== 'plain' && place !== 'header') engine.unregisterFilter('raw');
 }
 
-/** What was captured is a text to liquidjs' own filters. */
+/** Passes captured text to a liquidjs filter as a string. */
 const onText = (filter: Filter): Filter =>
   function (...values) {
     return filter.apply(
@@ -50,7 +50,7 @@ const onText = (filter: Filter): Filter =>
     );
   };
 
-const paidFor = (filter: Filter): Filter =>
+const metered = (filter: Filter): Filter =>
   function* (...values): Generator<unknown, unknown, unknown> {
     const { memoryLimit } = this.context;
     memoryLimit.use(sizeOf(values));
@@ -59,7 +59,7 @@ const paidFor = (filter: Filter): Filter =>
     return result;
   };
 
-/** The characters and items of a value, counted as far as the limit goes. */
+/** Counts the characters and items of a value, up to the limit. */
 function sizeOf(value: unknown, upTo: number = maxMemory): number {
   if (typeof value === 'string') return value.length;
   if (value instanceof WrittenNumber) return String(value).length;
@@ -73,7 +73,7 @@ function sizeOf(value: unknown, upTo: number = maxMemory): number {
   return size;
 }
 
-/** In HTML text, a line break is an element; the lines are values. */
+/** Replaces line breaks by `<br />` in HTML. The lines remain values to be escaped. */
 const lineBreaks: Filter = (value) =>
   value instanceof Rendered
     ? value
@@ -84,7 +84,7 @@ const lineBreaks: Filter = (value) =>
           .join('<br />\n'),
       );
 
-/** At the indent that is asked for. */
+/** Serializes a value as JSON, with an optional indent. */
 const json: Filter = (value, space) => writeJson(toValue(value), Number(toValue(space)) || 0);
 
 const link: Filter = (value) => linkAddress(String(toValue(value) ?? ''));

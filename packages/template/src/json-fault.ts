@@ -3,11 +3,11 @@ const token =
   /[ \t\n\r]*(?:([{}[\],:])|("(?:[^"\\\0-\x1f]|\\(?:["\\/bfnrt]|u[\da-fA-F]{4}))*)("?)|-?(?:0|[1-9]\d*)(?:\.\d+)?(?:[eE][+-]?\d+)?|true|false|null|)/y;
 
 /**
- * Where a text stops being JSON (RFC 8259), as an index in it: its length where it ends too early. Undefined where it is
- * JSON. What the messages of `JSON.parse` say of the place differs from Node to Node.
+ * Finds the index at which a text stops being JSON (RFC 8259), or its length if it ends too early. Returns undefined
+ * for valid JSON. The positions in messages of `JSON.parse` differ between versions of Node.
  */
 export function jsonFaultAt(text: string): number | undefined {
-  /** What closes the arrays and objects that are open, outermost first. */
+  /** The closing brackets of the open arrays and objects, outermost first. */
   const open: ('}' | ']')[] = [];
   let expected: 'value' | 'value or end' | 'key' | 'key or end' | 'colon' | 'comma or end' = 'value';
   let at = 0;
@@ -17,7 +17,7 @@ export function jsonFaultAt(text: string): number | undefined {
     const begin = at + whole.length - whole.trimStart().length;
     at += whole.length;
     const closer = open.at(-1);
-    // After the value of the whole there is nothing to come.
+    // Nothing may follow the top-level value.
     if (expected === 'comma or end' && closer === undefined) return begin === text.length ? undefined : begin;
     if (string !== undefined && quote === '') return at === text.length ? begin : at;
     const isEnd = sign !== undefined && sign === closer && expected.endsWith('or end');

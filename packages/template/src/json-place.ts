@@ -3,12 +3,12 @@ import type { Place } from './place.js';
 import { WrittenNumber } from './written-number.js';
 
 /**
- * In which place the texts of a JSON document land: by the way to each, and by the text `type` of the object that it
- * stands in, if that has one.
+ * Returns the place of a string in a JSON document, by its path and by the string field `type` of the object that
+ * contains it, if there is one.
  */
 export type PlaceOf = (path: readonly (string | number)[], type: string | undefined) => Place;
 
-/** A rendered document as it is shown: the values in its texts escaped, each once. `spend` is told of each text. */
+/** Escapes the values in the strings of a rendered document. Calls `spend` with the length of each string. */
 export function placedDocument(
   document: unknown,
   placeOf: PlaceOf,
@@ -25,7 +25,7 @@ export function placedDocument(
     const fields = value as Readonly<Record<string, unknown>>;
     const own = Object.hasOwn(fields, 'type') && typeof fields.type === 'string' ? fields.type : undefined;
     const typeOfFields = own === undefined ? undefined : unmarked(own);
-    // By entries, as a key may be called __proto__.
+    // From entries, because a key may be called __proto__.
     return Object.fromEntries(
       Object.entries(fields).map(([key, item]) => [key, shown(item, [...path, key], typeOfFields)]),
     );

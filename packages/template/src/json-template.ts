@@ -9,32 +9,34 @@ import { marked } from './marks.js';
 import { checkOutput, Rendered, Shown, textEmitter } from './shown.js';
 import { WrittenNumber } from './written-number.js';
 
-/** Stands in a {@link JsonTemplate.shape} for a value that is not known before the template is rendered. */
+/** Represents a value in {@link JsonTemplate.shape} that is unknown before rendering. */
 export const anyValue: unique symbol = Symbol('any value');
 
-/** A JSON document with templates in it, parsed. */
+/** A parsed JSON document with templates in it. */
 export interface JsonTemplate {
   /**
-   * What it renders to as far as the template says: {@link anyValue} where a value comes in, and for all of it where tags
-   * decide; a text with placeholders or tags in it as it is written.
+   * The result as far as it is known without an event. A placeholder is {@link anyValue}, and so is the whole document
+   * if its structure depends on tags. A string that mixes text with placeholders or tags is its source.
    */
   readonly shape: unknown;
-  /** For `writeJson`: a value of about 256 KiB at most. Throws `invalid_template`, as `Template.render` does. */
+  /** Renders to a value for `writeJson`, of about 256 KiB at most. Throws `invalid_template` like `Template.render`. */
   render(context: TemplateContext): unknown;
 }
 
-/** One part of the document. */
+/** A part of the document. */
 interface Node {
   readonly shape: unknown;
-  /** With its values marked. */
+  /** Renders the part, with its values marked. */
   render(rendering: Rendering, spend: (characters: number) => void): unknown;
 }
 
 /**
- * A JSON document whose strings, but not its keys, are templates. One that is nothing but a placeholder keeps the type
- * of its value; what is undefined is an empty text. Values are put into the document, never joined with it as text; the
- * texts in them are escaped for `place`, or for the place that `placeOf` says. Throws `invalid_template`; its issues say
- * at which path each of them is, and where in the template there.
+ * Parses a JSON document whose strings are templates; keys are not.
+ * - A string that is a single placeholder keeps the type of its value. An undefined value becomes an empty string.
+ * - Values are inserted into the document as data, never as JSON text.
+ * - Strings in values are escaped for `place`, or for the result of `placeOf`.
+ *
+ * Throws `invalid_template`. Each issue has the path of the string, and line and column in its message.
  */
 export function parseJsonTemplate(
   document: unknown,
@@ -57,7 +59,7 @@ export function parseJsonTemplate(
       try {
         const compiled = compile(value, place);
         parts += compiled.parts;
-        return named(leafOf(value, compiled), path);
+        return withPath(leafOf(value, compiled), path);
       } catch (error) {
         return refuse((error as Error).message);
       }
@@ -81,7 +83,7 @@ export function parseJsonTemplate(
         if (length > maxSource) break;
         fields.push([key, nodeOf(item, [...path, key])]);
       }
-      // By entries, as a key may be called __proto__.
+      // From entries, because a key may be called __proto__.
       return {
         shape: Object.fromEntries(fields.map(([key, { shape }]) => [key, shape])),
         render: (...rendering) =>
@@ -110,7 +112,7 @@ export function parseJsonTemplate(
   };
 }
 
-/** Adds up what a rendering has written, and throws where it is too much. */
+/** Returns a counter of the characters that a rendering writes. It throws above the limit. */
 export function spending(from = 0): (characters: number) => void {
   let spent = from;
   return (characters) => {
@@ -126,8 +128,8 @@ const isPlain = (value: object): boolean => {
   return prototype === null || Object.getPrototypeOf(prototype) === null;
 };
 
-/** The same node, whose errors say where in the document it is. */
-const named = ({ shape, render }: Node, path: Issue['path']): Node => ({
+/** Wraps a node so that its errors contain its path. */
+const withPath = ({ shape, render }: Node, path: Issue['path']): Node => ({
   shape,
   render(...rendering) {
     try {
@@ -165,7 +167,10 @@ function leafOf(source: string, compiled: Compiled): Node {
   };
 }
 
-/** A copy of `value` as JSON has it, texts marked, undefined an empty one. `spend` is told of each character as it comes. */
+/**
+ * Copies a value as JSON data. Strings are marked, and undefined becomes an empty string. Calls `spend` with each
+ * length before it copies.
+ */
 export function jsonValue(value: unknown, spend: (characters: number) => void): unknown {
   if (value instanceof Rendered) {
     spend(value.text.length + 2);

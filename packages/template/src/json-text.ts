@@ -12,9 +12,10 @@ import { jsonContent } from './place.js';
 import { AsJson, checkOutput, markedText, Shown } from './shown.js';
 
 /**
- * A JSON template as text. Text that is JSON by itself is a document for {@link parseJsonTemplate}. Any other is one
- * template that renders to JSON, such as a loop around values: a value within quotes becomes content of that string, one
- * outside of quotes becomes a whole JSON value, so that none can end what it stands in. Throws `invalid_template`.
+ * Parses a JSON template from text. Text that is valid JSON is a document for {@link parseJsonTemplate}. Other text is
+ * one template that renders to JSON, e.g. a loop. A value within quotes becomes content of that string; a value outside
+ * of quotes becomes a whole JSON value. So no value can end the string or value that contains it. Throws
+ * `invalid_template`.
  */
 export function parseJsonText(
   source: string,
@@ -29,32 +30,32 @@ export function parseJsonText(
     render(context) {
       const writer = jsonWriter();
       beginRendering(context)(compiled, writer);
-      if (writer.depth() > maxDepth) throw notJson('it is nested too deep');
+      if (writer.depth() > maxDepth) throw notJson('it is nested too deeply');
       const rendered = parsedJson(writer.buffer);
       if (rendered) return placedDocument(rendered.value, placeOf, spending());
       const text = unmarked(writer.buffer);
       const [line, column] = placeIn(text, jsonFaultAt(text) ?? 0);
-      throw notJson(`see its line ${line}, column ${column}`);
+      throw notJson(`see line ${line}, column ${column} of that text`);
     },
   };
 }
 
-/** Of what a template renders to, which has places of its own. */
+/** Creates the error of a rendered text that is not JSON. Its line and column refer to the rendered text. */
 const notJson = (reason: string): PosthornError => {
-  const message = `what it renders to is not JSON: ${reason}`;
+  const message = `the rendered text is not JSON: ${reason}`;
   return new PosthornError('invalid_template', message, { issues: [{ path: [], message }] });
 };
 
-/** What an empty value is where it is a whole one, be it with quotes around it or without. */
+/** An empty value as it appears in the parsed result, with or without quotes around it. */
 const emptyValue = marked('');
 
 /**
- * Without tags, values are all that differs from message to message: a text that is no JSON now never will be. Throws
- * `invalid_template`, naming where in the source it stops being JSON.
+ * Returns the shape of a template. Without tags, only values differ between messages, so text that is not JSON now
+ * never will be. Throws `invalid_template` with the position in the source at which the text stops being JSON.
  */
 function shapeOf({ templates }: Compiled, source: string): unknown {
   const writer = jsonWriter();
-  /** Where in what was written each piece begins, and where in the source it stands. */
+  /** For each piece, its start in the written text (`from`) and in the source (`at`). */
   const pieces: { readonly from: number; readonly at: number; readonly isText: boolean }[] = [];
   for (const template of templates) {
     const { token } = template;
@@ -87,11 +88,11 @@ function parsedJson(
 }
 
 interface JsonWriter extends Emitter {
-  /** How deep arrays and objects of the template's own text go. */
+  /** Returns the nesting depth of arrays and objects in the template's own text. */
   depth(): number;
 }
 
-/** Knows of each value whether it comes within a JSON string, from the text of the template before it. */
+/** Creates a writer that tracks, by the template's own text, whether a value is within a JSON string. */
 function jsonWriter(): JsonWriter {
   let isInString = false;
   let isAfterBackslash = false;

@@ -1,17 +1,17 @@
-/** How long a template may be, in bytes of UTF-8; of a JSON template, all of its text. */
+/** Cap on the source of a template, in bytes of UTF-8. For a JSON template: all its text. */
 export const maxSource = 64 * 1024;
 
-/** How many placeholders and tags a template may have; of a JSON template, all of its leaves. */
+/** Cap on placeholders and tags. For a JSON template: of all its strings. */
 export const maxParts = 1_000;
 
-/** How much a template may render to, in bytes of UTF-8. */
+/** Cap on the output, in bytes of UTF-8. */
 export const maxOutput = 256 * 1024;
 
-/** How deep a JSON document may go, before and after rendering. */
+/** Cap on the nesting of tags and of JSON, before and after rendering. */
 export const maxDepth = 64;
 
-/** How long one rendering may keep the processor. */
+/** Cap on the CPU time of one rendering. */
 export const renderMs = 100;
 
-/** What one rendering may use: characters and items that filters take and give, and ranges hold. */
+/** Cap on the characters and items that filters read and write and ranges hold, per rendering. */
 export const maxMemory = 2 * 1024 * 1024;

@@ -3,8 +3,8 @@ import { decimalIn, writtenOut } from './decimal.js';
 import { numberOf } from './written-number.js';
 
 /**
- * Makes the numbers that a template says itself those that it says: to liquidjs `7.0` is 7, which divides otherwise, and
- * what is beyond 2^53 another number.
+ * Keeps the exact value of number literals in a template. liquidjs turns `7.0` into 7, which divides differently, and
+ * changes integers beyond 2^53.
  */
 export function keepLiterals(templates: Iterable<Template>): void {
   for (const template of templates) {
@@ -19,7 +19,7 @@ function keepIn({ initial, filters }: Value): void {
     if (!TypeGuards.isNumberToken(token)) continue;
     const text = token.getText().replace('+', '');
     const value = decimalIn(text);
-    // Typed as a number; filters and operators take ours.
+    // liquidjs expects a number. Our filters and its operators also accept `WrittenNumber`.
     if (value) token.content = numberOf(writtenOut(value, !text.includes('.'))) as number;
   }
 }

@@ -4,11 +4,11 @@ import { decimalIn, floored, quotientOf, within, writtenOut } from './decimal.js
 import { numberOf, WrittenNumber } from './written-number.js';
 
 /*
- * Arithmetic in decimals, as Ruby's Liquid has it: what a person who checks a bill comes to. Two whole numbers make a whole
- * number, in a division too; with a decimal one among them the result is a decimal one, `1999.0`.
+ * Decimal arithmetic, as in Ruby's Liquid. Two whole numbers give a whole number, in a division too. If one of them is
+ * a decimal, so is the result: `1999.0`.
  */
 
-/** A number to reckon with, and whether it was written as a whole one. */
+/** An operand, and whether it was written as a whole number. */
 interface Operand {
   readonly value: Big;
   readonly isWhole: boolean;
@@ -18,7 +18,7 @@ type Result = number | WrittenNumber | null;
 
 const zero: Operand = { value: new Big(0), isWhole: true };
 
-/** What a value is to arithmetic: of a text the number that it is or begins with, of all else 0. */
+/** Converts a value to an operand: of text, the number that it is or starts with; for other values 0. */
 function operandOf(given: unknown): Operand | undefined {
   const value = toValue(given);
   if (typeof value === 'number' || value instanceof WrittenNumber) return operandIn(String(value));
@@ -32,13 +32,13 @@ function operandIn(text: string): Operand | undefined {
   return value && { value, isWhole: /^-?\d+$/.test(text) };
 }
 
-/** What is undefined, such as a number divided by 0 or one that is too long, is nothing: an empty text, and null in JSON. */
+/** Converts a result. An undefined one (division by 0, too many digits) is null: empty in text, null in JSON. */
 function resultOf(value: Big | undefined, isWhole: boolean): Result {
   const shown = value && within(value);
   return shown ? numberOf(writtenOut(shown, isWhole)) : null;
 }
 
-/** A filter of its input and as many numbers as it takes. */
+/** Creates a filter of `count` operands, the input included. */
 const arithmetic =
   (compute: (...operands: Operand[]) => Operand | undefined, count: number) =>
   (...given: unknown[]): Result => {
@@ -58,7 +58,7 @@ const unary = (compute: (a: Operand) => Operand) => arithmetic((a) => compute(a!
 
 const whole = (value: Big): Operand => ({ value, isWhole: true });
 
-/** Places behind the point, and in front of it where negative; more than a number has change nothing. */
+/** Cap on decimal places (digits before the point if negative). No number has more digits. */
 const maxPlaces = 400;
 
 function rounded({ value, isWhole }: Operand, { value: asked }: Operand): Operand {
@@ -74,14 +74,14 @@ function divided(a: Operand, b: Operand, isFloored: boolean): Operand | undefine
     : { value: quotientOf(a.value, b.value), isWhole: false };
 }
 
-/** Of the sign of the divisor; undefined where that is 0. */
+/** Returns the remainder, with the sign of the divisor. Returns undefined if the divisor is 0. */
 function remainder(a: Big, b: Big): Big | undefined {
   if (b.eq(0)) return undefined;
   const rest = a.mod(b);
   return rest.eq(0) || rest.lt(0) === b.lt(0) ? rest : rest.plus(b);
 }
 
-/** The sum of what `values` are to arithmetic. */
+/** Adds up the operands of `values`. */
 export function sumOf(values: readonly unknown[]): Result {
   let sum: Operand = zero;
   for (const value of values) {

@@ -3,21 +3,21 @@ import { renderTime } from './render-time.js';
 import { Rendered } from './shown.js';
 import { WrittenNumber } from './written-number.js';
 
-/** What Liquid says of any array, text or object. */
+/** Properties that Liquid defines for any array, string or object. */
 const special: ReadonlySet<unknown> = new Set(['size', 'first', 'last']);
 
 const ofLoops: ReadonlySet<unknown> = new Set(
   'name length index index0 rindex rindex0 first last row col col0 col_first col_last'.split(' '),
 );
 
-/** A context whose values have the enumerable properties that are their own, and no others: no `length` either. */
+/** A context that exposes only own enumerable properties of values. `length` is not one. */
 export class OwnContext extends Context {
   constructor(scope: object, engine: Liquid, limits?: Pick<Context, 'memoryLimit' | 'renderLimit'>) {
     const { renderLimit = renderTime() } = limits ?? {};
     super(scope, engine.options, { sync: true }, { liquid: engine, ...limits, renderLimit });
   }
 
-  /** Every expression reads something: here its time is up, too, and long paths are paid for. */
+  /** Checks the time limit, because every expression reads a value, and counts long paths against the memory limit. */
   override _getFromScope(...[scope, path, isStrict]: Parameters<Context['_getFromScope']>) {
     this.renderLimit.check(performance.now());
     this.memoryLimit.use(path.length);
@@ -37,7 +37,7 @@ export class OwnContext extends Context {
     return special.has(name) ? super.readProperty(owner as object, name) : undefined;
   }
 
-  /** What filters look into the items of an array with. */
+  /** Used by filters to read properties of array items. */
   override spawn(scope: object = {}): OwnContext {
     return new OwnContext(scope, this.liquid, this);
   }

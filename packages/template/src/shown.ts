@@ -4,7 +4,7 @@ import { maxOutput } from './limits.js';
 import { marked, unmarked } from './marks.js';
 import { WrittenNumber } from './written-number.js';
 
-/** The value of a placeholder on its way out: whoever writes it knows whether text is wanted, and marks it there. */
+/** The value of a placeholder before it is written. The emitter decides whether it becomes text, and marks it. */
 export class Shown {
   readonly value: unknown;
 
@@ -13,7 +13,7 @@ export class Shown {
   }
 }
 
-/** Rendered text, such as what `capture` kept, in which values are marked. Filters see ordinary text, a value as a whole. */
+/** Rendered text with marked values, e.g. of `capture`. Filters see it as an ordinary string. */
 export class Rendered extends Drop {
   readonly text: string;
 
@@ -27,7 +27,7 @@ export class Rendered extends Drop {
   }
 }
 
-/** What the filter `json` makes within a JSON text: the value itself, and its JSON where text is wanted. */
+/** The result of the filter `json` in a JSON text: the value itself, or its JSON if text is needed. */
 export class AsJson extends Drop {
   readonly value: unknown;
 
@@ -41,7 +41,7 @@ export class AsJson extends Drop {
   }
 }
 
-/** A value as text, as Liquid has it: nothing for null, an array as its items in a row. Objects are JSON. */
+/** Converts a value to text as Liquid does: null is empty, array items are concatenated. Objects become JSON. */
 function textOf(value: unknown): string {
   const plain = toValue(value);
   if (typeof plain === 'string') return plain;
@@ -50,16 +50,16 @@ function textOf(value: unknown): string {
   return typeof plain === 'object' && !(plain instanceof WrittenNumber) ? writeJson(plain) : String(plain);
 }
 
-/** A shown value as text, marked. */
+/** Converts a shown value to marked text. */
 export const markedText = ({ value }: Shown): string =>
   value instanceof Rendered ? value.text : marked(textOf(value));
 
-/** Throws where there is more than may be rendered. liquidjs says where. */
+/** Throws if the output exceeds the limit. liquidjs adds the position. */
 export function checkOutput(length: number): void {
   if (length > maxOutput) throw new Error('output limit exceeded');
 }
 
-/** Joins what a template writes, values marked. */
+/** Creates an emitter that joins the output of a template, with values marked. */
 export function textEmitter(): Emitter {
   const emitter = {
     buffer: '',

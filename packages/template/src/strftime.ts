@@ -1,11 +1,11 @@
-/** An instant in a zone. */
+/** An instant in a time zone. */
 export interface ZonedTime {
   readonly instant: Date;
-  /** What the clocks of the zone show, in the fields of UTC. */
+  /** The local time of the zone, in the UTC fields of a Date. */
   readonly wall: Date;
-  /** How far ahead of UTC they are. */
+  /** How far the zone is ahead of UTC. */
   readonly offsetMinutes: number;
-  /** What the zone is called; empty where it has no name. */
+  /** The name of the zone, or an empty string. */
   readonly zone: string;
 }
 
@@ -27,11 +27,11 @@ const dayMs = 86_400_000;
 const dayOfYear = (wall: Date): number =>
   Math.floor((wall.getTime() - Date.UTC(wall.getUTCFullYear(), 0, 1)) / dayMs) + 1;
 
-/** Days before the first `firstDay` of the year are of week 0. */
+/** Days before the first `firstDay` of the year are in week 0. */
 const weekOfYear = (wall: Date, firstDay: number): number =>
   Math.floor((dayOfYear(wall) + 6 - ((wall.getUTCDay() - firstDay + 7) % 7)) / 7);
 
-/** The Thursday of the same week says which year the week is of (ISO 8601 §3.1.1.23). */
+/** Returns the Thursday of the same week, which decides the year of the week (ISO 8601 §3.1.1.23). */
 const thursdayOf = (wall: Date): Date => new Date(wall.getTime() + (4 - (wall.getUTCDay() || 7)) * dayMs);
 
 function ordinal(day: number): string {
@@ -42,7 +42,7 @@ function ordinal(day: number): string {
 const hour12 = (wall: Date): number => wall.getUTCHours() % 12 || 12;
 const half = (wall: Date): string => (wall.getUTCHours() < 12 ? 'AM' : 'PM');
 
-/** What a directive stands for: a text, or a number that is filled up to a width with zeros, or with spaces. */
+/** Formats a directive as text, or as a number to be padded to a width with zeros or with `fill`. */
 type Directive = (time: ZonedTime) => string | readonly [value: number, width: number, fill?: ' '];
 
 const directives: Readonly<Record<string, Directive>> = {
@@ -81,7 +81,7 @@ const directives: Readonly<Record<string, Directive>> = {
   '%': () => '%',
 };
 
-/** Directives that stand for several. */
+/** Directives that combine others. */
 const composed: Readonly<Record<string, string>> = {
   c: '%a %b %e %H:%M:%S %Y',
   D: '%m/%d/%y',
@@ -97,8 +97,8 @@ const composed: Readonly<Record<string, string>> = {
 const directive = /%([-_0^#:]*)(\d*)[EO]?(.)/gsu;
 
 /**
- * `time` in the words of `format`, as Ruby's `strftime` has them, in English: the directives, the flags `-`, `_`, `0`, `^`,
- * `#` and `:`, and a width; and liquidjs' `%q`, the ending of an ordinal. `spend` is told of each width before it is filled.
+ * Formats a time in English like Ruby's `strftime`: directives, the flags `-`, `_`, `0`, `^`, `#` and `:`, and a width.
+ * Adds liquidjs' `%q`, the suffix of an ordinal. Calls `spend` with each width before it pads.
  */
 export function strftime(time: ZonedTime, format: string, spend: (characters: number) => void): string {
   return format.replace(directive, (written, flags: string, width: string, name: string) => {

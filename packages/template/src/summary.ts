@@ -3,28 +3,28 @@ import { exactPayload, writeJson } from './exact-json.js';
 import { visibleLine, visibleText } from './visible-text.js';
 import { WrittenNumber } from './written-number.js';
 
-/** What a message without a template says of an event, as plain text: to be escaped for the place it goes to. */
+/** The content of a message without a template, as plain text. Escape it for its place. */
 export interface EventSummary {
-  /** Its type. */
+  /** The event's type. */
   readonly title: string;
-  /** What it happened to, `order o1`; null where it says nothing of that. */
+  /** The event's subject, e.g. `order o1`; null if it has none. */
   readonly subject: string | null;
-  /** The first fields of its payload; of one that is neither an object nor an array, the payload itself. */
+  /** The first fields of the payload. A payload that is neither an object nor an array is the only field. */
   readonly fields: readonly { readonly name: string; readonly value: string }[];
-  /** How many fields there are besides. */
+  /** The number of fields that are left out. */
   readonly moreFields: number;
 }
 
-/** More is never shown of a field, and need not be handed on. */
+/** No channel shows more of a field. */
 const maxValueLength = 4_000;
 const maxNameLength = 100;
-/** Of a list or an object: JSON is no reading for people, and a wall of it hides the fields beside it. */
+/** Cap for a list or an object: long JSON is hard to read and hides the other fields. */
 const maxJsonLength = 200;
 
-/** Summarises an event in at most `maxFields` of its fields: texts as they are, all else as JSON, of which the beginning will do. */
+/** Summarises an event with at most `maxFields` fields: text as it is, other values as shortened JSON. */
 export function summaryOf(one: DigestedEvent, maxFields: number): EventSummary {
   const { type, subject } = one.event;
-  // Where nothing of it is shown, it need not be read again.
+  // Without fields there is no need to parse the payload again.
   const payload = maxFields === 0 ? one.payload : exactPayload(one);
   const isList = typeof payload === 'object' && payload !== null && !(payload instanceof WrittenNumber);
   const fields = isList ? Object.entries(payload) : [['payload', payload] as const];
@@ -39,24 +39,24 @@ export function summaryOf(one: DigestedEvent, maxFields: number): EventSummary {
   };
 }
 
-/** An empty text, or one of spaces, is shown in its quotes. */
+/** Formats a value. Text that is empty or blank is shown in quotes. */
 const shown = (value: unknown): string =>
   typeof value === 'string' && value.trim() !== '' ? value : cutText(writeJson(value), maxJsonLength);
 
-/** What stands where a text was cut. */
+/** The mark at the end of a cut text. */
 const mark = '…';
 
-/** The beginning of `text`, of at most `maxLength` UTF-16 units, with a mark where it was cut and no half character. */
+/** Cuts `text` to at most `maxLength` UTF-16 units, with a mark at the end and without splitting a surrogate pair. */
 export function cutText(text: string, maxLength: number): string {
   if (text.length <= maxLength) return text;
   return text.slice(0, maxLength - mark.length).replace(/[\ud800-\udbff]$/, '') + mark;
 }
 
-/** `12 events`: what a digest is called. */
+/** Formats the size of a digest: `12 events`. */
 export const countOf = ({ length }: readonly unknown[]): string =>
   `${length} ${length === 1 ? 'event' : 'events'}`;
 
-/** The first of `items`, as many as there is room for by their sizes: the lines of a digest, say. */
+/** Returns as many of the first `items` as fit into `room` by their sizes, e.g. the lines of a digest. */
 export function fitting<Item>(
   items: readonly Item[],
   sizeOf: (item: Item) => number,

@@ -12,10 +12,10 @@ import {
 } from 'liquidjs';
 import { Rendered, Shown, textEmitter } from './shown.js';
 
-/** They read files, or wait for somebody who does. */
+/** Tags that read other templates from files, or are used by such templates. */
 const reading = ['include', 'render', 'layout', 'block'];
 
-/** Makes an engine's tags ours: none reads a file, and all that is shown is escaped, once. */
+/** Replaces tags of an engine, so that none reads a file and every output is escaped once. */
 export function registerTags(engine: Liquid): void {
   for (const name of Object.keys(tags)) {
     if (reading.includes(name)) engine.registerTag(name, RefusedTag);
@@ -33,7 +33,7 @@ class RefusedTag extends Tag {
   *render(): Generator<never, void> {}
 }
 
-/** liquidjs keeps what was captured as text that anything may come of, and would escape it a second time. */
+/** Keeps captured text with its values marked. liquidjs would keep a plain string and escape it a second time. */
 class KeepingTag extends CaptureTag {
   override *render(context: Context): Generator<unknown, void, string> {
     const text = yield this.liquid.renderer.renderTemplates(this.templates, context, textEmitter());
@@ -42,7 +42,7 @@ class KeepingTag extends CaptureTag {
   }
 }
 
-/** liquidjs forgets here what a value is, before it is escaped. */
+/** Emits the value itself. liquidjs' tag would convert it to text before it is escaped. */
 class ShowingTag extends EchoTag {
   override *render(context: Context, emitter: Emitter): Generator<unknown, void, unknown> {
     const { value } = this as unknown as { value?: Value };

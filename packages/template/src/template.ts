@@ -8,13 +8,13 @@ import { textEmitter } from './shown.js';
 
 /** A text with placeholders, parsed. */
 export interface Template {
-  /** At most 256 KiB of text. Throws `invalid_template` where that, the time or the memory for it is not enough. */
+  /** Renders to at most 256 KiB of text. Throws `invalid_template` if the size, time or memory limit is exceeded. */
   render(context: TemplateContext): string;
 }
 
 /**
  * Parses a Liquid template of at most 64 KiB and 1,000 placeholders and tags. Throws `invalid_template` with a message
- * that begins `line L, column C: `. What was parsed is kept for the next call with the same source.
+ * that starts with `line L, column C: `. The parsed template is cached for the next call with the same source.
  */
 export function parseTemplate(source: string, place: Place): Template {
   const compiled = compile(source, place);

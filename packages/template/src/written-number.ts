@@ -2,13 +2,13 @@ import type { Big } from 'big.js';
 import { decimalIn } from './decimal.js';
 
 /**
- * A number that JavaScript would show as another one or in another way: an integer beyond 2^53, or `42.00`. It is shown as
- * it was written. All other numbers of an event are ordinary ones.
+ * A number that JavaScript would change or print differently: an integer beyond 2^53, or `42.00`. It keeps its
+ * spelling. All other numbers of an event are ordinary ones.
  */
 export class WrittenNumber {
   readonly #text: string;
 
-  /** `text` is a number of JSON. */
+  /** `text` must be a JSON number. */
   constructor(text: string) {
     this.#text = text;
   }
@@ -17,7 +17,7 @@ export class WrittenNumber {
     return this.#text;
   }
 
-  /** What is nearest to it in JavaScript: for `JSON.stringify`, which knows no better. See `writeJson`. */
+  /** Returns the nearest double, for `JSON.stringify`. Use `writeJson` to keep the spelling. */
   toJSON(): number {
     return Number(this.#text);
   }
@@ -26,7 +26,7 @@ export class WrittenNumber {
     return hint === 'string' ? this.#text : Number(this.#text);
   }
 
-  // What liquidjs compares values with, wherever it finds these five.
+  // liquidjs compares values by these five methods if they exist.
 
   equals(other: unknown): boolean {
     return isNumber(other) && compared(this, other) === 0;
@@ -52,18 +52,18 @@ export class WrittenNumber {
 const isNumber = (value: unknown): value is number | WrittenNumber =>
   typeof value === 'number' || value instanceof WrittenNumber;
 
-/** The number that `text`, a number of JSON, is best held by: one of JavaScript where that is shown the same. */
+/** Parses a JSON number into an ordinary number if JavaScript prints it the same way, else into a WrittenNumber. */
 export const numberOf = (text: string): number | WrittenNumber =>
   isShownAs(text) ? Number(text) : new WrittenNumber(text);
 
-/** Whether JavaScript shows a number of JSON as it is written. */
+/** Whether JavaScript prints a JSON number the way it is written. */
 export const isShownAs = (text: string): boolean => String(Number(text)) === text;
 
-/** Negative, 0 or positive, as for sorting; NaN where one of them is no number, which is neither less nor more. */
+/** Compares two values for sorting: negative, 0 or positive. Returns NaN if one is not a number. */
 export function compared(one: unknown, other: unknown): number {
   const [a, b]: readonly (Big | undefined)[] = [one, other].map((value) =>
     isNumber(value) ? decimalIn(String(value)) : undefined,
   );
-  // Of what is not to be reckoned with, the nearest number of JavaScript is near enough.
+  // For numbers with too many digits, the nearest double is precise enough.
   return a && b ? a.cmp(b) : Number(one) - Number(other);
 }

@@ -13,7 +13,7 @@ const ofEvent = {
   metadata: { total: 5 },
 };
 
-test('a template may speak of the event, the webhook and the delivery, and of nothing else', () => {
+test('the context holds the event, the webhook and the delivery, and nothing else', () => {
   expect(contextOf(message)).toEqual({
     event_id: event.id,
     event_type: 'order.created',
@@ -27,12 +27,12 @@ test('a template may speak of the event, the webhook and the delivery, and of no
   });
 });
 
-test('an event with a cache scope has it parsed', () => {
+test('the cache scope of an event is parsed', () => {
   const scoped = { ...message, event: { ...message.event, cacheScope: '{"a":1}' } };
   expect(contextOf(scoped)).toMatchObject({ cache_scope: { a: 1 } });
 });
 
-test('a digest has all its events, and speaks of the first besides', () => {
+test('a digest has all its events, and its other fields describe the first', () => {
   const digest = [
     { event: message.event, payload: { total: 5 } },
     { event: { ...message.event, id: 'evt_2', type: 'order.paid' }, payload: null },
@@ -60,10 +60,10 @@ test.each([
   'env',
   'process.env.PATH',
   'globalThis',
-])('T24: {{ %s }} is not in the context, and renders to nothing', (path) => {
+])('T24: {{ %s }} is not in the context and renders to an empty text', (path) => {
   expect(parseTemplate(`[{{ ${path} }}]`, 'plain').render(contextOf(message))).toBe('[]');
 });
 
-test('T24: nothing in the context is secret, however it is written', () => {
+test('T24: the context contains no secret in any spelling', () => {
   expect(JSON.stringify(contextOf(message))).not.toContain('canary');
 });

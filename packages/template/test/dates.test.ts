@@ -9,9 +9,9 @@ const rendered = (source: string, payload: unknown = {}): string =>
 
 const minute = '{{ metadata.at | date: "%Y-%m-%d %H:%M" }}';
 
-/** What a template makes of a payload. */
+/** Renders a template with a payload. */
 const cases: readonly (readonly [source: string, at: unknown, shown: string])[] = [
-  // Without an offset of its own a time is one of UTC.
+  // A time without an offset is in UTC.
   [minute, '2026-07-01 09:30:00', '2026-07-01 09:30'],
   [minute, '2026-07-01T09:30:00', '2026-07-01 09:30'],
   [minute, '2026-07-01T09:30:00.123456', '2026-07-01 09:30'],
@@ -22,7 +22,7 @@ const cases: readonly (readonly [source: string, at: unknown, shown: string])[] 
   [minute, 'July 1, 2026', '2026-07-01 00:00'],
   [minute, ' 1 Jul 2026 10:00 PM ', '2026-07-01 22:00'],
   [minute, 'Wed Jul 01 2026 09:30:00', '2026-07-01 09:30'],
-  // With one it is the time that it says.
+  // A time with an offset is converted.
   [minute, '2026-07-01T09:30:00Z', '2026-07-01 09:30'],
   [minute, '2026-07-01 09:30:00 +02:00', '2026-07-01 07:30'],
   [minute, '2026-07-01T09:30:00.5-0400', '2026-07-01 13:30'],
@@ -31,7 +31,7 @@ const cases: readonly (readonly [source: string, at: unknown, shown: string])[] 
   [minute, 'Wed Jul 01 2026 09:30:00 GMT+0200 (Central European Summer Time)', '2026-07-01 07:30'],
   [minute, 1782898200, '2026-07-01 09:30'],
   [minute, '1782898200', '2026-07-01 09:30'],
-  // Where a zone of a server would change its clocks.
+  // Times around a clock change in some server zones.
   [minute, '2026-03-08T02:30:00Z', '2026-03-08 02:30'],
   [minute, '2026-11-01T01:30:00Z', '2026-11-01 01:30'],
   [
@@ -55,7 +55,7 @@ const cases: readonly (readonly [source: string, at: unknown, shown: string])[] 
   ['{{ metadata.at | date_to_string }}', '2026-07-01', '01 Jul 2026'],
   ['{{ metadata.at | date_to_string: "ordinal" }}', '2026-07-02', '2nd Jul 2026'],
   ['{{ metadata.at | date_to_long_string: "ordinal", "US" }}', '2026-07-13', 'July 13th, 2026'],
-  // What is no time stays what it is.
+  // A value that is not a time stays unchanged.
   [minute, 'soon', 'soon'],
   [minute, null, ''],
 ];
@@ -65,21 +65,24 @@ describe('a date is shown', () => {
     expect(rendered(source, { at })).toBe(shown);
   });
 
-  test.each(['America/New_York', 'Asia/Kolkata', 'Australia/Lord_Howe'])('alike by a server in %s', (TZ) => {
-    const script = fileURLToPath(new URL('render-payloads.ts', import.meta.url));
-    const given = JSON.stringify(cases.map(([source, at]) => [source, { at }]));
-    const args = ['--conditions=@posthorn/source', '--import', 'tsx', script, given];
-    const env = { ...process.env, TZ, LANG: 'de_DE.UTF-8', NODE_OPTIONS: '' };
-    const said = execFileSync(process.execPath, args, { env, encoding: 'utf8' });
-    expect(JSON.parse(said)).toEqual(cases.map(([, , shown]) => shown));
-  });
+  test.each(['America/New_York', 'Asia/Kolkata', 'Australia/Lord_Howe'])(
+    'the same way by a server in %s',
+    (TZ) => {
+      const script = fileURLToPath(new URL('render-payloads.ts', import.meta.url));
+      const given = JSON.stringify(cases.map(([source, at]) => [source, { at }]));
+      const args = ['--conditions=@posthorn/source', '--import', 'tsx', script, given];
+      const env = { ...process.env, TZ, LANG: 'de_DE.UTF-8', NODE_OPTIONS: '' };
+      const output = execFileSync(process.execPath, args, { env, encoding: 'utf8' });
+      expect(JSON.parse(output)).toEqual(cases.map(([, , shown]) => shown));
+    },
+  );
 
-  test('a zone that there is not is refused, with its place', () => {
+  test('an unknown zone is refused with its position', () => {
     expect(() => rendered('{{ occurred_at | date: "%H", "Mars/Base" }}')).toThrow(/^line 1, column 1: /);
   });
 });
 
-/** Answers of Ruby 3.1.2's strftime. */
+/** Results of Ruby 3.1.2's strftime. */
 const ofRuby: readonly (readonly [at: string, format: string, answer: string])[] = [
   ['2027-01-03T00:00:00Z', '%a', 'Sun'],
   ['2027-01-03T00:00:00Z', '%A', 'Sunday'],
@@ -137,6 +140,6 @@ const ofRuby: readonly (readonly [at: string, format: string, answer: string])[]
   ['2024-12-30T23:59:59Z', '%-I:%M', '11:59'],
 ];
 
-test.each(ofRuby)('%s in the format %j is what Ruby makes of it', (at, format, answer) => {
+test.each(ofRuby)('%s in the format %j matches Ruby', (at, format, answer) => {
   expect(rendered(`{{ metadata.at | date: ${JSON.stringify(format)} }}`, { at })).toBe(answer);
 });

@@ -4,13 +4,13 @@ import { templateField } from '../src/index.js';
 
 const configs = z.strictObject({ text: templateField('mrkdwn').nullish() });
 
-test('a field of configs takes a template, and null', async () => {
+test('a config field accepts a template and null', async () => {
   for (const text of ['{{ event_type }}', '', null]) {
     expect(await configs.parseAsync({ text })).toEqual({ text });
   }
 });
 
-test('a field that is no template says at which line and column', async () => {
+test('an invalid template is reported with line and column', async () => {
   expect((await configs.safeParseAsync({ text: 'a\n{{ b' })).error?.issues).toMatchObject([
     { path: ['text'], message: 'line 2, column 1: {{ is not closed' },
   ]);
@@ -19,7 +19,7 @@ test('a field that is no template says at which line and column', async () => {
   ]);
 });
 
-test('a field that is no text says so', async () => {
+test('a value that is not a string is refused', async () => {
   expect((await configs.safeParseAsync({ text: 5 })).error?.issues).toMatchObject([
     { path: ['text'], message: 'must be a string' },
   ]);

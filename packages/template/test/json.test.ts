@@ -11,7 +11,7 @@ const filled = (document: unknown, place?: 'plain' | 'mrkdwn'): unknown =>
 const filledText = (source: string, place?: 'plain' | 'mrkdwn'): unknown =>
   parseJsonText(source, place).render(speakingOf(payload));
 
-describe('a leaf that is one placeholder keeps the type of its value', () => {
+describe('a string that is one placeholder keeps the type of its value', () => {
   test.each<[string, unknown]>([
     ['{{ metadata.n }}', 3],
     ['{{metadata.n | plus: 0.5 }}', 3.5],
@@ -36,12 +36,12 @@ describe('a leaf that is one placeholder keeps the type of its value', () => {
   });
 });
 
-test('keys are not templates, and what is no string stays as it is', () => {
+test('keys are not templates, and values that are not strings stay unchanged', () => {
   const document = { '{{ event_type }}': [1, true, null, { a: [] }], '{event_type}': 0 };
   expect(filled(document)).toEqual(document);
 });
 
-test('a key __proto__ is a key, in the document and in data', () => {
+test('a key __proto__ is an ordinary key, in the document and in data', () => {
   const before = Object.prototype.toString;
   const result = parseJsonTemplate(
     JSON.parse('{"__proto__":{"polluted":"{{ event_type }}"},"data":"{{ metadata }}"}'),
@@ -53,22 +53,22 @@ test('a key __proto__ is a key, in the document and in data', () => {
   expect(Object.prototype.toString).toBe(before);
 });
 
-test('with the place mrkdwn the texts are escaped, those within values, too', () => {
+test('with the place mrkdwn strings are escaped, also within values', () => {
   const document = { text: '<b> {{ metadata.list[1].deep }}', all: '{{ metadata.list }}' };
   expect(filled(document, 'mrkdwn')).toEqual({ text: '<b> &lt;x&gt;', all: [1, { deep: '&lt;x&gt;' }] });
 });
 
-test('one leaf does not see what another assigned', () => {
+test('a string does not see variables assigned in another', () => {
   expect(filled(['{% assign a = 1 %}{{ a }}', '{{ a }}'])).toEqual(['1', '']);
 });
 
-describe('a document that is none is refused, each leaf by its path', () => {
+describe('an invalid document is refused with the path of each invalid string', () => {
   test.each<[unknown, { path: (string | number)[]; message: string }[]]>([
     [
       { a: [{ b: 'x\n {{ y' }], c: '{% nope %}' },
       [
         { path: ['a', 0, 'b'], message: 'line 2, column 2: {{ is not closed' },
-        { path: ['c'], message: 'line 1, column 1: there is no tag called nope' },
+        { path: ['c'], message: 'line 1, column 1: unknown tag nope' },
       ],
     ],
     [{ a: undefined }, [{ path: ['a'], message: 'must be JSON, not undefined' }]],
@@ -84,7 +84,7 @@ describe('a document that is none is refused, each leaf by its path', () => {
     );
   });
 
-  test('a document without end, or deeper than 64 levels, is refused', () => {
+  test('a cyclic document, or one deeper than 64 levels, is refused', () => {
     const endless: Record<string, unknown> = {};
     endless.a = [endless];
     expect(() => parseJsonTemplate(endless)).toThrow(/must be at most 64 levels deep/);
@@ -104,7 +104,7 @@ describe('the shape of a JSON template', () => {
     expect(parseJsonText(source).shape).toEqual(shape);
   });
 
-  test('keeps texts that are put together', () => {
+  test('keeps the source of strings that mix text and placeholders', () => {
     expect(parseJsonText('["a {{ event_id }}", "{% if a %}{% endif %}"]').shape).toEqual([
       'a {{ event_id }}',
       '{% if a %}{% endif %}',
@@ -116,7 +116,7 @@ describe('the shape of a JSON template', () => {
   });
 });
 
-describe('where each text of a document lands', () => {
+describe('the place of each string in a document', () => {
   const placeOf: PlaceOf = (path, type) =>
     path.at(-1) === 'url' ? 'address' : type === 'md' ? 'markdown' : type === 'text' ? 'plain' : 'mrkdwn';
   const parts = `
@@ -130,14 +130,14 @@ describe('where each text of a document lands', () => {
   ];
 
   test.each([`[${parts}]`, `{% if true %}[${parts}]{% endif %}`, `[${parts},{"n":{{ metadata.n }}}]`])(
-    'is by what it stands in: %#',
+    'depends on its path and the type of its object: %#',
     (source) => {
       const rendered = parseJsonText(source, 'mrkdwn', placeOf).render(speakingOf({ text: '[<&', n: 1 }));
       expect((rendered as unknown[]).slice(0, 3)).toEqual(expected);
     },
   );
 
-  test('is so in objects of the event, too, whatever their type says', () => {
+  test('is that of the template in objects of the event, regardless of their type field', () => {
     const rendered = (source: string) =>
       parseJsonText(source, 'mrkdwn', placeOf).render(speakingOf({ a: { type: 'md', text: '[<' } }));
     const escaped = { type: 'md', text: '\\[\\<' };
@@ -146,7 +146,7 @@ describe('where each text of a document lands', () => {
   });
 });
 
-test('a text is JSON for jsonFaultAt where it is for JSON.parse, and not before the place that it names', () => {
+test('jsonFaultAt accepts the same text as JSON.parse, and the text before the reported index is valid so far', () => {
   const piece = fc.constantFrom(
     ...'{}[],:"\\ \n\t\0'.split(''),
     '"a"',
@@ -189,16 +189,16 @@ test('a text is JSON for jsonFaultAt where it is for JSON.parse, and not before 
   );
 });
 
-describe('what a JSON template renders to is bounded', () => {
+describe('the output of a JSON template is limited', () => {
   test.each<[string, unknown]>([
-    ['the payload in each of many leaves', Array(900).fill('{{ metadata }}')],
-    ['long texts in many leaves', Array(900).fill('x{{ metadata.text }}')],
+    ['the payload in each of many strings', Array(900).fill('{{ metadata }}')],
+    ['long values in many strings', Array(900).fill('x{{ metadata.text }}')],
   ])('%s', (_, document) => {
     const context = speakingOf({ text: 'x'.repeat(1_000) });
     expect(() => parseJsonTemplate(document).render(context)).toThrow(/more than 256 KiB/);
   });
 
-  test('leaves share the time there is', async () => {
+  test('all strings share one time limit', async () => {
     const slow = '{% for i in (1..9999) %}{% for j in (1..9999) %}{% endfor %}{% endfor %}';
     const took = await cpuMs(() =>
       expect(() => filled(Array(200).fill(slow))).toThrow(/longer than 100 ms|too much memory/),
@@ -207,7 +207,7 @@ describe('what a JSON template renders to is bounded', () => {
   });
 });
 
-test('what takes long because the machine is busy is rendered all the same', () => {
+test('a template that is slow because the machine is busy still renders', () => {
   const now = vi.spyOn(performance, 'now');
   onTestFinished(() => now.mockRestore());
   let passed = 0;
@@ -219,14 +219,14 @@ test('what takes long because the machine is busy is rendered all the same', () 
 });
 
 describe('a JSON text', () => {
-  test('that is JSON by itself is a document', () => {
+  test('that is valid JSON is a document', () => {
     expect(filledText('{"n": "{{ metadata.n }}", "t": "n={{ metadata.n }}"}')).toEqual({ n: 3, t: 'n=3' });
     expect(() => parseJsonText('["{{ x"]')).toThrow(
       expect.objectContaining({ issues: [expect.objectContaining({ path: [0] })] }),
     );
   });
 
-  test('may loop around values, in quotes and without', () => {
+  test('may loop around values, quoted and unquoted', () => {
     const source = `[{% for item in metadata.list %}
       {"item": {{ item }}, "text": "is \\"{{ item }}\\"", "json": {{ item | json }}}{% unless forloop.last %},{% endunless %}
     {% endfor %}]`;
@@ -236,7 +236,7 @@ describe('a JSON text', () => {
     ]);
   });
 
-  test('has JSON where json is asked for within quotes, and an empty text for what is undefined', () => {
+  test('contains JSON for the filter json within quotes, and an empty string for undefined', () => {
     expect(
       filledText('{"a": "{{ metadata.list | json }}", "b": {{ missing }}, "c": {{ metadata.nothing }}}'),
     ).toEqual({
@@ -246,12 +246,12 @@ describe('a JSON text', () => {
     });
   });
 
-  test('knows what was captured as text', () => {
+  test('treats captured text as a string', () => {
     const source = '{% capture a %}{{ metadata.text }}<{% endcapture %}{"a": "{{ a }}", "b": {{ a }}}';
     expect(filledText(source, 'mrkdwn')).toEqual({ a: 'a"b<', b: 'a"b<' });
   });
 
-  test('T8: no value adds a field, or ends what it stands in', () => {
+  test('T8: no value adds a field or ends the string or value that contains it', () => {
     const hostile = fc.oneof(
       fc.string({ unit: 'binary' }),
       fc.constantFrom('","channel":"#x', '\\', '"}', '\n', '{{ event_id }}', ',', ']'),
@@ -284,9 +284,9 @@ describe('a JSON text', () => {
     ['["{{ event_id }}\n"]', 'line 1, column 17: must be JSON around its placeholders'],
     ['["{{ event_id }}]', 'line 1, column 2: must be JSON around its placeholders'],
     ['{{ event_id }} {{- event_id -}} \n  x', 'line 1, column 16: must be JSON around its placeholders'],
-    ['{"a": "\\{{ metadata.n }}"}', 'line 1, column 9: a backslash must not stand before a placeholder'],
+    ['{"a": "\\{{ metadata.n }}"}', 'line 1, column 9: a placeholder must not follow a backslash'],
     ['[{% if a %}]', 'line 1, column 2: the tag is not closed'],
-  ])('%s is refused when it is parsed', (source, message) => {
+  ])('%s is refused at parsing', (source, message) => {
     expect(() => parseJsonText(source)).toThrow(
       expect.objectContaining({ code: 'invalid_template', message }),
     );
@@ -295,17 +295,17 @@ describe('a JSON text', () => {
   test.each<[string, string]>([
     [
       '[{% for i in metadata.list %}{{ i }},{% endfor %}]',
-      'what it renders to is not JSON: see its line 1, column 19',
+      'the rendered text is not JSON: see line 1, column 19 of that text',
     ],
     [
       '{% if true %}["\\{{ metadata.n }}"]{% endif %}',
-      'line 1, column 17: a backslash must not stand before a placeholder',
+      'line 1, column 17: a placeholder must not follow a backslash',
     ],
     [
       `{% if true %}${'['.repeat(100)}${']'.repeat(100)}{% endif %}`,
-      'what it renders to is not JSON: it is nested too deep',
+      'the rendered text is not JSON: it is nested too deeply',
     ],
-  ])('%s fails when it is rendered', (source, message) => {
+  ])('%s fails at rendering', (source, message) => {
     expect(() => filledText(source)).toThrow(message);
   });
 

@@ -13,7 +13,7 @@ export const event: Event = {
   orderingKey: null,
 };
 
-/** A message as the engine hands it out, of an event with `payload`. */
+/** Creates a message of an event with `payload`, as the engine does. */
 export const messageOf = (payload: unknown): Message => ({
   deliveryId: 'dlv_0TvKq1aBcDeFgHiJkLmNoPabcdefghij',
   attempt: 2,
@@ -26,5 +26,5 @@ export const messageOf = (payload: unknown): Message => ({
   secrets: [new Secret('whsec_canary-secret')],
 });
 
-/** What templates may speak of where an event has `payload`. */
+/** Creates the template context of an event with `payload`. */
 export const speakingOf = (payload: unknown): TemplateContext => contextOf(messageOf(payload));

@@ -9,7 +9,7 @@ import {
 } from '../src/index.js';
 import { event, messageOf } from './message.js';
 
-/** What a template makes of an event whose payload is this text. */
+/** Renders a template with an event that has this text as its payload. */
 const speakingOf = (payload: string, extra: object = {}) =>
   contextOf({ ...messageOf(JSON.parse(payload)), event: { ...event, payload }, ...extra });
 const rendered = (source: string, payload: string): string =>
@@ -19,7 +19,7 @@ const payload =
   '{"account":9007199254740993,"owed":42.00,"tiny":0.0000001,"huge":1E400,"minus":-0,' +
   '"items":[{"p":10.00,"id":9007199254740993},{"p":9.50,"id":9007199254740992},{"id":9007199254740993,"p":10.00}]}';
 
-describe('a number of an event is shown as it was written', () => {
+describe('a number of an event keeps its spelling', () => {
   test.each<[string, string]>([
     ['{{ metadata.account }} owes {{ metadata.owed }}', '9007199254740993 owes 42.00'],
     ['{metadata.account}', '9007199254740993'],
@@ -42,7 +42,7 @@ describe('a number of an event is shown as it was written', () => {
     expect(rendered(source, payload)).toBe(expected);
   });
 
-  test('so does one of each event of a digest', () => {
+  test('in each event of a digest', () => {
     const digest = ['{"n":1.10}', '{"n":2.00}'].map((text) => ({
       event: { ...event, payload: text },
       payload: JSON.parse(text),
@@ -51,7 +51,7 @@ describe('a number of an event is shown as it was written', () => {
     expect(template.render(speakingOf('{"n":1.10}', { digest }))).toBe('1.10 2.00 ');
   });
 
-  test('and in a summary', () => {
+  test('in a summary', () => {
     const one = { event: { ...event, payload }, payload: JSON.parse(payload) };
     expect(summaryOf(one, 3).fields.map(({ value }) => value)).toEqual([
       '9007199254740993',
@@ -63,7 +63,7 @@ describe('a number of an event is shown as it was written', () => {
     expect(summaryOf(bare, 1).fields).toEqual([{ name: 'payload', value: '42.00' }]);
   });
 
-  test('in JSON too, as a number, whether the template is a document or a text', () => {
+  test('in JSON, as a number, in a document and in a text', () => {
     const document = parseJsonTemplate({ id: '{{ metadata.account }}', text: 'owes {{ metadata.owed }}' });
     expect(writeJson(document.render(speakingOf(payload)))).toBe(
       '{"id":9007199254740993,"text":"owes 42.00"}',
@@ -80,7 +80,7 @@ describe('a number of an event is shown as it was written', () => {
     );
   });
 
-  test('a cache scope has its numbers, too', () => {
+  test('in a cache scope', () => {
     const context = contextOf({
       ...messageOf({}),
       event: { ...event, cacheScope: '{"id":9007199254740993}' },
@@ -88,13 +88,13 @@ describe('a number of an event is shown as it was written', () => {
     expect(parseTemplate('{{ cache_scope.id }}', 'plain').render(context)).toBe('9007199254740993');
   });
 
-  test('a name that stands there twice, and one called __proto__, are what JSON.parse makes of them', () => {
+  test('while repeated names and __proto__ are parsed as by JSON.parse', () => {
     const twice = '{"a":1.0,"a":2.0,"__proto__":{"b":3.0}}';
     expect(rendered('{{ metadata }}', twice)).toBe('{"a":2.0,"__proto__":{"b":3.0}}');
     expect(Object.prototype).not.toHaveProperty('b');
   });
 
-  test('writeJson writes all else as JSON.stringify does', () => {
+  test('and writeJson serializes all other values like JSON.stringify', () => {
     const value = {
       a: [1, 'x\ud800"', null, undefined, Number.NaN],
       b: undefined,
@@ -107,7 +107,7 @@ describe('a number of an event is shown as it was written', () => {
   });
 });
 
-describe('numbers are compared as what they are, in whatever way they were written', () => {
+describe('numbers are compared by value, not by spelling', () => {
   test.each<[string, string]>([
     ['{% if metadata.owed == 42 %}same{% endif %}', 'same'],
     ['{% if 42 == metadata.owed %}same{% endif %}', 'same'],
@@ -138,7 +138,7 @@ describe('numbers are compared as what they are, in whatever way they were writt
   });
 });
 
-/** Answers of Ruby's Liquid 5.4.0 on Ruby 3.1.2. */
+/** Results of Ruby's Liquid 5.4.0 on Ruby 3.1.2. */
 const ofRuby: readonly (readonly [source: string, answer: string])[] = [
   ['{{ metadata.price | times: 100 }}', '1999.0'],
   ['{{ 0.1 | plus: 0.2 }}', '0.3'],
@@ -193,7 +193,7 @@ const ofRuby: readonly (readonly [source: string, answer: string])[] = [
   ['{{ 8.5 | minus: 8.5 }}', '0.0'],
 ];
 
-describe('arithmetic is that of decimals, as in Ruby', () => {
+describe('arithmetic uses decimals, as in Ruby', () => {
   const ofPrices =
     '{"price":19.99,"owed":42.00,"big":9007199254740993,"text":"3.5","words":"12abc","none":null,"yes":true,' +
     '"list":[0.1,0.2,0.30],"items":[{"p":19.99},{"p":0.01},{"q":1}],"ints":[1,2]}';
@@ -202,7 +202,7 @@ describe('arithmetic is that of decimals, as in Ruby', () => {
     expect(rendered(source, ofPrices)).toBe(answer);
   });
 
-  // Filters that Ruby's Liquid 5.4.0 has not, or numbers that it shows with an exponent or with fewer digits.
+  // Filters that Ruby's Liquid 5.4.0 lacks, and numbers that it prints with an exponent or with fewer digits.
   test.each<[string, string]>([
     ['{{ metadata.list | sum }}', '0.6'],
     ['{{ metadata.items | sum: "p" }}', '20.0'],
@@ -223,14 +223,14 @@ describe('arithmetic is that of decimals, as in Ruby', () => {
     expect(rendered(source, ofPrices)).toBe(expected);
   });
 
-  test('what is divided by 0 is undefined, and so empty; in JSON it is null', () => {
+  test('division by 0 is empty in text and null in JSON', () => {
     for (const by of ['0', '0.0', 'metadata.none']) {
       expect(rendered(`{{ 1 | divided_by: ${by} }}{{ 1.5 | modulo: ${by} }}`, ofPrices)).toBe('');
     }
     expect(parseJsonTemplate('{{ 1 | divided_by: 0 }}').render(speakingOf('{}'))).toBe(null);
   });
 
-  test('a number that is too long to reckon with is undefined, at once', () => {
+  test('arithmetic with a number of too many digits is undefined, without delay', () => {
     for (const long of ['1e999999', '-1e-999999', '1'.repeat(5_000)]) {
       const began = performance.now();
       for (const name of ['plus: 1', 'times: 2', 'divided_by: 3', 'modulo: 3', 'round: 2', 'floor', 'abs']) {

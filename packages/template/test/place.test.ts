@@ -35,7 +35,7 @@ describe('mrkdwn', () => {
     '*',
     '<!channel> &lt; *&*',
     '**bold** __bold__',
-  ])('a value reads as it was written: %j', (text) => {
+  ])('a value is displayed as written: %j', (text) => {
     const bold = text.includes('\n') ? [] : ['*{{ metadata.text }}* _b_'];
     for (const source of ['{{ metadata.text }}', 'a {{ metadata.text }}: `b`', ...bold]) {
       const usual = slackMarkup(shown('word', 'mrkdwn', source)).shown;
@@ -44,7 +44,7 @@ describe('mrkdwn', () => {
     }
   });
 
-  test('so does one in code, and one that names a link, but for its backticks and marks', () => {
+  test('a value in code or in the label of a link is displayed as written, except for backticks and formatting characters', () => {
     expect(slackMarkup(shown('*/5 * * * <b>', 'mrkdwn', '`{{ metadata.text }}`')).shown).toBe(
       '*/5 * * * <b>',
     );
@@ -53,16 +53,16 @@ describe('mrkdwn', () => {
     expect(links).toEqual([{ url: 'https://a.example', label: '∗a∗ | <b>' }]);
   });
 
-  test('an address stays one that Slack finds', () => {
+  test('a URL stays one that Slack links', () => {
     const address = 'https://a.example/_b_?c=*&d=~';
     expect(shown(address, 'mrkdwn')).toBe(address.replace('&', '&amp;'));
   });
 
-  test('in a text without formats only the three characters are escaped', () => {
+  test('the place entities escapes only the three characters', () => {
     expect(shown('*a* <b> & _c_', 'entities')).toBe('*a* &lt;b&gt; &amp; _c_');
   });
 
-  test('what the template itself says is left as it is: its links are links', () => {
+  test('the text of the template itself is not escaped, so its links work', () => {
     expect(shown('x', 'mrkdwn', '<https://example.com|{{ metadata.text }}> & <!date^1^{date}|now>')).toBe(
       '<https://example.com|x> & <!date^1^{date}|now>',
     );
@@ -80,16 +80,20 @@ describe('mrkdwn', () => {
   });
 });
 
-describe('in mrkdwn, where a link leads', () => {
+describe('in the target of a mrkdwn link', () => {
   test.each<[string, string, string]>([
-    ['a value right after < is an address', '<{{ metadata.text }}|open>', 'https://a.example/|<b>?q=1&r=2 3'],
-    ['so it is in single braces', '<{metadata.text}|open>', 'https://a.example/|<b>?q=1&r=2 3'],
+    ['a value right after < is a URL', '<{{ metadata.text }}|open>', 'https://a.example/|<b>?q=1&r=2 3'],
+    ['a value in single braces is a URL', '<{metadata.text}|open>', 'https://a.example/|<b>?q=1&r=2 3'],
     [
-      'and where it was captured',
+      'a captured value is a URL',
       '{% capture a %}{{ metadata.text }}{% endcapture %}<{{ a }}|open>',
       'https://a.example/|<b>?q=1&r=2 3',
     ],
-    ['or linked before', '<{{ metadata.text | link }}|open>', 'https://a.example/|<b>?q=1&r=2 3'],
+    [
+      'a value of the filter link is a URL',
+      '<{{ metadata.text | link }}|open>',
+      'https://a.example/|<b>?q=1&r=2 3',
+    ],
   ])('%s', (_, source, text) => {
     expect(shown(text, 'mrkdwn', source)).toBe('<https://a.example/%7C%3Cb%3E?q=1&amp;r=2%203|open>');
   });
@@ -102,13 +106,13 @@ describe('in mrkdwn, where a link leads', () => {
     'javascript:alert(1)',
     ' !channel',
     'mailto:a@b.example',
-  ])('T1, T2: %s calls nobody, and leads nowhere', (text) => {
+  ])('T1, T2: %s mentions no one and links nowhere', (text) => {
     expect(shown(text, 'mrkdwn', '<{{ metadata.text }}|open>')).toBe('<|open>');
     expect(shown(text, 'mrkdwn', '<{% if true %}{{ metadata.text }}{% endif %}>')).toBe('<>');
     expect(shown(text, 'mrkdwn', '<{{ metadata.none }}{{ metadata.text }}>')).toBe('<>');
   });
 
-  test('after its beginning, a value cannot end the link or name it', () => {
+  test('a value after the beginning cannot end or label the link', () => {
     const source = '<https://a.example/{{ metadata.text }}|{{ metadata.text }}> {{ metadata.text }}';
     expect(shown('a b|<c>', 'mrkdwn', source)).toBe(
       '<https://a.example/a%20b%7C%3Cc%3E|a b|&lt;c&gt;> a b|&lt;c&gt;',
@@ -118,7 +122,7 @@ describe('in mrkdwn, where a link leads', () => {
     );
   });
 
-  test('a < that begins no link changes nothing', () => {
+  test('a < that starts no link has no effect', () => {
     expect(shown('a b', 'mrkdwn', '1 < {{ metadata.text }}, <!here> {{ metadata.text }}')).toBe(
       '1 < a b, <!here> a b',
     );
@@ -137,7 +141,7 @@ describe('in HTML, a value within CSS', () => {
     ['<style>a { color: red } b { background: ', ' }</style>'],
     ['<style media="all">{% if true %}', '{% endif %}</style>'],
     ['<p style="background: url({{ metadata.none }}', ')">'],
-  ])('brings nothing but letters, digits and a few signs: %s', (before, after) => {
+  ])('keeps only letters, digits and a few signs: %s', (before, after) => {
     expect(shown(evil, 'html', `${before}{{ metadata.text }}${after}`)).toContain(left);
     expect(
       shown(evil, 'html', `{% capture a %}{{ metadata.text }}{% endcapture %}${before}{{ a }}${after}`),
@@ -156,14 +160,14 @@ describe('in HTML, a value within CSS', () => {
     ['<style>a { color: red }</style>', ''],
     ['<p style=color:red title="', '">'],
     ['my style = ', ''],
-  ])('is text again behind it: %s', (before, after) => {
+  ])('is ordinary text after the CSS: %s', (before, after) => {
     expect(shown('a(b)', 'html', `${before}{{ metadata.text }}${after}`)).toBe(
       before.endsWith('style = ') ? 'my style = ab' : `${before}a(b)${after}`,
     );
   });
 });
 
-test('in Markdown, a value begins no heading, list, rule or table', () => {
+test('in Markdown, a value starts no heading, list, rule or table', () => {
   for (const text of [
     '# T',
     '\n# T',
@@ -182,14 +186,14 @@ test('in Markdown, a value begins no heading, list, rule or table', () => {
   }
 });
 
-test('an address', () => {
+test('the place address encodes a value, and removes one at the start that is not an http or https URL', () => {
   const link = '{{ metadata.text }}';
   expect(shown('https://a.example/?a=1&b=<2>', 'address', link)).toBe('https://a.example/?a=1&b=%3C2%3E');
   expect(shown('javascript:alert(1)', 'address', link)).toBe('');
   expect(shown('a b', 'address', `slack://x?${link}`)).toBe('slack://x?a%20b');
 });
 
-test('a value may hold what stands between values while they are rendered', () => {
+test('a value may contain the marks that enclose values', () => {
   const text = '\ufdd0a\ufdd1\ufdd2\ufdd20<';
   for (const source of ['{{ metadata.text }}', '{% capture a %}{{ metadata.text }}{% endcapture %}{{ a }}']) {
     expect(shown(text, 'plain', source)).toBe(text);
@@ -197,7 +201,7 @@ test('a value may hold what stands between values while they are rendered', () =
   }
 });
 
-test('T18: in HTML, markup is text, and a link leads to http and https only', () => {
+test('T18: in HTML, markup becomes text, and the filter link accepts only http and https', () => {
   expect(shown('<img src=x onerror=alert(1)>', 'html')).toBe('&lt;img src=x onerror=alert(1)&gt;');
   expect(shown(`" onmouseover='x`, 'html', '<a title="{{ metadata.text }}">')).toBe(
     '<a title="&#34; onmouseover=&#39;x">',
@@ -210,18 +214,18 @@ test('T18: in HTML, markup is text, and a link leads to http and https only', ()
   expect(shown('a\n<b>', 'html', '{{ metadata.text | newline_to_br }}')).toBe('a<br />\n&lt;b&gt;');
 });
 
-test('T11, T12: a header is one line without controls', () => {
+test('T11, T12: a header is one line without control characters', () => {
   expect(shown('Hi\r\nBcc: v@example.com', 'header')).toBe('Hi Bcc: v@example.com');
   expect(shown('a\u2028b\0c\u0085d\x7fe\tf', 'header')).toBe('a b c d e f');
   expect(shown('x', 'header', 'a\r\nb {{ metadata.text }}\n')).toBe('a b x ');
 });
 
-test('T8: what lands in a JSON string does not end it', () => {
+test('T8: a value in a JSON string does not end it', () => {
   const text = 'a","channel":"#x';
   expect(JSON.parse(shown(text, 'json', '{"text":"{{ metadata.text }}"}'))).toEqual({ text });
 });
 
-describe('values are escaped once, however they are shown', () => {
+describe('a value is escaped once, however it is output', () => {
   test.each([
     '{{ metadata.text }}',
     '{metadata.text}',
@@ -241,7 +245,7 @@ describe('values are escaped once, however they are shown', () => {
     expect(shown('<&>', 'html', source)).toBe('&lt;&amp;&gt;');
   });
 
-  test('what a filter makes of captured text is a value, as a whole', () => {
+  test('the result of a filter on captured text is one value', () => {
     const source = '{% capture a %}{{ metadata.text }}{% endcapture %}{{ a | append: "" }} {{ a | size }}';
     expect(shown('<', 'mrkdwn', source)).toBe('&lt; 1');
   });
@@ -262,8 +266,8 @@ describe('values are escaped once, however they are shown', () => {
   });
 });
 
-describe('no value gets out of its place', () => {
-  /** Each way there is to show a value. */
+describe('a value never leaves its place', () => {
+  /** Every way to output a value. */
   const sources = [
     '{{ metadata.text }}',
     '{metadata.text}',
@@ -303,7 +307,7 @@ describe('no value gets out of its place', () => {
       )
       .map((parts) => parts.join('')),
   );
-  /** liquidjs may refuse to decode what is malformed; then nothing is sent. */
+  /** liquidjs may refuse to decode malformed text; then nothing is sent. */
   const orNothing = (render: () => string): string => {
     try {
       return render();
@@ -312,10 +316,10 @@ describe('no value gets out of its place', () => {
       return '';
     }
   };
-  /** What the sources themselves say in tags of HTML. */
+  /** The HTML tags in the sources themselves. */
   const own = /<br \/>|<\/?t[rd](?: class="(?:row|col)\d+")?>/g;
 
-  test('no < and no > in mrkdwn and HTML, and in HTML no quote', () => {
+  test('and adds no < or > to mrkdwn and HTML, and no quote to HTML', () => {
     fc.assert(
       fc.property(source, text, (template, value) => {
         for (const place of ['mrkdwn', 'html'] as const) {
@@ -328,7 +332,7 @@ describe('no value gets out of its place', () => {
     );
   });
 
-  test('no quote and no control ends a JSON string', () => {
+  test('and ends no JSON string by a quote or a control character', () => {
     fc.assert(
       fc.property(source, text, (template, value) => {
         if (template.includes('tablerow')) return;
@@ -339,7 +343,7 @@ describe('no value gets out of its place', () => {
     );
   });
 
-  test('no control in a header', () => {
+  test('and adds no control character to a header', () => {
     fc.assert(
       fc.property(source, text, (template, value) => {
         expect(orNothing(() => shown(value, 'header', template))).not.toMatch(/[\p{Cc}\u2028\u2029]/u);
@@ -347,7 +351,7 @@ describe('no value gets out of its place', () => {
     );
   });
 
-  test('T21: what stands in a value is shown as it stands there', () => {
+  test('T21: and is never evaluated as a template', () => {
     fc.assert(
       fc.property(text, (value) => {
         for (const template of ['{{ metadata.text }}', '{metadata.text}', '{% echo metadata.text %}']) {

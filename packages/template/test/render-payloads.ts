@@ -1,4 +1,4 @@
-// Renders the templates of its first argument, each with its payload, and prints what comes of them.
+// Renders the templates of the first argument, each with its payload, and prints the results.
 import { parseTemplate } from '@posthorn/template';
 import { speakingOf } from './message.js';
 

@@ -16,7 +16,7 @@ const event: Event = {
 };
 
 describe('the summary of an event', () => {
-  test('holds its type, its subject, and the first fields of its payload', () => {
+  test('contains its type, its subject, and the first fields of its payload', () => {
     const payload = { id: 'o1', total: 1.5, paid: true, note: null, lines: [{ sku: 'a' }], more: 1 };
     expect(summaryOf({ event, payload }, 5)).toEqual({
       title: 'order.created',
@@ -51,26 +51,26 @@ describe('the summary of an event', () => {
         { name: '""', value: '" "' },
       ],
     ],
-  ])('of the payload %j holds %j', (payload, fields) => {
+  ])('of the payload %j contains %j', (payload, fields) => {
     expect(summaryOf({ event: { ...event, subject: null }, payload }, 10)).toMatchObject({
       subject: null,
       fields,
     });
   });
 
-  test('shows controls, half characters and what turns text', () => {
+  test('shows control characters, lone surrogates and direction marks', () => {
     const payload = { 'a\nb': 'x\u0000\ud800y\n\tz \u202egnp.exe' };
     expect(summaryOf({ event, payload }, 1).fields).toEqual([
       { name: 'a b', value: 'x\\u0000\ufffdy\n\tz \\u202egnp.exe' },
     ]);
   });
 
-  test('holds no text of a payload at length', () => {
+  test('shortens long text of a payload', () => {
     const [field] = summaryOf({ event, payload: { ['n'.repeat(500)]: 'v'.repeat(50_000) } }, 1).fields;
     expect([field!.name.length, field!.value.length]).toEqual([100, 4_000]);
   });
 
-  test('holds the beginning of a list or an object, which is no reading for people', () => {
+  test('shortens a list or an object, since long JSON is hard to read', () => {
     const list = Array.from({ length: 500 }, (_, i) => i);
     const { fields } = summaryOf({ event, payload: { list, object: { list } } }, 2);
     expect(fields.map(({ value }) => value.length)).toEqual([200, 200]);
@@ -78,7 +78,7 @@ describe('the summary of an event', () => {
   });
 });
 
-test('a text is cut to its length with a mark, and never within a character', () => {
+test('text is cut to its length with a mark, never within a character', () => {
   expect(cutText('abc', 3)).toBe('abc');
   expect(cutText('abcd', 3)).toBe('ab…');
   expect(cutText('a😀😀', 3)).toBe('a…');
@@ -92,16 +92,16 @@ test('a text is cut to its length with a mark, and never within a character', ()
   );
 });
 
-test('as many items fit as there is room for, from the first', () => {
+test('fitting returns as many of the first items as there is room for', () => {
   const fit = (room: number) => fitting(['aa', 'b', 'cccc', 'd'], ({ length }) => length, room);
   expect([fit(0), fit(2), fit(6), fit(8)]).toEqual([[], ['aa'], ['aa', 'b'], ['aa', 'b', 'cccc', 'd']]);
 });
 
-test('events are counted in words', () => {
+test('countOf formats the number of events', () => {
   expect([countOf([1]), countOf([1, 2])]).toEqual(['1 event', '2 events']);
 });
 
-test('a text for Markdown says what it says, and does nothing', () => {
+test('text escaped for Markdown is displayed as written and formats nothing', () => {
   expect(escapeFor('markdown', '[pay](https://evil.example) **now** <@1> @everyone \\ `x`')).toBe(
     '\\[pay\\]\\(https\\://evil.example\\) \\*\\*now\\*\\* \\<\\@1\\> \\@everyone \\\\ \\`x\\`',
   );

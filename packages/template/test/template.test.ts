@@ -3,7 +3,7 @@ import { describe, expect, test } from 'vitest';
 import { type Place, parseTemplate } from '../src/index.js';
 import { speakingOf } from './message.js';
 
-/** What a template makes of an event with `payload`. */
+/** Renders a template with an event that has `payload`. */
 const rendered = (source: string, payload: unknown = {}, place: Place = 'plain'): string =>
   parseTemplate(source, place).render(speakingOf(payload));
 
@@ -53,18 +53,18 @@ describe('Liquid', () => {
     expect(rendered(source, payload)).toBe(expected);
   });
 
-  test('a date is in UTC and in English, wherever it is rendered, unless the template says otherwise', () => {
+  test('a date is in UTC and in English on every machine, unless the template names a zone', () => {
     expect(rendered('{{ occurred_at | date: "%A, %e %B %Y %H:%M" }}')).toBe('Monday, 23 November 2026 10:00');
     expect(rendered('{{ occurred_at | date: "%H:%M", "Asia/Tokyo" }}')).toBe('19:00');
   });
 
-  test('each rendering begins anew', () => {
+  test('renderings share no state', () => {
     const template = parseTemplate('{% assign a = a | append: "x" %}{% increment n %}{{ a }}', 'plain');
     expect([1, 2].map(() => template.render(speakingOf({})))).toEqual(['0x', '0x']);
   });
 });
 
-describe('single braces, as configs of before have them', () => {
+describe('single braces, the syntax of older configs', () => {
   test.each<[string, string]>([
     ['{event_type} of {metadata.name}', 'order.created of nut'],
     ['{event_type}{event_type}', 'order.createdorder.created'],
@@ -86,28 +86,28 @@ describe('single braces, as configs of before have them', () => {
     expect(rendered(source, { name: 'nut' })).toBe(expected);
   });
 
-  test('what they stand for is escaped like any other', () => {
+  test('values of single braces are escaped like others', () => {
     expect(rendered('{metadata.name}', { name: '<!here>' }, 'mrkdwn')).toBe('&lt;!here&gt;');
   });
 });
 
-describe('a template that cannot be parsed says where', () => {
+describe('a template that cannot be parsed is reported with its position', () => {
   test.each<[string, string]>([
     ['a\n  {{ event_type', 'line 2, column 3: {{ is not closed'],
     ['{% if a %}\nb', 'line 1, column 1: the tag is not closed'],
     ['{% if a', 'line 1, column 1: the tag is not closed'],
-    ['{event_type} {{ x | shout }}', 'line 1, column 14: there is no filter called shout'],
-    ['{event_type}\n{% with a %}', 'line 2, column 1: there is no tag called with'],
+    ['{event_type} {{ x | shout }}', 'line 1, column 14: unknown filter shout'],
+    ['{event_type}\n{% with a %}', 'line 2, column 1: unknown tag with'],
     ['{{ }}', 'line 1, column 4: expected a value'],
     ['{{ a b c | }} {{ a + b }}', 'line 1, column 21: expected | before a filter'],
-    ['{%%}', 'line 1, column 3: expected the name of a tag'],
+    ['{%%}', 'line 1, column 3: expected a tag name'],
     ['{% for a of b %}{% endfor %}', 'line 1, column 1: the tag is malformed'],
-    ['{% assign = 5 %}', 'line 1, column 11: expected the name of a variable'],
+    ['{% assign = 5 %}', 'line 1, column 11: expected a variable name'],
     ['{{ a[0 }}', 'line 1, column 7: [ is not closed'],
     ['{{{event_type}}}', 'line 1, column 3: expected a value'],
     [
       '{% include "header" %}',
-      'line 1, column 1: the tag include is refused: templates read no other templates',
+      'line 1, column 1: the tag include is refused: templates cannot read other templates',
     ],
     [
       '{% if true %}{% endif %}'.repeat(501),
@@ -127,7 +127,7 @@ describe('a template that cannot be parsed says where', () => {
     '{% canary',
     '{% for canary %}',
     '{% if "canary" "canary" canary ( %}',
-  ])('%s, and quotes nothing of it but names', (source) => {
+  ])('%s, and only names of it are quoted', (source) => {
     expect(refusal(() => parseTemplate(source, 'plain')).replace(/called canary$/, '')).not.toContain(
       'canary',
     );
@@ -162,7 +162,7 @@ describe('T19: a template runs no code and reads no file', () => {
   });
 });
 
-describe('T20: what a value has is its own enumerable properties', () => {
+describe('T20: a value exposes only its own enumerable properties', () => {
   const payload = JSON.parse(
     '{"__proto__":{"polluted":1},"list":[1,2],"text":"abc","o":{"length":7,"size":8,"first":9}}',
   );
@@ -186,20 +186,20 @@ describe('T20: what a value has is its own enumerable properties', () => {
     expect({}).not.toHaveProperty('polluted');
   });
 
-  test('a loop says of itself what Liquid documents, and nothing else', () => {
+  test('a loop exposes only the properties that Liquid documents', () => {
     const source =
       '{% for i in metadata.list %}{{ forloop.index }}{{ forloop.length }}{{ forloop.constructor }}{{ forloop.next }}{{ forloop.i }},{% endfor %}';
     expect(rendered(source, payload)).toBe('12,22,');
   });
 
-  test('a property of its own is one, whatever it is called', () => {
+  test('an own property is exposed, whatever its name', () => {
     expect(rendered('{{ metadata.o.length }}{{ metadata.o.size }}{{ metadata.o.first }}', payload)).toBe(
       '789',
     );
   });
 });
 
-describe('T21: what is data is never read as a template', () => {
+describe('T21: data is never evaluated as a template', () => {
   const payload = { a: '{{ event_id }}{event_id}{% assign x = 1 %}', path: 'event_id', filter: 'upcase' };
   test.each<[string, string]>([
     ['{{ metadata.a }}', payload.a],
@@ -222,7 +222,7 @@ describe('T21: what is data is never read as a template', () => {
   );
 });
 
-describe('T22: a template is bounded', () => {
+describe('T22: a template is limited', () => {
   test.each<[string, string, RegExp]>([
     ['100 kB', 'x'.repeat(100_000), /at most 64 KiB/],
     ['64 KiB in characters of three bytes', '€'.repeat(22_000), /at most 64 KiB/],
@@ -237,7 +237,7 @@ describe('T22: a template is bounded', () => {
       `{% liquid\n${'echo a\n'.repeat(2_000)}%}`,
       /at most 1000 placeholders and tags/,
     ],
-  ])('%s: refused when it is parsed', (_, source, message) => {
+  ])('%s is refused at parsing', (_, source, message) => {
     expect(refusal(() => parseTemplate(source, 'plain'))).toMatch(message);
   });
 
@@ -257,7 +257,7 @@ describe('T22: a template is bounded', () => {
       '{% for i in (1..90) %}{{ metadata.wide }}{% endfor %}',
       /more than 256 KiB/,
     ],
-    ['a number of items that nobody has', '{% for i in (1..10000000000) %}{% endfor %}', /too much memory/],
+    ['a range of ten billion items', '{% for i in (1..10000000000) %}{% endfor %}', /too much memory/],
     [
       'text that doubles',
       '{% assign a = metadata.text %}{% for i in (1..40) %}{% assign a = a | append: a %}{% endfor %}',
@@ -294,7 +294,7 @@ describe('T22: a template is bounded', () => {
       `{{ ${'metadata.list == metadata.list and '.repeat(1_500)} true }}`,
       /longer than 100 ms/,
     ],
-  ])('%s: ends when it is rendered', async (_, source, message) => {
+  ])('%s is stopped at rendering', async (_, source, message) => {
     const payload = {
       text: 'x'.repeat(50_000),
       wide: '€'.repeat(1_000),
@@ -309,7 +309,7 @@ describe('T22: a template is bounded', () => {
 });
 
 describe('T23: parsing takes linear time', () => {
-  /** The best of a few: once slow is chance. */
+  /** The best of several runs, because a single slow run may be chance. */
   async function parseMs(source: string): Promise<number> {
     const times: number[] = [];
     for (let i = 0; i < 8; i++) {
@@ -326,15 +326,15 @@ describe('T23: parsing takes linear time', () => {
   test.each<[string, string]>([
     ['a name of 10,000 characters', `{{ ${'a'.repeat(10_000)} }}`],
     ['5,000 unclosed {{', '{{'.repeat(5_000)],
-    ['5,000 unclosed { with a name of ours', '{event_type'.repeat(5_000)],
+    ['5,000 unclosed { with a name of the context', '{event_type'.repeat(5_000)],
     ['5,000 unclosed quotes', `{{ "'`.repeat(5_000)],
     ['5,000 unclosed tags', '{% if a '.repeat(5_000)],
     ['5,000 open brackets', `{{ a${'['.repeat(5_000)} }}`],
     ['a raw that does not end', `{% raw %}${'{% endra'.repeat(5_000)}`],
     ['1,000 tags that are not closed', '{% if a %}'.repeat(1_000)],
-    ['60,000 lines before what is wrong', `${'\n'.repeat(60_000)}{{`],
+    ['60,000 lines before the error', `${'\n'.repeat(60_000)}{{`],
     ['2,000 filters', `{{ a${' | upcase'.repeat(2_000)} }}`],
-  ])('%s: in 20 ms', async (_, source) => {
+  ])('%s takes less than 20 ms', async (_, source) => {
     expect(await parseMs(source)).toBeLessThan(20);
   });
 });

@@ -4,7 +4,7 @@ import { cutText, visibleLine, visibleText } from '../src/index.js';
 
 const anything = fc.oneof(fc.string({ unit: 'binary' }), fc.string({ unit: 'grapheme' }));
 
-test('visible text holds nothing that cannot be seen, keeps line breaks, and is not changed again', () => {
+test('visible text has no invisible characters, keeps line breaks, and is not changed by a second call', () => {
   expect(visibleText('a\u202eb\0c\td\r\ne\u007f\u2069')).toBe('a\\u202eb\\u0000c\td\r\ne\\u007f\\u2069');
   fc.assert(
     fc.property(anything, (text) => {
@@ -15,7 +15,7 @@ test('visible text holds nothing that cannot be seen, keeps line breaks, and is 
   );
 });
 
-test('JSON that is made visible says the same', () => {
+test('JSON made visible parses to the same value', () => {
   fc.assert(
     fc.property(fc.json({ stringUnit: 'binary' }), (json) => {
       expect(JSON.parse(visibleText(json))).toEqual(JSON.parse(json));
@@ -31,6 +31,6 @@ test('a visible line is one line', () => {
   );
 });
 
-test('what is cut keeps whole characters, and says that it was cut', () => {
+test('cut text keeps whole characters and ends with a mark', () => {
   expect([cutText('abc', 3), cutText('abcd', 3), cutText('a😀b', 3)]).toEqual(['abc', 'ab…', 'a…']);
 });
