@@ -252,7 +252,7 @@ describe.skipIf(!hasPostgres())('The connections of a pool', () => {
       'the migration lock',
       'right',
       "select pg_advisory_xact_lock(hashtextextended('posthorn right', 0))",
-      'right',
+      'the migration lock',
     ],
   ])(
     'that migrate and wait for %s give way, and finally report who holds it',
