@@ -1,17 +1,17 @@
 import { readFileSync } from 'node:fs';
 import { defineConfig } from 'tsup';
 
-/** Run in a package's folder: its exports say what is to be built. */
+/** tsup runs in the folder of a package. The exports of its package.json are the entries to build. */
 const { exports } = JSON.parse(readFileSync('package.json', 'utf8')) as {
   exports: Record<string, Record<string, string>>;
 };
 
-/** Every package builds the same way: ESM and its types. CommonJS loads it with `require`, Node 20.19 and later. */
+/** Every package builds the same way: ESM and its types. CommonJS loads ESM with `require` in Node 20.19 or later. */
 const config: ReturnType<typeof defineConfig> = defineConfig({
   entry: Object.values(exports).map((paths) => paths['@posthorn/source'] ?? ''),
   format: 'esm',
   target: 'node20',
-  // Types only: whoever uses the package need not have it.
+  // Only types are used, so they are inlined, and users of a package need not install it.
   dts: { resolve: ['@standard-schema/spec'] },
   clean: true,
   sourcemap: true,

@@ -4,8 +4,8 @@ import type { KvStore } from '@posthorn/storage-kv';
 type Write = readonly [key: string, value: string | null]; // null deletes
 
 /**
- * A key-value store in a file of one process. Each line is the writes of one transaction, as JSON. A last line that the end
- * of a process has cut off was never committed.
+ * A key-value store of one process, in a file. Each line holds the writes of one transaction, as JSON. A last line that a
+ * crash cut off was never committed.
  */
 export function fileKv(path: string): KvStore {
   const values = new Map<string, string>();
@@ -47,7 +47,7 @@ export function fileKv(path: string): KvStore {
         delete: (key) => writes.push([key, null]),
       });
       if (file === undefined) throw new Error(`${path} is closed`);
-      // From here on it outlives the process; for the machine's end there is fdatasync.
+      // From here on the writes survive a crash of the process. To survive a crash of the machine, add fdatasync.
       if (writes.length > 0) writeSync(file, `${JSON.stringify(writes)}\n`);
       writes.forEach(write);
       return result;

@@ -3,7 +3,7 @@ import { memoryStorage } from '@posthorn/storage-memory';
 import { recordingChannel, testDispatcher } from '@posthorn/testing';
 import { describe, expect, test } from 'vitest';
 
-/** A webhook that wants what happens within ten minutes as one message. */
+/** A webhook that gathers the events of ten minutes in one message. */
 async function everyTenMinutes(maxEvents = 100) {
   const email = recordingChannel('email');
   const posthorn = testDispatcher({ channels: [email], retry: { schedule: ['1m', '1h'], jitter: 0 } });
@@ -16,7 +16,7 @@ async function everyTenMinutes(maxEvents = 100) {
   return { posthorn, email, webhook, payloads };
 }
 
-describe('a channel that wants digests', () => {
+describe('a channel with digests', () => {
   test('gets the events of a window as one message, at its end', async () => {
     const { posthorn, email, payloads } = await everyTenMinutes();
     await posthorn.dispatch('order.created', 1);
@@ -33,7 +33,7 @@ describe('a channel that wants digests', () => {
     expect(payloads()).toEqual([[1, 2], [3]]);
   });
 
-  test('gets them sooner where there are enough', async () => {
+  test('gets a digest before its window ends, once it is full', async () => {
     const { posthorn, payloads } = await everyTenMinutes(2);
     for (const payload of [1, 2, 3]) await posthorn.dispatch('order.created', payload);
     await posthorn.advance(0);
@@ -42,7 +42,7 @@ describe('a channel that wants digests', () => {
     expect(payloads()).toEqual([[1, 2], [3]]);
   });
 
-  test('gets the same ones again where it has failed', async () => {
+  test('gets the same events again after a failure', async () => {
     const { posthorn, email, payloads } = await everyTenMinutes();
     email.failNext(1);
     await posthorn.dispatch('order.created', 1);
@@ -58,35 +58,38 @@ describe('a channel that wants digests', () => {
   test.each([
     ['failing', 2, 1],
     ['dying', 4, 61],
-  ])('gathers, too, what it hears of by another one %s', async (_, failedAttempts, afterMinutes) => {
-    const slack = recordingChannel('slack');
-    const email = recordingChannel('email');
-    const posthorn = testDispatcher({
-      channels: [slack, email],
-      retry: { schedule: ['1m', '1h'], jitter: 0 },
-    });
-    await posthorn.webhooks.create({
-      name: 'summary',
-      eventTypes: ['*'],
-      channels: [
-        { channel: 'slack', configs: {} },
-        {
-          channel: 'email',
-          configs: {},
-          onlyAfter: { channel: 'slack', failedAttempts },
-          digest: { window: '10m' },
-        },
-      ],
-    });
-    slack.failNext(100);
-    const begin = posthorn.clock.now();
-    await posthorn.dispatch('order.created', 1);
-    await posthorn.advance('1d');
-    const sentAfter = email.deliveries.map(({ message }) => message.startedAt.getTime() - begin);
-    expect(sentAfter).toEqual([(afterMinutes + 10) * 60_000]);
-  });
+  ])(
+    'also gathers events that it gets because another channel failed, %s',
+    async (_, failedAttempts, afterMinutes) => {
+      const slack = recordingChannel('slack');
+      const email = recordingChannel('email');
+      const posthorn = testDispatcher({
+        channels: [slack, email],
+        retry: { schedule: ['1m', '1h'], jitter: 0 },
+      });
+      await posthorn.webhooks.create({
+        name: 'summary',
+        eventTypes: ['*'],
+        channels: [
+          { channel: 'slack', configs: {} },
+          {
+            channel: 'email',
+            configs: {},
+            onlyAfter: { channel: 'slack', failedAttempts },
+            digest: { window: '10m' },
+          },
+        ],
+      });
+      slack.failNext(100);
+      const begin = posthorn.clock.now();
+      await posthorn.dispatch('order.created', 1);
+      await posthorn.advance('1d');
+      const sentAfter = email.deliveries.map(({ message }) => message.startedAt.getTime() - begin);
+      expect(sentAfter).toEqual([(afterMinutes + 10) * 60_000]);
+    },
+  );
 
-  test('goes on without its first where that is cancelled, under the same name and with its memo', async () => {
+  test('gets the digest without its first delivery when that one is cancelled, with the same id and memo', async () => {
     const { posthorn, email, payloads } = await everyTenMinutes();
     email.failNext(1, failed('http_status', 'later', { memo: 'm' }));
     for (const payload of [1, 2, 3]) await posthorn.dispatch('order.created', payload);
@@ -99,7 +102,7 @@ describe('a channel that wants digests', () => {
     expect([after!.deliveryId, after!.memo, after!.payload]).toEqual([before!.deliveryId, 'm', 2]);
   });
 
-  test('gets what is asked for again as a digest, too, by itself', async () => {
+  test('gets a manually retried delivery as a digest of its own', async () => {
     const { posthorn, email, payloads } = await everyTenMinutes();
     for (const payload of [1, 2]) await posthorn.dispatch('order.created', payload);
     await posthorn.advance('10m');
@@ -111,13 +114,13 @@ describe('a channel that wants digests', () => {
     expect(names).toEqual([expect.stringMatching(/^dig_/), ...items.map(({ id }) => id)]);
   });
 
-  test('gets a test as a digest, too', async () => {
+  test('gets a test event as a digest', async () => {
     const { posthorn, webhook, payloads } = await everyTenMinutes();
     await posthorn.webhooks.test(webhook.id, { payload: 1 });
     expect(payloads()).toEqual([[1]]);
   });
 
-  test('gets no more in one than half a mebibyte of payload, where it says nothing else', async () => {
+  test('gets at most half a mebibyte of payload in one digest by default', async () => {
     const { posthorn, email, payloads } = await everyTenMinutes();
     const text = 'x'.repeat(200_000);
     for (let n = 0; n < 5; n++) await posthorn.dispatch('order.created', { n, text });
@@ -132,9 +135,9 @@ describe('a channel that wants digests', () => {
 
   test.each([
     ['413 of an HTTP receiver', failed('http_status', 'answered 413', { status: 413 })],
-    ['413 that is for good', rejected('http_status', 'answered 413', { status: 413 })],
+    ['a permanent 413', rejected('http_status', 'answered 413', { status: 413 })],
     ['552 of a mail server', rejected('http_status', 'too large', { status: 552 })],
-  ])('is tried with halves of what is too large for it: %s', async (_, refusal) => {
+  ])('gets a digest that is too large again in halves: %s', async (_, refusal) => {
     const { posthorn, email, payloads } = await everyTenMinutes();
     email.answerWith(({ digest = [] }) => {
       const sizes = digest.map(({ event }) => event.payload.length);
@@ -162,7 +165,7 @@ describe('a channel that wants digests', () => {
     );
   });
 
-  test('is tried with halves without a failure that anybody else hears of', async () => {
+  test('gets halves without an announced failure', async () => {
     const email = recordingChannel('email');
     const slack = recordingChannel('slack');
     const posthorn = testDispatcher({ channels: [email, slack], retry: { schedule: [], jitter: 0 } });
@@ -179,7 +182,7 @@ describe('a channel that wants digests', () => {
     );
     for (let n = 0; n < 20; n++) await posthorn.dispatch('order.created', n);
     await posthorn.advance('10m');
-    // Without any retry of a failure it is divided five times.
+    // It is split five times, without a retry after a failure.
     expect(email.deliveries).toHaveLength(20);
     expect(slack.attempts).toHaveLength(0);
   });
@@ -187,7 +190,7 @@ describe('a channel that wants digests', () => {
   test.each([
     ['any other status', 414],
     ['552 for a recipient, whose mailbox is full', 552],
-  ])('is tried again as it is where it fails in any other way: %s', async (_, status) => {
+  ])('gets the whole digest again after any other failure: %s', async (_, status) => {
     const { posthorn, email, payloads } = await everyTenMinutes();
     email.failNext(1, failed('http_status', `answered ${status}`, { status }));
     for (const payload of [1, 2]) await posthorn.dispatch('order.created', payload);
@@ -196,7 +199,7 @@ describe('a channel that wants digests', () => {
     expect(payloads()).toEqual([[1, 2]]);
   });
 
-  test('is told of delivery by delivery', async () => {
+  test('has each delivery of a digest announced', async () => {
     const { posthorn } = await everyTenMinutes();
     const told: Parameters<Lifecycle['delivery:delivered']>[0][] = [];
     posthorn.on('delivery:delivered', (facts) => void told.push(facts));
@@ -211,7 +214,7 @@ describe('a channel that wants digests', () => {
     }
   });
 
-  test('keeps what it reads: a webhook can be saved as it was read', async () => {
+  test('keeps its webhook unchanged when that is saved as it was read', async () => {
     const { posthorn, webhook } = await everyTenMinutes();
     const [binding] = webhook.channels;
     expect(binding!.digest).toEqual({ window: 600_000, maxEvents: 100 });
@@ -241,19 +244,19 @@ describe('a webhook with a digest is refused', () => {
     { window: '10m', maxBytes: '1MB' },
     { window: '10m', size: 3 },
     {},
-  ])('whose limits are wrong: %j', async (digest) => {
+  ])('if its limits are wrong: %j', async (digest) => {
     await expect(create(digest)).rejects.toMatchObject({
       code: 'invalid_webhook',
       issues: [{ path: expect.arrayContaining(['digest']) }],
     });
   });
 
-  test('for a channel that does not write digests', async () => {
+  test('if its channel does not support digests', async () => {
     const { takesDigests, ...single } = email;
     await expect(create({ window: '10m' }, single as typeof email)).rejects.toThrow(/does not write digests/);
   });
 
-  test('on a storage that does not gather them', async () => {
+  test('if the storage does not support digests', async () => {
     const storage = { ...memoryStorage(), supports: { documents: true, replays: true } };
     await expect(create({ window: '10m' }, email, storage)).rejects.toThrow(/does not gather digests/);
   });

@@ -34,7 +34,7 @@ describe('dispatch', () => {
     );
   });
 
-  test('hands the channel all that was said of the event', async () => {
+  test('passes every field of the event to the channel', async () => {
     const { dispatcher, channel } = await application();
     const occurredAt = new Date('2025-05-05T05:05:05.005Z');
     const { eventId } = await dispatcher.dispatch(
@@ -56,7 +56,7 @@ describe('dispatch', () => {
     });
   });
 
-  test('of an event that nobody wants is stored all the same', async () => {
+  test('stores an event that no webhook matches', async () => {
     const { dispatcher } = await application(['other']);
     const { eventId, deliveries } = await dispatcher.dispatch('object.created', 1);
     expect(deliveries).toBe(0);
@@ -68,9 +68,9 @@ describe('dispatch', () => {
     ['an empty key', { idempotencyKey: '' }],
     ['a key of 256 characters', { idempotencyKey: 'k'.repeat(256) }],
     ['a key with control characters', { idempotencyKey: 'a\nb' }],
-    ['a tenant that is no string', { tenantId: 7 }],
+    ['a tenant that is not a string', { tenantId: 7 }],
     ['an empty tenant', { tenantId: '' }],
-    ['a time that is none', { occurredAt: new Date(Number.NaN) }],
+    ['a time that is an invalid Date', { occurredAt: new Date(Number.NaN) }],
     ['a time in the year 275760', { occurredAt: new Date(8.64e15) }],
     ['a time before 1970', { occurredAt: new Date(-1) }],
     ['half a subject', { subject: { type: 'object' } }],
@@ -82,7 +82,7 @@ describe('dispatch', () => {
     expect((await dispatcher.events.list()).items).toEqual([]);
   });
 
-  test('turns what a storage throws into storage_failed, and keeps the cause', async () => {
+  test('rejects with storage_failed when the storage throws, and keeps the cause', async () => {
     const cause = new Error('disk full');
     const storage = memoryStorage();
     const failing: Storage = {
@@ -95,7 +95,7 @@ describe('dispatch', () => {
 });
 
 describe("the caller's transaction", () => {
-  test('goes to the storage, alone: nobody else joins it, and nothing is handed off', async () => {
+  test('is passed to the storage with only its own events, and nothing is prefetched', async () => {
     const storage = memoryStorage();
     const calls: [number, unknown][] = [];
     const transactional: Storage<{ readonly name: string }> = {
@@ -104,7 +104,7 @@ describe("the caller's transaction", () => {
       deliveries: {
         ...storage.deliveries,
         publish(events, options = {}) {
-          // Without events it is asked for the time.
+          // A call without events asks for the time.
           if (events.length > 0) calls.push([events.length, options]);
           return storage.deliveries.publish(events);
         },
@@ -126,7 +126,7 @@ describe("the caller's transaction", () => {
 });
 
 describe('an idempotency key', () => {
-  test('that is refused fails no other event of its batch', async () => {
+  test('fails no other event of its batch when it is refused', async () => {
     const { dispatcher } = await application();
     await dispatcher.dispatch('a', 1, { idempotencyKey: 'taken' });
     const [refused, stored] = await Promise.allSettled([
@@ -137,7 +137,7 @@ describe('an idempotency key', () => {
     expect(stored).toMatchObject({ status: 'fulfilled', value: { deliveries: 1 } });
   });
 
-  test('makes the same event again the first result again', async () => {
+  test('returns the first result when the same event is published again', async () => {
     const { dispatcher, channel } = await application();
     const results = await Promise.all(
       Array.from({ length: 100 }, () => dispatcher.dispatch('a', { n: 1 }, { idempotencyKey: 'k' })),
@@ -166,14 +166,14 @@ describe('an idempotency key', () => {
     expect((await dispatcher.events.list()).items).toHaveLength(1);
   });
 
-  test('of one tenant says nothing to another', async () => {
+  test('is separate for each tenant', async () => {
     const { dispatcher } = await application();
     const first = await dispatcher.dispatch('a', 1, { idempotencyKey: 'k' });
     const second = await dispatcher.dispatch('a', 2, { idempotencyKey: 'k', tenantId: 'other' });
     expect(second.eventId).not.toBe(first.eventId);
   });
 
-  test('is remembered for a day, and then it may be used anew', async () => {
+  test('is kept for a day, and can then be reused', async () => {
     const { dispatcher } = await application();
     const first = await dispatcher.dispatch('a', 1, { idempotencyKey: 'k' });
     await dispatcher.advance('24h');
@@ -182,7 +182,7 @@ describe('an idempotency key', () => {
     expect((await dispatcher.dispatch('a', 1, { idempotencyKey: 'k' })).eventId).not.toBe(first.eventId);
   });
 
-  test("a conflict of one caller is not another's error", async () => {
+  test('that conflicts for one caller fails no other caller', async () => {
     const { dispatcher } = await application();
     await dispatcher.dispatch('a', 1, { idempotencyKey: 'k' });
     const [good, bad, alsoGood] = await Promise.allSettled([
@@ -196,7 +196,7 @@ describe('an idempotency key', () => {
 });
 
 describe('dispatchMany', () => {
-  test('stores all events in one call, and answers in their order', async () => {
+  test('stores all events in one call, and returns the results in order', async () => {
     const { dispatcher, channel } = await application(['b']);
     const results = await dispatcher.dispatchMany([
       { type: 'a', payload: 1 },
@@ -210,7 +210,7 @@ describe('dispatchMany', () => {
     });
   });
 
-  test('stores none where one is wrong', async () => {
+  test('stores no event when one is invalid', async () => {
     const { dispatcher } = await application();
     const wrong = [
       { type: 'a', payload: 1 },
@@ -228,14 +228,14 @@ describe('dispatchMany', () => {
     expect((await dispatcher.events.list()).items).toHaveLength(1);
   });
 
-  test('of nothing is nothing', async () => {
+  test('returns an empty list for an empty list', async () => {
     const { dispatcher } = await application();
     expect(await dispatcher.dispatchMany([])).toEqual([]);
   });
 });
 
 describe('coalescing', () => {
-  test('lets the event loop turn, however many calls are waited for one after the other', async () => {
+  test('lets the event loop turn between any number of sequential calls', async () => {
     const { dispatcher } = await application();
     let turns = 0;
     const turn = () => {
@@ -248,7 +248,7 @@ describe('coalescing', () => {
     expect(turns).toBeGreaterThanOrEqual(5);
   });
 
-  test('publishes the first call at once, and what comes meanwhile together', async () => {
+  test('publishes the first call at once, and the calls that arrive meanwhile together', async () => {
     const storage = memoryStorage();
     const batches: number[] = [];
     const open: (() => void)[] = [];

@@ -12,7 +12,7 @@ import { expect, expectTypeOf, test } from 'vitest';
 
 const toAll = { name: 'all', eventTypes: ['*'], channels: [{ channel: 'webhook', configs: {} }] };
 
-test('every step of a delivery is announced, after it was written', async () => {
+test('every step of a delivery is announced after it is stored', async () => {
   const channel = recordingChannel();
   const dispatcher = testDispatcher({ channels: [channel], retry: { schedule: ['1m'], jitter: 0 } });
   const seen: [string, string | undefined, string?][] = [];
@@ -57,7 +57,7 @@ test('every step of a delivery is announced, after it was written', async () => 
   ]);
 });
 
-test('a repeated idempotency key announces nothing: nothing was dispatched', async () => {
+test('a repeated idempotency key is not announced, as nothing was dispatched', async () => {
   const dispatcher = testDispatcher({ channels: [] });
   let count = 0;
   dispatcher.on('event:dispatched', () => void count++);
@@ -66,10 +66,10 @@ test('a repeated idempotency key announces nothing: nothing was dispatched', asy
   expect(count).toBe(1);
 });
 
-test('an event in a transaction is not announced: nobody says whether that commits', async () => {
+test('an event in a transaction is not announced, as it is unknown whether that commits', async () => {
   const storage = memoryStorage();
   const { publish, ...deliveries } = storage.deliveries;
-  /** Keeps what is published in a transaction until that commits. */
+  /** Buffers what is published in a transaction until the commit. */
   class Transaction {
     readonly held: Parameters<typeof publish>[0][number][] = [];
     commit = () => publish(this.held);
@@ -101,7 +101,7 @@ test('an event in a transaction is not announced: nobody says whether that commi
   expect(heard.sort()).toEqual(['alone', 'delivered alone', 'delivered committed']);
 });
 
-test('a listener that throws hurts neither a delivery nor the next listener', async () => {
+test('a listener that throws affects neither a delivery nor the next listener', async () => {
   const channel = recordingChannel();
   const dispatcher = testDispatcher({ channels: [channel] });
   const errors: PosthornError[] = [];
@@ -150,7 +150,7 @@ test('one function may listen to several announcements, and throw at each', asyn
   expect(heard).toHaveLength(2);
 });
 
-test('what is no function cannot listen', () => {
+test('a listener must be a function', () => {
   const dispatcher = testDispatcher({ channels: [] });
   expect(() => dispatcher.on('error', 'x' as never)).toThrow(
     expect.objectContaining({ code: 'invalid_option' }),
@@ -168,7 +168,7 @@ test('a cancelled delivery is announced', async () => {
   expect(cancelled).toMatchObject([{ deliveryId: id, eventType: 'a', channel: 'webhook', attempt: null }]);
 });
 
-test('an error that nobody listens for is a warning of the process, and never an exception', async () => {
+test('an error without a listener is a process warning, and never an exception', async () => {
   const warnings: Error[] = [];
   const onWarning = (warning: Error) => void warnings.push(warning);
   process.on('warning', onWarning);
@@ -181,7 +181,7 @@ test('an error that nobody listens for is a warning of the process, and never an
   process.off('warning', onWarning);
 });
 
-test('once hears one, off hears no more, and a stranger may be taken off', async () => {
+test('`once` listens once, `off` removes a listener, and `off` accepts a function that never listened', async () => {
   const dispatcher = testDispatcher({ channels: [] });
   const heard: string[] = [];
   const always = () => void heard.push('always');

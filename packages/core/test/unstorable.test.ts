@@ -4,7 +4,7 @@ import { expect, test } from 'vitest';
 import { createDispatcher } from '../src/dispatcher.js';
 import type { Storage } from '../src/storage/ports.js';
 
-/** A storage that tells of each call, and of what reaches it. */
+/** A storage that records each call and its arguments. */
 function watched(): { storage: Storage; calls: string[] } {
   const calls: string[] = [];
   const real = memoryStorage();
@@ -30,7 +30,7 @@ const texts = ['\0', 'wh_\0', 'evt_\ud800', 'dlv_\udfff', '', 'wh_', 'x'.repeat(
 const noText = [null, undefined, 7, {}];
 
 test.each([...texts, ...noText].map((id) => [JSON.stringify(id)?.slice(0, 20) ?? 'undefined', id]))(
-  'An id that is none, like %s, is not found before the storage is asked',
+  'A malformed id, like %s, is not found without a storage call',
   async (_, given) => {
     const { storage, calls } = watched();
     const { webhooks, events, deliveries, replays, apiKeys } = createDispatcher({
@@ -66,7 +66,7 @@ test.each([...texts, ...noText].map((id) => [JSON.stringify(id)?.slice(0, 20) ??
 );
 
 test.each(['\0', 'a\ud800', '', 'x'.repeat(2_000), 7, null])(
-  'A cursor that no page ever came with, like %j, is refused before the storage is asked',
+  'An invalid cursor, like %j, is refused without a storage call',
   async (given) => {
     const { storage, calls } = watched();
     const { webhooks, events, deliveries, apiKeys } = createDispatcher({

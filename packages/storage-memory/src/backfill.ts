@@ -5,16 +5,16 @@ import type { EventEntry, WebhookEntry } from './entries.js';
 import { firstBindings, type Journal } from './journal.js';
 import type { WebhookTable } from './webhooks.js';
 
-/** It looks at so many events a call. */
+/** The maximum number of events that one call examines. */
 const maxEvents = 1_000;
 
-/** Makes deliveries that stored events would have by the webhooks as they are now. */
+/** Creates the deliveries of stored events that their tenant's current webhooks match and that do not exist yet. */
 export function backfiller(
   journal: Journal,
   queue: Queue,
   matching: WebhookTable['matching'],
 ): NonNullable<DeliveryStore['backfill']> {
-  /** The bindings that have no delivery of the event. */
+  /** Returns the matching bindings that have no delivery of the event. */
   const missing = (event: EventEntry): [webhook: WebhookEntry, bindingId: string][] => {
     const has = new Set(event.deliveries.map(({ bindingId }) => bindingId));
     return matching(event.tenantId, matchKeys(event.type)).flatMap((webhook) =>
@@ -51,7 +51,7 @@ export function backfiller(
     }
     const chosen = targets.slice(0, limit);
     if (chosen.length > 0) journal.makeRoom(chosen.length * costOf.delivery, 0);
-    // Room may have been made at the cost of the event itself.
+    // Making room may have deleted the event itself.
     const made = chosen.filter(
       ({ event, webhook, bindingId }) =>
         journal.events.get(event.id) === event && queue.beginMissed(event, webhook, bindingId),

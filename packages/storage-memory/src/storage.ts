@@ -8,25 +8,25 @@ import { webhookTable } from './webhooks.js';
 
 export interface MemoryStorageOptions {
   /**
-   * How much heap events, deliveries, attempts and idempotency keys may take, in bytes. At the cap finished events are
-   * forgotten, the oldest first; where that would not be enough, `dispatch` rejects with `storage_full`, and attempts
-   * are kept without their `message` and `response`. Keys take a quarter of it at most: beyond that the oldest are
-   * forgotten, also before their 24 hours are over. Default 256 MiB.
+   * The heap that events, deliveries, attempts and idempotency keys may use, in bytes. At the limit the oldest finished
+   * events are deleted. If that does not free enough, `dispatch` rejects with `storage_full`, and attempts are stored
+   * without their `message` and `response`. Keys use at most a quarter of it: beyond that the oldest are deleted, even
+   * within their 24 hours. Default: 256 MiB.
    */
   readonly maxBytes?: number;
-  /** The clock that decides what is due, in milliseconds since 1970. Default: `Date.now`. Move it in tests. */
+  /** The clock that decides what is due, in milliseconds since 1970. Default: `Date.now`. Replace it in tests. */
   readonly now?: () => number;
 }
 
-/** A storage that keeps everything in this process, and loses everything when the process exits. */
+/** A storage in the memory of this process. Everything is lost when the process exits. */
 export interface MemoryStorage extends Storage<never> {
-  /** Webhooks, events and deliveries are gone with the process, also those that nobody received yet. */
+  /** Webhooks, events and deliveries are lost when the process exits, including pending deliveries. */
   readonly isVolatile: true;
 }
 
 /**
- * Keeps webhooks, events and deliveries in this process, and loses everything when the process exits. For tests,
- * demonstrations, and events whose loss nobody minds. Throws `invalid_option`.
+ * Stores webhooks, events and deliveries in the memory of this process. Everything is lost when the process exits. Use
+ * it for tests, demonstrations, and events that may be lost. Throws `invalid_option`.
  */
 export function memoryStorage(options: MemoryStorageOptions = {}): MemoryStorage {
   const { maxBytes, now } = settingsOf(options);
@@ -64,7 +64,7 @@ function settingsOf(options: MemoryStorageOptions): Required<MemoryStorageOption
   const [unknown] = Object.keys(others);
   if (unknown !== undefined) throw invalid(`unknown option ${unknown}: use maxBytes, now`);
   if (!Number.isSafeInteger(maxBytes) || maxBytes < 1) {
-    throw invalid('maxBytes must be a whole number of bytes, 1 or more');
+    throw invalid('maxBytes must be a positive whole number of bytes');
   }
   if (typeof now !== 'function') throw invalid(`now must be a function, not ${kindOf(now)}`);
   return { maxBytes, now };

@@ -1,7 +1,7 @@
 import type { Storage } from '@posthorn/core';
 import { memoryStorage } from '../src/index.js';
 
-/** A call as it was written down, and the instant it was made at. */
+/** A recorded call, with its time. */
 interface Call {
   readonly part: Part;
   readonly method: string;
@@ -9,13 +9,13 @@ interface Call {
   readonly at: number;
 }
 
-/** What outlives a process: all that was written down, first to last. */
+/** The recorded calls, in order. They survive the end of a process. */
 export type Journal = Call[];
 
 type Part = 'webhooks' | 'deliveries' | 'log' | 'documents';
 type Method = (...args: readonly unknown[]) => Promise<unknown>;
 
-/** What changes something. */
+/** The methods that write. */
 const written: Readonly<Record<Part, readonly string[]>> = {
   webhooks: ['create', 'update', 'delete'],
   deliveries: ['publish', 'claim', 'begin', 'renew', 'settle', 'backfill'],
@@ -24,8 +24,8 @@ const written: Readonly<Record<Part, readonly string[]>> = {
 };
 
 /**
- * The memory storage with a journal: each call that changes something is written down before it is made, and whoever
- * opens it has all of them made again, at the instants of then. A storage that is durable, for proving the suite.
+ * The memory storage with a journal: each writing call is recorded before it runs. Opening the storage repeats all
+ * recorded calls at their recorded times. It serves as the durable storage that proves the suite.
  */
 export async function keptStorage(journal: Journal, now: () => number): Promise<Storage<never>> {
   let replayedAt: number | undefined;
@@ -33,7 +33,7 @@ export async function keptStorage(journal: Journal, now: () => number): Promise<
   const storage = memory as unknown as Record<Part, Record<string, Method>>;
   for (const { part, method, args, at } of journal) {
     replayedAt = at;
-    // What was refused then is refused again.
+    // A call that was refused is refused again.
     await storage[part][method]!(...args).catch(() => {});
   }
   replayedAt = undefined;

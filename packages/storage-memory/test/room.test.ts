@@ -9,7 +9,7 @@ setFlagsFromString('--expose-gc');
 const collectGarbage: () => void = runInNewContext('gc');
 const ids = createIds();
 
-/** Claims the only delivery that is due, and has it fail with a long answer; it is due again at once. */
+/** Claims the only due delivery, and lets it fail with a long response. It is due again at once. */
 async function fail(storage: MemoryStorage): Promise<string> {
   const [claimed] = await claim(storage);
   const attempt: Attempt = {
@@ -28,7 +28,7 @@ async function fail(storage: MemoryStorage): Promise<string> {
   return claimed!.deliveryId;
 }
 
-/** Without a webhook an event has nothing to wait for. */
+/** Publishes events that are finished at once, because no webhook matches them. */
 async function publishFinished(
   storage: MemoryStorage,
   count: number,
@@ -41,7 +41,7 @@ async function publishFinished(
 
 const toA = () => newWebhook({ eventTypes: ['a'] });
 
-test('attempts that do not fit are kept without their texts', async () => {
+test('attempts that do not fit are stored without their message and response', async () => {
   const storage = memoryStorage({ maxBytes: 100_000 });
   await storage.webhooks.create(toA());
   await storage.deliveries.publish([newEvent()]);
@@ -54,7 +54,7 @@ test('attempts that do not fit are kept without their texts', async () => {
   expect(attempts.at(-1)).toMatchObject({ number: 50, status: 500, message: null, response: null });
 });
 
-test('finished events go before the texts of attempts do', async () => {
+test('finished events are deleted before attempts lose their texts', async () => {
   const storage = memoryStorage({ maxBytes: 100_000 });
   await storage.webhooks.create(toA());
   await publishFinished(storage, 50);
@@ -66,7 +66,7 @@ test('finished events go before the texts of attempts do', async () => {
   expect((await eventIdsOf(storage)).length).toBeLessThan(20);
 });
 
-test('what was cancelled and pruned while its webhook is paused is gone from memory', async () => {
+test('a delivery that is cancelled and pruned while its webhook is paused is gone from memory', async () => {
   const storage = memoryStorage();
   const webhook = await storage.webhooks.create(toA());
   collectGarbage();
@@ -87,14 +87,14 @@ test.each([
   ['type', { type: textOf(2_000), keys: [] }],
   ['namespaceId', { namespaceId: textOf(2_000) }],
   ['subject', { subject: { type: textOf(1_000), id: textOf(1_000) } }],
-])('the text of %s counts', async (_, details) => {
+])('the text of %s counts towards maxBytes', async (_, details) => {
   const storage = memoryStorage({ maxBytes: 100_000 });
   await storage.deliveries.publish(Array.from({ length: 30 }, () => newEvent(details)));
   const many = Array.from({ length: 60 }, () => newEvent(details));
   await expect(storage.deliveries.publish(many)).rejects.toMatchObject({ code: 'storage_full' });
 });
 
-test('what cannot fit makes nothing be forgotten', async () => {
+test('a publish that cannot fit deletes nothing', async () => {
   const storage = memoryStorage({ maxBytes: 100_000 });
   await publishFinished(storage, 50);
   const big = newEvent({ payload: textOf(100_000) });
@@ -102,7 +102,7 @@ test('what cannot fit makes nothing be forgotten', async () => {
   expect(await eventIdsOf(storage)).toHaveLength(50);
 });
 
-test('no more is forgotten than must be', async () => {
+test('no more events are deleted than necessary', async () => {
   const storage = memoryStorage({ maxBytes: 100_000 });
   await publishFinished(storage, 50);
   for (let i = 0; i < 100; i++) await publishFinished(storage, 1);
@@ -113,7 +113,7 @@ test('no more is forgotten than must be', async () => {
   expect(after.slice(1)).toEqual(full.slice(0, -1));
 });
 
-test('idempotency keys take a quarter at most: the oldest are forgotten, the newest hold', async () => {
+test('idempotency keys use at most a quarter: the oldest are deleted, and the newest stay', async () => {
   const storage = memoryStorage({ maxBytes: 100_000 });
   const keyed = (i: number) => newEvent({ idempotencyKey: `key ${i}`, fingerprint: String(i) });
   const events = Array.from({ length: 1_000 }, (_, i) => keyed(i));
@@ -125,7 +125,7 @@ test('idempotency keys take a quarter at most: the oldest are forgotten, the new
   expect(published.map(({ eventId }) => eventId)).toEqual([first.id, events[999]!.id]);
 });
 
-test('a known event has its first result, also where room is made at its cost', async () => {
+test('a repeated event gets its first result, even when it is deleted to make room', async () => {
   const storage = memoryStorage({ maxBytes: 100_000 });
   const [known] = await publishFinished(storage, 1);
   const big = newEvent({ payload: textOf(99_000) });

@@ -4,15 +4,15 @@ import { positionOf } from './client/pages.js';
 import { restored, storable } from './client/texts.js';
 import { dateOf, dateOrNull, msOf } from './client/values.js';
 
-/** A row of `documents`, as `d`, for {@link documentOf}. */
+/** The columns of a row `d` of `documents` that {@link documentOf} reads. */
 const columns = `d.kind, d.id, d.tenant_id as tenant, d.version::text as version, d.body, ${msOf('d.due_at')} as due,
   ${msOf('d.created_at')} as created, ${msOf('d.updated_at')} as updated`;
 
-/** The SQL of the due time that is so many milliseconds from now, or of none. */
+/** The SQL of a due time: the parameter is the number of milliseconds from now, or null for no due time. */
 const dueIn = (parameter: string): string => `$now + ${parameter}::float8 * interval '1 millisecond'`;
 
 export function documentStore(db: Database): DocumentStore {
-  // One row by its primary key: it stands before every request of the management API.
+  // Reads one row by its primary key: every request of the management API runs this first.
   const get = db.statement(`
     select ${msOf('$now')} as at, ${columns}
     from (select) one left join $.documents d on d.kind = $1::text and d.id = $2::text`);
@@ -20,7 +20,7 @@ export function documentStore(db: Database): DocumentStore {
     `insert into $.documents as d (kind, id, tenant_id, version, body, due_at, created_at, updated_at, position)
     overriding system value
     values ($1::text, $2::text, $3::text, 1, $4::text, ${dueIn('$5')}, $now, $now,
-      -- The sequence may lie behind, as after a restore. Of two that have one position then, one is written again.
+      -- The sequence may be behind, as after a restore. If two inserts then get one position, one of them is retried.
       greatest(nextval('$.documents_position_seq'), 1 + coalesce((
         select position from $.documents where kind = $1::text and tenant_id = $3::text order by position desc limit 1), 0)))
     on conflict (kind, id) do nothing
@@ -29,7 +29,7 @@ export function documentStore(db: Database): DocumentStore {
   );
   const ofVersion =
     'd.kind = $1::text and d.id = $2::text and d.tenant_id = $3::text and d.version = $4::bigint';
-  // Of these two a second time finds another version, or none: nothing is written twice, and whoever reads again sees it.
+  // A repeated update or remove finds another version or no row, so it writes nothing. Reading again shows the result.
   const update = db.statement(`
     update $.documents d set version = d.version + 1, body = $5::text, due_at = ${dueIn('$6')}, updated_at = $now
     where ${ofVersion}

@@ -15,11 +15,11 @@ import { newPosition } from './client/values.js';
 import { recordColumns, recordOf, recordsOf, secretsText } from './client/webhook-rows.js';
 import { cancelWaiting } from './queue/orphans.js';
 
-/** One column of the bindings that publishing looks at, of JSON in `parameter`. */
+/** The SQL of one column of the bindings that publishing reads, from the JSON in `parameter`. */
 const given = (parameter: string, column: 'id' | 'channel' | 'window'): string => `array(
           select b."${column}" from json_to_recordset(${parameter}::json) as b(id text, channel text, "window" float8))`;
 
-/** What `changed` holds is subscribed to, and nothing else is. */
+/** Makes the subscriptions equal to the event types of the `changed` webhooks. */
 const subscribe = `
   removed as (
     delete from $.subscriptions s using changed c
@@ -63,7 +63,7 @@ const updateText = `with changed as (
   where id = $1::text and tenant_id = $2::text and version = $3::integer
   returning *
 ), ${subscribe}, ripened as (
-  -- What gathers by what its bindings say now, and by what those said that are dropped, which this still sees.
+  -- Re-examines gathering deliveries of the new bindings and of dropped ones: the old row is still visible here.
   update $.queue q set look_at = $now
   from (
     select b ->> 'id' as id from changed c cross join json_array_elements($.json_array_in(c.channels)) b
@@ -182,7 +182,7 @@ function conditionsOf(
   return [own, ...named, ...active, ...holding].join(' and ');
 }
 
-/** What publishing needs to know of them; those that wait for another to fail are none of its business. */
+/** Returns the bindings that publishing needs, as JSON: without those that wait for another to fail. */
 const bindingsText = (channels: WebhookRecord['channels']): string =>
   JSON.stringify(
     channels

@@ -249,10 +249,10 @@ describe.skipIf(!hasPostgres())('The connections of a pool', () => {
   test.each([
     ['a table', 'stuck', 'lock table stuck.queue in access exclusive mode', 'queue'],
     [
-      'the right to migrate',
+      'the migration lock',
       'right',
       "select pg_advisory_xact_lock(hashtextextended('posthorn right', 0))",
-      'right',
+      'the migration lock',
     ],
   ])(
     'that migrate and wait for %s give way, and finally report who holds it',

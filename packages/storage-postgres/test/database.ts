@@ -2,18 +2,18 @@ import { randomBytes } from 'node:crypto';
 import pg from 'pg';
 import { afterAll, inject } from 'vitest';
 
-/** A database of its own for one test file, and a pool on it. */
+/** A database for one test file, and a pool on it. */
 export interface TestDatabase {
   readonly url: string;
   readonly pool: pg.Pool;
-  /** Another pool, as another process would have it. */
+  /** Opens another pool, as another process would. */
   newPool(config?: pg.PoolConfig): pg.Pool;
 }
 
-/** Whether there is a server at all; without one its tests are skipped, and the run has said so. */
+/** Whether there is a server. Without one its tests are skipped, and the run prints a warning. */
 export const hasPostgres = (): boolean => inject('postgresUrl') !== null;
 
-/** Makes a database for the test file that calls it, and drops it afterwards. */
+/** Creates a database for the calling test file, and drops it after the tests. */
 export async function openDatabase(): Promise<TestDatabase> {
   const serverUrl = inject('postgresUrl');
   if (serverUrl === null) throw new Error('there is no Postgres: ask hasPostgres() first');
@@ -23,7 +23,7 @@ export async function openDatabase(): Promise<TestDatabase> {
   const pools: pg.Pool[] = [];
   const newPool = (config: pg.PoolConfig = {}): pg.Pool => {
     const pool = new pg.Pool({ connectionString: url, ...config });
-    // Whatever happens to the server in a test ends no process.
+    // An idle connection that the server ends must not end the test process.
     pool.on('error', () => {});
     pools.push(pool);
     return pool;
@@ -45,7 +45,7 @@ async function asAdmin(url: string, text: string): Promise<void> {
   }
 }
 
-/** What a rule finds in it: nothing. */
+/** Deletes all data, so that each rule finds an empty database. */
 export async function empty(pool: Pick<pg.Pool, 'query'>, schema = 'posthorn'): Promise<void> {
   const tables = [
     'webhooks',

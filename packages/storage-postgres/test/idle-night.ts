@@ -3,11 +3,11 @@ import pg from 'pg';
 import { postgresStorage } from '../src/index.js';
 
 /*
- * What each statement costs after a night in which the queue was empty: how many blocks it touches, and how many rows
- * it goes through, by EXPLAIN ANALYZE of the very plan that its connection made while there was next to nothing.
+ * Measures what each statement costs after a night in which the queue was empty: the blocks it touches and the rows it
+ * reads, by EXPLAIN ANALYZE of the plan that its connection made while the tables were almost empty.
  */
 
-/** Of a statement, in all calls of it. */
+/** The costs of a statement over all its calls. */
 export interface Cost {
   calls: number;
   blocks: number;
@@ -32,7 +32,7 @@ const visited = (node: Node): number =>
       (node['Rows Removed by Join Filter'] ?? 0)) +
   (node.Plans ?? []).reduce((sum, child) => sum + visited(child), 0);
 
-/** A pool of one connection on which every statement is prepared, and explained before it is run. */
+/** A pool of one connection that prepares every statement, and explains it before running it. */
 class ExplainingPool {
   readonly costs = new Map<string, Cost>();
   readonly #client: pg.Client;
@@ -47,7 +47,7 @@ class ExplainingPool {
 
   async connect(): Promise<void> {
     await this.#client.connect();
-    // As it is after a few calls of each.
+    // Postgres chooses this mode itself after a few calls of a statement.
     await this.#client.query('set plan_cache_mode = force_generic_plan');
   }
 
@@ -81,7 +81,7 @@ class ExplainingPool {
     const [{ Plan: plan, 'Execution Time': ms }] = rows[0]['QUERY PLAN'] as [
       { Plan: Node; 'Execution Time': number },
     ];
-    // Which of the two takes is used is a matter of time: they are one.
+    // Timing decides which of the two forms of this statement runs: count them as one.
     const key = text.replace(/, \(select json_object_agg.+ as taken/s, '');
     const cost = this.costs.get(key) ?? { calls: 0, blocks: 0, rows: 0, ms: 0 };
     cost.calls++;
@@ -124,11 +124,11 @@ export interface Night {
   readonly url: string;
   readonly pool: pg.Pool;
   readonly schema: string;
-  /** So many rows the queue held, and holds again after the night. */
+  /** The number of rows that the queue held, and holds again after the night. */
   readonly burst: number;
 }
 
-/** A schema whose queue held a burst once and is empty; nothing but a test vacuums or analyzes it. */
+/** Creates a schema whose queue once held a burst and is empty. Only the test vacuums or analyzes it. */
 export async function afterBurst({ pool, schema, burst }: Night): Promise<void> {
   await postgresStorage(pool, { schema }).migrate();
   const { rows } = await pool.query(
@@ -138,7 +138,7 @@ export async function afterBurst({ pool, schema, burst }: Night): Promise<void> 
   for (const { relname } of rows)
     await pool.query(`alter table ${schema}.${relname} set (autovacuum_enabled = false)`);
   await createWebhooks(pool, schema);
-  // Events stay, as retention keeps them for longer than a night.
+  // Events stay, because retention keeps them longer than a night.
   await pool.query(
     `insert into ${schema}.events (id, tenant_id, type, payload, occurred_at, published_at, deliveries)
     select ${eventId(0)}, 'acme', 'one.0', '1', now(), now(), 1 from generate_series(1, $1) i`,
@@ -148,11 +148,11 @@ export async function afterBurst({ pool, schema, burst }: Night): Promise<void> 
   await pool.query(`delete from ${schema}.queue`);
 }
 
-/** Of a burst: ids that are newer than all others. */
+/** The SQL of the event ids of a burst, which are newer than all others. */
 const eventId = (fill: number): string =>
   `'evt_7V${String(fill).padStart(4, '0')}' || lpad(i::text, 16, '0')`;
 
-/** How often the queue was filled: each time with deliveries of other events, as the keys in an index are never the same. */
+/** How often the queue was filled. Each fill uses new event ids, as the keys in an index never repeat. */
 let fills = 0;
 
 async function createWebhooks(pool: pg.Pool, schema: string): Promise<void> {
@@ -183,7 +183,7 @@ async function createWebhooks(pool: pg.Pool, schema: string): Promise<void> {
   });
 }
 
-/** Deliveries of one webhook that wait for their retries. */
+/** Fills the queue with deliveries of one webhook that wait for their retries. */
 async function fill(pool: pg.Pool, schema: string, count: number): Promise<void> {
   const { rows } = await pool.query(
     `select id, binding_ids[1] as binding from ${schema}.webhooks where 'one.0' = any (event_types)`,
@@ -197,22 +197,25 @@ async function fill(pool: pg.Pool, schema: string, count: number): Promise<void>
   );
 }
 
-/** Vacuums and analyzes with so many rows in the queue, then fills it; the plans are of before, or of a healthy time. */
+/**
+ * Vacuums and analyzes with `left` rows in the queue, then fills it. The plans are from before the fill, or from a
+ * healthy queue.
+ */
 export async function costsAfter(night: Night, left: number | 'healthy'): Promise<ReadonlyMap<string, Cost>> {
   const { url, pool, schema, burst } = night;
-  // What an earlier round left would be work for this one.
+  // Deletes what an earlier round left, which would be work for this one.
   for (const table of ['queue', 'deliveries', 'attempts', 'idempotency_keys'])
     await pool.query(`delete from ${schema}.${table}`);
   await pool.query(`delete from ${schema}.events where id < 'evt_7V'`);
   await fill(pool, schema, left === 'healthy' ? burst : left);
-  // Webhooks are few, and counted: a plan that reads all of them for each delivery looks as good as any other.
+  // Webhooks are few and analyzed: a plan that reads all of them for each delivery looks as good as any other.
   const counted = left === 'healthy' ? tables : [...tables, 'webhooks', 'subscriptions'];
   for (const table of counted) await pool.query(`vacuum (analyze) ${schema}.${table}`);
   const own = new ExplainingPool(url);
   await own.connect();
   try {
     const storage = postgresStorage(own, { schema });
-    // The plans are made here, while there is nothing yet.
+    // The plans are made here, while the tables are empty.
     await goThrough(storage, 1);
     if (left !== 'healthy') {
       await pool.query(`delete from ${schema}.queue`);
@@ -226,7 +229,7 @@ export async function costsAfter(night: Night, left: number | 'healthy'): Promis
   return own.costs;
 }
 
-/** All that the queue is for, with `count` deliveries at a time and in an order that is the same each time. */
+/** Runs every operation of the queue with `count` deliveries at a time, always in the same order. */
 async function goThrough(storage: ReturnType<typeof postgresStorage>, count: number): Promise<void> {
   const { deliveries, log } = storage;
   const options = { limit: 10 * count, leaseMs: 60_000, webhookLimit: 1_000, webhookRoom: new Map() };
@@ -327,7 +330,7 @@ async function goThrough(storage: ReturnType<typeof postgresStorage>, count: num
   const missed = events({ type: 'one.6' });
   await deliveries.publish(missed);
   await switchTo(true);
-  // Not to walk through the events of the burst. Those of one millisecond are in any order.
+  // The bounds skip the events of the burst. Ids of one millisecond are unordered.
   const [fromEventId] = missed.map(({ id }) => id).sort();
   const range = { eventType: 'one.6', fromEventId: fromEventId!, beforeEventId: 'evt_7V' };
   const selection = { ...range, status: [], isMissed: true as const };
@@ -345,8 +348,8 @@ async function goThrough(storage: ReturnType<typeof postgresStorage>, count: num
   await settle(await claimAll(), { status: 'delivered' });
   await log.prune({ olderThanMs: -3_600_000 * 24, limit: count });
 
-  // Quickly, as it is known by now who gets them: several, and one alone. Last, as what is left
-  // of them would be in the way of looks.
+  // The storage has cached the targets by now, so these publishes use the quick statement: several events, and one
+  // alone. They come last, because the deliveries they leave would disturb other statements.
   for (const claimFor of [undefined, options, begun]) {
     const type = 'one.1';
     for (const some of [[...events({ type }), newEvent({ type })], [newEvent({ type, namespaceId: 'n' })]]) {

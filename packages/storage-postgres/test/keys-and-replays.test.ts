@@ -5,14 +5,14 @@ import { describe, expect, test } from 'vitest';
 import { postgresStorage } from '../src/index.js';
 import { hasPostgres, openDatabase } from './database.js';
 
-/* What the engine keeps as documents, on the memory storage and on Postgres: what core decides, by the storage's clock. */
+/* API keys and replays, which the engine stores as documents, on both storages: core decides by the storage's clock. */
 
 const hourMs = 3_600_000;
-/** As a clock that runs by itself needs it. */
+/** The tolerance for a clock that runs by itself. */
 const slackMs = 60_000;
 
 interface Kept {
-  /** Another handle on the same data. */
+  /** Opens another handle on the same data. */
   open(): Storage;
   advance(ms: number): void;
 }
@@ -45,7 +45,7 @@ describe.each(kinds)('API keys %s', (_, open) => {
   const input = { tenantId: 'acme', name: 'Deployment', scopes: ['webhooks:read'] } as const;
   const engineOn = (storage: Storage) => createDispatcher({ storage, channels: [] });
 
-  test('a revoked key opens nothing, whichever process revoked it, and stays revoked', async () => {
+  test('a revoked key is refused, whichever process revoked it, and stays revoked', async () => {
     const kept = await open();
     const [one, other] = [engineOn(kept.open()), engineOn(kept.open())];
     const { apiKey, key } = await one.apiKeys.create(input);
@@ -61,7 +61,7 @@ describe.each(kinds)('API keys %s', (_, open) => {
     expect(again.revokedAt).toEqual(revoked.revokedAt);
   });
 
-  test('a key that two processes revoke at once was revoked once', async () => {
+  test('a key that two processes revoke concurrently is revoked once', async () => {
     const kept = await open();
     const [one, other] = [engineOn(kept.open()), engineOn(kept.open())];
     const { apiKey } = await one.apiKeys.create(input);
@@ -70,14 +70,14 @@ describe.each(kinds)('API keys %s', (_, open) => {
     expect(new Set(all.map(({ revokedAt }) => revokedAt?.getTime())).size).toBe(1);
   });
 
-  test('a key expires by the clock of the storage, and is on the list', async () => {
+  test("a key expires by the storage's clock, and is still listed", async () => {
     const kept = await open();
     const storage = kept.open();
     const { at } = await storage.documents!.get('api-key', '-');
     const expiresAt = new Date(Math.max(at.getTime(), Date.now()) + 2 * hourMs);
     const { apiKey, key } = await engineOn(storage).apiKeys.create({ ...input, expiresAt });
     expect(apiKey.expiresAt).toEqual(expiresAt);
-    // By the clock of this process it is good for hours in any case.
+    // By the clock of this process it stays valid for hours.
     const verify = () =>
       createDispatcher({ storage, channels: [], now: () => at.getTime() }).apiKeys.verify(key);
     expect(await verify()).toBeDefined();
@@ -88,7 +88,7 @@ describe.each(kinds)('API keys %s', (_, open) => {
     expect((await engineOn(storage).apiKeys.list({ tenantId: 'acme' })).items).toMatchObject([{ expiresAt }]);
   });
 
-  test('when a key was used is written by the clock of the storage, and changes nothing else', async () => {
+  test("the time of last use is written by the storage's clock, and changes nothing else", async () => {
     const kept = await open();
     const { apiKey, key } = await engineOn(kept.open()).apiKeys.create(input);
     kept.advance(hourMs);
@@ -105,7 +105,7 @@ describe.each(kinds)('API keys %s', (_, open) => {
 });
 
 describe.each(kinds)('a replay %s', (_, open) => {
-  /** Processes on one storage with so many dead deliveries, which will be delivered from now on. */
+  /** Creates processes on one storage with `count` dead deliveries, whose receiver works again. */
   async function processes(count: number) {
     const kept = await open();
     const channel = recordingChannel();
@@ -122,7 +122,7 @@ describe.each(kinds)('a replay %s', (_, open) => {
     return { ...kept, channel, engine, one, other };
   }
 
-  test('goes on where its process died, and has counted what that had said', async () => {
+  test('continues where its process died, with the progress that was stored', async () => {
     const { one, other, open: handle, engine, advance, channel } = await processes(30);
     const { id } = await one.replays.create({ perSecond: 40 });
     let writes = 0;
@@ -141,7 +141,7 @@ describe.each(kinds)('a replay %s', (_, open) => {
     advance(1_000);
     await expect(dying.drain()).rejects.toMatchObject({ code: 'storage_failed' });
     expect(await other.replays.get(id)).toMatchObject({ status: 'running', replayed: 10 });
-    // Its lease is over half a minute later.
+    // Its lease ends half a minute later.
     advance(31_000);
     for (let i = 0; i < 4; i++) {
       await other.drain();
@@ -153,7 +153,7 @@ describe.each(kinds)('a replay %s', (_, open) => {
     expect(await one.replays.cancel(id)).toEqual(done);
   });
 
-  test('that is cancelled while a process has a step of it stays cancelled, with what was counted', async () => {
+  test('that is cancelled during a step stays cancelled, with the count of the step', async () => {
     const { one, open: handle, engine, other } = await processes(30);
     const { id } = await one.replays.create({ perSecond: 40 });
     const storage = handle();
@@ -177,7 +177,7 @@ describe.each(kinds)('a replay %s', (_, open) => {
     expect(finished).toEqual([]);
   });
 
-  test('is seen by its tenant alone, and ended by no other', async () => {
+  test('is visible to its tenant only, and only its tenant can cancel it', async () => {
     const { one, other } = await processes(1);
     const { id } = await one.replays.create();
     for (const tenantId of ['globex', 'Default', 'default ', '%', '__proto__']) {
@@ -187,7 +187,7 @@ describe.each(kinds)('a replay %s', (_, open) => {
     expect(await one.replays.get(id)).toMatchObject({ status: 'running' });
   });
 
-  test('is forgotten when it ended as long ago as events are kept, however many there are, and not while it runs', async () => {
+  test('is deleted once it ended as long ago as events are kept, however many there are, and never while it runs', async () => {
     const { one, other, advance } = await processes(1);
     const ended = [];
     for (let i = 0; i < 120; i++) ended.push((await one.replays.create()).id);
@@ -198,7 +198,7 @@ describe.each(kinds)('a replay %s', (_, open) => {
     const late = (await one.replays.create()).id;
     await one.replays.cancel(late);
     const running = (await one.replays.create({ status: ['delivered'] })).id;
-    // The event, and no replay, is counted.
+    // The count includes the event, but no replays.
     expect(await other.prune()).toBe(1);
     const found = await Promise.allSettled([...ended, late, running].map((id) => other.replays.get(id)));
     const left = found.flatMap((result) => (result.status === 'fulfilled' ? [result.value.id] : []));

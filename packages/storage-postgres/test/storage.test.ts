@@ -45,10 +45,10 @@ describe('options of postgresStorage', () => {
     ['an empty schema', pool, { schema: '' }, 'schema'],
     ['A12: a schema of 64 bytes', pool, { schema: 's'.repeat(64) }, 'schema'],
     ['a schema of Postgres itself', pool, { schema: 'pg_catalog' }, 'schema'],
-    ['no boolean', pool, { prepare: 'yes' }, 'prepare'],
-    ['no time', pool, { timeoutMs: 0 }, 'timeoutMs'],
-    ['more time than a timer has', pool, { timeoutMs: 2 ** 31 }, 'timeoutMs'],
-    ['no clock', pool, { clockOffset: 7 }, 'clockOffset'],
+    ['prepare that is not a boolean', pool, { prepare: 'yes' }, 'prepare'],
+    ['a timeout of 0', pool, { timeoutMs: 0 }, 'timeoutMs'],
+    ['a timeout beyond the maximum of a timer', pool, { timeoutMs: 2 ** 31 }, 'timeoutMs'],
+    ['clockOffset that is not a function', pool, { clockOffset: 7 }, 'clockOffset'],
   ])('refuse %s, and name it', (_, given, options, name) => {
     expect(() => postgresStorage(given as never, options as never)).toThrow(
       expect.objectContaining({ code: 'invalid_option', message: expect.stringContaining(name) }),
@@ -78,7 +78,7 @@ describe.skipIf(!hasPostgres())('the storage on Postgres', () => {
   const count = async (text: string): Promise<number> =>
     Number((await database.pool.query(text)).rows[0].count);
 
-  test('before its migration says what to do', async () => {
+  test('names the remedy before its migration', async () => {
     const storage = postgresStorage(database.pool, { schema: 'nowhere' });
     await expect(storage.webhooks.get('t', 'wh_0123456789')).rejects.toMatchObject({
       code: 'storage_failed',
@@ -86,7 +86,7 @@ describe.skipIf(!hasPostgres())('the storage on Postgres', () => {
     });
   });
 
-  test('migrates once, however many processes begin', async () => {
+  test('migrates once when several processes start', async () => {
     const storages = Array.from({ length: 8 }, () =>
       postgresStorage(database.newPool({ max: 1 }), { schema: 'races' }),
     );
@@ -106,12 +106,12 @@ describe.skipIf(!hasPostgres())('the storage on Postgres', () => {
     expect(await count(`select count(*) from ${schema}.migrations`)).toBe(migrations.length);
   });
 
-  test('migrates, and has its webhooks written, where all tables are published to subscribers', async () => {
+  test('migrates and writes webhooks when all tables are in a publication', async () => {
     await database.pool.query('create publication everything for all tables');
     onTestFinished(async () => void (await database.pool.query('drop publication everything')));
     const { migrate, webhooks } = postgresStorage(database.pool, { schema: 'published' });
     await migrate();
-    // As an earlier form of the migrations left it, before there was a publication.
+    // The state that an earlier form of the migrations left, before there was a publication.
     const { number } = migrations.find((migration) => migration.name === 'webhook_pages')!;
     await database.pool.query(`alter table published.webhook_versions replica identity default;
       delete from published.migrations where number = ${number}`);
@@ -123,14 +123,14 @@ describe.skipIf(!hasPostgres())('the storage on Postgres', () => {
     expect(await webhooks.delete('t', created.id)).toBe(true);
   });
 
-  test('needs no right to create anything where the schema is of this version', async () => {
+  test('needs no privilege to create anything when the schema is up to date', async () => {
     await postgresStorage(database.pool, { schema: 'granted' }).migrate();
     const role = `app_${randomBytes(4).toString('hex')}`;
     await database.pool.query(`create role ${role} login; grant usage on schema granted to ${role};
       grant select on granted.migrations to ${role}`);
     const pool = database.newPool({ options: `-c role=${role}` });
     await postgresStorage(pool, { schema: 'granted' }).migrate();
-    // Nor to write, as while the primary is away.
+    // It does not need to write either, as while the primary is down.
     const replica = database.newPool({ options: '-c default_transaction_read_only=on' });
     await postgresStorage(replica, { schema: 'granted' }).migrate();
     await expect(postgresStorage(pool, { schema: 'denied' }).migrate()).rejects.toMatchObject({
@@ -140,7 +140,7 @@ describe.skipIf(!hasPostgres())('the storage on Postgres', () => {
     await database.pool.query(`drop owned by ${role}; drop role ${role}`);
   });
 
-  test('holds nobody up while it waits for a transaction that is open', async () => {
+  test('blocks no other session while it waits for an open transaction', async () => {
     await database.pool.query(migrationText('waits', migrations.slice(0, 2)));
     const storage = postgresStorage(database.pool, { schema: 'waits' });
     const open = await database.pool.connect();
@@ -148,9 +148,9 @@ describe.skipIf(!hasPostgres())('the storage on Postgres', () => {
     await open.query('lock table waits.queue in row exclusive mode');
     const migrating = storage.migrate();
     await until(() => count("select count(*) from pg_locks where not granted and locktype = 'relation'"));
-    // Its lock is asked for, and stands before every later one.
+    // Its lock is requested, and queues before every later one.
     const { rows } = await database.pool.query('select count(*)::integer as count from waits.queue');
-    await database.pool.query("delete from waits.queue where event_id = 'nobody'");
+    await database.pool.query("delete from waits.queue where event_id = 'none'");
     expect(rows).toEqual([{ count: 0 }]);
     await open.query('commit');
     open.release();
@@ -171,7 +171,7 @@ describe.skipIf(!hasPostgres())('the storage on Postgres', () => {
     expect(await count("select count(*) from pg_namespace where nspname = 'broken'")).toBe(0);
   });
 
-  test('keeps schemas with capitals, and two of them apart', async () => {
+  test('supports schemas with capital letters, and keeps two schemas separate', async () => {
     const one = postgresStorage(database.pool, { schema: 'One' });
     const two = postgresStorage(database.pool, { schema: 'two' });
     await Promise.all([one.migrate(), two.migrate()]);
@@ -202,7 +202,7 @@ describe.skipIf(!hasPostgres())('the storage on Postgres', () => {
     for (const text of texts) expect(text.toLowerCase()).not.toContain('notify');
   });
 
-  test('looks at as many events a call for what is missing as their webhooks allow, one at least', async () => {
+  test('examines as many events for missing deliveries in a call as their webhooks allow, at least one', async () => {
     const storage = postgresStorage(database.pool, { schema: 'missing' });
     await storage.migrate();
     const types = ['many', 'few', 'many', 'many', 'few', 'many', 'none'];
@@ -242,7 +242,7 @@ describe.skipIf(!hasPostgres())('the storage on Postgres', () => {
     for (const { id, payload } of events) expect(items.find((item) => item.id === id)?.payload).toBe(payload);
   });
 
-  test('reads what a client gives it, whether it parses values or leaves them as they are', async () => {
+  test('reads the rows of a client, whether or not that parses values', async () => {
     const types = { getTypeParser: () => (value: string) => value } as never;
     const raw = postgresStorage(database.newPool({ types }), { schema: 'raw' });
     const parsed = postgresStorage(database.pool, { schema: 'raw' });
@@ -287,7 +287,7 @@ describe.skipIf(!hasPostgres())('the storage on Postgres', () => {
     expect(await raw.log.prune({ olderThanMs: 0, limit: 10 })).toBe(1);
   });
 
-  test('a webhook that is made again under its old id is another', async () => {
+  test('treats a webhook that is created again with an old id as new', async () => {
     const storage = postgresStorage(database.pool, { schema: 'again' });
     await storage.migrate();
     const first = newWebhook({ secrets: [{ key: 'whsec_old', expiresAt: null }] });
@@ -302,7 +302,7 @@ describe.skipIf(!hasPostgres())('the storage on Postgres', () => {
     expect(await keyOfNext()).toBe('whsec_new');
   });
 
-  test('never lets two of an ordering key be leased, whatever a worker thinks', async () => {
+  test('never leases two deliveries of an ordering key, even if a worker tries to', async () => {
     const storage = postgresStorage(database.pool, { schema: 'chains' });
     await storage.migrate();
     await storage.webhooks.create(newWebhook());
@@ -315,7 +315,7 @@ describe.skipIf(!hasPostgres())('the storage on Postgres', () => {
     });
   });
 
-  test('lets a held delivery go where nobody lived to say that it may', async () => {
+  test('lets a held delivery in when the worker that should have done so crashed', async () => {
     let offset = 0;
     const storage = postgresStorage(database.pool, { schema: 'orphaned', clockOffset: () => offset });
     await storage.migrate();
@@ -323,14 +323,14 @@ describe.skipIf(!hasPostgres())('the storage on Postgres', () => {
     const [first, second] = [event({ orderingKey: 'k' }), event({ orderingKey: 'k' })];
     await storage.deliveries.publish([first, second]);
     await storage.deliveries.claim(claimAll);
-    // The head is gone, and whoever finished it died before the next was let in.
+    // The head is finished, and its worker crashed before it let the next one in.
     await database.pool.query('delete from orphaned.queue where event_id = $1', [first.id]);
     offset += 60_000;
     const claims = await storage.deliveries.claim(claimAll);
     expect(claims.map((claim) => claim.event.id)).toEqual([second.id]);
   });
 
-  test('hands the lost answer of a publish over again, and stores nothing twice', async () => {
+  test('publishes again after a lost response, and stores nothing twice', async () => {
     let isLost = true;
     const flaky = {
       async query(text: string, values?: unknown[]) {
@@ -355,7 +355,7 @@ describe.skipIf(!hasPostgres())('the storage on Postgres', () => {
     expect(await count('select count(*) from lost.deliveries')).toBe(1);
   });
 
-  test('counts a result whose answer was lost as written', async () => {
+  test('reports a result whose response was lost as written', async () => {
     let isLost = true;
     const flaky = {
       async query(text: string, values?: unknown[]) {
@@ -391,7 +391,7 @@ describe.skipIf(!hasPostgres())('the storage on Postgres', () => {
   });
 
   test.each([
-    ['40001', 'another transaction was in the way'],
+    ['40001', 'a conflict with another transaction'],
     ['40P01', 'a deadlock'],
   ])('tries again after %s, %s', async (code) => {
     let failures = 3;
@@ -407,7 +407,7 @@ describe.skipIf(!hasPostgres())('the storage on Postgres', () => {
     expect((await storage.deliveries.publish([one])).published).toEqual([{ eventId: one.id, deliveries: 0 }]);
   });
 
-  test('goes on without prepared statements where a pooler knows none, also with what was under way', async () => {
+  test('continues without prepared statements when a pooler does not support them, including queries in flight', async () => {
     const pool = database.newPool({ max: 3 });
     await postgresStorage(pool, { schema: 'pooled' }).migrate();
     const names: (string | undefined)[] = [];
@@ -434,7 +434,7 @@ describe.skipIf(!hasPostgres())('the storage on Postgres', () => {
     expect(names.filter((name) => name !== undefined)).toHaveLength(named);
   });
 
-  test('hears the errors of idle connections, so that the process goes on', async () => {
+  test('handles errors of idle connections, so that the process continues', async () => {
     const pool = new pg.Pool({ connectionString: database.url });
     const storage = postgresStorage(pool, { schema: 'terminated' });
     await storage.migrate();
@@ -446,7 +446,7 @@ describe.skipIf(!hasPostgres())('the storage on Postgres', () => {
     await pool.end();
   });
 
-  test('refuses what is no transaction, and names what makes one', async () => {
+  test('refuses a tx that is not a transaction, and names what creates one', async () => {
     const storage = postgresStorage(database.pool, { schema: 'refusals' });
     await storage.migrate();
     await expect(storage.deliveries.publish([event()], { tx: {} as never })).rejects.toMatchObject({
@@ -460,7 +460,7 @@ describe.skipIf(!hasPostgres())('the storage on Postgres', () => {
     }
   });
 
-  test('writes all results of a call in one statement, whatever becomes of each, or none', async () => {
+  test('writes all results of a call in one statement, whatever each result is, or none', async () => {
     let failing = false;
     const written: string[] = [];
     const watched = {
@@ -488,7 +488,7 @@ describe.skipIf(!hasPostgres())('the storage on Postgres', () => {
     expect(written).toHaveLength(2);
   });
 
-  test('brings the payload of an event once a claim, and ends one that has brought enough', async () => {
+  test('returns the payload of an event once in a claim, and ends a claim that has returned enough bytes', async () => {
     const storage = postgresStorage(database.pool, { schema: 'heavy' });
     await storage.migrate();
     for (let n = 0; n < 3; n++) await storage.webhooks.create(newWebhook());
@@ -513,7 +513,7 @@ describe.skipIf(!hasPostgres())('the storage on Postgres', () => {
     expect(await storage.deliveries.claim(claimAll)).toEqual([]);
   });
 
-  test('keeps the order of a key, and creates what is new, where the sequences lie behind', async () => {
+  test('keeps ordering keys in order, and creates webhooks and API keys, when the sequences are behind', async () => {
     const { pool } = database;
     const storage = postgresStorage(pool, { schema: 'behind' });
     await storage.migrate();
@@ -547,7 +547,7 @@ describe.skipIf(!hasPostgres())('the storage on Postgres', () => {
     expect(order).toEqual(names);
   });
 
-  test('lets one go first of two that have one position', async () => {
+  test('claims one first of two deliveries with the same position', async () => {
     const { pool } = database;
     const storage = postgresStorage(pool, { schema: 'tied' });
     await storage.migrate();
@@ -568,7 +568,7 @@ describe.skipIf(!hasPostgres())('the storage on Postgres', () => {
     ).toEqual(tied.map(({ id }) => id).sort());
   });
 
-  test('goes on behind the paused webhooks, however many hold something', async () => {
+  test('claims behind any number of paused webhooks with deliveries', async () => {
     const storage = postgresStorage(database.pool, { schema: 'paused' });
     await storage.migrate();
     const live = newWebhook({ tenantId: 'z' });
@@ -585,7 +585,7 @@ describe.skipIf(!hasPostgres())('the storage on Postgres', () => {
         'wh_' || lpad(i::text, 10, '0'), 'test'
       from generate_series(1, 11000) i`);
     const one = event({ tenantId: 'z' });
-    // As another process would have published it, a while ago.
+    // Published as by another process, a minute ago.
     await postgresStorage(database.pool, { schema: 'paused' }).deliveries.publish([one]);
     await database.pool.query("update paused.queue set due_at = due_at - interval '1 minute'");
     const claims: string[] = [];
@@ -593,12 +593,12 @@ describe.skipIf(!hasPostgres())('the storage on Postgres', () => {
       claims.push(...(await storage.deliveries.claim(claimAll)).map((claim) => claim.event.id));
       return claims.length > 0;
     };
-    // Two walks behind all of them: the slower one is, the later comes the next.
+    // It takes two walks past all of them. The slower a walk is, the later the next one starts.
     await until(claimSome, { timeoutMs: 50_000 });
     expect(claims).toEqual([one.id]);
   });
 
-  test('has published what it stored, whatever fails afterwards, and gives back what it cannot send', async () => {
+  test('resolves a publish that is stored, whatever fails afterwards, and releases what it cannot hand out', async () => {
     let fails = true;
     const flaky = {
       async query(text: string, values?: unknown[]) {
@@ -621,7 +621,7 @@ describe.skipIf(!hasPostgres())('the storage on Postgres', () => {
     expect(again.map(({ attempt }) => attempt)).toEqual([1, 1]);
   });
 
-  test('claims among thousands of retries of one ordering key that are due', async () => {
+  test('claims quickly among thousands of due retries with one ordering key', async () => {
     const storage = postgresStorage(database.pool, { schema: 'retries' });
     await storage.migrate();
     await storage.webhooks.create(newWebhook());
@@ -629,7 +629,7 @@ describe.skipIf(!hasPostgres())('the storage on Postgres', () => {
       await database.pool.query('delete from retries.queue');
       const events = Array.from({ length: count }, () => event({ orderingKey: 'k' }));
       await storage.deliveries.publish(events);
-      // The receiver was down: all have failed once, and yield.
+      // The receiver was down: all deliveries have failed once, and no longer block their order.
       await database.pool.query(`update retries.queue
         set is_held = false, is_ready = false, yields = true, due_at = now() - interval '1 second'`);
       await database.pool.query('vacuum analyze retries.queue');
@@ -639,7 +639,7 @@ describe.skipIf(!hasPostgres())('the storage on Postgres', () => {
       return performance.now() - begin;
     };
     const few = await timeBeside(500);
-    // To ask each of 8,000 for all before it takes a second.
+    // Checking all predecessors of each of 8,000 deliveries takes a second.
     expect(await timeBeside(8_000)).toBeLessThan(Math.max(20 * few, 250));
   });
 
@@ -665,14 +665,14 @@ describe.skipIf(!hasPostgres())('the storage on Postgres', () => {
     old.release();
     const median = (list: number[]) => list.sort((a, b) => a - b)[Math.floor(list.length / 2)]!;
     const [early, late] = [median(times.slice(0, 60)), median(times.slice(-60))];
-    // 30,000 dead rows lie there; to step over them costs milliseconds, not a scan of all of them each time.
+    // Stepping over 30,000 dead rows once costs milliseconds, and a scan of all of them each time costs more.
     expect(late).toBeLessThan(Math.max(5 * early, 40));
   });
 
   describe('with hints', () => {
     const connect = () => new pg.Client({ connectionString: database.url });
 
-    test('a process that only publishes wakes another at once', async () => {
+    test('a process that only publishes wakes a delivering process at once', async () => {
       const storage = () => postgresStorage(database.newPool(), { schema: 'hints' });
       await storage().migrate();
       const channel = recordingChannel();
@@ -698,7 +698,7 @@ describe.skipIf(!hasPostgres())('the storage on Postgres', () => {
       await worker.stop();
     });
 
-    test('listens again on a new connection where the old one is ended, and looks at once', async () => {
+    test('listens again on a new connection when the old one ends, and claims at once', async () => {
       const hints: number[] = [];
       const notifier = postgresNotifier(connect, { channel: 'again', heartbeatMs: 200 });
       const stop = await notifier.listen(() => hints.push(Date.now()));
@@ -714,7 +714,7 @@ describe.skipIf(!hasPostgres())('the storage on Postgres', () => {
       await until(async () => (await database.pool.query(listening)).rows.length === 0);
     });
 
-    test('closes the connection of a process that only publishes once it has nothing to say', async () => {
+    test('closes the connection of a process that only publishes once it is idle', async () => {
       const connections = () =>
         count("select count(*) from pg_stat_activity where application_name = 'quiet'");
       const notifier = postgresNotifier(
@@ -737,8 +737,8 @@ describe.skipIf(!hasPostgres())('the storage on Postgres', () => {
           throw new TypeError('no url');
         },
       ],
-      ['makes no client', () => ({}) as never],
-    ])('is told to the application that its connect %s', async (_, wrong) => {
+      ['returns no client', () => ({}) as never],
+    ])("reports an error if the application's connect %s", async (_, wrong) => {
       const storage = postgresStorage(database.pool, { schema: 'hints' });
       await storage.migrate();
       const channel = recordingChannel();
@@ -754,7 +754,7 @@ describe.skipIf(!hasPostgres())('the storage on Postgres', () => {
       });
     });
 
-    test('tells whoever notifies that nobody could be told', async () => {
+    test('rejects a notify that cannot connect', async () => {
       const nowhere = () => new pg.Client({ host: '127.0.0.1', port: 1 });
       await expect(postgresNotifier(nowhere).notify()).rejects.toMatchObject({ code: 'storage_failed' });
       const stop = await postgresNotifier(nowhere).listen(() => {});
@@ -765,7 +765,7 @@ describe.skipIf(!hasPostgres())('the storage on Postgres', () => {
   describe('with partitions', () => {
     const day = 86_400_000;
 
-    test('rows of the time ahead lie in their own, and old ones are dropped whole', async () => {
+    test('new rows go into partitions of their own, and old partitions are dropped whole', async () => {
       let offset = 0;
       const storage = postgresStorage(database.pool, { schema: 'parts', clockOffset: () => offset });
       await storage.migrate();
@@ -779,7 +779,7 @@ describe.skipIf(!hasPostgres())('the storage on Postgres', () => {
       expect(await count(`select count(*) from parts.events_${added[0]}`)).toBe(1);
       expect(await count('select count(*) from parts.events_default')).toBe(0);
       offset += 10 * day;
-      // What is unfinished keeps all of its partition.
+      // An unfinished delivery keeps its whole partition.
       expect((await storage.partition({ every: 'day', olderThanMs: 2 * day })).dropped).not.toContain(
         added[0],
       );
@@ -791,7 +791,7 @@ describe.skipIf(!hasPostgres())('the storage on Postgres', () => {
       expect((await storage.log.deliveries('t', { limit: 10 })).items).toEqual([]);
     });
 
-    test('are made where all tables are published to subscribers, and their rows deleted', async () => {
+    test('are created and deletable when all tables are in a publication', async () => {
       await database.pool.query('create publication everything for all tables');
       onTestFinished(async () => void (await database.pool.query('drop publication everything')));
       const storage = postgresStorage(database.pool, { schema: 'sent_on' });
@@ -802,10 +802,12 @@ describe.skipIf(!hasPostgres())('the storage on Postgres', () => {
       const { rows } = await database.pool.query(
         `select relname from pg_class where relnamespace = 'sent_on'::regnamespace and relkind = 'r' and relreplident = 'f'`,
       );
-      expect(rows, 'those with a key go by that').toEqual([{ relname: 'webhook_versions' }]);
+      expect(rows, 'only a table without a primary key has a full replica identity').toEqual([
+        { relname: 'webhook_versions' },
+      ]);
     });
 
-    test('of another length follow those that are there', async () => {
+    test('of another length follow the existing ones', async () => {
       let offset = Date.UTC(2026, 10, 25, 12) - Date.now(); // a Wednesday
       const storage = postgresStorage(database.pool, { schema: 'lengths', clockOffset: () => offset });
       await storage.migrate();
@@ -824,7 +826,7 @@ describe.skipIf(!hasPostgres())('the storage on Postgres', () => {
       expect(await added('day', 1)).toEqual(['p20270124_20270125', 'p20270125_20270126']);
     });
 
-    test('are known again where backslashes in strings are escapes', async () => {
+    test('are recognized when backslashes in strings are escapes', async () => {
       const options = '-c standard_conforming_strings=off -c escape_string_warning=off';
       const storage = postgresStorage(database.newPool({ options }), { schema: 'escapes' });
       await storage.migrate();
@@ -832,7 +834,7 @@ describe.skipIf(!hasPostgres())('the storage on Postgres', () => {
       expect((await storage.partition({ every: 'day', ahead: 1 })).added).toEqual([]);
     });
 
-    test('a range that holds something already is left where it is', async () => {
+    test('are not created for a range that already has rows', async () => {
       const storage = postgresStorage(database.pool, { schema: 'late_parts' });
       await storage.migrate();
       const one = event();
@@ -848,12 +850,12 @@ describe.skipIf(!hasPostgres())('the storage on Postgres', () => {
       [{ every: 'day', ahead: -1 }],
       [{ every: 'day', olderThan: 1 }],
       [undefined],
-    ])('%j is refused', async (options) => {
+    ])('refuse the options %j', async (options) => {
       const storage = postgresStorage(database.pool, { schema: 'parts' });
       await expect(storage.partition(options as never)).rejects.toMatchObject({ code: 'invalid_option' });
     });
 
-    test('an instant bounds the ids that are made from then on', () => {
+    test('firstEventId returns a bound below all ids from a time on', () => {
       const at = Date.UTC(2026, 10, 23);
       const idAt = (ms: number) => createIds({ now: () => ms }).event();
       expect(firstEventId(at) < idAt(at)).toBe(true);

@@ -17,7 +17,7 @@ import { describe, expect, test, vi } from 'vitest';
 const input: ApiKeyInput = { name: 'Deployment', scopes: ['webhooks:read', 'events:write'] };
 const hashOf = (key: string): string => createHash('sha256').update(key).digest('base64url');
 
-/** What a call of the storage is for. */
+/** The purpose of a storage call. */
 type Purpose = 'create' | 'find' | 'list' | 'revoke' | 'touch';
 type Call = [purpose: Purpose, keyId: unknown];
 
@@ -29,18 +29,18 @@ function purposeOf(method: keyof DocumentStore, args: readonly unknown[]): Purpo
   return JSON.parse(body!).revokedAt === null ? 'touch' : 'revoke';
 }
 
-/** What is stored of a key. */
+/** Reads the stored record of a key. */
 async function storedOf({ documents }: Storage, { id }: { readonly id: string }) {
   const { document } = await documents!.get('api-key', id);
   return JSON.parse(document!.body);
 }
 
-/** An application, and another process of it on the same storage; each call of the storage by both is on record. */
+/** An application in two processes on one storage. Records each storage call of both. */
 function application({ ids = undefined as Parameters<typeof createDispatcher>[0]['ids'] } = {}) {
   const clock = virtualClock();
   const memory = memoryStorage({ now: clock.now });
   const calls: Call[] = [];
-  /** What a call does instead, while it is here. */
+  /** Replacements for storage calls, by purpose. A call runs its replacement while it is set. */
   const instead: { [Each in Purpose]?: (...args: never[]) => unknown } = {};
   const recorded = (method: keyof DocumentStore) =>
     (async (...args: never[]) => {
@@ -64,18 +64,18 @@ function application({ ids = undefined as Parameters<typeof createDispatcher>[0]
   return { clock, memory, first, second, calls, count, instead, errors, apiKeys: first.apiKeys };
 }
 
-/** Another of the letters and digits. */
+/** Replaces the character at an index with a different letter or digit. */
 const changedAt = (key: string, at: number): string =>
   key.slice(0, at) + (key[at] === 'a' ? 'b' : 'a') + key.slice(at + 1);
 
-/** A storage that keeps webhooks and deliveries alone. */
+/** A storage without documents: it keeps webhooks and deliveries only. */
 function withoutDocuments(): Storage {
   const { documents, deliveries, ...storage } = memoryStorage();
   const { backfill, ...queue } = deliveries;
   return { ...storage, deliveries: queue, supports: { digests: true } };
 }
 
-/** A promise that is kept when the test says so. */
+/** A promise that the test resolves. */
 function pending<T>(): { promise: Promise<T>; resolve: (value: T) => void } {
   let resolve!: (value: T) => void;
   const promise = new Promise<T>((keep) => {
@@ -85,7 +85,7 @@ function pending<T>(): { promise: Promise<T>; resolve: (value: T) => void } {
 }
 
 describe('creating', () => {
-  test('answers the key once, which holds its id, and its facts without the hash', async () => {
+  test('returns the key, which contains its id, and its record without the hash', async () => {
     const { apiKeys, clock } = application();
     const { apiKey, key } = await apiKeys.create(input);
     expect(key).toMatch(/^sk_live_[0-9A-Za-z]{37}$/);
@@ -103,7 +103,7 @@ describe('creating', () => {
     expect(await apiKeys.list()).toEqual({ items: [apiKey], nextCursor: null });
   });
 
-  test('takes all that may be said of a key', async () => {
+  test('accepts every field of a key', async () => {
     const { apiKeys, clock } = application();
     const expiresAt = new Date(clock.now() + 1);
     const given = { tenantId: 'acme', name: 'n'.repeat(200), mode: 'test', scopes, expiresAt } as const;
@@ -113,7 +113,7 @@ describe('creating', () => {
     expect(await apiKeys.verify(key)).toEqual(apiKey);
   });
 
-  test('A34: stores the SHA-256 of 160 random bits, and nothing of the key but its id', async () => {
+  test('A34: stores the SHA-256 of 160 random bits, and no part of the key except its id', async () => {
     const { apiKeys, memory } = application();
     const { apiKey, key } = await apiKeys.create(input);
     expect(27 * Math.log2(62)).toBeGreaterThanOrEqual(160);
@@ -136,11 +136,11 @@ describe('creating', () => {
     expect(counts.size).toBe(62);
     const expected = 37_000 / 62;
     const chiSquare = [...counts.values()].reduce((sum, n) => sum + (n - expected) ** 2 / expected, 0);
-    // 61 degrees of freedom: above 120 once in a hundred thousand runs. With `byte % 62` it is about 300.
+    // With 61 degrees of freedom the value exceeds 120 once in 100,000 runs. With `byte % 62` it is about 300.
     expect(chiSquare).toBeLessThan(120);
   });
 
-  test('is by chance also where ids are seeded', async () => {
+  test('is random even when ids are seeded', async () => {
     const make = async () => (await application({ ids: seededIds(1) }).apiKeys.create(input)).key;
     const made = await Promise.all([make(), make()]);
     expect(made[0].slice(8, 18)).not.toBe(made[1].slice(8, 18));
@@ -160,22 +160,26 @@ describe('creating', () => {
     ['empty scopes', { scopes: [] }, 'scopes'],
     ['an unknown scope', { scopes: ['webhooks:read', 'everything'] }, 'scopes.1'],
     ['a scope twice', { scopes: ['webhooks:read', 'webhooks:read'] }, 'scopes'],
-    ['scopes that are no list', { scopes: 'webhooks:read' }, 'scopes'],
+    ['scopes that are not a list', { scopes: 'webhooks:read' }, 'scopes'],
     ['another mode', { mode: 'prod' }, 'mode'],
     ['an empty tenant', { tenantId: '' }, 'tenantId'],
     ['a tenant that is null', { tenantId: null }, 'tenantId'],
-    ['an expiry that is past', { expiresAt: new Date('2025-12-31T23:59:59.999Z') }, 'expiresAt'],
+    ['an expiry in the past', { expiresAt: new Date('2025-12-31T23:59:59.999Z') }, 'expiresAt'],
     ['an expiry that is now', { expiresAt: new Date('2026-01-01T00:00:00Z') }, 'expiresAt'],
-    ['an expiry that is none', { expiresAt: new Date(Number.NaN) }, 'expiresAt'],
-    ['an expiry that no storage keeps', { expiresAt: new Date('+010000-01-01T00:00:00Z') }, 'expiresAt'],
-    ['an expiry that is a text', { expiresAt: '2027-01-01' }, 'expiresAt'],
+    ['an expiry that is an invalid Date', { expiresAt: new Date(Number.NaN) }, 'expiresAt'],
+    [
+      'an expiry beyond what a storage can keep',
+      { expiresAt: new Date('+010000-01-01T00:00:00Z') },
+      'expiresAt',
+    ],
+    ['an expiry that is a string', { expiresAt: '2027-01-01' }, 'expiresAt'],
     ['an id of its own', { id: 'key_0123456789' }, 'id'],
     ['a hash of its own', { hash: hashOf('') }, 'hash'],
     ['a revocation', { revokedAt: null }, 'revokedAt'],
     ['own __proto__', JSON.parse('{"__proto__":{"tenantId":"globex"}}'), '__proto__'],
   ])('refuses %s by name, and stores nothing', async (_, wrong, field) => {
     const { apiKeys, calls } = application();
-    // Not by spreading, which would lose an own __proto__.
+    // A spread would lose an own __proto__.
     const given = wrong && Object.defineProperties({ ...input }, Object.getOwnPropertyDescriptors(wrong));
     await expect(apiKeys.create(given as never)).rejects.toMatchObject({
       code: 'invalid_option',
@@ -184,7 +188,7 @@ describe('creating', () => {
     expect(calls).toEqual([]);
   });
 
-  test('what a polluted Object.prototype holds gives a key nothing', async () => {
+  test('a polluted Object.prototype adds nothing to a key', async () => {
     const { apiKeys } = application();
     const polluted = { tenantId: 'globex', mode: 'test', expiresAt: new Date('2999-01-01') };
     Object.assign(Object.prototype, polluted);
@@ -198,7 +202,7 @@ describe('creating', () => {
 });
 
 describe('listing and revoking', () => {
-  test('see one tenant: of another the key is not found, and goes on', async () => {
+  test('are limited to one tenant: the key of another tenant is not found, and stays valid', async () => {
     const { apiKeys } = application();
     const { apiKey, key } = await apiKeys.create({ ...input, tenantId: 'acme' });
     expect(await apiKeys.list()).toEqual({ items: [], nextCursor: null });
@@ -210,7 +214,7 @@ describe('listing and revoking', () => {
     expect(await apiKeys.verify(key)).toEqual(apiKey);
   });
 
-  test('list goes page by page, the newest first', async () => {
+  test('list returns pages, newest first', async () => {
     const { apiKeys } = application();
     const ids = [];
     for (let i = 0; i < 3; i++) ids.unshift((await apiKeys.create(input)).apiKey.id);
@@ -222,7 +226,7 @@ describe('listing and revoking', () => {
     await expect(apiKeys.list({ tenant: 'acme' } as never)).rejects.toMatchObject({ code: 'invalid_option' });
   });
 
-  test('a revoked key is on the list with the instant, and revoking it again changes nothing', async () => {
+  test('a revoked key is listed with the time of its revocation, and revoking it again changes nothing', async () => {
     const { apiKeys, clock } = application();
     const { apiKey } = await apiKeys.create(input);
     const revoked = await apiKeys.revoke(apiKey.id);
@@ -242,7 +246,7 @@ describe('listing and revoking', () => {
     null,
     undefined,
     ['key_0123456789'],
-  ])('what is no id is not found, and the storage is not asked: %j', async (id) => {
+  ])('a malformed id is not found, without a storage call: %j', async (id) => {
     const { apiKeys, calls } = application();
     await expect(apiKeys.revoke(id as never)).rejects.toMatchObject({ code: 'not_found' });
     expect(calls).toEqual([]);
@@ -250,19 +254,19 @@ describe('listing and revoking', () => {
 });
 
 describe('verifying', () => {
-  test('answers whose key it is, and what it is good for', async () => {
+  test('returns the tenant and the scopes of the key', async () => {
     const { apiKeys } = application();
     const { apiKey, key } = await apiKeys.create({ ...input, tenantId: 'acme' });
     await apiKeys.create({ ...input, tenantId: 'globex' });
     expect(await apiKeys.verify(key)).toEqual(apiKey);
   });
 
-  test('A2: a key with any one character changed opens nothing', async () => {
+  test('A2: a key with any one character changed is refused', async () => {
     const { apiKeys } = application();
     const { apiKey, key } = await apiKeys.create(input);
     for (let at = 0; at < key.length; at++) {
       expect(await apiKeys.verify(changedAt(key, at)), `at ${at}`).toBeUndefined();
-      // Also while the right one is remembered.
+      // Also while the right key is cached.
       expect(await apiKeys.verify(key)).toEqual(apiKey);
     }
     expect(await apiKeys.verify(key.replace('live', 'test'))).toBeUndefined();
@@ -272,7 +276,7 @@ describe('verifying', () => {
     ).toBeUndefined();
   });
 
-  test('A2: a wrong key with a right id takes the way of one that nobody has, and never the short one', async () => {
+  test('A2: a wrong key with an existing id is handled like an unknown key, and never answered from the cache', async () => {
     const { apiKeys, calls, count } = application();
     const { apiKey, key } = await apiKeys.create(input);
     await apiKeys.verify(key);
@@ -284,7 +288,7 @@ describe('verifying', () => {
     }
     expect(calls.map(([, id]) => id === apiKey.id)).toEqual([true, false, true, false, true, false]);
     expect(count('find')).toBe(6);
-    // And the right one is remembered as before.
+    // The right key is cached as before.
     await apiKeys.verify(key);
     expect(count('find')).toBe(6);
   });
@@ -292,9 +296,9 @@ describe('verifying', () => {
   test.each<[string, unknown]>([
     ['nothing', undefined],
     ['null', null],
-    ['an empty text', ''],
+    ['an empty string', ''],
     ['a number', 7],
-    ['a list of a key', [`sk_live_${'a'.repeat(37)}`]],
+    ['a list with a key', [`sk_live_${'a'.repeat(37)}`]],
     ['an object of the right length', { length: 45 }],
     ['one character too few', `sk_live_${'a'.repeat(36)}`],
     ['one character too many', `sk_live_${'a'.repeat(38)}`],
@@ -303,18 +307,18 @@ describe('verifying', () => {
     ['a letter that is not ASCII', `sk_live_${'a'.repeat(36)}é`],
     ['a digit that is not ASCII', `sk_live_${'a'.repeat(36)}٣`],
     ['a full-width letter', `sk_live_${'a'.repeat(36)}ａ`],
-    ['half of a pair', `sk_live_${'a'.repeat(36)}\ud83d`],
+    ['half of a surrogate pair', `sk_live_${'a'.repeat(36)}\ud83d`],
     ['another mode', `sk_prod_${'a'.repeat(37)}`],
     ['capitals', `SK_LIVE_${'a'.repeat(37)}`],
     ['Bearer before it', `Bearer sk_live_${'a'.repeat(37)}`],
     ['a signing secret', `whsec_${'a'.repeat(39)}`],
-    ['a MB of a key', `sk_live_${'a'.repeat(1_048_576)}`],
-    ['a MB of NUL', '\0'.repeat(1_048_576)],
-    ['a MB that is not ASCII', '📯'.repeat(262_144)],
-  ])('A3: %s is no key, in less than 5 ms, and the storage is not asked', async (_, key) => {
+    ['a key of 1 MB', `sk_live_${'a'.repeat(1_048_576)}`],
+    ['1 MB of NUL', '\0'.repeat(1_048_576)],
+    ['1 MB that is not ASCII', '📯'.repeat(262_144)],
+  ])('A3: %s is refused as a key in less than 5 ms, without a storage call', async (_, key) => {
     const { apiKeys, calls } = application();
     let tookMs = Number.POSITIVE_INFINITY;
-    // The best of ten: the first ones compile.
+    // The best of ten runs: the first ones include compilation.
     for (let i = 0; i < 10; i++) {
       const verify = async () => expect(await apiKeys.verify(key as never)).toBeUndefined();
       tookMs = Math.min(tookMs, await cpuMs(verify));
@@ -323,14 +327,14 @@ describe('verifying', () => {
     expect(calls).toEqual([]);
   });
 
-  test('A4: a revoked key opens nothing: here at once, in another process within a second', async () => {
+  test('A4: a revoked key is refused at once in this process, and within a second in another', async () => {
     const { first, second, clock } = application();
     const { apiKey, key } = await first.apiKeys.create(input);
     expect(await first.apiKeys.verify(key)).toEqual(apiKey);
     expect(await second.apiKeys.verify(key)).toMatchObject({ id: apiKey.id });
     await first.apiKeys.revoke(apiKey.id);
     expect(await first.apiKeys.verify(key)).toBeUndefined();
-    // Asked all the time, as by a busy client, it is not remembered for any longer.
+    // Constant use, as by a busy client, does not extend the time in the cache.
     for (let ms = 0; ms < 500; ms += 100) {
       await second.apiKeys.verify(key);
       clock.advance(100);
@@ -338,7 +342,7 @@ describe('verifying', () => {
     expect(await second.apiKeys.verify(key)).toBeUndefined();
   });
 
-  test('A4: a key that is being looked up while it is revoked is not remembered', async () => {
+  test('A4: a key that is revoked during its look-up is not cached', async () => {
     const { apiKeys, memory, instead } = application();
     const { apiKey, key } = await apiKeys.create(input);
     const { promise, resolve } = pending<unknown>();
@@ -352,7 +356,7 @@ describe('verifying', () => {
     expect(await apiKeys.verify(key)).toBeUndefined();
   });
 
-  test('A4: an expired key opens nothing from that instant on, also while it is remembered', async () => {
+  test('A4: an expired key is refused from its expiry on, even while it is cached', async () => {
     const { apiKeys, clock, count } = application();
     const { key } = await apiKeys.create({ ...input, expiresAt: new Date(clock.now() + 100) });
     expect(await apiKeys.verify(key)).toBeDefined();
@@ -371,7 +375,7 @@ describe('verifying', () => {
     ['a hash that is too short', { hash: 'AAAA' }],
     ['an empty hash', { hash: '' }],
     ['no hash', { hash: undefined }],
-  ])('a storage that hands out a record with %s opens nothing', async (_, wrong) => {
+  ])('a key is refused when the storage returns its record with %s', async (_, wrong) => {
     const { apiKeys, memory, instead } = application();
     const { apiKey, key } = await apiKeys.create(input);
     const { document, at } = await memory.documents!.get('api-key', apiKey.id);
@@ -381,8 +385,8 @@ describe('verifying', () => {
   });
 });
 
-describe('what is remembered', () => {
-  test('is asked for once in half a second', async () => {
+describe('the cache of valid keys', () => {
+  test('asks the storage once in half a second', async () => {
     const { apiKeys, clock, count } = application();
     const { key } = await apiKeys.create(input);
     for (const ms of [0, 250, 249]) {
@@ -395,7 +399,7 @@ describe('what is remembered', () => {
     expect(count('find')).toBe(2);
   });
 
-  test('is as old as the question, not as the answer', async () => {
+  test('counts the age of an entry from the request to the storage, not from its response', async () => {
     const { apiKeys, memory, clock, count, instead } = application();
     const { key } = await apiKeys.create(input);
     const { promise, resolve } = pending<void>();
@@ -410,7 +414,7 @@ describe('what is remembered', () => {
     expect(count('find')).toBe(2);
   });
 
-  test('is of no age where the clock was put back, and is asked for again', async () => {
+  test('asks the storage again when the clock was set back', async () => {
     let time = 1_000;
     const storage = memoryStorage();
     const find = vi.spyOn(storage.documents!, 'get');
@@ -422,7 +426,7 @@ describe('what is remembered', () => {
     expect(find).toHaveBeenCalledTimes(2);
   });
 
-  test('concurrent calls with one key share one look-up, and those with another have theirs', async () => {
+  test('shares one look-up between concurrent calls with the same key, and starts one for each other key', async () => {
     const { apiKeys, count } = application();
     const [one, other] = [await apiKeys.create(input), await apiKeys.create(input)];
     const verified = await Promise.all(
@@ -434,7 +438,7 @@ describe('what is remembered', () => {
     expect(count('find')).toBe(2);
   });
 
-  test('is no key that was not found: one that is created meanwhile is good at once', async () => {
+  test('does not cache a key that was not found: once it is created, it is valid at once', async () => {
     const { apiKeys, memory, count } = application();
     const key = `sk_live_${'a'.repeat(37)}`;
     expect(await apiKeys.verify(key)).toBeUndefined();
@@ -446,7 +450,7 @@ describe('what is remembered', () => {
     expect(count('find')).toBe(2);
   });
 
-  test('is ten thousand keys at most: the oldest are asked for again', async () => {
+  test('holds at most 10,000 keys, and asks again for the oldest', async () => {
     const { apiKeys, count, instead } = application();
     const letters = (i: number) => String(i).padStart(37, '0');
     const template = { kind: 'api-key', tenantId: 'acme', version: 1, dueAt: null };
@@ -472,7 +476,7 @@ describe('what is remembered', () => {
     expect(count('find')).toBe(10_002);
   });
 
-  test('is nothing that a caller can change', async () => {
+  test('cannot be changed by a caller', async () => {
     const { apiKeys, clock } = application();
     const { key } = await apiKeys.create({ ...input, expiresAt: new Date(clock.now() + 10_000) });
     const found = (await apiKeys.verify(key))!;
@@ -484,7 +488,7 @@ describe('what is remembered', () => {
   });
 });
 
-describe('when a key was used', () => {
+describe('the time of last use', () => {
   test('is written at most once a minute by each process, and only for the right key', async () => {
     const { first, second, clock, count, memory } = application();
     const { apiKey, key } = await first.apiKeys.create(input);
@@ -502,14 +506,14 @@ describe('when a key was used', () => {
     expect((await storedOf(memory, apiKey)).lastUsedAt).toBe(clock.now());
   });
 
-  test('is written in the background: a storage that never answers holds nobody up', async () => {
+  test('is written in the background: a storage that never answers delays no call', async () => {
     const { apiKeys, instead } = application();
     const { apiKey, key } = await apiKeys.create(input);
     instead.touch = () => new Promise(() => {});
     expect(await apiKeys.verify(key)).toEqual(apiKey);
   });
 
-  test('that it could not be written is announced, and hurts nobody', async () => {
+  test('is announced as an error when its write fails, and the key stays valid', async () => {
     const { apiKeys, instead, errors, clock, count } = application();
     const { apiKey, key } = await apiKeys.create(input);
     const cause = new Error('out of order');
@@ -517,7 +521,7 @@ describe('when a key was used', () => {
     expect(await apiKeys.verify(key)).toEqual(apiKey);
     await until(() => errors.length === 1);
     expect(errors[0]).toMatchObject({ code: 'storage_failed', cause });
-    // Nor does a storage that is down get a write for each request.
+    // A storage that is down does not get a write for each request.
     expect(await apiKeys.verify(key)).toEqual(apiKey);
     clock.advance('1m');
     expect(await apiKeys.verify(key)).toEqual(apiKey);
@@ -526,8 +530,8 @@ describe('when a key was used', () => {
   });
 });
 
-describe('where the storage fails', () => {
-  test('a key is neither good nor bad: verify rejects, and the next call asks again', async () => {
+describe('when the storage fails', () => {
+  test('verify rejects without judging the key, and the next call asks again', async () => {
     const { apiKeys, instead } = application();
     const { apiKey, key } = await apiKeys.create(input);
     const cause = new Error('connection refused');
@@ -541,7 +545,7 @@ describe('where the storage fails', () => {
     expect(await apiKeys.verify(key)).toEqual(apiKey);
   });
 
-  test('a key that is remembered is not good for any longer', async () => {
+  test('a cached key stays valid no longer than usual', async () => {
     const { apiKeys, instead, clock } = application();
     const { key } = await apiKeys.create(input);
     await apiKeys.verify(key);
@@ -569,7 +573,7 @@ describe('where the storage fails', () => {
     });
   });
 
-  test('one that keeps no keys is refused by each call, with what to do', async () => {
+  test('each call on a storage without documents is refused with the remedy', async () => {
     const { apiKeys } = createDispatcher({ storage: withoutDocuments(), channels: [] });
     const key = `sk_live_${'a'.repeat(37)}`;
     const calls = [
@@ -587,7 +591,7 @@ describe('where the storage fails', () => {
     }
   });
 
-  test('a document that is damaged opens nothing, and nothing of it is told', async () => {
+  test('a key is refused when its document is damaged, and no error shows the document', async () => {
     const { apiKeys, memory, instead } = application();
     const { apiKey, key } = await apiKeys.create(input);
     const { document, at } = await memory.documents!.get('api-key', apiKey.id);
@@ -599,7 +603,7 @@ describe('where the storage fails', () => {
   });
 });
 
-test('no key and no hash is told, by anything that can be printed', async () => {
+test('nothing that can be printed shows a key or a hash', async () => {
   const { first, apiKeys, instead, errors, memory } = application();
   const prints: string[] = [];
   const print = (value: unknown): void => {

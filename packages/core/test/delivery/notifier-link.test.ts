@@ -28,7 +28,7 @@ const toAll = (type: string) => ({
   channels: [{ channel: type, configs: {} }],
 });
 
-test('a process that only publishes wakes one that delivers, and a burst sends few hints', async () => {
+test('a process that only publishes wakes a delivering process, and a burst sends few hints', async () => {
   const { notifier, listeners, counts } = localNotifier();
   const storage = memoryStorage();
   const channel = recordingChannel();
@@ -58,7 +58,7 @@ test('a process that has capacity for its own events sends no hint', async () =>
   expect(counts.notified).toBe(before);
 });
 
-test('a failing notifier is reported, and costs no delivery', async () => {
+test('a failing notifier is reported, and no delivery is lost', async () => {
   const failing: Notifier = {
     notify: () => Promise.reject(new Error('the server is unreachable')),
     listen: () => Promise.reject(new Error('the server is unreachable')),
@@ -81,7 +81,7 @@ test('a notifier that throws instead of rejecting is reported, and stored events
       throw new Error('the socket is closed');
     },
     listen: () => {
-      throw new Error('nobody listens');
+      throw new Error('no listener is registered');
     },
   } as Notifier;
   const channel = recordingChannel();
@@ -93,13 +93,13 @@ test('a notifier that throws instead of rejecting is reported, and stored events
   dispatcher.start();
   await until(() => channel.deliveries.length === 1);
   await dispatcher.stop();
-  expect(errors).toEqual(['the socket is closed', 'nobody listens']);
+  expect(errors).toEqual(['the socket is closed', 'no listener is registered']);
 });
 
 test.each([
-  ['begin to listen', { listen: () => new Promise(() => {}) }],
+  ['`listen`', { listen: () => new Promise(() => {}) }],
   ['end', { listen: async () => () => new Promise(() => {}) }],
-])('a notifier that never comes to %s delays a stop by no more than its grace', async (_, parts) => {
+])('a notifier that never resolves %s delays a stop by no more than its grace', async (_, parts) => {
   const notifier = { notify: async () => {}, ...parts } as unknown as Notifier;
   const dispatcher = createDispatcher({ storage: memoryStorage(), channels: [recordingChannel()], notifier });
   dispatcher.start();

@@ -39,7 +39,7 @@ function application() {
   };
 }
 
-/** What happens next to the only delivery, or to the second of two. */
+/** The next step of a delivery of the first webhook: of its first delivery by default. */
 const nextOf = ({ matched }: Explanation, i = 0) => matched[0]?.deliveries[i]?.next;
 
 describe('an explanation of an event', () => {
@@ -77,7 +77,7 @@ describe('an explanation of an event', () => {
     expect(explanation.matched[0]?.deliveries[0]?.attempts).toHaveLength(2);
   });
 
-  test("of another tenant's event, or one that nobody dispatched, is not_found", async () => {
+  test("of another tenant's event, or of an unknown event, is not_found", async () => {
     const { posthorn, publish } = application();
     const eventId = await publish({ tenantId: 'acme' });
     expect((await posthorn.events.explain(eventId, { tenantId: 'acme' })).event.id).toBe(eventId);
@@ -93,7 +93,7 @@ describe('an explanation of an event', () => {
     await expect(unknown).rejects.toMatchObject({ code: 'invalid_option' });
   });
 
-  test('names no webhook of another tenant, nor what is secret in any', async () => {
+  test('names no webhook of another tenant, and shows no secret', async () => {
     const { posthorn, create, publish } = application();
     const { id } = await create();
     await create({ isActive: false });
@@ -108,7 +108,7 @@ describe('an explanation of an event', () => {
     }
   });
 
-  test('keeps a webhook that is deleted, by its deliveries', async () => {
+  test('keeps the deliveries of a deleted webhook', async () => {
     const { posthorn, create, publish } = application();
     const { id } = await create();
     const eventId = await publish();
@@ -122,7 +122,7 @@ describe('an explanation of an event', () => {
     });
   });
 
-  test('keeps a webhook whose patterns have changed, without calling it missed', async () => {
+  test('lists a webhook whose patterns have changed as matched, not as missed', async () => {
     const { posthorn, create, publish } = application();
     const { id } = await create();
     const eventId = await publish();
@@ -134,8 +134,8 @@ describe('an explanation of an event', () => {
   });
 });
 
-describe('what happens next to a delivery', () => {
-  test('is the attempt that is due, and when', async () => {
+describe('the next step of a delivery', () => {
+  test('is the next attempt, with its due time', async () => {
     const { posthorn, webhook, create, publish, at } = application();
     await create();
     webhook.failNext(1);
@@ -147,7 +147,7 @@ describe('what happens next to a delivery', () => {
     expect(nextOf(second)).toEqual({ what: 'attempt', at: at(60_000), why: 'attempt 2 is due' });
   });
 
-  test('is a result while it is being sent', async () => {
+  test('is a result while the attempt is in flight', async () => {
     const { posthorn, webhook, create, publish } = application();
     await create();
     const eventId = await publish();
@@ -164,7 +164,7 @@ describe('what happens next to a delivery', () => {
     ['refused', rejected('http_status', 'no'), 'the receiver refused it for good at attempt 1'],
     ['gone', gone('http_status', 'answered 410'), 'the receiver was gone at attempt 1'],
     ['failing', undefined, 'it was given up, tried 3 times'],
-  ])('is nothing where the receiver was %s to the end', async (_, verdict, why) => {
+  ])('is nothing when the receiver was %s to the end', async (_, verdict, why) => {
     const { posthorn, webhook, create, publish } = application();
     await create();
     webhook.failNext(verdict ? 1 : 100, verdict);
@@ -173,7 +173,7 @@ describe('what happens next to a delivery', () => {
     expect(nextOf(await posthorn.events.explain(eventId))).toEqual({ what: 'nothing', at: null, why });
   });
 
-  test('is nothing where it is cancelled, or will be as its channel was dropped', async () => {
+  test('is nothing when the delivery is cancelled, or will be because its channel was removed', async () => {
     const { posthorn, create, publish } = application();
     const { id } = await create();
     const eventId = await publish();
@@ -197,7 +197,7 @@ describe('what happens next to a delivery', () => {
     expect(nextOf(cancelled)).toEqual({ what: 'nothing', at: null, why: 'it is cancelled' });
   });
 
-  test('is that it waits while its webhook is paused, and by whom', async () => {
+  test('is to wait while the webhook is paused, and says who paused it', async () => {
     const { posthorn, webhook, create, publish } = application();
     const { id } = await create();
     const eventId = await publish();
@@ -217,7 +217,7 @@ describe('what happens next to a delivery', () => {
     expect(disabled.matched[0]?.webhook?.isActive).toBe(false);
   });
 
-  test('is the attempt at the end of the window while it gathers in a digest', async () => {
+  test('is the attempt at the end of the window while the digest gathers', async () => {
     const { posthorn, create, publish, at } = application();
     await create({ channels: [{ channel: 'slack', configs: {}, digest: { window: '10m', maxEvents: 7 } }] });
     const eventId = await publish({ orderingKey: 'o1' });
@@ -226,7 +226,7 @@ describe('what happens next to a delivery', () => {
     expect(nextOf(await posthorn.events.explain(eventId))).toEqual({ what: 'attempt', at: end, why });
   });
 
-  test('is the attempt that is due where its channel writes digests only since then', async () => {
+  test('is the due attempt when the digest was added to its channel later', async () => {
     const { posthorn, create, publish, at } = application();
     const { id } = await create({ channels: [{ channel: 'slack', configs: {} }] });
     const eventId = await publish();
@@ -236,7 +236,7 @@ describe('what happens next to a delivery', () => {
     expect(nextOf(await posthorn.events.explain(eventId))).toEqual(due);
   });
 
-  test('may have to wait for what is earlier with its ordering key', async () => {
+  test('names earlier deliveries with the same ordering key as a possible reason to wait', async () => {
     const { posthorn, create, publish } = application();
     await create();
     await publish({ orderingKey: 'o1' });
@@ -246,14 +246,14 @@ describe('what happens next to a delivery', () => {
   });
 });
 
-describe('what happens next to a channel that waits for another to fail', () => {
+describe('the next step of a channel that waits for another to fail', () => {
   const after = (failedAttempts: number) => [
     ...channels,
     { channel: 'slack', configs: {}, onlyAfter: { channel: 'webhook', failedAttempts } },
   ];
   const condition = 'it begins when webhook has failed 2 times';
 
-  test('is that it waits, and how often the other has failed', async () => {
+  test('is to wait, and says how often the other has failed', async () => {
     const { posthorn, webhook, create, publish } = application();
     await create({ channels: after(2) });
     const eventId = await publish();
@@ -271,7 +271,7 @@ describe('what happens next to a channel that waits for another to fail', () => 
     expect(await explain()).toMatchObject({ what: 'nothing', why: 'attempt 1 delivered it' });
   });
 
-  test('counts what has failed, and not what is only claimed', async () => {
+  test('counts failed attempts, not claims', async () => {
     const clock = virtualClock();
     const storage = memoryStorage({ now: clock.now });
     const webhook = recordingChannel('webhook');
@@ -294,7 +294,7 @@ describe('what happens next to a channel that waits for another to fail', () => 
     }
   });
 
-  test('is nothing where the other has delivered it, or was cancelled', async () => {
+  test('is nothing when the other has delivered, or was cancelled', async () => {
     const { posthorn, create, publish } = application();
     await create({ channels: after(2) });
     const [first, second] = [await publish(), await publish()];
@@ -312,7 +312,7 @@ describe('what happens next to a channel that waits for another to fail', () => 
     });
   });
 
-  test('is that of the other where that waits, too', async () => {
+  test('depends on the other when that one waits for a third', async () => {
     const webhook = recordingChannel('webhook');
     const others = ['slack', 'sms'].map((type) => recordingChannel(type));
     const posthorn = testDispatcher({ channels: [webhook, ...others] });
@@ -332,7 +332,7 @@ describe('a webhook that missed an event', () => {
   const remedyWhenActive = `when it is active again, ${remedy}`;
   const unknown = 'whether it was paused then, or had other event types, is not on record';
 
-  test('is one that is paused, disabled, or was created or changed later', async () => {
+  test('is a webhook that is paused or disabled, or was created or changed later', async () => {
     const { posthorn, webhook, create, publish, at } = application();
     const paused = await create({ name: 'paused', isActive: false });
     const disabled = await create({ name: 'disabled', eventTypes: ['*'] });
@@ -371,7 +371,7 @@ describe('a webhook that missed an event', () => {
     );
   });
 
-  test('may have been paused, where it was switched on or off after the event: that is not on record', async () => {
+  test('may have been paused at the time when it was changed after the event: earlier states are not stored', async () => {
     const { posthorn, create, publish, at } = application();
     const { id } = await create({ isActive: false });
     await posthorn.advance('1s');
@@ -398,7 +398,7 @@ describe('a webhook that missed an event', () => {
     expect(nextOf(await posthorn.events.explain(eventId))).toMatchObject({ why: 'attempt 1 delivered it' });
   });
 
-  test('is told of no replay where the storage keeps none', async () => {
+  test('is not advised to replay when the storage does not support replays', async () => {
     const { now } = virtualClock();
     const memory = memoryStorage({ now });
     const { backfill, ...deliveries } = memory.deliveries;
@@ -414,7 +414,7 @@ describe('a webhook that missed an event', () => {
     expect(missed).toMatchObject([{ reason: 'paused', message: 'the webhook is paused' }]);
   });
 
-  test('was created later also where it was in the same millisecond, unless it was paused', async () => {
+  test('counts as created later even in the same millisecond, unless it was paused', async () => {
     const { posthorn, create, publish } = application();
     await create({ isActive: false });
     const eventId = await publish();
@@ -423,7 +423,7 @@ describe('a webhook that missed an event', () => {
     expect(missed.map(({ reason }) => reason)).toEqual(['created_later', 'paused']);
   });
 
-  test("is judged by the storage's clock where there is a delivery, whatever the process's says", async () => {
+  test("is compared by the storage's clock when there is a delivery, regardless of the process's clock", async () => {
     const { now } = virtualClock();
     for (const skew of [-3_600_000, 3_600_000]) {
       const storage = memoryStorage({ now: () => now() + skew });
@@ -451,7 +451,7 @@ describe('a webhook that missed an event', () => {
     ['shop.order.created', 'its segment 1, shop, is one too many'],
     ['order.shop.*', 'its segment 2, shop, is one too many'],
     ['order.created.*', 'its segment 3, *, is one too many'],
-  ])('holds %s: %s', async (pattern, message) => {
+  ])('has %s: %s', async (pattern, message) => {
     const { posthorn, create, publish } = application();
     const { id, name } = await create({ eventTypes: ['disk.full', pattern, 'a.b.c'] });
     const { missed } = await posthorn.events.explain(await publish());
@@ -466,7 +466,7 @@ describe('a webhook that missed an event', () => {
   });
 
   test.each(['invoice.paid', 'Invoice.Created', 'a.b.created', 'order.created.a.b', 'paid', 'Order'])(
-    'is none that holds %s, which is not near',
+    'is not one with %s, which is not near',
     async (pattern) => {
       const { posthorn, create, publish } = application();
       await create({ eventTypes: [pattern] });
@@ -474,7 +474,7 @@ describe('a webhook that missed an event', () => {
     },
   );
 
-  test('comes the sooner the nearer it was, and with its nearest pattern', async () => {
+  test('is ranked by how near its nearest pattern is', async () => {
     const { posthorn, create, publish } = application();
     const nearness = [
       'order.*',
@@ -497,14 +497,17 @@ describe('a webhook that missed an event', () => {
   test.each([
     ['order.paid', '*.paid'],
     ['a.order.created', 'a.*.*'],
-  ])('comes sooner with %s than with %s, which has nothing in common with the type', async (one, other) => {
-    const { posthorn, create, publish } = application();
-    for (const pattern of [one, other]) await create({ eventTypes: [pattern] });
-    const { missed } = await posthorn.events.explain(await publish());
-    expect(missed.map(({ pattern }) => pattern)).toEqual([one, other]);
-  });
+  ])(
+    'is ranked higher with %s than with %s, which has nothing in common with the type',
+    async (one, other) => {
+      const { posthorn, create, publish } = application();
+      for (const pattern of [one, other]) await create({ eventTypes: [pattern] });
+      const { missed } = await posthorn.events.explain(await publish());
+      expect(missed.map(({ pattern }) => pattern)).toEqual([one, other]);
+    },
+  );
 
-  test('covers the type or not, exactly as the reason says', async () => {
+  test('matches the type or not, exactly as the reason says', async () => {
     const segment = fc.constantFrom('a', 'b', 'A', 'ab', 'c');
     const type = fc.array(segment, { minLength: 1, maxLength: 4 }).map((parts) => parts.join('.'));
     const pattern = fc
@@ -534,7 +537,7 @@ describe('a webhook that missed an event', () => {
           expect(matches(text, eventType)).toBe(reason !== 'pattern');
         }
         expect(new Set(missed.map(({ webhook }) => webhook.id)).size).toBe(missed.length);
-        // Whoever would have it but for a pause is told of.
+        // A webhook that would have matched but for its pause is reported.
         const paused = given.filter(
           (each) => !each.isActive && each.eventTypes.some((text) => matches(text, eventType)),
         );
@@ -545,7 +548,7 @@ describe('a webhook that missed an event', () => {
   });
 });
 
-describe('where there is much', () => {
+describe('at scale', () => {
   const ids = createIds();
   const { now } = virtualClock();
   const newWebhook = (eventTypes: readonly string[], bindings = 1): NewWebhook => ({
@@ -567,7 +570,7 @@ describe('where there is much', () => {
   const engine = (storage: Storage) =>
     createDispatcher({ storage, channels: [recordingChannel('webhook')], now, ids: createIds({ now }) });
 
-  test('it judges half a million patterns of 10,000 webhooks in about half a second of the processor, and lets others have their turn', async () => {
+  test('it compares 500,000 patterns of 10,000 webhooks in about half a second of CPU time, and yields to the event loop', async () => {
     const storage = memoryStorage({ now });
     const near = (i: number) => Array.from({ length: 50 }, (_, n) => `shop.order.created-${i}-${n}`);
     for (let i = 0; i < 10_000; i++) await storage.webhooks.create(newWebhook(near(i)));
@@ -580,7 +583,7 @@ describe('where there is much', () => {
       if (goesOn) setImmediate(tick);
     };
     setImmediate(tick);
-    // The best of three: a processor that others use does not work at one speed.
+    // The best of three runs: the speed of a shared processor varies.
     const costs: number[] = [];
     for (let tries = 0; tries < 3; tries++) {
       const begin = process.cpuUsage();
@@ -608,9 +611,9 @@ describe('where there is much', () => {
     expect(await seen()).toEqual([10, false]);
   });
 
-  test('it calls nobody missed whose delivery it may not have seen', async () => {
+  test('it lists no webhook as missed whose delivery it may not have read', async () => {
     const storage = memoryStorage({ now });
-    // Ten pages are all that it reads.
+    // It reads at most ten pages.
     const deliveries: Storage['log']['deliveries'] = (tenantId, filter) =>
       storage.log.deliveries(tenantId, { ...filter, limit: 1 });
     const { events, dispatch } = engine({ ...storage, log: { ...storage.log, deliveries } });

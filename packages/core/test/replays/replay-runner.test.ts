@@ -5,7 +5,7 @@ import { describe, expect, test } from 'vitest';
 
 const toAll = { name: 'all', eventTypes: ['*'], channels: [{ channel: 'webhook', configs: {} }] };
 
-/** Dispatchers on one storage with so many dead deliveries, and all that was set to pending, call by call. */
+/** Dispatchers on one storage with `count` dead deliveries. Records which deliveries each call set to pending. */
 async function onOneStorage(count: number, { clock = virtualClock(), processes = 1 } = {}) {
   const memory = memoryStorage({ now: clock.now });
   const calls: (readonly string[])[] = [];
@@ -32,7 +32,7 @@ async function onOneStorage(count: number, { clock = virtualClock(), processes =
   return { clock, memory, storage, calls, channel, dispatcher, dispatchers };
 }
 
-/** Lets the time pass in steps, and drains after each. */
+/** Advances the clock in steps, and drains after each. */
 async function live(clock: VirtualClock, ms: number, stepMs: number, drain: () => Promise<unknown>) {
   for (const end = clock.now() + ms; clock.now() < end; clock.advance(stepMs)) await drain();
   await drain();
@@ -62,7 +62,7 @@ describe('the rate', () => {
     [75, 15],
     [250, 100],
   ])(
-    'of %i deliveries is %i a second, a quarter of them at a time, and not much less',
+    'of %i deliveries is %i a second, at most a quarter of them at a time, and not much less',
     async (count, perSecond) => {
       const times = await timesOf(count, perSecond);
       expect(times).toHaveLength(count);
@@ -78,14 +78,14 @@ describe('the rate', () => {
     },
   );
 
-  test('is even where it is low', async () => {
+  test('is even when it is low', async () => {
     expect(await timesOf(4, 2)).toEqual([0, 500, 1_000, 1_500]);
     expect(await timesOf(3, 1)).toEqual([0, 1_000, 2_000]);
   });
 });
 
 describe('a step', () => {
-  test('takes no more than 1,000, of however many', async () => {
+  test('takes at most 1,000 deliveries', async () => {
     const { clock, calls, channel, dispatcher } = await onOneStorage(10_000);
     const { id } = await dispatcher.replays.create({ perSecond: 10_000 });
     await live(clock, 2_000, 100, () => dispatcher.drain());
@@ -95,7 +95,7 @@ describe('a step', () => {
     expect(await dispatcher.replays.get(id)).toMatchObject({ status: 'done', replayed: 10_000 });
   });
 
-  test('is one at a drain, which does not wait for the next', async () => {
+  test('is taken once by a drain, which does not wait for the next', async () => {
     const { clock, channel, dispatcher } = await onOneStorage(5);
     await dispatcher.replays.create({ perSecond: 4 });
     await dispatcher.drain();
@@ -109,7 +109,7 @@ describe('a step', () => {
     expect(channel.deliveries).toHaveLength(2);
   });
 
-  test('is not doubled by another process, whichever of them is faster', async () => {
+  test('is not taken twice by two processes, whichever is faster', async () => {
     const { clock, calls, channel, dispatchers, dispatcher } = await onOneStorage(500, { processes: 3 });
     const one = await dispatcher.replays.create({ perSecond: 100, eventType: 'order.created' });
     const other = await dispatcher.replays.create({ perSecond: 40, eventType: 'order.shipped' });
@@ -122,7 +122,7 @@ describe('a step', () => {
     expect(await dispatcher.replays.get(other.id)).toMatchObject({ status: 'done', replayed: 0 });
   });
 
-  test('of one replay comes after one of another that has waited for longer', async () => {
+  test('goes to the replay that has waited longest', async () => {
     const { clock, channel, dispatcher } = await onOneStorage(10);
     await dispatcher.dispatch('order.shipped', 'is delivered');
     await dispatcher.drain();
@@ -138,7 +138,7 @@ describe('a step', () => {
     expect(await dispatcher.replays.get(other.id)).toMatchObject({ status: 'done', replayed: 1 });
   });
 
-  test('passes over what cannot be started, counts it, and does not wait for it', async () => {
+  test('skips deliveries that cannot be restarted, counts them, and does not wait for them', async () => {
     const { dispatcher, channel } = await onOneStorage(3);
     const gone = await dispatcher.webhooks.create({ ...toAll, eventTypes: ['b'] });
     channel.answerWith(() => rejected('http_status', 'never'));
@@ -152,7 +152,7 @@ describe('a step', () => {
     expect(channel.attempts).toEqual([]);
   });
 
-  test('starts nothing a second time that dies again meanwhile', async () => {
+  test('does not restart a delivery twice when it dies again meanwhile', async () => {
     const { clock, channel, dispatcher } = await onOneStorage(40);
     channel.answerWith(() => rejected('http_status', 'never again'));
     const { id } = await dispatcher.replays.create({ perSecond: 20 });
@@ -163,7 +163,7 @@ describe('a step', () => {
   });
 
   test.each(['delivered', 'dead'] as const)(
-    'that could not be written down is taken again, and what is %s is sent once',
+    'is taken again when its progress could not be stored, and a delivery that is %s is sent once',
     async (outcome) => {
       const { clock, memory, storage, channel, dispatchers } = await onOneStorage(20, { processes: 2 });
       const [first, second] = dispatchers as [(typeof dispatchers)[0], (typeof dispatchers)[0]];
@@ -189,7 +189,7 @@ describe('a step', () => {
       await expect(crashing.drain()).rejects.toMatchObject({ code: 'storage_failed' });
       const { replayed } = await first.replays.get(id);
       expect(replayed).toBe(5);
-      // Nobody has it before its lease is over.
+      // No process gets it before its lease ends.
       clock.advance(29_000);
       await second.drain();
       expect(channel.attempts).toHaveLength(10);
@@ -202,7 +202,7 @@ describe('a step', () => {
 });
 
 describe('a started process', () => {
-  test('goes on with a replay by itself, to its end, and delivers at once', async () => {
+  test('runs a replay to its end by itself, and delivers at once', async () => {
     const { storage, channel } = await onOneStorage(60, { clock: { now: Date.now, advance: () => {} } });
     const dispatcher = createDispatcher({ storage, channels: [channel], pollInterval: '1h' });
     dispatcher.start();
@@ -214,7 +214,7 @@ describe('a started process', () => {
     expect(payloads(channel)).toEqual(upTo(60));
   });
 
-  test('takes up what another has left', async () => {
+  test('continues a replay that another process has left', async () => {
     const { channel, dispatchers } = await onOneStorage(3, { processes: 2 });
     const [creator, worker] = dispatchers as [(typeof dispatchers)[0], (typeof dispatchers)[0]];
     await creator.replays.create();
@@ -223,7 +223,7 @@ describe('a started process', () => {
     await worker.stop();
   });
 
-  test('announces what fails, and goes on later', async () => {
+  test('announces a failed step as an error, and continues later', async () => {
     const { clock, memory, storage, channel, dispatcher } = await onOneStorage(3);
     const errors: PosthornError[] = [];
     dispatcher.on('error', (error) => void errors.push(error));
@@ -245,7 +245,7 @@ describe('a started process', () => {
     expect(errors).toHaveLength(1);
   });
 
-  /** A dispatcher that is in the middle of a step, until it is let go on. */
+  /** A dispatcher in the middle of a step, which the test lets continue. */
   async function amidStep() {
     const given = await onOneStorage(10);
     const { memory, storage, channel, clock } = given;
@@ -284,14 +284,14 @@ describe('a started process', () => {
     expect(calls).toHaveLength(1);
   });
 
-  test('that stops waits for its step no longer than for anything else', async () => {
+  test('that stops waits for its step no longer than its grace', async () => {
     const { dispatcher, id, goOn } = await amidStep();
     await dispatcher.stop({ grace: 10 });
     expect(await dispatcher.replays.get(id)).toMatchObject({ status: 'running', replayed: 0 });
     goOn();
   });
 
-  test('that drains waits for the step that is under way', async () => {
+  test('that drains waits for the step in flight', async () => {
     const { dispatcher, other, channel, goOn } = await amidStep();
     let isDrained = false;
     const drained = dispatcher.drain().then(() => {

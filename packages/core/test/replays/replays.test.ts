@@ -6,7 +6,7 @@ import { describe, expect, test } from 'vitest';
 const toAll = { name: 'all', eventTypes: ['*'], channels: [{ channel: 'webhook', configs: {} }] };
 const nowhere = `rpl_${'0'.repeat(22)}`;
 
-/** A dispatcher with so many dead deliveries, whose receiver is well again. */
+/** A dispatcher with `count` dead deliveries, whose receiver works again. */
 async function withDead(count: number) {
   const channel = recordingChannel();
   const dispatcher = testDispatcher({ channels: [channel] });
@@ -23,7 +23,7 @@ async function withDead(count: number) {
 }
 
 describe('a replay', () => {
-  test('starts again what is dead, and nothing else', async () => {
+  test('restarts dead deliveries, and no others', async () => {
     const { channel, dispatcher, webhook, all } = await withDead(3);
     await dispatcher.dispatch('order.created', 'is delivered');
     await dispatcher.drain();
@@ -49,7 +49,7 @@ describe('a replay', () => {
     });
   });
 
-  test('is announced when it has come to its end, as it is then', async () => {
+  test('is announced in its final state when it ends', async () => {
     const { dispatcher } = await withDead(3);
     const finished: unknown[] = [];
     dispatcher.on('replay:finished', (replay) => void finished.push(replay));
@@ -61,7 +61,7 @@ describe('a replay', () => {
     expect(finished).toMatchObject([{ id, status: 'done', replayed: 3 }]);
   });
 
-  test('leaves alone what dies after it was created', async () => {
+  test('ignores deliveries that die after it was created', async () => {
     const { channel, dispatcher } = await withDead(2);
     await dispatcher.replays.create({ perSecond: 1 });
     await dispatcher.advance(1);
@@ -72,7 +72,7 @@ describe('a replay', () => {
     expect(channel.deliveries).toHaveLength(2);
   });
 
-  test('that is cancelled begins nothing more, and what has begun goes on', async () => {
+  test('that is cancelled restarts no more deliveries, and those already restarted go on', async () => {
     const { channel, dispatcher, all } = await withDead(10);
     const { id } = await dispatcher.replays.create({ perSecond: 2 });
     await dispatcher.advance('1s');
@@ -94,7 +94,7 @@ describe('a replay', () => {
     expect(done.status).toBe('done');
   });
 
-  test('is seen and cancelled by its tenant alone', async () => {
+  test('is visible to its tenant only, and only its tenant can cancel it', async () => {
     const { dispatcher } = await withDead(1);
     const { id } = await dispatcher.replays.create({ tenantId: 'acme' });
     for (const call of [dispatcher.replays.get, dispatcher.replays.cancel]) {
@@ -140,15 +140,15 @@ describe('a filter', () => {
   }
 
   test.each([
-    ['nothing: all that is dead', 4, () => ({})],
+    ['no filter: every dead delivery', 4, () => ({})],
     ['several statuses, one of them twice', 8, () => ({ status: ['dead', 'cancelled', 'dead'] as const })],
-    ['what was delivered', 4, () => ({ status: ['delivered'] as const })],
+    ['delivered deliveries', 4, () => ({ status: ['delivered'] as const })],
     ['a type', 2, () => ({ eventType: 'order.shipped' })],
     ['a webhook', 2, ({ webhookId }: { webhookId: string }) => ({ webhookId })],
-    ['a beginning, which is part of it', 2, ({ minute }) => ({ from: minute(3) })],
-    ['a beginning that is a millisecond later', 0, ({ minute }) => ({ from: new Date(+minute(3) + 1) })],
-    ['an end, which is not part of it', 2, ({ minute }) => ({ to: minute(3) })],
-    ['an end in the future', 4, () => ({ to: new Date('2999-01-01') })],
+    ['`from`, which is inclusive', 2, ({ minute }) => ({ from: minute(3) })],
+    ['`from` a millisecond later', 0, ({ minute }) => ({ from: new Date(+minute(3) + 1) })],
+    ['`to`, which is exclusive', 2, ({ minute }) => ({ to: minute(3) })],
+    ['`to` in the future', 4, () => ({ to: new Date('2999-01-01') })],
     ['another tenant', 1, () => ({ tenantId: 'acme', eventType: 'order.created' })],
     [
       'all at once',
@@ -156,7 +156,7 @@ describe('a filter', () => {
       ({ minute, webhookId }) => ({ eventType: 'order.created', webhookId, from: minute(0), to: minute(1) }),
     ],
   ] as [string, number, (given: Awaited<ReturnType<typeof variety>>) => object][])(
-    'of %s: a dry run counts what is then replayed',
+    'with %s: a dry run counts the deliveries that it then restarts',
     async (_, expected, filterOf) => {
       const given = await variety();
       const { channel, dispatcher } = given;
@@ -174,7 +174,7 @@ describe('a filter', () => {
     },
   );
 
-  test('of a webhook that the tenant does not have is not_found, and nothing is stored', async () => {
+  test('of a webhook of another tenant is not_found, and nothing is stored', async () => {
     const { dispatcher, webhook } = await withDead(1);
     const missing = [{ webhookId: 'wh_0123456789' }, { webhookId: webhook.id, tenantId: 'acme' }];
     for (const filter of missing) {
@@ -187,21 +187,21 @@ describe('a filter', () => {
   test.each([
     ['no object', 7],
     ['an unknown name', { stauts: ['dead'] }],
-    ['no status at all', { status: [] }],
+    ['an empty list of statuses', { status: [] }],
     ['a status that is not final', { status: ['sending'] }],
-    ['a status that is no list', { status: 'dead' }],
+    ['a status that is not a list', { status: 'dead' }],
     ['a pattern for a type', { eventType: 'order.*' }],
-    ['a webhook that is no id', { webhookId: 'orders' }],
-    ['a time that is no Date', { from: '2026-01-01' }],
-    ['a time that is none', { to: new Date('x') }],
-    ['a time before all times', { from: new Date(-1) }],
-    ['an end at its beginning', { from: new Date(1), to: new Date(1) }],
-    ['a beginning in the future', { from: future }],
-    ['a beginning and an end in the future', { from: future, to: new Date('2999-01-02') }],
+    ['a malformed webhook id', { webhookId: 'orders' }],
+    ['a time that is not a Date', { from: '2026-01-01' }],
+    ['a time that is an invalid Date', { to: new Date('x') }],
+    ['a time before 1970', { from: new Date(-1) }],
+    ['`to` equal to `from`', { from: new Date(1), to: new Date(1) }],
+    ['`from` in the future', { from: future }],
+    ['`from` and `to` in the future', { from: future, to: new Date('2999-01-02') }],
     ['a tenant without a name', { tenantId: '' }],
-    ['none where there must be one', { perSecond: null }],
-    ['a rate of nothing', { perSecond: 0 }],
-    ['a rate that is no whole number', { perSecond: 1.5 }],
+    ['a rate that is null', { perSecond: null }],
+    ['a rate of 0', { perSecond: 0 }],
+    ['a rate that is not a whole number', { perSecond: 1.5 }],
     ['a rate beyond the limit', { perSecond: 10_001 }],
   ])('is refused with %s', async (_, options) => {
     const { dispatcher } = await withDead(1);
@@ -213,7 +213,7 @@ describe('a filter', () => {
     });
   });
 
-  test('is not what a polluted prototype holds', async () => {
+  test('reads no option from a polluted prototype', async () => {
     const { dispatcher } = await withDead(1);
     Object.assign(Object.prototype, { tenantId: 'acme' });
     try {
@@ -228,7 +228,7 @@ describe('a filter', () => {
 });
 
 describe('a storage', () => {
-  test('that keeps no replays is told apart by what to do, and delivers as ever', async () => {
+  test('without support for replays is refused with the remedy, and delivers as usual', async () => {
     const memory = memoryStorage();
     const { backfill, ...deliveries } = memory.deliveries;
     const channel = recordingChannel();
@@ -252,7 +252,7 @@ describe('a storage', () => {
 });
 
 describe('a replay of what was missed', () => {
-  /** A webhook that its receiver switches off, and events that come while it is off. */
+  /** A webhook that its receiver disables with 410, and events that are published while it is disabled. */
   async function night(count: number) {
     const channel = recordingChannel();
     const dispatcher = testDispatcher({ channels: [channel] });
@@ -272,7 +272,7 @@ describe('a replay of what was missed', () => {
     return { channel, dispatcher, webhook, from, missed, told };
   }
 
-  test('makes each delivery once, oldest first, at its rate, and counts what it will make', async () => {
+  test('creates each delivery once, oldest first, at its rate, and counts what it will create', async () => {
     const { channel, dispatcher, webhook, from, missed, told } = await night(10);
     expect(told).toMatchObject([{ reason: 'disabled', message: expect.stringContaining('answered 410') }]);
     const filter = { missed: true, from, webhookId: webhook.id };
@@ -304,7 +304,7 @@ describe('a replay of what was missed', () => {
   });
 });
 
-test('a replay of what is pending sends now what waits, on the same schedule', async () => {
+test('a replay of pending deliveries makes them due now, on the same schedule', async () => {
   const channel = recordingChannel();
   const retry = { schedule: ['1h', '2h'], jitter: 0 } as const;
   const dispatcher = testDispatcher({ channels: [channel], retry });
@@ -324,7 +324,7 @@ test('a replay of what is pending sends now what waits, on the same schedule', a
   expect(channel.deliveries).toHaveLength(3);
 });
 
-test('a replay of what is pending leaves alone what gathers for a digest, and counts it as skipped', async () => {
+test('a replay of pending deliveries skips those that gather in a digest, and counts them as skipped', async () => {
   const channel = recordingChannel();
   const dispatcher = testDispatcher({ channels: [{ ...channel, takesDigests: true }] });
   const [binding] = toAll.channels;

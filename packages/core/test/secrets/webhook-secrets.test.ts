@@ -20,7 +20,7 @@ interface Configs {
   readonly headers?: Record<string, string> | undefined;
 }
 
-/** A channel with secrets, that remembers what it was handed. */
+/** A channel with secret configs that records the messages it is given. */
 function secretive() {
   const messages: Message<Configs>[] = [];
   const channel: Channel<Configs> = {
@@ -52,7 +52,7 @@ const withHeaders = (id: string, other: Record<string, string>) => ({
   channels: [{ id, channel: 'web', configs: { url: 'https://a', headers: other } }],
 });
 
-/** An engine on a storage that may be another's, too. */
+/** A dispatcher on a storage that others may share. */
 function application(keys: readonly EncryptionKey[] = [one], storage: Storage = memoryStorage()) {
   const { channel, messages } = secretive();
   const encryption = keys.length > 0 ? { encryption: { keys } } : {};
@@ -62,7 +62,7 @@ function application(keys: readonly EncryptionKey[] = [one], storage: Storage = 
 const atRest = async (storage: Storage) => (await storage.webhooks.list(undefined, { limit: 100 })).items;
 
 describe('at rest', () => {
-  test('signing secrets and secret configs are sealed, what is not secret stays readable', async () => {
+  test('signing secrets and secret configs are encrypted, and everything else stays readable', async () => {
     const { webhooks, storage } = application();
     const secret = createSecret();
     await webhooks.create({ ...input, secret });
@@ -76,7 +76,7 @@ describe('at rest', () => {
     expect(JSON.stringify(record)).not.toContain(secret);
   });
 
-  test('without keys they rest in the clear, and work', async () => {
+  test('secrets are stored in plain text without keys, and work', async () => {
     const { webhooks, storage, dispatch, drain, messages } = application([]);
     await webhooks.create(input);
     expect((await atRest(storage))[0]!.channels[0]!.configs).toEqual({ url: 'https://a', headers });
@@ -85,7 +85,7 @@ describe('at rest', () => {
     expect(messages[0]!.configs.headers).toEqual(headers);
   });
 
-  test('what one webhook has is of no use to another', async () => {
+  test("a webhook cannot decrypt another webhook's secrets", async () => {
     const { webhooks, storage, dispatch, drain, deliveries, messages } = application();
     const webhook = await webhooks.create(input);
     const victim = (await atRest(storage))[0]!;
@@ -110,7 +110,7 @@ describe('at rest', () => {
 });
 
 describe('a message', () => {
-  test('brings its channel the opened configs, the same object each time, and secrets to reveal', async () => {
+  test('gives its channel decrypted configs, the same object each time, and secrets to reveal', async () => {
     const { webhooks, dispatch, drain, messages } = application();
     const secret = createSecret();
     await webhooks.create({ ...input, secret });
@@ -122,7 +122,7 @@ describe('a message', () => {
     expect(messages[0]!.secrets.map((held) => held.reveal())).toEqual([secret]);
   });
 
-  test('shows nothing secret, however it is printed', async () => {
+  test('shows no secret, however it is printed', async () => {
     const { webhooks, dispatch, drain, messages } = application();
     const secret = createSecret();
     await webhooks.create({ ...input, secret });
@@ -152,9 +152,9 @@ describe('a message', () => {
 describe('a wrong or missing key', () => {
   test.each<[string, EncryptionKey[]]>([
     ['missing', [two]],
-    ['another one of the same name', [keyOf('one')]],
-    ['not there at all', []],
-  ])('%s: nothing is sent, the attempt fails by the configuration, and is tried again', async (_, keys) => {
+    ['another key with the same id', [keyOf('one')]],
+    ['no key', []],
+  ])('%s: nothing is sent, and the attempt fails as `config` and is retried', async (_, keys) => {
     const before = application();
     const webhook = await before.webhooks.create(input);
     const { dispatch, drain, deliveries, webhooks, messages } = application(keys, before.storage);
@@ -171,14 +171,14 @@ describe('a wrong or missing key', () => {
     });
     const [sample] = await webhooks.test(webhook.id);
     expect(sample!.verdict).toMatchObject({ outcome: 'failed', kind: 'config' });
-    // What needs no secret goes on.
+    // Calls that need no secret work.
     expect(await webhooks.get(webhook.id)).toMatchObject({
       channels: [{ configs: { headers: { 'x-key': '***' } } }],
     });
     await expect(webhooks.revealSecret(webhook.id)).rejects.toMatchObject({ code: 'secret_unreadable' });
   });
 
-  test('a value that cannot be opened any more can be replaced, as can one with an older secret that still signs', async () => {
+  test('a value that can no longer be decrypted can be replaced, even with an older secret that still signs', async () => {
     const before = application();
     const webhook = await before.webhooks.create(input);
     await before.webhooks.rotateSecret(webhook.id);
@@ -194,7 +194,7 @@ describe('a wrong or missing key', () => {
 });
 
 describe('reading', () => {
-  test('masks every secret config, in answers and announcements', async () => {
+  test('masks every secret config, in results and announcements', async () => {
     const { webhooks, on } = application();
     const announced: unknown[] = [];
     on('webhook:created', (webhook) => announced.push(webhook));
@@ -210,7 +210,7 @@ describe('reading', () => {
     expect(announced).toHaveLength(2);
   });
 
-  test('masks all text in configs of a channel that this process does not have', async () => {
+  test('masks every string in configs of a channel that this process does not have', async () => {
     const { webhooks, storage } = application([]);
     const { id } = await webhooks.create(input);
     const elsewhere = createDispatcher({ storage, channels: [] });
@@ -221,8 +221,8 @@ describe('reading', () => {
   });
 });
 
-describe('the mask, sent back', () => {
-  test('keeps what is stored, and is no change', async () => {
+describe('an update with the mask', () => {
+  test('keeps the stored value, and is not a change', async () => {
     const { webhooks, dispatch, drain, messages } = application();
     const created = await webhooks.create(input);
     const same = await webhooks.update(created.id, { channels: [...created.channels] });
@@ -238,7 +238,7 @@ describe('the mask, sent back', () => {
     expect(messages[0]!.configs.headers).toEqual({ authorization: 'Bearer s3cret', 'x-new': 'fresh' });
   });
 
-  test('keeps it for a binding without an id, by its place', async () => {
+  test('keeps the stored value of a binding without an id, by its position', async () => {
     const { webhooks, dispatch, drain, messages } = application();
     const created = await webhooks.create(input);
     const [{ id: _, ...binding }] = created.channels as [(typeof created.channels)[0]];
@@ -248,7 +248,7 @@ describe('the mask, sent back', () => {
     expect(messages[0]!.configs.headers).toEqual(headers);
   });
 
-  describe('of two of a channel that come back without their ids', () => {
+  describe('for two bindings of a channel, sent without their ids', () => {
     const bearer = (name: string) => ({ authorization: `Bearer ${name}` });
     const web = (name: string, other: unknown = bearer(name)) => ({
       channel: 'web',
@@ -256,7 +256,7 @@ describe('the mask, sent back', () => {
     });
     const masked = { authorization: '***' };
 
-    /** What each URL gets when the webhook, which had `a` and `b`, is sent these channels, and their ids. */
+    /** Updates a webhook that had `a` and `b` with these channels. Returns what each URL gets, and the binding ids. */
     async function sentBack(channels: readonly ReturnType<typeof web>[]) {
       const { webhooks, dispatch, drain, messages } = application();
       const created = await webhooks.create({ ...input, channels: [web('a'), web('b')] });
@@ -274,10 +274,10 @@ describe('the mask, sent back', () => {
 
     test.each<[string, readonly ReturnType<typeof web>[], readonly string[]]>([
       ['in the other order', [web('b', masked), web('a', masked)], ['b', 'a']],
-      ['the second alone', [web('b', masked)], ['b']],
-      ['after a new one', [web('c'), web('a', masked), web('b', masked)], ['new', 'a', 'b']],
+      ['only the second', [web('b', masked)], ['b']],
+      ['after a new binding', [web('c'), web('a', masked), web('b', masked)], ['new', 'a', 'b']],
       ['with the secrets themselves', [web('b'), web('a')], ['b', 'a']],
-    ])('each keeps its own: %s', async (_, channels, were) => {
+    ])('each keeps its own secrets: %s', async (_, channels, were) => {
       const sent = await sentBack(channels);
       expect(sent.were).toEqual(were);
       expect(sent.got).toEqual(
@@ -285,7 +285,7 @@ describe('the mask, sent back', () => {
       );
     });
 
-    test('one that was changed has what is left: its place among those that nobody else is', async () => {
+    test('a changed binding gets the stored binding that no other one matches', async () => {
       const changed = { channel: 'web', configs: { url: 'https://a2', headers: masked } };
       expect(await sentBack([web('b', masked), changed])).toEqual({
         got: { b: 'Bearer b', a2: 'Bearer a' },
@@ -300,24 +300,21 @@ describe('the mask, sent back', () => {
     test.each<[string, readonly ReturnType<typeof web>[], number]>([
       ['one was removed and the other edited', [edited('b')], 0],
       ['both were edited', [edited('a'), edited('b')], 0],
-      ['both were edited, and change places', [edited('b'), edited('a')], 0],
-      ['there is a new one, and one was edited', [web('c'), edited('b')], 1],
-    ])(
-      'where nobody can say which is which, a mask is refused and nothing is written: %s',
-      async (_, channels, at) => {
-        await expect(sentBack(channels)).rejects.toMatchObject({
-          code: 'invalid_webhook',
-          issues: expect.arrayContaining([
-            {
-              path: ['channels', at, 'configs', 'headers', 'authorization'],
-              message: expect.stringContaining('which of several'),
-            },
-          ]),
-        });
-      },
-    );
+      ['both were edited and swapped', [edited('b'), edited('a')], 0],
+      ['one is new, and one was edited', [web('c'), edited('b')], 1],
+    ])('an ambiguous mask is refused, and nothing is written: %s', async (_, channels, at) => {
+      await expect(sentBack(channels)).rejects.toMatchObject({
+        code: 'invalid_webhook',
+        issues: expect.arrayContaining([
+          {
+            path: ['channels', at, 'configs', 'headers', 'authorization'],
+            message: expect.stringContaining('which of several'),
+          },
+        ]),
+      });
+    });
 
-    test('two that look the same to a reader: which of them was removed cannot be told', async () => {
+    test('a mask is refused when one of two bindings that look the same was removed', async () => {
       const alike = () => [web('a', bearer('1')), web('a', bearer('2'))];
       const { webhooks } = application();
       const created = await webhooks.create({ ...input, channels: alike() });
@@ -330,7 +327,7 @@ describe('the mask, sent back', () => {
       ]);
     });
 
-    test('configs that go round in a circle are refused, as ever', async () => {
+    test('configs with a cycle are refused, as usual', async () => {
       const { webhooks } = application();
       const created = await webhooks.create(input);
       const circle: Record<string, unknown> = {};
@@ -341,13 +338,13 @@ describe('the mask, sent back', () => {
     });
   });
 
-  test('the same value sent again is no change', async () => {
+  test('the same value sent again is not a change', async () => {
     const { webhooks } = application();
     const created = await webhooks.create(input);
     expect(await webhooks.update(created.id, withHeaders(created.channels[0]!.id, headers))).toEqual(created);
   });
 
-  test('is refused where nothing is stored, at its place, and nothing is written', async () => {
+  test('is refused where no value is stored, with its path, and nothing is written', async () => {
     const { webhooks, storage } = application();
     const masked = {
       ...input,
@@ -362,7 +359,7 @@ describe('the mask, sent back', () => {
     const created = await webhooks.create(input);
     const id = created.channels[0]!.id;
     await expect(webhooks.update(created.id, withHeaders(id, { x: '***' }))).rejects.toMatchObject(refusal);
-    // A binding of its own has nothing stored, though its neighbour has.
+    // A new binding has no stored value, though its neighbour has one.
     const second = { channel: 'web', configs: { url: 'b', headers: { 'x-key': '***' } } };
     await expect(
       webhooks.update(created.id, { channels: [...created.channels, second] }),
@@ -372,7 +369,7 @@ describe('the mask, sent back', () => {
     expect(await webhooks.get(created.id)).toEqual(created);
   });
 
-  test('what is stored is checked again by the channel, not the mask', async () => {
+  test('passes the stored value to the validation of the channel, not the mask', async () => {
     const { webhooks, storage } = application();
     const created = await webhooks.create(input);
     const strict = {
@@ -384,7 +381,7 @@ describe('the mask, sent back', () => {
   });
 });
 
-test('a value that reads like an encrypted one is refused, wherever it would be stored as a secret', async () => {
+test('a value in the format of an encrypted one is refused wherever it would be stored as a secret', async () => {
   const { webhooks } = application();
   const value = 'enc:v1:one:AAAA';
   const channels = [{ channel: 'web', configs: { url: 'a', headers: { x: value } } }];
@@ -394,11 +391,11 @@ test('a value that reads like an encrypted one is refused, wherever it would be 
   });
 });
 
-describe('a number where a channel says a secret stands', () => {
+describe('a number in a config that its channel declares secret', () => {
   const { channel } = secretive();
   const takingAll = { ...channel, config: z.any(), secretPaths: [['headers'], ['pins', '*']] };
 
-  test('is refused, for it would be neither sealed nor masked', async () => {
+  test('is refused, because it would be neither encrypted nor masked', async () => {
     const { webhooks } = createDispatcher({ storage: memoryStorage(), channels: [takingAll] });
     const configs = { timeout: 5, headers: { pin: 123456789012, isOn: true, none: null }, pins: ['1', 2] };
     const message = 'must be a string: it is secret';
@@ -414,7 +411,7 @@ describe('a number where a channel says a secret stands', () => {
   });
 });
 
-describe('configs that nest without end', () => {
+describe('deeply nested configs', () => {
   const nested = (depth: number, within: unknown = 'x'): unknown => {
     let value = within;
     for (let i = 0; i < depth; i++) value = i % 2 ? [value] : { a: value };
@@ -427,7 +424,7 @@ describe('configs that nest without end', () => {
     ['65 levels', nested(64)],
     ['100,000 levels', nested(100_000)],
     ['a circle', cyclic],
-  ])('are refused, and where they are is said: %s', async (_, headers) => {
+  ])('are refused with their path: %s', async (_, headers) => {
     const { webhooks } = application();
     const configs = { url: 'https://a', headers };
     const { id } = await webhooks.create(input);
@@ -442,7 +439,7 @@ describe('configs that nest without end', () => {
     }
   });
 
-  test('are taken where their channel takes them, up to 64 levels', async () => {
+  test('are accepted up to 64 levels, if their channel accepts them', async () => {
     const { channel } = secretive();
     const takesAll = { ...channel, config: z.any() };
     const { webhooks } = createDispatcher({ storage: memoryStorage(), channels: [takesAll] });
@@ -452,7 +449,7 @@ describe('configs that nest without end', () => {
 });
 
 describe('reencrypt', () => {
-  test('seals all tenants anew by the first key, and then the old one is not needed', async () => {
+  test('encrypts the webhooks of all tenants again with the first key, and then the old key is not needed', async () => {
     const before = application([]);
     for (let i = 0; i < 150; i++) await before.webhooks.create({ ...input, tenantId: `t${i % 3}` });
     const old = application([one], before.storage);
@@ -472,7 +469,7 @@ describe('reencrypt', () => {
     expect(JSON.stringify(await atRest(before.storage))).not.toContain('enc:v1:one');
   });
 
-  test('leaves updatedAt, and fails no attempt while events go out', async () => {
+  test('keeps updatedAt, and fails no attempt while events are delivered', async () => {
     const storage = memoryStorage();
     const old = application([one, two], storage);
     const made = await Promise.all(Array.from({ length: 50 }, () => old.webhooks.create(input)));
@@ -489,7 +486,7 @@ describe('reencrypt', () => {
     for (const { id, updatedAt } of made) expect((await both.webhooks.get(id)).updatedAt).toEqual(updatedAt);
   });
 
-  test('loses no change that is made meanwhile', async () => {
+  test('loses no concurrent change', async () => {
     const { webhooks, storage } = application([one]);
     const created = await webhooks.create(input);
     let isFirst = true;
@@ -504,7 +501,7 @@ describe('reencrypt', () => {
     expect((await atRest(storage))[0]!.secrets[0]!.key).toMatch(/^enc:v1:two:/);
   });
 
-  test('seals the others where a webhook holds what no key opens, and then names it', async () => {
+  test('skips a webhook that no key can decrypt, encrypts the others, and then names it', async () => {
     const lost = application([keyOf('lost')]);
     const unreadable = [
       await lost.webhooks.create(input),
@@ -546,7 +543,7 @@ describe('reencrypt', () => {
     });
   });
 
-  test('lets what a storage throws pass', async () => {
+  test('rejects with the error of the storage', async () => {
     const { storage } = application();
     const list = () => Promise.reject(new Error('down'));
     const broken = application([two, one], { ...storage, webhooks: { ...storage.webhooks, list } });
@@ -558,7 +555,7 @@ describe('reencrypt', () => {
   });
 });
 
-describe('that secrets rest in the clear', () => {
+describe('the warning about secrets in plain text', () => {
   const durable = (): Storage => ({ ...memoryStorage(), isVolatile: false });
 
   async function warningsOf(
@@ -580,13 +577,13 @@ describe('that secrets rest in the clear', () => {
     }
   }
 
-  test.each(['start', 'drain'] as const)('is said once, at the first %s', async (use) => {
+  test.each(['start', 'drain'] as const)('is given once, at the first %s', async (use) => {
     expect(await warningsOf(durable(), [], use)).toEqual([
       expect.objectContaining({ code: 'POSTHORN_CLEAR_SECRETS' }),
     ]);
   });
 
-  test('is not said where there are keys, or nothing rests', async () => {
+  test('is not given when there are keys, or when the storage is volatile', async () => {
     expect(await warningsOf(durable(), [one])).toEqual([]);
     expect(await warningsOf(memoryStorage(), [])).toEqual([]);
     expect(await warningsOf(memoryStorage(), [], 'drain')).toEqual([]);
@@ -594,7 +591,7 @@ describe('that secrets rest in the clear', () => {
 });
 
 describe('what a channel reports', () => {
-  test('is recorded without the secrets it was given, in answers and in errors', async () => {
+  test('is recorded without the secrets of the message, in responses and in errors', async () => {
     const secret = createSecret();
     const { channel } = secretive();
     const tell = (message: Message<Configs>) =>

@@ -4,7 +4,7 @@ import { few, hasKey, isOfRow, isQueued } from '../client/given-rows.js';
 import type { Answer } from '../client/queryable.js';
 import { advanceChains, chainsOf } from '../queue/ordering.js';
 
-/** Has those that wait, and those that have ended, begin anew. */
+/** Restarts waiting and finished deliveries. */
 const restartText = `with given as materialized (
   select * from json_to_recordset($2::json) as g(event text, binding text)
 ), mine as materialized (
@@ -12,7 +12,7 @@ const restartText = `with given as materialized (
     select ordering_key from $.events where id = g.event and tenant_id = $1::text offset 0
   ) e
 ), waiting as (
-  -- One that gathers goes alone.
+  -- A gathering delivery is sent alone.
   update $.queue q set is_ready = true, is_held = false, yields = true, due_at = $now,
     digest_id = null, gathers_until = null, look_at = null, attempts_before = q.attempts,
     put_off_since = null, uncounted = null
@@ -63,7 +63,7 @@ const cancelText = `with given as materialized (
   where ${isQueued('g.event', 'g.binding')} and q.tenant_id = $1::text
   returning q.*
 ), emptied as (
-  -- Where the last ones of a digest go in the same instant, whoever claims it finds it empty.
+  -- If the last deliveries of a digest leave it concurrently, this deletes nothing, and the next claim finds it empty.
   delete from $.queue q using (select distinct binding_id, digest_id from ended where digest_id <> '') e
   where ${isQueued('e.digest_id', 'e.binding_id')} and (
     select true from $.queue o where o.binding_id = e.binding_id and o.digest_id = e.digest_id
@@ -92,8 +92,8 @@ const dueText = `with given as materialized (
     select from $.queue o where o.event_id = r.event_id and o.binding_id = r.binding_id and o.lease is null offset 0
   ) o where ${few('length(r.event_id)')}
 ), due as (
-  -- What stands behind another with its ordering key goes when it is let in. Its conditions are in no form that leads
-  -- to an index: along that of what waits, each row would step over all that does.
+  -- A delivery behind another with its ordering key is sent when it is let in. The conditions are written so that they
+  -- match no index: with the index of waiting deliveries, each row would step over all of them.
   update $.queue q set due_at = $now, is_ready = q.ordering_key is null
   from free f
   where ${isOfRow('f')}
@@ -106,7 +106,7 @@ const dueText = `with given as materialized (
 select m.event_id, m.binding_id, null as ordering_key from mine m
 join free f on f.event_id = coalesce(m.digest_id, m.event_id) and f.binding_id = m.binding_id`;
 
-/** Moves a delivery between `queue` and `deliveries`, or has one that waits begin anew or go at once. */
+/** Moves deliveries between `queue` and `deliveries`, restarts waiting ones, or makes them due at once. */
 export function transitioner(db: Database): DeliveryLog['transition'] {
   const statements = {
     pending: db.statement(restartText, { isRepeatable: false }),

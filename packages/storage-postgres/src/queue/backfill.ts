@@ -5,14 +5,14 @@ import { parameters } from '../client/parameters.js';
 import { gatheredAt } from './digests.js';
 import { chainPosition } from './ordering.js';
 
-/** It looks at so many events a call, and at no more than it takes for so many pairs of an event and a binding. */
+/** One call examines up to `maxEvents` events, and stops once they have `maxPairs` pairs of an event and a binding. */
 const maxEvents = 1_000;
 const maxPairs = 20_000;
 
 /**
- * The deliveries that are missing: `$1` is the tenant, `$2` holds the events, `$3` each type once with the patterns that
- * cover it, `$4` is the one webhook or null. A delivery is seen in one of two tables, though it may just be leaving the
- * first. Bindings with `onlyAfter` are not among those that a webhook lists for publishing.
+ * Selects the missing deliveries. `$1` is the tenant, `$2` the events, `$3` each event type once with the patterns that
+ * match it, and `$4` the only webhook, or null. A delivery is visible in one of the two tables, even while it moves
+ * from the first to the second. Bindings with `onlyAfter` are not among those that a webhook lists for publishing.
  */
 const missing = `
   given as materialized (
@@ -32,7 +32,7 @@ const missing = `
     ) w cross join lateral unnest(w.binding_ids, w.binding_channels, w.binding_windows)
       as b(binding_id, channel, gather_ms)
   ), looked as materialized (
-    -- The first of them, one at least.
+    -- The first events, at least one.
     select * from (
       select g.*, coalesce(sum(k.targets) over (order by g.n), 0) - coalesce(k.targets, 0) as pairs_before
       from given g left join (select sort, count(*) as targets from targets group by sort) k using (sort)
@@ -44,9 +44,9 @@ const missing = `
   )`;
 
 /**
- * Makes them; what was made is not missing a second time. Where another makes the same at once, one of the two waits at
- * its key and makes nothing; where that has left the queue by then, having been delivered, the statement is refused, and
- * looks again.
+ * Creates the missing deliveries. A repeated run creates nothing. If another call creates the same delivery at the same
+ * time, one of the two waits for its primary key and creates nothing. If the delivery was delivered and left the
+ * queue by then, the statement is refused, and is run again.
  */
 const makeText = `
   with ${missing}, taken as materialized (
@@ -80,7 +80,7 @@ const makeText = `
     (select max(n) from looked)::integer as last_looked,
     (select id from chosen order by n desc limit 1) as last, (select count(*) from chosen)::text as chosen`;
 
-/** Makes deliveries that stored events would have by the webhooks as they are now. */
+/** Creates the deliveries of stored events that their tenant's current webhooks match and that do not exist yet. */
 export function backfiller(db: Database): NonNullable<DeliveryStore['backfill']> {
   const count = db.statement(`
     with ${missing}

@@ -3,19 +3,21 @@ import { isPosthornError, PosthornError } from '@posthorn/core';
 import type { Database } from '../client/database.js';
 import { type Migration, migrations } from './migrations.js';
 
-/** Codes of what another process made in the same instant: a schema, a table, a type, a function. */
+/** Error codes for an object that another process created concurrently: a schema, a table, a type or a function. */
 const madeMeanwhile = new Set(['42P06', '42P07', '42710', '42723']);
-/** The code of a lock that did not come in time. */
+/** The error code of a lock timeout. */
 const lockTimeout = '55P03';
 const none: ReadonlySet<number> = new Set();
-/** With the second that each waits for a lock: so long an application's transaction may stay open in our tables. */
+/** Each try waits a second for a lock, so an open transaction may hold our tables for half a minute. */
 const halfAMinute = 30;
 
 /**
- * Brings the schema to this version. Each migration is one statement that takes a lock: whoever comes second waits, and finds
- * it done. Migrations only add, so that processes of the version before go on while they run and after them. Where there is
- * nothing to do it only reads, so that an application needs no right to create anything. Where another session holds a
- * lock, it gives way to others every second, and tries again for half a minute: then the error names the session.
+ * Migrates the schema to this version.
+ * - Each migration is one statement that takes a lock. A second process waits, and finds the migration applied.
+ * - Migrations only add, so that processes of the previous version keep working during and after them.
+ * - If the schema is up to date it only reads, so that an application needs no privilege to create anything.
+ * - If another session holds a lock, it releases its place in the queue every second, so that others can proceed, and
+ *   retries for half a minute. Then the error names the session.
  */
 export async function migrate(db: Database, schema: string, maxTries = halfAMinute): Promise<void> {
   const applied = await appliedIn(db, schema);
@@ -31,7 +33,7 @@ async function apply(db: Database, schema: string, migration: Migration, maxTrie
       await db.run(statement, []);
       return;
     } catch (error) {
-      // Where transactions are repeatable, one that has waited for the lock sees the tables of before, and makes them again.
+      // Under repeatable read, a transaction that waited for the lock sees the old tables, and creates them again.
       const applied = await appliedIn(db, schema).catch(() => none);
       if (applied.has(migration.number)) return;
       const { code } = ((error as Error).cause ?? {}) as { code?: string };
@@ -43,7 +45,7 @@ async function apply(db: Database, schema: string, migration: Migration, maxTrie
   }
 }
 
-/** The numbers of the migrations that the schema has. */
+/** Resolves to the numbers of the applied migrations. */
 async function appliedIn(db: Database, schema: string): Promise<ReadonlySet<number>> {
   const table = db.statement(`select to_regclass('"${schema}".migrations')::text as name`);
   const [row] = await db.run(table, []);
@@ -53,10 +55,10 @@ async function appliedIn(db: Database, schema: string): Promise<ReadonlySet<numb
   return new Set<number>(JSON.parse(numbers));
 }
 
-/** The error that names who holds what `migrate` waits for. */
+/** Resolves to an error that names the sessions that hold the locks `migrate` waits for. */
 async function whoHolds(db: Database, schema: string, cause: Error): Promise<PosthornError> {
   const holders = db.statement(`
-    select l.pid, coalesce(c.relname, 'the right to migrate') as what, a.application_name as app, a.state
+    select l.pid, coalesce(c.relname, 'the migration lock') as what, a.application_name as app, a.state
     from pg_locks l left join pg_class c on l.locktype = 'relation' and c.oid = l.relation
     left join pg_stat_activity a on a.pid = l.pid
     where l.granted and l.pid <> pg_backend_pid()
@@ -66,17 +68,17 @@ async function whoHolds(db: Database, schema: string, cause: Error): Promise<Pos
     order by (a.xact_start) limit 3`);
   const rows = await db.run(holders, []).catch(() => []);
   const named = rows.map(
-    ({ pid, what, app, state }) => `session ${pid} (${app || 'without a name'}, ${state}) holds ${what}`,
+    ({ pid, what, app, state }) => `session ${pid} (${app || 'unnamed'}, ${state}) holds ${what}`,
   );
-  const told = named.length > 0 ? named.join('; ') : 'whoever held its tables is gone by now';
+  const told = named.length > 0 ? named.join('; ') : 'the sessions that held them have ended';
   return new PosthornError(
     'storage_failed',
-    `schema ${schema} could not be migrated for the locks of others: ${told}; end them, and call migrate() again`,
+    `schema ${schema} cannot be migrated while other sessions hold locks: ${told}; end them and call migrate() again`,
     { cause },
   );
 }
 
-/** One `do` statement: it needs neither a session nor a transaction of its own, and goes through any pooler. */
+/** Returns one `do` statement, which needs no session or transaction of its own and works through any pooler. */
 export function migrationText(schema: string, all: readonly Migration[]): string {
   const steps = all.map(
     ({ number, name, text }) => `

@@ -4,7 +4,7 @@ import { beforeAll, describe, expect, test } from 'vitest';
 import { postgresStorage } from '../../src/index.js';
 import { hasPostgres, openDatabase, type TestDatabase } from '../database.js';
 
-/** Sets another seed, or more cases: `POSTHORN_QUICK=7,2000`. */
+/** The seed and the number of cases, from `POSTHORN_QUICK=7,2000`. */
 const [seed = 1, cases = 150] = (process.env.POSTHORN_QUICK ?? '').split(',').filter(Boolean).map(Number);
 const random = seededRandom(seed);
 const below = (count: number): number => Math.floor(random() * count);
@@ -12,7 +12,7 @@ const oneOf = <Item>(items: readonly Item[]): Item => items[below(items.length)]
 const ids = createIds();
 
 const tenants = ['acme', 'odd "one", \\{ü} null', 'NULL'];
-const types = ['nobody', 'one', 'three', 'two.bindings', 'all'];
+const types = ['unmatched', 'one', 'three', 'two.bindings', 'all'];
 const details = [null, null, 'plain', 'NULL', '', '{"a","b"} \\ ü😀'];
 
 const newWebhook = (tenantId: string, eventTypes: string[], bindings = 1): NewWebhook => ({
@@ -46,7 +46,7 @@ const newEvent = (tenantId: string, type: string): NewEvent => {
   };
 };
 
-/** The order of an event's targets is up to the planner, and decides what a limit leaves out. Here it is fixed. */
+/** Fixes the order of an event's targets. The planner chooses it, and it decides which ones a limit leaves out. */
 const inOrder = 'over (order by m.sort, m.webhook_id, b.binding_id) - 1 as t';
 
 describe.skipIf(!hasPostgres())('the quick statement and the general one', () => {
@@ -115,7 +115,7 @@ describe.skipIf(!hasPostgres())('the quick statement and the general one', () =>
     });
   });
 
-  test('answer the same and leave the same rows for any batch', async () => {
+  test('return the same results and leave the same rows for any batch', async () => {
     for (let n = 0; n < cases; n++) {
       const kinds = Array.from({ length: 1 + below(4) }, () => [oneOf(tenants), oneOf(types)] as const);
       const batch = (count: number): NewEvent[] => [

@@ -21,7 +21,7 @@ import {
 } from './sample.js';
 
 export const beginRules: readonly StorageRule[] = topic<StorageUnderTest>('begin', {
-  'an attempt counts from when it begins': async ({ storage }) => {
+  'an attempt counts from its beginning': async ({ storage }) => {
     const { deliveryId } = await oneDelivery(storage);
     const claimed = one(await take(storage));
     assert.equal((await deliveryOf(storage, deliveryId)).attempts, 0);
@@ -31,7 +31,7 @@ export const beginRules: readonly StorageRule[] = topic<StorageUnderTest>('begin
     assert.deepEqual([status, attempts, attemptsBefore], ['sending', 1, 0]);
   },
 
-  'an attempt may begin with its claim, which says so, and counts from then': async ({ storage }) => {
+  'an attempt may begin with its claim, which reports that, and counts from then': async ({ storage }) => {
     const { deliveryId } = await oneDelivery(storage);
     const claimed = one(await take(storage, { isBegun: true }));
     const { begunAt, attempt, lostAt } = claimed;
@@ -44,7 +44,7 @@ export const beginRules: readonly StorageRule[] = topic<StorageUnderTest>('begin
     assert.equal((await deliveryOf(storage, deliveryId)).attempts, 0);
   },
 
-  'what was tried before does not begin with its claim, until somebody asks for a retry': async ({
+  'a delivery with earlier attempts does not begin with its claim until a manual retry': async ({
     storage,
   }) => {
     const { deliveryId } = await oneDelivery(storage);
@@ -59,12 +59,12 @@ export const beginRules: readonly StorageRule[] = topic<StorageUnderTest>('begin
     assert.equal((await deliveryOf(storage, deliveryId)).attempts, third.begunAt ? 3 : 2);
   },
 
-  'without being asked to, none begins with its claim': async ({ storage }) => {
+  'no attempt begins with its claim unless the call asks for it': async ({ storage }) => {
     await oneDelivery(storage);
     assert.equal(one(await take(storage)).begunAt, undefined);
   },
 
-  'what has begun and came to nothing that was sent is not counted': async ({ storage }) => {
+  'an attempt that began and was not sent is not counted': async ({ storage }) => {
     await storage.webhooks.create(newWebhook());
     await publish(storage, ...newEvents(4));
     const claims = await claim(storage);
@@ -84,7 +84,10 @@ export const beginRules: readonly StorageRule[] = topic<StorageUnderTest>('begin
     }
   },
 
-  'it begins at the time of the storage, and without claims that is told': async ({ storage, advance }) => {
+  "an attempt begins at the storage's time, and a call without claims returns that time": async ({
+    storage,
+    advance,
+  }) => {
     await oneDelivery(storage);
     const claims = await take(storage, { leaseMs: 100 * hourMs });
     const { begun, at: before } = await storage.deliveries.begin([], 0);
@@ -93,44 +96,46 @@ export const beginRules: readonly StorageRule[] = topic<StorageUnderTest>('begin
     await advance(10 * hourMs);
     const { at } = await storage.deliveries.begin(claims, 0);
     const passedMs = at.getTime() - before.getTime();
-    ok(passedMs >= 10 * hourMs && passedMs < 11 * hourMs, `${passedMs} ms after the clock was moved 10 h`);
+    ok(
+      passedMs >= 10 * hourMs && passedMs < 11 * hourMs,
+      `the clock was advanced by 10 h, and begin reports ${passedMs} ms`,
+    );
   },
 
-  'what the schedule leaves out is said by each claim, whatever else becomes of it, until a manual retry':
-    async (under) => {
-      const { storage, advance } = under;
-      const { deliveryId } = await oneDelivery(storage);
-      const next = async (): Promise<readonly number[]> => {
-        const { attempt, attemptsBefore, uncounted = 0 } = one(await take(storage));
-        return [attempt, attemptsBefore, uncounted];
-      };
-      const settle = async (given: NextState, isSent = true): Promise<void> => {
-        const claimed = one(await (isSent ? claim : take)(storage, { leaseMs: hourMs }));
-        await settleAll(storage, [isSent ? result(claimed, given) : release(claimed, hourMs)]);
-        await advance(hourMs);
-      };
-      await settle({ status: 'pending', delayMs: 0 });
-      await settle({ status: 'pending', delayMs: 0, isUncounted: true });
-      same(await next(), [3, 0, 1]);
+  'each claim reports how many attempts the schedule does not count, until a manual retry': async (under) => {
+    const { storage, advance } = under;
+    const { deliveryId } = await oneDelivery(storage);
+    const next = async (): Promise<readonly number[]> => {
+      const { attempt, attemptsBefore, uncounted = 0 } = one(await take(storage));
+      return [attempt, attemptsBefore, uncounted];
+    };
+    const settle = async (given: NextState, isSent = true): Promise<void> => {
+      const claimed = one(await (isSent ? claim : take)(storage, { leaseMs: hourMs }));
+      await settleAll(storage, [isSent ? result(claimed, given) : release(claimed, hourMs)]);
       await advance(hourMs);
-      await settle({ status: 'pending', delayMs: 0, isBusy: true });
-      await settle({ status: 'released' }, false);
-      same(await next(), [4, 0, 1]);
+    };
+    await settle({ status: 'pending', delayMs: 0 });
+    await settle({ status: 'pending', delayMs: 0, isUncounted: true });
+    same(await next(), [3, 0, 1]);
+    await advance(hourMs);
+    await settle({ status: 'pending', delayMs: 0, isBusy: true });
+    await settle({ status: 'released' }, false);
+    same(await next(), [4, 0, 1]);
+    await advance(hourMs);
+    await settle({ status: 'pending', delayMs: hourMs, isUncounted: true });
+    same(await next(), [5, 0, 2]);
+    await advance(hourMs);
+    for (const given of ['dead', 'pending'] as const) {
+      await settle(
+        given === 'dead' ? { status: given } : { status: given, delayMs: hourMs, isUncounted: true },
+      );
+      same(await storage.log.transition(acme, [deliveryId], 'pending'), [deliveryId]);
+      const { attempts } = await deliveryOf(storage, deliveryId);
+      same(await next(), [attempts + 1, attempts, 0]);
       await advance(hourMs);
-      await settle({ status: 'pending', delayMs: hourMs, isUncounted: true });
-      same(await next(), [5, 0, 2]);
-      await advance(hourMs);
-      for (const given of ['dead', 'pending'] as const) {
-        await settle(
-          given === 'dead' ? { status: given } : { status: given, delayMs: hourMs, isUncounted: true },
-        );
-        same(await storage.log.transition(acme, [deliveryId], 'pending'), [deliveryId]);
-        const { attempts } = await deliveryOf(storage, deliveryId);
-        same(await next(), [attempts + 1, attempts, 0]);
-        await advance(hourMs);
-      }
-      await settle({ status: 'pending', delayMs: 0, isUncounted: true });
-      await settle({ status: 'split' });
-      same(await next(), [9, 8, 0]);
-    },
+    }
+    await settle({ status: 'pending', delayMs: 0, isUncounted: true });
+    await settle({ status: 'split' });
+    same(await next(), [9, 8, 0]);
+  },
 });

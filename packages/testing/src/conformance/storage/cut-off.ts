@@ -20,12 +20,12 @@ import {
   sorted,
 } from './sample.js';
 
-/** So many moments of a call are tried, from its beginning to its end. */
+/** The number of moments at which a call is cut off, from its beginning to its end. */
 const moments = 12;
 
 /**
- * Calls, and has `cut` end it after so many turns of the event loop, if it is not over by then; resolves when neither
- * goes on, to whether the call was done, and after how many turns.
+ * Starts `call`, and runs `cut` after `turns` turns of the event loop, or once the call has ended. Resolves when both
+ * have ended, to whether the call resolved and the number of turns.
  */
 export async function cutAt(
   turns: number,
@@ -50,7 +50,7 @@ export async function cutAt(
   return { isDone, turns: turn };
 }
 
-/** Passes where all of one call is stored, each with its delivery, or, if it did not resolve, nothing of it. */
+/** Passes if all events of one call are stored with their deliveries, or none are and the call did not resolve. */
 export async function wholeOrNothing(
   storage: Storage<unknown>,
   events: readonly NewEvent[],
@@ -59,10 +59,10 @@ export async function wholeOrNothing(
   const ids = new Set(idsOf(events));
   const stored = (await eventsOf(storage)).filter(({ id }) => ids.has(id));
   const deliveries = (await deliveriesOf(storage)).filter(({ eventId }) => ids.has(eventId));
-  ok(!isDone || stored.length === events.length, 'what resolved is stored');
+  ok(!isDone || stored.length === events.length, 'publish resolved, but not all of its events are stored');
   ok(
     stored.length === 0 || stored.length === events.length,
-    `of ${events.length} events of one call ${stored.length} are stored`,
+    `${stored.length} of ${events.length} events of one call are stored: expected all or none`,
   );
   assert.equal(
     deliveries.length,
@@ -71,13 +71,13 @@ export async function wholeOrNothing(
   );
 }
 
-/** Tries `round` at one moment of a call after the other, each time on what the last one left. */
+/** Runs `round` at each moment of a call in turn, each time on the data that the last round left. */
 async function atEachMoment(
   under: StorageUnderTest,
   round: (storage: Storage<unknown>, turns: number) => Promise<{ storage: Storage<unknown>; turns: number }>,
 ): Promise<void> {
   if (under.storage.isVolatile) return;
-  // Uncut, to see how long it takes.
+  // The first round is not cut off, to measure how many turns the call takes.
   let { storage, turns } = await round(under.storage, Number.POSITIVE_INFINITY);
   for (let moment = 0; moment < moments; moment++) {
     ({ storage } = await round(storage, (turns * moment) / moments));
@@ -85,7 +85,7 @@ async function atEachMoment(
 }
 
 export const cutOffRules: readonly StorageRule[] = topic<StorageUnderTest>('cut-off', {
-  'a publish that the end of its process cut off is all there or not at all, and can be repeated': async (
+  'a publish that a crash cuts off is stored completely or not at all, and can be repeated': async (
     under,
   ) => {
     await under.storage.webhooks.create(newWebhook());
@@ -113,7 +113,7 @@ export const cutOffRules: readonly StorageRule[] = topic<StorageUnderTest>('cut-
     });
   },
 
-  'a result that the end of its process cut off is written with its attempt and what it begins, or not at all':
+  'a result that a crash cuts off is stored with its attempt and the deliveries it begins, or not at all':
     async (under) => {
       const first = newBinding();
       const second = newBinding({ onlyAfter: { channel: first.id, failedAttempts: 1 } });
@@ -139,7 +139,7 @@ export const cutOffRules: readonly StorageRule[] = topic<StorageUnderTest>('cut-
           if (isDone || status === 'dead') same(seen, ['dead', 1, 1]);
           else same(seen, ['sending', 0, 0]);
         }
-        // What was not written still can be, by whoever holds the token.
+        // A result that was not stored can still be stored with the token.
         await storage.deliveries.settle(settlements);
         const rest = await claimAll(storage);
         same(sorted(rest.map(({ event }) => event.id)), sorted(idsOf(events)));

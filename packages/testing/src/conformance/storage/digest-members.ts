@@ -22,13 +22,13 @@ import {
   sorted,
 } from './sample.js';
 
-/** The id of the only delivery of an event. */
+/** Resolves to the id of the only delivery of an event. */
 const idOf = async (storage: Storage<unknown>, { id: eventId }: NewEvent): Promise<string> =>
   one(await deliveriesOf(storage, acme, { eventId })).id;
 
-/** Who leaves a digest, and what becomes of it. */
+/** Rules for deliveries that leave a digest, and for the digest that they leave. */
 export const digestMemberRules: readonly StorageRule[] = topic<StorageUnderTest>('digests', {
-  'one that is cancelled leaves, and the others go without it': async (under) => {
+  'a cancelled delivery leaves its digest, and the others are sent without it': async (under) => {
     const { storage, advance } = under;
     await gathering(storage);
     const { events, claimed } = await digestOf(under, 3);
@@ -42,7 +42,7 @@ export const digestMemberRules: readonly StorageRule[] = topic<StorageUnderTest>
     assert.deepEqual(sorted(await statusesOf(storage)), ['cancelled', 'delivered', 'delivered']);
   },
 
-  'without its first the others go on, as what they were': async (under) => {
+  'a digest without its first delivery keeps its identity': async (under) => {
     const { storage, advance } = under;
     await gathering(storage);
     const { events, claimed } = await digestOf(under, 3);
@@ -62,30 +62,31 @@ export const digestMemberRules: readonly StorageRule[] = topic<StorageUnderTest>
     same(await statusesOf(storage), ['delivered', 'delivered', 'cancelled']);
   },
 
-  'one that is cancelled while it is sent leaves it, and the token is good for the others': async (under) => {
-    const { storage, advance } = under;
-    await gathering(storage);
-    for (const gone of [0, 1, 2]) {
-      const { events, claimed } = await digestOf(under, 3);
-      const id = await idOf(storage, events[gone]!);
-      same(await storage.log.transition(acme, [id], 'cancelled'), [id]);
-      same(await claim(storage), []);
-      assert.equal((await storage.deliveries.renew([claimed], 10 * hourMs)).length, 1);
-      await advance(9 * hourMs);
-      same(await claim(storage), []);
-      await settleAll(storage, [result(claimed, { status: 'pending', delayMs: hourMs, memo: 'm' })]);
-      await advance(2 * hourMs);
-      const again = one(await claim(storage));
-      same(idsIn(again), idsOf(events.filter((_, i) => i !== gone)));
-      assert.deepEqual([again.deliveryId, again.attempt, again.memo], [claimed.deliveryId, 2, 'm']);
-      await settleAll(storage, [result(again, 'delivered')]);
-      const left = await deliveryOf(storage, id);
-      assert.deepEqual([left.status, left.attempts], ['cancelled', 1]);
-      same(await storage.log.attempts(acme, id), []);
-    }
-  },
+  'a delivery that is cancelled in flight leaves its digest, and the token stays valid for the others':
+    async (under) => {
+      const { storage, advance } = under;
+      await gathering(storage);
+      for (const gone of [0, 1, 2]) {
+        const { events, claimed } = await digestOf(under, 3);
+        const id = await idOf(storage, events[gone]!);
+        same(await storage.log.transition(acme, [id], 'cancelled'), [id]);
+        same(await claim(storage), []);
+        assert.equal((await storage.deliveries.renew([claimed], 10 * hourMs)).length, 1);
+        await advance(9 * hourMs);
+        same(await claim(storage), []);
+        await settleAll(storage, [result(claimed, { status: 'pending', delayMs: hourMs, memo: 'm' })]);
+        await advance(2 * hourMs);
+        const again = one(await claim(storage));
+        same(idsIn(again), idsOf(events.filter((_, i) => i !== gone)));
+        assert.deepEqual([again.deliveryId, again.attempt, again.memo], [claimed.deliveryId, 2, 'm']);
+        await settleAll(storage, [result(again, 'delivered')]);
+        const left = await deliveryOf(storage, id);
+        assert.deepEqual([left.status, left.attempts], ['cancelled', 1]);
+        same(await storage.log.attempts(acme, id), []);
+      }
+    },
 
-  'a lease that its holder lost is over for the others, too, whoever has left': async (under) => {
+  'a lost lease is over for the whole digest, even after a delivery has left it': async (under) => {
     const { storage, advance } = under;
     await gathering(storage);
     const { events, claimed } = await digestOf(under, 3);
@@ -99,7 +100,7 @@ export const digestMemberRules: readonly StorageRule[] = topic<StorageUnderTest>
     await settleAll(storage, [result(taken, 'delivered')]);
   },
 
-  'a digest that all have left is no more, and its token ends': async (under) => {
+  'a digest that all deliveries have left is gone, and its token is void': async (under) => {
     const { storage, advance } = under;
     await gathering(storage);
     const { events, claimed } = await digestOf(under, 2);
@@ -118,9 +119,7 @@ export const digestMemberRules: readonly StorageRule[] = topic<StorageUnderTest>
     assert.equal(await storage.log.prune({ olderThanMs: minuteMs, limit: 10 }), 4);
   },
 
-  'a digest has its name to itself: whoever has left it, and is asked for, goes by another': async (
-    under,
-  ) => {
+  'a digest keeps its id: a delivery that left it and is retried manually gets another': async (under) => {
     const { storage } = under;
     await gathering(storage);
     const { events, claimed } = await digestOf(under, 3);
@@ -135,7 +134,7 @@ export const digestMemberRules: readonly StorageRule[] = topic<StorageUnderTest>
     }
   },
 
-  'one that is cancelled while it gathers is in no digest': async (under) => {
+  'a delivery that is cancelled while it gathers is in no digest': async (under) => {
     const { storage, advance } = under;
     await gathering(storage);
     const events = newEvents(3);
@@ -146,7 +145,7 @@ export const digestMemberRules: readonly StorageRule[] = topic<StorageUnderTest>
     same(idsIn(one(await claim(storage))), idsOf(events.slice(1)));
   },
 
-  'a retry that is asked for goes by itself, and at once': async (under) => {
+  'a manual retry is sent alone and at once': async (under) => {
     const { storage } = under;
     await gathering(storage);
     const { events, claimed } = await digestOf(under, 3);
@@ -158,29 +157,28 @@ export const digestMemberRules: readonly StorageRule[] = topic<StorageUnderTest>
     await settleAll(storage, [result(alone, 'delivered')]);
   },
 
-  'whichever of a digest that waits is asked for, all of it goes at once, with a new schedule': async (
-    under,
-  ) => {
-    const { storage } = under;
-    await gathering(storage);
-    for (const asked of [0, 1]) {
-      const { events, claimed } = await digestOf(under, 2);
-      await settleAll(storage, [result(claimed, { status: 'pending', delayMs: 10 * hourMs })]);
-      const id = await idOf(storage, events[asked]!);
-      same(await storage.log.transition(acme, [id], 'pending'), [id]);
-      const again = one(await claim(storage));
-      same(idsIn(again), idsOf(events));
-      assert.deepEqual([again.deliveryId, again.attempt, again.attemptsBefore], [claimed.deliveryId, 2, 1]);
-      same(await storage.log.transition(acme, [id], 'pending'), []);
-      await settleAll(storage, [result(again, 'delivered')]);
-      for (const event of events) {
-        const { attempts, attemptsBefore } = await deliveryOf(storage, await idOf(storage, event));
-        assert.deepEqual([attempts, attemptsBefore], [2, 1]);
+  'a manual retry of any delivery of a waiting digest makes the whole digest due, with a new schedule':
+    async (under) => {
+      const { storage } = under;
+      await gathering(storage);
+      for (const asked of [0, 1]) {
+        const { events, claimed } = await digestOf(under, 2);
+        await settleAll(storage, [result(claimed, { status: 'pending', delayMs: 10 * hourMs })]);
+        const id = await idOf(storage, events[asked]!);
+        same(await storage.log.transition(acme, [id], 'pending'), [id]);
+        const again = one(await claim(storage));
+        same(idsIn(again), idsOf(events));
+        assert.deepEqual([again.deliveryId, again.attempt, again.attemptsBefore], [claimed.deliveryId, 2, 1]);
+        same(await storage.log.transition(acme, [id], 'pending'), []);
+        await settleAll(storage, [result(again, 'delivered')]);
+        for (const event of events) {
+          const { attempts, attemptsBefore } = await deliveryOf(storage, await idOf(storage, event));
+          assert.deepEqual([attempts, attemptsBefore], [2, 1]);
+        }
       }
-    }
-  },
+    },
 
-  'what the digest left in its memo each of them keeps, whenever it has left': async (under) => {
+  'each delivery keeps the memo of its digest, whenever it leaves': async (under) => {
     const { storage, advance } = under;
     await gathering(storage);
     const { events, claimed } = await digestOf(under, 3);
@@ -198,7 +196,7 @@ export const digestMemberRules: readonly StorageRule[] = topic<StorageUnderTest>
     );
   },
 
-  'one that gathers can be asked for by itself, too': async (under) => {
+  'a gathering delivery can be retried manually, alone': async (under) => {
     const { storage, advance } = under;
     await gathering(storage);
     const events = newEvents(3);

@@ -23,10 +23,10 @@ import {
 
 const maxBytes = 2_000;
 
-/** An event whose payload has so many bytes, two for each letter. */
+/** Returns an event whose payload has `bytes` bytes, two for each letter. */
 const sized = (bytes: number): NewEvent => newEvent({ payload: `"${'é'.repeat((bytes - 2) / 2)}"` });
 
-/** A webhook whose digests have at most so many bytes, by default as many as nobody asks for. */
+/** Creates a webhook with the given limit on the bytes of a digest, or without one. */
 async function limited(storage: Storage<unknown>, limit: { readonly maxBytes?: number }): Promise<void> {
   const digest = { window: windowMs, maxEvents: 100, ...limit };
   await storage.webhooks.create(newWebhook({ channels: [newBinding({ digest })] }));
@@ -34,17 +34,17 @@ async function limited(storage: Storage<unknown>, limit: { readonly maxBytes?: n
 
 const split = (claimed: Claim) => result(claimed, { status: 'split' });
 
-/** By how many attempts each is tried that does not count what was before it was divided. */
+/** Returns the number of each attempt, without those before the digest was split. */
 const triesOf = (claims: readonly Claim[]): number[] =>
   claims.map(({ attempt, attemptsBefore }) => attempt - attemptsBefore);
 
-/** In the order of publication, whatever the order of the claims. */
+/** Sorts claims by the order of publication. */
 const inOrder = (claims: readonly Claim[]): Claim[] =>
   claims.toSorted((one, other) => (one.event.id < other.event.id ? -1 : 1));
 
-/** How large a digest is, and what becomes of one that is too large. */
+/** Rules for the size of a digest, and for one that is too large. */
 export const digestSizeRules: readonly StorageRule[] = topic<StorageUnderTest>('digests', {
-  'a digest has no more bytes of payload than its binding allows, and goes when there is no room': async (
+  'a digest has at most the bytes of payload that its binding allows, and is due once it is full': async (
     under,
   ) => {
     const { storage, advance } = under;
@@ -61,7 +61,7 @@ export const digestSizeRules: readonly StorageRule[] = topic<StorageUnderTest>('
     assert.ok(late.some((claimed) => idsIn(claimed).join() === events[5]!.id));
   },
 
-  'one that has just as many bytes is full': async ({ storage }) => {
+  'a digest with exactly the maximum number of bytes is full': async ({ storage }) => {
     await limited(storage, { maxBytes });
     const events = [1_200, 800].map(sized);
     await publish(storage, events[0]!);
@@ -70,7 +70,7 @@ export const digestSizeRules: readonly StorageRule[] = topic<StorageUnderTest>('
     same(idsIn(one(await claim(storage))), idsOf(events));
   },
 
-  'an event that is larger by itself goes alone, and at once': async ({ storage, advance }) => {
+  'an event that is larger than the maximum is sent alone and at once': async ({ storage, advance }) => {
     await limited(storage, { maxBytes });
     const events = [200, 5_000, 200].map(sized);
     await publish(storage, ...events);
@@ -87,7 +87,10 @@ export const digestSizeRules: readonly StorageRule[] = topic<StorageUnderTest>('
     same(idsIn(one(await claimAll(storage))), [events[2]!.id]);
   },
 
-  'where the window is over, what gathers is as many digests as it takes': async ({ storage, advance }) => {
+  'at the end of a window the gathered events become as many digests as their size needs': async ({
+    storage,
+    advance,
+  }) => {
     const binding = newBinding({ digest: { window: windowMs, maxEvents: 100, maxBytes: 100_000 } });
     const { id } = await storage.webhooks.create(newWebhook({ channels: [binding] }));
     const events = [900, 900, 900, 1_900, 200].map(sized);
@@ -101,7 +104,7 @@ export const digestSizeRules: readonly StorageRule[] = topic<StorageUnderTest>('
     same(inOrder(await claimAll(storage)).map(idsIn), [[first, second], [third], [fourth], [fifth]]);
   },
 
-  'a binding that says nothing of it has half a mebibyte in a digest': async ({ storage }) => {
+  'a digest holds half a mebibyte by default': async ({ storage }) => {
     await limited(storage, {});
     const events = Array.from({ length: 4 }, () => sized(defaultDigestBytes / 4));
     await publish(storage, ...events.slice(0, 3));
@@ -110,7 +113,7 @@ export const digestSizeRules: readonly StorageRule[] = topic<StorageUnderTest>('
     same(idsIn(one(await claim(storage))), idsOf(events));
   },
 
-  'what begins after a failure counts by its size, too': async ({ storage }) => {
+  'a delivery that begins after a failure counts with its size': async ({ storage }) => {
     const first = newBinding();
     const onlyAfter = { channel: first.id, failedAttempts: 1 };
     const second = newBinding({ onlyAfter, digest: { window: windowMs, maxEvents: 100, maxBytes } });
@@ -124,7 +127,7 @@ export const digestSizeRules: readonly StorageRule[] = topic<StorageUnderTest>('
     assert.deepEqual(new Set(idsIn(one(await claim(storage)))), new Set(idsOf(events)));
   },
 
-  'one that is split is two, of its halves, due at once and with a new schedule': async (under) => {
+  'a split digest becomes two halves, due at once and with a new schedule': async (under) => {
     const { storage, advance } = under;
     await gathering(storage);
     const { events, claimed } = await digestOf(under, 5);
@@ -150,7 +153,7 @@ export const digestSizeRules: readonly StorageRule[] = topic<StorageUnderTest>('
     same(await storage.deliveries.settle([result(claimed, 'delivered')]), [false]);
   },
 
-  'the halves of a digest go their own ways': async (under) => {
+  'the halves of a digest are independent': async (under) => {
     const { storage, advance } = under;
     await gathering(storage);
     const { events, claimed } = await digestOf(under, 4);
@@ -173,7 +176,7 @@ export const digestSizeRules: readonly StorageRule[] = topic<StorageUnderTest>('
     }
   },
 
-  'a half is split again, down to one event, which is tried again alone': async (under) => {
+  'a half is split again, down to one event, which is retried alone': async (under) => {
     const { storage } = under;
     await gathering(storage);
     const { events, claimed } = await digestOf(under, 3);
@@ -196,7 +199,7 @@ export const digestSizeRules: readonly StorageRule[] = topic<StorageUnderTest>('
     same(await statusesOf(storage), ['delivered', 'delivered', 'delivered']);
   },
 
-  'of a digest that some have left, halves are made of the others': async (under) => {
+  'a digest that some deliveries have left is split into halves of the others': async (under) => {
     const { storage } = under;
     await gathering(storage);
     const { events, claimed } = await digestOf(under, 5);
@@ -211,7 +214,7 @@ export const digestSizeRules: readonly StorageRule[] = topic<StorageUnderTest>('
     same(await storage.log.attempts(acme, gone.id), []);
   },
 
-  'whoever lost a digest splits nothing': async (under) => {
+  'a worker that lost the lease of a digest splits nothing': async (under) => {
     const { storage, advance } = under;
     await gathering(storage);
     const { events, claimed } = await digestOf(under, 4);
@@ -222,7 +225,7 @@ export const digestSizeRules: readonly StorageRule[] = topic<StorageUnderTest>('
     same(idsIn(one(await claim(storage))), idsOf(events));
   },
 
-  'what is no digest is due at once where it is split': async ({ storage }) => {
+  'a delivery without a digest is due at once after a split': async ({ storage }) => {
     await storage.webhooks.create(newWebhook());
     await publish(storage, newEvent());
     const claimed = one(await claim(storage));

@@ -17,9 +17,12 @@ import { acme, globex, hourMs, idsOf, minuteMs, sorted } from './sample.js';
 
 const leaseMs = hourMs;
 
-/** How documents are leased, and written under a lease. */
+/** Rules for leasing documents, and for writing under a lease. */
 export const documentLeaseRules: readonly StorageRule[] = documentRulesOf({
-  'none is due where there is none, or none of the kind': async ({ documents, advance }) => {
+  'due resolves to nothing when there is no document, or none of the kind': async ({
+    documents,
+    advance,
+  }) => {
     assert.equal(await documents.due(kind, leaseMs), undefined);
     await created(documents);
     await created(documents, { dueInMs: 3 * hourMs });
@@ -28,7 +31,7 @@ export const documentLeaseRules: readonly StorageRule[] = documentRulesOf({
     assert.equal(await documents.due(kind, leaseMs), undefined);
   },
 
-  'due leases the document: it is written, and due again when the lease is over': async ({
+  'due leases the document by a write, and the document is due again when the lease ends': async ({
     documents,
     advance,
   }) => {
@@ -37,12 +40,17 @@ export const documentLeaseRules: readonly StorageRule[] = documentRulesOf({
     const taken = await leased(documents, leaseMs);
     same(taken, { ...document, version: 2, dueAt: taken.dueAt, updatedAt: taken.updatedAt });
     assert.equal(Number(taken.dueAt) - taken.updatedAt.getTime(), leaseMs);
-    isLaterBy(minuteMs, taken.updatedAt, document.updatedAt, 'it was leased a minute later');
+    isLaterBy(
+      minuteMs,
+      taken.updatedAt,
+      document.updatedAt,
+      'the lease must set updatedAt to a minute later',
+    );
     same(await read(documents, document), taken);
     same(await listed(documents), [taken]);
   },
 
-  'a lease lasts so long by the clock of the storage: not due before, due then, with another version':
+  "a lease lasts leaseMs by the storage's clock: the document is not due before, and due then with another version":
     async ({ documents, advance }) => {
       await created(documents, { dueInMs: 0 });
       const first = await leased(documents, leaseMs);
@@ -55,10 +63,7 @@ export const documentLeaseRules: readonly StorageRule[] = documentRulesOf({
       assert.equal(await documents.due(kind, leaseMs), undefined);
     },
 
-  'a document is due when its time has come by the clock of the storage, and not before': async ({
-    documents,
-    advance,
-  }) => {
+  "a document is due at its time by the storage's clock, and not before": async ({ documents, advance }) => {
     const { id } = await created(documents, { dueInMs: hourMs });
     await advance(hourMs - minuteMs);
     assert.equal(await documents.due(kind, leaseMs), undefined);
@@ -72,7 +77,7 @@ export const documentLeaseRules: readonly StorageRule[] = documentRulesOf({
     assert.equal((await leased(documents, leaseMs)).version, 4);
   },
 
-  'the one that has been due for longest is leased first, of whichever tenant': async (under) => {
+  'the document that has been due longest is leased first, across tenants': async (under) => {
     const { documents, advance } = under;
     const all = [];
     for (const [i, tenantId] of [acme, globex, acme, '📯'].entries()) {
@@ -88,7 +93,7 @@ export const documentLeaseRules: readonly StorageRule[] = documentRulesOf({
     assert.equal(await documents.due(kind, leaseMs), undefined);
   },
 
-  'of many that are due at the same time each is leased, and none twice': async ({ documents }) => {
+  'many documents that are due at the same time are each leased once': async ({ documents }) => {
     const all = [];
     for (let i = 0; i < 5; i++) all.push(await created(documents, { dueInMs: 0 }));
     const taken = [];
@@ -97,20 +102,20 @@ export const documentLeaseRules: readonly StorageRule[] = documentRulesOf({
     assert.equal(await documents.due(kind, leaseMs), undefined);
   },
 
-  'two that lease at once get two, and never the same': async ({ documents, others }) => {
+  'two concurrent calls of due lease two documents, and never the same': async ({ documents, others }) => {
     const all = [];
     for (let i = 0; i < 5; i++) all.push(await created(documents, { dueInMs: 0 }));
     const calls = Array.from({ length: 12 }, (_, i) => (i % 2 === 0 ? documents : others).due(kind, leaseMs));
     const taken = (await Promise.all(calls)).flatMap((document) => document?.id ?? []);
     assert.equal(new Set(taken).size, taken.length);
-    // One that gave way to another may come back with nothing.
+    // A call that lost to another may resolve to nothing.
     for (let more = await documents.due(kind, leaseMs); more; more = await documents.due(kind, leaseMs)) {
       taken.push(more.id);
     }
     assert.deepEqual(taken.sort(), sorted(idsOf(all)));
   },
 
-  'the version of a lease is its token: what was read before it writes nothing': async ({ documents }) => {
+  'the version of a lease is its token: an earlier version writes nothing': async ({ documents }) => {
     const document = await created(documents, { dueInMs: 0 });
     const taken = await leased(documents, leaseMs);
     assert.equal(await documents.put(over(document, { body: '"early"' }), document.version), undefined);
@@ -121,7 +126,7 @@ export const documentLeaseRules: readonly StorageRule[] = documentRulesOf({
     same(await read(documents, document), written);
   },
 
-  'a lease that another has taken since writes nothing': async ({ documents, others, advance }) => {
+  'a lease that another process has taken over writes nothing': async ({ documents, others, advance }) => {
     await created(documents, { dueInMs: 0 });
     const lost = await leased(documents, leaseMs);
     await advance(leaseMs);
@@ -133,7 +138,10 @@ export const documentLeaseRules: readonly StorageRule[] = documentRulesOf({
     assert.equal((await others.put(over(taken, { body: '"done"' }), taken.version))?.body, '"done"');
   },
 
-  'a lease that is over still writes where nobody has taken it since': async ({ documents, advance }) => {
+  'an expired lease still writes if no other process has taken the document': async ({
+    documents,
+    advance,
+  }) => {
     await created(documents, { dueInMs: 0 });
     const taken = await leased(documents, leaseMs);
     await advance(2 * leaseMs);
@@ -141,7 +149,7 @@ export const documentLeaseRules: readonly StorageRule[] = documentRulesOf({
     assert.equal(await documents.due(kind, leaseMs), undefined);
   },
 
-  'whoever writes a leased document without the lease ends it': async ({ documents, others, advance }) => {
+  'a write of a leased document without the lease ends the lease': async ({ documents, others, advance }) => {
     const { id } = await created(documents, { dueInMs: 0 });
     const taken = await leased(documents, leaseMs);
     const seen = await read(others, { id });
@@ -165,7 +173,7 @@ export const documentLeaseRules: readonly StorageRule[] = documentRulesOf({
     assert.equal(await read(documents, { id }), undefined);
   },
 
-  'a document that is written is due by what was written last': async ({ documents, advance }) => {
+  'the last write decides when a document is due': async ({ documents, advance }) => {
     const sooner = await created(documents, { dueInMs: 10 * hourMs });
     const never = await created(documents, { dueInMs: 0 });
     await documents.put(over(sooner, { dueInMs: 0 }), 1);

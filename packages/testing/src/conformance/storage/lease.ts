@@ -24,7 +24,10 @@ import {
 const leaseMs = hourMs;
 
 export const leaseRules: readonly StorageRule[] = topic<StorageUnderTest>('lease', {
-  'a lease lasts leaseMs: not claimable before, claimable then': async ({ storage, advance }) => {
+  'a lease lasts leaseMs: the delivery is not claimable before, and claimable then': async ({
+    storage,
+    advance,
+  }) => {
     const { deliveryId } = await oneDelivery(storage);
     const first = one(await claim(storage, { leaseMs }));
     await advance(leaseMs - minuteMs);
@@ -37,7 +40,7 @@ export const leaseRules: readonly StorageRule[] = topic<StorageUnderTest>('lease
     assert.equal((await deliveryOf(storage, deliveryId)).attempts, 2);
   },
 
-  'each claim has the lease that was asked for': async ({ storage, advance }) => {
+  'each claim has the requested lease': async ({ storage, advance }) => {
     await storage.webhooks.create(newWebhook());
     const events = newEvents(2);
     await publish(storage, ...events);
@@ -47,10 +50,10 @@ export const leaseRules: readonly StorageRule[] = topic<StorageUnderTest>('lease
     assert.deepEqual(eventIdsOf(await claimAll(storage)), [short.event.id]);
     await advance(2 * hourMs);
     const free = eventIdsOf(await claimAll(storage));
-    ok(free.includes(long.event.id), 'three hours are over');
+    ok(free.includes(long.event.id), 'the lease of three hours must be over');
   },
 
-  'a late result is written where nobody took the delivery over': async ({ storage, advance }) => {
+  'a late result is written if no other worker took the delivery over': async ({ storage, advance }) => {
     const { deliveryId } = await oneDelivery(storage);
     const claimed = one(await claim(storage, { leaseMs }));
     await advance(2 * leaseMs);
@@ -59,13 +62,15 @@ export const leaseRules: readonly StorageRule[] = topic<StorageUnderTest>('lease
     same(await claim(storage), []);
   },
 
-  'a token stays good as long as nobody takes the delivery over, however many tried': async (under) => {
+  'a token stays valid until another worker takes the delivery over, despite claims that got nothing': async (
+    under,
+  ) => {
     const { storage, advance } = under;
     const webhook = await storage.webhooks.create(newWebhook());
     await publish(storage, ...newEvents(2));
     const claims = await claimAll(storage, { leaseMs });
     await advance(2 * leaseMs);
-    // At its limit the webhook gets nothing; paused it gets nothing either.
+    // A webhook gets no claims at its limit, nor while it is paused.
     same(await claim(storage, { webhookLimit: 1, webhookRoom: new Map([[webhook.id, 0]]) }), []);
     await storage.webhooks.update(acme, webhook.id, 1, { isActive: false });
     same(await claim(storage), []);
@@ -92,7 +97,7 @@ export const leaseRules: readonly StorageRule[] = topic<StorageUnderTest>('lease
     assert.equal(one(await claim(storage)).attempt, 2);
   },
 
-  'renew counts no attempt, and the token stays good': async ({ storage }) => {
+  'renew counts no attempt, and the token stays valid': async ({ storage }) => {
     const { deliveryId } = await oneDelivery(storage);
     const claimed = one(await claim(storage));
     await storage.deliveries.renew([claimed], leaseMs);
@@ -108,7 +113,7 @@ export const leaseRules: readonly StorageRule[] = topic<StorageUnderTest>('lease
     assert.equal(one(await claim(storage)).deliveryId, claimed.deliveryId);
   },
 
-  'a late renewal holds where nobody took the delivery over': async ({ storage, advance }) => {
+  'a late renewal succeeds if no other worker took the delivery over': async ({ storage, advance }) => {
     await oneDelivery(storage);
     const claimed = one(await claim(storage, { leaseMs }));
     await advance(2 * leaseMs);
@@ -116,7 +121,9 @@ export const leaseRules: readonly StorageRule[] = topic<StorageUnderTest>('lease
     same(await claim(storage), []);
   },
 
-  'renew leaves out what was taken over, and does not touch the lease of the other': async (under) => {
+  "renew skips a delivery that was taken over, and does not change the other worker's lease": async (
+    under,
+  ) => {
     const { storage, advance } = under;
     await oneDelivery(storage);
     const lost = one(await claim(storage, { leaseMs }));
@@ -127,7 +134,7 @@ export const leaseRules: readonly StorageRule[] = topic<StorageUnderTest>('lease
     assert.equal(one(await claim(storage)).deliveryId, taken.deliveryId);
   },
 
-  'renew leaves out what is settled, cancelled or deleted, and extends the rest': async ({ storage }) => {
+  'renew skips settled, cancelled and deleted deliveries, and extends the others': async ({ storage }) => {
     const webhook = await storage.webhooks.create(newWebhook());
     const other = await storage.webhooks.create(newWebhook());
     await publish(storage, ...newEvents(4));
@@ -142,7 +149,7 @@ export const leaseRules: readonly StorageRule[] = topic<StorageUnderTest>('lease
     same(await storage.deliveries.renew([], leaseMs), []);
   },
 
-  'renew takes many at once': async ({ storage, advance }) => {
+  'renew extends many leases in one call': async ({ storage, advance }) => {
     await storage.webhooks.create(newWebhook());
     const events = newEvents(150);
     await publish(storage, ...events);

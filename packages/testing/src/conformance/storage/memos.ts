@@ -17,7 +17,7 @@ import {
   settleAll,
 } from './sample.js';
 
-/** Who has it, and who does not: in letters that a database could lose. */
+/** A memo with characters that a database could lose. */
 const memo = '{"done":["a@example.com"],"note":"Grüße 📯"}';
 const dueAtOnce = { status: 'pending', delayMs: 0 } as const;
 
@@ -25,7 +25,7 @@ type Step = NextState | 'cancelled by hand' | 'asked for';
 
 let webhooks = 0;
 
-/** What the next claim of a delivery has after `steps`: what became of an attempt, or what somebody did. */
+/** Resolves to the memo of the next claim after `steps`: results of attempts, or manual changes. */
 async function memoAfter(
   { storage }: StorageUnderTest,
   ...steps: readonly Step[]
@@ -44,47 +44,47 @@ async function memoAfter(
 }
 
 export const memosRules: readonly StorageRule[] = topic<StorageUnderTest>('memos', {
-  'what an attempt leaves comes with the next claim; before, there is none': async (under) => {
+  'the memo of an attempt comes with the next claim, and before that there is none': async (under) => {
     assert.equal(await memoAfter(under), undefined);
     assert.equal(await memoAfter(under, { ...dueAtOnce, memo }), memo);
   },
 
-  'one is there until another takes its place': async (under) => {
+  'a memo stays until another replaces it': async (under) => {
     assert.equal(await memoAfter(under, { ...dueAtOnce, memo }, dueAtOnce, { status: 'released' }), memo);
     assert.equal(await memoAfter(under, { ...dueAtOnce, memo: 'old' }, { ...dueAtOnce, memo }), memo);
   },
 
-  'a release may leave one, too': async (under) => {
+  'a release may leave a memo': async (under) => {
     assert.equal(await memoAfter(under, { status: 'released', memo }), memo);
     assert.equal(await memoAfter(under, { ...dueAtOnce, memo: 'old' }, { status: 'released', memo }), memo);
   },
 
-  'one outlives the worker that got it': async (under) => {
+  'a memo survives the worker that claimed it': async (under) => {
     const { storage, advance } = under;
     assert.equal(await memoAfter(under, { ...dueAtOnce, memo }), memo);
     await advance(2 * hourMs);
     assert.equal(one(await claim(storage)).memo, memo);
   },
 
-  'one outlives the delivery that is dead, for a retry that is asked for': async (under) => {
+  'a memo of a dead delivery is kept for a manual retry': async (under) => {
     assert.equal(await memoAfter(under, { ...dueAtOnce, memo }, { status: 'dead' }, 'asked for'), memo);
     const last = { status: 'dead', memo } as const;
     assert.equal(await memoAfter(under, { ...dueAtOnce, memo: 'old' }, last, 'asked for'), memo);
     assert.equal(await memoAfter(under, { status: 'dead' }, 'asked for'), undefined);
   },
 
-  'one outlives a retry that is asked for while it waits': async (under) => {
+  'a memo survives a manual retry of a waiting delivery': async (under) => {
     const waiting = { status: 'pending', delayMs: hourMs, memo } as const;
     assert.equal(await memoAfter(under, waiting, 'asked for'), memo);
   },
 
-  'one outlives cancelling, by the application or because its binding is gone': async (under) => {
+  'a memo survives a cancellation, by the application or because its binding is gone': async (under) => {
     for (const cancelled of [{ status: 'cancelled' }, 'cancelled by hand'] as const) {
       assert.equal(await memoAfter(under, { ...dueAtOnce, memo }, cancelled, 'asked for'), memo);
     }
   },
 
-  'one comes back letter by letter, with what a database cannot keep as text': async (under) => {
+  'a memo comes back unchanged, including characters that a database cannot store as text': async (under) => {
     for (const text of oddTexts) {
       assert.equal(await memoAfter(under, { ...dueAtOnce, memo: text }), text);
       assert.equal(await memoAfter(under, { status: 'released', memo: text }), text);
@@ -92,12 +92,12 @@ export const memosRules: readonly StorageRule[] = topic<StorageUnderTest>('memos
     }
   },
 
-  'what is delivered has none any more: a retry that is asked for is to reach all again': async (under) => {
+  'a delivered delivery has no memo, so that a manual retry reaches all recipients again': async (under) => {
     const retried = await memoAfter(under, { ...dueAtOnce, memo }, { status: 'delivered' }, 'asked for');
     assert.equal(retried, undefined);
   },
 
-  'the memo of one delivery is none of another': async ({ storage }) => {
+  'a memo belongs to one delivery': async ({ storage }) => {
     await storage.webhooks.create(newWebhook());
     await publish(storage, newEvent());
     await settleAll(storage, [result(one(await claim(storage)), { ...dueAtOnce, memo })]);

@@ -25,7 +25,7 @@ import {
 
 const everything = { olderThanMs: 0, limit: 1000 };
 
-/** Finished events of one after the other hour; a minute later. */
+/** Publishes and finishes one event an hour, then advances the clock by a minute. */
 async function finishedHourly(
   { storage, advance }: StorageUnderTest,
   count: number,
@@ -46,7 +46,7 @@ async function finishedHourly(
 }
 
 export const pruneRules: readonly StorageRule[] = topic<StorageUnderTest>('prune', {
-  'forgets an event with its deliveries and attempts': async (under) => {
+  'deletes an event with its deliveries and attempts': async (under) => {
     const { storage } = under;
     await finishedHourly(under, 1);
     const delivery = one(await deliveriesOf(storage));
@@ -59,7 +59,9 @@ export const pruneRules: readonly StorageRule[] = topic<StorageUnderTest>('prune
     assert.equal(await storage.log.prune(everything), 0);
   },
 
-  'forgets dead and cancelled ones, and events that had no deliveries': async ({ storage }) => {
+  'deletes events whose deliveries are dead or cancelled, and events without deliveries': async ({
+    storage,
+  }) => {
     await publish(storage, ...newEvents(1));
     await storage.webhooks.create(newWebhook());
     await publish(storage, ...newEvents(2));
@@ -69,7 +71,7 @@ export const pruneRules: readonly StorageRule[] = topic<StorageUnderTest>('prune
     same(await eventsOf(storage), []);
   },
 
-  'keeps what was published less than olderThanMs ago, whenever it ended': async (under) => {
+  'keeps events that were published less than olderThanMs ago, whenever they finished': async (under) => {
     const { storage } = under;
     const events = await finishedHourly(under, 4);
     assert.equal(await storage.log.prune({ olderThanMs: 10 * hourMs, limit: 1000 }), 0);
@@ -77,14 +79,14 @@ export const pruneRules: readonly StorageRule[] = topic<StorageUnderTest>('prune
     assert.deepEqual(idsOf(await eventsOf(storage)), idsOf([events[3]!, events[2]!]));
   },
 
-  'counts from the publication, not from the last attempt': async ({ storage, advance }) => {
+  'counts the age from the publication, not from the last attempt': async ({ storage, advance }) => {
     await oneDelivery(storage);
     await advance(2 * hourMs);
     await deliverAll(storage);
     assert.equal(await storage.log.prune({ olderThanMs: 2 * hourMs, limit: 10 }), 1);
   },
 
-  'keeps what has anything unfinished, all of it': async ({ storage, advance }) => {
+  'keeps an event with any unfinished delivery completely': async ({ storage, advance }) => {
     await storage.webhooks.create(newWebhook({ channels: [newBinding(), newBinding()] }));
     await publish(storage, ...newEvents(3));
     const claims = await claimAll(storage);
@@ -102,11 +104,11 @@ export const pruneRules: readonly StorageRule[] = topic<StorageUnderTest>('prune
     const deliveries = await deliveriesOf(storage);
     assert.equal(deliveries.length, 4);
     same((await storage.log.attempts(acme, of(waiting)[0]!.deliveryId)).length, 1);
-    // Abandoned, and still nobody's to forget.
+    // An abandoned delivery is not finished.
     assert.equal(one(await claim(storage)).deliveryId, of(sending)[1]!.deliveryId);
   },
 
-  'forgets at most the limit, oldest first, and says how many': async (under) => {
+  'deletes at most the limit, oldest first, and resolves to the number of deleted events': async (under) => {
     const { storage } = under;
     const events = await finishedHourly(under, 5);
     assert.equal(await storage.log.prune({ olderThanMs: 0, limit: 2 }), 2);
@@ -116,7 +118,7 @@ export const pruneRules: readonly StorageRule[] = topic<StorageUnderTest>('prune
     assert.equal(await storage.log.prune({ olderThanMs: 0, limit: 2 }), 0);
   },
 
-  'goes across tenants, oldest first of all': async (under) => {
+  'deletes the oldest events across tenants': async (under) => {
     const { storage } = under;
     const events = await finishedHourly(under, 6, [acme, globex, '__proto__']);
     assert.equal(await storage.log.prune({ olderThanMs: 0, limit: 4 }), 4);
@@ -125,7 +127,7 @@ export const pruneRules: readonly StorageRule[] = topic<StorageUnderTest>('prune
     assert.deepEqual(idsOf(await eventsOf(storage, '__proto__')), [events[5]!.id]);
   },
 
-  'an old event that is unfinished holds up no younger one': async (under) => {
+  'deletes newer events behind an old unfinished one': async (under) => {
     const { storage } = under;
     const paused = await storage.webhooks.create(newWebhook());
     const [stuck] = newEvents(1);
@@ -137,7 +139,7 @@ export const pruneRules: readonly StorageRule[] = topic<StorageUnderTest>('prune
     assert.deepEqual(idsOf(await eventsOf(storage)), [stuck!.id]);
   },
 
-  'what a manual retry woke is unfinished again': async (under) => {
+  'keeps an event with a delivery that was retried manually': async (under) => {
     const { storage } = under;
     await finishedHourly(under, 1);
     await storage.log.transition(acme, [one(await deliveriesOf(storage)).id], 'pending');
@@ -146,7 +148,7 @@ export const pruneRules: readonly StorageRule[] = topic<StorageUnderTest>('prune
     assert.equal(await storage.log.prune(everything), 1);
   },
 
-  'what a deleted webhook left behind can be forgotten': async ({ storage }) => {
+  'deletes events whose webhook was deleted': async ({ storage }) => {
     const { webhook } = await oneDelivery(storage);
     await claim(storage);
     await storage.webhooks.delete(acme, webhook.id);
@@ -154,7 +156,7 @@ export const pruneRules: readonly StorageRule[] = topic<StorageUnderTest>('prune
     same(await deliveriesOf(storage), []);
   },
 
-  'leaves the webhooks, which go on receiving': async (under) => {
+  'keeps the webhooks, which continue to receive events': async (under) => {
     const { storage } = under;
     await finishedHourly(under, 2);
     await storage.log.prune(everything);

@@ -18,40 +18,40 @@ import {
 } from './sample.js';
 
 /*
- * How long a delivery has been put off decides when its receiver is given up, and nobody but the storage knows it: each
- * time another process may have put it off.
+ * How long a delivery has been deferred decides when its receiver is given up. Only the storage knows that: each
+ * deferral may have come from another process.
  */
 
-/** Whether the storage tells it, as the claim of a delivery that was never put off says. */
-function tells({ putOffSince }: Claim): boolean {
-  ok(putOffSince == null, 'what was never put off is not put off');
+/** Whether the storage reports deferrals, judged by the claim of a delivery that was never deferred. */
+function reportsDeferrals({ putOffSince }: Claim): boolean {
+  ok(putOffSince == null, `a delivery that was never deferred has putOffSince ${putOffSince}`);
   return putOffSince !== undefined;
 }
 
-/** The storage's time, which it tells to who begins nothing. */
+/** Resolves to the storage's time, from a `begin` without claims. */
 const timeOf = async ({ storage }: StorageUnderTest): Promise<number> =>
   (await storage.deliveries.begin([], 0)).at.getTime();
 
-/** Passes where the claim says that the delivery has been put off for so long, within a minute. */
+/** Passes if the claim reports that the delivery has been deferred for `ms`, within a minute. */
 async function isPutOffFor(under: StorageUnderTest, { putOffSince }: Claim, ms: number): Promise<void> {
-  ok(putOffSince instanceof Date, `putOffSince is ${putOffSince}`);
+  ok(putOffSince instanceof Date, `putOffSince must be a Date, not ${putOffSince}`);
   const forMs = (await timeOf(under)) - putOffSince.getTime();
-  ok(Math.abs(forMs - ms) < minuteMs, `put off for ${forMs} ms and not ${ms}`);
+  ok(Math.abs(forMs - ms) < minuteMs, `deferred for ${forMs} ms: expected ${ms}`);
 }
 
-/** Claims the delivery, and settles that. */
+/** Claims the delivery, and settles the claim. */
 async function settleNext({ storage }: StorageUnderTest, next: NextState): Promise<void> {
   const claimed = one(await claim(storage));
   const settlement = next.status === 'released' ? release(claimed, next.delayMs) : result(claimed, next);
   same(await storage.deliveries.settle([settlement]), [true]);
 }
 
-/** A delivery that has been put off for two hours and is due; undefined where the storage does not tell such things. */
+/** Makes a due delivery that has been deferred for two hours. Undefined if the storage does not report deferrals. */
 async function putOff(under: StorageUnderTest): Promise<{ readonly deliveryId: string } | undefined> {
   const { storage, advance } = under;
   const { deliveryId } = await oneDelivery(storage);
   const first = one(await claim(storage));
-  if (!tells(first)) return undefined;
+  if (!reportsDeferrals(first)) return undefined;
   same(await storage.deliveries.settle([release(first, hourMs)]), [true]);
   await advance(hourMs);
   await settleNext(under, { status: 'released', delayMs: hourMs });
@@ -60,11 +60,11 @@ async function putOff(under: StorageUnderTest): Promise<{ readonly deliveryId: s
 }
 
 export const putOffRules: readonly StorageRule[] = topic<StorageUnderTest>('settle', {
-  'a claim says since when it was released with delays, one after the other': async (under) => {
+  'a claim reports since when a delivery has been released with delays': async (under) => {
     const { storage, advance } = under;
     await oneDelivery(storage);
     const first = one(await claim(storage));
-    if (!tells(first)) return;
+    if (!reportsDeferrals(first)) return;
     same(await storage.deliveries.settle([release(first, hourMs)]), [true]);
     for (let hours = 1; hours <= 3; hours++) {
       await advance(hourMs);
@@ -74,7 +74,7 @@ export const putOffRules: readonly StorageRule[] = topic<StorageUnderTest>('sett
     }
   },
 
-  'each claim says since when a delivery is put off, until there is a result': async (under) => {
+  'each claim reports since when a delivery is deferred, until there is a result': async (under) => {
     const { storage, advance } = under;
     if (!(await putOff(under))) return;
     await take(storage, { leaseMs: hourMs });
@@ -82,7 +82,7 @@ export const putOffRules: readonly StorageRule[] = topic<StorageUnderTest>('sett
     await isPutOffFor(under, one(await claim(storage)), 3 * hourMs);
   },
 
-  'what is released without a delay is put off as it was': async (under) => {
+  'a release without a delay keeps a deferral': async (under) => {
     const { storage } = under;
     if (!(await putOff(under))) return;
     await settleNext(under, { status: 'released' });
@@ -90,14 +90,14 @@ export const putOffRules: readonly StorageRule[] = topic<StorageUnderTest>('sett
     await isPutOffFor(under, one(await claim(storage)), 2 * hourMs);
   },
 
-  'what is released without a delay is not put off by that': async (under) => {
+  'a release without a delay does not start a deferral': async (under) => {
     const { storage } = under;
     await oneDelivery(storage);
     await settleNext(under, { status: 'released' });
-    tells(one(await claim(storage)));
+    reportsDeferrals(one(await claim(storage)));
   },
 
-  'a failure ends that a delivery is put off, and so does what splits a digest': async (under) => {
+  'a failure ends a deferral, and so does the split of a digest': async (under) => {
     const { storage, advance } = under;
     if (!(await putOff(under))) return;
     for (const next of [{ status: 'pending', delayMs: hourMs }, { status: 'split' }] as const) {
@@ -105,7 +105,7 @@ export const putOffRules: readonly StorageRule[] = topic<StorageUnderTest>('sett
       await advance(hourMs);
       const claimed = one(await claim(storage));
       assert.equal(claimed.putOffSince, null, `after ${next.status}`);
-      // From then on it begins anew.
+      // The next deferral starts from here.
       await storage.deliveries.settle([release(claimed, hourMs)]);
       await advance(hourMs);
       const again = one(await claim(storage));
@@ -114,7 +114,7 @@ export const putOffRules: readonly StorageRule[] = topic<StorageUnderTest>('sett
     }
   },
 
-  'a failure of a busy receiver does not end that a delivery is put off': async (under) => {
+  'a failure of a busy receiver does not end a deferral': async (under) => {
     const { storage, advance } = under;
     if (!(await putOff(under))) return;
     await settleNext(under, { status: 'pending', delayMs: hourMs, isBusy: true });
@@ -122,14 +122,14 @@ export const putOffRules: readonly StorageRule[] = topic<StorageUnderTest>('sett
     await isPutOffFor(under, one(await claim(storage)), 3 * hourMs);
   },
 
-  'a failure of a busy receiver does not put a delivery off': async (under) => {
+  'a failure of a busy receiver does not start a deferral': async (under) => {
     const { storage } = under;
     await oneDelivery(storage);
     await settleNext(under, { status: 'pending', delayMs: 0, isBusy: true });
-    tells(one(await claim(storage)));
+    reportsDeferrals(one(await claim(storage)));
   },
 
-  'what is started anew by hand is not put off, whether it waits or is dead': async (under) => {
+  'a manual retry of a waiting or dead delivery ends its deferral': async (under) => {
     const { storage, advance } = under;
     const known = await putOff(under);
     if (!known) return;
@@ -143,11 +143,11 @@ export const putOffRules: readonly StorageRule[] = topic<StorageUnderTest>('sett
     }
   },
 
-  'the time in which it was due and nobody claimed it does not count': async (under) => {
+  'the time in which a deferred delivery was due and unclaimed does not count': async (under) => {
     const { storage, advance } = under;
     const known = await putOff(under);
     if (!known) return;
-    // Its webhook is paused for a night, say, or no worker runs.
+    // For example, its webhook is paused for a night, or no worker runs.
     await advance(10 * hourMs);
     const claimed = one(await claim(storage));
     await isPutOffFor(under, claimed, 2 * hourMs);
@@ -158,11 +158,11 @@ export const putOffRules: readonly StorageRule[] = topic<StorageUnderTest>('sett
 });
 
 export const putOffDigestRules: readonly StorageRule[] = topic<StorageUnderTest>('digests', {
-  'a claim of a digest says since when that is put off, and its halves begin anew': async (under) => {
+  'a claim of a digest reports since when it is deferred, and its halves are not deferred': async (under) => {
     const { storage, advance } = under;
     await gathering(storage);
     const { claimed } = await digestOf(under, 4);
-    if (!tells(claimed)) return;
+    if (!reportsDeferrals(claimed)) return;
     await storage.deliveries.settle([release(claimed, hourMs)]);
     await advance(hourMs);
     const again = one(await claim(storage));
@@ -179,11 +179,11 @@ export const putOffDigestRules: readonly StorageRule[] = topic<StorageUnderTest>
     );
   },
 
-  'a digest that is started anew by hand is not put off': async (under) => {
+  'a manual retry of a digest ends its deferral': async (under) => {
     const { storage, advance } = under;
     await gathering(storage);
     const { claimed } = await digestOf(under, 2);
-    if (!tells(claimed)) return;
+    if (!reportsDeferrals(claimed)) return;
     await storage.deliveries.settle([release(claimed, hourMs)]);
     await advance(hourMs / 2);
     const { items } = await storage.log.deliveries(acme, { limit: 2 });

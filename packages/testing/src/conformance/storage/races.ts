@@ -24,7 +24,7 @@ import {
   sorted,
 } from './sample.js';
 
-/** Calls `act` so many times at once, by turns on both handles. */
+/** Calls `act` concurrently, `times` times, alternating between both handles. */
 function atOnce<T>(
   { storage, second = storage }: StorageUnderTest,
   times: number,
@@ -36,40 +36,42 @@ function atOnce<T>(
 const codeOf = (error: unknown): string => (isPosthornError(error) ? error.code : String(error));
 
 export const racesRules: readonly StorageRule[] = topic<StorageUnderTest>('races', {
-  '20 claims at once over 500 deliveries get each delivery once': async (under) => {
+  '20 concurrent claims of 500 deliveries get each delivery once': async (under) => {
     for (let i = 0; i < 5; i++) await under.storage.webhooks.create(newWebhook());
     const events = newEvents(100);
     await publish(under.storage, ...events);
     const claims = (await atOnce(under, 20, (storage) => claim(storage, { limit: 25 }))).flat();
     claims.push(...(await claimAll(under.storage, { limit: 25 })));
     assert.equal(new Set(claims.map(({ deliveryId }) => deliveryId)).size, 500);
-    assert.equal(claims.length, 500, 'no delivery went to two callers');
+    assert.equal(claims.length, 500, 'each delivery must be claimed by one caller');
     assert.equal(new Set(claims.map(({ token }) => token)).size, 500);
     ok(
       claims.every(({ attempt }) => attempt === 1),
-      'each is the first attempt',
+      'each claim must be for the first attempt',
     );
   },
 
-  'a claim of one finds the only one that is due, behind many that others have emptied or that have no room':
-    async ({ storage, second = storage }) => {
-      const tenants = Array.from({ length: 30 }, (_, i) => `tenant ${i}`);
-      for (const tenantId of tenants) await storage.webhooks.create(newWebhook({ tenantId }));
-      await publish(storage, ...tenants.map((tenantId) => newEvent({ tenantId })));
-      const first = one(await claim(storage, { limit: 1 }));
-      const others = await claimAll(second);
-      await settleAll(
-        second,
-        others.map((other) => result(other, 'delivered')),
-      );
-      const late = newEvent({ tenantId: others.at(-1)!.webhook.tenantId });
-      const full = newEvent({ tenantId: first.webhook.tenantId });
-      await publish(second, full, late);
-      const webhookRoom = new Map([[first.webhook.id, 0]]);
-      same(eventIdsOf(await claim(storage, { limit: 1, webhookRoom })), [late.id]);
-    },
+  'a claim finds the only due delivery, behind many webhooks that are empty or at their limit': async ({
+    storage,
+    second = storage,
+  }) => {
+    const tenants = Array.from({ length: 30 }, (_, i) => `tenant ${i}`);
+    for (const tenantId of tenants) await storage.webhooks.create(newWebhook({ tenantId }));
+    await publish(storage, ...tenants.map((tenantId) => newEvent({ tenantId })));
+    const first = one(await claim(storage, { limit: 1 }));
+    const others = await claimAll(second);
+    await settleAll(
+      second,
+      others.map((other) => result(other, 'delivered')),
+    );
+    const late = newEvent({ tenantId: others.at(-1)!.webhook.tenantId });
+    const full = newEvent({ tenantId: first.webhook.tenantId });
+    await publish(second, full, late);
+    const webhookRoom = new Map([[first.webhook.id, 0]]);
+    same(eventIdsOf(await claim(storage, { limit: 1, webhookRoom })), [late.id]);
+  },
 
-  'claims at once take over an abandoned delivery once': async (under) => {
+  'concurrent claims take over an abandoned delivery once': async (under) => {
     await oneDelivery(under.storage);
     await claim(under.storage);
     await under.advance(hourMs);
@@ -77,7 +79,7 @@ export const racesRules: readonly StorageRule[] = topic<StorageUnderTest>('races
     assert.equal(one(claims).attempt, 2);
   },
 
-  'one key published at once is one event': async (under) => {
+  'concurrent publishes with one key store one event': async (under) => {
     await under.storage.webhooks.create(newWebhook());
     const key = { idempotencyKey: 'order-1', fingerprint: 'print' };
     const results = await atOnce(under, 20, (storage) => storage.deliveries.publish([newEvent(key)]));
@@ -86,7 +88,9 @@ export const racesRules: readonly StorageRule[] = topic<StorageUnderTest>('races
     assert.deepEqual(eventIdsOf(await claimAll(under.storage)), [event.id]);
   },
 
-  'one key published at once with two fingerprints is one event, and the other is refused': async (under) => {
+  'concurrent publishes with one key and two fingerprints store one event, and refuse the other': async (
+    under,
+  ) => {
     const outcomes = await atOnce(under, 12, (storage, i) =>
       storage.deliveries
         .publish([newEvent({ idempotencyKey: 'order-1', fingerprint: String(i % 3) })])
@@ -100,7 +104,7 @@ export const racesRules: readonly StorageRule[] = topic<StorageUnderTest>('races
     );
   },
 
-  'one event published at once is stored once': async (under) => {
+  'concurrent publishes of one event store it once': async (under) => {
     await under.storage.webhooks.create(newWebhook());
     const event = newEvent();
     const results = await atOnce(under, 20, (storage) => storage.deliveries.publish([event]));
@@ -109,7 +113,7 @@ export const racesRules: readonly StorageRule[] = topic<StorageUnderTest>('races
     assert.equal((await claimAll(under.storage)).length, 1);
   },
 
-  'different events published at once are all stored': async (under) => {
+  'concurrent publishes of different events store all of them': async (under) => {
     await under.storage.webhooks.create(newWebhook());
     const batches = Array.from({ length: 20 }, () => newEvents(10));
     await atOnce(under, 20, (storage, i) => storage.deliveries.publish(batches[i]!));
@@ -117,7 +121,7 @@ export const racesRules: readonly StorageRule[] = topic<StorageUnderTest>('races
     assert.deepEqual(sorted(eventIdsOf(claims)), sorted(idsOf(batches.flat())));
   },
 
-  'batches that share events in different orders do not block each other': async (under) => {
+  'batches that share events in different orders do not deadlock': async (under) => {
     await under.storage.webhooks.create(newWebhook());
     const events = newEvents(30);
     await atOnce(under, 10, (storage, i) =>
@@ -126,7 +130,7 @@ export const racesRules: readonly StorageRule[] = topic<StorageUnderTest>('races
     assert.equal((await claimAll(under.storage)).length, 30);
   },
 
-  'of updates at once to one version, one wins': async (under) => {
+  'one of several concurrent updates of one version wins': async (under) => {
     const { id } = await under.storage.webhooks.create(newWebhook());
     const results = await atOnce(under, 10, (storage, i) =>
       storage.webhooks.update(acme, id, 1, { name: `Writer ${i}` }),
@@ -136,7 +140,7 @@ export const racesRules: readonly StorageRule[] = topic<StorageUnderTest>('races
     same(await under.storage.webhooks.get(acme, id), winner);
   },
 
-  'of creations at once with one id, one wins': async (under) => {
+  'one of several concurrent creations with one id wins': async (under) => {
     const webhook = newWebhook();
     const outcomes = await atOnce(under, 10, (storage, i) =>
       storage.webhooks.create({ ...webhook, tenantId: `tenant-${i}` }).then(() => 'created', codeOf),
@@ -144,14 +148,14 @@ export const racesRules: readonly StorageRule[] = topic<StorageUnderTest>('races
     assert.deepEqual(sorted(outcomes), [...Array.from({ length: 9 }, () => 'conflict'), 'created']);
   },
 
-  'of deletions at once, one is true': async (under) => {
+  'one of several concurrent deletions resolves to true': async (under) => {
     const { webhook } = await oneDelivery(under.storage);
     const results = await atOnce(under, 10, (storage) => storage.webhooks.delete(acme, webhook.id));
     assert.equal(results.filter((deleted) => deleted).length, 1);
     same(await claimAll(under.storage), []);
   },
 
-  'of results at once for one claim, one is written': async (under) => {
+  'one of several concurrent results for one claim is written': async (under) => {
     const { deliveryId } = await oneDelivery(under.storage);
     const claimed = one(await claim(under.storage));
     const results = await atOnce(under, 10, (storage, i) =>
@@ -161,7 +165,7 @@ export const racesRules: readonly StorageRule[] = topic<StorageUnderTest>('races
     assert.equal((await under.storage.log.attempts(acme, deliveryId)).length, 1);
   },
 
-  'results and renewals at once: each result is written, and what is not settled is still held': async (
+  'concurrent results and renewals: each result is written, and unsettled deliveries stay leased': async (
     under,
   ) => {
     const { storage, second = storage } = under;
@@ -180,12 +184,12 @@ export const racesRules: readonly StorageRule[] = topic<StorageUnderTest>('races
         storage.deliveries.settle(settlements.slice(0, 40)),
         second.deliveries.settle(settlements.slice(40).reverse()),
       ]);
-      ok([...first, ...rest].every(Boolean), 'each result is written');
+      ok([...first, ...rest].every(Boolean), 'each result must be written');
       for (const held of [renewed, again]) {
         const tokens = new Set(held.map(({ token }) => token));
         ok(
           claims.slice(80).every(({ token }) => tokens.has(token)),
-          'what is not settled is renewed',
+          'each unsettled lease must be renewed',
         );
       }
       await settleAll(
@@ -195,7 +199,7 @@ export const racesRules: readonly StorageRule[] = topic<StorageUnderTest>('races
     }
   },
 
-  'a result and a cancellation at once: the one that came first stands': async (under) => {
+  'a result and a concurrent cancellation: the first one stands': async (under) => {
     await under.storage.webhooks.create(newWebhook());
     await publish(under.storage, ...newEvents(20));
     const claims = await claimAll(under.storage);
@@ -206,14 +210,18 @@ export const racesRules: readonly StorageRule[] = topic<StorageUnderTest>('races
       log.transition(acme, [...ids].reverse(), 'cancelled'),
     ]);
     const delivered = ids.filter((_, i) => settled[i]);
-    assert.deepEqual(sorted([...delivered, ...moved]), sorted(ids), 'each went one way');
+    assert.deepEqual(
+      sorted([...delivered, ...moved]),
+      sorted(ids),
+      'each delivery must be either delivered or cancelled',
+    );
     for (const { id, status } of await deliveriesOf(under.storage)) {
       assert.equal(status, delivered.includes(id) ? 'delivered' : 'cancelled');
       assert.equal((await under.storage.log.attempts(acme, id)).length, status === 'delivered' ? 1 : 0);
     }
   },
 
-  'nothing goes to a webhook that was deleted while events were published': async (under) => {
+  'a webhook that is deleted during a publish gets no deliveries': async (under) => {
     const webhook = await under.storage.webhooks.create(newWebhook());
     await atOnce<unknown>(under, 12, (storage, i) =>
       i === 5 ? storage.webhooks.delete(acme, webhook.id) : publish(storage, ...newEvents(3)),

@@ -22,18 +22,18 @@ import { ok, same } from '../assertions.js';
 import { pagesOf } from './pages.js';
 
 /*
- * What the rules are made of: things to store, and short words for the steps of a delivery. Durations are long,
- * as a storage's clock may run by itself while a rule does.
+ * Samples to store, and short functions for the steps of a delivery. Durations are long, because a storage's clock may
+ * run by itself during a rule.
  */
 
 export const minuteMs = 60_000;
 export const hourMs = 60 * minuteMs;
 
-/** The tenant of everything here that names no other. */
+/** The default tenant of the samples. */
 export const acme = 'acme';
 export const globex = 'globex';
 
-/** Each id has a millisecond of its own, so that ids sort as they were made. */
+/** Each id has a millisecond of its own, so that ids sort by creation. */
 let time = Date.now() - 365 * 24 * hourMs;
 const ids = createIds({ now: () => ++time });
 export const { event: newEventId, webhook: newWebhookId } = ids;
@@ -60,7 +60,7 @@ export function newWebhook(overrides: Partial<NewWebhook> = {}): NewWebhook {
   };
 }
 
-/** An event with the keys that core finds for its type. */
+/** Returns an event with the keys that core derives from its type. */
 export function newEvent(overrides: Partial<NewEvent> = {}): NewEvent {
   const { type = 'order.created' } = overrides;
   return {
@@ -82,7 +82,7 @@ export function newEvents(count: number, overrides: Partial<NewEvent> = {}): New
   return Array.from({ length: count }, () => newEvent(overrides));
 }
 
-/** What is read back of an event: all but what only publishing needs. */
+/** Returns an event as the log reads it back: without the fields that only `publish` needs. */
 export function asRead({
   keys: _keys,
   idempotencyKey: _key,
@@ -96,7 +96,7 @@ export async function publish(storage: Storage<unknown>, ...events: readonly New
   await storage.deliveries.publish(events);
 }
 
-/** A webhook and an event that has one delivery to it. */
+/** Creates a webhook and publishes an event with one delivery to it. */
 export async function oneDelivery(
   storage: Storage<unknown>,
 ): Promise<{ webhook: WebhookRecord; event: NewEvent; deliveryId: string }> {
@@ -111,7 +111,7 @@ export function claimOptions(overrides: Partial<ClaimOptions> = {}): ClaimOption
   return { limit: 100, leaseMs: hourMs, webhookLimit: 100, webhookRoom: new Map(), ...overrides };
 }
 
-/** Claims, and begins nothing: what is claimed waits with whoever has it. */
+/** Claims deliveries without beginning their attempts, as a worker that buffers them. */
 export function take(
   storage: Storage<unknown>,
   overrides: Partial<ClaimOptions> = {},
@@ -119,7 +119,7 @@ export function take(
   return storage.deliveries.claim(claimOptions(overrides));
 }
 
-/** Claims, and begins the attempt of each, as a worker does that sends at once. */
+/** Claims deliveries and begins their attempts, as a worker that sends at once. */
 export async function claim(
   storage: Storage<unknown>,
   overrides: Partial<ClaimOptions> = {},
@@ -129,7 +129,7 @@ export async function claim(
   return claims;
 }
 
-/** Claims until there is nothing left to claim. */
+/** Claims until a claim returns no deliveries. */
 export async function claimAll(
   storage: Storage<unknown>,
   overrides: Partial<ClaimOptions> = {},
@@ -140,7 +140,9 @@ export async function claimAll(
     if (claims.length === 0) return all;
     all.push(...claims);
   }
-  return assert.fail('claim returned deliveries 1,000 times in a row');
+  return assert.fail(
+    'claim returned deliveries 1,000 times in a row: expected an empty result at some point',
+  );
 }
 
 export function attemptOf(
@@ -162,7 +164,7 @@ export function attemptOf(
   };
 }
 
-/** A settlement with an attempt, as after a send. */
+/** Returns a settlement with an attempt, as after a send. */
 export function result(claimed: Claim, next: NextState | 'delivered' | 'dead' | 'cancelled'): Settlement {
   const attempt =
     next === 'delivered'
@@ -177,12 +179,12 @@ export function result(claimed: Claim, next: NextState | 'delivered' | 'dead' | 
   return { claim: claimed, next: typeof next === 'string' ? { status: next } : next, attempt };
 }
 
-/** A settlement of what was not sent, or may not be counted. */
+/** Returns a settlement that releases a delivery that was not sent, or whose attempt must not count. */
 export function release(claimed: Claim, delayMs?: number): Settlement {
   return { claim: claimed, next: { status: 'released', ...(delayMs !== undefined && { delayMs }) } };
 }
 
-/** Settles what must still hold. */
+/** Settles claims whose tokens must still be valid. */
 export async function settleAll(
   storage: Storage<unknown>,
   settlements: readonly Settlement[],
@@ -193,7 +195,7 @@ export async function settleAll(
   );
 }
 
-/** Claims all there is, and settles it as delivered. */
+/** Claims every due delivery, and settles it as delivered. */
 export async function deliverAll(storage: Storage<unknown>): Promise<void> {
   const claims = await claimAll(storage);
   await settleAll(
@@ -219,25 +221,25 @@ export async function eventsOf(storage: Storage<unknown>, tenantId = acme): Prom
   return (await pagesOf((page) => storage.log.events(tenantId, page))).flat();
 }
 
-/** The only one of a list. */
+/** Returns the only element of a list. */
 export function one<T>(list: readonly T[]): T {
-  assert.equal(list.length, 1, `one was expected, not ${list.length}`);
+  assert.equal(list.length, 1, `expected one element, not ${list.length}`);
   return list[0]!;
 }
 
-/** Sorted, for lists whose order is free. */
+/** Sorts a copy of a list whose order is unspecified. */
 export const sorted = (list: readonly string[]): string[] => [...list].sort();
 
 export const idsOf = (list: readonly { readonly id: string }[]): string[] => list.map(({ id }) => id);
 
-/** The ids of claimed events, in the order of the claims. */
+/** Returns the ids of claimed events, in the order of the claims. */
 export const eventIdsOf = (claims: readonly Claim[]): string[] => claims.map(({ event }) => event.id);
 
-/** Passes where `promise` rejects with a PosthornError of this code; `what` was given stands in the message. */
+/** Passes if `promise` rejects with a PosthornError of this code. The failure message includes the input `what`. */
 export async function rejectsWith(code: ErrorCode, promise: Promise<unknown>, what = ''): Promise<void> {
   const given = what && ` of ${JSON.stringify(what)}`;
   const error = await promise.then(
-    () => assert.fail(`must reject with ${code}${given}, and resolves`),
+    () => assert.fail(`must reject with ${code}${given}, but it resolved`),
     (reason: unknown) => reason,
   );
   ok(isPosthornError(error), `must reject with a PosthornError${given}, not ${String(error)}`);

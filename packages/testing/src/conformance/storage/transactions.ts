@@ -23,14 +23,14 @@ import {
 } from './sample.js';
 
 function begin({ begin: open }: StorageUnderTest): Promise<OpenTransaction> {
-  ok(open, 'the harness opens no transaction: give it begin(), or skip `transactions` with a reason');
+  ok(open, 'the harness has no begin(): add it, or skip `transactions` with a reason');
   return open();
 }
 
 const keyed = { idempotencyKey: 'order-1', fingerprint: 'print' };
 
 export const transactionsRules: readonly StorageRule[] = topic<StorageUnderTest>('transactions', {
-  'an event commits with the transaction of its caller': async (under) => {
+  "an event commits with its caller's transaction": async (under) => {
     const { storage } = under;
     await storage.webhooks.create(newWebhook());
     const { tx, commit } = await begin(under);
@@ -43,7 +43,9 @@ export const transactionsRules: readonly StorageRule[] = topic<StorageUnderTest>
     assert.deepEqual(eventIdsOf(await claimAll(storage)), [event.id]);
   },
 
-  'an event vanishes with the transaction of its caller, its deliveries and its key too': async (under) => {
+  "an event is rolled back with its caller's transaction, including its deliveries and its key": async (
+    under,
+  ) => {
     const { storage } = under;
     await storage.webhooks.create(newWebhook());
     const { tx, rollback } = await begin(under);
@@ -60,7 +62,7 @@ export const transactionsRules: readonly StorageRule[] = topic<StorageUnderTest>
     ]);
   },
 
-  'nobody else sees or claims an event before the commit': async (under) => {
+  'an event can be neither read nor claimed outside its transaction before the commit': async (under) => {
     const { storage, second = storage } = under;
     await storage.webhooks.create(newWebhook());
     const { tx, commit } = await begin(under);
@@ -88,7 +90,7 @@ export const transactionsRules: readonly StorageRule[] = topic<StorageUnderTest>
     assert.equal((await claimAll(storage)).length, 2);
   },
 
-  'a key that an open transaction holds is refused in the time that the caller has for it, and nothing is stored':
+  "a publish with a key that an open transaction holds is refused within the caller's timeout, and stores nothing":
     async (under) => {
       const { storage } = under;
       const { tx, commit } = await begin(under);
@@ -103,7 +105,7 @@ export const transactionsRules: readonly StorageRule[] = topic<StorageUnderTest>
       ]);
     },
 
-  'what a transaction holds for a webhook that is deleted before the commit is cancelled, also where it would gather':
+  'a delivery in a transaction is cancelled if its webhook is deleted before the commit, even one that would gather':
     async (under) => {
       const { storage, advance } = under;
       for (const digest of [{}, { digest: { window: hourMs as never, maxEvents: 100 } }]) {
@@ -113,7 +115,7 @@ export const transactionsRules: readonly StorageRule[] = topic<StorageUnderTest>
         assert.equal(await storage.webhooks.delete(acme, webhook.id), true);
         await commit();
         await advance(2 * hourMs);
-        // Whoever comes upon it cancels it, or is to.
+        // The worker that finds it cancels it, or is told to.
         const claims = await claimAll(storage);
         const results = claims.map((claimed) => result(claimed, 'cancelled'));
         await settleAll(storage, results);
@@ -122,14 +124,16 @@ export const transactionsRules: readonly StorageRule[] = topic<StorageUnderTest>
       same(statuses, ['cancelled', 'cancelled']);
     },
 
-  'what has an ordering key goes once it is committed and what was before it is done': async (under) => {
+  'a delivery with an ordering key is claimed once it is committed and its predecessors are finished': async (
+    under,
+  ) => {
     const { storage } = under;
     await storage.webhooks.create(newWebhook());
     const events = newEvents(3, { orderingKey: 'order-1' });
     await publish(storage, events[0]!);
     const { tx, commit } = await begin(under);
     await storage.deliveries.publish(events.slice(1), { tx });
-    // All of this happens while nobody can see what the transaction holds.
+    // All of this happens before the commit.
     await deliverAll(storage);
     await commit();
     for (const { id } of events.slice(1)) {
@@ -139,7 +143,7 @@ export const transactionsRules: readonly StorageRule[] = topic<StorageUnderTest>
     }
   },
 
-  'what gathers goes as soon as there are enough, in whichever transactions they came': async (under) => {
+  'a digest is due once it is full, across transactions': async (under) => {
     const { storage, advance } = under;
     ok(storage.supports.digests, 'the storage gathers no digests: skip this rule with that for a reason');
     const digest = { window: hourMs as never, maxEvents: 2 };
@@ -160,23 +164,24 @@ export const transactionsRules: readonly StorageRule[] = topic<StorageUnderTest>
     same(await claimAll(storage), []);
   },
 
-  'what gathers goes by what its binding says when it is committed, whatever it said when it was published':
-    async (under) => {
-      const { storage } = under;
-      ok(storage.supports.digests, 'the storage gathers no digests: skip this rule with that for a reason');
-      const { digest, ...plain } = newBinding({ digest: { window: hourMs as never, maxEvents: 100 } });
-      const { id } = await storage.webhooks.create(newWebhook({ channels: [{ ...plain, digest }] }));
-      const { tx, commit } = await begin(under);
-      const event = newEvent();
-      await storage.deliveries.publish([event], { tx });
-      await storage.webhooks.update(acme, id, 1, { channels: [plain] });
-      same(await claimAll(storage), []);
-      await commit();
-      const [claimed, ...others] = await claimAll(storage);
-      assert.deepEqual([claimed?.event.id, claimed?.digest, others], [event.id, undefined, []]);
-    },
+  'a digest follows the limits that its binding has at the commit, not those at the publish': async (
+    under,
+  ) => {
+    const { storage } = under;
+    ok(storage.supports.digests, 'the storage gathers no digests: skip this rule with that for a reason');
+    const { digest, ...plain } = newBinding({ digest: { window: hourMs as never, maxEvents: 100 } });
+    const { id } = await storage.webhooks.create(newWebhook({ channels: [{ ...plain, digest }] }));
+    const { tx, commit } = await begin(under);
+    const event = newEvent();
+    await storage.deliveries.publish([event], { tx });
+    await storage.webhooks.update(acme, id, 1, { channels: [plain] });
+    same(await claimAll(storage), []);
+    await commit();
+    const [claimed, ...others] = await claimAll(storage);
+    assert.deepEqual([claimed?.event.id, claimed?.digest, others], [event.id, undefined, []]);
+  },
 
-  'one that was under way before an earlier one was committed goes on when its lease is over, and then that':
+  'an ordered delivery in flight before an earlier one commits continues after its lease, before the earlier one':
     async (under) => {
       const { storage, advance } = under;
       await storage.webhooks.create(newWebhook());
@@ -187,7 +192,7 @@ export const transactionsRules: readonly StorageRule[] = topic<StorageUnderTest>
       assert.deepEqual(eventIdsOf(await claimAll(storage)), [late!.id]);
       await commit();
       same(await claimAll(storage), []);
-      // Whoever sent it is gone.
+      // The worker that sent it has crashed.
       await advance(hourMs);
       for (const { id } of [late!, early!]) {
         const [claimed, ...others] = await claimAll(storage);
@@ -196,7 +201,7 @@ export const transactionsRules: readonly StorageRule[] = topic<StorageUnderTest>
       }
     },
 
-  'a webhook vanishes with the transaction of its caller, and its id is free': async (under) => {
+  "a webhook is rolled back with its caller's transaction, and its id is free": async (under) => {
     const { storage } = under;
     const webhook = newWebhook();
     const { tx, rollback } = await begin(under);

@@ -50,7 +50,7 @@ async function walkAll(storage: Storage, betweenPages?: () => Promise<void>): Pr
       limit: 2,
       ...(cursor !== undefined && { cursor }),
     });
-    ok(page.items.length <= 2, 'a page holds no more than its limit');
+    ok(page.items.length <= 2, 'a page must not exceed its limit');
     seen.push(...page.items);
     if (page.nextCursor === null) return seen;
     cursor = page.nextCursor;
@@ -67,15 +67,18 @@ export const webhookRules: readonly StorageRule[] = topic<StorageUnderTest>('web
     same(await storage.webhooks.get(acme, given.id), created);
   },
 
-  "the instants are of the storage's clock": async ({ storage, advance }) => {
+  "timestamps come from the storage's clock": async ({ storage, advance }) => {
     const first = await storage.webhooks.create(newWebhook());
     await advance(hourMs);
     const second = await storage.webhooks.create(newWebhook());
     const passed = second.createdAt.getTime() - first.createdAt.getTime();
-    ok(passed >= hourMs && passed < hourMs + minuteMs, `an hour passed, not ${passed} ms`);
+    ok(
+      passed >= hourMs && passed < hourMs + minuteMs,
+      `the clock was advanced by an hour, and the timestamps differ by ${passed} ms`,
+    );
   },
 
-  'get without a tenant finds the webhook of an id, whichever tenant it is of, until it is deleted': async ({
+  'get without a tenant finds a webhook of any tenant by its id, until it is deleted': async ({
     storage,
   }) => {
     const created = await storage.webhooks.create(newWebhook({ tenantId: globex }));
@@ -88,20 +91,20 @@ export const webhookRules: readonly StorageRule[] = topic<StorageUnderTest>('web
     assert.equal(await storage.webhooks.get(undefined, created.id), undefined);
   },
 
-  'create rejects an id that is taken, and the webhook that has it stays': async ({ storage }) => {
+  'create rejects an id that is taken, and the existing webhook stays unchanged': async ({ storage }) => {
     const taken = await storage.webhooks.create(newWebhook());
     await rejectsWith('conflict', storage.webhooks.create(newWebhook({ id: taken.id, name: 'Thief' })));
     same(await storage.webhooks.get(acme, taken.id), taken);
   },
 
-  'create rejects an id that another tenant has': async ({ storage }) => {
+  'create rejects an id that another tenant uses': async ({ storage }) => {
     const taken = await storage.webhooks.create(newWebhook());
     await rejectsWith('conflict', storage.webhooks.create(newWebhook({ id: taken.id, tenantId: globex })));
     same(await storage.webhooks.get(acme, taken.id), taken);
     assert.equal(await storage.webhooks.get(globex, taken.id), undefined);
   },
 
-  'get finds nothing where there is no such webhook': async ({ storage }) => {
+  'get finds nothing if there is no such webhook': async ({ storage }) => {
     assert.equal(await storage.webhooks.get(acme, newWebhookId()), undefined);
   },
 
@@ -114,9 +117,7 @@ export const webhookRules: readonly StorageRule[] = topic<StorageUnderTest>('web
     }
   },
 
-  'why the engine paused a webhook stays until it is given anew, and null is given, too': async ({
-    storage,
-  }) => {
+  'disabledReason stays until an update gives another value, and null is a value': async ({ storage }) => {
     const { id } = await storage.webhooks.create(newWebhook());
     const disabledReason = 'answered 410';
     const reasons = [];
@@ -133,7 +134,7 @@ export const webhookRules: readonly StorageRule[] = topic<StorageUnderTest>('web
     same(reasons, [disabledReason, disabledReason, null]);
   },
 
-  'why the engine paused a webhook comes back letter by letter, on every way out': async ({ storage }) => {
+  'disabledReason comes back unchanged from every call': async ({ storage }) => {
     const { id } = await storage.webhooks.create(newWebhook());
     for (const [i, disabledReason] of oddTexts.entries()) {
       const updated = await storage.webhooks.update(acme, id, i + 1, { disabledReason });
@@ -152,7 +153,7 @@ export const webhookRules: readonly StorageRule[] = topic<StorageUnderTest>('web
     same(after, { ...before, ...change, version: 2, updatedAt: after?.updatedAt });
   },
 
-  'update writes nothing where the version is another': async ({ storage }) => {
+  'update writes nothing if the version differs': async ({ storage }) => {
     const { id } = await storage.webhooks.create(newWebhook());
     const second = await storage.webhooks.update(acme, id, 1, { name: 'Second' });
     for (const version of [0, 1, 3]) {
@@ -162,13 +163,13 @@ export const webhookRules: readonly StorageRule[] = topic<StorageUnderTest>('web
     assert.equal((await storage.webhooks.update(acme, id, 2, { name: 'Third' }))?.version, 3);
   },
 
-  'update makes nothing where there is no such webhook': async ({ storage }) => {
+  'update creates nothing if there is no such webhook': async ({ storage }) => {
     const id = newWebhookId();
     assert.equal(await storage.webhooks.update(acme, id, 1, { name: 'Nobody' }), undefined);
     assert.equal(await storage.webhooks.get(acme, id), undefined);
   },
 
-  'updatedAt moves if a field other than the secrets is given, createdAt never': async ({
+  'updatedAt changes if a field other than the secrets is given, and createdAt never changes': async ({
     storage,
     advance,
   }) => {
@@ -179,12 +180,12 @@ export const webhookRules: readonly StorageRule[] = topic<StorageUnderTest>('web
       ok(after, `${field} cannot be changed`);
       same(after.createdAt, before.createdAt, `createdAt after a change of ${field}`);
       const moved = after.updatedAt.getTime() - before.updatedAt.getTime();
-      if (field === 'secrets') assert.equal(moved, 0, 'secrets alone move nothing');
+      if (field === 'secrets') assert.equal(moved, 0, 'an update of the secrets alone must keep updatedAt');
       else ok(moved >= hourMs && moved < hourMs + minuteMs, `${field} moved updatedAt by ${moved} ms`);
     }
   },
 
-  'upkeep writes, and counts as a version, and leaves updatedAt': async ({ storage, advance }) => {
+  'upkeep writes a new version, and keeps updatedAt': async ({ storage, advance }) => {
     for (const [field, change] of Object.entries(changes)) {
       const before = await storage.webhooks.create(newWebhook());
       await advance(hourMs);
@@ -194,7 +195,9 @@ export const webhookRules: readonly StorageRule[] = topic<StorageUnderTest>('web
     }
   },
 
-  'all tells the webhooks of every tenant, each once, a page at a time': async ({ storage }) => {
+  'list without a tenant returns the webhooks of every tenant, each once, page by page': async ({
+    storage,
+  }) => {
     const before = new Set((await walkAll(storage)).map(({ id }) => id));
     const made = [];
     for (const tenantId of [acme, globex, acme, globex, acme]) {
@@ -205,7 +208,9 @@ export const webhookRules: readonly StorageRule[] = topic<StorageUnderTest>('web
     same(after.sort(byId), made.sort(byId));
   },
 
-  'all loses no webhook where others come and go between its pages': async ({ storage }) => {
+  'list without a tenant misses no webhook when others are created and deleted between its pages': async ({
+    storage,
+  }) => {
     const made = [];
     for (let i = 0; i < 5; i++) made.push((await storage.webhooks.create(newWebhook())).id);
     const [goes, ...stay] = made;
@@ -219,11 +224,11 @@ export const webhookRules: readonly StorageRule[] = topic<StorageUnderTest>('web
     const ids = seen.map(({ id }) => id);
     ok(
       stay.every((id) => ids.filter((other) => other === id).length === 1),
-      'each that stays is seen once',
+      'each webhook that stays must be listed once',
     );
   },
 
-  'updatedAt moves where secrets and another field are given': async ({ storage, advance }) => {
+  'updatedAt changes if secrets and another field are given': async ({ storage, advance }) => {
     const before = await storage.webhooks.create(newWebhook());
     await advance(hourMs);
     const after = await storage.webhooks.update(acme, before.id, 1, { ...changes.secrets, ...changes.name });
@@ -231,7 +236,7 @@ export const webhookRules: readonly StorageRule[] = topic<StorageUnderTest>('web
     ok(moved >= hourMs, `updatedAt moved by ${moved} ms`);
   },
 
-  'delete is true once, and false after that': async ({ storage }) => {
+  'delete resolves to true once, and then to false': async ({ storage }) => {
     const { id } = await storage.webhooks.create(newWebhook());
     assert.equal(await storage.webhooks.delete(acme, id), true);
     assert.equal(await storage.webhooks.delete(acme, id), false);

@@ -6,9 +6,9 @@ import { certificate } from '../certificate.js';
 import { response, trickle } from '../raw-receiver.js';
 
 const day = 86_400_000;
-const ok = write(response(200, 'never to be seen'));
+const ok = write(response(200, 'must not be read'));
 
-/** Receivers whose TLS fails, or must be made to fail. */
+/** Receivers whose TLS fails, or that a client must reject. */
 export const untrusted = {
   'tls-silent': {
     does: 'never answers the TLS client hello',
