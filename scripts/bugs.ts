@@ -181,19 +181,19 @@ export const bugs: readonly Bug[] = [
       }
       const plan = planOf(events, journal, matching);`,
     ],
-    'what is handed over is not leased': ['claimDue(claimFor)', 'claimDue({ ...claimFor, leaseMs: 0 })'],
-    'a hand-over ignores the limit': ['claimDue(claimFor)', 'claimDue({ ...claimFor, limit: 1000 })'],
+    'what is handed over is not leased': ['claimDue(prefetch)', 'claimDue({ ...prefetch, leaseMs: 0 })'],
+    'a hand-over ignores the limit': ['claimDue(prefetch)', 'claimDue({ ...prefetch, limit: 1000 })'],
     'a hand-over ignores what is in flight': [
-      'claimDue(claimFor)',
-      'claimDue({ ...claimFor, webhookRoom: new Map() })',
+      'claimDue(prefetch)',
+      'claimDue({ ...prefetch, webhookRoom: new Map() })',
     ],
     'a hand-over ignores the room of a tenant': [
-      'claimDue(claimFor)',
-      'claimDue({ ...claimFor, tenantRoom: new Map() })',
+      'claimDue(prefetch)',
+      'claimDue({ ...prefetch, tenantRoom: new Map() })',
     ],
     'a hand-over ignores the tenant limit': [
-      'claimDue(claimFor)',
-      'claimDue({ ...claimFor, tenantLimit: 1_000 })',
+      'claimDue(prefetch)',
+      'claimDue({ ...prefetch, tenantLimit: 1_000 })',
     ],
     'what is claimed always begins with that': ['isBegun ? at : undefined', 'at'],
     'what was lost begins again with its claim': [
@@ -202,7 +202,7 @@ export const bugs: readonly Bug[] = [
     ],
     'the schedule leaves out nothing': ["if (next.status === 'pending' && next.isUncounted)", 'if (false)'],
     'what was tried before begins with its claim': [
-      'lostAt === undefined && delivery.attempts === delivery.attemptsBefore;',
+      'lostAt === undefined && delivery.attempts === delivery.attemptsBeforeRetry;',
       'lostAt === undefined;',
     ],
     'a claim leaves the delivery to others': ['lease(delivery, at + leaseMs,', 'lease(delivery, at,'],
@@ -228,10 +228,10 @@ export const bugs: readonly Bug[] = [
       "if (next.status === 'released') putOffs",
     ],
     'a failure does not end that a delivery is put off': [
-      "if (next.status === 'pending' && !next.isBusy) putOffs.end(delivery);",
+      "if (next.status === 'pending' && !next.isRateLimited) putOffs.end(delivery);",
       '',
     ],
-    'what fails as its receiver is busy is put off no more': ['&& !next.isBusy) putOffs', ') putOffs'],
+    'what fails as its receiver is busy is put off no more': ['&& !next.isRateLimited) putOffs', ') putOffs'],
     'a release takes back an attempt that never began': [
       'if (!attempt && leases.hasBegun(delivery)) for',
       'if (!attempt) for',
@@ -277,24 +277,27 @@ export const bugs: readonly Bug[] = [
       'if (begun) states.enter(begun);',
       'if (begun?.webhook.record.isActive) states.enter(begun);',
     ],
-    'a memo loses its NULs': [
-      'delivery.memo = next.memo ?? delivery.memo;',
-      "delivery.memo = next.memo?.replaceAll('\\0', '') ?? delivery.memo;",
+    'a checkpoint loses its NULs': [
+      'delivery.checkpoint = next.checkpoint ?? delivery.checkpoint;',
+      "delivery.checkpoint = next.checkpoint?.replaceAll('\\0', '') ?? delivery.checkpoint;",
     ],
-    'half a letter of a memo is lost': [
-      'delivery.memo = next.memo ?? delivery.memo;',
-      'delivery.memo = next.memo === undefined ? delivery.memo : Buffer.from(next.memo).toString();',
+    'half a letter of a checkpoint is lost': [
+      'delivery.checkpoint = next.checkpoint ?? delivery.checkpoint;',
+      'delivery.checkpoint = next.checkpoint === undefined ? delivery.checkpoint : Buffer.from(next.checkpoint).toString();',
     ],
-    'a memo is forgotten': ['delivery.memo = next.memo ?? delivery.memo;', ''],
-    'an attempt without a memo takes away the one before': [
-      "if ('memo' in next) delivery.memo = next.memo ?? delivery.memo;",
-      "delivery.memo = 'memo' in next ? next.memo : undefined;",
+    'a checkpoint is forgotten': ['delivery.checkpoint = next.checkpoint ?? delivery.checkpoint;', ''],
+    'an attempt without a checkpoint takes away the one before': [
+      "if ('checkpoint' in next) delivery.checkpoint = next.checkpoint ?? delivery.checkpoint;",
+      "delivery.checkpoint = 'checkpoint' in next ? next.checkpoint : undefined;",
     ],
-    'a release leaves no memo': ["if ('memo' in next)", "if ('memo' in next && next.status !== 'released')"],
+    'a release leaves no checkpoint': [
+      "if ('checkpoint' in next)",
+      "if ('checkpoint' in next && next.status !== 'released')",
+    ],
     'a release does not wait': ['else if (next.delayMs) states.wait(delivery, next.delayMs);\n', ''],
     'of a digest the first alone begins what waits for it': [
-      'for (const bindingId of begin) {',
-      'for (const bindingId of each === deliveriesOf(delivery)[0] ? begin : []) {',
+      'for (const bindingId of escalateTo) {',
+      'for (const bindingId of each === deliveriesOf(delivery)[0] ? escalateTo : []) {',
     ],
     'the webhook limit is ignored': ['webhookRoom.get(record.id) ?? webhookLimit', 'Number.MAX_SAFE_INTEGER'],
     'the room of a webhook is ignored': ['webhookRoom.get(record.id) ?? webhookLimit', 'webhookLimit'],
@@ -334,14 +337,20 @@ export const bugs: readonly Bug[] = [
       "for (const each of [delivery]) {\n      each.status = 'pending';",
     ],
     'of a digest one is delivered': [
-      'for (const each of deliveriesOf(delivery)) {\n      each.memo',
-      'for (const each of deliveriesOf(delivery).slice(0, 1)) {\n      each.memo',
+      'for (const each of deliveriesOf(delivery)) {\n      each.checkpoint',
+      'for (const each of deliveriesOf(delivery).slice(0, 1)) {\n      each.checkpoint',
     ],
-    'a memo outlives what is delivered': ["if (status === 'delivered') delivery.memo = undefined;", ''],
-    'a memo does not outlive what is dead': ["if (status === 'delivered') delivery.memo", 'delivery.memo'],
-    'a retry that is asked for has no memo': [
-      'each.attemptsBefore = each.attempts;\n',
-      '{\n      each.attemptsBefore = each.attempts;\n      each.memo = undefined;\n    }\n',
+    'a checkpoint outlives what is delivered': [
+      "if (status === 'delivered') delivery.checkpoint = undefined;",
+      '',
+    ],
+    'a checkpoint does not outlive what is dead': [
+      "if (status === 'delivered') delivery.checkpoint",
+      'delivery.checkpoint',
+    ],
+    'a retry that is asked for has no checkpoint': [
+      'each.attemptsBeforeRetry = each.attempts;\n',
+      '{\n      each.attemptsBeforeRetry = each.attempts;\n      each.checkpoint = undefined;\n    }\n',
     ],
     'a digest that is split keeps its schedule': [
       'this.#startAnew(delivery);\n    if (half)',
@@ -360,8 +369,11 @@ export const bugs: readonly Bug[] = [
       'if (digest?.entries.size === 0) this.#halt(digest.lead);',
       'if (digest) this.#halt(digest.lead);',
     ],
-    'what was in a digest has no memo of it': ['each.memo = delivery.memo;', ''],
-    'what leaves a digest has no memo of it': ['if (digest) delivery.memo = digest.lead.memo;', ''],
+    'what was in a digest has no checkpoint of it': ['each.checkpoint = delivery.checkpoint;', ''],
+    'what leaves a digest has no checkpoint of it': [
+      'if (digest) delivery.checkpoint = digest.lead.checkpoint;',
+      '',
+    ],
     'what gathers is due at once': ['if (delivery.isGathered) {', 'if (false) {'],
     'what a binding was dropped for gathers on': [
       '[...former.channels, ...webhook.record.channels]',
@@ -388,7 +400,7 @@ export const bugs: readonly Bug[] = [
       'this.putOff(delivery, this.#now() + delayMs);',
       'this.putOff(delivery, this.#now());',
     ],
-    'attemptsBefore is not set': ['each.attemptsBefore = each.attempts;', ''],
+    'attemptsBeforeRetry is not set': ['each.attemptsBeforeRetry = each.attempts;', ''],
     'a cancelled delivery keeps its token': [
       'this.#halt(delivery);\n    this.#leases.forgetLost',
       "if (status !== 'cancelled') this.#halt(delivery);\n    this.#leases.forgetLost",
@@ -420,8 +432,8 @@ export const bugs: readonly Bug[] = [
 
   ...bugsIn('handed-out.ts', {
     'a claim does not say that it is put off': [
-      'putOffSince: putOffSince === null ? null : new Date(putOffSince),',
-      'putOffSince: null,',
+      'deferredSince: deferredSince === null ? null : new Date(deferredSince),',
+      'deferredSince: null,',
     ],
     'a claim shows live secrets': ['secrets: copiedSecrets(secrets), channels },', 'secrets, channels },'],
     'a dropped binding is replaced by another': [
@@ -544,7 +556,10 @@ export const bugs: readonly Bug[] = [
       'const half = digestOf(new Set(latter));',
       'const half = digestOf(new Set(latter));\n    Object.defineProperty(half.lead, "id", { get: () => lead.id });',
     ],
-    'half a digest has no memo': ['{ attempts, attemptsBefore, memo });', '{ attempts, attemptsBefore });'],
+    'half a digest has no checkpoint': [
+      '{ attempts, attemptsBeforeRetry, checkpoint });',
+      '{ attempts, attemptsBeforeRetry });',
+    ],
     'a digest is halved in no order': [
       '[...entries].slice(Math.ceil(entries.size / 2))',
       '[...entries].slice(0, Math.floor(entries.size / 2))',

@@ -58,7 +58,7 @@ export const durableBugs: readonly Bug[] = bugsIn('kept-storage.ts', {
   ),
   'a result is written down without what it begins': writing(
     'settle',
-    `[${settlements}.map(({ begin: _, ...others }) => others)]`,
+    `[${settlements}.map(({ escalateTo: _, ...others }) => others)]`,
   ),
   'an event is written down without its key': writing(
     'publish',

@@ -2,7 +2,13 @@ import { randomBytes } from 'node:crypto';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { loadavg, tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { createDispatcher, createIds, functionChannel, type NewEvent, type Storage } from '@posthorn/core';
+import {
+  createDispatcher,
+  createIds,
+  functionChannel,
+  type NewEvent,
+  type StorageAdapter,
+} from '@posthorn/core';
 import { kvStorage, sqliteKv } from '@posthorn/storage-kv';
 import Database from 'libsql';
 
@@ -25,14 +31,14 @@ const newEvents = (): NewEvent[] =>
     subject: null,
     cacheScope: null,
     orderingKey: null,
-    keys: ['order.created', '*.created', 'order.*', '*'],
+    matchingPatterns: ['order.created', '*.created', 'order.*', '*'],
   }));
 
-async function publish(storage: Storage, total: number): Promise<void> {
+async function publish(storage: StorageAdapter, total: number): Promise<void> {
   for (let sent = 0; sent < total; sent += batch) await storage.deliveries.publish(newEvents());
 }
 
-async function deliver(storage: Storage, total: number): Promise<void> {
+async function deliver(storage: StorageAdapter, total: number): Promise<void> {
   const { deliveries } = storage;
   for (let done = 0; done < total; ) {
     const options = {
@@ -75,7 +81,7 @@ async function perSecond(total: number, run: () => Promise<void>): Promise<strin
 }
 
 /** The same through the engine: dispatched one by one by 500 callers, and delivered by its worker. */
-async function withEngine(storage: Storage, total: number): Promise<void> {
+async function withEngine(storage: StorageAdapter, total: number): Promise<void> {
   const dispatcher = createDispatcher({
     storage,
     channels: [functionChannel('sink', () => {})],

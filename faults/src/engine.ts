@@ -1,5 +1,11 @@
 import { httpChannel } from '@posthorn/channel-http';
-import { type Channel, createDispatcher, type Dispatcher, type Message, type Storage } from '@posthorn/core';
+import {
+  type Channel,
+  createDispatcher,
+  type Dispatcher,
+  type Message,
+  type StorageAdapter,
+} from '@posthorn/core';
 import { postgresNotifier, postgresStorage, type Transaction } from '@posthorn/storage-postgres';
 import pg from 'pg';
 
@@ -91,7 +97,7 @@ export async function engine(settings: EngineSettings): Promise<Engine> {
     };
   const { publish, claim, begin, renew, settle } = storage.deliveries;
   const { transition } = storage.log;
-  const failing: Storage<Transaction> = {
+  const failing: StorageAdapter<Transaction> = {
     ...storage,
     deliveries: {
       ...storage.deliveries,

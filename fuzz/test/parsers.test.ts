@@ -354,7 +354,7 @@ function channelAnswering(retryAfter: string | string[] | undefined) {
 const message = (payload: string, secrets: readonly string[]): Message<HttpConfigs> => ({
   deliveryId: deliveryId(ids.event(), ids.binding()),
   attempt: 1,
-  attemptsBefore: 0,
+  attemptsBeforeRetry: 0,
   startedAt: new Date(),
   event: {
     id: ids.event(),

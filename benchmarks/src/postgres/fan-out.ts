@@ -40,7 +40,7 @@ export async function fanOut({ postgres }: Place): Promise<void> {
     subject: null,
     cacheScope: null,
     orderingKey: null,
-    keys: matchKeys('order.created'),
+    matchingPatterns: matchKeys('order.created'),
   });
   await storage.deliveries.publish([event()]);
   statements = 0;

@@ -1,4 +1,4 @@
-import { busy, type Channel, configsSchema, type Message } from '@posthorn/core';
+import { type Channel, configsSchema, type Message, rateLimited } from '@posthorn/core';
 import {
   type JsonServiceOptions,
   jsonService,
@@ -25,7 +25,7 @@ export function ntfyChannel(
     type: 'ntfy',
     config: configs,
     secretPaths: [['topic']], // anyone who knows a topic can follow it
-    takesDigests: true,
+    supportsDigests: true,
     async send(message, signal) {
       const { topic } = message.configs;
       const body = () => ({ topic, title: message.webhook.name, message: textOf(message) });
@@ -41,7 +41,7 @@ const ntfyVerdict: ReadAnswer = (answer) => {
   const { status, headers, body: response } = answer;
   if (status !== 429) return strangersVerdict(answer); // 2xx without an HTML page is delivered, the rest failed
   const waitMs = retryAfterMs(headers['retry-after']) ?? 5_000; // ntfy refills one request every five seconds
-  return busy(waitMs, 'ntfy answered 429: too many messages', { status, response });
+  return rateLimited(waitMs, 'ntfy answered 429: too many messages', { status, response });
 };
 
 function textOf(message: Message<NtfyConfigs>): string {

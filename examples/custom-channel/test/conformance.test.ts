@@ -11,7 +11,7 @@ const answers: Record<Answer, (response: ServerResponse, quoted: string, seconds
   success: (response) => response.end('{"id":"sPs71M8A2T"}'),
   failure: (response) => response.writeHead(500).end('out of order'),
   refusal: (response) => response.end('<html><body>Blocked by the proxy</body></html>'),
-  busy: (response, _, seconds) =>
+  rate_limited: (response, _, seconds) =>
     response.writeHead(429, { 'retry-after': String(seconds) }).end('{"code":42901,"http":429}'),
   gone: (response) => response.writeHead(410).end('gone'),
   echo: (response, quoted) => response.writeHead(500).end(quoted),

@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto';
-import { kindOf, PosthornError } from '@posthorn/core';
+import { describeType, PosthornError } from '@posthorn/core';
 import { type Caller, callerOf } from './authenticate.js';
 import { readBody } from './body.js';
 import { checked } from './checked.js';
@@ -145,7 +145,7 @@ function readNoBody(value: unknown): undefined {
   const names = typeof value === 'object' && !Array.isArray(value) ? Object.keys(value) : undefined;
   if (!names)
     throw invalid([
-      { loc: ['body'], msg: `must be left out, not ${kindOf(value)}`, type: 'extra_forbidden' },
+      { loc: ['body'], msg: `must be left out, not ${describeType(value)}`, type: 'extra_forbidden' },
     ]);
   const [name] = names;
   if (name !== undefined)

@@ -1,4 +1,4 @@
-import { inWords } from '@posthorn/core';
+import { zodErrorMap } from '@posthorn/core';
 import type { z } from 'zod';
 import { type Detail, invalid } from './refusal.js';
 
@@ -14,7 +14,7 @@ export function checked<Schema extends z.ZodType>(
   const polluting = fieldProto(value, []);
   if (polluting)
     throw invalid([{ loc: [place, ...polluting], msg: 'no such field', type: 'extra_forbidden' }]);
-  const result = schema.safeParse(value, { reportInput: true, error: inWords });
+  const result = schema.safeParse(value, { reportInput: true, error: zodErrorMap });
   if (result.success) return result.data;
   throw invalid(result.error.issues.flatMap((issue) => detailsOf(issue, place)).slice(0, maxDetails));
 }

@@ -1,4 +1,4 @@
-import { kindOf, PosthornError } from '@posthorn/core';
+import { describeType, PosthornError } from '@posthorn/core';
 import type { Authenticate, Caller } from './authenticate.js';
 import { type CorsOptions, type CrossOrigin, crossOrigin } from './cors.js';
 import { type RateLimitOptions, rateLimit } from './rate-limit.js';
@@ -76,7 +76,7 @@ const leastPerSecond = 1 / 86_400;
  */
 export function settingsOf(options: ApiOptions): Settings {
   if (typeof options !== 'object' || options === null || Array.isArray(options)) {
-    throw invalid(`options of createApi must be an object, not ${kindOf(options)}`);
+    throw invalid(`options of createApi must be an object, not ${describeType(options)}`);
   }
   const unknown = Object.keys(options).find((name) => !(known as readonly string[]).includes(name));
   if (unknown !== undefined) {
@@ -92,7 +92,7 @@ export function settingsOf(options: ApiOptions): Settings {
   }
   for (const [name, value] of Object.entries({ auth, onAnswer, onError })) {
     if (value !== undefined && typeof value !== 'function') {
-      throw invalid(`${name} must be a function, not ${kindOf(value)}`);
+      throw invalid(`${name} must be a function, not ${describeType(value)}`);
     }
   }
   for (const [name, value] of Object.entries({ maxBodyBytes, maxWebhooks })) {
@@ -124,7 +124,9 @@ function limitOf(options: RateLimitOptions | false, name: string): (caller: stri
 
 /** Emits a thrown value, which may be anything, as a warning of the process. */
 export function warn(error: unknown): void {
-  process.emitWarning(error instanceof Error ? error : `thrown value is not an Error but ${kindOf(error)}`);
+  process.emitWarning(
+    error instanceof Error ? error : `thrown value is not an Error but ${describeType(error)}`,
+  );
 }
 
 const invalid = (message: string): PosthornError => new PosthornError('invalid_option', message);

@@ -81,7 +81,7 @@ const answers: Readonly<Record<ErrorCode, ErrorStatus | readonly string[] | 'our
   storage_full: 429,
   storage_failed: 'ours',
   listener_failed: 'ours',
-  memo_refused: 'ours',
+  checkpoint_refused: 'ours',
   // A wrong address, header or template of a webhook is reported as `invalid_webhook`, with its place.
   url_invalid: 'ours',
   url_scheme: 'ours',

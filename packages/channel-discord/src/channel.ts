@@ -1,11 +1,11 @@
 import {
-  busy,
   type Channel,
   checkedText,
   configsSchema,
   gone,
   type Message,
   PosthornError,
+  rateLimited,
   rejected,
 } from '@posthorn/core';
 import {
@@ -45,7 +45,7 @@ export function discordChannel(options: DiscordChannelOptions = {}): Channel<Dis
   return {
     type: 'discord',
     secretPaths: [['webhook_url']],
-    takesDigests: true,
+    supportsDigests: true,
     config: configsSchema('discord', {
       webhook_url: checkedText(discord.checkUrl),
       username: z
@@ -118,7 +118,7 @@ const discordVerdict: ReadAnswer = (answer, { code, retry_after }) => {
     const hasWait = typeof retry_after === 'number' && retry_after >= 0;
     const headerMs = retryAfterMs(answer.headers['retry-after']) ?? usualWaitMs;
     const waitMs = hasWait ? Math.ceil(retry_after * 1_000) : headerMs;
-    return busy(waitMs, 'Discord answered 429: too many messages', report);
+    return rateLimited(waitMs, 'Discord answered 429: too many messages', report);
   }
   return strangersVerdict(answer);
 };

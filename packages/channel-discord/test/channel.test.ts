@@ -1,4 +1,4 @@
-import { type Event, type Message, PosthornError, type Verdict } from '@posthorn/core';
+import { type Message, PosthornError, type Verdict, type WebhookEvent } from '@posthorn/core';
 import { createOutbound } from '@posthorn/outbound';
 import { virtualClock } from '@posthorn/testing';
 import { type DiscordStandInOptions, discordStandIn } from '@posthorn/testing/discord-stand-in';
@@ -6,7 +6,7 @@ import fc from 'fast-check';
 import { describe, expect, onTestFinished, test } from 'vitest';
 import { type DiscordChannelOptions, type DiscordConfigs, discordChannel } from '../src/index.js';
 
-const event: Event = {
+const event: WebhookEvent = {
   id: 'evt_0TvKq1aBcDeFgHiJkLmNoP',
   tenantId: 'default',
   type: 'order.created',
@@ -25,7 +25,7 @@ const message = (
 ): Message<DiscordConfigs> => ({
   deliveryId: 'dlv_0TvKq1aBcDeFgHiJkLmNoPabcdefghij',
   attempt: 1,
-  attemptsBefore: 0,
+  attemptsBeforeRetry: 0,
   startedAt: new Date(),
   event,
   payload,
@@ -168,13 +168,13 @@ describe('a response', () => {
     const discord = await testDiscord({ limitRate: true, now: clock.now });
     for (let i = 0; i < 5; i++) expect(await discord.send()).toMatchObject({ outcome: 'delivered' });
     clock.advance(755);
-    expect(await discord.send()).toMatchObject({ outcome: 'busy', status: 429, retryAfterMs: 1_245 });
+    expect(await discord.send()).toMatchObject({ outcome: 'rate_limited', status: 429, retryAfterMs: 1_245 });
   });
 
   test('of too many messages with a time only in a header makes the delivery wait as well', async () => {
     const discord = await testDiscord();
     discord.answerNext({ status: 429, headers: { 'retry-after': '7' }, body: 'slow down' });
-    expect(await discord.send()).toMatchObject({ outcome: 'busy', retryAfterMs: 7_000 });
+    expect(await discord.send()).toMatchObject({ outcome: 'rate_limited', retryAfterMs: 7_000 });
   });
 });
 

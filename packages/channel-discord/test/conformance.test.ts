@@ -37,7 +37,7 @@ channelConformance({
             global: false,
           }),
         };
-        const trouble = how === 'busy' ? limited : troubles[how];
+        const trouble = how === 'rate_limited' ? limited : troubles[how];
         discord.answerNext(trouble ?? 'never', trouble ? Number.POSITIVE_INFINITY : 0);
       },
       received: (): Received[] =>

@@ -4,7 +4,7 @@ import { type EmailConfigs, emailConfigs } from './configs.js';
 import { contentOf } from './content.js';
 import { mailOf } from './mail.js';
 import { type EmailChannelOptions, settingsOf } from './options.js';
-import { memoOf, recipientsOf } from './recipients.js';
+import { checkpointOf, recipientsOf } from './recipients.js';
 import { sendMail } from './send-mail.js';
 import { verdictOf } from './verdict.js';
 
@@ -33,7 +33,7 @@ export function emailChannel(options: EmailChannelOptions): EmailChannel {
   return {
     type: 'email',
     config: emailConfigs,
-    takesDigests: true,
+    supportsDigests: true,
     deadlineMs: () => timeoutMs + graceMs,
 
     async preview(message) {
@@ -59,7 +59,7 @@ export function emailChannel(options: EmailChannelOptions): EmailChannel {
         return failed(
           isPosthornError(error) ? 'config' : 'channel_error',
           error instanceof Error ? error.message : 'the mail could not be written',
-          memoOf(recipients),
+          checkpointOf(recipients),
         );
       }
       // Every second attempt only, because a server may be slow with all recipients.

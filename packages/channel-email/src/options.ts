@@ -1,4 +1,4 @@
-import { kindOf, type Message, optionsOf, PosthornError } from '@posthorn/core';
+import { describeType, type Message, PosthornError, parseOptions } from '@posthorn/core';
 import { parseAddress } from './address.js';
 import type { EmailConfigs } from './configs.js';
 import { defaultContent, type EmailContent } from './default-content.js';
@@ -47,18 +47,18 @@ const maxTimeoutMs = 600_000;
 
 /** Validates the options. Throws `invalid_option`, naming the option. */
 export function settingsOf(given: EmailChannelOptions): Settings {
-  const options = optionsOf(given, names, 'emailChannel') as EmailChannelOptions;
+  const options = parseOptions(given, names, 'emailChannel') as EmailChannelOptions;
   const { allowPlaintext = false, timeoutMs = 60_000, listUnsubscribe = () => undefined } = options;
   if (typeof allowPlaintext !== 'boolean') throw invalid('allowPlaintext must be true or false');
   if (!(Number.isInteger(timeoutMs) && timeoutMs > 0 && timeoutMs <= maxTimeoutMs)) {
     throw invalid(`timeoutMs must be a whole number of milliseconds from 1 to ${maxTimeoutMs}`);
   }
   if (typeof listUnsubscribe !== 'function') {
-    throw invalid(`listUnsubscribe must be a function, not ${kindOf(listUnsubscribe)}`);
+    throw invalid(`listUnsubscribe must be a function, not ${describeType(listUnsubscribe)}`);
   }
   const content = options.defaultContent ?? defaultContent;
   if (typeof content !== 'function') {
-    throw invalid(`defaultContent must be a function, not ${kindOf(content)}`);
+    throw invalid(`defaultContent must be a function, not ${describeType(content)}`);
   }
   const transport = openTransport(options.transport, allowPlaintext);
   return {

@@ -1,4 +1,4 @@
-import { type Message, recipientsMemo, settledRecipients } from '@posthorn/core';
+import { type Message, recipientsCheckpoint, settledRecipients } from '@posthorn/core';
 import { parseAddress } from './address.js';
 import type { EmailConfigs } from './configs.js';
 
@@ -17,7 +17,7 @@ export interface Recipients extends Pick<Message, 'deliveryId'> {
   readonly left: readonly string[];
 }
 
-/** Reads the configs and the memo of the previous attempt. An unreadable memo is ignored. */
+/** Reads the configs and the checkpoint of the previous attempt. An unreadable checkpoint is ignored. */
 export function recipientsOf(message: Message<EmailConfigs>): Recipients {
   const { configs, deliveryId } = message;
   const to = configs.to_addresses.map(canonical);
@@ -39,10 +39,10 @@ export function recipientsOf(message: Message<EmailConfigs>): Recipients {
 type Known = Pick<Recipients, 'deliveryId' | 'done' | 'refused'>;
 
 /**
- * Builds the memo for the next attempt. It omits the reasons of refusals, because servers quote the address in them.
+ * Builds the checkpoint for the next attempt. It omits the reasons of refusals, because servers quote the address in them.
  */
-export const memoOf = ({ deliveryId, done, refused }: Known): { readonly memo?: string } =>
-  recipientsMemo(
+export const checkpointOf = ({ deliveryId, done, refused }: Known): { readonly checkpoint?: string } =>
+  recipientsCheckpoint(
     { deliveryId },
     new Map([
       ...refused.map((address) => [address, ''] as const),

@@ -1,4 +1,4 @@
-import { kindOf, PosthornError } from '@posthorn/core';
+import { describeType, PosthornError } from '@posthorn/core';
 import { createTransport, type SendMailOptions, type SMTPPoolOptions } from 'nodemailer';
 import { hearAnswers } from './answers.js';
 
@@ -84,7 +84,7 @@ function smtpSettings(transport: unknown): SmtpSettings {
   }
   if (typeof transport !== 'object' || transport === null) {
     throw invalid(
-      `transport must be a URL, SMTP settings or a nodemailer transport, not ${kindOf(transport)}`,
+      `transport must be a URL, SMTP settings or a nodemailer transport, not ${describeType(transport)}`,
     );
   }
   if (!['host', 'url', 'service'].some((name) => Object.hasOwn(transport, name))) {

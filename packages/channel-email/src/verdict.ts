@@ -1,14 +1,14 @@
 import { delivered, failed, rejected, type Verdict } from '@posthorn/core';
 import { cutText } from '@posthorn/template';
 import type { Outcome, Refusal } from './outcome.js';
-import { memoOf, type Recipients } from './recipients.js';
+import { checkpointOf, type Recipients } from './recipients.js';
 
 /** Cap on the recorded response. */
 const maxResponse = 16 * 1024;
 
 /**
  * Turns the outcome of an attempt into a verdict. `readable` redacts secrets from the texts of servers.
- * - A recipient may still get the message: failed. The memo lists the recipients that need no retry.
+ * - A recipient may still get the message: failed. The checkpoint lists the recipients that need no retry.
  * - All recipients are refused permanently: rejected.
  * - Some have the message and the others are refused permanently: delivered, because nothing is left to do. The
  *   response lists the refused recipients.
@@ -36,7 +36,7 @@ export function verdictOf(before: Recipients, outcome: Outcome, readable: (text:
       return failed(kind, message, {
         ...report,
         ...(final.length > 0 && { response: record(response, ...final.map(describe)) }),
-        ...memoOf({ ...before, refused }),
+        ...checkpointOf({ ...before, refused }),
       });
     }
     if (before.done.length === 0) return rejected(kind, message, report);
@@ -55,7 +55,7 @@ export function verdictOf(before: Recipients, outcome: Outcome, readable: (text:
     return failed(stoppedBy?.kind ?? later[0]?.kind ?? 'http_status', `${count(later)} will be retried`, {
       ...statusOf(later),
       response: record(...[...later, ...final].map(describe)),
-      ...memoOf({ deliveryId: before.deliveryId, done, refused }),
+      ...checkpointOf({ deliveryId: before.deliveryId, done, refused }),
     });
   }
   if (done.length === 0) {

@@ -1,5 +1,10 @@
 import { parseDeliveryId } from '@posthorn/core';
-import { type Answer, channelConformance, memoConformance, type RecipientAnswer } from '@posthorn/testing';
+import {
+  type Answer,
+  channelConformance,
+  checkpointConformance,
+  type RecipientAnswer,
+} from '@posthorn/testing';
 import { type SmtpReply, type SmtpStandIn, smtpStandIn } from '@posthorn/testing/smtp-stand-in';
 import { describe, test } from 'vitest';
 import { emailChannel } from '../src/index.js';
@@ -8,7 +13,7 @@ const answers: Record<Answer, (server: SmtpStandIn) => void> = {
   success: () => undefined,
   failure: (server) => server.fail('answer', { code: 451, text: '4.3.0 Try again later' }),
   refusal: (server) => server.fail('answer', { code: 554, text: '5.7.1 Refused' }),
-  busy: (server) => server.fail('answer', { code: 452, text: '4.3.1 Too much mail' }),
+  rate_limited: (server) => server.fail('answer', { code: 452, text: '4.3.1 Too much mail' }),
   gone: (server) => server.fail('answer', { code: 550, text: '5.1.1 No such user' }),
   echo: (server) => server.fail('answer', { code: 554, text: (source) => source }),
   flood: (server) => server.fail('answer', { code: 250, text: 'x'.repeat(1024 * 1024) }),
@@ -76,10 +81,10 @@ const replies: Record<RecipientAnswer, SmtpReply | undefined> = {
   takes: undefined,
   failsForNow: { code: 451, text: '4.2.1 Try again later' },
   refuses: { code: 550, text: '5.1.1 No such user' },
-  busy: { code: 452, text: '4.5.3 Too many recipients' },
+  rate_limited: { code: 452, text: '4.5.3 Too many recipients' },
 };
 
-memoConformance({
+checkpointConformance({
   runner: { describe, test },
   async open() {
     const server = await smtpStandIn();
@@ -104,7 +109,7 @@ memoConformance({
     };
   },
   skip: {
-    'a limit that is met half way leaves a memo, too':
+    'a limit that is met half way leaves a checkpoint, too':
       'a mail server defers a recipient or a message; SMTP has no rate limit',
   },
 });

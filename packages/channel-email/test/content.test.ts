@@ -1,4 +1,4 @@
-import type { Event, Message } from '@posthorn/core';
+import type { Message, WebhookEvent } from '@posthorn/core';
 import { expect, test } from 'vitest';
 import type { EmailConfigs } from '../src/index.js';
 import { event, message, setup, withPayload } from './message.js';
@@ -268,7 +268,7 @@ test('json is the payload as dispatched or the rendered template, and values can
 
 test('a digest is one mail with all its events, which templates can use', async () => {
   const digest = Array.from({ length: 30 }, (_, i) => {
-    const one: Event = { ...withPayload({ number: i }), type: `order.number${i}` };
+    const one: WebhookEvent = { ...withPayload({ number: i }), type: `order.number${i}` };
     return { event: one, payload: { number: i } };
   });
   const { subject, html, text } = await arrived({}, { digest });

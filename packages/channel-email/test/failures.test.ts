@@ -4,7 +4,7 @@ import { freePort } from '@posthorn/testing/hostile-receiver';
 import { smtpStandIn } from '@posthorn/testing/smtp-stand-in';
 import { expect, onTestFinished, test } from 'vitest';
 import { emailChannel } from '../src/index.js';
-import { memoThat, message, setup } from './message.js';
+import { checkpointThat, message, setup } from './message.js';
 
 const from = 'events@acme.example';
 const signal = () => new AbortController().signal;
@@ -104,14 +104,14 @@ test('an untrusted certificate is reported as tls, with STARTTLS and without', a
 
 test('a server that never answers fails the attempt at its timeout, and earlier results are kept', async () => {
   const { server, send } = await setup({ timeoutMs: 300 });
-  const memo = memoThat({ done: ['ada@example.com'] });
+  const checkpoint = checkpointThat({ done: ['ada@example.com'] });
   const two = { to_addresses: ['ada@example.com', 'grace@example.com'] };
   for (const stage of ['connect', 'mail', 'rcpt', 'answer'] as const) {
     server.fail(stage, 'hang');
-    expect(await send(message(two, { memo })), stage).toMatchObject({
+    expect(await send(message(two, { checkpoint })), stage).toMatchObject({
       outcome: 'failed',
       kind: 'timeout',
-      memo,
+      checkpoint,
     });
     server.recover();
   }
@@ -160,7 +160,7 @@ test('a recipient that a transport rejects without a reason is retried', async (
     kind: 'http_status',
     message: '1 of 2 recipients will be retried',
     response: 'grace@example.com: refused without a reason',
-    memo: memoThat({ done: ['ada@example.com'] }),
+    checkpoint: checkpointThat({ done: ['ada@example.com'] }),
   });
 });
 

@@ -1,4 +1,4 @@
-import { type Event, type Message, recipientsMemo, type Verdict } from '@posthorn/core';
+import { type Message, recipientsCheckpoint, type Verdict, type WebhookEvent } from '@posthorn/core';
 import { type SmtpStandIn, type SmtpStandInOptions, smtpStandIn } from '@posthorn/testing/smtp-stand-in';
 import { onTestFinished } from 'vitest';
 import {
@@ -8,7 +8,7 @@ import {
   emailChannel,
 } from '../src/index.js';
 
-export const event: Event = {
+export const event: WebhookEvent = {
   id: 'evt_0TvKq1aBcDeFgHiJkLmNoP',
   tenantId: 'default',
   type: 'order.created',
@@ -20,7 +20,10 @@ export const event: Event = {
   orderingKey: null,
 };
 
-export const withPayload = (payload: unknown): Event => ({ ...event, payload: JSON.stringify(payload) });
+export const withPayload = (payload: unknown): WebhookEvent => ({
+  ...event,
+  payload: JSON.stringify(payload),
+});
 
 /** Creates a message like the engine's, with the fields of `of` replaced. */
 export function message(
@@ -31,7 +34,7 @@ export function message(
   return {
     deliveryId: 'dlv_0TvKq1aBcDeFgHiJkLmNoPabcdefghij',
     attempt: 1,
-    attemptsBefore: 0,
+    attemptsBeforeRetry: 0,
     startedAt: new Date('2026-11-23T10:00:05Z'),
     event: sent,
     payload: JSON.parse(sent.payload),
@@ -42,19 +45,19 @@ export function message(
   };
 }
 
-/** Returns the memo of a failed verdict. */
-export function memoOf(verdict: Verdict): string {
+/** Returns the checkpoint of a failed verdict. */
+export function checkpointOf(verdict: Verdict): string {
   if (verdict.outcome !== 'failed') throw new Error(`it is ${verdict.outcome}`);
-  return verdict.memo ?? '';
+  return verdict.checkpoint ?? '';
 }
 
-/** Creates the memo that an attempt leaves for the message above. */
-export function memoThat({ done = [], refused = [] }: { done?: string[]; refused?: string[] }): string {
+/** Creates the checkpoint that an attempt leaves for the message above. */
+export function checkpointThat({ done = [], refused = [] }: { done?: string[]; refused?: string[] }): string {
   const settled = new Map<string, string | null>([
     ...refused.map((address) => [address, ''] as const),
     ...done.map((address) => [address, null] as const),
   ]);
-  return recipientsMemo(message(), settled).memo ?? '';
+  return recipientsCheckpoint(message(), settled).checkpoint ?? '';
 }
 
 export interface Setup {

@@ -2,7 +2,7 @@ import { until } from '@posthorn/testing';
 import { smtpStandIn } from '@posthorn/testing/smtp-stand-in';
 import { createTransport } from 'nodemailer';
 import { expect, onTestFinished, test } from 'vitest';
-import { memoOf, memoThat, message, setup } from './message.js';
+import { checkpointOf, checkpointThat, message, setup } from './message.js';
 
 const three = {
   to_addresses: ['ada@example.com'],
@@ -35,7 +35,7 @@ test('only temporarily refused recipients are retried, with the same mail', asyn
   const again = message(three, {
     attempt: 2,
     startedAt: new Date('2026-11-23T10:05:00Z'),
-    memo: memoOf(first),
+    checkpoint: checkpointOf(first),
   });
   expect(await send(again)).toMatchObject({ outcome: 'delivered' });
 
@@ -52,7 +52,7 @@ test('a mail that is greylisted for all recipients is delivered later', async ()
   const { server, send } = await setup({}, { greylist: true });
   const first = await send(message(three));
   expect(first).toMatchObject({ outcome: 'failed', status: 451 });
-  expect(first).not.toHaveProperty('memo');
+  expect(first).not.toHaveProperty('checkpoint');
   expect(await send(message(three, { attempt: 2 }))).toMatchObject({ outcome: 'delivered' });
   expect(server.messages.map(({ to }) => to.length)).toEqual([3]);
 });
@@ -63,10 +63,12 @@ test('a permanently refused recipient is not retried, and the delivered mail rep
   server.fail('rcpt', { code: 450, text: '4.2.0 Busy' }, { address: 'alan@example.com', times: 1 });
   const first = await send(message(three));
   expect(first).toMatchObject({ outcome: 'failed', status: 450 });
-  expect(memoOf(first)).toBe(memoThat({ done: ['grace@example.com'], refused: ['ada@example.com'] }));
-  expect(memoOf(first)).not.toContain('@');
+  expect(checkpointOf(first)).toBe(
+    checkpointThat({ done: ['grace@example.com'], refused: ['ada@example.com'] }),
+  );
+  expect(checkpointOf(first)).not.toContain('@');
   server.recover();
-  const second = await send(message(three, { attempt: 2, memo: memoOf(first) }));
+  const second = await send(message(three, { attempt: 2, checkpoint: checkpointOf(first) }));
   expect(second).toMatchObject({
     outcome: 'delivered',
     response: expect.stringContaining('1 of 3 recipients were refused permanently: ada@example.com'),
@@ -84,8 +86,8 @@ test('a mail is rejected if all recipients are refused permanently, over one or 
     status: 550,
     response: expect.stringContaining('alan@example.com: 550 5.1.1 No such user'),
   });
-  const memo = memoThat({ refused: ['ada@example.com', 'grace@example.com'] });
-  expect(await send(message(three, { attempt: 2, memo }))).toMatchObject({ outcome: 'rejected' });
+  const checkpoint = checkpointThat({ refused: ['ada@example.com', 'grace@example.com'] });
+  expect(await send(message(three, { attempt: 2, checkpoint }))).toMatchObject({ outcome: 'rejected' });
   expect(server.messages).toEqual([]);
 });
 
@@ -97,32 +99,32 @@ test('552 for a recipient means too many recipients and is retried (RFC 5321 §4
 
 test('an attempt that fails for all keeps the recipients that already have the mail', async () => {
   const { server, send } = await setup();
-  const memo = memoThat({ done: ['ada@example.com'] });
+  const checkpoint = checkpointThat({ done: ['ada@example.com'] });
   for (const stage of ['connect', 'mail', 'rcpt', 'data', 'answer'] as const) {
     server.fail(stage, 'drop');
-    const verdict = await send(message(three, { attempt: 2, memo }));
-    expect(memoOf(verdict), stage).toBe(memo);
+    const verdict = await send(message(three, { attempt: 2, checkpoint }));
+    expect(checkpointOf(verdict), stage).toBe(checkpoint);
     server.recover();
   }
   server.fail('answer', { code: 554, text: '5.7.1 Spam' });
-  expect(await send(message(three, { attempt: 3, memo }))).toMatchObject({
+  expect(await send(message(three, { attempt: 3, checkpoint }))).toMatchObject({
     outcome: 'delivered',
     response: expect.stringContaining('2 of 3 recipients were refused permanently'),
   });
 });
 
-test('an unreadable memo, or one of other recipients, is ignored', async () => {
+test('an unreadable checkpoint, or one of other recipients, is ignored', async () => {
   const { server, send } = await setup();
-  for (const memo of ['', 'null', '{"done":1}', memoThat({ done: ['eve@example.com'] }), '[]']) {
-    expect(await send(message(three, { memo })), memo).toMatchObject({ outcome: 'delivered' });
+  for (const checkpoint of ['', 'null', '{"done":1}', checkpointThat({ done: ['eve@example.com'] }), '[]']) {
+    expect(await send(message(three, { checkpoint })), checkpoint).toMatchObject({ outcome: 'delivered' });
   }
   expect(server.messages.map(({ to }) => to.length)).toEqual([3, 3, 3, 3, 3]);
 });
 
 test('nothing is sent if no recipient is left', async () => {
   const { server, send } = await setup();
-  const memo = memoThat({ done: ['ada@example.com'] });
-  expect(await send(message({}, { memo }))).toMatchObject({ outcome: 'delivered' });
+  const checkpoint = checkpointThat({ done: ['ada@example.com'] });
+  expect(await send(message({}, { checkpoint }))).toMatchObject({ outcome: 'delivered' });
   expect(server.connections()).toBe(0);
 });
 
@@ -131,8 +133,8 @@ test('a refused address with a domain in another script is recognized again', as
   server.fail('rcpt', { code: 450, text: 'Busy' }, { address: 'grace@bücher.example', times: 1 });
   const configs = { to_addresses: ['ada@example.com', 'grace@BÜCHER.example'] };
   const first = await send(message(configs));
-  expect(memoOf(first)).toBe(memoThat({ done: ['ada@example.com'] }));
-  expect(await send(message(configs, { attempt: 2, memo: memoOf(first) }))).toMatchObject({
+  expect(checkpointOf(first)).toBe(checkpointThat({ done: ['ada@example.com'] }));
+  expect(await send(message(configs, { attempt: 2, checkpoint: checkpointOf(first) }))).toMatchObject({
     outcome: 'delivered',
   });
   expect(server.messages.map(({ to }) => to)).toEqual([['ada@example.com'], ['grace@bücher.example']]);
@@ -161,7 +163,7 @@ test('if a server hangs up after refused recipients, each recipient is tried sep
     }
     let verdict = await send(message(many));
     for (let attempt = 2; verdict.outcome === 'failed' && attempt < 5; attempt++) {
-      verdict = await send(message(many, { attempt, memo: memoOf(verdict) }));
+      verdict = await send(message(many, { attempt, checkpoint: checkpointOf(verdict) }));
     }
     expect(verdict).toMatchObject({
       outcome: 'delivered',
@@ -185,14 +187,14 @@ test('a recipient at which the server hangs up is retried, and the others get th
     message: '1 of 5 recipients will be retried',
     response: expect.stringContaining('gone1@example.com: 550 5.1.1 No such user'),
   });
-  expect(memoOf(verdict)).toBe(
-    memoThat({
+  expect(checkpointOf(verdict)).toBe(
+    checkpointThat({
       done: ['ada@example.com', 'gone3@example.com', 'grace@example.com'],
       refused: ['gone1@example.com'],
     }),
   );
   server.recover();
-  const again = await send(message(many, { attempt: 2, memo: memoOf(verdict) }));
+  const again = await send(message(many, { attempt: 2, checkpoint: checkpointOf(verdict) }));
   expect(again).toMatchObject({ outcome: 'delivered' });
   expect(server.messages.flatMap(({ to }) => to).sort()).toEqual([
     'ada@example.com',
@@ -259,7 +261,7 @@ test('recipients that have the mail are kept if the attempt ends or the server d
     server.fail('rcpt', hangUp, { address: 'ada@example.com', times: 1 });
     const verdict = await send(message(three), controller.signal);
     expect(verdict, fault).toMatchObject({ outcome: 'failed', kind });
-    expect(memoOf(verdict), fault).toBe(memoThat({ done: ['ada@example.com'] }));
+    expect(checkpointOf(verdict), fault).toBe(checkpointThat({ done: ['ada@example.com'] }));
     expect(sends, fault).toBe(3);
   }
 });
@@ -280,15 +282,15 @@ test('answers before the connection ended are kept, and the other recipients are
         message: '1 of 5 recipients will be retried',
         response: expect.stringContaining('gone1@example.com: 550 5.1.1 No such user'),
       });
-      expect(memoOf(verdict)).toBe(
-        memoThat({
+      expect(checkpointOf(verdict)).toBe(
+        checkpointThat({
           done: ['ada@example.com', 'gone3@example.com', 'grace@example.com'],
           refused: ['gone1@example.com'],
         }),
       );
       expect(server.recipients.filter((address) => address === 'gone1@example.com')).toHaveLength(1);
       server.recover();
-      const again = await send(message(many, { attempt: 2, memo: memoOf(verdict) }));
+      const again = await send(message(many, { attempt: 2, checkpoint: checkpointOf(verdict) }));
       expect(again).toMatchObject({ outcome: 'delivered' });
       expect(server.messages.flatMap(({ to }) => to).sort()).toEqual([
         'ada@example.com',
@@ -305,12 +307,12 @@ test('a recipient at which the server falls silent is retried, and the others ge
   onTestFinished(() => server.close());
   const { send } = await setup({ transport: { ...server.settings, socketTimeout: 300 } });
   server.fail('rcpt', 'hang', { address: 'ada@example.com' });
-  const known = memoThat({ done: ['grace@example.com', 'alan@example.com'] });
+  const known = checkpointThat({ done: ['grace@example.com', 'alan@example.com'] });
   // On a busy machine the others may take longer than one timeout of 300 ms.
   await until(async () => {
     const verdict = await send(message(three));
     expect(verdict).toMatchObject({ outcome: 'failed', kind: 'timeout' });
-    return memoOf(verdict) === known;
+    return checkpointOf(verdict) === known;
   });
 });
 
@@ -327,12 +329,12 @@ test('recipients after one at which the server falls silent get the mail with th
       timeoutMs: 3_000,
     });
     server.fail('rcpt', 'hang', { address: 'ada@example.com' });
-    const known = memoThat({ done: ['grace@example.com', 'alan@example.com'] });
+    const known = checkpointThat({ done: ['grace@example.com', 'alan@example.com'] });
     // On a busy machine the others may take longer than the rest of the timeout.
     await until(async () => {
       const verdict = await send(message(three, { attempt: 2 }));
       expect(verdict).toMatchObject({ outcome: 'failed', kind: 'timeout' });
-      return memoOf(verdict) === known;
+      return checkpointOf(verdict) === known;
     });
   }
 });
@@ -380,7 +382,7 @@ test('permanently refused recipients are kept however the attempt ends', async (
       kind,
       response: expect.stringContaining('ada@example.com: 550 5.1.1 No such user'),
     });
-    expect(memoOf(verdict)).toBe(memoThat({ refused: ['ada@example.com'] }));
+    expect(checkpointOf(verdict)).toBe(checkpointThat({ refused: ['ada@example.com'] }));
     // Whether the message arrived is unknown, so it is not sent again within the attempt.
     expect(server.connections()).toBe(1);
   }

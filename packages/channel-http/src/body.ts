@@ -1,4 +1,4 @@
-import { type Event, type Message, PosthornError } from '@posthorn/core';
+import { type Message, PosthornError, type WebhookEvent } from '@posthorn/core';
 import { contextOf, type JsonTemplate, writeJson } from '@posthorn/template';
 
 /**
@@ -21,9 +21,9 @@ export interface HttpBody {
 export interface BodyWriter {
   readonly contentType: string;
   /** Returns the pieces of the body. */
-  write(event: Event): readonly string[];
+  write(event: WebhookEvent): readonly string[];
   /** Returns alternating names and values. */
-  headers?(event: Event): readonly string[];
+  headers?(event: WebhookEvent): readonly string[];
   /** Writes the items of a JSON array of several events. */
   readonly batch: Pick<BodyWriter, 'contentType' | 'write'>;
 }
@@ -123,7 +123,7 @@ export function bodyWriters(source: string): Readonly<Record<HttpFormat, BodyWri
   };
 }
 
-const subjectOf = ({ type, id }: NonNullable<Event['subject']>): string => `${type}/${id}`;
+const subjectOf = ({ type, id }: NonNullable<WebhookEvent['subject']>): string => `${type}/${id}`;
 
 /** Percent-encodes space, `"`, `%` and all but printable ASCII, as UTF-8 (CloudEvents HTTP binding 1.0.2 §3.1.3.2). */
 const encoded = (value: string): string =>

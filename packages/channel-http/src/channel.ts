@@ -69,7 +69,7 @@ export function httpChannel(options: HttpChannelOptions = {}): Channel<HttpConfi
     type: 'webhook',
     secretPaths: [['headers']],
     takesCancellation: true,
-    takesDigests: true,
+    supportsDigests: true,
     config: httpConfigs(outbound),
     deadlineMs: (configs) => timeoutMs(configs) + graceMs,
 

@@ -1,4 +1,4 @@
-import { kindOf, type Message, PosthornError } from '@posthorn/core';
+import { describeType, type Message, PosthornError } from '@posthorn/core';
 import { createOutbound, type Outbound, type OutboundOptions, type OutboundTls } from '@posthorn/outbound';
 import { type BodyWriter, bodyWriters, type HttpFormat } from './body.js';
 
@@ -35,7 +35,7 @@ const printable = /^[\x21-\x7e]([\x20-\x7e]*[\x21-\x7e])?$/;
 /** Validates the options. Throws `invalid_option`, naming the option. */
 export function settingsOf(options: HttpChannelOptions): Settings {
   if (typeof options !== 'object' || options === null) {
-    throw invalid(`httpChannel: options must be an object, not ${kindOf(options)}`);
+    throw invalid(`httpChannel: options must be an object, not ${describeType(options)}`);
   }
   const unknown = Object.keys(options).find((name) => !names.includes(name));
   if (unknown !== undefined)
@@ -48,14 +48,14 @@ export function settingsOf(options: HttpChannelOptions): Settings {
     throw invalid('userAgent must contain printable ASCII characters only');
   }
   if (typeof outbound !== 'object' || outbound === null) {
-    throw invalid(`outbound must be an Outbound or its options, not ${kindOf(outbound)}`);
+    throw invalid(`outbound must be an Outbound or its options, not ${describeType(outbound)}`);
   }
   const writers = bodyWriters(source);
   if (!Object.hasOwn(writers, format)) {
     throw invalid(`format must be one of ${Object.keys(writers).join(', ')}`);
   }
   if (tls !== undefined && typeof tls !== 'function') {
-    throw invalid(`tls must be a function that takes the webhook, not ${kindOf(tls)}`);
+    throw invalid(`tls must be a function that takes the webhook, not ${describeType(tls)}`);
   }
   return {
     writer: writers[format],

@@ -1,4 +1,4 @@
-import type { Event } from '@posthorn/core';
+import type { WebhookEvent } from '@posthorn/core';
 import { bytesOf, type HttpBody } from './body.js';
 
 /** A body and its bytes. */
@@ -14,17 +14,17 @@ export const writtenBody = (body: HttpBody): WrittenBody => ({ body, bytes: byte
  * share the same bytes. Otherwise each would hold a copy of its own while it is sent.
  */
 export class SharedBody {
-  #last: { readonly event: Event; readonly written: WrittenBody } | undefined;
+  #last: { readonly event: WebhookEvent; readonly written: WrittenBody } | undefined;
 
   /** Returns the cached body if it belongs to the same event, else the result of `write`. */
-  of(event: Event, write: () => WrittenBody): WrittenBody {
+  of(event: WebhookEvent, write: () => WrittenBody): WrittenBody {
     if (!this.#last || !isSame(this.#last.event, event)) this.#last = { event, written: write() };
     return this.#last.written;
   }
 }
 
 /** Compares all fields that a body may contain. An id alone does not distinguish events of several dispatchers. */
-const isSame = (a: Event, b: Event): boolean =>
+const isSame = (a: WebhookEvent, b: WebhookEvent): boolean =>
   a.id === b.id &&
   a.type === b.type &&
   a.occurredAt.getTime() === b.occurredAt.getTime() &&

@@ -1,18 +1,18 @@
-import type { Event } from '@posthorn/core';
+import type { WebhookEvent } from '@posthorn/core';
 import { HTTP } from 'cloudevents';
 import { describe, expect, test } from 'vitest';
 import type { HttpFormat } from '../src/index.js';
 import { event, message, sender } from './message.js';
 import { type Received, receiver } from './receiver.js';
 
-const full: Event = {
+const full: WebhookEvent = {
   ...event,
   namespaceId: 'ns "1"',
   subject: { type: 'order', id: 'o/1 é' },
   cacheScope: '{"z":1.50,"a":[]}',
 };
 
-async function received(format: HttpFormat, sent: Event, source?: string): Promise<Received> {
+async function received(format: HttpFormat, sent: WebhookEvent, source?: string): Promise<Received> {
   const { url, received: all } = await receiver();
   const verdict = await sender({ format, ...(source ? { source } : {}) })(message({ url }, { event: sent }));
   expect(verdict).toMatchObject({ outcome: 'delivered', status: 204 });

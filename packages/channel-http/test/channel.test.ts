@@ -369,7 +369,7 @@ describe('a digest', () => {
   });
 
   test('is supported by the channel', () => {
-    expect(httpChannel().takesDigests).toBe(true);
+    expect(httpChannel().supportsDigests).toBe(true);
   });
 });
 

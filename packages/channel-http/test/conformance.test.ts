@@ -13,7 +13,8 @@ const answers: Record<Answer, (response: ServerResponse, quoted: string, seconds
   success: (response) => response.end('thanks'),
   failure: (response) => response.writeHead(500).end('out of order'),
   refusal: (response) => response.end('{"ok":false}'),
-  busy: (response, _, seconds) => response.writeHead(429, { 'retry-after': String(seconds) }).end('too many'),
+  rate_limited: (response, _, seconds) =>
+    response.writeHead(429, { 'retry-after': String(seconds) }).end('too many'),
   gone: (response) => response.writeHead(410).end('gone'),
   echo: (response, quoted) => response.writeHead(500).end(quoted),
   flood: (response) => response.end('x'.repeat(1024 * 1024)),

@@ -1,11 +1,11 @@
-import { type Event, type Message, Secret, type Verdict } from '@posthorn/core';
+import { type Message, Secret, type Verdict, type WebhookEvent } from '@posthorn/core';
 import { createOutbound } from '@posthorn/outbound';
 import { onTestFinished } from 'vitest';
 import { type HttpChannelOptions, type HttpConfigs, httpChannel } from '../src/index.js';
 
 export const secret = 'whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw';
 
-export const event: Event = {
+export const event: WebhookEvent = {
   id: 'evt_0TvKq1aBcDeFgHiJkLmNoP',
   tenantId: 'default',
   type: 'order.created',
@@ -29,7 +29,7 @@ export function message(
   return {
     deliveryId: 'dlv_0TvKq1aBcDeFgHiJkLmNoPabcdefghij',
     attempt: 1,
-    attemptsBefore: 0,
+    attemptsBeforeRetry: 0,
     startedAt: new Date(),
     event: sent,
     payload: JSON.parse(sent.payload),

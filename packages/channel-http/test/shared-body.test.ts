@@ -1,9 +1,9 @@
-import type { Event } from '@posthorn/core';
+import type { WebhookEvent } from '@posthorn/core';
 import { expect, test } from 'vitest';
 import { bodyOf, bodyWriters } from '../src/body.js';
 import { SharedBody, type WrittenBody, writtenBody } from '../src/shared-body.js';
 
-const event: Event = {
+const event: WebhookEvent = {
   id: 'evt_0VboZYV4VbCm0NPWAF1C3F',
   tenantId: 'default',
   type: 'object.created',
@@ -15,7 +15,7 @@ const event: Event = {
   orderingKey: null,
 };
 
-const others: Readonly<Record<string, Partial<Event>>> = {
+const others: Readonly<Record<string, Partial<WebhookEvent>>> = {
   'another id': { id: 'evt_0VboZYV4VbCm0NPWAF1C3G' },
   'another type': { type: 'object.updated' },
   'another time': { occurredAt: new Date('2026-01-02T03:04:05.679Z') },
@@ -31,7 +31,7 @@ const writers = bodyWriters('source');
 const formats = Object.keys(writers) as (keyof typeof writers)[];
 const bodyIn =
   (format: (typeof formats)[number]) =>
-  (of: Event): WrittenBody =>
+  (of: WebhookEvent): WrittenBody =>
     writtenBody(bodyOf({ event: of } as Parameters<typeof bodyOf>[0], writers[format]));
 
 test.each(formats)('the bytes of a body in the format %s encode its text', (format) => {

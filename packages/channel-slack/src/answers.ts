@@ -1,4 +1,4 @@
-import { busy, delivered, failed, gone, rejected, type Verdict } from '@posthorn/core';
+import { delivered, failed, gone, rateLimited, rejected, type Verdict } from '@posthorn/core';
 import { type OutboundAnswer, type ReadAnswer, retryAfterMs, strangersVerdict } from '@posthorn/outbound';
 
 /*
@@ -94,7 +94,7 @@ export const methodVerdict: ReadAnswer = (answer, { ok, error }) => {
 
 function busyVerdict({ status, headers, body: response }: OutboundAnswer): Verdict {
   const waitMs = retryAfterMs(headers['retry-after']) ?? usualWaitMs;
-  return busy(waitMs, `Slack answered ${status}: too many messages`, { status, response });
+  return rateLimited(waitMs, `Slack answered ${status}: too many messages`, { status, response });
 }
 
 function verdictOfError(error: string, answer: OutboundAnswer): Verdict | undefined {

@@ -1,4 +1,4 @@
-import { kindOf, type Message, PosthornError } from '@posthorn/core';
+import { describeType, type Message, PosthornError } from '@posthorn/core';
 import { anyValue, contextOf, type PlaceOf, parseJsonText } from '@posthorn/template';
 import { fitted, isAddress, lengthOf, literal, objectAt, refused } from './fit.js';
 import { limits } from './limits.js';
@@ -58,7 +58,8 @@ const hasType = (block: unknown): boolean => {
  */
 export function renderedBlocks(source: string, message: Message): readonly Block[] {
   const rendered = parseJsonText(source, 'mrkdwn', placeOf).render(contextOf(message));
-  if (!Array.isArray(rendered)) throw refused('', `must be an array of blocks, not ${kindOf(rendered)}`);
+  if (!Array.isArray(rendered))
+    throw refused('', `must be an array of blocks, not ${describeType(rendered)}`);
   const blocks = withOwnNames(rendered.flatMap((block, i) => fittedBlock(block, String(i)) ?? []));
   const kept = within(blocks);
   if (kept.length === blocks.length) return blocks;

@@ -34,7 +34,7 @@ export function slackChannel(options: SlackChannelOptions = {}): Channel<SlackCo
   return {
     type: 'slack',
     secretPaths: [['webhook_url'], ['bot_token']],
-    takesDigests: true,
+    supportsDigests: true,
     config: slackConfigs(webhooks),
 
     async preview(message) {

@@ -1,4 +1,4 @@
-import { kindOf, PosthornError } from '@posthorn/core';
+import { describeType, PosthornError } from '@posthorn/core';
 import { cutText, WrittenNumber } from '@posthorn/template';
 import { limits, listLimits, maxTextObject, needed, stringLimits, textLimits } from './limits.js';
 import { cutMarkup } from './markup.js';
@@ -59,7 +59,7 @@ function fittedField(value: unknown, at: string, role: string, field: string): u
   const key = `${role}.${field}`;
   if (isAddress(field)) return value === '' || String(value).length > limits.url ? undefined : value;
   if (lists.has(key) && has(value) && !Array.isArray(value)) {
-    throw refused(at, `must be an array, not ${kindOf(value)}`);
+    throw refused(at, `must be an array, not ${describeType(value)}`);
   }
   if (Array.isArray(value)) return fittedList(value, at, role, field);
   if ((texts.has(key) && has(value)) || key === 'header.text' || isTextObject(value)) {
@@ -128,14 +128,14 @@ function fittedText(given: unknown, at: string, maxLength: number): Fields {
   if (type !== 'plain_text' && type !== 'mrkdwn')
     throw refused(at, 'must have the type plain_text or mrkdwn');
   const isText = /^(?:string|number|boolean)$/.test(typeof text) || text instanceof WrittenNumber;
-  if (!isText) throw refused(`${at}.text`, `must be a text, not ${kindOf(text)}`);
+  if (!isText) throw refused(`${at}.text`, `must be a text, not ${describeType(text)}`);
   return { ...object, text: cutMarkup(String(text).trim() === '' ? nothing : String(text), maxLength) };
 }
 
 /** Returns a value that must be an object. Throws `invalid_template` with its path otherwise. */
 export function objectAt(value: unknown, at: string): Fields {
   if (isObject(value)) return value;
-  throw refused(at, `must be an object, not ${kindOf(value)}`);
+  throw refused(at, `must be an object, not ${describeType(value)}`);
 }
 
 export function refused(at: string, message: string): PosthornError {

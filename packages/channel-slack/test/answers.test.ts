@@ -140,7 +140,7 @@ describe('a channel that accepts one message per second', () => {
     expect(await slack.send(message(slack[door]))).toMatchObject({ outcome: 'delivered' });
     const another = message(slack[door], undefined, { deliveryId: 'dlv_another' });
     expect(await slack.send(another)).toMatchObject({
-      outcome: 'busy',
+      outcome: 'rate_limited',
       message: 'Slack answered 429: too many messages',
       status: 429,
       retryAfterMs: 1_000,
@@ -157,6 +157,6 @@ describe('a channel that accepts one message per second', () => {
   ] as const)('is recognized as busy by the %s: %j', async (door, answer, retryAfterMs) => {
     const slack = await testSlack();
     slack.answerNext(answer);
-    expect(await slack.send(message(slack[door]))).toMatchObject({ outcome: 'busy', retryAfterMs });
+    expect(await slack.send(message(slack[door]))).toMatchObject({ outcome: 'rate_limited', retryAfterMs });
   });
 });

@@ -46,7 +46,7 @@ describe('a bot', () => {
   test('posts again with a new id after a manual retry', async () => {
     const slack = await testSlack();
     await slack.send(message(slack.bot));
-    await slack.send(message(slack.bot, undefined, { attempt: 2, attemptsBefore: 1 }));
+    await slack.send(message(slack.bot, undefined, { attempt: 2, attemptsBeforeRetry: 1 }));
     const [first, second] = slack.messages.map(({ body }) => body.client_msg_id);
     expect(second).not.toBe(first);
   });

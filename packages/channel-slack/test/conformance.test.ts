@@ -40,7 +40,7 @@ channelConformance({
       secrets: [bot_token, bot_token.split('-').at(-1)!, new URL(webhook_url).pathname],
       answer(how, seconds = 1) {
         const limited = { status: 429, headers: { 'retry-after': String(seconds) }, body: 'rate_limited' };
-        const trouble = how === 'busy' ? limited : troubles[how];
+        const trouble = how === 'rate_limited' ? limited : troubles[how];
         slack.answerNext(trouble ?? 'never', trouble ? Number.POSITIVE_INFINITY : 0);
         slack.failNext(errors[how] ?? '', how in errors ? Number.POSITIVE_INFINITY : 0);
       },

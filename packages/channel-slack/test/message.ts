@@ -1,11 +1,11 @@
-import { type DigestedEvent, type Event, type Message, Secret, type Verdict } from '@posthorn/core';
+import { type DigestedEvent, type Message, Secret, type Verdict, type WebhookEvent } from '@posthorn/core';
 import { createOutbound } from '@posthorn/outbound';
 import { virtualClock } from '@posthorn/testing';
 import { type SlackStandIn, type SlackStandInOptions, slackStandIn } from '@posthorn/testing/slack-stand-in';
 import { onTestFinished } from 'vitest';
 import { type SlackConfigs, slackChannel } from '../src/index.js';
 
-export const event: Event = {
+export const event: WebhookEvent = {
   id: 'evt_0TvKq1aBcDeFgHiJkLmNoP',
   tenantId: 'default',
   type: 'order.created',
@@ -26,7 +26,7 @@ export function message(
   return {
     deliveryId: 'dlv_0TvKq1aBcDeFgHiJkLmNoPabcdefghij',
     attempt: 1,
-    attemptsBefore: 0,
+    attemptsBeforeRetry: 0,
     startedAt: new Date('2026-11-23T10:00:01Z'),
     event,
     payload,

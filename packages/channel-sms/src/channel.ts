@@ -1,4 +1,4 @@
-import { type Channel, failed, isPosthornError, optionsOf } from '@posthorn/core';
+import { type Channel, failed, isPosthornError, parseOptions } from '@posthorn/core';
 import { type SmsConfigs, smsConfigs } from './configs.js';
 import { checkNumber, invalid } from './options.js';
 import type { SmsProvider } from './provider.js';
@@ -28,7 +28,7 @@ const graceMs = 250;
  */
 export function smsChannel(options: SmsChannelOptions): Channel<SmsConfigs> {
   const known = ['provider', 'maxSegments', 'timeoutMs'] as const;
-  const { provider, maxSegments = 3, timeoutMs = 10_000 } = optionsOf(options, known, 'smsChannel');
+  const { provider, maxSegments = 3, timeoutMs = 10_000 } = parseOptions(options, known, 'smsChannel');
   if (typeof provider?.send !== 'function') throw invalid('provider must have a function send');
   checkNumber('maxSegments', maxSegments, 1, 10);
   checkNumber('timeoutMs', timeoutMs, 100, 60_000);
@@ -36,7 +36,7 @@ export function smsChannel(options: SmsChannelOptions): Channel<SmsConfigs> {
   return {
     type: 'sms',
     config: smsConfigs,
-    takesDigests: true,
+    supportsDigests: true,
     deadlineMs: () => timeoutMs + graceMs,
 
     async send(message, signal) {
@@ -45,8 +45,8 @@ export function smsChannel(options: SmsChannelOptions): Channel<SmsConfigs> {
       try {
         text = textOf(message, maxSegments);
       } catch (error) {
-        // Keeps the memo: numbers that have the text from an earlier attempt must not get it again.
-        const before = message.memo === undefined ? {} : { memo: message.memo };
+        // Keeps the checkpoint: numbers that have the text from an earlier attempt must not get it again.
+        const before = message.checkpoint === undefined ? {} : { checkpoint: message.checkpoint };
         if (isPosthornError(error)) return failed('config', error.message, before);
         throw error;
       }

@@ -1,4 +1,4 @@
-import { isPosthornError, optionsOf, redact } from '@posthorn/core';
+import { isPosthornError, parseOptions, redact } from '@posthorn/core';
 import { checkHeaders, type Outbound, type OutboundOptions, outboundOf, verdictOf } from '@posthorn/outbound';
 import { invalid } from './options.js';
 import type { SmsProvider } from './provider.js';
@@ -21,7 +21,7 @@ export interface HttpSmsProviderOptions {
  * - Anything else has failed and is retried; `Retry-After` is respected on 429 and 503.
  */
 export function httpSmsProvider(options: HttpSmsProviderOptions): SmsProvider {
-  const given = optionsOf(options, ['url', 'headers', 'outbound'], 'httpSmsProvider');
+  const given = parseOptions(options, ['url', 'headers', 'outbound'], 'httpSmsProvider');
   const { url } = given;
   if (typeof url !== 'string' || !URL.canParse(url)) throw invalid('url must be a full URL');
   const own = checkHeaders(given.headers ?? {});

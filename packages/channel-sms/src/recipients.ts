@@ -1,10 +1,10 @@
 import {
-  type Busy,
-  busy,
   delivered,
   failed,
   type Message,
-  recipientsMemo,
+  type RateLimited,
+  rateLimited,
+  recipientsCheckpoint,
   rejected,
   settledRecipients,
   type Verdict,
@@ -21,7 +21,7 @@ type Rejected = Extract<SmsResult, { outcome: 'rejected' }>;
 const maxLineLength = 200;
 
 /**
- * The unique numbers of one message. The memo of the verdict keeps, from attempt to attempt, the numbers that have the
+ * The unique numbers of one message. The checkpoint of the verdict keeps, from attempt to attempt, the numbers that have the
  * text or will never get it.
  */
 export interface Recipients {
@@ -29,7 +29,7 @@ export interface Recipients {
   readonly open: readonly string[];
   /**
    * Combines `results` into the verdict of the delivery. The report names refused numbers by their last two digits.
-   * - A number has failed: the delivery has failed. The memo keeps the other numbers from being texted again.
+   * - A number has failed: the delivery has failed. The checkpoint keeps the other numbers from being texted again.
    * - Otherwise, a number has to wait for a busy service: the delivery is busy.
    * - Otherwise, the delivery is delivered if at least one number has the text, and rejected if none has.
    */
@@ -48,13 +48,13 @@ export function recipientsOf(message: Message<SmsConfigs>): Recipients {
     verdictOf(results) {
       const settled = new Map(before);
       const waiting: Failed[] = [];
-      const postponed: Busy[] = [];
+      const postponed: RateLimited[] = [];
       const refused: Rejected[] = [];
       const lines: string[] = [];
       for (const number of numbers) {
         const result = results.get(number);
         if (result?.outcome === 'failed') waiting.push(result);
-        if (result?.outcome === 'busy') postponed.push(result);
+        if (result?.outcome === 'rate_limited') postponed.push(result);
         if (result?.outcome === 'rejected') refused.push(result);
         if (result?.outcome === 'delivered') settled.set(number, null);
         if (result?.outcome === 'rejected') settled.set(number, readable(result.message));
@@ -66,14 +66,14 @@ export function recipientsOf(message: Message<SmsConfigs>): Recipients {
       const status = first?.status ?? [...results.values()][0]?.status;
       const report = { response: lines.join('\n'), ...(status !== undefined && { status }) };
       const waits = [...waiting, ...postponed].flatMap(({ retryAfterMs }) => retryAfterMs ?? []);
-      const left = { ...report, ...recipientsMemo(message, settled) };
+      const left = { ...report, ...recipientsCheckpoint(message, settled) };
       if (waiting.length > 0) {
         return failed(waiting[0]!.kind, summary, {
           ...left,
           ...(waits.length > 0 && { retryAfterMs: Math.max(...waits) }),
         });
       }
-      if (postponed.length > 0) return busy(Math.max(...waits), summary, left);
+      if (postponed.length > 0) return rateLimited(Math.max(...waits), summary, left);
       if ([...settled.values()].includes(null)) return delivered(report);
       return rejected(refused[0]?.kind ?? 'http_status', summary, report);
     },
@@ -83,7 +83,7 @@ export function recipientsOf(message: Message<SmsConfigs>): Recipients {
 function described(result: SmsResult): string {
   const answer = result.response ? `: ${result.response}` : '';
   if (result.outcome === 'delivered') return `was sent${answer}`;
-  const how = { rejected: 'was refused', failed: 'failed', busy: 'has to wait' }[result.outcome];
+  const how = { rejected: 'was refused', failed: 'failed', rate_limited: 'has to wait' }[result.outcome];
   return `${how}: ${result.message}${answer}`;
 }
 

@@ -1,4 +1,4 @@
-import { failureKindSchema, kindOf } from '@posthorn/core';
+import { describeType, failureKindSchema } from '@posthorn/core';
 import type { Sms, SmsProvider, SmsResult } from './provider.js';
 
 /** Cap on texts in flight for one message. */
@@ -31,7 +31,7 @@ export async function sendToEach(
       results.set(sms.to, failure('timeout', `no answer within ${timeoutMs} ms`));
       const result = await resultOf(provider, sms, ending.signal);
       results.set(sms.to, result);
-      if (result.outcome === 'busy') busy = result;
+      if (result.outcome === 'rate_limited') busy = result;
       mustWait ||= busy !== undefined || (result.outcome === 'failed' && result.retryAfterMs !== undefined);
     }
   }
@@ -51,7 +51,8 @@ async function resultOf(provider: SmsProvider, sms: Sms, ending: AbortSignal): P
   try {
     return checked(await provider.send(sms, ending));
   } catch (error) {
-    const message = error instanceof Error ? `${error.name}: ${error.message}` : `it threw ${kindOf(error)}`;
+    const message =
+      error instanceof Error ? `${error.name}: ${error.message}` : `it threw ${describeType(error)}`;
     return failure('channel_error', message);
   }
 }
@@ -66,11 +67,14 @@ function checked(given: unknown): SmsResult {
   };
   if (outcome === 'delivered') return { outcome, ...report };
   const isWait = typeof retryAfterMs === 'number' && retryAfterMs >= 0;
-  if (outcome === 'busy' && typeof message === 'string' && isWait) {
+  if (outcome === 'rate_limited' && typeof message === 'string' && isWait) {
     return { outcome, message, retryAfterMs, ...report };
   }
   if ((outcome !== 'failed' && outcome !== 'rejected') || typeof message !== 'string') {
-    return failure('channel_error', `the provider returned ${kindOf(given)}, which is not a valid result`);
+    return failure(
+      'channel_error',
+      `the provider returned ${describeType(given)}, which is not a valid result`,
+    );
   }
   const kind = failureKindSchema.safeParse(fields.kind).data ?? 'channel_error';
   const why = { kind, message, ...report };

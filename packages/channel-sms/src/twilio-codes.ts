@@ -8,14 +8,14 @@ export interface TwilioMeaning {
   /** Whether the service as a whole asks to wait. */
   readonly isWait?: boolean;
   /** Whether the reason is a rate limit. */
-  readonly isBusy?: boolean;
+  readonly isRateLimited?: boolean;
 }
 
 const invalid = (message: string): TwilioMeaning => ({ outcome: 'rejected', kind: 'config', message });
 const refused = (message: string): TwilioMeaning => ({ outcome: 'rejected', kind: 'http_status', message });
 const later = (message: string): TwilioMeaning => ({ outcome: 'failed', kind: 'http_status', message });
 const wait = (message: string): TwilioMeaning => ({ ...later(message), isWait: true });
-const busy = (message: string): TwilioMeaning => ({ ...wait(message), isBusy: true });
+const busy = (message: string): TwilioMeaning => ({ ...wait(message), isRateLimited: true });
 const ours = (message: string): TwilioMeaning => ({ outcome: 'failed', kind: 'channel_error', message });
 const login = (message: string): TwilioMeaning => ({ outcome: 'failed', kind: 'credentials', message });
 

@@ -1,4 +1,4 @@
-import { isPosthornError, optionsOf } from '@posthorn/core';
+import { isPosthornError, parseOptions } from '@posthorn/core';
 import {
   type Outbound,
   type OutboundAnswer,
@@ -50,7 +50,7 @@ const defaultWaitMs = 1_000;
  * was lost arrives twice. Throws `invalid_option`; the message never quotes a credential.
  */
 export function twilio(given: TwilioOptions): SmsProvider {
-  const options = optionsOf(given, known, 'twilio') as TwilioOptions;
+  const options = parseOptions(given, known, 'twilio') as TwilioOptions;
   const { accountSid, messagingServiceSid, from, statusCallback } = options;
   checkSid('accountSid', 'AC', accountSid);
   if ((messagingServiceSid === undefined) === (from === undefined)) {
@@ -102,11 +102,12 @@ function resultOf({ status, headers, body }: OutboundAnswer): SmsResult {
   if (status === 201 && code === undefined) {
     return { outcome: 'delivered', status, ...(isSid('(?:SM|MM)', sid) && { response: sid }) };
   }
-  const { outcome, kind, message, isWait, isBusy } = meaningOf(code, status);
+  const { outcome, kind, message, isWait, isRateLimited } = meaningOf(code, status);
   const reason = `Twilio ${code ?? `answered ${status}`}: ${message}`;
   if (outcome === 'rejected') return { outcome, kind, message: reason, status };
   const askedMs = retryAfterMs(headers['retry-after']);
-  if (isBusy) return { outcome: 'busy', retryAfterMs: askedMs ?? defaultWaitMs, message: reason, status };
+  if (isRateLimited)
+    return { outcome: 'rate_limited', retryAfterMs: askedMs ?? defaultWaitMs, message: reason, status };
   const waitMs = askedMs ?? (isWait ? defaultWaitMs : undefined);
   return { outcome, kind, message: reason, status, ...(waitMs !== undefined && { retryAfterMs: waitMs }) };
 }

@@ -40,8 +40,8 @@ const channelOf = (given: SmsProvider, options: Partial<SmsChannelOptions> = {})
   smsChannel({ provider: given, ...options });
 
 /** Returns the message for the next attempt, as the engine builds it. */
-const memoOf = (verdict: Verdict) =>
-  'memo' in verdict && verdict.memo !== undefined ? { memo: verdict.memo } : {};
+const checkpointOf = (verdict: Verdict) =>
+  'checkpoint' in verdict && verdict.checkpoint !== undefined ? { checkpoint: verdict.checkpoint } : {};
 
 describe('several numbers', () => {
   test('each gets the text once', async () => {
@@ -70,7 +70,7 @@ describe('several numbers', () => {
     given.tried.length = 0;
     given.answers[four] = sent;
     const second = await channel.send(
-      message({ phone_numbers: numbers }, { attempt: 2, ...memoOf(first) }),
+      message({ phone_numbers: numbers }, { attempt: 2, ...checkpointOf(first) }),
       signal,
     );
     expect(given.tried).toEqual([two, four]);
@@ -79,7 +79,7 @@ describe('several numbers', () => {
     given.tried.length = 0;
     given.answers[two] = sent;
     const third = await channel.send(
-      message({ phone_numbers: numbers }, { attempt: 3, ...memoOf(second) }),
+      message({ phone_numbers: numbers }, { attempt: 3, ...checkpointOf(second) }),
       signal,
     );
     expect(given.tried).toEqual([two]);
@@ -112,7 +112,9 @@ describe('several numbers', () => {
     const channel = channelOf(given);
     const first = await channel.send(message({ phone_numbers: [one, two] }), signal);
     given.answers[two] = optedOut;
-    expect(await channel.send(message({ phone_numbers: [one, two] }, memoOf(first)), signal)).toMatchObject({
+    expect(
+      await channel.send(message({ phone_numbers: [one, two] }, checkpointOf(first)), signal),
+    ).toMatchObject({
       outcome: 'rejected',
       message: '…01 was refused before: has opted out; …02 was refused: has opted out',
     });
@@ -126,7 +128,7 @@ describe('several numbers', () => {
     expect(verdict).toMatchObject({ outcome: 'failed', retryAfterMs: 9_000 });
     given.answers[many[2]!] = sent;
     const triedFirst = given.tried.splice(0);
-    const next = await channelOf(given).send(message({ phone_numbers: many }, memoOf(verdict)), signal);
+    const next = await channelOf(given).send(message({ phone_numbers: many }, checkpointOf(verdict)), signal);
     expect(next.outcome).toBe('delivered');
     expect([...triedFirst, ...given.tried].filter((to) => to !== many[2]).toSorted()).toEqual(
       many.filter((to) => to !== many[2]).toSorted(),
@@ -134,12 +136,17 @@ describe('several numbers', () => {
   });
 
   test('a busy service is not a failure, numbers with the text are kept, and the others wait', async () => {
-    const tooMuch: SmsResult = { outcome: 'busy', retryAfterMs: 2_000, message: 'too much', status: 429 };
+    const tooMuch: SmsResult = {
+      outcome: 'rate_limited',
+      retryAfterMs: 2_000,
+      message: 'too much',
+      status: 429,
+    };
     const many = Array.from({ length: 50 }, (_, i) => `+49151${10_000_000 + i}`);
     const given = provider({ [many[2]!]: tooMuch, [many[1]!]: optedOut });
     const verdict = await channelOf(given).send(message({ phone_numbers: many }), signal);
     expect(given.tried.length).toBeLessThan(12);
-    expect(verdict).toMatchObject({ outcome: 'busy', retryAfterMs: 2_000, status: 429 });
+    expect(verdict).toMatchObject({ outcome: 'rate_limited', retryAfterMs: 2_000, status: 429 });
     expect(verdict).toMatchObject({
       message: expect.stringMatching(
         /00 was sent: SM1; …01 was refused: has opted out; …02 has to wait: too much/,
@@ -147,7 +154,7 @@ describe('several numbers', () => {
     });
     given.answers[many[2]!] = sent;
     const triedFirst = given.tried.splice(0);
-    const next = await channelOf(given).send(message({ phone_numbers: many }, memoOf(verdict)), signal);
+    const next = await channelOf(given).send(message({ phone_numbers: many }, checkpointOf(verdict)), signal);
     expect(next.outcome).toBe('delivered');
     expect([...triedFirst, ...given.tried].filter((to) => to !== many[2]).toSorted()).toEqual(
       many.filter((to) => to !== many[2]).toSorted(),
@@ -155,7 +162,7 @@ describe('several numbers', () => {
   });
 
   test('the delivery has failed if one number failed for another reason', async () => {
-    const tooMuch: SmsResult = { outcome: 'busy', retryAfterMs: 2_000, message: 'too much' };
+    const tooMuch: SmsResult = { outcome: 'rate_limited', retryAfterMs: 2_000, message: 'too much' };
     const given = provider({ [one]: down, [two]: tooMuch });
     const verdict = await channelOf(given).send(message({ phone_numbers: numbers }), signal);
     expect(verdict).toMatchObject({ outcome: 'failed', kind: 'http_status', retryAfterMs: 2_000 });
@@ -166,34 +173,34 @@ describe('several numbers', () => {
     const channel = channelOf(given);
     const first = await channel.send(message({ phone_numbers: [one, two] }), signal);
     given.tried.length = 0;
-    const second = await channel.send(message({ phone_numbers: [one, three] }, memoOf(first)), signal);
+    const second = await channel.send(message({ phone_numbers: [one, three] }, checkpointOf(first)), signal);
     expect(given.tried).toEqual([three]);
     expect(second.outcome).toBe('delivered');
   });
 
   test.each(['', 'null', '[]', '{"a":1}', 'canary', '{"__proto__":null}'])(
-    'an invalid memo keeps no number from being tried: %j',
-    async (memo) => {
+    'an invalid checkpoint keeps no number from being tried: %j',
+    async (checkpoint) => {
       const given = provider();
-      await channelOf(given).send(message({ phone_numbers: [one] }, { memo }), signal);
+      await channelOf(given).send(message({ phone_numbers: [one] }, { checkpoint }), signal);
       expect(given.tried).toEqual([one]);
     },
   );
 
-  test('a memo of 50 refusals is short enough to be stored, and contains no number', async () => {
+  test('a checkpoint of 50 refusals is short enough to be stored, and contains no number', async () => {
     const many = Array.from({ length: 50 }, (_, i) => `+49151${10_000_000 + i}`);
     const answers = Object.fromEntries(
       many.map((to) => [to, { ...optedOut, message: `${to} ${'"\\\0\n'.repeat(2_000)}` }]),
     );
     const given = provider({ ...answers, [many[0]!]: down });
     const verdict = await channelOf(given).send(message({ phone_numbers: many }), signal);
-    const { memo } = memoOf(verdict);
-    expect(memo!.length).toBeLessThanOrEqual(16 * 1024);
+    const { checkpoint } = checkpointOf(verdict);
+    expect(checkpoint!.length).toBeLessThanOrEqual(16 * 1024);
     expect(verdict.response!.length).toBeLessThanOrEqual(16 * 1024);
     for (const to of many) expect(JSON.stringify(verdict)).not.toContain(to.slice(1));
     // None of them is texted again.
     given.tried.length = 0;
-    await channelOf(given).send(message({ phone_numbers: many }, memoOf(verdict)), signal);
+    await channelOf(given).send(message({ phone_numbers: many }, checkpointOf(verdict)), signal);
     expect(given.tried).toEqual([many[0]]);
   });
 
@@ -225,7 +232,7 @@ describe('time', () => {
       message: '…01 was sent: SM1; …02 failed: no answer within 100 ms; …03 was sent: SM1',
     });
     tried.length = 0;
-    await channel.send(message({ phone_numbers: [one, two, three] }, memoOf(verdict)), signal);
+    await channel.send(message({ phone_numbers: [one, two, three] }, checkpointOf(verdict)), signal);
     expect(tried).toEqual([two]);
   });
 
@@ -316,9 +323,9 @@ describe('the text', () => {
     const channel = channelOf(given);
     const first = await channel.send(message({ phone_numbers: [one, two] }), signal);
     const broken = { phone_numbers: [one, two], message_template: '{{' };
-    const second = await channel.send(message(broken, memoOf(first)), signal);
+    const second = await channel.send(message(broken, checkpointOf(first)), signal);
     given.tried.length = 0;
-    await channel.send(message({ phone_numbers: [one, two] }, memoOf(second)), signal);
+    await channel.send(message({ phone_numbers: [one, two] }, checkpointOf(second)), signal);
     expect(given.tried).toEqual([two]);
   });
 
@@ -346,7 +353,7 @@ describe('the text', () => {
 
   test('of a digest covers all its events', async () => {
     const channel = channelOf(provider());
-    expect(channel.takesDigests).toBe(true);
+    expect(channel.supportsDigests).toBe(true);
     const types = ['order.created', 'order.paid', 'order.created', 'order.created'];
     const digest = types.map((type) => ({ event: { ...event, type }, payload: {} }));
     const [text] = await channel.preview!(message({ phone_numbers: [one] }, { digest }));

@@ -5,7 +5,7 @@ import { text } from 'node:stream/consumers';
 import {
   type Answer,
   channelConformance,
-  memoConformance,
+  checkpointConformance,
   type Received,
   type RecipientAnswer,
 } from '@posthorn/testing';
@@ -34,7 +34,7 @@ const troubles: Record<Answer, TwilioTrouble | undefined> = {
   success: undefined,
   failure: { code: 20500 },
   refusal: { code: 21610 },
-  busy: { code: 20429 },
+  rate_limited: { code: 20429 },
   gone: { code: 21610 },
   echo: 'echo',
   flood: 'flood',
@@ -52,7 +52,7 @@ describe('through Twilio', () => {
         channel: smsChannel({ provider: twilio({ accountSid, authToken, from, baseUrl: url, outbound }) }),
         configs,
         answer(how, retryAfterSeconds = 1) {
-          service.trouble(how === 'busy' ? { code: 20429, retryAfterSeconds } : troubles[how]);
+          service.trouble(how === 'rate_limited' ? { code: 20429, retryAfterSeconds } : troubles[how]);
         },
         received: () => service.requests.map(({ body }) => ({ parts: { text: body ?? '' } })),
         close: () => service.close(),
@@ -71,10 +71,10 @@ const codes: Record<RecipientAnswer, number | undefined> = {
   takes: undefined,
   failsForNow: 30003,
   refuses: 21610,
-  busy: 20429,
+  rate_limited: 20429,
 };
 
-memoConformance({
+checkpointConformance({
   runner: { describe, test },
   async open() {
     const service = await twilioStandIn();
@@ -95,7 +95,8 @@ const answers: Record<Answer, (response: ServerResponse, quoted: string, seconds
   success: (response) => response.end('thanks'),
   failure: (response) => response.writeHead(500).end('out of order'),
   refusal: (response) => response.end('{"ok":false}'),
-  busy: (response, _, seconds) => response.writeHead(429, { 'retry-after': String(seconds) }).end('too many'),
+  rate_limited: (response, _, seconds) =>
+    response.writeHead(429, { 'retry-after': String(seconds) }).end('too many'),
   gone: (response) => response.writeHead(410).end('gone'),
   echo: (response, quoted) => response.writeHead(500).end(quoted),
   flood: (response) => response.end('x'.repeat(1024 * 1024)),

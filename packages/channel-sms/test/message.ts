@@ -1,4 +1,4 @@
-import type { Event, Message } from '@posthorn/core';
+import type { Message, WebhookEvent } from '@posthorn/core';
 import { createOutbound, type Outbound } from '@posthorn/outbound';
 import {
   type TwilioStandIn,
@@ -8,7 +8,7 @@ import {
 import { onTestFinished } from 'vitest';
 import type { SmsConfigs } from '../src/index.js';
 
-export const event: Event = {
+export const event: WebhookEvent = {
   id: 'evt_0TvKq1aBcDeFgHiJkLmNoP',
   tenantId: 'default',
   type: 'order.created',
@@ -26,7 +26,7 @@ export function message(configs: SmsConfigs, of: Partial<Message<SmsConfigs>> = 
   return {
     deliveryId: 'dlv_0TvKq1aBcDeFgHiJkLmNoPabcdefghij',
     attempt: 1,
-    attemptsBefore: 0,
+    attemptsBeforeRetry: 0,
     startedAt: new Date(),
     event: sent,
     payload: JSON.parse(sent.payload),

@@ -164,7 +164,7 @@ describe('an answer of Twilio', () => {
   ])('%j is busy for %s ms', async (trouble, retryAfterMs) => {
     const { service, send } = await through();
     service.trouble(trouble);
-    expect(await send()).toMatchObject({ outcome: 'busy', retryAfterMs });
+    expect(await send()).toMatchObject({ outcome: 'rate_limited', retryAfterMs });
   });
 
   test('about too many concurrent requests asks to wait', async () => {
@@ -178,7 +178,7 @@ describe('an answer of Twilio', () => {
     await until(() => service.requests.length === 1);
     service.trouble();
     expect(await provider.send(sms, signal)).toMatchObject({
-      outcome: 'busy',
+      outcome: 'rate_limited',
       status: 429,
       retryAfterMs: 1_000,
     });

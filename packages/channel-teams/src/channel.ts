@@ -1,5 +1,4 @@
 import {
-  busy,
   type Channel,
   checkedText,
   configsSchema,
@@ -7,6 +6,7 @@ import {
   gone,
   type Message,
   PosthornError,
+  rateLimited,
   rejected,
 } from '@posthorn/core';
 import {
@@ -44,7 +44,7 @@ export function teamsChannel(options: TeamsChannelOptions = {}): Channel<TeamsCo
   return {
     type: 'teams',
     secretPaths: [['workflow_url']],
-    takesDigests: true,
+    supportsDigests: true,
     config: configsSchema('teams', {
       workflow_url: checkedText(teams.checkUrl),
       card_template: checkedText(checkCard).nullish(),
@@ -123,7 +123,7 @@ const teamsVerdict: ReadAnswer = (answer, { error }) => {
   const report = { status, response };
   if (status === 429) {
     const waitMs = retryAfterMs(answer.headers['retry-after']) ?? usualWaitMs;
-    return busy(waitMs, 'Teams answered 429: too many messages', report);
+    return rateLimited(waitMs, 'Teams answered 429: too many messages', report);
   }
   if (code === 'WorkflowNotFound') return gone('http_status', 'there is no such workflow', report);
   if (code === 'WorkflowTriggerIsNotEnabled')

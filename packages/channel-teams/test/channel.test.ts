@@ -1,4 +1,4 @@
-import { type Event, type Message, PosthornError, type Verdict } from '@posthorn/core';
+import { type Message, PosthornError, type Verdict, type WebhookEvent } from '@posthorn/core';
 import { createOutbound } from '@posthorn/outbound';
 import { virtualClock } from '@posthorn/testing';
 import { type TeamsStandInOptions, teamsStandIn } from '@posthorn/testing/teams-stand-in';
@@ -6,7 +6,7 @@ import fc from 'fast-check';
 import { describe, expect, onTestFinished, test } from 'vitest';
 import { type TeamsChannelOptions, type TeamsConfigs, teamsChannel } from '../src/index.js';
 
-const event: Event = {
+const event: WebhookEvent = {
   id: 'evt_0TvKq1aBcDeFgHiJkLmNoP',
   tenantId: 'default',
   type: 'order.created',
@@ -25,7 +25,7 @@ const message = (
 ): Message<TeamsConfigs> => ({
   deliveryId: 'dlv_0TvKq1aBcDeFgHiJkLmNoPabcdefghij',
   attempt: 1,
-  attemptsBefore: 0,
+  attemptsBeforeRetry: 0,
   startedAt: new Date(),
   event,
   payload,
@@ -299,7 +299,7 @@ describe('a response', () => {
   test('of too many requests makes the delivery wait as long as it says', async () => {
     const teams = await testTeams({ limitRate: true, now: () => 0 });
     for (let i = 0; i < 4; i++) expect(await teams.send()).toMatchObject({ outcome: 'delivered' });
-    expect(await teams.send()).toMatchObject({ outcome: 'busy', status: 429, retryAfterMs: 1_000 });
+    expect(await teams.send()).toMatchObject({ outcome: 'rate_limited', status: 429, retryAfterMs: 1_000 });
   });
 
   test('is recorded without the URL and its signature', async () => {

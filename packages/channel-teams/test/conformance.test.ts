@@ -37,7 +37,7 @@ channelConformance({
           status: 429,
           headers: { 'retry-after': String(seconds) },
         };
-        const trouble = how === 'busy' ? limited : troubles[how];
+        const trouble = how === 'rate_limited' ? limited : troubles[how];
         teams.answerNext(trouble ?? 'never', trouble ? Number.POSITIVE_INFINITY : 0);
       },
       received: (): Received[] =>

@@ -1,7 +1,7 @@
 import type { ApiKeys } from './api-keys/api-keys.js';
 import { type Duration, maxTimerMs, toMs } from './duration.js';
 import { createEngine } from './engine.js';
-import { kindOf, PosthornError } from './errors.js';
+import { describeType, PosthornError } from './errors.js';
 import type { EventCatalog, EventTypeOf, PayloadOf } from './events/catalog.js';
 import type { GivenEvent } from './events/publish.js';
 import type { Deliveries, Events } from './history/log.js';
@@ -10,8 +10,8 @@ import type { EventDetails } from './models/event.js';
 import { type DispatcherOptions, resolveOptions } from './options.js';
 import type { Replays } from './replays/replays.js';
 import { checkedStorage } from './storage/checked-storage.js';
-import type { Published } from './storage/ports.js';
-import { optionsOf } from './validation.js';
+import type { PublishResult } from './storage/ports.js';
+import { parseOptions } from './validation.js';
 import type { Webhooks } from './webhooks/webhooks.js';
 
 /** The caller's transaction. With a storage that takes none, `tx` does not compile. */
@@ -28,7 +28,7 @@ export type DispatchItem<Catalog> = {
 }[EventTypeOf<Catalog>];
 
 /** The result of `dispatch`: the id of the event, and how many deliveries it has. */
-export type Dispatched = Published;
+export type Dispatched = PublishResult;
 
 export interface StopOptions {
   /** How long deliveries in flight may go on. Then they are released, uncounted. Default 10 s. */
@@ -118,7 +118,7 @@ export function createDispatcher<Tx = never, const Catalog extends EventCatalog 
       return (await publish([event], tx))[0]!;
     },
     async dispatchMany(items, options) {
-      const { tx } = optionsOf(options as { readonly tx?: Tx } | undefined, ['tx'], 'dispatchMany');
+      const { tx } = parseOptions(options as { readonly tx?: Tx } | undefined, ['tx'], 'dispatchMany');
       return publish(givenEvents(items), tx);
     },
 
@@ -127,7 +127,7 @@ export function createDispatcher<Tx = never, const Catalog extends EventCatalog 
       background.start();
     },
     async stop(options) {
-      const { grace = '10s' } = optionsOf(options, ['grace'], 'stop');
+      const { grace = '10s' } = parseOptions(options, ['grace'], 'stop');
       await background.stop(Math.min(toMs(grace, 'grace'), maxTimerMs));
     },
     drain() {
@@ -161,7 +161,7 @@ function givenEvent<Tx>(
   if (typeof options !== 'object' || options === null) {
     throw new PosthornError(
       'invalid_option',
-      `options of dispatch must be an object, not ${kindOf(options)}`,
+      `options of dispatch must be an object, not ${describeType(options)}`,
     );
   }
   const { tx, ...details } = options;

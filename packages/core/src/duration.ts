@@ -1,4 +1,4 @@
-import { kindOf, PosthornError } from './errors.js';
+import { describeType, PosthornError } from './errors.js';
 
 /** A length of time: milliseconds, or a number with a unit: `'250ms'`, `'5s'`, `'30m'`, `'2h'`, `'5d'`. */
 export type Duration = number | `${number}${'ms' | 's' | 'm' | 'h' | 'd'}`;
@@ -13,7 +13,7 @@ export function toMs(duration: Duration, option: string): number {
   if (typeof ms !== 'number' || !Number.isFinite(ms) || ms < 0) {
     throw new PosthornError(
       'invalid_option',
-      `${option} must be milliseconds or a string like '30s', '5m' or '2h', not ${kindOf(duration)} of another form`,
+      `${option} must be milliseconds or a string like '30s', '5m' or '2h', not ${describeType(duration)} of another form`,
     );
   }
   return Math.round(ms);

@@ -14,7 +14,7 @@ import type { Settings } from './options.js';
 import { ReplayRunner } from './replays/replay-runner.js';
 import { createReplays, type Replays } from './replays/replays.js';
 import type { CheckedStorage } from './storage/checked-storage.js';
-import type { DeliveryStore, NewEvent, Published } from './storage/ports.js';
+import type { DeliveryStore, NewEvent, PublishResult } from './storage/ports.js';
 import { createWebhooks, type ManagedWebhooks, type Webhooks } from './webhooks/webhooks.js';
 
 /** Most transactions that dispatch have committed after this time. The poll finds the events of the others. */
@@ -28,7 +28,7 @@ export interface Engine<Tx> {
   readonly apiKeys: ApiKeys;
   readonly replays: Replays;
   /** Checks and stores events, all of them or none, and emits `event:dispatched`. */
-  publish(given: readonly GivenEvent[], tx: Tx | undefined): Promise<readonly Published[]>;
+  publish(given: readonly GivenEvent[], tx: Tx | undefined): Promise<readonly PublishResult[]>;
   readonly worker: Worker;
   readonly replayer: ReplayRunner;
   /** Undefined if events are never deleted. */
@@ -168,8 +168,8 @@ function createDelivery(
 
 function announceDispatched(
   lifecycle: LifecycleEmitter,
-  { keys, idempotencyKey, fingerprint, ...event }: NewEvent,
-  published: Published,
+  { matchingPatterns, idempotencyKey, fingerprint, ...event }: NewEvent,
+  published: PublishResult,
 ): void {
   // A different id is that of an earlier event with the same idempotency key: nothing was dispatched.
   if (published.eventId !== event.id) return;

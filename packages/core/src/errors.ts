@@ -17,7 +17,7 @@
  * - `idempotency_key_in_use`: an open transaction holds the idempotency key. Nothing was stored; try again later.
  * - `storage_full`: the storage is at its limit. Try again when deliveries have finished.
  * - `storage_failed`: the storage threw; see `cause`. Whether a write took effect is unknown.
- * - `memo_refused`: a channel left a memo that is not text of at most 16 Ki characters. Emitted as `error`, never thrown.
+ * - `checkpoint_refused`: a channel left a checkpoint that is not text of at most 16 Ki characters. Emitted as `error`, never thrown.
  * - `listener_failed`: a lifecycle listener threw. Emitted as `error`, never thrown.
  * - `url_invalid`, `url_scheme`, `url_credentials`, `url_port`: an outbound URL is refused for its text.
  * - `address_forbidden`: an outbound URL leads to an address that is not on the public Internet.
@@ -44,7 +44,7 @@ export const errorCodes = [
   'idempotency_key_in_use',
   'storage_full',
   'storage_failed',
-  'memo_refused',
+  'checkpoint_refused',
   'listener_failed',
   'url_invalid',
   'url_scheme',
@@ -102,7 +102,7 @@ export function isPosthornError(error: unknown): error is PosthornError {
 }
 
 /** Describes the type of a value for an error message, without the value. */
-export function kindOf(value: unknown): string {
+export function describeType(value: unknown): string {
   if (value === null) return 'null';
   if (Array.isArray(value)) return 'an array';
   if (typeof value === 'object') return 'an object';

@@ -11,15 +11,19 @@ export {
   type NoConfigs,
 } from './channels/function-channel.js';
 export { mask, Secret } from './channels/mask.js';
-export { recipientsMemo, type SettledRecipients, settledRecipients } from './channels/recipients-memo.js';
+export {
+  recipientsCheckpoint,
+  type SettledRecipients,
+  settledRecipients,
+} from './channels/recipient-checkpoint.js';
 export { type SecretPath, secretTexts } from './channels/secret-paths.js';
 export {
-  type Busy,
-  busy,
   delivered,
   failed,
   gone,
-  type Report,
+  type RateLimited,
+  type ReceiverResponse,
+  rateLimited,
   rejected,
   type Verdict,
 } from './channels/verdict.js';
@@ -43,11 +47,11 @@ export {
 export { type Duration, maxTimerMs, toMs } from './duration.js';
 export {
   describeIssues,
+  describeType,
   type ErrorCode,
   errorCodes,
   type Issue,
   isPosthornError,
-  kindOf,
   PosthornError,
   type PosthornErrorOptions,
 } from './errors.js';
@@ -104,9 +108,9 @@ export type * from './models/replay.js';
 export * from './models/webhook.js';
 export type { DispatcherOptions } from './options.js';
 export type { ReplayFilter, ReplayOptions, Replays } from './replays/replays.js';
+export type { EncryptionKey, EncryptionOptions } from './secrets/encryption.js';
 export { redact } from './secrets/redact.js';
 export { createSecret, type ParsedSecret, parseSecret, type SecretKind } from './secrets/secrets.js';
-export type { EncryptionKey, EncryptionOptions } from './secrets/vault.js';
 export type * from './storage/backfill.js';
 export type * from './storage/document-store.js';
 export type * from './storage/log-port.js';
@@ -114,7 +118,7 @@ export type { NextState } from './storage/next-state.js';
 export type { Page, PageQuery } from './storage/page.js';
 export type * from './storage/ports.js';
 export type * from './storage/webhook-store.js';
-export { inWords, optionsOf } from './validation.js';
+export { parseOptions, zodErrorMap } from './validation.js';
 export type { WebhookListOptions } from './webhooks/list-filter.js';
 export type { Preview, Sample, Samples, TestResult } from './webhooks/test-event.js';
 export type { RotateOptions, Webhooks } from './webhooks/webhooks.js';

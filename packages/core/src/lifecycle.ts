@@ -1,7 +1,7 @@
 import { EventEmitter } from 'eventemitter3';
-import { kindOf, PosthornError } from './errors.js';
+import { describeType, PosthornError } from './errors.js';
 import type { Attempt } from './models/delivery.js';
-import type { Event } from './models/event.js';
+import type { WebhookEvent } from './models/event.js';
 import type { Replay } from './models/replay.js';
 import type { Webhook } from './models/webhook.js';
 
@@ -24,7 +24,7 @@ export interface Lifecycle {
    * An event is stored with its deliveries. Not emitted for an event dispatched with `tx`, as the engine does not learn whether
    * the caller's transaction commits. Its deliveries are announced like all others.
    */
-  'event:dispatched': (facts: { readonly event: Event; readonly deliveries: number }) => void;
+  'event:dispatched': (facts: { readonly event: WebhookEvent; readonly deliveries: number }) => void;
   /** The receiver has it. */
   'delivery:delivered': (facts: DeliveryInfo) => void;
   /** An attempt failed. The next is due after `retryInMs`. */
@@ -37,7 +37,7 @@ export interface Lifecycle {
   /** Cancelled by `deliveries.cancel`, or because its webhook no longer has the channel binding. */
   'delivery:cancelled': (facts: DeliveryInfo) => void;
   /** Its receiver limits its rate. It is due again after `retryInMs`. This is no failure and counts as no attempt. */
-  'delivery:postponed': (facts: DeliveryInfo & { readonly retryInMs: number }) => void;
+  'delivery:deferred': (facts: DeliveryInfo & { readonly retryInMs: number }) => void;
   /** Released by a worker that is stopping. Another worker can claim it at once. */
   'delivery:released': (facts: DeliveryInfo) => void;
   /** The lease was lost before the result was written: another worker has it, or it was cancelled. */
@@ -86,7 +86,7 @@ export class LifecycleEmitter {
     if (typeof listener !== 'function') {
       throw new PosthornError(
         'invalid_option',
-        `a listener of '${name}' must be a function, not ${kindOf(listener)}`,
+        `a listener of '${name}' must be a function, not ${describeType(listener)}`,
       );
     }
     const ofName = this.#guarded.get(name) ?? new WeakMap<object, Listener>();

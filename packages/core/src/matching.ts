@@ -1,4 +1,4 @@
-import { kindOf, PosthornError } from './errors.js';
+import { describeType, PosthornError } from './errors.js';
 
 /*
  * The grammar of event types and patterns.
@@ -14,7 +14,7 @@ const segment = /^[A-Za-z0-9_-]+$/;
 
 /** Returns why `text` is not an event type (or, with `wildcards`, not a pattern). Undefined where it is. */
 export function grammarFault(text: unknown, wildcards: boolean): string | undefined {
-  if (typeof text !== 'string') return `must be a string, not ${kindOf(text)}`;
+  if (typeof text !== 'string') return `must be a string, not ${describeType(text)}`;
   if (text.length > maxLength) return `must have at most ${maxLength} characters, not ${text.length}`;
   const segments = text.split('.');
   if (segments.length > maxSegments)

@@ -9,22 +9,22 @@ import {
   retryPolicy,
 } from './delivery/retry-policy.js';
 import { type Duration, maxTimerMs, toMs } from './duration.js';
-import { kindOf, PosthornError } from './errors.js';
+import { describeType, PosthornError } from './errors.js';
 import type { EventCatalog } from './events/catalog.js';
 import type { PayloadLimits } from './events/json-text.js';
 import { createIds, type Ids } from './models/ids.js';
-import { createVault, type EncryptionOptions } from './secrets/vault.js';
+import { createEncryptor, type EncryptionOptions } from './secrets/encryption.js';
 import { type WebhookSecrets, webhookSecrets } from './secrets/webhook-secrets.js';
 import { StorageClock } from './storage/clock.js';
-import type { Notifier, Storage } from './storage/ports.js';
-import { optionsOf, parse } from './validation.js';
+import type { Notifier, StorageAdapter } from './storage/ports.js';
+import { parse, parseOptions } from './validation.js';
 
 export interface DispatcherOptions<
   Tx = never,
   Catalog extends EventCatalog | undefined = EventCatalog | undefined,
 > {
   /** Where webhooks, events and deliveries are stored: `memoryStorage()`, or a durable storage. */
-  readonly storage: Storage<Tx>;
+  readonly storage: StorageAdapter<Tx>;
   /** The channels that webhooks may use, each of another type. */
   // biome-ignore lint/suspicious/noExplicitAny: each channel has configs of its own, and checks them itself.
   readonly channels: readonly Channel<any>[];
@@ -136,7 +136,7 @@ export interface Settings {
 /** Checks the options. Throws `invalid_option`, naming the option, also for an unknown one. */
 export function resolveOptions(options: DispatcherOptions<never>): Settings {
   if (options === undefined) throw invalid('createDispatcher needs options, at least storage and channels');
-  const given = optionsOf(options, known, 'createDispatcher');
+  const given = parseOptions(options, known, 'createDispatcher');
   const { attemptDeadline = '15s', pollInterval = '500ms', retention = '30d' } = given;
   checkKinds(given, kinds, '');
   const attemptDeadlineMs = positive(attemptDeadline, 'attemptDeadline');
@@ -157,7 +157,7 @@ export function resolveOptions(options: DispatcherOptions<never>): Settings {
     refusesUnmatched: refusesUnmatched(given),
     limits: { maxBytes: counts.maxPayloadBytes, maxDepth: counts.maxPayloadDepth },
     notifier: given.notifier,
-    secrets: webhookSecrets(createVault(given.encryption), channels),
+    secrets: webhookSecrets(createEncryptor(given.encryption), channels),
     retry: retryPolicy(given.retry),
     ordering: orderingPolicy(given.ordering),
     attemptDeadlineMs,
@@ -203,7 +203,9 @@ function checkKinds(holder: object, kinds: Readonly<Record<string, string>>, whe
   for (const [name, kind] of Object.entries(kinds)) {
     const value = (holder as Record<string, unknown>)[name];
     if (value === undefined || (typeof value === kind && value !== null)) continue;
-    throw invalid(`${where}${name} must be ${kind === 'object' ? 'an' : 'a'} ${kind}, not ${kindOf(value)}`);
+    throw invalid(
+      `${where}${name} must be ${kind === 'object' ? 'an' : 'a'} ${kind}, not ${describeType(value)}`,
+    );
   }
 }
 
@@ -211,7 +213,7 @@ function checkKinds(holder: object, kinds: Readonly<Record<string, string>>, whe
 const channelKinds = {
   deadlineMs: 'function',
   preview: 'function',
-  takesDigests: 'boolean',
+  supportsDigests: 'boolean',
   takesCancellation: 'boolean',
 } as const;
 
@@ -222,7 +224,7 @@ function arePaths(paths: unknown): boolean {
 }
 
 function channelsByType(channels: readonly Channel[] | undefined): ReadonlyMap<string, Channel> {
-  if (!Array.isArray(channels)) throw invalid(`channels must be an array, not ${kindOf(channels)}`);
+  if (!Array.isArray(channels)) throw invalid(`channels must be an array, not ${describeType(channels)}`);
   const byType = new Map<string, Channel>();
   for (const [i, channel] of channels.entries()) {
     if (

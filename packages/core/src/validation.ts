@@ -1,5 +1,5 @@
 import type { z } from 'zod';
-import { describeIssues, kindOf, PosthornError } from './errors.js';
+import { describeIssues, describeType, PosthornError } from './errors.js';
 import { tenantIdSchema } from './models/fields.js';
 
 /*
@@ -18,10 +18,10 @@ const names: Readonly<Record<string, string>> = {
 /**
  * Words zod's default messages in the style of this library: what was expected, and the type of the value that came.
  */
-export const inWords: z.core.$ZodErrorMap = (issue) => {
+export const zodErrorMap: z.core.$ZodErrorMap = (issue) => {
   switch (issue.code) {
     case 'invalid_type':
-      return `must be ${names[issue.expected] ?? `a ${issue.expected}`}, not ${Number.isNaN(issue.input) ? 'NaN' : kindOf(issue.input)}`;
+      return `must be ${names[issue.expected] ?? `a ${issue.expected}`}, not ${Number.isNaN(issue.input) ? 'NaN' : describeType(issue.input)}`;
     case 'invalid_value':
       return `must be ${issue.values.length > 1 ? 'one of ' : ''}${issue.values.map(String).join(', ')}`;
     case 'too_small':
@@ -43,7 +43,7 @@ export function parse<T>(
   code: 'invalid_webhook' | 'invalid_option',
   what: string,
 ): T {
-  const result = schema.safeParse(value, { error: inWords });
+  const result = schema.safeParse(value, { error: zodErrorMap });
   if (result.success) return result.data;
   const issues = result.error.issues.flatMap((issue) => {
     const path = issue.path.map((key) => (typeof key === 'symbol' ? String(key) : key));
@@ -61,14 +61,17 @@ export function parse<T>(
  * - an unknown name: a misspelt option would have no effect,
  * - an invalid `tenantId`.
  */
-export function optionsOf<Options extends object>(
+export function parseOptions<Options extends object>(
   options: Options | undefined,
   known: readonly (keyof Options & string)[],
   what: string,
 ): Options | Record<string, never> {
   if (options === undefined) return Object.create(null);
   if (typeof options !== 'object' || options === null || Array.isArray(options)) {
-    throw new PosthornError('invalid_option', `options of ${what} must be an object, not ${kindOf(options)}`);
+    throw new PosthornError(
+      'invalid_option',
+      `options of ${what} must be an object, not ${describeType(options)}`,
+    );
   }
   const unknown = Object.keys(options).find((name) => !(known as readonly string[]).includes(name));
   if (unknown !== undefined) {

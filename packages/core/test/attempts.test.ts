@@ -4,7 +4,7 @@ import {
   type DispatcherOptions,
   delivered,
   failed,
-  type Storage,
+  type StorageAdapter,
 } from '@posthorn/core';
 import { memoryStorage } from '@posthorn/storage-memory';
 import { recordingChannel, until, virtualClock } from '@posthorn/testing';
@@ -38,7 +38,10 @@ async function engine(options: Partial<DispatcherOptions> = {}) {
 }
 
 /** Returns `storage` with the given methods of the queue. */
-const withQueue = (storage: Storage, methods: Partial<Storage['deliveries']>): Storage => ({
+const withQueue = (
+  storage: StorageAdapter,
+  methods: Partial<StorageAdapter['deliveries']>,
+): StorageAdapter => ({
   ...storage,
   deliveries: { ...storage.deliveries, ...methods },
 });
@@ -102,7 +105,7 @@ describe('an attempt', () => {
       claim: async (options) =>
         (await memory.deliveries.claim(options)).map((claim) => ({
           ...claim,
-          ...{ attempt: claim.attempt + 1, attemptsBefore: 1, uncounted: 1 },
+          ...{ attempt: claim.attempt + 1, attemptsBeforeRetry: 1, uncounted: 1 },
         })),
     });
     const channel = recordingChannel();
@@ -378,7 +381,7 @@ describe('a delivery whose channel this process does not have', () => {
   test('is left to a process that has the channel, and uses up no attempt', async () => {
     const { clock, alpha, beta, first, second } = await twoProcesses();
     const postponed: unknown[] = [];
-    first.on('delivery:postponed', ({ channel, attempt }) => void postponed.push([channel, attempt]));
+    first.on('delivery:deferred', ({ channel, attempt }) => void postponed.push([channel, attempt]));
     await first.dispatch('a', 1);
     await first.drain();
     expect(postponed).toEqual([['beta', null]]);

@@ -1,10 +1,10 @@
 import {
-  busy,
   createDispatcher,
   type DeliveryStore,
   delivered,
   failed,
   type Message,
+  rateLimited,
   type Verdict,
 } from '@posthorn/core';
 import { memoryStorage } from '@posthorn/storage-memory';
@@ -16,7 +16,7 @@ function limited(now: () => number, most: number, windowMs: number) {
   let takenAt: number[] = [];
   return (): Verdict => {
     takenAt = takenAt.filter((at) => at > now() - windowMs);
-    if (takenAt.length >= most) return busy(takenAt[0]! + windowMs - now(), 'too many');
+    if (takenAt.length >= most) return rateLimited(takenAt[0]! + windowMs - now(), 'too many');
     takenAt.push(now());
     return delivered();
   };
@@ -79,10 +79,10 @@ describe('a receiver that is busy', () => {
     for (const name of ['failed', 'dead', 'released'] as const) {
       posthorn.on(`delivery:${name}`, () => void told.push(name));
     }
-    posthorn.on('delivery:postponed', ({ channel, attempt, retryInMs }) => {
+    posthorn.on('delivery:deferred', ({ channel, attempt, retryInMs }) => {
       told.push([channel, attempt, retryInMs >= 30_000 && retryInMs <= 37_500]);
     });
-    slack.failNext(1, busy(30_000, 'too many', { status: 429 }));
+    slack.failNext(1, rateLimited(30_000, 'too many', { status: 429 }));
     await posthorn.dispatch('disk.full', 1);
     await posthorn.drain();
     expect(told).toEqual([['slack', null, true]]);
@@ -97,7 +97,7 @@ describe('a receiver that is busy', () => {
   test('is tried again within an hour, however long it asks to wait', async () => {
     for (const ms of [0, Number.NaN, -1, 30 * hour, Number.POSITIVE_INFINITY]) {
       const { posthorn, slack } = await engine();
-      slack.failNext(1, busy(ms, 'too many'));
+      slack.failNext(1, rateLimited(ms, 'too many'));
       await posthorn.dispatch('disk.full', 1);
       await posthorn.advance(hour);
       expect(slack.deliveries, `asked for ${ms}`).toHaveLength(1);
@@ -106,7 +106,7 @@ describe('a receiver that is busy', () => {
 
   test('for longer than a day fails from then on', async () => {
     const { posthorn, slack, sms, secondsOf } = await engine();
-    slack.answerWith(() => busy(hour, 'too many', { status: 429 }));
+    slack.answerWith(() => rateLimited(hour, 'too many', { status: 429 }));
     await posthorn.dispatch('disk.full', 1);
     await posthorn.advance('3d');
     const [told] = secondsOf(sms.deliveries);
@@ -118,17 +118,17 @@ describe('a receiver that is busy', () => {
     );
   });
 
-  test('keeps the memo of the attempt for the one after the wait', async () => {
+  test('keeps the checkpoint of the attempt for the one after the wait', async () => {
     const { posthorn, slack } = await engine();
-    slack.failNext(1, busy(1_000, 'too many', { memo: 'a b' }));
+    slack.failNext(1, rateLimited(1_000, 'too many', { checkpoint: 'a b' }));
     await posthorn.dispatch('disk.full', 1);
     await posthorn.advance('1m');
-    expect(slack.attempts.map(({ message }) => message.memo)).toEqual([undefined, 'a b']);
+    expect(slack.attempts.map(({ message }) => message.checkpoint)).toEqual([undefined, 'a b']);
   });
 
   test('gets no requests while it asks to wait, including new deliveries', async () => {
     const { posthorn, slack, secondsOf } = await engine();
-    slack.failNext(1, busy(60_000, 'too many'));
+    slack.failNext(1, rateLimited(60_000, 'too many'));
     await posthorn.dispatch('disk.full', 1);
     for (let i = 0; i < 10; i++) {
       await posthorn.advance('5s');
@@ -142,7 +142,7 @@ describe('a receiver that is busy', () => {
 
   test('gets requests at the usual rate once it was not busy for a minute', async () => {
     const { posthorn, slack, secondsOf } = await engine();
-    slack.failNext(1, busy(1_000, 'too many'));
+    slack.failNext(1, rateLimited(1_000, 'too many'));
     await posthorn.dispatch('disk.full', 0);
     await posthorn.advance('5m');
     for (let i = 0; i < 20; i++) await posthorn.dispatch('disk.full', i);
@@ -152,7 +152,7 @@ describe('a receiver that is busy', () => {
 
   test('that does not say how long to wait has failed', async () => {
     const { posthorn, slack } = await engine();
-    slack.failNext(1, { outcome: 'busy', message: 'too many' } as never);
+    slack.failNext(1, { outcome: 'rate_limited', message: 'too many' } as never);
     await posthorn.dispatch('disk.full', 1);
     await posthorn.drain();
     const [delivery] = (await posthorn.deliveries.list({ status: ['pending'] })).items;
@@ -186,7 +186,7 @@ describe('the time that a receiver may be busy is counted from its first busy an
     await posthorn.advance('3d');
     const { items } = await posthorn.deliveries.list();
     const { id } = items.find(({ channel }) => channel === 'slack')!;
-    slack.failNext(3, busy(10_000, 'too many'));
+    slack.failNext(3, rateLimited(10_000, 'too many'));
     await posthorn.deliveries.retry(id);
     await posthorn.advance('1m');
     expect(slack.deliveries).toHaveLength(2);
@@ -196,7 +196,7 @@ describe('the time that a receiver may be busy is counted from its first busy an
 
   test('and does not include the time for which its webhook was paused', async () => {
     const { posthorn, slack, sms, webhookId } = await engine();
-    slack.failNext(3, busy(30_000, 'too many'));
+    slack.failNext(3, rateLimited(30_000, 'too many'));
     for (let i = 0; i < 3; i++) await posthorn.dispatch('disk.full', i);
     await posthorn.drain();
     await posthorn.webhooks.update(webhookId, { isActive: false });
@@ -218,7 +218,7 @@ describe('the time that a receiver may be busy is counted from its first busy an
     await posthorn.dispatch('disk.full', 1);
     await posthorn.advance('3d');
     await posthorn.webhooks.update(webhookId, { isActive: true });
-    slack.answerWith(() => busy(hour, 'too many', { status: 429 }));
+    slack.answerWith(() => rateLimited(hour, 'too many', { status: 429 }));
     await posthorn.replays.create({ missed: true, webhookId, from: new Date(0) });
     const days = 86_400;
     await posthorn.advance('23h');
@@ -231,7 +231,11 @@ describe('the time that a receiver may be busy is counted from its first busy an
 
   test('and starts again after any other result', async () => {
     const { posthorn, slack, secondsOf } = await engine(['12h']);
-    const answers = [busy(hour, 'too many'), failed('http_status', 'answered 500'), busy(hour, 'too many')];
+    const answers = [
+      rateLimited(hour, 'too many'),
+      failed('http_status', 'answered 500'),
+      rateLimited(hour, 'too many'),
+    ];
     slack.answerWith(() => answers.shift() ?? delivered());
     await posthorn.dispatch('disk.full', 1);
     await posthorn.advance('1d');
@@ -258,7 +262,7 @@ describe('the time that a receiver may be busy is counted from its first busy an
     });
     const channels = [{ channel: 'slack', configs: {} }];
     await posthorn.webhooks.create({ name: 'on call', eventTypes: ['*'], channels });
-    slack.answerWith(() => busy(hour, 'too many'));
+    slack.answerWith(() => rateLimited(hour, 'too many'));
     await posthorn.dispatch('disk.full', 1);
     for (let hours = 0; hours < 30; hours++) {
       await posthorn.drain();
@@ -278,7 +282,7 @@ describe('the time that a receiver may be busy is counted from its first busy an
     const clock = virtualClock();
     const storage = memoryStorage({ now: clock.now });
     const claim: DeliveryStore['claim'] = async (options) =>
-      (await storage.deliveries.claim(options)).map(({ putOffSince: _, ...claimed }) => claimed);
+      (await storage.deliveries.claim(options)).map(({ deferredSince: _, ...claimed }) => claimed);
     const slack = recordingChannel('slack');
     const posthorn = createDispatcher({
       storage: { ...storage, deliveries: { ...storage.deliveries, claim } },
@@ -291,7 +295,7 @@ describe('the time that a receiver may be busy is counted from its first busy an
     await posthorn.dispatch('disk.full', 1);
     await posthorn.drain();
     const { id } = (await posthorn.deliveries.list()).items[0]!;
-    slack.answerWith(() => busy(10_000, 'too many'));
+    slack.answerWith(() => rateLimited(10_000, 'too many'));
     for (const [days, onRecord] of [
       [0, 1],
       [2, 2],

@@ -89,9 +89,9 @@ describe('a channel with digests', () => {
     },
   );
 
-  test('gets the digest without its first delivery when that one is cancelled, with the same id and memo', async () => {
+  test('gets the digest without its first delivery when that one is cancelled, with the same id and checkpoint', async () => {
     const { posthorn, email, payloads } = await everyTenMinutes();
-    email.failNext(1, failed('http_status', 'later', { memo: 'm' }));
+    email.failNext(1, failed('http_status', 'later', { checkpoint: 'm' }));
     for (const payload of [1, 2, 3]) await posthorn.dispatch('order.created', payload);
     await posthorn.advance('10m');
     const { items } = await posthorn.deliveries.list();
@@ -99,7 +99,7 @@ describe('a channel with digests', () => {
     await posthorn.advance('1m');
     expect(payloads()).toEqual([[2, 3]]);
     const [before, after] = email.attempts.map(({ message }) => message);
-    expect([after!.deliveryId, after!.memo, after!.payload]).toEqual([before!.deliveryId, 'm', 2]);
+    expect([after!.deliveryId, after!.checkpoint, after!.payload]).toEqual([before!.deliveryId, 'm', 2]);
   });
 
   test('gets a manually retried delivery as a digest of its own', async () => {
@@ -252,7 +252,7 @@ describe('a webhook with a digest is refused', () => {
   });
 
   test('if its channel does not support digests', async () => {
-    const { takesDigests, ...single } = email;
+    const { supportsDigests, ...single } = email;
     await expect(create({ window: '10m' }, single as typeof email)).rejects.toThrow(/does not write digests/);
   });
 

@@ -1,4 +1,4 @@
-import { createDispatcher, type NewEvent, type Storage } from '@posthorn/core';
+import { createDispatcher, type NewEvent, type StorageAdapter } from '@posthorn/core';
 import { memoryStorage } from '@posthorn/storage-memory';
 import { recordingChannel, testDispatcher, until } from '@posthorn/testing';
 import { describe, expect, test } from 'vitest';
@@ -85,7 +85,7 @@ describe('dispatch', () => {
   test('rejects with storage_failed when the storage throws, and keeps the cause', async () => {
     const cause = new Error('disk full');
     const storage = memoryStorage();
-    const failing: Storage = {
+    const failing: StorageAdapter = {
       ...storage,
       deliveries: { ...storage.deliveries, publish: () => Promise.reject(cause) },
     };
@@ -98,7 +98,7 @@ describe("the caller's transaction", () => {
   test('is passed to the storage with only its own events, and nothing is prefetched', async () => {
     const storage = memoryStorage();
     const calls: [number, unknown][] = [];
-    const transactional: Storage<{ readonly name: string }> = {
+    const transactional: StorageAdapter<{ readonly name: string }> = {
       ...storage,
       supports: { ...storage.supports, transactions: true },
       deliveries: {
@@ -109,7 +109,7 @@ describe("the caller's transaction", () => {
           return storage.deliveries.publish(events);
         },
       },
-    } as Storage<{ readonly name: string }>;
+    } as StorageAdapter<{ readonly name: string }>;
     const dispatcher = createDispatcher({ storage: transactional, channels: [] });
     const tx = { name: 'tx' };
     await Promise.all([
@@ -252,7 +252,7 @@ describe('coalescing', () => {
     const storage = memoryStorage();
     const batches: number[] = [];
     const open: (() => void)[] = [];
-    const slow: Storage = {
+    const slow: StorageAdapter = {
       ...storage,
       deliveries: {
         ...storage.deliveries,

@@ -4,7 +4,7 @@ import {
   type Lifecycle,
   type PosthornError,
   rejected,
-  type Storage,
+  type StorageAdapter,
 } from '@posthorn/core';
 import { memoryStorage } from '@posthorn/storage-memory';
 import { recordingChannel, testDispatcher, until } from '@posthorn/testing';
@@ -74,8 +74,8 @@ test('an event in a transaction is not announced, as it is unknown whether that 
     readonly held: Parameters<typeof publish>[0][number][] = [];
     commit = () => publish(this.held);
   }
-  const transactional: Storage<Transaction> = {
-    ...(storage as Storage<unknown> as Storage<Transaction>),
+  const transactional: StorageAdapter<Transaction> = {
+    ...(storage as StorageAdapter<unknown> as StorageAdapter<Transaction>),
     supports: { ...storage.supports, transactions: true },
     deliveries: {
       ...deliveries,

@@ -5,11 +5,11 @@ import type {
   channelBindingSchema,
   Delivery,
   deliverySchema,
-  Event,
   EventDetails,
   eventDetailsSchema,
   eventSchema,
   Webhook,
+  WebhookEvent,
   WebhookInput,
   WebhookPatch,
   webhookInputSchema,
@@ -34,7 +34,7 @@ describe('a model that is written out as an interface', () => {
     expectTypeOf<Webhook>().toExtend<Frozen<z.output<typeof webhookSchema>>>();
     expectTypeOf<Frozen<z.output<typeof channelBindingSchema>>>().toExtend<ChannelBinding>();
     expectTypeOf<ChannelBinding>().toExtend<Frozen<z.output<typeof channelBindingSchema>>>();
-    expectTypeOf<Frozen<z.output<typeof eventSchema>>>().toEqualTypeOf<Frozen<Event>>();
+    expectTypeOf<Frozen<z.output<typeof eventSchema>>>().toEqualTypeOf<Frozen<WebhookEvent>>();
     expectTypeOf<Frozen<z.output<typeof deliverySchema>>>().toEqualTypeOf<Frozen<Delivery>>();
     expectTypeOf<Frozen<z.output<typeof attemptSchema>>>().toEqualTypeOf<Frozen<Attempt>>();
   });

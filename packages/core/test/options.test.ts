@@ -18,7 +18,7 @@ test.each<[string, object, string]>([
       ['secretPaths', null],
       ['deadlineMs', 5_000],
       ['preview', true],
-      ['takesDigests', 'yes'],
+      ['supportsDigests', 'yes'],
       ['takesCancellation', 1],
     ] as const
   ).map(([field, value]): [string, object, string] => [

@@ -2,10 +2,10 @@ import { memoryStorage } from '@posthorn/storage-memory';
 import { recordingChannel } from '@posthorn/testing';
 import { expect, test } from 'vitest';
 import { createDispatcher } from '../src/dispatcher.js';
-import type { Storage } from '../src/storage/ports.js';
+import type { StorageAdapter } from '../src/storage/ports.js';
 
 /** A storage that records each call and its arguments. */
-function watched(): { storage: Storage; calls: string[] } {
+function watched(): { storage: StorageAdapter; calls: string[] } {
   const calls: string[] = [];
   const real = memoryStorage();
   const part = (name: string, methods: object) =>
@@ -23,7 +23,7 @@ function watched(): { storage: Storage; calls: string[] } {
   const watchedParts = Object.fromEntries(
     Object.entries(parts).map(([name, methods]) => [name, part(name, methods!)]),
   );
-  return { storage: { ...real, ...watchedParts } as Storage, calls };
+  return { storage: { ...real, ...watchedParts } as StorageAdapter, calls };
 }
 
 const texts = ['\0', 'wh_\0', 'evt_\ud800', 'dlv_\udfff', '', 'wh_', 'x'.repeat(100_000)];

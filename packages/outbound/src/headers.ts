@@ -1,4 +1,4 @@
-import { describeIssues, type Issue, kindOf, PosthornError } from '@posthorn/core';
+import { describeIssues, describeType, type Issue, PosthornError } from '@posthorn/core';
 
 /** Headers a tenant may not set, with the reason. Names are in lower case, with `-` in place of `_`. */
 const deniedNames: ReadonlyMap<string, string> = new Map([
@@ -85,7 +85,7 @@ const sendable = /^[\t\x20-\x7e]*$/;
  */
 export function checkHeaders(headers: Readonly<Record<string, unknown>>): Record<string, string> {
   if (typeof headers !== 'object' || headers === null || Array.isArray(headers)) {
-    const message = `must be an object of strings, not ${kindOf(headers)}`;
+    const message = `must be an object of strings, not ${describeType(headers)}`;
     throw new PosthornError('invalid_header', `headers ${message}`, { issues: [{ path: [], message }] });
   }
   const issues: Issue[] = [];
@@ -126,7 +126,7 @@ function faultOfName(name: string, seen: ReadonlySet<string>): string | undefine
 }
 
 function faultOfValue(value: unknown): string | undefined {
-  if (typeof value !== 'string') return `must be a string, not ${kindOf(value)}`;
+  if (typeof value !== 'string') return `must be a string, not ${describeType(value)}`;
   if (!sendable.test(value)) return 'must contain printable ASCII characters only';
   return value.length > maxValueLength ? `must have at most ${maxValueLength} bytes` : undefined;
 }

@@ -1,4 +1,11 @@
-import { isPosthornError, kindOf, optionsOf, PosthornError, redact, type Verdict } from '@posthorn/core';
+import {
+  describeType,
+  isPosthornError,
+  PosthornError,
+  parseOptions,
+  redact,
+  type Verdict,
+} from '@posthorn/core';
 import type { OutboundAnswer } from './exchange.js';
 import { failure } from './failure.js';
 import { hostPattern } from './hosts.js';
@@ -144,8 +151,8 @@ function secretsOf(url: string): readonly string[] {
 }
 
 function settingsOf(factory: string, own: readonly string[], options: JsonServiceOptions) {
-  const { outbound, hosts = [] } = optionsOf(options, ['outbound', 'hosts'], factory);
-  if (!Array.isArray(hosts)) throw invalid(`hosts must be an array, not ${kindOf(hosts)}`);
+  const { outbound, hosts = [] } = parseOptions(options, ['outbound', 'hosts'], factory);
+  if (!Array.isArray(hosts)) throw invalid(`hosts must be an array, not ${describeType(hosts)}`);
   const isIn = (names: readonly string[]) => {
     const patterns = names.map((name) => {
       const pattern = hostPattern(name);

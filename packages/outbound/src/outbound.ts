@@ -1,5 +1,5 @@
 import type { LookupFunction } from 'node:net';
-import { type Cancellation, isPosthornError, kindOf, PosthornError } from '@posthorn/core';
+import { type Cancellation, describeType, isPosthornError, PosthornError } from '@posthorn/core';
 import type { HttpRequest } from './client.js';
 import type { Destination } from './connection.js';
 import { Exchange, type OutboundResult } from './exchange.js';
@@ -159,7 +159,7 @@ export async function checkUrl(url: string, options: CheckUrlOptions = {}): Prom
 /** Returns the client of an option `outbound`, or creates one from its options. Throws `invalid_option`. */
 export function outboundOf(outbound: Outbound | OutboundOptions = {}): Outbound {
   if (typeof outbound !== 'object' || outbound === null) {
-    throw invalid(`outbound must be an Outbound or its options, not ${kindOf(outbound)}`);
+    throw invalid(`outbound must be an Outbound or its options, not ${describeType(outbound)}`);
   }
   return 'request' in outbound ? outbound : createOutbound(outbound);
 }
@@ -178,14 +178,14 @@ const fields: ReadonlySet<string> = new Set([
 /** Validates the fields of a request; cheaper than `ownOptions`. Throws `invalid_option`. */
 function checkFields(request: OutboundRequest): void {
   if (typeof request !== 'object' || request === null)
-    throw invalid(`request must be an object, not ${kindOf(request)}`);
+    throw invalid(`request must be an object, not ${describeType(request)}`);
   for (const field of Object.keys(request)) {
     if (!fields.has(field))
       throw invalid(`request: unknown field ${field}; the fields are ${[...fields].join(', ')}`);
   }
   const { signal, idempotent } = request;
   if (idempotent !== undefined && typeof idempotent !== 'boolean') {
-    throw invalid(`idempotent must be true or false, not ${kindOf(idempotent)}`);
+    throw invalid(`idempotent must be true or false, not ${describeType(idempotent)}`);
   }
   if (signal && typeof signal.addEventListener !== 'function') throw invalid('signal must be an AbortSignal');
 }
@@ -200,6 +200,6 @@ const notIdempotent: ReadonlySet<string> = new Set(['POST', 'PATCH']);
 function checkMessage(method: string, body: unknown): void {
   if (!methods.has(method)) throw invalid(`method must be one of ${[...methods].join(', ')}`);
   if (body !== null && typeof body !== 'string' && !(body instanceof Uint8Array)) {
-    throw invalid(`body must be a string or bytes, not ${kindOf(body)}`);
+    throw invalid(`body must be a string or bytes, not ${describeType(body)}`);
   }
 }

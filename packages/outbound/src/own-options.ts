@@ -1,4 +1,4 @@
-import { kindOf, PosthornError } from '@posthorn/core';
+import { describeType, PosthornError } from '@posthorn/core';
 
 /**
  * Copies the caller's own fields of `options`, so that a polluted `Object.prototype` cannot weaken the policy. Throws
@@ -10,7 +10,7 @@ export function ownOptions<Options extends object>(
   what: string,
 ): Options {
   if (typeof options !== 'object' || options === null || Array.isArray(options)) {
-    throw new PosthornError('invalid_option', `${what} must be an object, not ${kindOf(options)}`);
+    throw new PosthornError('invalid_option', `${what} must be an object, not ${describeType(options)}`);
   }
   const unknown = Object.keys(options).find((name) => !(known as readonly string[]).includes(name));
   if (unknown !== undefined) {

@@ -1,5 +1,5 @@
 import type { LookupFunction } from 'node:net';
-import { kindOf, PosthornError } from '@posthorn/core';
+import { describeType, PosthornError } from '@posthorn/core';
 import { blockOf } from './addresses.js';
 import { hostPattern } from './hosts.js';
 import { ownOptions } from './own-options.js';
@@ -76,7 +76,7 @@ export function policyOf(policy: OutboundPolicy): Policy {
   const { allowHttp = false, ports, proxy, lookup } = given;
   if (typeof allowHttp !== 'boolean') throw invalid('.allowHttp must be true or false');
   if (lookup !== undefined && typeof lookup !== 'function') {
-    throw invalid(`.lookup must be a function, not ${kindOf(lookup)}`);
+    throw invalid(`.lookup must be a function, not ${describeType(lookup)}`);
   }
   const allowing = hostsOf('allowHosts', given.allowHosts);
   const denying = hostsOf('denyHosts', given.denyHosts);
@@ -115,7 +115,7 @@ function readAll<T>(
   read: (value: unknown) => T | undefined,
   what: string,
 ): T[] {
-  if (!Array.isArray(values)) throw invalid(`.${field} must be an array, not ${kindOf(values)}`);
+  if (!Array.isArray(values)) throw invalid(`.${field} must be an array, not ${describeType(values)}`);
   return values.map((value) => {
     const right = read(value);
     if (right === undefined) throw invalid(`.${field} must hold ${what}`);

@@ -1,4 +1,4 @@
-import type { Document, DocumentStore, DocumentWrite, Page, PageQuery } from '@posthorn/core';
+import type { DocumentStore, DocumentWrite, Page, PageQuery, StoredDocument } from '@posthorn/core';
 import { checkCursor } from '@posthorn/core/storage';
 import type { Run, Session } from './session/session.js';
 import { code, num } from './space/keys.js';
@@ -44,7 +44,7 @@ async function put(
   session: Session,
   { kind, id, tenantId, body, dueInMs }: DocumentWrite,
   version: number,
-): Promise<Document | undefined> {
+): Promise<StoredDocument | undefined> {
   const { now } = session;
   const before = await read(session, kind, id);
   if ((before?.version ?? 0) !== version || (before && before.tenantId !== tenantId)) return undefined;
@@ -86,19 +86,19 @@ async function list(
   kind: string,
   tenantId: string | undefined,
   { limit, cursor }: PageQuery,
-): Promise<Page<Document>> {
+): Promise<Page<StoredDocument>> {
   const prefix = listPrefix(kind, tenantId);
   const before = checkCursor(cursor, /^[0-9a-z]{9}$/);
   const bounds = before === undefined ? {} : { before: prefix + before };
   const rows = await session.draft.under(prefix, { ...bounds, limit: limit + 1, reverse: true });
   const shown = rows.slice(0, limit);
-  const items: Document[] = [];
+  const items: StoredDocument[] = [];
   for (const [, id] of shown) items.push(documentOf(kind, id, (await read(session, kind, id))!));
   return { items, nextCursor: rows.length > limit ? shown.at(-1)![0].slice(prefix.length) : null };
 }
 
 /** Leases the one that has been due for longest: its version is the token. */
-async function due(session: Session, kind: string, leaseMs: number): Promise<Document | undefined> {
+async function due(session: Session, kind: string, leaseMs: number): Promise<StoredDocument | undefined> {
   const { draft, now } = session;
   const prefix = `U/${code(kind)}/`;
   const [first] = await draft.under(prefix, { before: prefix + num(now + 1), limit: 1 });
@@ -114,7 +114,7 @@ function documentOf(
   kind: string,
   id: string,
   { tenantId, version, body, dueAt, createdAt, updatedAt }: Row,
-): Document {
+): StoredDocument {
   return {
     kind,
     id,

@@ -1,4 +1,4 @@
-import { kindOf, PosthornError } from '@posthorn/core';
+import { describeType, PosthornError } from '@posthorn/core';
 
 /** The few methods of a SQLite database that are used: those of `node:sqlite`, `better-sqlite3` and `libsql` fit. */
 export interface SqliteDatabase {
@@ -23,7 +23,7 @@ export interface SqliteKvOptions {
 export function checkDatabase(database: SqliteDatabase, synchronous: string): void {
   for (const name of ['exec', 'prepare', 'close'] as const) {
     if (typeof database?.[name] === 'function') continue;
-    const problem = `database.${name} must be a function, not ${kindOf(database?.[name])}`;
+    const problem = `database.${name} must be a function, not ${describeType(database?.[name])}`;
     throw new PosthornError('invalid_option', `${problem}: pass an open SQLite database`);
   }
   if (synchronous !== 'normal' && synchronous !== 'full') {

@@ -1,4 +1,4 @@
-import { kindOf, PosthornError, type Storage } from '@posthorn/core';
+import { describeType, PosthornError, type StorageAdapter } from '@posthorn/core';
 import { documentStore } from './documents.js';
 import { deliveryLog } from './log/log.js';
 import { backfill } from './queue/backfill.js';
@@ -19,7 +19,7 @@ export interface KvStorageOptions {
   readonly now?: () => number;
 }
 
-export interface KvStorage extends Storage<never> {
+export interface KvStorage extends StorageAdapter<never> {
   /** Waits for the calls that are under way, and closes the store. */
   close(): Promise<void>;
 }
@@ -39,10 +39,10 @@ export function kvStorage(store: KvStore, options: KvStorageOptions = {}): KvSto
     isVolatile: store.isVolatile === true,
     webhooks: webhookStore(run),
     deliveries: {
-      publish: (events, { claimFor } = {}) =>
+      publish: (events, { prefetch } = {}) =>
         run(async (session) => {
           const published = await publish(session, events);
-          const claims = claimFor ? await claim(session, claimFor) : [];
+          const claims = prefetch ? await claim(session, prefetch) : [];
           return { published, claims, at: new Date(session.now) };
         }),
       claim: (given) => run((session) => claim(session, given)),
@@ -72,7 +72,7 @@ export function kvStorage(store: KvStore, options: KvStorageOptions = {}): KvSto
 
 function readOptions(options: KvStorageOptions): Required<KvStorageOptions> {
   if (typeof options !== 'object' || options === null || Array.isArray(options)) {
-    throw new PosthornError('invalid_option', `options must be an object, not ${kindOf(options)}`);
+    throw new PosthornError('invalid_option', `options must be an object, not ${describeType(options)}`);
   }
   const { now = Date.now, ...others } = options;
   const [unknown] = Object.keys(others);
@@ -80,7 +80,7 @@ function readOptions(options: KvStorageOptions): Required<KvStorageOptions> {
     throw new PosthornError('invalid_option', `unknown option ${unknown}: use now`);
   }
   if (typeof now !== 'function') {
-    throw new PosthornError('invalid_option', `now must be a function, not ${kindOf(now)}`);
+    throw new PosthornError('invalid_option', `now must be a function, not ${describeType(now)}`);
   }
   return { now };
 }

@@ -1,4 +1,4 @@
-import { kindOf, PosthornError } from '@posthorn/core';
+import { describeType, PosthornError } from '@posthorn/core';
 
 /** A value, or a promise of it: a store that is synchronous need not make promises. */
 export type Awaitable<T> = T | PromiseLike<T>;
@@ -50,16 +50,19 @@ export interface KvStore {
 /** Throws `invalid_option` where `store` is none. */
 export function checkStore(store: KvStore): void {
   if (typeof store !== 'object' || store === null) {
-    throw new PosthornError('invalid_option', `store must be an object, not ${kindOf(store)}`);
+    throw new PosthornError('invalid_option', `store must be an object, not ${describeType(store)}`);
   }
   if (typeof store.transact !== 'function') {
     throw new PosthornError(
       'invalid_option',
-      `store.transact must be a function, not ${kindOf(store.transact)}`,
+      `store.transact must be a function, not ${describeType(store.transact)}`,
     );
   }
   if (store.close !== undefined && typeof store.close !== 'function') {
-    throw new PosthornError('invalid_option', `store.close must be a function, not ${kindOf(store.close)}`);
+    throw new PosthornError(
+      'invalid_option',
+      `store.close must be a function, not ${describeType(store.close)}`,
+    );
   }
 }
 
@@ -69,7 +72,7 @@ export function checkTransaction(tx: KvTransaction): void {
     if (typeof tx?.[name] !== 'function') {
       throw new PosthornError(
         'storage_failed',
-        `the store's tx.${name} must be a function, not ${kindOf(tx?.[name])}`,
+        `the store's tx.${name} must be a function, not ${describeType(tx?.[name])}`,
       );
     }
   }
@@ -81,7 +84,7 @@ export function checkValue(key: string, value: unknown): string | undefined {
   const remedy = value === null ? '; resolve to undefined where there is none' : '';
   throw new PosthornError(
     'storage_failed',
-    `the store's value of ${key} must be a string, not ${kindOf(value)}${remedy}`,
+    `the store's value of ${key} must be a string, not ${describeType(value)}${remedy}`,
   );
 }
 
@@ -89,7 +92,7 @@ export function checkValue(key: string, value: unknown): string | undefined {
 export function checkRows(rows: unknown, { from, before, limit, reverse }: KvRange): readonly KvRow[] {
   const fault = (what: string) =>
     new PosthornError('storage_failed', `the store's range from ${from} before ${before} ${what}`);
-  if (!Array.isArray(rows)) throw fault(`must be an array, not ${kindOf(rows)}`);
+  if (!Array.isArray(rows)) throw fault(`must be an array, not ${describeType(rows)}`);
   if (rows.length > limit) throw fault(`must have at most ${limit} rows, not ${rows.length}`);
   let last: string | undefined;
   for (const row of rows as unknown[]) {

@@ -27,10 +27,10 @@ export function webhookStore(run: Run): WebhookStore {
       }),
     list: (tenantId, filter) =>
       run((session) => (tenantId === undefined ? all(session, filter) : list(session, tenantId, filter))),
-    update: (tenantId, webhookId, version, change, { isUpkeep = false } = {}) =>
+    update: (tenantId, webhookId, version, change, { keepUpdatedAt = false } = {}) =>
       run(async (session) => {
         const found = await find(session, tenantId, webhookId);
-        return found?.record.version === version ? update(session, found, change, isUpkeep) : undefined;
+        return found?.record.version === version ? update(session, found, change, keepUpdatedAt) : undefined;
       }),
     delete: (tenantId, webhookId, version) =>
       run(async (session) => {
@@ -102,10 +102,10 @@ async function update(
   session: Session,
   found: StoredWebhook,
   change: WebhookChange,
-  isUpkeep: boolean,
+  keepUpdatedAt: boolean,
 ): Promise<WebhookRecord> {
   const { number, record } = found;
-  const isSeen = !isUpkeep && Object.keys(change).some((field) => field !== 'secrets');
+  const isSeen = !keepUpdatedAt && Object.keys(change).some((field) => field !== 'secrets');
   const updatedAt = isSeen ? new Date(session.now) : record.updatedAt;
   const changed = { ...record, ...change, version: record.version + 1, updatedAt };
   const after = await save(session, found, { number, record: changed });

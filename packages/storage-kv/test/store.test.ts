@@ -14,7 +14,7 @@ const newEvent = (given: Partial<NewEvent> = {}): NewEvent => ({
   subject: null,
   cacheScope: null,
   orderingKey: null,
-  keys: ['order.created'],
+  matchingPatterns: ['order.created'],
   ...given,
 });
 
@@ -190,7 +190,10 @@ test('what is stored of a webhook can be damaged: it is named, and hides no othe
     secrets: [],
   }));
   for (const webhook of webhooks) await storage.webhooks.create(webhook);
-  await storage.deliveries.publish([newEvent({ keys: ['one.*'] }), newEvent({ keys: ['two.*'] })]);
+  await storage.deliveries.publish([
+    newEvent({ matchingPatterns: ['one.*'] }),
+    newEvent({ matchingPatterns: ['two.*'] }),
+  ]);
   const [damaged, whole] = webhooks.map(({ id }) => id) as [string, string];
   await store.transact(async (tx) => tx.set(`w/${damaged}`, '{'));
   await expect(storage.webhooks.get('default', damaged)).rejects.toMatchObject({

@@ -1,4 +1,4 @@
-import type { Attempt, Event } from '@posthorn/core';
+import type { Attempt, WebhookEvent } from '@posthorn/core';
 
 /*
  * Upper bounds of the memory that entries take on V8's heap: measured with a million of each, and rounded up. An
@@ -14,7 +14,7 @@ const textBytes = (text: string | null | undefined): number =>
   text ? text.length * (Buffer.byteLength(text) === text.length ? 1 : 2) : 0;
 
 export const costOf = {
-  event: ({ payload, cacheScope, tenantId, namespaceId, type, subject, orderingKey }: Event): number =>
+  event: ({ payload, cacheScope, tenantId, namespaceId, type, subject, orderingKey }: WebhookEvent): number =>
     eventBytes +
     textBytes(payload) +
     textBytes(cacheScope) +

@@ -32,9 +32,9 @@ export function deliveryQueue(
     putOffs.leaveOut(delivery, now() - delivery.at);
     states.putOff(delivery, until);
     for (const each of together(delivery)) each.status = 'sending';
-    const isFirst = lease.lostAt === undefined && delivery.attempts === delivery.attemptsBefore;
+    const isFirst = lease.lostAt === undefined && delivery.attempts === delivery.attemptsBeforeRetry;
     const begunAt = isFirst ? beginsAt : undefined;
-    const claim = claimOf(delivery, { ...lease, begunAt, putOffSince: putOffs.of(delivery) });
+    const claim = claimOf(delivery, { ...lease, begunAt, deferredSince: putOffs.of(delivery) });
     if (begunAt !== undefined) begin(delivery, begunAt);
     return claim;
   }
@@ -54,25 +54,25 @@ export function deliveryQueue(
     return taken.map((delivery) => lease(delivery, at + leaseMs, isBegun ? at : undefined));
   }
 
-  function settleOne({ claim, next, attempt, begin = [] }: Settlement): boolean {
+  function settleOne({ claim, next, attempt, escalateTo = [] }: Settlement): boolean {
     const delivery = leases.of(claim);
     if (!delivery) return false;
     for (const each of deliveriesOf(delivery)) {
       if (attempt) journal.attempted(each, attemptEntry(attempt));
-      for (const bindingId of begin) {
+      for (const bindingId of escalateTo) {
         const begun = journal.begin(each.event, each.webhook, bindingId);
         if (begun) states.enter(begun);
       }
     }
-    if ('memo' in next) delivery.memo = next.memo ?? delivery.memo;
+    if ('checkpoint' in next) delivery.checkpoint = next.checkpoint ?? delivery.checkpoint;
     if (next.status !== 'released') leases.forgetLost(delivery);
     if (next.status === 'released' && next.delayMs) putOffs.begin(delivery, now());
-    if (next.status === 'pending' && !next.isBusy) putOffs.end(delivery);
+    if (next.status === 'pending' && !next.isRateLimited) putOffs.end(delivery);
     if (next.status === 'pending' && next.isUncounted) leases.leaveOut(delivery);
     // Nothing was sent.
     if (!attempt && leases.hasBegun(delivery)) for (const each of together(delivery)) each.attempts--;
     if (next.status === 'split') states.split(delivery);
-    else if (next.status === 'pending') states.wait(delivery, next.delayMs, next.yields);
+    else if (next.status === 'pending') states.wait(delivery, next.delayMs, next.unblocksOrder);
     else if (next.status !== 'released') states.end(delivery, next.status);
     else if (next.delayMs) states.wait(delivery, next.delayMs);
     else states.makeDue(delivery);
@@ -92,8 +92,8 @@ export function deliveryQueue(
         results.set(event, { eventId: entry.id, deliveries: entry.deliveries.length });
       }
       const published = events.map((event) => results.get(plan.twins.get(event) ?? event)!);
-      const { claimFor } = options;
-      return { published, claims: claimFor ? claimDue(claimFor) : [], at: new Date(now()) };
+      const { prefetch } = options;
+      return { published, claims: prefetch ? claimDue(prefetch) : [], at: new Date(now()) };
     },
 
     async claim(options) {

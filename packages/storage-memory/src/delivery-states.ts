@@ -100,7 +100,7 @@ export class DeliveryStates {
 
   /** Makes the delivery due at once, with a new schedule. */
   #startAnew(delivery: DeliveryEntry): void {
-    for (const each of together(delivery)) each.attemptsBefore = each.attempts;
+    for (const each of together(delivery)) each.attemptsBeforeRetry = each.attempts;
     this.#leases.countAll(delivery);
     this.#putOffs.end(delivery);
     this.#chains.enter(delivery, true);
@@ -132,16 +132,16 @@ export class DeliveryStates {
     delivery.status = status;
     delivery.at = this.#now();
     delivery.digest = undefined;
-    if (status === 'delivered') delivery.memo = undefined;
+    if (status === 'delivered') delivery.checkpoint = undefined;
     this.#journal.finished(delivery, true);
     this.#chains.leave(delivery);
   }
 
-  /** Finishes the delivery, or all of its digest. Each delivery of a digest keeps the memo. */
+  /** Finishes the delivery, or all of its digest. Each delivery of a digest keeps the checkpoint. */
   end(delivery: DeliveryEntry, status: 'delivered' | 'dead' | 'cancelled'): void {
     this.#halt(delivery);
     for (const each of deliveriesOf(delivery)) {
-      each.memo = delivery.memo;
+      each.checkpoint = delivery.checkpoint;
       this.#finish(each, status);
     }
   }
@@ -168,7 +168,7 @@ export class DeliveryStates {
   cancel(delivery: DeliveryEntry): void {
     const { digest } = delivery;
     this.#digests.remove(delivery);
-    if (digest) delivery.memo = digest.lead.memo;
+    if (digest) delivery.checkpoint = digest.lead.checkpoint;
     if (digest?.entries.size === 0) this.#halt(digest.lead);
     this.#finish(delivery, 'cancelled');
   }

@@ -87,8 +87,8 @@ export class Digests {
       entries.delete(member);
       member.digest = half;
     }
-    const { attempts, attemptsBefore, memo } = lead;
-    Object.assign(half.lead, { attempts, attemptsBefore, memo });
+    const { attempts, attemptsBeforeRetry, checkpoint } = lead;
+    Object.assign(half.lead, { attempts, attemptsBeforeRetry, checkpoint });
     return half;
   }
 

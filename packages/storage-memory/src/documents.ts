@@ -1,9 +1,9 @@
-import type { Document, DocumentStore } from '@posthorn/core';
+import type { DocumentStore, StoredDocument } from '@posthorn/core';
 import { padded, pageOf } from './page.js';
 
 /** A document as it is kept; each write puts another in its place. */
 interface DocumentEntry {
-  readonly document: Document;
+  readonly document: StoredDocument;
   /** Newer documents have a higher one. */
   readonly order: number;
 }
@@ -18,7 +18,7 @@ export function documentTable(now: () => number): DocumentStore {
     return entries;
   }
 
-  function write(entry: DocumentEntry): Document {
+  function write(entry: DocumentEntry): StoredDocument {
     entriesOf(entry.document.kind).set(entry.document.id, entry);
     return handedOut(entry.document);
   }
@@ -78,7 +78,7 @@ const dueTime = ({ document: { dueAt } }: DocumentEntry): number =>
   dueAt?.getTime() ?? Number.POSITIVE_INFINITY;
 
 /** A copy, as instants could be changed. */
-const handedOut = (document: Document): Document => ({
+const handedOut = (document: StoredDocument): StoredDocument => ({
   ...document,
   dueAt: document.dueAt && new Date(document.dueAt),
   createdAt: new Date(document.createdAt),

@@ -78,7 +78,7 @@ export function attemptEntry(attempt: Attempt): AttemptEntry {
 
 /**
  * Deliveries that are sent as one message. `lead` represents them in the queue: it is not in the journal. It waits, is
- * leased and has the memo, whichever deliveries leave the digest.
+ * leased and has the checkpoint, whichever deliveries leave the digest.
  */
 export interface Digest {
   readonly name: string;
@@ -106,7 +106,7 @@ export class DeliveryEntry {
   readonly channel: string;
   status: DeliveryStatus = 'pending';
   attempts = 0;
-  attemptsBefore = 0;
+  attemptsBeforeRetry = 0;
   /** The due time while pending, the end of the lease while sending, and the time when it finished after that. */
   at: number;
   /** Set while it is in flight. */
@@ -117,8 +117,8 @@ export class DeliveryEntry {
   previousInLane: DeliveryEntry | undefined = undefined;
   nextInLane: DeliveryEntry | undefined = undefined;
   log: readonly AttemptEntry[] | undefined = undefined;
-  /** The memo of the attempts so far for the next one. */
-  memo: string | undefined = undefined;
+  /** The checkpoint of the attempts so far for the next one. */
+  checkpoint: string | undefined = undefined;
   /** Whether it was created for a digest; and the digest that it is sent in, or leads. */
   readonly isGathered: boolean;
   digest: Digest | undefined = undefined;

@@ -1,4 +1,4 @@
-import { type NewEvent, PosthornError, type Published, type WebhookRecord } from '@posthorn/core';
+import { type NewEvent, PosthornError, type PublishResult, type WebhookRecord } from '@posthorn/core';
 import { costOf } from './capacity.js';
 import { type AttemptEntry, DeliveryEntry, EventEntry, type WebhookEntry } from './entries.js';
 
@@ -6,7 +6,7 @@ const day = 86_400_000;
 
 interface Remembered {
   readonly fingerprint: string | undefined;
-  readonly published: Published;
+  readonly published: PublishResult;
   readonly at: number;
 }
 
@@ -35,7 +35,7 @@ export class Journal {
   }
 
   /** Returns the result of an earlier call with the event's id or key. Throws `idempotency_conflict`. */
-  earlier(event: NewEvent): Published | undefined {
+  earlier(event: NewEvent): PublishResult | undefined {
     const stored = this.events.get(event.id);
     if (stored) return { eventId: stored.id, deliveries: stored.published };
     if (event.idempotencyKey === undefined) return undefined;

@@ -146,7 +146,7 @@ const placeOfDelivery = ({ event, bindingId }: DeliveryEntry): string =>
   );
 
 function deliveryOf(delivery: DeliveryEntry): Delivery {
-  const { id, event, webhook, bindingId, channel, status, attempts, attemptsBefore, at } = delivery;
+  const { id, event, webhook, bindingId, channel, status, attempts, attemptsBeforeRetry, at } = delivery;
   return {
     id,
     tenantId: event.tenantId,
@@ -157,7 +157,7 @@ function deliveryOf(delivery: DeliveryEntry): Delivery {
     channel,
     status,
     attempts,
-    attemptsBefore,
+    attemptsBeforeRetry,
     dueAt: status === 'pending' ? new Date(at) : null,
     createdAt: new Date(event.publishedAt),
     finishedAt: delivery.isFinished ? new Date(at) : null,

@@ -1,4 +1,4 @@
-import type { NewEvent, Published } from '@posthorn/core';
+import type { NewEvent, PublishResult } from '@posthorn/core';
 import { costOf } from './capacity.js';
 import type { WebhookEntry } from './entries.js';
 import { conflict, firstBindings, type Journal, keyOf } from './journal.js';
@@ -15,7 +15,7 @@ export interface Plan {
    * The results of events that are stored already. They are determined first, because making space for new events may
    * delete those.
    */
-  readonly results: Map<NewEvent, Published>;
+  readonly results: Map<NewEvent, PublishResult>;
   /** Maps a later event of the call to an earlier one that is the same. */
   readonly twins: ReadonlyMap<NewEvent, NewEvent>;
 }
@@ -27,7 +27,7 @@ export function planOf(
   matching: WebhookTable['matching'],
 ): Plan {
   const fresh: { event: NewEvent; matched: readonly WebhookEntry[] }[] = [];
-  const results = new Map<NewEvent, Published>();
+  const results = new Map<NewEvent, PublishResult>();
   const twins = new Map<NewEvent, NewEvent>();
   const named = new Map<string, NewEvent>();
   let bytes = 0;
@@ -51,7 +51,7 @@ export function planOf(
       named.set(key, event);
       keyBytes += costOf.key(key);
     }
-    const matched = matching(tenantId, event.keys);
+    const matched = matching(tenantId, event.matchingPatterns);
     const deliveries = matched.reduce((sum, webhook) => sum + firstBindings(webhook).length, 0);
     bytes += costOf.event(event) + deliveries * costOf.delivery;
     fresh.push({ event, matched });

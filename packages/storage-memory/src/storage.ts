@@ -1,4 +1,4 @@
-import { kindOf, PosthornError, type Storage } from '@posthorn/core';
+import { describeType, PosthornError, type StorageAdapter } from '@posthorn/core';
 import { backfiller } from './backfill.js';
 import { deliveryQueue } from './deliveries.js';
 import { documentTable } from './documents.js';
@@ -19,7 +19,7 @@ export interface MemoryStorageOptions {
 }
 
 /** A storage in the memory of this process. Everything is lost when the process exits. */
-export interface MemoryStorage extends Storage<never> {
+export interface MemoryStorage extends StorageAdapter<never> {
   /** Webhooks, events and deliveries are lost when the process exits, including pending deliveries. */
   readonly isVolatile: true;
 }
@@ -58,7 +58,7 @@ export function memoryStorage(options: MemoryStorageOptions = {}): MemoryStorage
 
 function settingsOf(options: MemoryStorageOptions): Required<MemoryStorageOptions> {
   if (typeof options !== 'object' || options === null || Array.isArray(options)) {
-    throw invalid(`options must be an object, not ${kindOf(options)}`);
+    throw invalid(`options must be an object, not ${describeType(options)}`);
   }
   const { maxBytes = 256 * 1024 * 1024, now = Date.now, ...others } = options;
   const [unknown] = Object.keys(others);
@@ -66,7 +66,7 @@ function settingsOf(options: MemoryStorageOptions): Required<MemoryStorageOption
   if (!Number.isSafeInteger(maxBytes) || maxBytes < 1) {
     throw invalid('maxBytes must be a positive whole number of bytes');
   }
-  if (typeof now !== 'function') throw invalid(`now must be a function, not ${kindOf(now)}`);
+  if (typeof now !== 'function') throw invalid(`now must be a function, not ${describeType(now)}`);
   return { maxBytes, now };
 }
 

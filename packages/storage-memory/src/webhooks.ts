@@ -94,13 +94,13 @@ export function webhookTable(hooks: WebhookHooks): WebhookTable {
       return filter.withTotal ? { ...page, total: fitting.length } : page;
     },
 
-    async update(tenantId, webhookId, version, change, { isUpkeep = false } = {}) {
+    async update(tenantId, webhookId, version, change, { keepUpdatedAt = false } = {}) {
       const entry = find(tenantId, webhookId);
       if (!entry || entry.record.version !== version) return undefined;
       const tenant = tenantOf(tenantId);
       const former = entry.record;
       const { createdAt, updatedAt } = former;
-      const isSeen = !isUpkeep && Object.keys(change).some((field) => field !== 'secrets');
+      const isSeen = !keepUpdatedAt && Object.keys(change).some((field) => field !== 'secrets');
       removeFromIndex(tenant, entry);
       entry.record = stored(
         { ...former, ...change },

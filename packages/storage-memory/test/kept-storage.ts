@@ -1,4 +1,4 @@
-import type { Storage } from '@posthorn/core';
+import type { StorageAdapter } from '@posthorn/core';
 import { memoryStorage } from '../src/index.js';
 
 /** A recorded call, with its time. */
@@ -27,7 +27,7 @@ const written: Readonly<Record<Part, readonly string[]>> = {
  * The memory storage with a journal: each writing call is recorded before it runs. Opening the storage repeats all
  * recorded calls at their recorded times. It serves as the durable storage that proves the suite.
  */
-export async function keptStorage(journal: Journal, now: () => number): Promise<Storage<never>> {
+export async function keptStorage(journal: Journal, now: () => number): Promise<StorageAdapter<never>> {
   let replayedAt: number | undefined;
   const { isVolatile: _, ...memory } = memoryStorage({ now: () => replayedAt ?? now() });
   const storage = memory as unknown as Record<Part, Record<string, Method>>;
@@ -49,5 +49,5 @@ export async function keptStorage(journal: Journal, now: () => number): Promise<
     ]);
     kept[part] = { ...storage[part], ...Object.fromEntries(calls) };
   }
-  return { ...memory, ...kept } as unknown as Storage<never>;
+  return { ...memory, ...kept } as unknown as StorageAdapter<never>;
 }

@@ -84,7 +84,7 @@ test('a delivery that is cancelled and pruned while its webhook is paused is gon
 
 test.each([
   ['tenantId', { tenantId: textOf(2_000) }],
-  ['type', { type: textOf(2_000), keys: [] }],
+  ['type', { type: textOf(2_000), matchingPatterns: [] }],
   ['namespaceId', { namespaceId: textOf(2_000) }],
   ['subject', { subject: { type: textOf(1_000), id: textOf(1_000) } }],
 ])('the text of %s counts towards maxBytes', async (_, details) => {

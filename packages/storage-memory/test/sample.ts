@@ -27,7 +27,7 @@ export function newWebhook(overrides: Partial<NewWebhook> = {}): NewWebhook {
 }
 
 export function newEvent(overrides: Partial<NewEvent> = {}): NewEvent {
-  const { type = 'a', keys = matchKeys(type) } = overrides;
+  const { type = 'a', matchingPatterns = matchKeys(type) } = overrides;
   return {
     id: ids.event(),
     tenantId,
@@ -39,7 +39,7 @@ export function newEvent(overrides: Partial<NewEvent> = {}): NewEvent {
     cacheScope: null,
     orderingKey: null,
     ...overrides,
-    keys,
+    matchingPatterns,
   };
 }
 

@@ -1,4 +1,4 @@
-import type { Document, DocumentStore } from '@posthorn/core';
+import type { DocumentStore, StoredDocument } from '@posthorn/core';
 import type { Database } from './client/database.js';
 import { positionOf } from './client/pages.js';
 import { restored, storable } from './client/texts.js';
@@ -89,7 +89,7 @@ export function documentStore(db: Database): DocumentStore {
 }
 
 // biome-ignore lint/suspicious/noExplicitAny: a row as the client read it.
-const documentOf = (row: Record<string, any>): Document => ({
+const documentOf = (row: Record<string, any>): StoredDocument => ({
   kind: row.kind,
   id: row.id,
   tenantId: row.tenant,

@@ -1,4 +1,4 @@
-import { kindOf, maxTimerMs, type Notifier, PosthornError } from '@posthorn/core';
+import { describeType, maxTimerMs, type Notifier, PosthornError } from '@posthorn/core';
 import { withinTime } from './client/within-time.js';
 
 /** The part of a `pg` Client that hints need. */
@@ -38,7 +38,7 @@ const closeTimeoutMs = 1_000;
 export function postgresNotifier(connect: () => HintClient, options: PostgresNotifierOptions = {}): Notifier {
   const { channel = 'posthorn', heartbeatMs = 5_000 } = options;
   if (typeof connect !== 'function') {
-    throw new PosthornError('invalid_option', `connect must be a function, not ${kindOf(connect)}`);
+    throw new PosthornError('invalid_option', `connect must be a function, not ${describeType(connect)}`);
   }
   if (typeof channel !== 'string' || !/^[A-Za-z_][A-Za-z0-9_]{0,62}$/.test(channel)) {
     throw new PosthornError('invalid_option', 'channel must be 1 to 63 letters, digits and _');

@@ -1,4 +1,4 @@
-import { kindOf, maxTimerMs, PosthornError, type Storage } from '@posthorn/core';
+import { describeType, maxTimerMs, PosthornError, type StorageAdapter } from '@posthorn/core';
 import { Database } from './client/database.js';
 import type { Pool, Transaction } from './client/queryable.js';
 import { documentStore } from './documents.js';
@@ -7,8 +7,8 @@ import { backfiller } from './queue/backfill.js';
 import { beginner } from './queue/begin.js';
 import { Claimer } from './queue/claim.js';
 import { Digests } from './queue/digests.js';
-import type { Lane } from './queue/lanes.js';
 import { Publisher } from './queue/publish.js';
+import type { ReadyWebhook } from './queue/ready-webhooks.js';
 import { Settler } from './queue/settle.js';
 import { WebhookCache } from './queue/webhook-cache.js';
 import { migrate } from './schema/migrate.js';
@@ -33,7 +33,7 @@ export interface PostgresStorageOptions {
 }
 
 /** A storage in Postgres: durable, and shared by as many processes as there are. */
-export interface PostgresStorage extends Storage<Transaction> {
+export interface PostgresStorage extends StorageAdapter<Transaction> {
   /**
    * Makes the tables, or brings them to this version; does nothing where they are. Call it when the application
    * starts, or when it is deployed: several at once wait for each other. Rejects with `storage_failed`.
@@ -56,7 +56,7 @@ export function postgresStorage(pool: Pool, options: PostgresStorageOptions = {}
   const webhooks = new WebhookCache(db);
   const digests = new Digests(db);
   const claimer = new Claimer(db, webhooks, digests);
-  const expect = (lanes: Iterable<Lane>) => claimer.expect(lanes);
+  const expect = (lanes: Iterable<ReadyWebhook>) => claimer.expect(lanes);
   const publisher = new Publisher(db, webhooks, expect);
   const settler = new Settler(db, expect);
   return {
@@ -79,10 +79,12 @@ export function postgresStorage(pool: Pool, options: PostgresStorageOptions = {}
 
 function settingsOf(pool: Pool, options: PostgresStorageOptions) {
   if (typeof pool?.query !== 'function') {
-    throw invalid(`pool must have query(text, values), as a pg Pool or PGlite has, not ${kindOf(pool)}`);
+    throw invalid(
+      `pool must have query(text, values), as a pg Pool or PGlite has, not ${describeType(pool)}`,
+    );
   }
   if (typeof options !== 'object' || options === null || Array.isArray(options)) {
-    throw invalid(`options must be an object, not ${kindOf(options)}`);
+    throw invalid(`options must be an object, not ${describeType(options)}`);
   }
   const { schema = 'posthorn', prepare = true, timeoutMs = 30_000, clockOffset, ...others } = options;
   const [unknown] = Object.keys(others);
@@ -94,12 +96,12 @@ function settingsOf(pool: Pool, options: PostgresStorageOptions) {
     throw invalid('schema must be 1 to 63 letters, digits and _, and not begin with a digit');
   }
   if (/^pg_/i.test(schema)) throw invalid('schema must not begin with pg_, which is for Postgres itself');
-  if (typeof prepare !== 'boolean') throw invalid(`prepare must be a boolean, not ${kindOf(prepare)}`);
+  if (typeof prepare !== 'boolean') throw invalid(`prepare must be a boolean, not ${describeType(prepare)}`);
   if (!Number.isInteger(timeoutMs) || timeoutMs < 1 || timeoutMs > maxTimerMs) {
     throw invalid(`timeoutMs must be a whole number of milliseconds, 1 to ${maxTimerMs}`);
   }
   if (clockOffset !== undefined && typeof clockOffset !== 'function') {
-    throw invalid(`clockOffset must be a function, not ${kindOf(clockOffset)}`);
+    throw invalid(`clockOffset must be a function, not ${describeType(clockOffset)}`);
   }
   return { schema, prepare, timeoutMs, clockOffset };
 }

@@ -139,9 +139,9 @@ export function webhookStore(db: Database): WebhookStore<Transaction> {
       };
     },
 
-    async update(tenantId, webhookId, version, change, { isUpkeep = false } = {}) {
+    async update(tenantId, webhookId, version, change, { keepUpdatedAt = false } = {}) {
       const { name, eventTypes, channels, secrets, isActive, disabledReason } = change;
-      const isSeen = !isUpkeep && Object.keys(change).some((field) => field !== 'secrets');
+      const isSeen = !keepUpdatedAt && Object.keys(change).some((field) => field !== 'secrets');
       const [row] = await db.run(update, [
         webhookId,
         tenantId,

@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import { inspect } from 'node:util';
 import { httpChannel } from '@posthorn/channel-http';
-import { createDispatcher, createSecret, type Lifecycle, type Storage } from '@posthorn/core';
+import { createDispatcher, createSecret, type Lifecycle, type StorageAdapter } from '@posthorn/core';
 import { createOutbound } from '@posthorn/outbound';
 import { memoryStorage } from '@posthorn/storage-memory';
 import { goodCertificate, hostileReceiver } from '@posthorn/testing/hostile-receiver';
@@ -82,7 +82,7 @@ class Haul {
 }
 
 /** Runs everything that a dispatcher can do, successfully and not, with receivers that echo what they get. */
-async function live(storage: Storage): Promise<Haul> {
+async function live(storage: StorageAdapter): Promise<Haul> {
   const haul = new Haul();
   for (const stream of [process.stdout, process.stderr]) {
     const write = vi.spyOn(stream, 'write');

@@ -18,7 +18,7 @@ const newEvent = (bytes: number): NewEvent => ({
   subject: null,
   cacheScope: null,
   orderingKey: null,
-  keys: matchKeys('report.made'),
+  matchingPatterns: matchKeys('report.made'),
 });
 
 const options = { limit: 200, leaseMs: 60_000, webhookLimit: 100, webhookRoom: new Map(), isBegun: true };
@@ -112,7 +112,9 @@ describe.skipIf(!hasPostgres())('the payloads of one claim', () => {
     );
     const all: Claim[] = [];
     while (all.length < 3 * events.length) all.push(...(await storage.deliveries.claim(options)));
-    const minutes = all.map(({ putOffSince }) => Math.round((Date.now() - putOffSince!.getTime()) / 60_000));
+    const minutes = all.map(({ deferredSince }) =>
+      Math.round((Date.now() - deferredSince!.getTime()) / 60_000),
+    );
     expect(new Set(minutes)).toEqual(new Set([60]));
   });
 });

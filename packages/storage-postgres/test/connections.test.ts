@@ -21,7 +21,7 @@ const event = (): NewEvent => ({
   subject: null,
   cacheScope: null,
   orderingKey: null,
-  keys: ['a.b'],
+  matchingPatterns: ['a.b'],
 });
 
 const failure = (words: string) => ({ code: 'storage_failed', message: expect.stringContaining(words) });

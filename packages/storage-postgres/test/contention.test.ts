@@ -14,7 +14,7 @@ const event = (overrides: Partial<NewEvent> = {}): NewEvent => ({
   subject: null,
   cacheScope: null,
   orderingKey: null,
-  keys: ['order.created'],
+  matchingPatterns: ['order.created'],
   ...overrides,
 });
 const claimOptions = {
@@ -72,7 +72,7 @@ describe.skipIf(!hasPostgres())('concurrent changes of the rows', () => {
 
   const claimsOf = async (count: number): Promise<readonly Claim[]> => {
     const events = Array.from({ length: count }, () => event());
-    const { claims } = await storage.deliveries.publish(events, { claimFor: claimOptions });
+    const { claims } = await storage.deliveries.publish(events, { prefetch: claimOptions });
     expect(claims).toHaveLength(count);
     return claims;
   };
@@ -151,8 +151,11 @@ describe.skipIf(!hasPostgres())('concurrent changes of the rows', () => {
       secrets: [],
     });
     const escalated = event({ tenantId: 'escalating' });
-    const published = await storage.deliveries.publish([escalated], { claimFor: claimOptions });
-    const failure = { ...settled(published.claims[0]!, { status: 'pending', delayMs: 0 }), begin: [second] };
+    const published = await storage.deliveries.publish([escalated], { prefetch: claimOptions });
+    const failure = {
+      ...settled(published.claims[0]!, { status: 'pending', delayMs: 0 }),
+      escalateTo: [second],
+    };
     await storage.deliveries.settle([failure]);
     const both = await storage.deliveries.claim(claimOptions);
     const again = both.find(({ binding }) => binding?.id === first)!;
@@ -160,7 +163,7 @@ describe.skipIf(!hasPostgres())('concurrent changes of the rows', () => {
       with ended as (delete from posthorn.queue where binding_id = '${second}' returning *)
       insert into posthorn.deliveries (event_id, binding_id, webhook_id, channel, status, attempts, attempts_before, finished_at)
       select event_id, binding_id, webhook_id, channel, 'delivered', 1, 0, now() from ended`;
-    const next = { ...settled(again, { status: 'pending', delayMs: 3_600_000 }), begin: [second] };
+    const next = { ...settled(again, { status: 'pending', delayMs: 3_600_000 }), escalateTo: [second] };
     expect(await behind(text, () => storage.deliveries.settle([next]))).toEqual([true]);
     const { items } = await storage.log.deliveries('escalating', { limit: 10 });
     const of = (id: string) => items.filter(({ bindingId }) => bindingId === id).map(({ status }) => status);
@@ -185,12 +188,15 @@ describe.skipIf(!hasPostgres())('concurrent changes of the rows', () => {
         ],
       });
       const escalated = event({ tenantId });
-      const { claims } = await deliveries.publish([escalated], { claimFor: claimOptions });
+      const { claims } = await deliveries.publish([escalated], { prefetch: claimOptions });
       // A replay creates it only without its `onlyAfter`, which the binding has lost since.
       const text = `select from posthorn.queue where binding_id = '${first}' for update;
         insert into posthorn.deliveries (event_id, binding_id, webhook_id, channel, status, attempts, attempts_before, finished_at)
         values ('${escalated.id}', '${second}', '${webhookId}', 'test', 'delivered', 1, 0, now())`;
-      const next = { ...settled(claims[0]!, { status: 'pending', delayMs: 3_600_000 }), begin: [second] };
+      const next = {
+        ...settled(claims[0]!, { status: 'pending', delayMs: 3_600_000 }),
+        escalateTo: [second],
+      };
       expect(await behind(text, () => deliveries.settle([next]))).toEqual([true]);
       const { items } = await log.deliveries(tenantId, { limit: 10 });
       const of = (id: string) =>

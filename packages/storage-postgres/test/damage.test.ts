@@ -99,7 +99,7 @@ describe.skipIf(!hasPostgres())('A webhook whose row is damaged', () => {
     'has what gathered for it fail alone, while the digests of others go: %s',
     async (text) => {
       const tenantId = `digests ${text.length}`;
-      const channel = { ...recordingChannel(), takesDigests: true };
+      const channel = { ...recordingChannel(), supportsDigests: true };
       const dispatcher = createDispatcher({ storage: postgresStorage(database.pool), channels: [channel] });
       const [bad, good] = await Promise.all(
         ['bad', 'good'].map((name) =>
@@ -146,15 +146,15 @@ describe.skipIf(!hasPostgres())('A webhook whose row is damaged', () => {
     await storage.webhooks.create(newWebhook());
     const event = {
       ...{ id: ids.event(), tenantId: 'results', type: 'a.b', payload: '1', occurredAt: new Date() },
-      ...{ namespaceId: null, subject: null, cacheScope: null, orderingKey: null, keys: ['*'] },
+      ...{ namespaceId: null, subject: null, cacheScope: null, orderingKey: null, matchingPatterns: ['*'] },
     };
-    const claimFor = { limit: 9, leaseMs: 60_000, webhookLimit: 9, webhookRoom: new Map() };
-    const { claims } = await storage.deliveries.publish([event], { claimFor });
+    const prefetch = { limit: 9, leaseMs: 60_000, webhookLimit: 9, webhookRoom: new Map() };
+    const { claims } = await storage.deliveries.publish([event], { prefetch });
     await database.pool.query(`update posthorn.webhooks set channels = '?' where id = $1`, [bad.id]);
     const settlements = claims.map((claim) => ({
       claim,
       next: { status: 'pending', delayMs: 3_600_000 } as const,
-      ...(claim.webhook.id === bad.id && { begin: [waiting.id] }),
+      ...(claim.webhook.id === bad.id && { escalateTo: [waiting.id] }),
     }));
     expect(await storage.deliveries.settle(settlements)).toEqual([true, true]);
     const { channels } = newWebhook();

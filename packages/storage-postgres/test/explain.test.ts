@@ -13,7 +13,7 @@ describe.skipIf(!hasPostgres())('on Postgres', () => {
     const [hook, slack, email] = ['webhook', 'slack', 'email'].map((type) => recordingChannel(type));
     const posthorn = createDispatcher({
       storage,
-      channels: [hook!, { ...slack!, takesDigests: true }, email!],
+      channels: [hook!, { ...slack!, supportsDigests: true }, email!],
       retry: { schedule: ['1h'], jitter: 0 },
     });
     const configs = {};

@@ -112,7 +112,7 @@ const newEvent = (overrides: Partial<NewEvent> = {}): NewEvent => {
     subject: null,
     cacheScope: null,
     orderingKey: null,
-    keys: [type],
+    matchingPatterns: [type],
     ...overrides,
   };
 };
@@ -261,16 +261,16 @@ async function goThrough(storage: ReturnType<typeof postgresStorage>, count: num
           status: 500,
           response: null,
         },
-        ...(begin && { begin }),
+        ...(begin && { escalateTo: begin }),
       })),
     );
-  const again = { status: 'pending', delayMs: 0, yields: false };
+  const again = { status: 'pending', delayMs: 0, unblocksOrder: false };
 
-  const { claims: handedOver } = await deliveries.publish(events({ type: 'one.1' }), { claimFor: options });
+  const { claims: handedOver } = await deliveries.publish(events({ type: 'one.1' }), { prefetch: options });
   await deliveries.renew(handedOver, 60_000);
   await settle(handedOver, again);
   const begun = { ...options, isBegun: true, tenantLimit: 1 };
-  await settle((await deliveries.publish(events({ type: 'one.1' }), { claimFor: begun })).claims, again);
+  await settle((await deliveries.publish(events({ type: 'one.1' }), { prefetch: begun })).claims, again);
   await settle(await claimAll(), { status: 'delivered' });
 
   await deliveries.publish(events({ type: 'plain' }));
@@ -350,10 +350,10 @@ async function goThrough(storage: ReturnType<typeof postgresStorage>, count: num
 
   // The storage has cached the targets by now, so these publishes use the quick statement: several events, and one
   // alone. They come last, because the deliveries they leave would disturb other statements.
-  for (const claimFor of [undefined, options, begun]) {
+  for (const prefetch of [undefined, options, begun]) {
     const type = 'one.1';
     for (const some of [[...events({ type }), newEvent({ type })], [newEvent({ type, namespaceId: 'n' })]]) {
-      const { claims } = await deliveries.publish(some, claimFor && { claimFor });
+      const { claims } = await deliveries.publish(some, prefetch && { prefetch });
       await settle(claims, { status: 'delivered' });
     }
   }

@@ -1,4 +1,4 @@
-import { createDispatcher, delivered, type Replay, rejected, type Storage } from '@posthorn/core';
+import { createDispatcher, delivered, type Replay, rejected, type StorageAdapter } from '@posthorn/core';
 import { memoryStorage } from '@posthorn/storage-memory';
 import { recordingChannel, until, virtualClock } from '@posthorn/testing';
 import { describe, expect, test } from 'vitest';
@@ -13,7 +13,7 @@ const slackMs = 60_000;
 
 interface Kept {
   /** Opens another handle on the same data. */
-  open(): Storage;
+  open(): StorageAdapter;
   advance(ms: number): void;
 }
 
@@ -29,7 +29,7 @@ async function onPostgres(): Promise<Kept> {
   const open = () => postgresStorage(newPool({ max: 4 }), { clockOffset: () => offset });
   await open().migrate();
   return {
-    open: open as () => Storage,
+    open: open as () => StorageAdapter,
     advance(ms) {
       offset += ms;
     },
@@ -43,7 +43,7 @@ const kinds: readonly [string, () => Kept | Promise<Kept>][] = [
 
 describe.each(kinds)('API keys %s', (_, open) => {
   const input = { tenantId: 'acme', name: 'Deployment', scopes: ['webhooks:read'] } as const;
-  const engineOn = (storage: Storage) => createDispatcher({ storage, channels: [] });
+  const engineOn = (storage: StorageAdapter) => createDispatcher({ storage, channels: [] });
 
   test('a revoked key is refused, whichever process revoked it, and stays revoked', async () => {
     const kept = await open();

@@ -17,7 +17,7 @@ const newEvent = (tenantId: string): NewEvent => ({
   subject: null,
   cacheScope: null,
   orderingKey: null,
-  keys: matchKeys('order.placed'),
+  matchingPatterns: matchKeys('order.placed'),
 });
 
 /** The claim of a worker with default options. */

@@ -21,10 +21,10 @@ const event = (overrides: Partial<NewEvent> = {}): NewEvent => ({
   subject: null,
   cacheScope: null,
   orderingKey: null,
-  keys: ['order.created'],
+  matchingPatterns: ['order.created'],
   ...overrides,
 });
-const claimFor = { limit: 100, leaseMs: 60_000, webhookLimit: 100, webhookRoom: new Map<string, number>() };
+const prefetch = { limit: 100, leaseMs: 60_000, webhookLimit: 100, webhookRoom: new Map<string, number>() };
 
 /** Postgres compiles a statement whose estimated cost is more, which takes a hundred times as long as ours run. */
 const jitAboveCost = 100_000;
@@ -106,23 +106,23 @@ describe.skipIf(!hasPostgres())('the statements of the hot path', () => {
       event({ tenantId: 'loud', orderingKey: 'k' }),
       event({ tenantId: 'many' }),
     ];
-    const claims = [...(await storage.deliveries.publish(events, { claimFor })).claims];
+    const claims = [...(await storage.deliveries.publish(events, { prefetch })).claims];
     await storage.deliveries.publish(
       events.map(({ idempotencyKey: _, ...one }) => ({ ...one, id: ids.event() })),
     );
     // Quickly, as it is known by now who gets them: several, and one alone.
     await storage.deliveries.publish([event(), event({ tenantId: 'loud' }), event({ tenantId: 'many' })]);
-    const quick = await storage.deliveries.publish([event(), event({ tenantId: 'many' })], { claimFor });
-    const one = await storage.deliveries.publish([event()], { claimFor });
+    const quick = await storage.deliveries.publish([event(), event({ tenantId: 'many' })], { prefetch });
+    const one = await storage.deliveries.publish([event()], { prefetch });
     expect([...plans.keys()].filter((text) => /^\s*with g as/.test(text))).toHaveLength(2);
     claims.push(...quick.claims, ...one.claims);
-    const more = await storage.deliveries.claim(claimFor);
+    const more = await storage.deliveries.claim(prefetch);
     const all = [...claims, ...more];
     expect(await storage.deliveries.renew(all, 60_000)).toHaveLength(all.length);
     const settled = await storage.deliveries.settle(
       all.map((claim, n) => ({
         claim,
-        next: n % 2 === 0 ? { status: 'delivered' } : { status: 'pending', delayMs: 0, yields: true },
+        next: n % 2 === 0 ? { status: 'delivered' } : { status: 'pending', delayMs: 0, unblocksOrder: true },
       })),
     );
     expect(settled).toEqual(all.map(() => true));
@@ -159,7 +159,7 @@ describe.skipIf(!hasPostgres())('the statements of the hot path', () => {
       });
     }
     for (let n = 0; n < 20; n++) {
-      for (const options of [{}, { claimFor }]) {
+      for (const options of [{}, { prefetch }]) {
         const events = Array.from({ length: 1 + n }, () => [event(), event({ tenantId: 'many' })]).flat();
         await storage.deliveries.publish(events, options);
         await storage.deliveries.publish([event()], options);

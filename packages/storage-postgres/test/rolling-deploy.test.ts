@@ -1,5 +1,12 @@
 import { createHash } from 'node:crypto';
-import { createDispatcher, createIds, type Document, delivered, type Replay, rejected } from '@posthorn/core';
+import {
+  createDispatcher,
+  createIds,
+  delivered,
+  type Replay,
+  rejected,
+  type StoredDocument,
+} from '@posthorn/core';
 import { recordingChannel } from '@posthorn/testing';
 import { beforeAll, describe, expect, test } from 'vitest';
 import { postgresStorage } from '../src/index.js';
@@ -147,7 +154,7 @@ describe.skipIf(!hasPostgres())('While processes of the version before run', () 
     await migrate();
     const id = ids.replay();
     await before.createReplay(id, tenantId, selection, 10);
-    const write = ({ kind, tenantId }: Document, body: object, dueInMs: number | null) => ({
+    const write = ({ kind, tenantId }: StoredDocument, body: object, dueInMs: number | null) => ({
       ...{ kind, id, tenantId, body: JSON.stringify(body), dueInMs },
     });
 

@@ -19,7 +19,7 @@ const event = (overrides: Partial<NewEvent> = {}): NewEvent => ({
   subject: null,
   cacheScope: null,
   orderingKey: null,
-  keys: ['order.created', '*'],
+  matchingPatterns: ['order.created', '*'],
   ...overrides,
 });
 const claimAll = { limit: 100, leaseMs: 60_000, webhookLimit: 100, webhookRoom: new Map<string, number>() };
@@ -207,7 +207,9 @@ describe.skipIf(!hasPostgres())('the storage on Postgres', () => {
     await storage.migrate();
     const types = ['many', 'few', 'many', 'many', 'few', 'many', 'none'];
     const idOf = (n: number) => `evt_${String(n).padStart(22, '0')}`;
-    await storage.deliveries.publish(types.map((type, n) => event({ id: idOf(n), type, keys: [type] })));
+    await storage.deliveries.publish(
+      types.map((type, n) => event({ id: idOf(n), type, matchingPatterns: [type] })),
+    );
     const bindings = () =>
       Array.from({ length: 100 }, () => ({ id: ids.binding(), channel: 'test', configs: {} }));
     const many = Array.from({ length: 101 }, () =>
@@ -262,7 +264,7 @@ describe.skipIf(!hasPostgres())('the storage on Postgres', () => {
     expect((await raw.deliveries.publish([event({ id: one.id })])).published).toEqual(first.published);
 
     const [claim] = await raw.deliveries.claim(claimAll);
-    expect([claim?.attempt, claim?.attemptsBefore]).toEqual([1, 0]);
+    expect([claim?.attempt, claim?.attemptsBeforeRetry]).toEqual([1, 0]);
     const attempt = {
       id: ids.attempt(),
       deliveryId: claim!.deliveryId,
@@ -292,7 +294,7 @@ describe.skipIf(!hasPostgres())('the storage on Postgres', () => {
     await storage.migrate();
     const first = newWebhook({ secrets: [{ key: 'whsec_old', expiresAt: null }] });
     const keyOfNext = async () => {
-      const { claims } = await storage.deliveries.publish([event()], { claimFor: claimAll });
+      const { claims } = await storage.deliveries.publish([event()], { prefetch: claimAll });
       return claims[0]?.webhook.secrets[0]?.key;
     };
     await storage.webhooks.create(first);
@@ -346,7 +348,7 @@ describe.skipIf(!hasPostgres())('the storage on Postgres', () => {
     await storage.migrate();
     await storage.webhooks.create(newWebhook());
     const one = event();
-    const { published, claims } = await storage.deliveries.publish([one], { claimFor: claimAll });
+    const { published, claims } = await storage.deliveries.publish([one], { prefetch: claimAll });
     expect(published).toEqual([{ eventId: one.id, deliveries: 1 }]);
     expect(claims).toHaveLength(1);
     expect(await storage.deliveries.settle([{ claim: claims[0]!, next: { status: 'delivered' } }])).toEqual([
@@ -611,7 +613,7 @@ describe.skipIf(!hasPostgres())('the storage on Postgres', () => {
     await storage.migrate();
     await postgresStorage(database.pool, { schema: 'afterwards' }).webhooks.create(newWebhook());
     const [one, keyed] = [event(), event({ orderingKey: 'k' })];
-    const { published, claims } = await storage.deliveries.publish([one, keyed], { claimFor: claimAll });
+    const { published, claims } = await storage.deliveries.publish([one, keyed], { prefetch: claimAll });
     expect(published.map(({ deliveries }) => deliveries)).toEqual([1, 1]);
     expect(claims).toEqual([]);
     await expect(storage.deliveries.claim(claimAll)).rejects.toMatchObject({ code: 'storage_failed' });

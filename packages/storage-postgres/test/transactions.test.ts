@@ -30,7 +30,7 @@ const newEvent = (): NewEvent => ({
   subject: null,
   cacheScope: null,
   orderingKey: null,
-  keys: ['a.b'],
+  matchingPatterns: ['a.b'],
 });
 
 const payload = { name: 'Jürgen 📯', note: "it's $1 and ?" };

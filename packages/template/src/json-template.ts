@@ -1,4 +1,4 @@
-import { describeIssues, type Issue, kindOf, PosthornError } from '@posthorn/core';
+import { describeIssues, describeType, type Issue, PosthornError } from '@posthorn/core';
 import { Output, toValue } from 'liquidjs';
 import { beginRendering, type Compiled, compile, type Rendering, tooManyParts } from './compile.js';
 import type { TemplateContext } from './context.js';
@@ -93,7 +93,7 @@ export function parseJsonTemplate(
     const isWritten = value instanceof WrittenNumber;
     if (value === null || typeof value === 'boolean' || Number.isFinite(value) || isWritten)
       return constant(value);
-    return refuse(`must be JSON, not ${kindOf(value)}`);
+    return refuse(`must be JSON, not ${describeType(value)}`);
   }
 
   const root = nodeOf(document, []);

@@ -1,7 +1,7 @@
-import { type Event, type Message, Secret } from '@posthorn/core';
+import { type Message, Secret, type WebhookEvent } from '@posthorn/core';
 import { contextOf, type TemplateContext } from '../src/index.js';
 
-export const event: Event = {
+export const event: WebhookEvent = {
   id: 'evt_0TvKq1aBcDeFgHiJkLmNoP',
   tenantId: 'acme',
   type: 'order.created',
@@ -17,7 +17,7 @@ export const event: Event = {
 export const messageOf = (payload: unknown): Message => ({
   deliveryId: 'dlv_0TvKq1aBcDeFgHiJkLmNoPabcdefghij',
   attempt: 2,
-  attemptsBefore: 0,
+  attemptsBeforeRetry: 0,
   startedAt: new Date(),
   event: { ...event, payload: JSON.stringify(payload) },
   payload,

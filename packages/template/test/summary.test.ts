@@ -1,9 +1,9 @@
-import type { Event } from '@posthorn/core';
+import type { WebhookEvent } from '@posthorn/core';
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { countOf, cutText, escapeFor, fitting, summaryOf } from '../src/index.js';
 
-const event: Event = {
+const event: WebhookEvent = {
   id: 'evt_0TvKq1aBcDeFgHiJkLmNoP',
   tenantId: 'default',
   type: 'order.created',

@@ -1,6 +1,6 @@
 export * from './clock.js';
 export * from './conformance/channel.js';
-export * from './conformance/memo.js';
+export * from './conformance/checkpoint.js';
 export * from './conformance/rule.js';
 export * from './conformance/storage.js';
 export * from './cpu-ms.js';

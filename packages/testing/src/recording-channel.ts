@@ -35,7 +35,7 @@ export function recordingChannel(type = 'webhook'): RecordingChannel {
   return {
     type,
     config: { '~standard': { version: 1, vendor: 'posthorn', validate: (value) => ({ value }) } },
-    takesDigests: true,
+    supportsDigests: true,
     attempts,
     get deliveries() {
       return attempts.filter(({ verdict }) => verdict.outcome === 'delivered');

@@ -64,7 +64,7 @@ export function testDispatcher<const Catalog extends EventCatalog | undefined = 
   };
   // What fails may begin an escalation, which may gather.
   dispatcher.on('event:dispatched', windowsBegin).on('delivery:dead', windowsBegin);
-  dispatcher.on('delivery:postponed', ({ retryInMs }) => void dueTimes.add(now() + retryInMs));
+  dispatcher.on('delivery:deferred', ({ retryInMs }) => void dueTimes.add(now() + retryInMs));
   dispatcher.on('delivery:failed', ({ retryInMs }) => {
     dueTimes.add(now() + retryInMs);
     windowsBegin();

@@ -163,29 +163,33 @@ const flaws: Readonly<Record<string, [Partial<Channel<SampleConfigs>>, string]>>
   'declares another field as secret': [{ secretPaths: [['tokens'], ['url', '*']] }, secretsLieBeneath],
   'counts a limit as a failure': [
     onVerdict((verdict) =>
-      verdict.outcome === 'busy'
+      verdict.outcome === 'rate_limited'
         ? failed('http_status', 'too many', { retryAfterMs: verdict.retryAfterMs })
         : verdict,
     ),
     'a receiver that has met its limit is busy, and nothing has failed',
   ],
   'takes a limit for a permanent refusal': [
-    onVerdict((verdict) => (verdict.outcome === 'busy' ? rejected('http_status', 'no') : verdict)),
+    onVerdict((verdict) => (verdict.outcome === 'rate_limited' ? rejected('http_status', 'no') : verdict)),
     'a receiver that has met its limit is busy, and nothing has failed',
   ],
   'takes seconds for milliseconds': [
     onVerdict((verdict) =>
-      verdict.outcome === 'busy' ? { ...verdict, retryAfterMs: verdict.retryAfterMs / 1_000 } : verdict,
+      verdict.outcome === 'rate_limited'
+        ? { ...verdict, retryAfterMs: verdict.retryAfterMs / 1_000 }
+        : verdict,
     ),
     waitIsTheAsked,
   ],
   'waits for a time of its own': [
-    onVerdict((verdict) => (verdict.outcome === 'busy' ? { ...verdict, retryAfterMs: 3_000 } : verdict)),
+    onVerdict((verdict) =>
+      verdict.outcome === 'rate_limited' ? { ...verdict, retryAfterMs: 3_000 } : verdict,
+    ),
     waitIsTheAsked,
   ],
   'caps the wait': [
     onVerdict((verdict) =>
-      verdict.outcome === 'busy'
+      verdict.outcome === 'rate_limited'
         ? { ...verdict, retryAfterMs: Math.min(verdict.retryAfterMs, 60_000) }
         : verdict,
     ),

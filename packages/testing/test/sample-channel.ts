@@ -2,7 +2,7 @@ import { once } from 'node:events';
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { text } from 'node:stream/consumers';
-import { busy, type Channel, delivered, failed, gone, type Message, rejected } from '@posthorn/core';
+import { type Channel, delivered, failed, gone, type Message, rateLimited, rejected } from '@posthorn/core';
 import { z } from 'zod';
 import type { Answer, ChannelUnderTest, Received } from '../src/index.js';
 
@@ -16,7 +16,7 @@ export const sampleChannel: Channel<SampleConfigs> = {
   type: 'sample',
   config: z.strictObject({ url: z.url(), token: z.string().optional() }),
   secretPaths: [['token']],
-  takesDigests: true,
+  supportsDigests: true,
   async send(message, signal) {
     const { event, configs } = message;
     try {
@@ -31,7 +31,7 @@ export const sampleChannel: Channel<SampleConfigs> = {
         : await answer.text();
       const report = { status: answer.status, response: whole.slice(0, 16 * 1024) };
       if (answer.status === 429) {
-        return busy(Number(answer.headers.get('retry-after')) * 1_000, 'too many', report);
+        return rateLimited(Number(answer.headers.get('retry-after')) * 1_000, 'too many', report);
       }
       if (answer.status === 410) return gone('http_status', 'there is no such inbox', report);
       if (whole.startsWith('error:')) return rejected('http_status', 'it cannot be read', report);
@@ -53,7 +53,8 @@ const answers: Record<Answer, Respond> = {
   success: (response) => response.end('thanks'),
   failure: (response) => response.writeHead(500).end('out of order'),
   refusal: (response) => response.end('error: no such field'),
-  busy: (response, _, seconds) => response.writeHead(429, { 'retry-after': String(seconds) }).end('too many'),
+  rate_limited: (response, _, seconds) =>
+    response.writeHead(429, { 'retry-after': String(seconds) }).end('too many'),
   gone: (response) => response.writeHead(410).end('gone'),
   echo: (response, quoted) => response.writeHead(500).end(quoted),
   flood: (response) => response.end('x'.repeat(1024 * 1024)),

@@ -7,11 +7,11 @@ import { describe, expect, onTestFinished, test } from 'vitest';
 import {
   type Answer,
   type ChannelUnderTest,
+  type CheckpointUnderTest,
   channelConformance,
   channelRules,
-  type MemoUnderTest,
-  memoConformance,
-  memoRules,
+  checkpointConformance,
+  checkpointRules,
   type Received,
   type RecipientAnswer,
   type Skips,
@@ -37,7 +37,7 @@ const answers: Record<Answer, Respond> = {
   success: (response) => response.end(ok),
   failure: (response) => response.writeHead(503).end('overloaded'),
   refusal: (response) => response.end(no('MESSAGE_INVALID')),
-  busy: (response, _, retry_after) => response.end(no('FLOOD_WAIT', { retry_after })),
+  rate_limited: (response, _, retry_after) => response.end(no('FLOOD_WAIT', { retry_after })),
   gone: (response) => response.end(no('CHAT_DELETED')),
   echo: (response, quoted) => response.writeHead(500).end(quoted),
   flood: (response) => response.end(ok.padEnd(1024 * 1024)),
@@ -49,7 +49,7 @@ const bodies: Record<RecipientAnswer, string> = {
   takes: ok,
   failsForNow: 'Bad Gateway',
   refuses: no('KEY_INVALID'),
-  busy: no('FLOOD_WAIT', { retry_after: 1 }),
+  rate_limited: no('FLOOD_WAIT', { retry_after: 1 }),
 };
 
 interface Post {
@@ -103,7 +103,7 @@ async function openChannel(make: Make): Promise<ChannelUnderTest<TelegraphConfig
   };
 }
 
-async function openMemo(make: Make): Promise<MemoUnderTest<TelegraphConfigs>> {
+async function openCheckpoint(make: Make): Promise<CheckpointUnderTest<TelegraphConfigs>> {
   const recipients = ['orders', 'alerts', 'sales', 'stock'];
   const told = new Map<string, RecipientAnswer>();
   const asked: string[] = [];
@@ -128,7 +128,7 @@ const skip: Skips = {
 
 const sound: Make = (origin) => new TelegraphChannel(origin);
 channelConformance({ runner: { describe, test }, open: () => openChannel(sound), skip });
-memoConformance({ runner: { describe, test }, open: () => openMemo(sound) });
+checkpointConformance({ runner: { describe, test }, open: () => openCheckpoint(sound) });
 
 /** Typical bugs, one each, and the rule that must notice it. */
 const bugs: Readonly<Record<string, [typeof TelegraphChannel, string]>> = {
@@ -199,11 +199,11 @@ const bugs: Readonly<Record<string, [typeof TelegraphChannel, string]>> = {
   ],
   'forgets which recipients have it': [
     class extends TelegraphChannel {
-      protected override writeMemo(): string {
+      protected override writeCheckpoint(): string {
         return '';
       }
     },
-    'a second attempt with the memo of the first skips the recipients that have the message',
+    'a second attempt with the checkpoint of the first skips the recipients that have the message',
   ],
 };
 
@@ -220,7 +220,7 @@ async function broken(make: Make): Promise<string[]> {
   };
   const rules = channelRules.filter(({ topic, title }) => !Object.hasOwn(skip, `${topic}/${title}`));
   for (const rule of rules) await prove(rule, () => openChannel(make));
-  for (const rule of memoRules) await prove(rule, () => openMemo(make));
+  for (const rule of checkpointRules) await prove(rule, () => openCheckpoint(make));
   return titles;
 }
 

@@ -34,7 +34,7 @@ const keptBytes = 8 * 1024;
  */
 export class TelegraphChannel implements Channel<TelegraphConfigs> {
   readonly type: string = 'telegraph';
-  readonly takesDigests = true;
+  readonly supportsDigests = true;
   readonly secretPaths: readonly (readonly string[])[] = [
     ['bot', 'token'],
     ['chats', '*', 'key'],
@@ -56,7 +56,7 @@ export class TelegraphChannel implements Channel<TelegraphConfigs> {
   }
 
   async send(message: Message<TelegraphConfigs>, signal: AbortSignal): Promise<Verdict> {
-    const through = this.readMemo(message.memo);
+    const through = this.readCheckpoint(message.checkpoint);
     const replies: Reply[] = [];
     let last: ServiceAnswer | undefined;
     for (const chat of message.configs.chats) {
@@ -76,7 +76,7 @@ export class TelegraphChannel implements Channel<TelegraphConfigs> {
         replies.push({ is: 'broken', why: 'the connection ended', kind });
       }
     }
-    return this.sumUp(replies, last, this.writeMemo(through));
+    return this.sumUp(replies, last, this.writeCheckpoint(through));
   }
 
   async preview(message: Message<TelegraphConfigs>): Promise<readonly PreviewPart[]> {
@@ -132,27 +132,33 @@ export class TelegraphChannel implements Channel<TelegraphConfigs> {
     return { is: 'broken', why: 'the service sent an invalid answer', kind: 'protocol' };
   }
 
-  protected sumUp(replies: readonly Reply[], last: ServiceAnswer | undefined, memo: string): Verdict {
+  protected sumUp(replies: readonly Reply[], last: ServiceAnswer | undefined, checkpoint: string): Verdict {
     const report = last && { status: last.status, response: last.text };
     for (const reply of replies) {
       if (reply.is === 'broken')
-        return { outcome: 'failed', kind: reply.kind, message: reply.why, ...report, memo };
+        return { outcome: 'failed', kind: reply.kind, message: reply.why, ...report, checkpoint };
     }
     for (const reply of replies) {
       if (reply.is === 'limited')
-        return { outcome: 'busy', retryAfterMs: reply.waitMs, message: reply.why, ...report, memo };
+        return {
+          outcome: 'rate_limited',
+          retryAfterMs: reply.waitMs,
+          message: reply.why,
+          ...report,
+          checkpoint,
+        };
     }
     if (replies.some(({ is }) => is === 'taken')) return { outcome: 'delivered', ...report };
     const outcome = replies.every(({ is }) => is === 'removed') ? 'gone' : 'rejected';
     return { outcome, kind: 'http_status', message: 'no chat accepts it', ...report };
   }
 
-  protected readMemo(memo = ''): Map<string, boolean> {
-    const entries = memo.matchAll(/([+-])(\w+)/g);
+  protected readCheckpoint(checkpoint = ''): Map<string, boolean> {
+    const entries = checkpoint.matchAll(/([+-])(\w+)/g);
     return new Map(Array.from(entries, ([, sign, id]) => [id!, sign === '+']));
   }
 
-  protected writeMemo(through: ReadonlyMap<string, boolean>): string {
+  protected writeCheckpoint(through: ReadonlyMap<string, boolean>): string {
     return Array.from(through, ([id, has]) => `${has ? '+' : '-'}${id}`).join(' ');
   }
 }

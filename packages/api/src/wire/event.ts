@@ -1,4 +1,4 @@
-import { type Event, eventDetailsSchema } from '@posthorn/core';
+import { eventDetailsSchema, type WebhookEvent } from '@posthorn/core';
 import { z } from 'zod';
 import { instantText } from './instant.js';
 import { eventTypeText, plainText } from './text.js';
@@ -45,7 +45,7 @@ export const eventInputSchema = z
  * An event as a client reads it, as JSON text. The payload and the cache scope are stored as JSON text and stay as they
  * were dispatched, including numbers that JavaScript cannot represent.
  */
-export function eventText(event: Event): string {
+export function eventText(event: WebhookEvent): string {
   const fields = JSON.stringify({
     event_id: event.id,
     event_type: event.type,

@@ -1,6 +1,6 @@
 import { PosthornError } from '../errors.js';
 import { parseBody } from '../storage/document-body.js';
-import type { Document, DocumentStore } from '../storage/document-store.js';
+import type { DocumentStore, StoredDocument } from '../storage/document-store.js';
 import type { Page, PageQuery } from '../storage/page.js';
 import type { ApiKey } from './api-key.js';
 
@@ -12,7 +12,7 @@ export interface ApiKeyRecord extends ApiKey {
 
 /** A key that was looked up, with its document for a later write. */
 export interface FoundApiKey extends ApiKeyRecord {
-  readonly document: Document;
+  readonly document: StoredDocument;
   /** When it was looked up, by the storage's clock. */
   readonly at: Date;
 }
@@ -51,7 +51,10 @@ const kind = 'api-key';
 /** Creates a store of API keys on a document store. */
 export function apiKeyStore(documents: DocumentStore): ApiKeyStore {
   /** Writes `changes` to the document, if it was not written since it was read. */
-  async function change(document: Document, changes: Partial<Body>): Promise<Document | undefined> {
+  async function change(
+    document: StoredDocument,
+    changes: Partial<Body>,
+  ): Promise<StoredDocument | undefined> {
     const { id, tenantId, version } = document;
     const body = JSON.stringify({ ...parseBody<Body>(document), ...changes });
     return documents.put({ kind, id, tenantId, body, dueInMs: null }, version);
@@ -95,7 +98,7 @@ export function apiKeyStore(documents: DocumentStore): ApiKeyStore {
   };
 }
 
-function recordOf(document: Document): ApiKeyRecord {
+function recordOf(document: StoredDocument): ApiKeyRecord {
   const { id, tenantId, createdAt } = document;
   const { name, mode, scopes, hash, expiresAt, lastUsedAt, revokedAt } = parseBody<Body>(document);
   return {

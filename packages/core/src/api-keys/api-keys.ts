@@ -13,7 +13,7 @@ import {
 import { secretLetters } from '../models/ids.js';
 import type { DocumentStore } from '../storage/document-store.js';
 import { type Page, type PageQuery, pageQuery } from '../storage/page.js';
-import { optionsOf, parse } from '../validation.js';
+import { parse, parseOptions } from '../validation.js';
 import { type ApiKey, scopes } from './api-key.js';
 import { type ApiKeyRecord, type ApiKeyStore, apiKeyStore, type FoundApiKey } from './api-key-store.js';
 import { TtlCache } from './ttl-cache.js';
@@ -140,7 +140,7 @@ export function createApiKeys(
 
     async create(input) {
       const store = storeIn();
-      const known = optionsOf(input as ApiKeyInput | undefined, fields, 'apiKeys.create');
+      const known = parseOptions(input as ApiKeyInput | undefined, fields, 'apiKeys.create');
       const { mode, ...rest } = parse(schema, known, 'invalid_option', 'API key');
       const letters = secretLetters(idLength + secretLength);
       const key = `sk_${mode}_${letters}`;
@@ -151,14 +151,14 @@ export function createApiKeys(
 
     async list(options) {
       const known = ['tenantId', 'limit', 'cursor'] as const;
-      const { tenantId = defaultTenant, ...query } = optionsOf(options, known, 'apiKeys.list');
+      const { tenantId = defaultTenant, ...query } = parseOptions(options, known, 'apiKeys.list');
       const page = await storeIn().list(tenantId, pageQuery(query));
       return { ...page, items: page.items.map(apiKeyOf) };
     },
 
     async revoke(keyId, options) {
       const store = storeIn();
-      const { tenantId = defaultTenant } = optionsOf(options, ['tenantId'], 'apiKeys.revoke');
+      const { tenantId = defaultTenant } = parseOptions(options, ['tenantId'], 'apiKeys.revoke');
       const isId = apiKeyIdSchema.safeParse(keyId).success;
       const record = isId ? await store.revoke(tenantId, keyId) : undefined;
       if (!record) throw new PosthornError('not_found', 'no API key has this id');

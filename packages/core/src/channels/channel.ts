@@ -1,5 +1,5 @@
 import type { StandardSchemaV1 } from '@standard-schema/spec';
-import type { Event } from '../models/event.js';
+import type { WebhookEvent } from '../models/event.js';
 import type { Webhook } from '../models/webhook.js';
 import type { Secret } from './mask.js';
 import type { SecretPath } from './secret-paths.js';
@@ -11,10 +11,10 @@ export interface Message<Configs = unknown> {
   readonly deliveryId: string;
   readonly attempt: number;
   /** How many attempts came before the last manual retry. */
-  readonly attemptsBefore: number;
+  readonly attemptsBeforeRetry: number;
   /** When this attempt began. */
   readonly startedAt: Date;
-  readonly event: Event;
+  readonly event: WebhookEvent;
   /** The event's payload, parsed. `event.payload` is its text. */
   readonly payload: unknown;
   readonly webhook: Pick<Webhook, 'id' | 'tenantId' | 'name'>;
@@ -22,15 +22,15 @@ export interface Message<Configs = unknown> {
   readonly configs: Configs;
   /** The signing keys of the webhook that are valid now, newest first. */
   readonly secrets: readonly Secret[];
-  /** What an earlier attempt left for this one: the `memo` of the last verdict that had one. */
-  readonly memo?: string;
+  /** What an earlier attempt left for this one: the `checkpoint` of the last verdict that had one. */
+  readonly checkpoint?: string;
   /** For a digest: all its events, one or more, in order of publication. `event` and `payload` are those of the first. */
   readonly digest?: readonly DigestedEvent[];
 }
 
 /** One event of a digest. */
 export interface DigestedEvent {
-  readonly event: Event;
+  readonly event: WebhookEvent;
   /** Its payload, parsed. */
   readonly payload: unknown;
 }
@@ -58,7 +58,7 @@ export interface Channel<Configs = unknown> {
   /**
    * Makes one attempt and resolves to its verdict. `signal` aborts at the deadline, when the lease is lost, and when the
    * grace time of a stop is over. A later verdict is ignored, with one exception: for 250 ms after the grace time, a verdict
-   * that is `delivered` or leaves a memo still counts. An error that it throws counts as `failed`.
+   * that is `delivered` or leaves a checkpoint still counts. An error that it throws counts as `failed`.
    */
   send(message: Message<Configs>, signal: AbortSignal): Promise<Verdict>;
   /**
@@ -72,7 +72,7 @@ export interface Channel<Configs = unknown> {
    */
   preview?(message: Message<Configs>): Promise<readonly PreviewPart[]>;
   /** Whether `send` writes all events of a message's `digest`. Default false: bindings of this channel cannot have digests. */
-  readonly takesDigests?: boolean;
+  readonly supportsDigests?: boolean;
   /** The deadline of one attempt. Default: the dispatcher's `attemptDeadline`. */
   deadlineMs?(configs: Configs): number;
 }

@@ -1,5 +1,5 @@
 import { type Issue, invalidWebhook } from '../errors.js';
-import type { Event } from '../models/event.js';
+import type { WebhookEvent } from '../models/event.js';
 import type { ChannelBinding } from '../models/webhook.js';
 import type { Channel, DigestedEvent } from './channel.js';
 import type { Verdict } from './verdict.js';
@@ -14,27 +14,27 @@ export function checkDigests(
     if (!digest) return [];
     const path = ['channels', i, 'digest'];
     if (!canGather) return [{ path, message: 'cannot be used: the storage does not gather digests' }];
-    if (channels.get(channel)?.takesDigests) return [];
+    if (channels.get(channel)?.supportsDigests) return [];
     return [{ path, message: `cannot be used: the channel ${channel} does not write digests` }];
   });
   if (issues.length > 0) throw invalidWebhook(issues);
 }
 
 interface Claimed {
-  readonly event: Event;
+  readonly event: WebhookEvent;
   readonly binding: ChannelBinding | undefined;
-  readonly digest?: readonly Event[];
+  readonly digest?: readonly WebhookEvent[];
 }
 
 /**
  * The events that are sent as a digest: those gathered, or the single event to a binding with digests, so that its receiver
  * always gets arrays. Undefined where the event is sent by itself.
  */
-export const digestOf = ({ event, binding, digest }: Claimed): readonly Event[] | undefined =>
+export const digestOf = ({ event, binding, digest }: Claimed): readonly WebhookEvent[] | undefined =>
   digest ?? (binding?.digest && [event]);
 
 /** The events of a digest, with their payloads parsed, for a channel. */
-export const digested = (events: readonly Event[]): readonly DigestedEvent[] =>
+export const digested = (events: readonly WebhookEvent[]): readonly DigestedEvent[] =>
   events.map((event) => ({ event, payload: JSON.parse(event.payload) }));
 
 /**

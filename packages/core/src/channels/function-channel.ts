@@ -1,5 +1,5 @@
-import { kindOf, PosthornError } from '../errors.js';
-import { optionsOf } from '../validation.js';
+import { describeType, PosthornError } from '../errors.js';
+import { parseOptions } from '../validation.js';
 import type { Channel, Message } from './channel.js';
 import { delivered, isVerdict } from './verdict.js';
 
@@ -17,10 +17,10 @@ export type NoConfigs = Readonly<Record<string, never>>;
 
 /** Optional members of the channel: see `Channel`. `config` defaults to a schema that accepts `{}` only. */
 export type FunctionChannelOptions<Configs = NoConfigs> = Partial<
-  Pick<Channel<Configs>, 'config' | 'secretPaths' | 'preview' | 'takesDigests' | 'deadlineMs'>
+  Pick<Channel<Configs>, 'config' | 'secretPaths' | 'preview' | 'supportsDigests' | 'deadlineMs'>
 >;
 
-const optionNames = ['config', 'secretPaths', 'preview', 'takesDigests', 'deadlineMs'] as const;
+const optionNames = ['config', 'secretPaths', 'preview', 'supportsDigests', 'deadlineMs'] as const;
 
 /**
  * Creates a channel that calls a function of this process, so that a subscriber of your own has deliveries, retries and a log
@@ -38,13 +38,13 @@ export function functionChannel<Configs = NoConfigs>(
   if (typeof handler !== 'function') {
     throw new PosthornError(
       'invalid_option',
-      `the handler of ${name} must be a function, not ${kindOf(handler)}`,
+      `the handler of ${name} must be a function, not ${describeType(handler)}`,
     );
   }
   return {
     // Sound only where the caller leaves the type of the configs out.
     config: noConfigs as unknown as Channel<Configs>['config'],
-    ...optionsOf(options, optionNames, 'functionChannel'),
+    ...parseOptions(options, optionNames, 'functionChannel'),
     type: name,
     async send(message, signal) {
       const returned = await handler(message, signal);
@@ -59,7 +59,7 @@ const noConfigs: Channel<NoConfigs>['config'] = {
     vendor: 'posthorn',
     validate(configs) {
       if (typeof configs !== 'object' || configs === null || Array.isArray(configs)) {
-        return { issues: [{ message: `must be an object, not ${kindOf(configs)}` }] };
+        return { issues: [{ message: `must be an object, not ${describeType(configs)}` }] };
       }
       const fields = Object.keys(configs);
       if (fields.length === 0) return { value: {} };

@@ -1,14 +1,14 @@
 import type { FailureKind } from '../models/failure-kind.js';
 
 /** What a receiver answered, for the record. */
-export interface Report {
+export interface ReceiverResponse {
   /** Its status code. */
   readonly status?: number;
   /** The beginning of its response body as text, at most 16 Ki characters. */
   readonly response?: string;
 }
 
-interface Failure extends Report {
+interface Failure extends ReceiverResponse {
   readonly kind: FailureKind;
   /** For people; never a secret. */
   readonly message: string;
@@ -18,12 +18,12 @@ interface Later {
   /** How long the receiver asks to wait before the next attempt. */
   readonly retryAfterMs?: number;
   /**
-   * Text for the next attempt of the same delivery, which gets it as `message.memo`: for example, which of several recipients
+   * Text for the next attempt of the same delivery, which gets it as `message.checkpoint`: for example, which of several recipients
    * have the message. At most 16 Ki characters; a longer one is dropped and emitted as an `error`. An attempt that leaves
    * none keeps the one before. It may be lost where a worker dies. A manual retry keeps it, except after `delivered`: then
    * the message goes to everyone again.
    */
-  readonly memo?: string;
+  readonly checkpoint?: string;
 }
 
 /**
@@ -31,8 +31,8 @@ interface Later {
  * `retryAfterMs`, at most an hour, and then sends to that channel one delivery at a time, at the pace that the receiver
  * accepts. Once a delivery has been deferred for a day, this counts as `failed`.
  */
-export interface Busy extends Report, Pick<Later, 'memo'> {
-  readonly outcome: 'busy';
+export interface RateLimited extends ReceiverResponse, Pick<Later, 'checkpoint'> {
+  readonly outcome: 'rate_limited';
   readonly retryAfterMs: number;
   /** For people; never a secret. */
   readonly message: string;
@@ -48,16 +48,16 @@ export interface Busy extends Report, Pick<Later, 'memo'> {
  * - `gone`: the receiver is permanently gone. The webhook is disabled if this is its only channel.
  */
 export type Verdict =
-  | (Report & { readonly outcome: 'delivered' })
+  | (ReceiverResponse & { readonly outcome: 'delivered' })
   | (Failure & { readonly outcome: 'failed' } & Later)
-  | Busy
+  | RateLimited
   | (Failure & { readonly outcome: 'rejected' })
   | (Failure & { readonly outcome: 'gone' });
 
 const outcomes = [
   'delivered',
   'failed',
-  'busy',
+  'rate_limited',
   'rejected',
   'gone',
 ] as const satisfies readonly Verdict['outcome'][];
@@ -67,10 +67,14 @@ export const isVerdict = (value: unknown): value is Verdict =>
   typeof value === 'object' && value !== null && outcomes.includes((value as Verdict).outcome);
 
 /** The receiver has the message. */
-export const delivered = (report: Report = {}): Verdict => ({ outcome: 'delivered', ...report });
+export const delivered = (report: ReceiverResponse = {}): Verdict => ({ outcome: 'delivered', ...report });
 
 /** The attempt failed and may be retried. */
-export const failed = (kind: FailureKind, message: string, report: Report & Later = {}): Verdict => ({
+export const failed = (
+  kind: FailureKind,
+  message: string,
+  report: ReceiverResponse & Later = {},
+): Verdict => ({
   outcome: 'failed',
   kind,
   message,
@@ -78,14 +82,14 @@ export const failed = (kind: FailureKind, message: string, report: Report & Late
 });
 
 /** The receiver limits its rate: no failure, no counted attempt. */
-export const busy = (
+export const rateLimited = (
   retryAfterMs: number,
   message: string,
-  report: Report & Pick<Later, 'memo'> = {},
-): Verdict => ({ outcome: 'busy', retryAfterMs, message, ...report });
+  report: ReceiverResponse & Pick<Later, 'checkpoint'> = {},
+): Verdict => ({ outcome: 'rate_limited', retryAfterMs, message, ...report });
 
 /** The receiver will never accept this message: the delivery is dead. */
-export const rejected = (kind: FailureKind, message: string, report: Report = {}): Verdict => ({
+export const rejected = (kind: FailureKind, message: string, report: ReceiverResponse = {}): Verdict => ({
   outcome: 'rejected',
   kind,
   message,
@@ -93,7 +97,7 @@ export const rejected = (kind: FailureKind, message: string, report: Report = {}
 });
 
 /** The receiver is permanently gone: the delivery is dead, and a webhook without other channels is disabled. */
-export const gone = (kind: FailureKind, message: string, report: Report = {}): Verdict => ({
+export const gone = (kind: FailureKind, message: string, report: ReceiverResponse = {}): Verdict => ({
   outcome: 'gone',
   kind,
   message,

@@ -1,14 +1,14 @@
 import type { Cancellation } from '../channels/cancellation.js';
 import type { Channel, Message } from '../channels/channel.js';
 import { failed, type Verdict } from '../channels/verdict.js';
-import { kindOf, PosthornError } from '../errors.js';
+import { describeType, PosthornError } from '../errors.js';
 import type { LifecycleEmitter } from '../lifecycle.js';
 import { outcomeSchema } from '../models/delivery.js';
 import { failureKindSchema } from '../models/failure-kind.js';
 
-/** The lengths to which a response is truncated and a memo is limited. */
+/** The lengths to which a response is truncated and a checkpoint is limited. */
 const maxResponse = 16 * 1024;
-const maxMemo = 16 * 1024;
+const maxCheckpoint = 16 * 1024;
 
 /**
  * Has the channel send the message, and calls `onVerdict` once, later, with a verdict that can be stored. A channel is
@@ -25,7 +25,7 @@ export function callChannel(
   try {
     // A channel that takes a plain cancellation declares that.
     Promise.resolve(channel.send(message, signal as AbortSignal)).then(
-      (returned) => onVerdict(withoutRefusedMemo(returned, channel, lifecycle)),
+      (returned) => onVerdict(withoutRefusedCheckpoint(returned, channel, lifecycle)),
       onThrown,
     );
   } catch (error) {
@@ -33,13 +33,13 @@ export function callChannel(
   }
 }
 
-function withoutRefusedMemo(returned: Verdict, channel: Channel, lifecycle: LifecycleEmitter): Verdict {
+function withoutRefusedCheckpoint(returned: Verdict, channel: Channel, lifecycle: LifecycleEmitter): Verdict {
   try {
     const verdict = normalizeVerdict(returned);
-    if (!('memo' in verdict) || isMemo(verdict.memo)) return verdict;
-    // The memo is lost, the outcome is not.
-    const { memo, ...rest } = verdict;
-    lifecycle.emit('error', () => memoRefused(channel, memo));
+    if (!('checkpoint' in verdict) || isCheckpoint(verdict.checkpoint)) return verdict;
+    // The checkpoint is lost, the outcome is not.
+    const { checkpoint, ...rest } = verdict;
+    lifecycle.emit('error', () => checkpointRefused(channel, checkpoint));
     return rest;
   } catch (error) {
     return verdictFromError(error);
@@ -53,7 +53,7 @@ export function verdictFromError(error: unknown): Verdict {
   } catch {
     // Even reading the error throws.
   }
-  return failed('channel_error', `it threw ${kindOf(error)}`);
+  return failed('channel_error', `it threw ${describeType(error)}`);
 }
 
 function normalizeVerdict(verdict: Verdict): Verdict {
@@ -61,28 +61,35 @@ function normalizeVerdict(verdict: Verdict): Verdict {
   const { outcome, kind, message, retryAfterMs, status, response } = fields;
   const isSound =
     (outcome === 'delivered' ||
-      (typeof message === 'string' && (outcome === 'busy' || (outcomes.has(outcome) && kinds.has(kind))))) &&
-    (typeof retryAfterMs === 'number' || (retryAfterMs === undefined && outcome !== 'busy')) &&
+      (typeof message === 'string' &&
+        (outcome === 'rate_limited' || (outcomes.has(outcome) && kinds.has(kind))))) &&
+    (typeof retryAfterMs === 'number' || (retryAfterMs === undefined && outcome !== 'rate_limited')) &&
     (status === undefined || (Number.isInteger(status) && Number(status) >= 0 && Number(status) <= 999)) &&
     (response === undefined || typeof response === 'string');
-  if (!isSound) return failed('channel_error', `it returned ${kindOf(verdict)} that is no verdict`);
+  if (!isSound) return failed('channel_error', `it returned ${describeType(verdict)} that is no verdict`);
   // A copy, as the channel may keep its verdict and change it. Field by field, as most verdicts have few.
   const copy: Record<string, unknown> = { outcome };
   if (outcome !== 'delivered') copy.message = message;
-  if (outcome !== 'delivered' && outcome !== 'busy') copy.kind = kind;
+  if (outcome !== 'delivered' && outcome !== 'rate_limited') copy.kind = kind;
   if (retryAfterMs !== undefined) copy.retryAfterMs = retryAfterMs;
   if (status !== undefined) copy.status = status;
   if (response !== undefined) copy.response = truncate(response as string, maxResponse);
-  if ('memo' in fields) copy.memo = fields.memo;
+  if ('checkpoint' in fields) copy.checkpoint = fields.checkpoint;
   return copy as unknown as Verdict;
 }
 
-const isMemo = (memo: unknown): boolean =>
-  memo === undefined || (typeof memo === 'string' && memo.length <= maxMemo);
+const isCheckpoint = (checkpoint: unknown): boolean =>
+  checkpoint === undefined || (typeof checkpoint === 'string' && checkpoint.length <= maxCheckpoint);
 
-function memoRefused({ type }: Channel, memo: unknown): PosthornError {
-  const what = typeof memo === 'string' ? `of ${memo.length} characters` : `that is ${kindOf(memo)}`;
-  return new PosthornError('memo_refused', `the channel ${type} left a memo ${what}; it may have ${maxMemo}`);
+function checkpointRefused({ type }: Channel, checkpoint: unknown): PosthornError {
+  const what =
+    typeof checkpoint === 'string'
+      ? `of ${checkpoint.length} characters`
+      : `that is ${describeType(checkpoint)}`;
+  return new PosthornError(
+    'checkpoint_refused',
+    `the channel ${type} left a checkpoint ${what}; it may have ${maxCheckpoint}`,
+  );
 }
 
 /** The beginning of `text`, without a lone surrogate at its end, which no database accepts. */

@@ -2,7 +2,7 @@ import { inspect } from 'node:util';
 import type { DigestedEvent, Message } from '../channels/channel.js';
 import { digested, digestOf } from '../channels/digest.js';
 import type { Secret } from '../channels/mask.js';
-import type { Event } from '../models/event.js';
+import type { WebhookEvent } from '../models/event.js';
 import type { ChannelBinding } from '../models/webhook.js';
 import type { ConfigSecrets } from '../secrets/config-secrets.js';
 import type { WebhookSecrets } from '../secrets/webhook-secrets.js';
@@ -12,7 +12,7 @@ import type { Claim } from '../storage/ports.js';
 export type BoundClaim = Claim & { readonly binding: ChannelBinding };
 
 /** A copy of the event for one channel. Field by field, as every attempt makes one. */
-function asSent(event: Event): Event {
+function asSent(event: WebhookEvent): WebhookEvent {
   const { id, tenantId, type, payload, occurredAt, namespaceId, subject, cacheScope, orderingKey } = event;
   return Object.freeze({
     id,
@@ -31,13 +31,13 @@ function asSent(event: Event): Event {
 export class ClaimedMessage implements Message {
   readonly deliveryId: string;
   readonly attempt: number;
-  readonly attemptsBefore: number;
+  readonly attemptsBeforeRetry: number;
   readonly startedAt: Date;
-  readonly event: Event;
+  readonly event: WebhookEvent;
   readonly webhook: Message['webhook'];
   readonly configs: unknown;
   readonly secrets: readonly Secret[];
-  declare readonly memo?: string;
+  declare readonly checkpoint?: string;
   declare readonly digest?: readonly DigestedEvent[];
   readonly #channel: string;
   readonly #keeper: ConfigSecrets;
@@ -45,19 +45,19 @@ export class ClaimedMessage implements Message {
 
   /** Throws `secret_unreadable`. */
   constructor(claim: BoundClaim, startedAt: Date, secrets: WebhookSecrets) {
-    const { deliveryId, attempt, attemptsBefore, event, webhook, binding, memo } = claim;
+    const { deliveryId, attempt, attemptsBeforeRetry, event, webhook, binding, checkpoint } = claim;
     const { id, tenantId, name } = webhook;
     const digest = digestOf(claim);
     this.deliveryId = deliveryId;
     this.attempt = attempt;
-    this.attemptsBefore = attemptsBefore;
+    this.attemptsBeforeRetry = attemptsBeforeRetry;
     // Copies: the channel must not change the record of the attempt, or other deliveries of the event.
     this.startedAt = new Date(startedAt);
     this.event = asSent(event);
     this.webhook = Object.freeze({ id, tenantId, name });
     this.configs = secrets.configs.open(webhook, binding);
     this.secrets = secrets.signingKeys.holding(webhook, webhook.secrets, startedAt);
-    if (memo !== undefined) this.memo = memo;
+    if (checkpoint !== undefined) this.checkpoint = checkpoint;
     if (digest) this.digest = Object.freeze(digested(digest.map(asSent)).map((one) => Object.freeze(one)));
     this.#channel = binding.channel;
     this.#keeper = secrets.configs;

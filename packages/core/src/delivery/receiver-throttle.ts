@@ -74,7 +74,7 @@ export class ReceiverThrottle {
   }
 
   /** Records a rate limit in the answer to a delivery sent at `sentAt`. Returns for how long to release that delivery. */
-  busy({ deliveryId, binding }: Waiting, retryAfterMs: number, sentAt: number): number {
+  rateLimited({ deliveryId, binding }: Waiting, retryAfterMs: number, sentAt: number): number {
     const now = this.#now();
     const askedMs = Math.min(Math.max(retryAfterMs || 0, minGapMs), maxWaitMs);
     const until = now + Math.min(askedMs * (1 + jitter * this.#random()), maxWaitMs);

@@ -2,7 +2,7 @@ import pRetry from 'p-retry';
 import type { PosthornError } from '../errors.js';
 import type { DeliveryInfo, LifecycleEmitter } from '../lifecycle.js';
 import type { Attempt } from '../models/delivery.js';
-import type { Event } from '../models/event.js';
+import type { WebhookEvent } from '../models/event.js';
 import { deliveryId } from '../models/ids.js';
 import { type BatchedItem, createBatchWriter } from '../storage/batch-writer.js';
 import type { StorageClock } from '../storage/clock.js';
@@ -66,14 +66,14 @@ export class Recorder {
 
   /** Writes the result of the claim. `onRecorded` is called when it is written, or can no longer be. */
   record(claim: Claim, result: Result, onRecorded: () => void): void {
-    const { next, attempt, begin } = result;
+    const { next, attempt, escalateTo } = result;
     const abandoned = this.#abandoned;
     this.#settle({
       // The usual case. Objects put together by spreading cost more.
       item:
-        attempt && begin.length === 0
+        attempt && escalateTo.length === 0
           ? { claim, next, attempt }
-          : { claim, next, ...(attempt && { attempt }), ...(begin.length > 0 && { begin }) },
+          : { claim, next, ...(attempt && { attempt }), ...(escalateTo.length > 0 && { escalateTo }) },
       onResult: (isHeld) => this.#recorded(claim, result, isHeld, onRecorded),
       onError: (error) => {
         this.failed(error, abandoned);
@@ -83,11 +83,11 @@ export class Recorder {
   }
 
   #recorded(claim: Claim, result: Result, isHeld: boolean, onRecorded: () => void): void {
-    const { next, attempt, begin, gone } = result;
+    const { next, attempt, escalateTo, gone } = result;
     const { onRetry, disable } = this.#options;
     try {
       if (isHeld && 'delayMs' in next && next.delayMs !== undefined) onRetry(next.delayMs);
-      if (isHeld && (begin.length > 0 || next.status === 'split')) onRetry(0);
+      if (isHeld && (escalateTo.length > 0 || next.status === 'split')) onRetry(0);
       this.#announce(claim, isHeld ? next : { status: 'lost' }, attempt);
     } catch (error) {
       this.failed(error);
@@ -139,7 +139,7 @@ export class Recorder {
         lifecycle.emit('delivery:failed', () => ({ ...facts(), retryInMs }));
       } else if (next.status === 'released' && next.delayMs !== undefined) {
         const retryInMs = next.delayMs;
-        lifecycle.emit('delivery:postponed', () => ({ ...facts(), retryInMs }));
+        lifecycle.emit('delivery:deferred', () => ({ ...facts(), retryInMs }));
       } else lifecycle.emit(`delivery:${next.status}`, facts);
     }
   }
@@ -148,7 +148,7 @@ export class Recorder {
 /** The facts of one delivery. Each delivery of a digest is emitted by itself. */
 function factsOf(
   { deliveryId: name, webhook, binding, digest }: Claim,
-  event: Event,
+  event: WebhookEvent,
   attempt: Attempt | undefined,
 ): DeliveryInfo {
   // The id of a digest ends with that of its binding, which the webhook may no longer have.

@@ -1,20 +1,20 @@
 import { nextOfTooLarge } from '../channels/digest.js';
-import type { Busy, Verdict } from '../channels/verdict.js';
+import type { RateLimited, Verdict } from '../channels/verdict.js';
 import type { Attempt } from '../models/delivery.js';
 import { escalationsOf } from '../models/escalation.js';
 import { type Ids, madeAt } from '../models/ids.js';
 import type { StorageClock } from '../storage/clock.js';
 import type { NextState } from '../storage/next-state.js';
 import type { Claim } from '../storage/ports.js';
+import { delayWithoutChannel, maxDeferralMs, nextEscalation, triesWithin } from './deferral.js';
 import type { BoundClaim } from './message.js';
-import { delayWithoutChannel, maxPutOffMs, nextEscalation, triesWithin } from './put-off.js';
 import type { ReceiverThrottle } from './receiver-throttle.js';
 import {
   nextState,
   nextStateOfLost,
   type OrderingPolicy,
   type RetryPolicy,
-  yieldsAfter,
+  unblocksAfter,
 } from './retry-policy.js';
 import { attemptRecord, lostRecord } from './send.js';
 
@@ -23,7 +23,7 @@ export interface Result {
   readonly next: NextState;
   readonly attempt?: Attempt;
   /** The bindings that this result escalates to. */
-  readonly begin: readonly string[];
+  readonly escalateTo: readonly string[];
   /** Why the receiver is permanently gone. */
   readonly gone?: string;
 }
@@ -45,29 +45,29 @@ export interface Results {
   before(claim: Claim): Result | undefined;
   /** The result after a verdict. `startedAt` is the storage's time, `sentAt` is monotonic. */
   after(claim: Claim, verdict: Verdict, startedAt: Date, sentAt: number): Result;
-  /** The result that releases a claim uncounted, with the memo that its channel may have left. */
+  /** The result that releases a claim uncounted, with the checkpoint that its channel may have left. */
   released(verdict?: Verdict): Result;
 }
 
 export function createResults(options: ResultsOptions): Results {
   const { channels, retry, ordering, ids, clock, monotonic, random, throttle } = options;
   /** For how long the delivery has been deferred. */
-  const putOffMsOf = ({ putOffSince, event }: Claim): number =>
-    putOffSince === null ? 0 : Math.max(0, clock.now() - (putOffSince?.getTime() ?? madeAt(event.id)));
-  const isOverdue = (claim: Claim): boolean => putOffMsOf(claim) > maxPutOffMs;
+  const putOffMsOf = ({ deferredSince, event }: Claim): number =>
+    deferredSince === null ? 0 : Math.max(0, clock.now() - (deferredSince?.getTime() ?? madeAt(event.id)));
+  const isOverdue = (claim: Claim): boolean => putOffMsOf(claim) > maxDeferralMs;
   const lacksChannel = ({ binding }: Claim): boolean =>
     binding !== undefined && !channels.has(binding.channel);
 
   /** Adds the escalations after `tries` failures, and whether the delivery unblocks those behind it. */
-  function failed(claim: Claim, decided: NextState, tries: number): Pick<Result, 'next' | 'begin'> {
+  function failed(claim: Claim, decided: NextState, tries: number): Pick<Result, 'next' | 'escalateTo'> {
     const { binding, webhook, event } = claim;
     const isBehind = decided.status === 'pending' && event.orderingKey !== null;
     const next = isBehind
-      ? { ...decided, yields: yieldsAfter(tries, decided.delayMs, retry, ordering) }
+      ? { ...decided, unblocksOrder: unblocksAfter(tries, decided.delayMs, retry, ordering) }
       : decided;
-    if (!binding || (next.status !== 'pending' && next.status !== 'dead')) return { next, begin: [] };
+    if (!binding || (next.status !== 'pending' && next.status !== 'dead')) return { next, escalateTo: [] };
     const times = next.status === 'dead' ? Number.POSITIVE_INFINITY : tries;
-    return { next, begin: escalationsOf(binding, webhook.channels, times) };
+    return { next, escalateTo: escalationsOf(binding, webhook.channels, times) };
   }
 
   /** The result where the worker of the last attempt was lost. Its outcome is unknown, and on record as that before a retry. */
@@ -75,25 +75,29 @@ export function createResults(options: ResultsOptions): Results {
     const number = claim.attempt - 1;
     const attempt = lostRecord(ids.attempt(), { ...claim, attempt: number }, lostAt);
     const isDropped = !claim.binding && claim.unreadable === undefined;
-    if (isDropped) return { next: { status: 'cancelled' }, attempt, begin: [] };
+    if (isDropped) return { next: { status: 'cancelled' }, attempt, escalateTo: [] };
     // A first attempt may have begun with its claim without being sent: the schedule leaves it out, and it is no failure.
-    const isUncounted = number === claim.attemptsBefore + 1;
+    const isUncounted = number === claim.attemptsBeforeRetry + 1;
     const tries = triesOf(claim) - 1;
     // Or a manual retry has come since.
     if (isUncounted || tries === 0) {
-      return { next: { status: 'pending', delayMs: 0, isUncounted }, attempt, begin: [] };
+      return { next: { status: 'pending', delayMs: 0, isUncounted }, attempt, escalateTo: [] };
     }
     return { ...failed(claim, nextStateOfLost(tries, retry, random()), tries), attempt };
   }
 
   /** Defers a delivery. Bindings that wait for its failure wait no longer than if it had failed. */
-  function putOff(claim: BoundClaim, delayMs: number, verdict?: Busy): Result {
+  function putOff(claim: BoundClaim, delayMs: number, verdict?: RateLimited): Result {
     const { binding, webhook } = claim;
     const beforeMs = putOffMsOf(claim);
     const soonestMs = nextEscalation(binding, webhook.channels, beforeMs, retry);
     return {
-      next: { status: 'released', delayMs: Math.min(delayMs, soonestMs), ...(verdict && memoOf(verdict)) },
-      begin: escalationsOf(binding, webhook.channels, triesWithin(beforeMs, retry)),
+      next: {
+        status: 'released',
+        delayMs: Math.min(delayMs, soonestMs),
+        ...(verdict && checkpointOf(verdict)),
+      },
+      escalateTo: escalationsOf(binding, webhook.channels, triesWithin(beforeMs, retry)),
     };
   }
 
@@ -102,7 +106,7 @@ export function createResults(options: ResultsOptions): Results {
       const { binding, lostAt, unreadable } = claim;
       const tries = triesOf(claim);
       if (lostAt) return lost(claim, lostAt);
-      if (!binding && unreadable === undefined) return { next: { status: 'cancelled' }, begin: [] };
+      if (!binding && unreadable === undefined) return { next: { status: 'cancelled' }, escalateTo: [] };
       // The schedule has become shorter.
       if (tries > retry.scheduleMs.length + 1) return failed(claim, { status: 'dead' }, tries);
       if (!binding) return undefined;
@@ -121,20 +125,26 @@ export function createResults(options: ResultsOptions): Results {
       if (given.outcome === 'delivered') {
         throttle.delivered(bound, sentAt);
         const attempt = attemptRecord(ids.attempt(), claim, startedAt, given, durationMs);
-        return { next: isDelivered, begin: none, attempt };
+        return { next: isDelivered, escalateTo: none, attempt };
       }
-      if (given.outcome === 'busy') {
-        const delayMs = throttle.busy(bound, given.retryAfterMs, sentAt);
+      if (given.outcome === 'rate_limited') {
+        const delayMs = throttle.rateLimited(bound, given.retryAfterMs, sentAt);
         if (!isOverdue(claim)) return putOff(bound, delayMs, given);
       }
-      const verdict = given.outcome === 'busy' ? asFailed(given) : given;
+      const verdict = given.outcome === 'rate_limited' ? asFailed(given) : given;
       const tries = triesOf(claim);
       const tooLarge = nextOfTooLarge(claim, verdict);
       const decided = tooLarge ? { status: tooLarge } : nextState(verdict, tries, retry, random());
       // Deferred for too long, it fails from now on, until it has another result.
-      const isBusy =
-        decided.status === 'pending' && isOverdue(claim) && (given.outcome === 'busy' || lacksChannel(claim));
-      const next: NextState = { ...decided, ...memoOf(verdict), ...(isBusy && { isBusy }) };
+      const isRateLimited =
+        decided.status === 'pending' &&
+        isOverdue(claim) &&
+        (given.outcome === 'rate_limited' || lacksChannel(claim));
+      const next: NextState = {
+        ...decided,
+        ...checkpointOf(verdict),
+        ...(isRateLimited && { isRateLimited }),
+      };
       return {
         ...failed(claim, next, tries),
         attempt: attemptRecord(ids.attempt(), claim, startedAt, verdict, durationMs),
@@ -143,8 +153,8 @@ export function createResults(options: ResultsOptions): Results {
     },
 
     released: (verdict) => ({
-      next: { status: 'released', ...(verdict && memoOf(verdict)) },
-      begin: [],
+      next: { status: 'released', ...(verdict && checkpointOf(verdict)) },
+      escalateTo: [],
     }),
   };
 }
@@ -153,18 +163,18 @@ export function createResults(options: ResultsOptions): Results {
  * The attempts of the present schedule, the one that is to begin included. At least 1: a version of the library that counts
  * every attempt may have restarted the schedule.
  */
-const triesOf = ({ attempt, attemptsBefore, uncounted = 0 }: Claim): number =>
-  Math.max(1, attempt - attemptsBefore - uncounted);
+const triesOf = ({ attempt, attemptsBeforeRetry, uncounted = 0 }: Claim): number =>
+  Math.max(1, attempt - attemptsBeforeRetry - uncounted);
 
 const isDelivered: NextState = { status: 'delivered' };
 const none: readonly string[] = [];
 
-const asFailed = (verdict: Busy): Exclude<Verdict, Busy> => ({
+const asFailed = (verdict: RateLimited): Exclude<Verdict, RateLimited> => ({
   ...verdict,
   outcome: 'failed',
   kind: 'http_status',
 });
 
-/** The memo for the next attempt, also for a manual retry of a dead delivery. */
-const memoOf = (verdict: Verdict): { readonly memo?: string } =>
-  'memo' in verdict && verdict.memo !== undefined ? { memo: verdict.memo } : {};
+/** The checkpoint for the next attempt, also for a manual retry of a dead delivery. */
+const checkpointOf = (verdict: Verdict): { readonly checkpoint?: string } =>
+  'checkpoint' in verdict && verdict.checkpoint !== undefined ? { checkpoint: verdict.checkpoint } : {};

@@ -2,7 +2,7 @@ import type { Verdict } from '../channels/verdict.js';
 import { type Duration, toMs } from '../duration.js';
 import { PosthornError } from '../errors.js';
 import type { NextState } from '../storage/next-state.js';
-import { optionsOf } from '../validation.js';
+import { parseOptions } from '../validation.js';
 
 export interface RetryOptions {
   /** The wait after each failed attempt; one attempt more than there are waits. Default: {@link defaultSchedule}. */
@@ -30,7 +30,7 @@ export interface OrderingPolicy {
 /** The options, checked. Throws `invalid_option`. */
 export function orderingPolicy(options: OrderingOptions = {}): OrderingPolicy {
   const known = ['behindFailure', 'limit'] as const;
-  const { behindFailure = 'wait', limit = '1h' } = optionsOf(options, known, 'ordering');
+  const { behindFailure = 'wait', limit = '1h' } = parseOptions(options, known, 'ordering');
   if (behindFailure !== 'wait' && behindFailure !== 'skip') {
     throw new PosthornError('invalid_option', "ordering.behindFailure must be 'wait' or 'skip'");
   }
@@ -62,7 +62,7 @@ const hourMs = toMs('1h', 'hour');
 
 /** The options, checked. Throws `invalid_option`. */
 export function retryPolicy(options: RetryOptions = {}): RetryPolicy {
-  const { schedule = defaultSchedule, jitter = 0.2 } = optionsOf(options, ['schedule', 'jitter'], 'retry');
+  const { schedule = defaultSchedule, jitter = 0.2 } = parseOptions(options, ['schedule', 'jitter'], 'retry');
   if (!Array.isArray(schedule) || schedule.length > 100) {
     throw new PosthornError('invalid_option', 'retry.schedule must be an array of at most 100 durations');
   }
@@ -117,7 +117,7 @@ export function nextStateOfLost(tries: number, policy: RetryPolicy, random: numb
  * Whether later deliveries with its ordering key may overtake a delivery that waits `delayMs` after `tries` tries: once it
  * would have blocked them for longer than the limit, not counting jitter.
  */
-export function yieldsAfter(
+export function unblocksAfter(
   tries: number,
   delayMs: number,
   retry: RetryPolicy,

@@ -1,9 +1,9 @@
 import { PlainCancellation } from '../channels/cancellation.js';
 import type { Channel, Message } from '../channels/channel.js';
 import { digestOf } from '../channels/digest.js';
-import { type Busy, failed, type Verdict } from '../channels/verdict.js';
+import { failed, type RateLimited, type Verdict } from '../channels/verdict.js';
 import { maxTimerMs } from '../duration.js';
-import { kindOf } from '../errors.js';
+import { describeType } from '../errors.js';
 import type { LifecycleEmitter } from '../lifecycle.js';
 import type { Attempt } from '../models/delivery.js';
 import { minSecretLength, redact } from '../secrets/redact.js';
@@ -44,7 +44,7 @@ export function send(
   const notSent = (verdict: Verdict): undefined => void onVerdict(verdict);
   const channel = channels.get(claim.binding.channel);
   if (!channel) return notSent(failed('config', 'no channel of this type is registered in this process'));
-  if (digestOf(claim) && !channel.takesDigests) {
+  if (digestOf(claim) && !channel.supportsDigests) {
     return notSent(failed('config', 'the channel of this type does not write digests'));
   }
   let message: Message;
@@ -133,7 +133,7 @@ function redacted(verdict: Verdict, secretTexts: () => readonly string[]): Verdi
   try {
     return withoutSecrets(verdict, secretTexts);
   } catch (error) {
-    return failed('channel_error', `its answer could not be redacted: ${kindOf(error)} was thrown`);
+    return failed('channel_error', `its answer could not be redacted: ${describeType(error)} was thrown`);
   }
 }
 
@@ -162,7 +162,7 @@ export function attemptRecord(
   id: string,
   { deliveryId, attempt }: Claim,
   startedAt: Date,
-  verdict: Exclude<Verdict, Busy>,
+  verdict: Exclude<Verdict, RateLimited>,
   durationMs: number,
 ): Attempt {
   const isDelivered = verdict.outcome === 'delivered';

@@ -1,5 +1,5 @@
 import type { StandardSchemaV1 } from '@standard-schema/spec';
-import { describeIssues, invalidWebhook, isPosthornError, kindOf, PosthornError } from '../errors.js';
+import { describeIssues, describeType, invalidWebhook, isPosthornError, PosthornError } from '../errors.js';
 import { matchKeys, parseEventType } from '../matching.js';
 import { isRawJson, parseRawJson, type RawJson } from './raw-json.js';
 
@@ -28,7 +28,7 @@ export function defineEvents<const Catalog extends EventCatalog>(catalog: Catalo
   if (typeof catalog !== 'object' || catalog === null) {
     throw new PosthornError(
       'invalid_option',
-      `defineEvents takes an object of schemas, not ${kindOf(catalog)}`,
+      `defineEvents takes an object of schemas, not ${describeType(catalog)}`,
     );
   }
   for (const [type, schema] of Object.entries(catalog)) {
@@ -36,7 +36,7 @@ export function defineEvents<const Catalog extends EventCatalog>(catalog: Catalo
     if (typeof (schema as Partial<StandardSchemaV1> | null)?.['~standard']?.validate !== 'function') {
       throw new PosthornError(
         'invalid_option',
-        `events['${type}'] must be a Standard Schema, not ${kindOf(schema)}`,
+        `events['${type}'] must be a Standard Schema, not ${describeType(schema)}`,
       );
     }
   }

@@ -1,5 +1,5 @@
 import { types } from 'node:util';
-import { describeIssues, isPosthornError, kindOf, PosthornError } from '../errors.js';
+import { describeIssues, describeType, isPosthornError, PosthornError } from '../errors.js';
 import { isDeeperThan } from './json-depth.js';
 import { isRawJson } from './raw-json.js';
 
@@ -64,7 +64,7 @@ export function jsonText(value: unknown, limits: PayloadLimits, what: string): s
   if (text === undefined) {
     throw new PosthornError(
       'invalid_payload',
-      `${what} must have a JSON form, which ${kindOf(value)} has not`,
+      `${what} must have a JSON form, which ${describeType(value)} has not`,
     );
   }
   if (isDeeperThan(text, maxDepth)) throw tooDeep(limits, what);

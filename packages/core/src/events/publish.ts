@@ -6,7 +6,7 @@ import type { Ids } from '../models/ids.js';
 import { batchKeyedCalls, type KeyedWrite } from '../storage/batch-keyed-calls.js';
 import { batchCalls } from '../storage/batch-writer.js';
 import type { StorageClock } from '../storage/clock.js';
-import type { Claim, ClaimOptions, DeliveryStore, NewEvent, Published } from '../storage/ports.js';
+import type { Claim, ClaimOptions, DeliveryStore, NewEvent, PublishResult } from '../storage/ports.js';
 import { parse } from '../validation.js';
 import { checkPayload, type EventCatalog } from './catalog.js';
 import type { PayloadLimits } from './json-text.js';
@@ -45,7 +45,7 @@ export interface Publisher<Tx> {
   /** Sets ids and times anew by the storage's clock where this process did not know it. */
   timed(given: readonly GivenEvent[], events: readonly NewEvent[], tx?: Tx): Promise<readonly NewEvent[]>;
   /** Stores the events of one call: all or none. */
-  publish(events: readonly NewEvent[], tx?: Tx): Promise<readonly Published[]>;
+  publish(events: readonly NewEvent[], tx?: Tx): Promise<readonly PublishResult[]>;
 }
 
 const maxBatch = 1000;
@@ -56,16 +56,16 @@ const noDetails = parse(eventDetailsSchema, {}, 'invalid_option', 'event details
 
 export function publisher<Tx>(options: PublisherOptions<Tx>): Publisher<Tx> {
   const { deliveries, catalog, limits, ids, clock, worker, onWaiting, onUncommitted } = options;
-  const keysOfType = new Map<string, readonly string[]>();
+  const patternsOfType = new Map<string, readonly string[]>();
 
-  function keysOf(type: string): readonly string[] {
-    let keys = keysOfType.get(type);
-    if (!keys) {
-      keys = matchKeys(type);
-      if (keysOfType.size >= maxKnownTypes) keysOfType.clear();
-      keysOfType.set(type, keys);
+  function patternsOf(type: string): readonly string[] {
+    let patterns = patternsOfType.get(type);
+    if (!patterns) {
+      patterns = matchKeys(type);
+      if (patternsOfType.size >= maxKnownTypes) patternsOfType.clear();
+      patternsOfType.set(type, patterns);
     }
-    return keys;
+    return patterns;
   }
 
   async function check({ type, payload }: GivenEvent): Promise<void> {
@@ -73,7 +73,7 @@ export function publisher<Tx>(options: PublisherOptions<Tx>): Publisher<Tx> {
   }
 
   function prepare({ type, payload, details }: GivenEvent): NewEvent {
-    const keys = keysOf(type);
+    const matchingPatterns = patternsOf(type);
     const given = details ? parse(eventDetailsSchema, details, 'invalid_option', 'event details') : noDetails;
     // Field by field: spreading objects would be most of the cost of an event.
     const event: NewEvent = {
@@ -86,30 +86,30 @@ export function publisher<Tx>(options: PublisherOptions<Tx>): Publisher<Tx> {
       subject: given.subject,
       cacheScope: given.cacheScope && payloadText(given.cacheScope, limits, 'cacheScope'),
       orderingKey: given.orderingKey,
-      keys,
+      matchingPatterns,
     };
     const { idempotencyKey } = given;
     if (idempotencyKey === undefined) return event;
     return { ...event, idempotencyKey, fingerprint: fingerprintOf(event, given.occurredAt) };
   }
 
-  async function write(events: readonly NewEvent[], keyed?: KeyedWrite): Promise<readonly Published[]> {
+  async function write(events: readonly NewEvent[], keyed?: KeyedWrite): Promise<readonly PublishResult[]> {
     // Capacity reserved for a publish that waits for a transaction would be missing elsewhere.
-    const claimFor = keyed?.isHeld ? undefined : worker.reserve();
+    const prefetch = keyed?.isHeld ? undefined : worker.reserve();
     const asked = clock.read();
     let claims: readonly Claim[] = [];
     try {
       const result = await deliveries.publish(events, {
-        ...(claimFor && { claimFor }),
+        ...(prefetch && { prefetch }),
         ...(keyed && { keyWaitMs: keyed.keyWaitMs }),
       });
       claims = result.claims;
       clock.set(result.at, asked);
       const count = result.published.reduce((sum, event) => sum + event.deliveries, 0);
-      if (claims.length < count || claims.length === claimFor?.limit) onWaiting();
+      if (claims.length < count || claims.length === prefetch?.limit) onWaiting();
       return result.published;
     } finally {
-      if (claimFor) worker.take(claims, asked.monotonic);
+      if (prefetch) worker.take(claims, asked.monotonic);
     }
   }
 

@@ -1,4 +1,4 @@
-import { kindOf, PosthornError } from '../errors.js';
+import { describeType, PosthornError } from '../errors.js';
 
 /** The same symbol in every copy of this package: an application may have two, and pass values from one to the other. */
 const brand = Symbol.for('posthorn.rawJson');
@@ -49,7 +49,8 @@ export function rawJson(json: string | Uint8Array): RawJson {
       throw invalid('payload text must not hold lone surrogates: they have no UTF-8 form');
     return new RawJson(json);
   }
-  if (!(json instanceof Uint8Array)) throw invalid(`rawJson takes a string or bytes, not ${kindOf(json)}`);
+  if (!(json instanceof Uint8Array))
+    throw invalid(`rawJson takes a string or bytes, not ${describeType(json)}`);
   try {
     return new RawJson(utf8.decode(json));
   } catch (cause) {

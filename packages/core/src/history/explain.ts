@@ -1,6 +1,6 @@
 import { matchKeys } from '../matching.js';
 import type { Attempt, Delivery } from '../models/delivery.js';
-import type { Event } from '../models/event.js';
+import type { WebhookEvent } from '../models/event.js';
 import { madeAt } from '../models/ids.js';
 import type { Webhook } from '../models/webhook.js';
 import type { CheckedStorage } from '../storage/checked-storage.js';
@@ -40,7 +40,7 @@ export interface MatchedWebhook {
 
 /** What became of an event, and why. It has no secrets and no configs. */
 export interface Explanation {
-  readonly event: Event;
+  readonly event: WebhookEvent;
   /** The webhooks that have deliveries of it, or should have. Limited to about 200 deliveries. */
   readonly matched: readonly MatchedWebhook[];
   /** The webhooks that nearly got it, the nearest first. At most 50. */
@@ -59,7 +59,7 @@ const maxReads = 8;
 type ExplainedStorage = Pick<CheckedStorage, 'log' | 'webhooks' | 'supports'>;
 
 /** Returns a function that explains an event from the present records of its tenant. */
-export function createExplain(storage: ExplainedStorage): (event: Event) => Promise<Explanation> {
+export function createExplain(storage: ExplainedStorage): (event: WebhookEvent) => Promise<Explanation> {
   const { log, webhooks } = storage;
   return async (event) => {
     const { id: eventId, tenantId, type } = event;
@@ -102,7 +102,7 @@ export function createExplain(storage: ExplainedStorage): (event: Event) => Prom
 /** Finds the webhooks that match the event without a delivery of it: `unsent` should have one, `late` have a reason. */
 async function matchingWithout(
   { webhooks, supports }: ExplainedStorage,
-  { id, tenantId, type }: Event,
+  { id, tenantId, type }: WebhookEvent,
   deliveries: ReadonlyMap<string, readonly Delivery[]>,
   onCut: () => void,
 ): Promise<{ readonly unsent: readonly string[]; readonly late: readonly MissedWebhook[] }> {
@@ -127,7 +127,7 @@ async function matchingWithout(
 /** Reads the webhooks of the deliveries, and the attempts. */
 async function matchedWebhooks(
   { log, webhooks }: ExplainedStorage,
-  event: Event,
+  event: WebhookEvent,
   deliveries: ReadonlyMap<string, readonly Delivery[]>,
 ): Promise<MatchedWebhook[]> {
   const { tenantId, type } = event;
@@ -169,7 +169,7 @@ async function* without(
 
 /** Explains the event for each binding of the webhook, in order, and then for the removed bindings. */
 function explained(
-  event: Event,
+  event: WebhookEvent,
   webhook: Webhook | undefined,
   deliveries: readonly Delivery[],
   attempts: ReadonlyMap<string, readonly Attempt[]>,

@@ -1,11 +1,11 @@
 import { PosthornError } from '../errors.js';
 import type { LifecycleEmitter } from '../lifecycle.js';
 import type { Attempt, Delivery, DeliveryStatus } from '../models/delivery.js';
-import { type Event, eventSchema } from '../models/event.js';
+import { eventSchema, type WebhookEvent } from '../models/event.js';
 import { defaultTenant, deliveryIdSchema, eventIdSchema, type TenantOption } from '../models/fields.js';
 import type { CheckedStorage } from '../storage/checked-storage.js';
 import { type Page, type PageQuery, pageQuery } from '../storage/page.js';
-import { omitUndefined, optionsOf, parse } from '../validation.js';
+import { omitUndefined, parse, parseOptions } from '../validation.js';
 import { createExplain, type Explanation } from './explain.js';
 import { parseSelection, type SelectionOptions, selectionOptions } from './selection.js';
 import { createStats, type Stats, type StatsOptions } from './stats.js';
@@ -28,9 +28,9 @@ export interface DeliveryListOptions extends UndeliveredOptions {
 
 /** Reads the events of one tenant at a time. The event of another tenant is `not_found`. */
 export interface Events {
-  get(eventId: string, options?: TenantOption): Promise<Event>;
+  get(eventId: string, options?: TenantOption): Promise<WebhookEvent>;
   /** Lists events, newest first. `limit` is 1 to 1,000, by default 50. */
-  list(options?: EventListOptions): Promise<Page<Event>>;
+  list(options?: EventListOptions): Promise<Page<WebhookEvent>>;
   /**
    * Explains what became of an event and what happens next, webhook by webhook, and why other webhooks did not get it.
    * It reads all webhooks of the tenant and may take long: for support and dashboards, not for the hot path.
@@ -93,7 +93,7 @@ export function createHistory({ storage, lifecycle, now, wake }: HistoryOptions)
     return item;
   }
 
-  const findEvent = (eventId: string, tenantId: string): Promise<Event> =>
+  const findEvent = (eventId: string, tenantId: string): Promise<WebhookEvent> =>
     one('event', eventIdSchema, eventId, (id) => log.events(tenantId, { id, limit: 1 }));
 
   const find = (deliveryId: string, tenantId: string): Promise<Delivery> =>
@@ -108,7 +108,7 @@ export function createHistory({ storage, lifecycle, now, wake }: HistoryOptions)
   }
 
   const tenantOf = (options: TenantOption | undefined, what: string): string =>
-    optionsOf(options, ['tenantId'], what).tenantId ?? defaultTenant;
+    parseOptions(options, ['tenantId'], what).tenantId ?? defaultTenant;
 
   const listed = (options: DeliveryListOptions, what: string): Promise<Page<Delivery>> => {
     const { tenantId = defaultTenant } = options;
@@ -126,7 +126,7 @@ export function createHistory({ storage, lifecycle, now, wake }: HistoryOptions)
       },
       async list(options) {
         const known = ['tenantId', 'type', 'from', 'to', 'limit', 'cursor'] as const;
-        const given = optionsOf(options, known, 'events.list');
+        const given = parseOptions(options, known, 'events.list');
         const { tenantId = defaultTenant, type } = given;
         parse(typeSchema, omitUndefined({ type }), 'invalid_option', 'options of events.list');
         return log.events(
@@ -139,10 +139,10 @@ export function createHistory({ storage, lifecycle, now, wake }: HistoryOptions)
       get: async (id, options) => find(id, tenantOf(options, 'deliveries.get')),
       async list(options) {
         const known = [...listOptions, 'status'] as const;
-        return listed(optionsOf(options, known, 'deliveries.list'), 'deliveries.list');
+        return listed(parseOptions(options, known, 'deliveries.list'), 'deliveries.list');
       },
       async listUndelivered(options) {
-        const given = optionsOf(options, listOptions, 'deliveries.listUndelivered');
+        const given = parseOptions(options, listOptions, 'deliveries.listUndelivered');
         return listed(Object.assign(given, { status: undelivered }), 'deliveries.listUndelivered');
       },
       stats: createStats(log, now),

@@ -1,6 +1,6 @@
 import type { Attempt, Delivery } from '../models/delivery.js';
 import { waitsFor } from '../models/escalation.js';
-import type { Event } from '../models/event.js';
+import type { WebhookEvent } from '../models/event.js';
 import type { ChannelBinding, Webhook } from '../models/webhook.js';
 
 /** What happens next to an event on its way to a channel binding. */
@@ -30,7 +30,7 @@ const times = (count: number): string => (count === 1 ? 'once' : `${count} times
 export function nextStepForDelivery(
   delivery: Delivery,
   last: Attempt | undefined,
-  event: Event,
+  event: WebhookEvent,
   webhook: Webhook | undefined,
 ): NextStep {
   const { status, attempts, dueAt, createdAt } = delivery;
@@ -90,12 +90,12 @@ export function stepBefore(
     if (isNever) return nothing(`${condition}, but ${other.channel} never begins`);
     return waits(`${condition}, and ${other.channel} has not begun`);
   }
-  const { id, status, attemptsBefore } = delivery;
+  const { id, status, attemptsBeforeRetry } = delivery;
   if (status === 'delivered') return nothing(`${condition}, but ${other.channel} has delivered it`);
   if (status === 'cancelled') return nothing(`${condition}, but ${other.channel} was cancelled`);
   if (status === 'dead') return nothing(`${condition}, but ${other.channel} was given up before`);
   const failed = (tried.get(id) ?? []).filter(
-    ({ number, kind }) => number > attemptsBefore + (kind === 'worker_lost' ? 1 : 0),
+    ({ number, kind }) => number > attemptsBeforeRetry + (kind === 'worker_lost' ? 1 : 0),
   );
   return waits(`${condition}; so far: ${failed.length}`);
 }

@@ -3,7 +3,7 @@ import { type DeliveryStatus, deliveryStatusSchema } from '../models/delivery.js
 import { defaultTenant, type TenantOption } from '../models/fields.js';
 import { firstEventId } from '../models/ids.js';
 import type { DeliveryCounts, DeliveryLog } from '../storage/log-port.js';
-import { optionsOf } from '../validation.js';
+import { parseOptions } from '../validation.js';
 import { parseSelection, type SelectionOptions } from './selection.js';
 import { parseInstant } from './time-range.js';
 
@@ -44,7 +44,7 @@ export function createStats(
 ): (options?: StatsOptions) => Promise<Stats> {
   const known = ['tenantId', 'webhookId', 'eventType', 'from', 'to', 'buckets'] as const;
   return async (options) => {
-    const given = optionsOf(options, known, 'deliveries.stats');
+    const given = parseOptions(options, known, 'deliveries.stats');
     const { tenantId = defaultTenant, buckets: count = 24, from, to, ...fields } = given;
     if (!Number.isInteger(count) || count < 1 || count > maxBuckets) {
       throw invalid(`buckets must be a whole number from 1 to ${maxBuckets}`);

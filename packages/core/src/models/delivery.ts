@@ -37,7 +37,7 @@ export interface Delivery {
   /** How many attempts have begun: each was sent, or may have been. */
   readonly attempts: number;
   /** How many of them came before the last manual retry. The retry schedule counts from there. */
-  readonly attemptsBefore: number;
+  readonly attemptsBeforeRetry: number;
   /** When the next attempt may begin. Null unless `pending`. */
   readonly dueAt: Date | null;
   /** When its event was published, also where the delivery began later, after another had failed. */
@@ -57,7 +57,7 @@ export const deliverySchema = z.strictObject({
   channel: z.string(),
   status: deliveryStatusSchema,
   attempts: z.int().min(0),
-  attemptsBefore: z.int().min(0),
+  attemptsBeforeRetry: z.int().min(0),
   dueAt: z.date().nullable(),
   createdAt: z.date(),
   finishedAt: z.date().nullable(),

@@ -14,7 +14,7 @@ export interface Subject {
 }
 
 /** An event as it is stored. */
-export interface Event {
+export interface WebhookEvent {
   /** `evt_` and 22 letters or digits. Sorts by the millisecond in which it was made. */
   readonly id: string;
   readonly tenantId: string;
@@ -56,7 +56,7 @@ export interface EventDetails {
 
 const subject = z.strictObject({ type: text(200), id: text(200) });
 
-/** An {@link Event}. */
+/** An {@link WebhookEvent}. */
 export const eventSchema = z.strictObject({
   id: eventIdSchema,
   tenantId: tenantIdSchema,

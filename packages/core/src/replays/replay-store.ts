@@ -1,7 +1,7 @@
 import { PosthornError } from '../errors.js';
 import type { Replay } from '../models/replay.js';
 import { parseBody } from '../storage/document-body.js';
-import type { Document, DocumentStore } from '../storage/document-store.js';
+import type { DocumentStore, StoredDocument } from '../storage/document-store.js';
 
 /** A replay to create. It begins `running`, due at once, with nothing replayed. */
 type NewReplay = Pick<Replay, 'id' | 'tenantId' | 'selection' | 'perSecond'>;
@@ -62,10 +62,10 @@ export function replayStore(documents: DocumentStore): ReplayStore {
     body: Body,
     version: number,
     dueInMs: number | null,
-  ): Promise<Document | undefined> =>
+  ): Promise<StoredDocument | undefined> =>
     documents.put({ kind, id, tenantId, body: JSON.stringify(body), dueInMs }, version);
 
-  async function find(tenantId: string, replayId: string): Promise<Document | undefined> {
+  async function find(tenantId: string, replayId: string): Promise<StoredDocument | undefined> {
     const { document } = await documents.get(kind, replayId);
     return document?.tenantId === tenantId ? document : undefined;
   }
@@ -131,7 +131,7 @@ export function replayStore(documents: DocumentStore): ReplayStore {
 }
 
 /** Reads a replay from its document. A finished replay is not written again, so its last write is when it finished. */
-function replayOf(document: Document): Replay {
+function replayOf(document: StoredDocument): Replay {
   const { id, tenantId, createdAt, updatedAt } = document;
   const { selection, perSecond, status, replayed, skipped } = parseBody<Body>(document);
   return {

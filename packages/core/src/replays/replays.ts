@@ -12,7 +12,7 @@ import { firstEventId, type Ids } from '../models/ids.js';
 import type { Replay, ReplaySelection } from '../models/replay.js';
 import type { Backfilled } from '../storage/backfill.js';
 import type { CheckedStorage } from '../storage/checked-storage.js';
-import { optionsOf, parse } from '../validation.js';
+import { parse, parseOptions } from '../validation.js';
 import { type ReplayStore, replayStore } from './replay-store.js';
 
 /** Selects the deliveries of a tenant that match every given field. */
@@ -173,7 +173,7 @@ export function createReplays({ storage, ids, now, wake }: ReplaysOptions): Mana
     areKept: supports.replays,
 
     async create(options) {
-      const given = optionsOf(options, optionFields, 'replays.create');
+      const given = parseOptions(options, optionFields, 'replays.create');
       const { perSecond, ...filter } = parse(optionsSchema, given, 'invalid_option', 'replay');
       const { create } = store();
       const selection = await selectionOf(filter);
@@ -183,7 +183,7 @@ export function createReplays({ storage, ids, now, wake }: ReplaysOptions): Mana
     },
 
     async count(filter) {
-      const given = optionsOf(filter, filterFields, 'replays.count');
+      const given = parseOptions(filter, filterFields, 'replays.count');
       const checked = parse(filterSchema, given, 'invalid_option', 'replay');
       store();
       const selection = await selectionOf(checked);
@@ -193,12 +193,12 @@ export function createReplays({ storage, ids, now, wake }: ReplaysOptions): Mana
     },
 
     async get(replayId, options) {
-      const { tenantId } = optionsOf(options, ['tenantId'], 'replays.get');
+      const { tenantId } = parseOptions(options, ['tenantId'], 'replays.get');
       return found(replayId, tenantId, store().get);
     },
 
     async cancel(replayId, options) {
-      const { tenantId } = optionsOf(options, ['tenantId'], 'replays.cancel');
+      const { tenantId } = parseOptions(options, ['tenantId'], 'replays.cancel');
       return found(replayId, tenantId, store().cancel);
     },
 

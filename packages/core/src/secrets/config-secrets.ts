@@ -12,8 +12,14 @@ import {
 import { type Issue, invalidWebhook } from '../errors.js';
 import type { ChannelBinding } from '../models/webhook.js';
 import type { WebhookRecord } from '../storage/webhook-store.js';
+import {
+  decryptOrUndefined,
+  type EncryptionContext,
+  type Encryptor,
+  isEncrypted,
+  type Owner,
+} from './encryption.js';
 import { deeplyFrozen } from './frozen.js';
-import { looksSealed, type Owner, openedOrLost, type Place, type Vault } from './vault.js';
 
 /** A binding that has an id. */
 export interface IdentifiedBinding extends ChannelBinding {
@@ -21,7 +27,7 @@ export interface IdentifiedBinding extends ChannelBinding {
   readonly isUnsure?: boolean;
 }
 
-const placeOf = ({ id, tenantId }: Owner, bindingId: string, at: readonly string[]): Place => ({
+const placeOf = ({ id, tenantId }: Owner, bindingId: string, at: readonly string[]): EncryptionContext => ({
   tenantId,
   webhookId: id,
   purpose: JSON.stringify([bindingId, ...at]),
@@ -29,11 +35,11 @@ const placeOf = ({ id, tenantId }: Owner, bindingId: string, at: readonly string
 
 /** Encrypts, decrypts and masks the secrets in the configs of bindings, which each channel declares. */
 export class ConfigSecrets {
-  readonly #vault: Vault;
+  readonly #vault: Encryptor;
   readonly #channels: ReadonlyMap<string, Channel>;
   readonly #opened = new WeakMap<ChannelBinding, unknown>();
 
-  constructor(vault: Vault, channels: ReadonlyMap<string, Channel>) {
+  constructor(vault: Encryptor, channels: ReadonlyMap<string, Channel>) {
     this.#vault = vault;
     this.#channels = channels;
   }
@@ -42,7 +48,7 @@ export class ConfigSecrets {
   open(owner: Owner, binding: ChannelBinding): unknown {
     if (this.#opened.has(binding)) return this.#opened.get(binding);
     const configs = mapSecrets(binding.configs, this.#pathsOf(binding.channel), (text, at) =>
-      this.#vault.open(text, placeOf(owner, binding.id, at)),
+      this.#vault.decrypt(text, placeOf(owner, binding.id, at)),
     );
     // All deliveries to the binding share the configs: a change made by the channel would reach the next delivery.
     this.#opened.set(binding, deeplyFrozen(structuredClone(configs)));
@@ -78,7 +84,7 @@ export class ConfigSecrets {
       const stored = isUnsure ? new Map<string, string>() : this.#storedFor(binding, present);
       const configs = mapSecrets(binding.configs, this.#pathsOf(binding.channel), (text, at) => {
         const path = ['channels', i, 'configs', ...at];
-        if (looksSealed(text)) issues.push({ path, message: 'must not begin like an encrypted value' });
+        if (isEncrypted(text)) issues.push({ path, message: 'must not begin like an encrypted value' });
         if (text !== mask) return text;
         const kept = stored.get(JSON.stringify(at));
         if (kept === undefined) {
@@ -88,7 +94,7 @@ export class ConfigSecrets {
           });
           return text;
         }
-        return this.#vault.open(kept, placeOf(owner, binding.id, at));
+        return this.#vault.decrypt(kept, placeOf(owner, binding.id, at));
       });
       return { ...binding, configs };
     });
@@ -120,8 +126,8 @@ export class ConfigSecrets {
         const isSame =
           kept !== undefined &&
           this.#vault.isCurrent(kept) &&
-          openedOrLost(this.#vault, kept, place) === text;
-        return isSame ? kept : this.#vault.seal(text, place);
+          decryptOrUndefined(this.#vault, kept, place) === text;
+        return isSame ? kept : this.#vault.encrypt(text, place);
       });
       return { ...binding, configs };
     });
@@ -131,11 +137,14 @@ export class ConfigSecrets {
    * Returns the stored bindings with each secret text replaced. Of a channel that this process does not have, only
    * encrypted texts are replaced.
    */
-  mapped(record: WebhookRecord, replace: (text: string, place: Place) => string): ChannelBinding[] {
+  mapped(
+    record: WebhookRecord,
+    replace: (text: string, place: EncryptionContext) => string,
+  ): ChannelBinding[] {
     return record.channels.map((binding) => ({
       ...binding,
       configs: mapSecrets(binding.configs, this.#pathsOf(binding.channel), (text, at) =>
-        this.#channels.has(binding.channel) || looksSealed(text)
+        this.#channels.has(binding.channel) || isEncrypted(text)
           ? replace(text, placeOf(record, binding.id, at))
           : text,
       ),

@@ -1,6 +1,6 @@
 import { mask } from '../channels/mask.js';
-import { findWords } from './occurrences.js';
-import { mayHoldEscapes, readings, unescaped } from './unescaped.js';
+import { findWords } from './aho-corasick.js';
+import { decodeEscapes, mayHoldEscapes, readings } from './unescape.js';
 
 /** Shorter secrets occur in ordinary text. */
 export const minSecretLength = 8;
@@ -51,7 +51,7 @@ function formsOf(secrets: readonly string[]): ReadonlySet<string> | undefined {
  */
 const formsOfEscapes = (secret: string): readonly string[] => [
   secret,
-  unescaped(secret),
+  decodeEscapes(secret),
   JSON.stringify(secret).slice(1, -1),
 ];
 

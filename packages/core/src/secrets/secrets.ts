@@ -1,5 +1,5 @@
 import { createPrivateKey, createPublicKey, generateKeyPairSync, randomBytes } from 'node:crypto';
-import { kindOf, PosthornError } from '../errors.js';
+import { describeType, PosthornError } from '../errors.js';
 
 /*
  * Signing secrets in the forms of Standard Webhooks 1.0.0:
@@ -32,7 +32,7 @@ export interface ParsedSecret {
  * because other systems issue both. Throws `invalid_secret`, which does not quote the secret.
  */
 export function parseSecret(secret: unknown): ParsedSecret {
-  if (typeof secret !== 'string') throw invalid(`must be a string, not ${kindOf(secret)}`);
+  if (typeof secret !== 'string') throw invalid(`must be a string, not ${describeType(secret)}`);
   const [, prefix, given, padding] = /^(whsec|whsk)_([A-Za-z0-9+/_-]+)(={0,2})$/.exec(secret) ?? [];
   if (!prefix) throw invalid('must be whsec_ or whsk_, followed by base64');
   if (/[+/]/.test(given!) && /[_-]/.test(given!)) {

@@ -1,7 +1,7 @@
 import { Secret } from '../channels/mask.js';
 import { PosthornError } from '../errors.js';
 import type { SigningSecret, WebhookRecord } from '../storage/webhook-store.js';
-import { type Owner, openedOrLost, type Place, type Vault } from './vault.js';
+import { decryptOrUndefined, type EncryptionContext, type Encryptor, type Owner } from './encryption.js';
 
 const maxOldSecrets = 10;
 
@@ -11,25 +11,29 @@ interface Opened {
   readonly allHoldUntil: number;
 }
 
-const placeOf = ({ id, tenantId }: Owner): Place => ({ tenantId, webhookId: id, purpose: 'signing' });
+const placeOf = ({ id, tenantId }: Owner): EncryptionContext => ({
+  tenantId,
+  webhookId: id,
+  purpose: 'signing',
+});
 
 /** The keys that a webhook's messages are signed with. What opens one throws `secret_unreadable` where it cannot. */
 export class SigningKeys {
-  readonly #vault: Vault;
+  readonly #vault: Encryptor;
   readonly #opened = new WeakMap<readonly SigningSecret[], Opened>();
 
-  constructor(vault: Vault) {
+  constructor(vault: Encryptor) {
     this.#vault = vault;
   }
 
   /** A signing key as it is stored. */
   seal(owner: Owner, key: string): string {
-    return this.#vault.seal(key, placeOf(owner));
+    return this.#vault.encrypt(key, placeOf(owner));
   }
 
   /** A signing key as it is signed with. */
   open(owner: Owner, key: string): string {
-    return this.#vault.open(key, placeOf(owner));
+    return this.#vault.decrypt(key, placeOf(owner));
   }
 
   /**
@@ -43,7 +47,8 @@ export class SigningKeys {
       const until = end ?? expiresAt;
       if (until.getTime() <= now) return [];
       // The present one is to go on signing: that it cannot has to be known.
-      const opened = end === null ? this.#vault.open(kept, place) : openedOrLost(this.#vault, kept, place);
+      const opened =
+        end === null ? this.#vault.decrypt(kept, place) : decryptOrUndefined(this.#vault, kept, place);
       return opened === undefined || opened === key ? [] : [{ key: kept, expiresAt: until }];
     });
     if (old.length > maxOldSecrets) {
@@ -52,7 +57,7 @@ export class SigningKeys {
         `${maxOldSecrets} old secrets still sign; wait until one expires`,
       );
     }
-    return [{ key: this.#vault.seal(key, place), expiresAt: null }, ...old];
+    return [{ key: this.#vault.encrypt(key, place), expiresAt: null }, ...old];
   }
 
   /** Those that hold at that time, frozen; opened once for as long as the storage hands out the same ones. */
@@ -68,7 +73,10 @@ export class SigningKeys {
   }
 
   /** The signing keys with each sealed text replaced. */
-  mapped(record: WebhookRecord, replace: (text: string, place: Place) => string): readonly SigningSecret[] {
+  mapped(
+    record: WebhookRecord,
+    replace: (text: string, place: EncryptionContext) => string,
+  ): readonly SigningSecret[] {
     const place = placeOf(record);
     return record.secrets.map((secret) => ({ ...secret, key: replace(secret.key, place) }));
   }

@@ -2,8 +2,8 @@ import type { Channel } from '../channels/channel.js';
 import type { Webhook } from '../models/webhook.js';
 import type { WebhookChange, WebhookRecord } from '../storage/webhook-store.js';
 import { ConfigSecrets } from './config-secrets.js';
+import type { EncryptionContext, Encryptor } from './encryption.js';
 import { SigningKeys } from './signing-keys.js';
-import type { Place, Vault } from './vault.js';
 
 /*
  * What is secret about a webhook: its signing keys, and what its channels say is secret in their configs. At rest it is
@@ -21,7 +21,7 @@ export interface WebhookSecrets {
   resealed(record: WebhookRecord): Required<Pick<WebhookChange, 'secrets' | 'channels'>> | undefined;
 }
 
-export function webhookSecrets(vault: Vault, channels: ReadonlyMap<string, Channel>): WebhookSecrets {
+export function webhookSecrets(vault: Encryptor, channels: ReadonlyMap<string, Channel>): WebhookSecrets {
   const signingKeys = new SigningKeys(vault);
   const configs = new ConfigSecrets(vault, channels);
   return {
@@ -41,10 +41,10 @@ export function webhookSecrets(vault: Vault, channels: ReadonlyMap<string, Chann
 
     resealed(record) {
       let isChanged = false;
-      const again = (text: string, place: Place): string => {
+      const again = (text: string, place: EncryptionContext): string => {
         if (vault.isCurrent(text)) return text;
         isChanged = true;
-        return vault.seal(vault.open(text, place), place);
+        return vault.encrypt(vault.decrypt(text, place), place);
       };
       const change = {
         secrets: signingKeys.mapped(record, again),

@@ -1,7 +1,7 @@
-import { isPosthornError, kindOf, PosthornError } from '../errors.js';
+import { describeType, isPosthornError, PosthornError } from '../errors.js';
 import { countsByPaging } from './counts.js';
 import type { DeliveryLog } from './log-port.js';
-import type { Storage, StorageSupport } from './ports.js';
+import type { StorageAdapter, StorageSupport } from './ports.js';
 
 type Capability = keyof StorageSupport;
 type Support = Readonly<Record<Capability, boolean>>;
@@ -25,7 +25,7 @@ type Method = (...args: readonly unknown[]) => Promise<unknown>;
 type Parts = Readonly<Record<string, Readonly<Record<string, unknown>> | undefined>>;
 
 /** The storage as the engine uses it: every capability is true or false, and `log.counts` is present. */
-export interface CheckedStorage<Tx = never> extends Storage<Tx> {
+export interface CheckedStorage<Tx = never> extends StorageAdapter<Tx> {
   readonly supports: Support;
   readonly log: Required<DeliveryLog>;
 }
@@ -35,9 +35,9 @@ export interface CheckedStorage<Tx = never> extends Storage<Tx> {
  * `invalid_option`. The methods of the result only reject with a {@link PosthornError}: any other error of the storage
  * becomes the cause of a `storage_failed`.
  */
-export function checkedStorage<Tx>(storage: Storage<Tx>): CheckedStorage<Tx> {
+export function checkedStorage<Tx>(storage: StorageAdapter<Tx>): CheckedStorage<Tx> {
   if (typeof storage !== 'object' || storage === null) {
-    throw invalid(`storage must be an object, such as memoryStorage(), not ${kindOf(storage)}`);
+    throw invalid(`storage must be an object, such as memoryStorage(), not ${describeType(storage)}`);
   }
   const parts = storage as unknown as Parts;
   const supports = supportIn(storage);
@@ -62,11 +62,11 @@ export function checkedStorage<Tx>(storage: Storage<Tx>): CheckedStorage<Tx> {
   return { ...usable, log: { ...log, counts }, supports, isVolatile } as unknown as CheckedStorage<Tx>;
 }
 
-function supportIn({ supports, isVolatile }: Partial<Storage<never>>): Support {
+function supportIn({ supports, isVolatile }: Partial<StorageAdapter<never>>): Support {
   if (isVolatile !== undefined) checkBoolean('storage.isVolatile', isVolatile);
   if (typeof supports !== 'object' || supports === null) {
     throw invalid(
-      `storage.supports must be an object, {} for a storage without capabilities, not ${kindOf(supports)}`,
+      `storage.supports must be an object, {} for a storage without capabilities, not ${describeType(supports)}`,
     );
   }
   for (const [name, value] of Object.entries(supports)) {
@@ -84,13 +84,13 @@ function supportIn({ supports, isVolatile }: Partial<Storage<never>>): Support {
 }
 
 function checkBoolean(path: string, value: unknown): void {
-  if (typeof value !== 'boolean') throw invalid(`${path} must be a boolean, not ${kindOf(value)}`);
+  if (typeof value !== 'boolean') throw invalid(`${path} must be a boolean, not ${describeType(value)}`);
 }
 
 function methodOf(parts: Parts, part: string, name: string, { transactions }: Support): Method {
   const method = parts[part]?.[name];
   const path = `storage.${part}.${name}`;
-  if (typeof method !== 'function') throw invalid(`${path} must be a function, not ${kindOf(method)}`);
+  if (typeof method !== 'function') throw invalid(`${path} must be a function, not ${describeType(method)}`);
   const refusesTx = !transactions && transactional.includes(`${part}.${name}`);
   return async (...args) => {
     // JavaScript can pass a `tx` that the types rule out. A write outside the transaction would survive its rollback.

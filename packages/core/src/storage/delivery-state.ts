@@ -12,7 +12,7 @@ export interface DeliveryState {
   /** How many attempts have begun. */
   readonly attempts: number;
   /** How many of them came before the last manual retry. */
-  readonly attemptsBefore: number;
+  readonly attemptsBeforeRetry: number;
   /** How many attempts since the last manual retry do not count for the retry schedule. */
   readonly uncounted: number;
   /**
@@ -25,11 +25,11 @@ export interface DeliveryState {
   /** When an attempt began whose result was never written. Null where there is none. */
   readonly lostAt: number | null;
   /** Since when it is deferred, plus the time in which it was due and unclaimed. Null while it is not deferred. */
-  readonly putOffSince: number | null;
+  readonly deferredSince: number | null;
   /** Whether later deliveries with its ordering key may overtake it. */
   readonly yields: boolean;
   /** What its channel left for the next attempt. */
-  readonly memo: string | undefined;
+  readonly checkpoint: string | undefined;
 }
 
 /** Returns the state of a new delivery that is due at `at`. */
@@ -37,14 +37,14 @@ export const newState = (at: number): DeliveryState => ({
   status: 'pending',
   at,
   attempts: 0,
-  attemptsBefore: 0,
+  attemptsBeforeRetry: 0,
   uncounted: 0,
   token: null,
   begunAt: null,
   lostAt: null,
-  putOffSince: null,
+  deferredSince: null,
   yields: false,
-  memo: undefined,
+  checkpoint: undefined,
 });
 
 /** Whether a delivery is final: `delivered`, `dead` or `cancelled`. */
@@ -60,7 +60,7 @@ export function lease(
   { token, now, until, isBegun }: { token: string; now: number; until: number; isBegun: boolean },
 ): DeliveryState {
   const lostAt = state.begunAt ?? state.lostAt;
-  const isFirst = lostAt === null && state.attempts === state.attemptsBefore;
+  const isFirst = lostAt === null && state.attempts === state.attemptsBeforeRetry;
   const leased: DeliveryState = {
     ...state,
     status: 'sending',
@@ -69,7 +69,7 @@ export function lease(
     begunAt: null,
     lostAt,
     // The time in which it was due and unclaimed is no deferral.
-    putOffSince: state.putOffSince === null ? null : state.putOffSince + Math.max(0, now - state.at),
+    deferredSince: state.deferredSince === null ? null : state.deferredSince + Math.max(0, now - state.at),
   };
   return isBegun && isFirst ? beginAttempt(leased, now) : leased;
 }
@@ -88,14 +88,14 @@ export function settle(
   now: number,
 ): DeliveryState {
   const isReleased = next.status === 'released';
-  const since = isReleased && next.delayMs ? (state.putOffSince ?? now) : state.putOffSince;
+  const since = isReleased && next.delayMs ? (state.deferredSince ?? now) : state.deferredSince;
   const settled: DeliveryState = {
     ...state,
     // An attempt that sent nothing is not counted.
     attempts: !attempt && state.begunAt !== null ? state.attempts - 1 : state.attempts,
     lostAt: isReleased ? state.lostAt : null,
-    putOffSince: next.status === 'pending' && !next.isBusy ? null : since,
-    memo: ('memo' in next ? next.memo : undefined) ?? state.memo,
+    deferredSince: next.status === 'pending' && !next.isRateLimited ? null : since,
+    checkpoint: ('checkpoint' in next ? next.checkpoint : undefined) ?? state.checkpoint,
   };
   if (next.status === 'split') return restart(settled, now);
   if (next.status !== 'pending' && !isReleased) return finish(settled, next.status, now);
@@ -105,7 +105,7 @@ export function settle(
     at: now + (next.delayMs ?? 0),
     token: null,
     begunAt: null,
-    yields: state.yields || (!isReleased && next.yields === true),
+    yields: state.yields || (!isReleased && next.unblocksOrder === true),
     uncounted: state.uncounted + (!isReleased && next.isUncounted ? 1 : 0),
   };
 }
@@ -117,15 +117,15 @@ export const restart = (state: DeliveryState, now: number): DeliveryState => ({
   ...state,
   status: 'pending',
   at: now,
-  attemptsBefore: state.attempts,
+  attemptsBeforeRetry: state.attempts,
   uncounted: 0,
   token: null,
   begunAt: null,
-  putOffSince: null,
+  deferredSince: null,
   yields: true,
 });
 
-/** Makes a delivery final. `delivered` drops the memo, so that a manual retry reaches all of its recipients again. */
+/** Makes a delivery final. `delivered` drops the checkpoint, so that a manual retry reaches all of its recipients again. */
 export const finish = (
   state: DeliveryState,
   status: 'delivered' | 'dead' | 'cancelled',
@@ -137,6 +137,6 @@ export const finish = (
   token: null,
   begunAt: null,
   lostAt: null,
-  putOffSince: null,
-  memo: status === 'delivered' ? undefined : state.memo,
+  deferredSince: null,
+  checkpoint: status === 'delivered' ? undefined : state.checkpoint,
 });

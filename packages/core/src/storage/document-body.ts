@@ -1,8 +1,8 @@
 import { PosthornError } from '../errors.js';
-import type { Document } from './document-store.js';
+import type { StoredDocument } from './document-store.js';
 
 /** Parses the body of a document. Throws `storage_failed` if it is not JSON. */
-export function parseBody<Body>({ kind, id, body }: Document): Body {
+export function parseBody<Body>({ kind, id, body }: StoredDocument): Body {
   try {
     return JSON.parse(body);
   } catch {

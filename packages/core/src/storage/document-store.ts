@@ -1,7 +1,7 @@
 import type { Page, PageQuery } from './page.js';
 
 /** A small record of the engine beside webhooks and deliveries, such as an API key or a replay. Off the hot path. */
-export interface Document {
+export interface StoredDocument {
   /** Its type, such as `api-key`: lower-case letters and `-`. */
   readonly kind: string;
   /** Unique among the documents of its kind, across all tenants. */
@@ -38,7 +38,10 @@ export interface DocumentStore {
    * Finds the document of this kind and id, whichever tenant owns it: an API key is looked up before its tenant is
    * known. `at` is the storage's time, also where there is no document.
    */
-  get(kind: string, id: string): Promise<{ readonly document: Document | undefined; readonly at: Date }>;
+  get(
+    kind: string,
+    id: string,
+  ): Promise<{ readonly document: StoredDocument | undefined; readonly at: Date }>;
   /**
    * Writes a document if it is stored with this version, and resolves to the written document. Otherwise writes nothing
    * and resolves to undefined.
@@ -48,18 +51,18 @@ export interface DocumentStore {
    *
    * Of several writes of one version one succeeds, also where they come through different handles.
    */
-  put(write: DocumentWrite, version: number): Promise<Document | undefined>;
+  put(write: DocumentWrite, version: number): Promise<StoredDocument | undefined>;
   /**
    * Lists the documents of a tenant, the last created first. Later writes do not change the order. Without a tenant,
    * lists those of all tenants for the engine's own upkeep, in any order in which a cursor can continue: a document
    * that exists from the first page to the last is on one of them.
    */
-  list(kind: string, tenantId: string | undefined, query: PageQuery): Promise<Page<Document>>;
+  list(kind: string, tenantId: string | undefined, query: PageQuery): Promise<Page<StoredDocument>>;
   /**
    * Leases the document of this kind, of any tenant, that has been due for the longest time. The lease is a write,
    * after which the document is due again in `leaseMs`. Its version is the token: `put` with it succeeds until the
    * document is leased again or written. Two calls never get the same version. Resolves to undefined if no document is
    * due.
    */
-  due(kind: string, leaseMs: number): Promise<Document | undefined>;
+  due(kind: string, leaseMs: number): Promise<StoredDocument | undefined>;
 }

@@ -1,5 +1,5 @@
 import { PosthornError } from '../errors.js';
-import type { NewEvent, Published } from './ports.js';
+import type { NewEvent, PublishResult } from './ports.js';
 
 /** The minimum time for which an idempotency key is stored, in milliseconds. */
 export const keyRetentionMs = 86_400_000;
@@ -9,7 +9,7 @@ export interface RememberedKey {
   /** The fingerprint of the event that was published with the key. */
   readonly fingerprint: string | undefined;
   /** The result of that publication. */
-  readonly published: Published;
+  readonly published: PublishResult;
   /** When the event was published, in milliseconds since 1970. */
   readonly at: number;
 }
@@ -22,7 +22,7 @@ export function repeatedResult(
   event: Pick<NewEvent, 'type' | 'fingerprint'>,
   remembered: RememberedKey | undefined,
   now: number,
-): Published | undefined {
+): PublishResult | undefined {
   if (!remembered || remembered.at + keyRetentionMs < now) return undefined;
   if (remembered.fingerprint === event.fingerprint) return remembered.published;
   throw new PosthornError(

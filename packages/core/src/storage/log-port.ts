@@ -1,5 +1,5 @@
 import type { Attempt, Delivery, DeliveryStatus } from '../models/delivery.js';
-import type { Event } from '../models/event.js';
+import type { WebhookEvent } from '../models/event.js';
 import type { Page, PageQuery } from './page.js';
 
 /**
@@ -41,7 +41,7 @@ export type DeliveryCounts = Readonly<Record<DeliveryStatus, number>>;
 /** The record of events, deliveries and attempts, and the changes that a person makes to it. */
 export interface DeliveryLog {
   /** Lists events, newest first. */
-  events(tenantId: string, filter: EventFilter): Promise<Page<Event>>;
+  events(tenantId: string, filter: EventFilter): Promise<Page<WebhookEvent>>;
   /** Lists deliveries, newest first. */
   deliveries(tenantId: string, filter: DeliveryFilter): Promise<Page<Delivery>>;
   /**
@@ -61,7 +61,7 @@ export interface DeliveryLog {
    *
    * To `pending`: a manual retry.
    * - Moves every delivery that is not `sending` and whose webhook exists.
-   * - The delivery is due at once, with a new schedule. It keeps its memo, or that of its digest.
+   * - The delivery is due at once, with a new schedule. It keeps its checkpoint, or that of its digest.
    * - It yields: later deliveries with its ordering key do not wait for it again.
    * - A digest that waits to be sent moves as a whole. A delivery that gathers, or was in a finished digest, moves
    *   alone.

@@ -1,5 +1,5 @@
 import type { Attempt } from '../models/delivery.js';
-import type { Event } from '../models/event.js';
+import type { WebhookEvent } from '../models/event.js';
 import type { ChannelBinding } from '../models/webhook.js';
 import type { Backfilled, BackfillOptions, BackfillSelection } from './backfill.js';
 import type { DocumentStore } from './document-store.js';
@@ -33,7 +33,7 @@ export interface StorageSupport {
 }
 
 /** Stores webhooks, events, deliveries and attempts, and is the queue of deliveries. */
-export interface Storage<Tx = never> {
+export interface StorageAdapter<Tx = never> {
   /** Its optional capabilities. */
   readonly supports: StorageSupport;
   /** Whether everything is lost when the process ends, so that encryption at rest is pointless. Default false. */
@@ -48,9 +48,9 @@ export interface Storage<Tx = never> {
 }
 
 /** An event to publish. */
-export interface NewEvent extends Event {
+export interface NewEvent extends WebhookEvent {
   /** Every pattern that covers its type, and the type itself. A webhook matches if it has at least one of them. */
-  readonly keys: readonly string[];
+  readonly matchingPatterns: readonly string[];
   /**
    * Stored for its tenant for at least 24 hours. A bounded storage may delete the oldest keys sooner, and documents
    * that.
@@ -61,7 +61,7 @@ export interface NewEvent extends Event {
 }
 
 /** The result of publishing one event. */
-export interface Published {
+export interface PublishResult {
   /** The id of the event, or of the earlier event with the same idempotency key. */
   readonly eventId: string;
   /** How many deliveries it has: one for each channel binding of each active webhook that matched. */
@@ -102,10 +102,10 @@ export interface Claim {
   /** When the attempt began, if it began with the claim. */
   readonly begunAt?: Date;
   /** How many attempts came before the last manual retry. */
-  readonly attemptsBefore: number;
+  readonly attemptsBeforeRetry: number;
   /** How many attempts since the last manual retry do not count for the retry schedule. Default 0. */
   readonly uncounted?: number;
-  readonly event: Event;
+  readonly event: WebhookEvent;
   /** The webhook with its present bindings. */
   readonly webhook: Pick<WebhookRecord, 'id' | 'tenantId' | 'name' | 'secrets' | 'channels'>;
   /** The binding as it is now. Undefined if it was removed from the webhook. */
@@ -116,9 +116,9 @@ export interface Claim {
    */
   readonly unreadable?: string;
   /** What the channel left for this attempt in earlier ones. */
-  readonly memo?: string;
+  readonly checkpoint?: string;
   /** The events of a digest, in the order of publication. `event` is the first of them. */
-  readonly digest?: readonly Event[];
+  readonly digest?: readonly WebhookEvent[];
   /**
    * When the previous attempt began, if its result was never written because its worker was lost. A manual retry may
    * have come since. Each claim reports it until a result other than `released` is written.
@@ -127,13 +127,13 @@ export interface Claim {
   /**
    * Since when the delivery, or the digest, is deferred: when it was first `released` with a delay, plus the time in
    * which it was due and unclaimed. Null if it is not deferred. Every result ends the deferral except `released` and
-   * `pending` with `isBusy`; a manual retry ends it, too.
+   * `pending` with `isRateLimited`; a manual retry ends it, too.
    *
    * May be left out by a storage that does not record it, and in claims that `publish` returns. The delivery then
    * counts as deferred since the event was made: the deferral stays limited, but an old event is given up sooner than
    * it should.
    */
-  readonly putOffSince?: Date | null;
+  readonly deferredSince?: Date | null;
 }
 
 /** The result of a claim. */
@@ -147,7 +147,7 @@ export interface Settlement {
    */
   readonly attempt?: Attempt;
   /** The ids of bindings of the same webhook, with `onlyAfter`, whose deliveries of the event begin now. */
-  readonly begin?: readonly string[];
+  readonly escalateTo?: readonly string[];
 }
 
 /** The queue of deliveries: the hot path. */
@@ -158,7 +158,7 @@ export interface DeliveryStore<Tx = never> {
    * - An event changes nothing and has the first result if its id is already stored, or if its idempotency key is
    *   stored with the same fingerprint. With another fingerprint, it rejects with `idempotency_conflict`.
    * - Rejects with `storage_full` if the storage is at its limit.
-   * - With `claimFor`, and never with `tx`, deliveries may be returned already claimed, as by `claim`.
+   * - With `prefetch`, and never with `tx`, deliveries may be returned already claimed, as by `claim`.
    * - With `tx`, all writes commit or roll back with the caller's transaction.
    * - If an open transaction holds the idempotency key, the call waits for it. With `keyWaitMs`, and never with `tx`,
    *   it waits no longer than that, and then rejects with `idempotency_key_in_use`.
@@ -167,9 +167,9 @@ export interface DeliveryStore<Tx = never> {
    */
   publish(
     events: readonly NewEvent[],
-    options?: { readonly tx?: Tx; readonly claimFor?: ClaimOptions; readonly keyWaitMs?: number },
+    options?: { readonly tx?: Tx; readonly prefetch?: ClaimOptions; readonly keyWaitMs?: number },
   ): Promise<{
-    readonly published: readonly Published[];
+    readonly published: readonly PublishResult[];
     readonly claims: readonly Claim[];
     readonly at: Date;
   }>;
@@ -187,7 +187,7 @@ export interface DeliveryStore<Tx = never> {
    * `maxEvents` of them, or their payloads have `maxBytes`.
    * - Then the earliest ones, as many as fit and at least one, form one digest, in one claim. They stay together: a
    *   later claim of the digest has the same ones.
-   * - The digest has its own id, memo and lease. A delivery that is cancelled leaves it; the others stay.
+   * - The digest has its own id, checkpoint and lease. A delivery that is cancelled leaves it; the others stay.
    * - The present settings of the binding decide: the window counts from the first delivery. If the binding has no
    *   `digest` any more, or was removed, each gathered delivery is due at once, by itself.
    */

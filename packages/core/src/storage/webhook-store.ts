@@ -59,7 +59,7 @@ export interface WebhookStore<Tx = never> {
   /**
    * Writes the given fields if the stored version is `version`, and adds one to the version. Otherwise, or if there is
    * no such webhook, writes nothing and resolves to undefined. `updatedAt` changes if a field other than `secrets` is
-   * given, unless `isUpkeep` is true: an internal rewrite, such as re-encryption. Pending deliveries follow at once:
+   * given, unless `keepUpdatedAt` is true: an internal rewrite, such as re-encryption. Pending deliveries follow at once:
    * those of a paused webhook wait, and those of a changed binding use its new configs.
    */
   update(
@@ -67,7 +67,7 @@ export interface WebhookStore<Tx = never> {
     webhookId: string,
     version: number,
     change: WebhookChange,
-    options?: { readonly isUpkeep?: boolean },
+    options?: { readonly keepUpdatedAt?: boolean },
   ): Promise<WebhookRecord | undefined>;
   /**
    * Deletes a webhook, and cancels its unfinished deliveries. Events, deliveries and attempts stay on record. Resolves

@@ -5,7 +5,7 @@ import { defaultTenant, type TenantOption } from '../models/fields.js';
 import { webhookSchema } from '../models/webhook.js';
 import { type PageQuery, pageQuery } from '../storage/page.js';
 import type { WebhookFilter } from '../storage/webhook-store.js';
-import { omitUndefined, optionsOf, parse } from '../validation.js';
+import { omitUndefined, parse, parseOptions } from '../validation.js';
 
 /** Selects the webhooks that match every given field. */
 export interface WebhookListOptions extends TenantOption, Partial<PageQuery> {
@@ -38,7 +38,7 @@ export function webhookFilter(options: WebhookListOptions | undefined): {
   readonly tenantId: string;
   readonly filter: WebhookFilter;
 } {
-  const given = optionsOf(options, known, 'webhooks.list');
+  const given = parseOptions(options, known, 'webhooks.list');
   const { tenantId = defaultTenant, eventType, pattern, isActive, name, offset, withTotal } = given;
   const fields = omitUndefined({ isActive, name, offset, withTotal });
   parse(fieldsSchema, fields, 'invalid_option', 'options of webhooks.list');

@@ -53,6 +53,6 @@ async function reseal(
     const record = await store.get(tenantId, webhookId);
     const change = record && secrets.resealed(record);
     if (!change) return false;
-    if (await store.update(tenantId, webhookId, record.version, change, { isUpkeep: true })) return true;
+    if (await store.update(tenantId, webhookId, record.version, change, { keepUpdatedAt: true })) return true;
   }
 }

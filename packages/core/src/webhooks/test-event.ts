@@ -2,7 +2,7 @@ import type { Channel, PreviewPart } from '../channels/channel.js';
 import type { Verdict } from '../channels/verdict.js';
 import { type BoundClaim, ClaimedMessage } from '../delivery/message.js';
 import { send } from '../delivery/send.js';
-import { isPosthornError, kindOf } from '../errors.js';
+import { describeType, isPosthornError } from '../errors.js';
 import { checkPayload, type EventCatalog } from '../events/catalog.js';
 import type { PayloadLimits } from '../events/json-text.js';
 import { payloadText } from '../events/payload.js';
@@ -13,7 +13,7 @@ import { deliveryId, type Ids } from '../models/ids.js';
 import { redact } from '../secrets/redact.js';
 import type { WebhookSecrets } from '../secrets/webhook-secrets.js';
 import type { WebhookRecord } from '../storage/webhook-store.js';
-import { optionsOf } from '../validation.js';
+import { parseOptions } from '../validation.js';
 
 /** The default event type of a sample. The catalog need not have it. */
 const sampleType = 'webhook.test';
@@ -88,7 +88,7 @@ export function createTestEvents(
     [webhookId, asked]: Parameters<Samples['test']>,
     of: (claim: BoundClaim, startedAt: Date, options: SampleOptions) => Promise<Result>,
   ): Promise<(Result & Pick<TestResult, 'bindingId' | 'channel'>)[]> {
-    const { tenantId, ...sample } = optionsOf(asked, ['tenantId', 'type', 'payload'], what);
+    const { tenantId, ...sample } = parseOptions(asked, ['tenantId', 'type', 'payload'], what);
     if (catalog && sample.type !== undefined && sample.type !== sampleType) {
       await checkPayload(catalog, sample.type, sample.payload);
     }
@@ -109,7 +109,15 @@ export function createTestEvents(
     return Promise.all(
       webhook.channels.map(async (binding) => {
         const id = deliveryId(event.id, binding.id);
-        const claim = { deliveryId: id, token: '', attempt: 1, attemptsBefore: 0, event, webhook, binding };
+        const claim = {
+          deliveryId: id,
+          token: '',
+          attempt: 1,
+          attemptsBeforeRetry: 0,
+          event,
+          webhook,
+          binding,
+        };
         return {
           bindingId: binding.id,
           channel: binding.channel,
@@ -165,5 +173,5 @@ async function previewOf(
 /** Describes an error of a channel: foreign code, which may throw anything. */
 function reasonOf(error: unknown): string {
   if (isPosthornError(error)) return error.message;
-  return error instanceof Error ? `${error.name}: ${error.message}` : `it threw ${kindOf(error)}`;
+  return error instanceof Error ? `${error.name}: ${error.message}` : `it threw ${describeType(error)}`;
 }

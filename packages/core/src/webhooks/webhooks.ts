@@ -16,7 +16,7 @@ import {
 import { createSecret, parseSecret, type SecretKind } from '../secrets/secrets.js';
 import type { Page } from '../storage/page.js';
 import type { WebhookChange, WebhookRecord, WebhookStore } from '../storage/webhook-store.js';
-import { checkTenant, optionsOf, parse } from '../validation.js';
+import { checkTenant, parse, parseOptions } from '../validation.js';
 import { assignBindingIds, type GivenBinding, validateBindings } from './binding-validation.js';
 import { isTaken } from './is-taken.js';
 import { type WebhookListOptions, webhookFilter } from './list-filter.js';
@@ -147,7 +147,7 @@ export function createWebhooks<Tx>(context: WebhooksOptions<Tx>): ManagedWebhook
     },
 
     async get(webhookId, options) {
-      const { tenantId } = optionsOf(options, ['tenantId'], 'webhooks.get');
+      const { tenantId } = parseOptions(options, ['tenantId'], 'webhooks.get');
       return secrets.readable(await find(webhookId, tenantId));
     },
 
@@ -160,7 +160,7 @@ export function createWebhooks<Tx>(context: WebhooksOptions<Tx>): ManagedWebhook
     },
 
     async update(webhookId, patch, options) {
-      const { tenantId, version } = optionsOf(options, ['tenantId', 'version'], 'webhooks.update');
+      const { tenantId, version } = parseOptions(options, ['tenantId', 'version'], 'webhooks.update');
       const given = parse(webhookPatchSchema, patch, 'invalid_webhook', 'webhook');
       if (given.eventTypes) checkNames(given.eventTypes, catalog, refusesUnmatched);
       const { record, isChanged } = await change(webhookId, tenantId, async (present) => {
@@ -189,7 +189,7 @@ export function createWebhooks<Tx>(context: WebhooksOptions<Tx>): ManagedWebhook
 
     async delete(webhookId, options) {
       const known = ['tenantId', 'version'] as const;
-      const { tenantId = defaultTenant, version } = optionsOf(options, known, 'webhooks.delete');
+      const { tenantId = defaultTenant, version } = parseOptions(options, known, 'webhooks.delete');
       // A storage would treat null as no version.
       if (version !== undefined && !Number.isInteger(version)) {
         throw new PosthornError('invalid_option', 'version must be a whole number');
@@ -204,7 +204,7 @@ export function createWebhooks<Tx>(context: WebhooksOptions<Tx>): ManagedWebhook
     },
 
     async revealSecret(webhookId, options) {
-      const { tenantId } = optionsOf(options, ['tenantId'], 'webhooks.revealSecret');
+      const { tenantId } = parseOptions(options, ['tenantId'], 'webhooks.revealSecret');
       const record = await find(webhookId, tenantId);
       return secrets.signingKeys.open(record, record.secrets[0]!.key);
     },
@@ -216,7 +216,7 @@ export function createWebhooks<Tx>(context: WebhooksOptions<Tx>): ManagedWebhook
         kind,
         secret: given = createSecret(kind),
         overlap = '24h',
-      } = optionsOf(options, known, 'rotateSecret');
+      } = parseOptions(options, known, 'rotateSecret');
       const { text: secret } = parseSecret(given);
       const overlapMs = toMs(overlap, 'overlap');
       if (overlapMs > maxOverlapMs)

@@ -3,11 +3,11 @@ import { inspect } from 'node:util';
 import {
   type ApiKeyInput,
   createDispatcher,
-  type Document,
   type DocumentStore,
   PosthornError,
   type Scope,
-  type Storage,
+  type StorageAdapter,
+  type StoredDocument,
   scopes,
 } from '@posthorn/core';
 import { memoryStorage } from '@posthorn/storage-memory';
@@ -30,7 +30,7 @@ function purposeOf(method: keyof DocumentStore, args: readonly unknown[]): Purpo
 }
 
 /** Reads the stored record of a key. */
-async function storedOf({ documents }: Storage, { id }: { readonly id: string }) {
+async function storedOf({ documents }: StorageAdapter, { id }: { readonly id: string }) {
   const { document } = await documents!.get('api-key', id);
   return JSON.parse(document!.body);
 }
@@ -55,7 +55,7 @@ function application({ ids = undefined as Parameters<typeof createDispatcher>[0]
     list: recorded('list'),
     due: recorded('due'),
   };
-  const storage: Storage = { ...memory, documents };
+  const storage: StorageAdapter = { ...memory, documents };
   const process = () => createDispatcher({ storage, channels: [], now: clock.now, ...(ids && { ids }) });
   const [first, second] = [process(), process()];
   const errors: PosthornError[] = [];
@@ -69,7 +69,7 @@ const changedAt = (key: string, at: number): string =>
   key.slice(0, at) + (key[at] === 'a' ? 'b' : 'a') + key.slice(at + 1);
 
 /** A storage without documents: it keeps webhooks and deliveries only. */
-function withoutDocuments(): Storage {
+function withoutDocuments(): StorageAdapter {
   const { documents, deliveries, ...storage } = memoryStorage();
   const { backfill, ...queue } = deliveries;
   return { ...storage, deliveries: queue, supports: { digests: true } };
@@ -462,7 +462,7 @@ describe('the cache of valid keys', () => {
     );
     const hashes = new Map(keys.map((key) => [`key_${key.slice(8, 18)}`, hashOf(key)]));
     const at = new Date(0);
-    const documentOf = (id: string): Document => {
+    const documentOf = (id: string): StoredDocument => {
       const body = JSON.stringify({ ...facts, ...instants, hash: hashes.get(id) });
       return { ...template, id, body, createdAt: at, updatedAt: at };
     };

@@ -19,7 +19,7 @@ async function sentBy(send: (message: Message<typeof configs>) => Promise<Verdic
     type: 'odd',
     config: z.any(),
     secretPaths: [['headers', '*']],
-    takesDigests: true,
+    supportsDigests: true,
     send,
   };
   const dispatcher = createDispatcher({

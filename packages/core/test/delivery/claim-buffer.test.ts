@@ -22,7 +22,7 @@ function claimOf(webhookId: string): Claim {
     deliveryId: deliveryId(event.id, binding.id),
     token: 'token',
     attempt: 1,
-    attemptsBefore: 0,
+    attemptsBeforeRetry: 0,
     event,
     webhook: { id: webhookId, tenantId: 'acme', name: 'Orders', secrets: [], channels: [binding] },
     binding,

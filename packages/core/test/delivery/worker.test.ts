@@ -8,7 +8,7 @@ import {
   gone,
   type Message,
   rejected,
-  type Storage,
+  type StorageAdapter,
   type Verdict,
 } from '@posthorn/core';
 import { memoryStorage } from '@posthorn/storage-memory';
@@ -138,7 +138,7 @@ describe('retries', () => {
     expect(await dispatcher.deliveries.retry(id)).toMatchObject({
       status: 'pending',
       attempts: 2,
-      attemptsBefore: 2,
+      attemptsBeforeRetry: 2,
     });
     await dispatcher.advance('1h');
     expect(await dispatcher.deliveries.get(id)).toMatchObject({ status: 'delivered', attempts: 4 });
@@ -519,21 +519,21 @@ describe('stopping', () => {
     expect(await statuses(dispatcher)).toEqual(['delivered']);
   });
 
-  test('passes the memo of an aborted attempt to the next one', async () => {
+  test('passes the checkpoint of an aborted attempt to the next one', async () => {
     const storage = memoryStorage();
     const asked: string[] = [];
-    const memos: unknown[] = [];
+    const checkpoints: unknown[] = [];
     /** Three recipients take it; the last one does not answer until it is aborted. */
     const channel: Channel = {
       type: 'webhook',
       config: z.unknown(),
-      async send({ memo }, signal) {
-        memos.push(memo);
-        for (const name of ['a', 'b', 'c'].filter((one) => !memo?.includes(one))) asked.push(name);
+      async send({ checkpoint }, signal) {
+        checkpoints.push(checkpoint);
+        for (const name of ['a', 'b', 'c'].filter((one) => !checkpoint?.includes(one))) asked.push(name);
         asked.push('d');
-        if (memo) return delivered();
+        if (checkpoint) return delivered();
         await until(() => signal.aborted);
-        return failed('timeout', 'ended', { memo: 'a b c' });
+        return failed('timeout', 'ended', { checkpoint: 'a b c' });
       },
     };
     const dispatcher = createDispatcher({ storage, channels: [channel] });
@@ -544,7 +544,7 @@ describe('stopping', () => {
     await dispatcher.stop({ grace: 10 });
     expect((await dispatcher.deliveries.list()).items).toMatchObject([{ status: 'pending', attempts: 0 }]);
     await dispatcher.drain();
-    expect(memos).toEqual([undefined, 'a b c']);
+    expect(checkpoints).toEqual([undefined, 'a b c']);
     expect(asked).toEqual(['a', 'b', 'c', 'd', 'd']);
     expect(await statuses(dispatcher)).toEqual(['delivered']);
   });
@@ -575,7 +575,7 @@ describe('stopping', () => {
   test('releases what was claimed but never started', async () => {
     const storage = memoryStorage();
     let hold: (() => void) | undefined;
-    const slow: Storage = {
+    const slow: StorageAdapter = {
       ...storage,
       deliveries: {
         ...storage.deliveries,
@@ -646,7 +646,7 @@ describe('stopping', () => {
 
   test('does not wait forever for a storage that hangs', async () => {
     const storage = memoryStorage();
-    const hanging: Storage = {
+    const hanging: StorageAdapter = {
       ...storage,
       deliveries: { ...storage.deliveries, settle: () => new Promise(() => {}) },
     };
@@ -687,7 +687,7 @@ describe('draining', () => {
 
   test('rejects where the storage fails', async () => {
     const storage = memoryStorage();
-    const failing: Storage = {
+    const failing: StorageAdapter = {
       ...storage,
       deliveries: { ...storage.deliveries, claim: () => Promise.reject(new Error('down')) },
     };
@@ -701,7 +701,7 @@ describe('a storage that fails', () => {
   test('when a webhook is to be disabled is asked again, and the failure is reported', async () => {
     const storage = memoryStorage();
     let failures = 2;
-    const shaky: Storage = {
+    const shaky: StorageAdapter = {
       ...storage,
       webhooks: {
         ...storage.webhooks,
@@ -725,7 +725,7 @@ describe('a storage that fails', () => {
 
   test('by an invalid answer to a claim is reported, and does no harm', async () => {
     const storage = memoryStorage();
-    const broken: Storage = {
+    const broken: StorageAdapter = {
       ...storage,
       deliveries: { ...storage.deliveries, claim: () => Promise.resolve(undefined as never) },
     };
@@ -740,7 +740,7 @@ describe('a storage that fails', () => {
   test('temporarily costs no result: the write is retried, not the send', async () => {
     const storage = memoryStorage();
     let failures = 3;
-    const shaky: Storage = {
+    const shaky: StorageAdapter = {
       ...storage,
       deliveries: {
         ...storage.deliveries,
@@ -764,7 +764,7 @@ describe('a storage that fails', () => {
     const storage = memoryStorage();
     let asked = 0;
     let isDown = true;
-    const shaky: Storage = {
+    const shaky: StorageAdapter = {
       ...storage,
       deliveries: {
         ...storage.deliveries,
@@ -791,12 +791,12 @@ describe('a process', () => {
   test('that has started sends what it publishes at once, without a further claim', async () => {
     const storage = memoryStorage();
     const offers: unknown[] = [];
-    const watched: Storage = {
+    const watched: StorageAdapter = {
       ...storage,
       deliveries: {
         ...storage.deliveries,
         publish(events, options) {
-          offers.push([options?.claimFor?.limit, options?.claimFor?.isBegun]);
+          offers.push([options?.prefetch?.limit, options?.prefetch?.isBegun]);
           return storage.deliveries.publish(events, options);
         },
       },
@@ -923,12 +923,12 @@ describe('a process', () => {
     const storage = memoryStorage();
     let answer: (() => void) | undefined;
     const offers: unknown[] = [];
-    const watched: Storage = {
+    const watched: StorageAdapter = {
       ...storage,
       deliveries: {
         ...storage.deliveries,
         publish(events, options) {
-          offers.push(options?.claimFor?.limit);
+          offers.push(options?.prefetch?.limit);
           return storage.deliveries.publish(events, options);
         },
         claim: (options) =>
@@ -954,7 +954,7 @@ describe('a process', () => {
     const storage = memoryStorage();
     let publish: (() => void) | undefined;
     let claims = 0;
-    const watched: Storage = {
+    const watched: StorageAdapter = {
       ...storage,
       deliveries: {
         ...storage.deliveries,

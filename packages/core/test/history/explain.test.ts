@@ -9,7 +9,7 @@ import {
   matches,
   type NewWebhook,
   rejected,
-  type Storage,
+  type StorageAdapter,
 } from '@posthorn/core';
 import { memoryStorage } from '@posthorn/storage-memory';
 import { recordingChannel, testDispatcher, virtualClock } from '@posthorn/testing';
@@ -22,7 +22,7 @@ function application() {
   const webhook = recordingChannel('webhook');
   const slack = recordingChannel('slack');
   const posthorn = testDispatcher({
-    channels: [webhook, { ...slack, takesDigests: true }],
+    channels: [webhook, { ...slack, supportsDigests: true }],
     retry: { schedule: ['1m', '10m'], jitter: 0 },
   });
   const create = (overrides: object = {}) =>
@@ -567,7 +567,7 @@ describe('at scale', () => {
     isActive: true,
     secrets: [{ key: 'whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw', expiresAt: null }],
   });
-  const engine = (storage: Storage) =>
+  const engine = (storage: StorageAdapter) =>
     createDispatcher({ storage, channels: [recordingChannel('webhook')], now, ids: createIds({ now }) });
 
   test('it compares 500,000 patterns of 10,000 webhooks in about half a second of CPU time, and yields to the event loop', async () => {
@@ -598,7 +598,7 @@ describe('at scale', () => {
 
   test('it reads ten pages of webhooks, and says that there are more', async () => {
     const storage = memoryStorage({ now });
-    const list: Storage['webhooks']['list'] = (tenantId, filter) =>
+    const list: StorageAdapter['webhooks']['list'] = (tenantId, filter) =>
       storage.webhooks.list(tenantId, { ...filter, limit: 1 });
     const { events, dispatch } = engine({ ...storage, webhooks: { ...storage.webhooks, list } });
     const { eventId } = await dispatch('a', 1);
@@ -614,7 +614,7 @@ describe('at scale', () => {
   test('it lists no webhook as missed whose delivery it may not have read', async () => {
     const storage = memoryStorage({ now });
     // It reads at most ten pages.
-    const deliveries: Storage['log']['deliveries'] = (tenantId, filter) =>
+    const deliveries: StorageAdapter['log']['deliveries'] = (tenantId, filter) =>
       storage.log.deliveries(tenantId, { ...filter, limit: 1 });
     const { events, dispatch } = engine({ ...storage, log: { ...storage.log, deliveries } });
     for (let i = 0; i < 11; i++) await storage.webhooks.create(newWebhook(['*']));

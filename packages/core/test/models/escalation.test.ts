@@ -161,24 +161,24 @@ describe('a webhook is refused where a channel waits', () => {
   });
 });
 
-describe('the memo of an attempt', () => {
-  const memoOf = (answers: readonly (string | undefined | 'ok' | 'throws')[]) => {
+describe('the checkpoint of an attempt', () => {
+  const checkpointOf = (answers: readonly (string | undefined | 'ok' | 'throws')[]) => {
     const seen: (string | undefined)[] = [];
     const channel: Channel = {
       type: 'list',
       config: z.unknown() as unknown as Channel['config'],
-      async send({ memo }) {
-        const answer = answers[seen.push(memo) - 1];
+      async send({ checkpoint }) {
+        const answer = answers[seen.push(checkpoint) - 1];
         if (answer === 'ok') return delivered();
         if (answer === 'throws') throw new Error('thrown');
-        return failed('http_status', 'no', answer === undefined ? {} : { memo: answer });
+        return failed('http_status', 'no', answer === undefined ? {} : { checkpoint: answer });
       },
     };
     return { channel, seen };
   };
 
   test('is kept until another attempt leaves one, also where the engine ended an attempt', async () => {
-    const { channel, seen } = memoOf(['a', 'throws', undefined, 'b', 'ok']);
+    const { channel, seen } = checkpointOf(['a', 'throws', undefined, 'b', 'ok']);
     const posthorn = testDispatcher({ channels: [channel], retry: { schedule: [1, 1, 1, 1], jitter: 0 } });
     await posthorn.webhooks.create({
       name: 'w',
@@ -191,7 +191,7 @@ describe('the memo of an attempt', () => {
   });
 
   test('is passed to a manual retry, except of a delivered delivery', async () => {
-    const { channel, seen } = memoOf(['a', 'b', 'ok', 'ok']);
+    const { channel, seen } = checkpointOf(['a', 'b', 'ok', 'ok']);
     const posthorn = testDispatcher({ channels: [channel], retry: { schedule: ['1m'], jitter: 0 } });
     await posthorn.webhooks.create({
       name: 'w',
@@ -210,8 +210,8 @@ describe('the memo of an attempt', () => {
   });
 
   test('is refused where it exceeds 16 Ki characters or is not a string; the verdict counts', async () => {
-    for (const memo of ['x'.repeat(16 * 1024 + 1), 7 as unknown as string]) {
-      const { channel, seen } = memoOf(['a', memo, 'ok']);
+    for (const checkpoint of ['x'.repeat(16 * 1024 + 1), 7 as unknown as string]) {
+      const { channel, seen } = checkpointOf(['a', checkpoint, 'ok']);
       const posthorn = testDispatcher({ channels: [channel], retry: { schedule: [1, 1], jitter: 0 } });
       const errors: unknown[] = [];
       posthorn.on('error', ({ code, message }) => void errors.push([code, message]));
@@ -223,7 +223,9 @@ describe('the memo of an attempt', () => {
       await posthorn.dispatch('a.b', 1);
       await posthorn.advance('1m');
       expect(seen, 'the earlier one is kept').toEqual([undefined, 'a', 'a']);
-      expect(errors).toEqual([['memo_refused', expect.stringMatching(/^the channel list left a memo /)]]);
+      expect(errors).toEqual([
+        ['checkpoint_refused', expect.stringMatching(/^the channel list left a checkpoint /)],
+      ]);
       const [delivery] = (await posthorn.deliveries.list()).items;
       const attempts = await posthorn.deliveries.attempts(delivery!.id);
       expect(attempts.map(({ outcome, message }) => [outcome, message])).toEqual([

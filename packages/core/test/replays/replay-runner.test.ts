@@ -1,4 +1,4 @@
-import { createDispatcher, type PosthornError, rejected, type Storage } from '@posthorn/core';
+import { createDispatcher, type PosthornError, rejected, type StorageAdapter } from '@posthorn/core';
 import { memoryStorage } from '@posthorn/storage-memory';
 import { recordingChannel, testDispatcher, until, type VirtualClock, virtualClock } from '@posthorn/testing';
 import { describe, expect, test } from 'vitest';
@@ -9,7 +9,7 @@ const toAll = { name: 'all', eventTypes: ['*'], channels: [{ channel: 'webhook',
 async function onOneStorage(count: number, { clock = virtualClock(), processes = 1 } = {}) {
   const memory = memoryStorage({ now: clock.now });
   const calls: (readonly string[])[] = [];
-  const storage: Storage = {
+  const storage: StorageAdapter = {
     ...memory,
     log: {
       ...memory.log,

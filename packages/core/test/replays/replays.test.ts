@@ -319,14 +319,14 @@ test('a replay of pending deliveries makes them due now, on the same schedule', 
   expect(channel.deliveries).toHaveLength(2);
   expect(await dispatcher.replays.get(id)).toMatchObject({ status: 'done', replayed: 3 });
   const [failed] = (await dispatcher.deliveries.list({ status: ['pending'] })).items;
-  expect(failed).toMatchObject({ attempts: 2, attemptsBefore: 0 });
+  expect(failed).toMatchObject({ attempts: 2, attemptsBeforeRetry: 0 });
   await dispatcher.advance('2h');
   expect(channel.deliveries).toHaveLength(3);
 });
 
 test('a replay of pending deliveries skips those that gather in a digest, and counts them as skipped', async () => {
   const channel = recordingChannel();
-  const dispatcher = testDispatcher({ channels: [{ ...channel, takesDigests: true }] });
+  const dispatcher = testDispatcher({ channels: [{ ...channel, supportsDigests: true }] });
   const [binding] = toAll.channels;
   await dispatcher.webhooks.create({ ...toAll, channels: [{ ...binding!, digest: { window: '10m' } }] });
   for (let i = 0; i < 3; i++) await dispatcher.dispatch('order.created', i);

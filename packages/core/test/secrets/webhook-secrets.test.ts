@@ -8,7 +8,7 @@ import {
   type EncryptionKey,
   type Issue,
   type Message,
-  type Storage,
+  type StorageAdapter,
   type WebhookInput,
 } from '@posthorn/core';
 import { memoryStorage } from '@posthorn/storage-memory';
@@ -53,13 +53,14 @@ const withHeaders = (id: string, other: Record<string, string>) => ({
 });
 
 /** A dispatcher on a storage that others may share. */
-function application(keys: readonly EncryptionKey[] = [one], storage: Storage = memoryStorage()) {
+function application(keys: readonly EncryptionKey[] = [one], storage: StorageAdapter = memoryStorage()) {
   const { channel, messages } = secretive();
   const encryption = keys.length > 0 ? { encryption: { keys } } : {};
   return { ...createDispatcher({ storage, channels: [channel], ...encryption }), storage, messages };
 }
 
-const atRest = async (storage: Storage) => (await storage.webhooks.list(undefined, { limit: 100 })).items;
+const atRest = async (storage: StorageAdapter) =>
+  (await storage.webhooks.list(undefined, { limit: 100 })).items;
 
 describe('at rest', () => {
   test('signing secrets and secret configs are encrypted, and everything else stays readable', async () => {
@@ -490,7 +491,7 @@ describe('reencrypt', () => {
     const { webhooks, storage } = application([one]);
     const created = await webhooks.create(input);
     let isFirst = true;
-    const update: Storage['webhooks']['update'] = async (...args) => {
+    const update: StorageAdapter['webhooks']['update'] = async (...args) => {
       if (isFirst) await webhooks.update(created.id, { name: 'changed meanwhile' });
       isFirst = false;
       return storage.webhooks.update(...args);
@@ -556,10 +557,10 @@ describe('reencrypt', () => {
 });
 
 describe('the warning about secrets in plain text', () => {
-  const durable = (): Storage => ({ ...memoryStorage(), isVolatile: false });
+  const durable = (): StorageAdapter => ({ ...memoryStorage(), isVolatile: false });
 
   async function warningsOf(
-    storage: Storage,
+    storage: StorageAdapter,
     keys: readonly EncryptionKey[],
     use: 'start' | 'drain' = 'start',
   ): Promise<unknown[]> {

@@ -57,22 +57,30 @@ describe('the states of a delivery', () => {
 
   test('it is put off since its first delay, later by the time for which it was due and unclaimed', () => {
     const put = settle(leased(newState(0), 10), { next: { status: 'released', delayMs: 100 } }, 20);
-    expect(put.putOffSince).toBe(20);
+    expect(put.deferredSince).toBe(20);
     // Due at 120, and claimed 30 later.
     const claimed = leased(put, 150);
-    expect(claimed.putOffSince).toBe(50);
-    const busy = { status: 'pending', delayMs: 10, isBusy: true } as const;
-    expect(settle(claimed, { next: busy, attempt }, 160).putOffSince).toBe(50);
+    expect(claimed.deferredSince).toBe(50);
+    const busy = { status: 'pending', delayMs: 10, isRateLimited: true } as const;
+    expect(settle(claimed, { next: busy, attempt }, 160).deferredSince).toBe(50);
     expect(
-      settle(claimed, { next: { status: 'pending', delayMs: 10 }, attempt }, 160).putOffSince,
+      settle(claimed, { next: { status: 'pending', delayMs: 10 }, attempt }, 160).deferredSince,
     ).toBeNull();
-    expect(restart(claimed, 160).putOffSince).toBeNull();
+    expect(restart(claimed, 160).deferredSince).toBeNull();
   });
 
-  test('a memo stays until another takes its place, and goes when it is delivered', () => {
-    const first = settle(leased(newState(0), 10), { next: { status: 'pending', delayMs: 0, memo: 'a' } }, 20);
+  test('a checkpoint stays until another takes its place, and goes when it is delivered', () => {
+    const first = settle(
+      leased(newState(0), 10),
+      { next: { status: 'pending', delayMs: 0, checkpoint: 'a' } },
+      20,
+    );
     const second = settle(leased(first, 30), { next: { status: 'dead' }, attempt }, 40);
-    expect([first.memo, second.memo, finish(second, 'delivered', 50).memo]).toEqual(['a', 'a', undefined]);
+    expect([first.checkpoint, second.checkpoint, finish(second, 'delivered', 50).checkpoint]).toEqual([
+      'a',
+      'a',
+      undefined,
+    ]);
   });
 
   test('what is split is due at once, with a new schedule', () => {
@@ -81,7 +89,7 @@ describe('the states of a delivery', () => {
       status: 'pending',
       at: 30,
       attempts: 1,
-      attemptsBefore: 1,
+      attemptsBeforeRetry: 1,
       uncounted: 0,
       yields: true,
     });

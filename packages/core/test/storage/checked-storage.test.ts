@@ -1,12 +1,12 @@
-import { createDispatcher, type Storage } from '@posthorn/core';
+import { createDispatcher, type StorageAdapter } from '@posthorn/core';
 import { memoryStorage } from '@posthorn/storage-memory';
 import { recordingChannel, virtualClock } from '@posthorn/testing';
 import { describe, expect, test } from 'vitest';
 
 /** The memory storage with other members, as JavaScript may hand it in. */
-const changed = (members: object): Storage => ({ ...memoryStorage(), ...members });
+const changed = (members: object): StorageAdapter => ({ ...memoryStorage(), ...members });
 const { backfill, ...queue } = memoryStorage().deliveries;
-const dispatcherOn = (storage: Storage) => createDispatcher({ storage, channels: [] });
+const dispatcherOn = (storage: StorageAdapter) => createDispatcher({ storage, channels: [] });
 
 test.each<[string, object, RegExp]>([
   [

@@ -6,12 +6,12 @@ import {
   type DeliveryFilter,
   type DeliveryLog,
   type DeliverySelection,
-  type Event,
   type EventFilter,
   type EventRange,
   type Page,
   type PageQuery,
   parseDeliveryId,
+  type WebhookEvent,
 } from '@posthorn/core';
 import { checkCursor, isFinished, isInRange, isSelected } from '@posthorn/core/storage';
 import { attemptKey, decodeAttempt } from '../rows/attempt-row.js';
@@ -102,7 +102,7 @@ async function look<Item>(
   return { items, next: undefined };
 }
 
-async function events(run: Run, tenantId: string, filter: EventFilter): Promise<Page<Event>> {
+async function events(run: Run, tenantId: string, filter: EventFilter): Promise<Page<WebhookEvent>> {
   checkCursor(filter.cursor, /^[0-9A-Za-z]{22}$/);
   const prefix = `e/${code(tenantId)}/`;
   const range = rangeOf(prefix, filter, filter.id);
@@ -190,7 +190,7 @@ function deliveryOf(entry: Entry, tenantId: string): Delivery {
     channel,
     status: state.status,
     attempts: state.attempts,
-    attemptsBefore: state.attemptsBefore,
+    attemptsBeforeRetry: state.attemptsBeforeRetry,
     dueAt: state.status === 'pending' ? new Date(state.at) : null,
     createdAt: new Date(createdAt),
     finishedAt: isFinished(state) ? new Date(state.at) : null,

@@ -48,8 +48,8 @@ async function end(session: Session, entry: Entry): Promise<void> {
     for (const key of entry.members) members.push((await session.entry(key))!);
   } else members.push(entry);
   for (const member of members) {
-    const memo = isDigest(entry) ? entry.state.memo : member.state.memo;
-    const state = finish({ ...member.state, memo }, 'cancelled', session.now);
+    const checkpoint = isDigest(entry) ? entry.state.checkpoint : member.state.checkpoint;
+    const state = finish({ ...member.state, checkpoint }, 'cancelled', session.now);
     const ended = { ...member, state, digest: null, gathers: false };
     await countUnfinished(session, member, ended);
     session.save(ended);

@@ -1,4 +1,4 @@
-import type { Claim, ClaimOptions, Event, WebhookRecord } from '@posthorn/core';
+import type { Claim, ClaimOptions, WebhookEvent, WebhookRecord } from '@posthorn/core';
 import { lease } from '@posthorn/core/storage';
 import { bindingOf, type Entry, eventOf, idOf, tenantCodeOf } from '../rows/entry.js';
 import { decodeEvent } from '../rows/event-row.js';
@@ -40,13 +40,13 @@ async function leaseEntry(session: Session, entry: Entry, options: ClaimOptions)
     deliveryId: idOf(entry),
     token,
     attempt: entry.state.attempts + 1,
-    attemptsBefore: state.attemptsBefore,
+    attemptsBeforeRetry: state.attemptsBeforeRetry,
     event: events[0]!,
     webhook: { id, tenantId, name, secrets: copiedSecrets(secrets), channels },
     binding: channels.find((binding) => binding.id === bindingId),
-    putOffSince: dateOf(state.putOffSince),
+    deferredSince: dateOf(state.deferredSince),
   };
-  if (state.memo !== undefined) claim.memo = state.memo;
+  if (state.checkpoint !== undefined) claim.checkpoint = state.checkpoint;
   if (entry.members) claim.digest = events;
   if (state.begunAt !== null) claim.begunAt = new Date(state.begunAt);
   if (state.uncounted > 0) claim.uncounted = state.uncounted;
@@ -57,8 +57,12 @@ async function leaseEntry(session: Session, entry: Entry, options: ClaimOptions)
 const dateOf = (at: number | null): Date | null => (at === null ? null : new Date(at));
 
 /** The event of a delivery; of a digest, all of them. */
-async function eventsOf(session: Session, entry: Entry, { tenantId }: WebhookRecord): Promise<Event[]> {
-  const events: Event[] = [];
+async function eventsOf(
+  session: Session,
+  entry: Entry,
+  { tenantId }: WebhookRecord,
+): Promise<WebhookEvent[]> {
+  const events: WebhookEvent[] = [];
   for (const key of entry.members ?? [entry.key]) {
     const event = eventOf({ key });
     const text = await session.draft.get(`e/${tenantCodeOf({ key })}/${event}`);

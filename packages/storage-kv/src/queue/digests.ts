@@ -143,8 +143,8 @@ export async function halve(session: Session, digest: Entry): Promise<readonly E
   const first: Entry = { ...digest, members: digest.members!.slice(0, half) };
   const members: Entry[] = [];
   for (const key of latter) members.push((await session.entry(key))!);
-  const { at, attempts, attemptsBefore, memo } = digest.state;
-  const state = { ...newState(at), attempts, attemptsBefore, memo };
+  const { at, attempts, attemptsBeforeRetry, checkpoint } = digest.state;
+  const state = { ...newState(at), attempts, attemptsBeforeRetry, checkpoint };
   return [first, await lead(session, members, state)];
 }
 
@@ -160,7 +160,7 @@ export async function leaveGathering(session: Session, entry: Entry): Promise<En
   return { ...entry, gathers: false };
 }
 
-/** Takes the delivery out of its digest, whose memo it keeps; the others go on. */
+/** Takes the delivery out of its digest, whose checkpoint it keeps; the others go on. */
 export async function leaveDigest(session: Session, entry: Entry): Promise<Entry> {
   const digest = (await session.entry(entry.digest!))!;
   const members = digest.members!.filter((key) => key !== entry.key);
@@ -170,7 +170,7 @@ export async function leaveDigest(session: Session, entry: Entry): Promise<Entry
     await move(session, digest, { ...digest, state: { ...digest.state, status: 'cancelled' } });
     session.draft.delete(digest.key);
   }
-  return { ...entry, digest: null, state: { ...entry.state, memo: digest.state.memo } };
+  return { ...entry, digest: null, state: { ...entry.state, checkpoint: digest.state.checkpoint } };
 }
 
 /** The webhook has changed: what gathers for these bindings goes by what it says of them now. */

@@ -1,4 +1,4 @@
-import type { NewEvent, Published, WebhookRecord } from '@posthorn/core';
+import type { NewEvent, PublishResult, WebhookRecord } from '@posthorn/core';
 import {
   firstBindings,
   keyRetentionMs,
@@ -15,8 +15,11 @@ import { gather } from './digests.js';
 import { deliveryKey, finishedKey, move } from './queue.js';
 
 /** Stores the events that are new, with their deliveries; resolves to the first results of all. */
-export async function publish(session: Session, events: readonly NewEvent[]): Promise<readonly Published[]> {
-  const published: Published[] = [];
+export async function publish(
+  session: Session,
+  events: readonly NewEvent[],
+): Promise<readonly PublishResult[]> {
+  const published: PublishResult[] = [];
   let keys = 0;
   for (const event of events) {
     const earlier = await earlierResult(session, event);
@@ -34,7 +37,7 @@ const idempotencyKeyOf = ({ tenantId, idempotencyKey }: NewEvent): string =>
 const eventKey = (tenantId: string, eventId: string): string => `e/${code(tenantId)}/${bare(eventId)}`;
 
 /** What an earlier call has stored under the event's id or key. Throws `idempotency_conflict`. */
-async function earlierResult(session: Session, event: NewEvent): Promise<Published | undefined> {
+async function earlierResult(session: Session, event: NewEvent): Promise<PublishResult | undefined> {
   const { id, tenantId } = event;
   const stored = await session.draft.get(eventKey(tenantId, id));
   if (stored !== undefined) return { eventId: id, deliveries: decodeEvent(id, tenantId, stored).published };
@@ -47,13 +50,13 @@ async function earlierResult(session: Session, event: NewEvent): Promise<Publish
   );
 }
 
-async function store(session: Session, event: NewEvent): Promise<Published> {
+async function store(session: Session, event: NewEvent): Promise<PublishResult> {
   const { draft, now } = session;
   const tenant = code(event.tenantId);
-  const targets = (await session.matching(event.tenantId, event.keys)).flatMap((webhook) =>
+  const targets = (await session.matching(event.tenantId, event.matchingPatterns)).flatMap((webhook) =>
     firstBindings(webhook.record).map((binding) => ({ webhook, bindingId: binding.id })),
   );
-  const published: Published = { eventId: event.id, deliveries: targets.length };
+  const published: PublishResult = { eventId: event.id, deliveries: targets.length };
   draft.insert(
     eventKey(event.tenantId, event.id),
     encodeEvent({ event, publishedAt: now, published: targets.length }),

@@ -37,13 +37,13 @@ export async function advance(session: Session, entry: Entry, state: Entry['stat
     return after;
   }
   const isOver = isFinished(state);
-  const { status, at, attempts, attemptsBefore } = state;
+  const { status, at, attempts, attemptsBeforeRetry } = state;
   for (const key of after.members) {
     const member = (await session.entry(key))!;
-    const memo = isOver ? state.memo : member.state.memo;
+    const checkpoint = isOver ? state.checkpoint : member.state.checkpoint;
     const next: Entry = {
       ...member,
-      state: { ...member.state, status, at, attempts, attemptsBefore, memo },
+      state: { ...member.state, status, at, attempts, attemptsBeforeRetry, checkpoint },
       digest: isOver ? null : member.digest,
     };
     await countUnfinished(session, member, next);

@@ -54,7 +54,7 @@ export async function renew(
 /** Writes a result where its token still holds; resolves to whether it did. */
 export async function settleOne(
   session: Session,
-  { claim, next, attempt, begin: others = [] }: Settlement,
+  { claim, next, attempt, escalateTo: others = [] }: Settlement,
 ): Promise<boolean> {
   const entry = await claimed(session, claim);
   if (!entry) return false;

@@ -1,8 +1,8 @@
-import type { Event } from '@posthorn/core';
+import type { WebhookEvent } from '@posthorn/core';
 
 /** An event as it is kept, and what it was published with. */
 export interface EventRow {
-  readonly event: Event;
+  readonly event: WebhookEvent;
   readonly publishedAt: number;
   /** How many deliveries it was published with. */
   readonly published: number;
@@ -14,7 +14,7 @@ type Fields = [
   publishedAt: number,
   published: number,
   namespaceId: string | null,
-  subject: Event['subject'],
+  subject: WebhookEvent['subject'],
   cacheScope: string | null,
   orderingKey: string | null,
   payload?: string,
@@ -62,4 +62,5 @@ export function decodeEvent(id: string, tenantId: string, text: string): EventRo
 }
 
 /** The payload's bytes, by which digests are measured. */
-export const payloadBytes = ({ payload }: Pick<Event, 'payload'>): number => Buffer.byteLength(payload);
+export const payloadBytes = ({ payload }: Pick<WebhookEvent, 'payload'>): number =>
+  Buffer.byteLength(payload);

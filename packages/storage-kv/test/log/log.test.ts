@@ -29,7 +29,7 @@ test('a filter that few fit finds them among many, page by page, and other calls
       subject: null,
       cacheScope: null,
       orderingKey: null,
-      keys: [],
+      matchingPatterns: [],
     }),
   );
   await storage.deliveries.publish(events);

@@ -27,7 +27,7 @@ test('what gathers goes by itself where its binding drops the digest in the inst
     subject: null,
     cacheScope: null,
     orderingKey: null,
-    keys: ['order.created'],
+    matchingPatterns: ['order.created'],
   };
   await storage.deliveries.publish([event]);
   await advance(60_000);

@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import { kindOf, PosthornError } from '@posthorn/core';
+import { describeType, PosthornError } from '@posthorn/core';
 import { faultOf, isUniqueViolation } from './faults.js';
 import { checkOpen } from './open.js';
 import { isPgPool } from './pg-client.js';
@@ -137,7 +137,7 @@ export class Database {
 
 function rowsOf(answer: Answer | undefined, what: string): Answer['rows'] {
   if (Array.isArray(answer?.rows)) return answer.rows;
-  const came = Array.isArray(answer) ? 'the rows themselves' : kindOf(answer);
+  const came = Array.isArray(answer) ? 'the rows themselves' : describeType(answer);
   throw new PosthornError(
     'invalid_option',
     `${what}.query must resolve to { rows }, like that of pg, not to ${came}`,

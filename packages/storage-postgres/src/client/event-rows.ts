@@ -1,4 +1,4 @@
-import type { Event } from '@posthorn/core';
+import type { WebhookEvent } from '@posthorn/core';
 import { dateOf, msOf } from './values.js';
 
 /** The columns of a row of `events`, as `e`, for {@link eventOf}, with this SQL in place of the payload. */
@@ -9,7 +9,7 @@ export const eventColumnsWith = (payload: string): string => `
 export const eventColumns = eventColumnsWith('e.payload');
 
 // biome-ignore lint/suspicious/noExplicitAny: a row as the client read it.
-export function eventOf(row: Record<string, any>): Event {
+export function eventOf(row: Record<string, any>): WebhookEvent {
   return {
     id: row.id,
     tenantId: row.tenant_id,

@@ -1,4 +1,4 @@
-import { kindOf, PosthornError } from '@posthorn/core';
+import { describeType, PosthornError } from '@posthorn/core';
 import { isPgPool } from './pg-client.js';
 import type { Transaction } from './queryable.js';
 
@@ -19,7 +19,7 @@ export async function checkOpen(tx: Transaction): Promise<void> {
   const given = tx as Given | null | undefined;
   if (typeof given?.query !== 'function') {
     throw refusal(
-      `must have query(text, values), like a pg client, not ${kindOf(tx)}; fromDrizzle, fromKysely, fromKnex, fromPrisma and fromTypeorm create one`,
+      `must have query(text, values), like a pg client, not ${describeType(tx)}; fromDrizzle, fromKysely, fromKnex, fromPrisma and fromTypeorm create one`,
     );
   }
   if (isPgPool(tx)) {

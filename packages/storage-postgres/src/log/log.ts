@@ -126,7 +126,7 @@ function deliveryOf(row: Row): Delivery {
     channel: row.channel,
     status: row.status,
     attempts: Number(row.attempts),
-    attemptsBefore: Number(row.attempts_before),
+    attemptsBeforeRetry: Number(row.attempts_before),
     dueAt: dateOrNull(row.due_at),
     createdAt: dateOf(row.published_at),
     finishedAt: dateOrNull(row.finished_at),

@@ -1,4 +1,4 @@
-import { type NewEvent, PosthornError, type Published } from '@posthorn/core';
+import { type NewEvent, PosthornError, type PublishResult } from '@posthorn/core';
 
 /** The events of one call, without repetitions: events with the same id or the same idempotency key are one. */
 export interface Batch {
@@ -31,8 +31,8 @@ export function batchOf(events: readonly NewEvent[]): Batch {
 export function resultOf(
   event: NewEvent,
   { byId, byKey }: Batch,
-  results: Map<NewEvent, Published>,
-): Published {
+  results: Map<NewEvent, PublishResult>,
+): PublishResult {
   const own = results.get(event);
   if (own) return own;
   const twin = byId.get(event.id) ?? byKey.get(keyOf(event.tenantId, event.idempotencyKey ?? ''));

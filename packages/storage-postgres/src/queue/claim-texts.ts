@@ -12,15 +12,15 @@ import { stampOf } from './webhook-cache.js';
 
 /** The limits of a look: this many lanes, and this many alarms. */
 const maxLanes = 5_000;
-export const maxAlarms = 1_000;
+export const maxDue = 1_000;
 /** The limit of a take for one lane. */
 export const maxShare = 1_000;
 /** Finds what is due at `$1` or later, and walks through the lanes after the one of tenant `$2` and webhook `$3`. */
-export const lookText = `
+export const discoverText = `
   with recursive due as materialized (
     select q.event_id, q.binding_id, ${mayGo} as may_go from $.queue q
     where not q.is_ready and q.due_at <= $now and q.due_at >= to_timestamp($1::float8 / 1000)
-    order by q.due_at limit ${maxAlarms} for update skip locked
+    order by q.due_at limit ${maxDue} for update skip locked
   ), woken as (
     update $.queue q set is_ready = true, is_held = false
     from due d where d.may_go and ${isOfRow('d')}

@@ -2,13 +2,13 @@ import type { Claim, ClaimOptions } from '@posthorn/core';
 import { type Database, type Statement, statementsOf } from '../client/database.js';
 import type { Answer } from '../client/queryable.js';
 import { numberOrNull } from '../client/values.js';
-import { lookText, maxAlarms, maxShare, type TakeShape, takeText } from './claim-texts.js';
+import { discoverText, maxDue, maxShare, type TakeShape, takeText } from './claim-texts.js';
 import { ClaimedRows } from './claimed-rows.js';
 import type { Digests } from './digests.js';
-import { type Lane, Lanes, type Room, type Share } from './lanes.js';
 import { newLease, type Release, releaser } from './leases.js';
 import { cancelWaiting } from './orphans.js';
 import { withinBytes } from './payloads.js';
+import { type ReadyWebhook, ReadyWebhooks, type Room, type Share } from './ready-webhooks.js';
 import type { WebhookCache } from './webhook-cache.js';
 
 /** How long the result of a look is used. After that, another look may find new lanes. */
@@ -41,7 +41,7 @@ export class Claimer {
   readonly #db: Database;
   readonly #digests: Digests;
   readonly #claimed: ClaimedRows;
-  readonly #lanes = new Lanes();
+  readonly #lanes = new ReadyWebhooks();
   readonly #look: Statement;
   /** By whether it is slow, and whether the attempts begin with it. */
   readonly #take: (shape: TakeShape) => Statement;
@@ -68,13 +68,13 @@ export class Claimer {
     this.#claimed = new ClaimedRows(db, webhooks, digests);
     this.#cancelWaiting = cancelWaiting(db);
     this.#release = releaser(db);
-    this.#look = db.statement(lookText);
+    this.#look = db.statement(discoverText);
     // Not retried: the deliveries that the first try leased would be unavailable until their lease ends.
     this.#take = statementsOf(db, takeText, { isRepeatable: false });
   }
 
   /** Adds lanes in which published deliveries wait. */
-  expect(lanes: Iterable<Lane>): void {
+  expect(lanes: Iterable<ReadyWebhook>): void {
     for (const lane of lanes) this.#lanes.add(lane);
   }
 
@@ -124,7 +124,7 @@ export class Claimer {
         if (isActive) this.#lanes.add({ tenantId, webhookId });
         else if (isActive === null) await this.#cancelWaiting(webhookId);
       }
-    } while (alarms === maxAlarms && this.#lanes.isEmpty);
+    } while (alarms === maxDue && this.#lanes.isEmpty);
     const end = performance.now();
     if (gathered > 0) {
       const { lanes, gone } = await this.#digests.form();
@@ -134,7 +134,7 @@ export class Claimer {
     this.#lookedAt = performance.now();
     this.#lookedWith = this.#db.clockOffset;
     // A walk that went on from the middle has not seen the lanes before it.
-    const hasSeenAll = alarms < maxAlarms && from === first && last === null;
+    const hasSeenAll = alarms < maxDue && from === first && last === null;
     if (!isComplete) return hasSeenAll;
     this.#completeAt = begin;
     this.#completeMs = end - begin;

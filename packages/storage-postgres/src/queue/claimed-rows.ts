@@ -51,17 +51,17 @@ export class ClaimedRows {
         return [];
       }
       const id = (digest ? digestId : deliveryId)(row.event_id, row.binding_id);
-      const memo = restored(row.memo);
+      const checkpoint = restored(row.memo);
       return [
         {
           deliveryId: id,
           token: tokenOf(lease, id),
           attempt: Number(row.attempts) + (row.begun_at === null ? 1 : 0),
-          attemptsBefore: Number(row.attempts_before),
+          attemptsBeforeRetry: Number(row.attempts_before),
           event,
           ...webhooks.parts(row.webhook_id, event.tenantId, row.binding_id),
-          putOffSince: dateOrNull(row.put_off_since),
-          ...(memo !== null && { memo }),
+          deferredSince: dateOrNull(row.put_off_since),
+          ...(checkpoint !== null && { checkpoint }),
           ...(digest && { digest }),
           ...(row.begun_at !== null && { begunAt: dateOf(row.begun_at) }),
           ...(row.uncounted !== null && { uncounted: Number(row.uncounted) }),

@@ -3,7 +3,7 @@ import type { Database, Statement } from '../client/database.js';
 import { eventColumns, eventOf } from '../client/event-rows.js';
 import { hasKey, isOfRow } from '../client/given-rows.js';
 import { beginning } from '../client/values.js';
-import type { Lane } from './lanes.js';
+import type { ReadyWebhook } from './ready-webhooks.js';
 
 /*
  * Deliveries that gather are in the queue without an alarm and without a lane. A process looks at them when one is
@@ -79,8 +79,8 @@ export class Digests {
    * Forms digests of what is to be sent, and releases what is to be sent alone. Returns the lanes that they are in, and
    * the deleted webhooks of deliveries that were committed later.
    */
-  async form(): Promise<{ readonly lanes: readonly Lane[]; readonly gone: ReadonlySet<string> }> {
-    const lanes: Lane[] = [];
+  async form(): Promise<{ readonly lanes: readonly ReadyWebhook[]; readonly gone: ReadonlySet<string> }> {
+    const lanes: ReadyWebhook[] = [];
     const gone = new Set<string>();
     for (let rounds = 0; rounds < maxRounds; rounds++) {
       const [row] = await this.#db.run(this.#form, []);

@@ -1,4 +1,4 @@
-import { type Claim, deliveryId, type Event, type NewEvent } from '@posthorn/core';
+import { type Claim, deliveryId, type NewEvent, type WebhookEvent } from '@posthorn/core';
 import type { Database, Statement } from '../client/database.js';
 import { few } from '../client/given-rows.js';
 import { type Release, releaser, tokenOf } from './leases.js';
@@ -69,8 +69,8 @@ export class HandOvers {
         token: tokenOf(lease, id),
         attempt: 1,
         ...(begunAt && { begunAt }),
-        attemptsBefore: 0,
-        putOffSince: null,
+        attemptsBeforeRetry: 0,
+        deferredSince: null,
         event: eventOf(event),
         ...webhooks.parts(webhookId, event.tenantId, bindingId),
       };
@@ -84,7 +84,7 @@ export const idsText = (events: readonly NewEvent[]): string =>
 /**
  * Returns the event of a claim. Field by field, because copying the object would be most of the cost of a dispatch.
  */
-function eventOf(event: NewEvent): Event {
+function eventOf(event: NewEvent): WebhookEvent {
   const { id, tenantId, type, payload, occurredAt, namespaceId, subject, cacheScope, orderingKey } = event;
   return {
     id,

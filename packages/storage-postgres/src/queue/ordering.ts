@@ -1,6 +1,6 @@
 import type { Database, Statement } from '../client/database.js';
 import { few, isOfRow } from '../client/given-rows.js';
-import type { Lane } from './lanes.js';
+import type { ReadyWebhook } from './ready-webhooks.js';
 
 /*
  * Deliveries to one channel binding with one ordering key are a chain, in the order of `position`. Only a delivery that
@@ -67,7 +67,10 @@ const statements = new WeakMap<Database, Statement>();
 /**
  * Lets the first held delivery of each chain into its lane, where no earlier one blocks it. Resolves to those lanes.
  */
-export async function advanceChains(db: Database, chains: readonly Chain[]): Promise<readonly Lane[]> {
+export async function advanceChains(
+  db: Database,
+  chains: readonly Chain[],
+): Promise<readonly ReadyWebhook[]> {
   if (chains.length === 0) return [];
   let statement = statements.get(db);
   if (!statement) {

@@ -1,15 +1,21 @@
-import { type Claim, type ClaimOptions, type NewEvent, PosthornError, type Published } from '@posthorn/core';
+import {
+  type Claim,
+  type ClaimOptions,
+  type NewEvent,
+  PosthornError,
+  type PublishResult,
+} from '@posthorn/core';
 import { type Database, type Statement, statementsOf } from '../client/database.js';
 import { few } from '../client/given-rows.js';
 import type { Transaction } from '../client/queryable.js';
 import { beginning, dateOf, msOf } from '../client/values.js';
 import { batchOf, resultOf } from './batch.js';
 import { HandOvers, idsText } from './hand-over.js';
-import type { Lane } from './lanes.js';
 import { newLease } from './leases.js';
 import { advanceChains } from './ordering.js';
 import { isCommon } from './quick-batch.js';
 import { QuickPublisher, type QuickResult } from './quick-publish.js';
+import type { ReadyWebhook } from './ready-webhooks.js';
 import { type WithoutRemembered, withoutRemembered } from './remembered.js';
 import { tenantRoomsIn } from './rooms.js';
 import { encoded } from './store.js';
@@ -19,7 +25,7 @@ import type { WebhookCache } from './webhook-cache.js';
 
 export interface PublishOptions {
   readonly tx?: Transaction;
-  readonly claimFor?: ClaimOptions;
+  readonly prefetch?: ClaimOptions;
   readonly keyWaitMs?: number;
 }
 
@@ -34,11 +40,11 @@ interface Stored {
   readonly at: Date;
 }
 
-type Result = Stored & { readonly published: readonly Published[] };
+type Result = Stored & { readonly published: readonly PublishResult[] };
 
 export class Publisher {
   readonly #db: Database;
-  readonly #onWaiting: (lanes: Iterable<Lane>) => void;
+  readonly #onWaiting: (lanes: Iterable<ReadyWebhook>) => void;
   readonly #statement: (shape: Shape) => Statement;
   readonly #withoutRemembered: WithoutRemembered;
   readonly #earlier: Statement;
@@ -48,7 +54,7 @@ export class Publisher {
   readonly #clock: Statement;
 
   /** `onWaiting` is called with the lanes of deliveries that are stored and not leased. */
-  constructor(db: Database, webhooks: WebhookCache, onWaiting: (lanes: Iterable<Lane>) => void) {
+  constructor(db: Database, webhooks: WebhookCache, onWaiting: (lanes: Iterable<ReadyWebhook>) => void) {
     this.#db = db;
     this.#onWaiting = onWaiting;
     this.#withoutRemembered = withoutRemembered(db);
@@ -69,29 +75,29 @@ export class Publisher {
 
   async publish(
     events: readonly NewEvent[],
-    { tx, claimFor, keyWaitMs }: PublishOptions = {},
+    { tx, prefetch, keyWaitMs }: PublishOptions = {},
   ): Promise<Result> {
-    if (tx !== undefined && claimFor) {
+    if (tx !== undefined && prefetch) {
       throw new PosthornError(
         'invalid_option',
-        'publish takes tx or claimFor, not both: deliveries of a transaction that may roll back cannot be sent',
+        'publish takes tx or prefetch, not both: deliveries of a transaction that may roll back cannot be sent',
       );
     }
     if (events.length === 0) return { published: [], claims: [], at: await this.#now(tx) };
-    const lease = claimFor ? newLease() : 0;
+    const lease = prefetch ? newLease() : 0;
     // What a transaction sees of its own webhooks must not be cached.
     const isPlain = tx === undefined && events.every(isCommon);
     if (isPlain) {
-      const quick = await this.#quick.publish(events, claimFor, lease);
-      if (quick) return this.#handOver(events, quick, claimFor, lease);
+      const quick = await this.#quick.publish(events, prefetch, lease);
+      if (quick) return this.#handOver(events, quick, prefetch, lease);
     }
     for (let round = 0; round < 20; round++) {
-      const results = new Map<NewEvent, Published>();
+      const results = new Map<NewEvent, PublishResult>();
       const batch = batchOf(events);
       const { fresh, isKeyed } = await this.#withoutRemembered(batch.events, results, tx);
       const stored = await this.#storeKeyed(fresh, isKeyed, results, {
         tx,
-        claimFor,
+        prefetch,
         keyWaitMs,
         lease,
         isPlain,
@@ -107,12 +113,12 @@ export class Publisher {
   async #handOver(
     events: readonly NewEvent[],
     { published, at, leased, waiting }: QuickResult,
-    claimFor: ClaimOptions | undefined,
+    prefetch: ClaimOptions | undefined,
     lease: number,
   ): Promise<Result> {
     if (waiting.length > 0) this.#onWaiting(waiting);
     if (leased.length === 0) return { published, claims: [], at };
-    const begunAt = claimFor?.isBegun ? at : undefined;
+    const begunAt = prefetch?.isBegun ? at : undefined;
     const claims = await this.#handOvers.claims(events, leased, { lease, begunAt });
     if (!claims) {
       this.#onWaiting(
@@ -126,7 +132,7 @@ export class Publisher {
   async #storeKeyed(
     events: readonly NewEvent[],
     isKeyed: boolean,
-    results: Map<NewEvent, Published>,
+    results: Map<NewEvent, PublishResult>,
     options: StoreOptions,
   ): Promise<Stored | undefined> {
     if (events.length === 0) return { claims: [], at: await this.#now(options.tx) };
@@ -150,25 +156,25 @@ export class Publisher {
   async #store(
     events: readonly NewEvent[],
     isKeyed: boolean,
-    results: Map<NewEvent, Published>,
-    { tx, claimFor, keyWaitMs, lease, isPlain }: StoreOptions,
+    results: Map<NewEvent, PublishResult>,
+    { tx, prefetch, keyWaitMs, lease, isPlain }: StoreOptions,
   ): Promise<Stored> {
     const { rows, sorts, bytes } = encoded(events);
     const isOrdered = events.some(({ orderingKey }) => orderingKey !== null);
     const values: unknown[] = [JSON.stringify(rows), JSON.stringify(sorts), bytes];
-    if (claimFor) {
-      const { limit, leaseMs, webhookLimit, webhookRoom } = claimFor;
+    if (prefetch) {
+      const { limit, leaseMs, webhookLimit, webhookRoom } = prefetch;
       const rooms = [...webhookRoom].map(([webhook, room]) => ({ webhook, room }));
       values.push(lease, leaseMs, limit, webhookLimit, JSON.stringify(rooms));
     }
-    const tenantRooms = claimFor ? tenantRoomsIn(sorts, claimFor) : [];
-    const hasTenantRooms = tenantRooms.some(({ room }) => room < claimFor!.limit);
+    const tenantRooms = prefetch ? tenantRoomsIn(sorts, prefetch) : [];
+    const hasTenantRooms = tenantRooms.some(({ room }) => room < prefetch!.limit);
     if (hasTenantRooms) values.push(JSON.stringify(tenantRooms));
     const isBrief = isKeyed && tx === undefined && keyWaitMs !== undefined;
     if (isBrief) values.push(String(keyWaitMs));
     const statement = this.#statement({
-      hasClaims: claimFor !== undefined,
-      isBegun: claimFor?.isBegun === true,
+      hasClaims: prefetch !== undefined,
+      isBegun: prefetch?.isBegun === true,
       hasTenantRooms,
       isKeyed,
       isBrief,
@@ -193,9 +199,9 @@ export class Publisher {
     if (isOrdered) await advanceChains(this.#db, chainsHeld(answer, events)).catch(() => []);
     const lanes = lanesOf(answer, sorts);
     if (answer.placed > answer.leased) this.#onWaiting(lanes);
-    if (!claimFor) return { claims: [], at };
+    if (!prefetch) return { claims: [], at };
     const leased = leasedOf(events, rows, answer);
-    const begunAt = claimFor.isBegun ? at : undefined;
+    const begunAt = prefetch.isBegun ? at : undefined;
     const claims = await this.#handOvers.claims(events, leased, { lease, begunAt }, earlier);
     if (!claims) this.#onWaiting(lanes);
     return { claims: claims ?? [], at };
@@ -210,7 +216,7 @@ export class Publisher {
   /** Returns the first results of events whose ids are stored already. */
   async #readEarlier(
     events: readonly NewEvent[],
-    results: Map<NewEvent, Published>,
+    results: Map<NewEvent, PublishResult>,
     tx: Transaction | undefined,
   ): Promise<void> {
     const rows = await this.#db.run(this.#earlier, [idsText(events)], tx);

@@ -51,9 +51,9 @@ const detailsOf = ({ namespaceId, subject, cacheScope }: NewEvent): readonly (st
 export function quickBatch(
   events: readonly NewEvent[],
   known: KnownTargets,
-  claimFor: ClaimOptions | undefined,
+  prefetch: ClaimOptions | undefined,
 ): QuickBatch | undefined {
-  const rooms = new Rooms(claimFor ?? noRoom);
+  const rooms = new Rooms(prefetch ?? noRoom);
   const kinds: Kind[] = [];
   const targets: Target[] = [];
   const deliveries: Delivery[] = [];

@@ -1,20 +1,20 @@
-import type { ClaimOptions, NewEvent, Published } from '@posthorn/core';
+import type { ClaimOptions, NewEvent, PublishResult } from '@posthorn/core';
 import { type Database, type Statement, statementsOf } from '../client/database.js';
 import { isUniqueViolation } from '../client/faults.js';
 import type { Answer } from '../client/queryable.js';
 import { dateOf } from '../client/values.js';
 import { KnownTargets } from './known-targets.js';
-import type { Lane } from './lanes.js';
 import { hasDetails, type QuickBatch, quickBatch, valuesOf, valuesOfOne } from './quick-batch.js';
 import { type QuickShape, quickText, quickTextOfOne } from './quick-texts.js';
+import type { ReadyWebhook } from './ready-webhooks.js';
 import type { Leased } from './store-answer.js';
 
 export interface QuickResult {
-  readonly published: readonly Published[];
+  readonly published: readonly PublishResult[];
   readonly at: Date;
   readonly leased: readonly Leased[];
   /** The lanes of the stored deliveries, where some of them wait; otherwise none. */
-  readonly waiting: readonly Lane[];
+  readonly waiting: readonly ReadyWebhook[];
 }
 
 /** Stores events whose targets are cached, with the same rows and the same answer as the general statement. */
@@ -37,13 +37,13 @@ export class QuickPublisher {
    */
   async publish(
     events: readonly NewEvent[],
-    claimFor: ClaimOptions | undefined,
+    prefetch: ClaimOptions | undefined,
     lease: number,
   ): Promise<QuickResult | undefined> {
-    const batch = quickBatch(events, this.known, claimFor);
+    const batch = quickBatch(events, this.known, prefetch);
     if (!batch) return undefined;
     const { kinds, targets, deliveries, leased: wanted } = batch;
-    const row = await this.#store(batch, claimFor, lease);
+    const row = await this.#store(batch, prefetch, lease);
     if (!row) return undefined;
     const leased = leasedOf(wanted, row);
     const isWaiting = leased.length < deliveries.length;
@@ -57,17 +57,17 @@ export class QuickPublisher {
 
   async #store(
     batch: QuickBatch,
-    claimFor: ClaimOptions | undefined,
+    prefetch: ClaimOptions | undefined,
     lease: number,
   ): Promise<Answer['rows'][number] | undefined> {
     const { events, targets, leased } = batch;
     const isOne = events.length === 1 && targets.length === 1;
     const statement = (isOne ? this.#one : this.#many)({
       hasClaims: leased.length > 0,
-      isBegun: leased.length > 0 && claimFor?.isBegun === true,
+      isBegun: leased.length > 0 && prefetch?.isBegun === true,
       hasDetails: !isOne && events.some(hasDetails),
     });
-    const values = (isOne ? valuesOfOne : valuesOf)(batch, { lease, leaseMs: claimFor?.leaseMs ?? 0 });
+    const values = (isOne ? valuesOfOne : valuesOf)(batch, { lease, leaseMs: prefetch?.leaseMs ?? 0 });
     try {
       return (await this.#db.run(statement, values))[0];
     } catch (error) {

@@ -1,4 +1,4 @@
-import type { NewEvent, Published } from '@posthorn/core';
+import type { NewEvent, PublishResult } from '@posthorn/core';
 import type { Database } from '../client/database.js';
 import { few } from '../client/given-rows.js';
 import type { Transaction } from '../client/queryable.js';
@@ -6,7 +6,7 @@ import { conflict, keyOf } from './batch.js';
 
 /** The event that an earlier call stored under an idempotency key. */
 interface Remembered {
-  readonly published: Published;
+  readonly published: PublishResult;
   readonly fingerprint: string;
 }
 
@@ -16,7 +16,7 @@ interface Remembered {
  */
 export type WithoutRemembered = (
   events: readonly NewEvent[],
-  results: Map<NewEvent, Published>,
+  results: Map<NewEvent, PublishResult>,
   tx: Transaction | undefined,
 ) => Promise<{ readonly fresh: readonly NewEvent[]; readonly isKeyed: boolean }>;
 

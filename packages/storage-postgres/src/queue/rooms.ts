@@ -20,19 +20,19 @@ export interface Place {
  * three limits, even where it is not leased.
  */
 export class Rooms {
-  readonly #claimFor: ClaimOptions;
+  readonly #prefetch: ClaimOptions;
   readonly #webhooks = new Map<string, Room>();
   readonly #tenants = new Map<string, Room>();
   #left: number;
   #places = 0;
 
-  constructor(claimFor: ClaimOptions) {
-    this.#claimFor = claimFor;
-    this.#left = claimFor.limit;
+  constructor(prefetch: ClaimOptions) {
+    this.#prefetch = prefetch;
+    this.#left = prefetch.limit;
   }
 
   placeOf(target: Target): Place {
-    const { limit, webhookLimit, webhookRoom, tenantLimit = limit, tenantRoom } = this.#claimFor;
+    const { limit, webhookLimit, webhookRoom, tenantLimit = limit, tenantRoom } = this.#prefetch;
     return {
       target,
       number: ++this.#places,

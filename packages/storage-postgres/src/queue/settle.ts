@@ -3,9 +3,9 @@ import { arrayOf } from '../client/arrays.js';
 import { type Database, type Statement, statementsOf } from '../client/database.js';
 import { storable } from '../client/texts.js';
 import { isDigest } from './digests.js';
-import type { Lane } from './lanes.js';
 import { leaseOf } from './leases.js';
 import { advanceChains, type Chain, chainsOf } from './ordering.js';
+import type { ReadyWebhook } from './ready-webhooks.js';
 import { goesBack, isHeld, plainColumns, plainText, type SettleShape, settleText } from './settle-texts.js';
 
 const bindingOf = (deliveryId: string): string => `ch_${deliveryId.slice(-10)}`;
@@ -20,10 +20,10 @@ export class Settler {
   readonly #renew: Statement;
   readonly #recorded: Statement;
 
-  readonly #onWaiting: (lanes: Iterable<Lane>) => void;
+  readonly #onWaiting: (lanes: Iterable<ReadyWebhook>) => void;
 
   /** `onWaiting` is called with the lanes into which results have let other deliveries. */
-  constructor(db: Database, onWaiting: (lanes: Iterable<Lane>) => void) {
+  constructor(db: Database, onWaiting: (lanes: Iterable<ReadyWebhook>) => void) {
     this.#db = db;
     this.#onWaiting = onWaiting;
     this.#statement = statementsOf(db, settleText);
@@ -162,10 +162,10 @@ const placeOf = ({ deliveryId }: Pick<Claim, 'deliveryId'>): { event: string; bi
 /** Whether the result begins a deferral, unless there was one before, or keeps it. */
 function putOffBy(next: NextState): 'begins' | 'stays' | undefined {
   if (next.status === 'released') return next.delayMs ? 'begins' : 'stays';
-  return next.status === 'pending' && next.isBusy ? 'stays' : undefined;
+  return next.status === 'pending' && next.isRateLimited ? 'stays' : undefined;
 }
 
-function rowOf({ claim, next, attempt, begin }: Settlement, n: number, lease: number) {
+function rowOf({ claim, next, attempt, escalateTo }: Settlement, n: number, lease: number) {
   const { status } = next;
   return {
     n,
@@ -173,7 +173,7 @@ function rowOf({ claim, next, attempt, begin }: Settlement, n: number, lease: nu
     lease,
     status,
     delay: 'delayMs' in next ? (next.delayMs ?? 0) : 0,
-    yields: status === 'pending' && next.yields === true,
+    yields: status === 'pending' && next.unblocksOrder === true,
     uncounted: status === 'pending' && next.isUncounted ? 1 : undefined,
     put_off: putOffBy(next),
     id: attempt?.id,
@@ -185,7 +185,7 @@ function rowOf({ claim, next, attempt, begin }: Settlement, n: number, lease: nu
     message: attempt && (storable(attempt.message) ?? undefined),
     http: attempt?.status ?? undefined,
     response: attempt && (storable(attempt.response) ?? undefined),
-    memo: 'memo' in next ? (storable(next.memo ?? null) ?? undefined) : undefined,
-    begin: begin && begin.length > 0 ? begin : undefined,
+    memo: 'checkpoint' in next ? (storable(next.checkpoint ?? null) ?? undefined) : undefined,
+    begin: escalateTo && escalateTo.length > 0 ? escalateTo : undefined,
   };
 }

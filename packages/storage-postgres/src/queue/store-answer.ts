@@ -1,6 +1,6 @@
 import type { NewEvent } from '@posthorn/core';
-import type { Lane } from './lanes.js';
 import { type Chain, chainsOf } from './ordering.js';
+import type { ReadyWebhook } from './ready-webhooks.js';
 import type { WebhookVersion } from './webhook-cache.js';
 
 /** The answer of the statement that publishes. */
@@ -61,7 +61,10 @@ export function leasedOf(
 }
 
 /** Returns the lanes of what was stored. */
-export function lanesOf({ targets }: StoreAnswer, sorts: readonly { readonly tenant: string }[]): Lane[] {
+export function lanesOf(
+  { targets }: StoreAnswer,
+  sorts: readonly { readonly tenant: string }[],
+): ReadyWebhook[] {
   return targets.map(([sort, webhookId]) => ({ tenantId: sorts[sort]!.tenant, webhookId }));
 }
 

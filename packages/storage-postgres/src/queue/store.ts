@@ -8,13 +8,13 @@ export function encoded(events: readonly NewEvent[]) {
   const sorts: { sort: number; tenant: string; type: string; keys: readonly string[] }[] = [];
   const { bytes, starts } = payloadsOf(events);
   const rows = events.map((event, n) => {
-    const { tenantId, type, keys, subject } = event;
+    const { tenantId, type, matchingPatterns, subject } = event;
     const name = keyOf(tenantId, type);
     let sort = sortOf.get(name);
     if (sort === undefined) {
       sort = sorts.length;
       sortOf.set(name, sort);
-      sorts.push({ sort, tenant: tenantId, type, keys });
+      sorts.push({ sort, tenant: tenantId, type, keys: matchingPatterns });
     }
     return {
       n,

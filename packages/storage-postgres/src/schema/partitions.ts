@@ -1,4 +1,4 @@
-import { firstEventId, kindOf, PosthornError } from '@posthorn/core';
+import { describeType, firstEventId, PosthornError } from '@posthorn/core';
 import type { Database } from '../client/database.js';
 
 export type Period = 'day' | 'week' | 'month';
@@ -97,7 +97,7 @@ function settingsOf(options: PartitionOptions): Required<Omit<PartitionOptions, 
   readonly olderThanMs: number | undefined;
 } {
   if (typeof options !== 'object' || options === null) {
-    throw invalid(`partition takes options, { every }, not ${kindOf(options)}`);
+    throw invalid(`partition takes options, { every }, not ${describeType(options)}`);
   }
   const { every, ahead = 3, olderThanMs, ...others } = options;
   const [unknown] = Object.keys(others);

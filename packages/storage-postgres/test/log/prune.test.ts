@@ -30,7 +30,7 @@ describe.skipIf(!hasPostgres())('retention', () => {
     subject: null,
     cacheScope: null,
     orderingKey: null,
-    keys: [],
+    matchingPatterns: [],
   });
 
   test('reads only rows that may be old enough', async () => {

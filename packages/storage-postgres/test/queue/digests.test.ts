@@ -92,7 +92,13 @@ describe.skipIf(!hasPostgres())('a digest whose claim fails', () => {
 
   beforeEach(async () => {
     await database.pool.query('delete from posthorn.queue; delete from posthorn.events');
-    const event = { tenantId: 'acme', type: 'a', payload: '1', occurredAt: new Date(), keys: ['a'] };
+    const event = {
+      tenantId: 'acme',
+      type: 'a',
+      payload: '1',
+      occurredAt: new Date(),
+      matchingPatterns: ['a'],
+    };
     const others = { namespaceId: null, subject: null, cacheScope: null, orderingKey: null };
     await storage.deliveries.publish([1, 2].map(() => ({ id: ids.event(), ...event, ...others })));
   });

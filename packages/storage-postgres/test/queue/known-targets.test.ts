@@ -4,7 +4,7 @@ import { postgresStorage } from '../../src/index.js';
 import { hasPostgres, openDatabase, type TestDatabase } from '../database.js';
 
 const ids = createIds();
-const claimFor = { limit: 100, leaseMs: 60_000, webhookLimit: 100, webhookRoom: new Map<string, number>() };
+const prefetch = { limit: 100, leaseMs: 60_000, webhookLimit: 100, webhookRoom: new Map<string, number>() };
 
 const newWebhook = (tenantId: string, eventTypes = ['order.created']): NewWebhook => ({
   id: ids.webhook(),
@@ -26,7 +26,7 @@ const newEvent = (tenantId: string, overrides: Partial<NewEvent> = {}): NewEvent
   subject: null,
   cacheScope: null,
   orderingKey: null,
-  keys: ['order.created'],
+  matchingPatterns: ['order.created'],
   ...overrides,
 });
 
@@ -63,7 +63,7 @@ describe.skipIf(!hasPostgres())('the targets that a process has cached', () => {
   const receivers = async (tenantId: string, count = 2): Promise<string[]> => {
     stored = [];
     const events = Array.from({ length: count }, () => newEvent(tenantId));
-    const { published, claims } = await storage.deliveries.publish(events, { claimFor });
+    const { published, claims } = await storage.deliveries.publish(events, { prefetch });
     expect(published.map(({ deliveries }) => deliveries)).toEqual(
       events.map(({ id }) => claims.filter(({ event }) => event.id === id).length),
     );
@@ -107,7 +107,7 @@ describe.skipIf(!hasPostgres())('the targets that a process has cached', () => {
     // The current bindings are used, even where the targets stay the same.
     const channels = [{ id: ids.binding(), channel: 'test', configs: { url: 'new' } }];
     await expectAfter('acme', () => other.webhooks.update('acme', one.id, 1, { channels }), [one.id, two.id]);
-    const { claims } = await storage.deliveries.publish([newEvent('acme')], { claimFor });
+    const { claims } = await storage.deliveries.publish([newEvent('acme')], { prefetch });
     expect(claims.find(({ webhook }) => webhook.id === one.id)?.binding).toEqual(channels[0]);
   });
 
@@ -225,7 +225,7 @@ describe.skipIf(!hasPostgres())('the targets that a process has cached', () => {
       await receivers('twice');
       stored = [];
       const { published, claims } = await storage.deliveries.publish([first!, ...others, first!], {
-        claimFor,
+        prefetch,
       });
       expect(stored).toEqual(['generally']);
       const before = count === 1 ? 1 : 2;
@@ -247,7 +247,7 @@ describe.skipIf(!hasPostgres())('the targets that a process has cached', () => {
       const events = Array.from({ length: count }, () => newEvent(`lost${count}`));
       failOnce = (text) => /^\s*with g as/.test(text);
       const { published, claims } = await storage.deliveries.publish(events, {
-        claimFor: { ...claimFor, isBegun: true },
+        prefetch: { ...prefetch, isBegun: true },
       });
       expect(published).toEqual(events.map(({ id }) => ({ eventId: id, deliveries: 1 })));
       expect(claims.map(({ event }) => event.id).sort()).toEqual(events.map(({ id }) => id).sort());
@@ -268,8 +268,8 @@ describe.skipIf(!hasPostgres())('the targets that a process has cached', () => {
     for (let n = 0; n < 101; n++) await other.webhooks.create(newWebhook('slow', ['many']));
     await other.webhooks.create(newWebhook('slow'));
     const unusual: Partial<NewEvent>[] = [
-      { type: 'gathers', keys: ['gathers'] },
-      { type: 'many', keys: ['many'] },
+      { type: 'gathers', matchingPatterns: ['gathers'] },
+      { type: 'many', matchingPatterns: ['many'] },
       { orderingKey: 'k' },
       { idempotencyKey: 'k', fingerprint: 'f' },
       { id: 'evt_{odd}' },
@@ -281,7 +281,7 @@ describe.skipIf(!hasPostgres())('the targets that a process has cached', () => {
         const idempotencyKey = overrides.idempotencyKey && { idempotencyKey: `k${n}` };
         const id = overrides.id && { id: `evt_{odd${n}}` };
         const one = newEvent('slow', { ...overrides, ...idempotencyKey, ...id });
-        await storage.deliveries.publish([one, newEvent('slow')], { claimFor });
+        await storage.deliveries.publish([one, newEvent('slow')], { prefetch });
       }
       expect(stored, JSON.stringify(overrides)).toEqual(['generally', 'generally']);
     }

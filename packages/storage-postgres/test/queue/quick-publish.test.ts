@@ -42,7 +42,7 @@ const newEvent = (tenantId: string, type: string): NewEvent => {
     subject: hasDetails && subjectType !== null ? { type: subjectType, id: oneOf(['1', 'a"b']) } : null,
     cacheScope: hasDetails ? cacheScope : null,
     orderingKey: null,
-    keys: [type, '*'],
+    matchingPatterns: [type, '*'],
   };
 };
 
@@ -125,7 +125,7 @@ describe.skipIf(!hasPostgres())('the quick statement and the general one', () =>
       const [warm, events] = [batch(0), random() < 0.3 ? batch(0).slice(0, 1) : batch(below(12))];
       const changed = random() < 0.2 ? oneOf(webhooks) : undefined;
       const late = random() < 0.3 ? oneOf(webhooks) : undefined;
-      const claimFor = claimForOf();
+      const prefetch = claimForOf();
       const quickBefore = quickRuns;
       const results = await allDo(async (schema) => {
         const { deliveries } = storageOf(schema);
@@ -143,12 +143,12 @@ describe.skipIf(!hasPostgres())('the quick statement and the general one', () =>
         }
         // A storage that has published nothing has cached nothing, and uses the general statement.
         const publisher = schema === 'quick' ? deliveries : storageOf(schema).deliveries;
-        const { published, claims, at } = await publisher.publish(events, claimFor && { claimFor });
+        const { published, claims, at } = await publisher.publish(events, prefetch && { prefetch });
         expect(Math.abs(at.getTime() - Date.now())).toBeLessThan(60_000);
         expect(new Set(claims.map(({ token }) => token.split('.')[0])).size).toBe(Math.min(claims.length, 1));
         const tables = await tablesOf(schema);
         await database.pool.query(`delete from ${schema}.queue; delete from ${schema}.events`);
-        for (const { begunAt } of claims) expect(begunAt).toEqual(claimFor?.isBegun ? at : undefined);
+        for (const { begunAt } of claims) expect(begunAt).toEqual(prefetch?.isBegun ? at : undefined);
         const strip = ({ token: _, begunAt: __, ...claim }: (typeof claims)[number]) => claim;
         return { published, claims: claims.map(strip), ...tables };
       });

@@ -24,7 +24,7 @@ const event = (type: string): NewEvent => ({
   subject: null,
   cacheScope: null,
   orderingKey: null,
-  keys: [type],
+  matchingPatterns: [type],
 });
 
 describe.skipIf(!hasPostgres())('The cache of webhooks', () => {
@@ -62,12 +62,12 @@ describe.skipIf(!hasPostgres())('The cache of webhooks', () => {
 
   test('loses no webhook of a call when it is full: every claim has its binding', async () => {
     // More than the cache can have, in one call.
-    const many = await storage.deliveries.publish([event('many')], { claimFor: claimAll });
+    const many = await storage.deliveries.publish([event('many')], { prefetch: claimAll });
     expect(many.claims).toHaveLength(total + 1);
     expect(many.claims.filter(({ binding }) => binding === undefined)).toEqual([]);
     for (let round = 0; round < 3; round++) {
       // One cached webhook, and one that evicts another.
-      const mixed = await storage.deliveries.publish([event('mixed')], { claimFor: claimAll });
+      const mixed = await storage.deliveries.publish([event('mixed')], { prefetch: claimAll });
       expect(mixed.claims.map(({ binding }) => binding?.channel)).toEqual(['test', 'test']);
     }
   });
@@ -76,7 +76,7 @@ describe.skipIf(!hasPostgres())('The cache of webhooks', () => {
     const both = ['mixed', 'many'];
     const calls = await Promise.all(
       Array.from({ length: 6 }, (_, n) =>
-        storage.deliveries.publish([event(both[n % 2]!)], { claimFor: claimAll }),
+        storage.deliveries.publish([event(both[n % 2]!)], { prefetch: claimAll }),
       ),
     );
     const claims = calls.flatMap((call) => call.claims);

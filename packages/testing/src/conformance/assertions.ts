@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { type ErrorCode, isPosthornError } from '@posthorn/core';
 
 /**
  * Passes where both values are the same data: own fields, arrays and dates, deeply. A field that is undefined counts as
@@ -27,4 +28,15 @@ function instantOf(date: Date): string {
  */
 export function ok(condition: unknown, message: string): asserts condition {
   assert.ok(condition, message);
+}
+
+/** Passes if `promise` rejects with a PosthornError of this code. The failure message includes the input `what`. */
+export async function rejectsWith(code: ErrorCode, promise: Promise<unknown>, what = ''): Promise<void> {
+  const given = what && ` of ${JSON.stringify(what)}`;
+  const error = await promise.then(
+    () => assert.fail(`must reject with ${code}${given}, but it resolved`),
+    (reason: unknown) => reason,
+  );
+  ok(isPosthornError(error), `must reject with a PosthornError${given}, not ${String(error)}`);
+  assert.equal(error.code, code);
 }

@@ -25,12 +25,13 @@ async function verdictsOn(under: ChannelUnderTest, how: Answer, seconds?: number
 
 export const answerRules: readonly ChannelRule[] = topic<ChannelUnderTest>('answers', {
   'a receiver that has met its limit is busy, and nothing has failed': async (under) => {
-    for (const { outcome } of await verdictsOn(under, 'busy', 3)) assert.equal(outcome, 'busy');
+    for (const { outcome } of await verdictsOn(under, 'rate_limited', 3))
+      assert.equal(outcome, 'rate_limited');
   },
 
   'the wait that a receiver asks for is the wait of the verdict': async (under) => {
     for (const seconds of waits) {
-      for (const verdict of await verdictsOn(under, 'busy', seconds)) {
+      for (const verdict of await verdictsOn(under, 'rate_limited', seconds)) {
         const { retryAfterMs = 0 } = 'retryAfterMs' in verdict ? verdict : {};
         const askedMs = seconds * 1_000;
         // An answer may contain a time, which is read a little later.

@@ -17,7 +17,7 @@ export type Answer =
   | 'success'
   | 'failure'
   | 'refusal'
-  | 'busy'
+  | 'rate_limited'
   | 'gone'
   | 'echo'
   | 'flood'

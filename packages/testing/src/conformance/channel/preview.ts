@@ -46,7 +46,7 @@ export const previewRules: readonly ChannelRule[] = topic<ChannelUnderTest>('pre
     under.answer('success');
     for (const given of under.configs) {
       const configs = await storedConfigs(under, given);
-      const digests = channel.takesDigests ? [newDigest(configs, ['amber7', 'basil8', 'cedar9'])] : [];
+      const digests = channel.supportsDigests ? [newDigest(configs, ['amber7', 'basil8', 'cedar9'])] : [];
       for (const message of [newMessage(configs, '{"orderId":"o1","note":"<b> & *x*"}'), ...digests]) {
         const previewed = new Map((await previewOf(under, message)).map((part) => [part.name, part]));
         assert.equal((await send(under, message)).outcome, 'delivered');

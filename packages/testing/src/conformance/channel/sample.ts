@@ -3,12 +3,12 @@ import {
   createSecret,
   deliveryId,
   digestId,
-  type Event,
   failureKindSchema,
   type Message,
   outcomeSchema,
   Secret,
   type Verdict,
+  type WebhookEvent,
 } from '@posthorn/core';
 import { ok } from '../assertions.js';
 import type { ChannelUnderTest } from './harness.js';
@@ -18,7 +18,7 @@ const ids = createIds();
 /** Creates a message with a new event, as the engine passes it to a channel. */
 export function newMessage(configs: unknown, payload = '{"orderId":"o1"}'): Message {
   const tenantId = 'acme';
-  const event: Event = {
+  const event: WebhookEvent = {
     id: ids.event(),
     tenantId,
     type: 'order.created',
@@ -32,7 +32,7 @@ export function newMessage(configs: unknown, payload = '{"orderId":"o1"}'): Mess
   return {
     deliveryId: deliveryId(event.id, ids.binding()),
     attempt: 1,
-    attemptsBefore: 0,
+    attemptsBeforeRetry: 0,
     startedAt: new Date(),
     event,
     payload: JSON.parse(payload),
@@ -89,8 +89,8 @@ export async function send(
 
 /** Passes where `verdict` has an outcome and a kind of core's closed lists. */
 function checkVerdict(verdict: Verdict): void {
-  const isBusy = verdict?.outcome === 'busy';
-  ok(isBusy || outcomeSchema.safeParse(verdict?.outcome).success, `outcome is ${verdict?.outcome}`);
+  const isRateLimited = verdict?.outcome === 'rate_limited';
+  ok(isRateLimited || outcomeSchema.safeParse(verdict?.outcome).success, `outcome is ${verdict?.outcome}`);
   const { status, response } = verdict;
   ok(
     status === undefined || (Number.isInteger(status) && status >= 0 && status <= 999),
@@ -99,10 +99,10 @@ function checkVerdict(verdict: Verdict): void {
   ok(response === undefined || typeof response === 'string', 'response must be a string');
   if (verdict.outcome === 'delivered') return;
   ok(typeof verdict.message === 'string' && verdict.message !== '', 'a failure must have a reason');
-  if (verdict.outcome !== 'busy') {
+  if (verdict.outcome !== 'rate_limited') {
     ok(failureKindSchema.safeParse(verdict.kind).success, `kind is ${verdict.kind}`);
   }
-  if (verdict.outcome !== 'failed' && verdict.outcome !== 'busy') return;
+  if (verdict.outcome !== 'failed' && verdict.outcome !== 'rate_limited') return;
   const { retryAfterMs = 0 } = verdict;
   ok(Number.isFinite(retryAfterMs) && retryAfterMs >= 0, `retryAfterMs is ${retryAfterMs}`);
 }

@@ -4,7 +4,7 @@ import {
   type DeliveryStore,
   firstEventId,
   type NewEvent,
-  type Storage,
+  type StorageAdapter,
 } from '@posthorn/core';
 import { ok, same } from '../assertions.js';
 import { topic } from '../rule.js';
@@ -32,7 +32,7 @@ import {
 import { eventsClaimed, waiting } from './waiting.js';
 
 /** `deliveries.backfill` of the storage. */
-function backfillOf({ deliveries }: Storage<unknown>): NonNullable<DeliveryStore['backfill']> {
+function backfillOf({ deliveries }: StorageAdapter<unknown>): NonNullable<DeliveryStore['backfill']> {
   const { backfill } = deliveries;
   ok(backfill, 'the storage has no deliveries.backfill: skip the topic `replays`, and say why');
   return backfill;
@@ -45,7 +45,11 @@ const missed = (overrides: Partial<BackfillSelection> = {}): BackfillSelection =
 });
 
 /** Calls `backfill` until nothing is left; resolves to how many deliveries each call made. */
-async function backfillAll(storage: Storage<unknown>, selection = missed(), limit = 100): Promise<number[]> {
+async function backfillAll(
+  storage: StorageAdapter<unknown>,
+  selection = missed(),
+  limit = 100,
+): Promise<number[]> {
   const counts: number[] = [];
   let cursor: string | null = null;
   do {
@@ -58,10 +62,10 @@ async function backfillAll(storage: Storage<unknown>, selection = missed(), limi
   return counts;
 }
 
-const sum = (counts: readonly number[]): number => counts.reduce((total, count) => total + count, 0);
+const sum = (counts: readonly number[]): number => counts.reduce((all, count) => all + count, 0);
 
 async function countMissed(
-  storage: Storage<unknown>,
+  storage: StorageAdapter<unknown>,
   selection = missed(),
   tenantId = acme,
 ): Promise<number> {
@@ -189,7 +193,7 @@ export const backfillRules: readonly StorageRule[] = topic<StorageUnderTest>('re
       await publish(storage, ...events);
       for (let round = 0; round < 5; round++) {
         const { id } = await second.webhooks.create(newWebhook());
-        const make = async (by: Storage<unknown>, fromEventId: string): Promise<number> => {
+        const make = async (by: StorageAdapter<unknown>, fromEventId: string): Promise<number> => {
           const selection = missed({ webhookId: id, fromEventId });
           return (await backfillOf(by)(acme, selection, { limit: 1_000, cursor: null })).deliveries;
         };

@@ -65,12 +65,12 @@ export const beginDigestRules: readonly StorageRule[] = topic<StorageUnderTest>(
       ]);
       await advance(hourMs);
       const left = one(await take(storage));
-      same([left.attempt, left.attemptsBefore, left.uncounted], [2, 0, 1]);
+      same([left.attempt, left.attemptsBeforeRetry, left.uncounted], [2, 0, 1]);
       await settleAll(storage, [release(left, hourMs)]);
       const { items } = await storage.log.deliveries(acme, { eventId: events[0]!.id, limit: 1 });
       await storage.log.transition(acme, idsOf(items), 'pending');
       const anew = one(await take(storage));
-      same([anew.attempt, anew.attemptsBefore, anew.uncounted ?? 0], [2, 1, 0]);
+      same([anew.attempt, anew.attemptsBeforeRetry, anew.uncounted ?? 0], [2, 1, 0]);
       same(idsOf(anew.digest ?? []), idsOf(events));
     },
 });

@@ -39,8 +39,8 @@ export const beginLostRules: readonly StorageRule[] = topic<StorageUnderTest>('b
   'a delivery that is claimed repeatedly and never begun stays unchanged': async ({ storage, advance }) => {
     const { deliveryId } = await oneDelivery(storage);
     for (let deaths = 0; deaths < 12; deaths++) {
-      const { attempt, attemptsBefore, lostAt } = one(await take(storage, { leaseMs }));
-      same([attempt, attemptsBefore, lostAt], [1, 0, undefined]);
+      const { attempt, attemptsBeforeRetry, lostAt } = one(await take(storage, { leaseMs }));
+      same([attempt, attemptsBeforeRetry, lostAt], [1, 0, undefined]);
       await advance(leaseMs);
     }
     assert.equal((await deliveryOf(storage, deliveryId)).attempts, 0);
@@ -54,8 +54,8 @@ export const beginLostRules: readonly StorageRule[] = topic<StorageUnderTest>('b
       const { at } = await storage.deliveries.begin(await take(storage, { leaseMs }), 0);
       await advance(leaseMs);
       for (let claims = 0; claims < 2; claims++) {
-        const { attempt, attemptsBefore, lostAt } = one(await take(storage, { leaseMs }));
-        same([attempt, attemptsBefore, lostAt], [2, 0, at]);
+        const { attempt, attemptsBeforeRetry, lostAt } = one(await take(storage, { leaseMs }));
+        same([attempt, attemptsBeforeRetry, lostAt], [2, 0, at]);
         await advance(leaseMs);
       }
       assert.equal((await deliveryOf(storage, deliveryId)).attempts, 1);
@@ -98,7 +98,7 @@ export const beginLostRules: readonly StorageRule[] = topic<StorageUnderTest>('b
     assert.equal((await deliveryOf(storage, deliveryId)).attempts, 1);
     await storage.log.transition(acme, [deliveryId], 'pending');
     const fourth = one(await take(storage, { isBegun: true }));
-    same([fourth.attempt, fourth.attemptsBefore, fourth.lostAt], [2, 1, second.lostAt]);
+    same([fourth.attempt, fourth.attemptsBeforeRetry, fourth.lostAt], [2, 1, second.lostAt]);
     assert.equal(fourth.begunAt, undefined);
   },
 });

@@ -27,8 +27,8 @@ export const beginRules: readonly StorageRule[] = topic<StorageUnderTest>('begin
     assert.equal((await deliveryOf(storage, deliveryId)).attempts, 0);
     const { begun } = await storage.deliveries.begin([claimed], minuteMs);
     assert.equal(one(begun).token, claimed.token);
-    const { status, attempts, attemptsBefore } = await deliveryOf(storage, deliveryId);
-    assert.deepEqual([status, attempts, attemptsBefore], ['sending', 1, 0]);
+    const { status, attempts, attemptsBeforeRetry } = await deliveryOf(storage, deliveryId);
+    assert.deepEqual([status, attempts, attemptsBeforeRetry], ['sending', 1, 0]);
   },
 
   'an attempt may begin with its claim, which reports that, and counts from then': async ({ storage }) => {
@@ -55,7 +55,7 @@ export const beginRules: readonly StorageRule[] = topic<StorageUnderTest>('begin
     await settleAll(storage, [result(second, 'dead')]);
     await storage.log.transition(acme, [deliveryId], 'pending');
     const third = one(await take(storage, { isBegun: true }));
-    same([third.attempt, third.attemptsBefore], [3, 2]);
+    same([third.attempt, third.attemptsBeforeRetry], [3, 2]);
     assert.equal((await deliveryOf(storage, deliveryId)).attempts, third.begunAt ? 3 : 2);
   },
 
@@ -106,8 +106,8 @@ export const beginRules: readonly StorageRule[] = topic<StorageUnderTest>('begin
     const { storage, advance } = under;
     const { deliveryId } = await oneDelivery(storage);
     const next = async (): Promise<readonly number[]> => {
-      const { attempt, attemptsBefore, uncounted = 0 } = one(await take(storage));
-      return [attempt, attemptsBefore, uncounted];
+      const { attempt, attemptsBeforeRetry, uncounted = 0 } = one(await take(storage));
+      return [attempt, attemptsBeforeRetry, uncounted];
     };
     const settle = async (given: NextState, isSent = true): Promise<void> => {
       const claimed = one(await (isSent ? claim : take)(storage, { leaseMs: hourMs }));
@@ -118,7 +118,7 @@ export const beginRules: readonly StorageRule[] = topic<StorageUnderTest>('begin
     await settle({ status: 'pending', delayMs: 0, isUncounted: true });
     same(await next(), [3, 0, 1]);
     await advance(hourMs);
-    await settle({ status: 'pending', delayMs: 0, isBusy: true });
+    await settle({ status: 'pending', delayMs: 0, isRateLimited: true });
     await settle({ status: 'released' }, false);
     same(await next(), [4, 0, 1]);
     await advance(hourMs);

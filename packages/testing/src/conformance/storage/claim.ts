@@ -56,7 +56,7 @@ export const claimRules: readonly StorageRule[] = topic<StorageUnderTest>('claim
     same(claimed.binding, one(channels));
     assert.equal(claimed.deliveryId, deliveryId(event.id, one(channels).id));
     assert.equal(claimed.attempt, 1);
-    assert.equal(claimed.attemptsBefore, 0);
+    assert.equal(claimed.attemptsBeforeRetry, 0);
     ok(typeof claimed.token === 'string' && claimed.token.length > 0, 'a token must be a string');
   },
 

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { setImmediate as nextTurn } from 'node:timers/promises';
-import type { NewEvent, Storage } from '@posthorn/core';
+import type { NewEvent, StorageAdapter } from '@posthorn/core';
 import { ok, same } from '../assertions.js';
 import { topic } from '../rule.js';
 import type { StorageRule, StorageUnderTest } from './harness.js';
@@ -52,7 +52,7 @@ export async function cutAt(
 
 /** Passes if all events of one call are stored with their deliveries, or none are and the call did not resolve. */
 export async function wholeOrNothing(
-  storage: Storage<unknown>,
+  storage: StorageAdapter<unknown>,
   events: readonly NewEvent[],
   isDone: boolean,
 ): Promise<void> {
@@ -74,7 +74,10 @@ export async function wholeOrNothing(
 /** Runs `round` at each moment of a call in turn, each time on the data that the last round left. */
 async function atEachMoment(
   under: StorageUnderTest,
-  round: (storage: Storage<unknown>, turns: number) => Promise<{ storage: Storage<unknown>; turns: number }>,
+  round: (
+    storage: StorageAdapter<unknown>,
+    turns: number,
+  ) => Promise<{ storage: StorageAdapter<unknown>; turns: number }>,
 ): Promise<void> {
   if (under.storage.isVolatile) return;
   // The first round is not cut off, to measure how many turns the call takes.
@@ -122,7 +125,10 @@ export const cutOffRules: readonly StorageRule[] = topic<StorageUnderTest>('cut-
         const events = newEvents(8);
         await publish(before, ...events);
         const claims = await claimAll(before, { leaseMs: 100 * hourMs });
-        const settlements = claims.map((claimed) => ({ ...result(claimed, 'dead'), begin: [second.id] }));
+        const settlements = claims.map((claimed) => ({
+          ...result(claimed, 'dead'),
+          escalateTo: [second.id],
+        }));
         let storage = before;
         const { isDone, turns } = await cutAt(
           at,

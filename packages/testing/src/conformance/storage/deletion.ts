@@ -79,7 +79,7 @@ export const deletionRules: readonly StorageRule[] = topic<StorageUnderTest>('de
     await publish(storage, ...newEvents(4));
     const [sending, waiting, delivered] = await claimAll(storage);
     await settleAll(storage, [
-      result(waiting!, { status: 'pending', delayMs: hourMs, memo: 'old' }),
+      result(waiting!, { status: 'pending', delayMs: hourMs, checkpoint: 'old' }),
       result(delivered!, 'delivered'),
     ]);
     await publish(storage, newEvent());
@@ -108,7 +108,7 @@ export const deletionRules: readonly StorageRule[] = topic<StorageUnderTest>('de
     await publish(storage, unmatched, matched);
     const claimed = one(await claimAll(storage));
     assert.deepEqual([claimed.event.id, claimed.webhook.name, claimed.attempt], [matched.id, 'New', 1]);
-    assert.equal(claimed.memo, undefined);
+    assert.equal(claimed.checkpoint, undefined);
   },
 
   'delete leaves the deliveries of other webhooks alone': async ({ storage }) => {

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import type { NewEvent, Storage } from '@posthorn/core';
+import type { NewEvent, StorageAdapter } from '@posthorn/core';
 import { same } from '../assertions.js';
 import { topic } from '../rule.js';
 import { digestOf, gathering, idsIn, statusesOf, windowMs } from './digest-sample.js';
@@ -23,7 +23,7 @@ import {
 } from './sample.js';
 
 /** Resolves to the id of the only delivery of an event. */
-const idOf = async (storage: Storage<unknown>, { id: eventId }: NewEvent): Promise<string> =>
+const idOf = async (storage: StorageAdapter<unknown>, { id: eventId }: NewEvent): Promise<string> =>
   one(await deliveriesOf(storage, acme, { eventId })).id;
 
 /** Rules for deliveries that leave a digest, and for the digest that they leave. */
@@ -46,7 +46,7 @@ export const digestMemberRules: readonly StorageRule[] = topic<StorageUnderTest>
     const { storage, advance } = under;
     await gathering(storage);
     const { events, claimed } = await digestOf(under, 3);
-    await settleAll(storage, [result(claimed, { status: 'pending', delayMs: hourMs, memo: 'm' })]);
+    await settleAll(storage, [result(claimed, { status: 'pending', delayMs: hourMs, checkpoint: 'm' })]);
     const first = await idOf(storage, events[0]!);
     same(await storage.log.transition(acme, [first], 'cancelled'), [first]);
     same(await claim(storage), []);
@@ -55,7 +55,7 @@ export const digestMemberRules: readonly StorageRule[] = topic<StorageUnderTest>
     same(idsIn(again), idsOf(events.slice(1)));
     same(again.event, asRead(events[1]!));
     assert.deepEqual(
-      [again.deliveryId, again.attempt, again.attemptsBefore, again.memo],
+      [again.deliveryId, again.attempt, again.attemptsBeforeRetry, again.checkpoint],
       [claimed.deliveryId, 2, 0, 'm'],
     );
     await settleAll(storage, [result(again, 'delivered')]);
@@ -74,11 +74,11 @@ export const digestMemberRules: readonly StorageRule[] = topic<StorageUnderTest>
         assert.equal((await storage.deliveries.renew([claimed], 10 * hourMs)).length, 1);
         await advance(9 * hourMs);
         same(await claim(storage), []);
-        await settleAll(storage, [result(claimed, { status: 'pending', delayMs: hourMs, memo: 'm' })]);
+        await settleAll(storage, [result(claimed, { status: 'pending', delayMs: hourMs, checkpoint: 'm' })]);
         await advance(2 * hourMs);
         const again = one(await claim(storage));
         same(idsIn(again), idsOf(events.filter((_, i) => i !== gone)));
-        assert.deepEqual([again.deliveryId, again.attempt, again.memo], [claimed.deliveryId, 2, 'm']);
+        assert.deepEqual([again.deliveryId, again.attempt, again.checkpoint], [claimed.deliveryId, 2, 'm']);
         await settleAll(storage, [result(again, 'delivered')]);
         const left = await deliveryOf(storage, id);
         assert.deepEqual([left.status, left.attempts], ['cancelled', 1]);
@@ -168,22 +168,25 @@ export const digestMemberRules: readonly StorageRule[] = topic<StorageUnderTest>
         same(await storage.log.transition(acme, [id], 'pending'), [id]);
         const again = one(await claim(storage));
         same(idsIn(again), idsOf(events));
-        assert.deepEqual([again.deliveryId, again.attempt, again.attemptsBefore], [claimed.deliveryId, 2, 1]);
+        assert.deepEqual(
+          [again.deliveryId, again.attempt, again.attemptsBeforeRetry],
+          [claimed.deliveryId, 2, 1],
+        );
         same(await storage.log.transition(acme, [id], 'pending'), []);
         await settleAll(storage, [result(again, 'delivered')]);
         for (const event of events) {
-          const { attempts, attemptsBefore } = await deliveryOf(storage, await idOf(storage, event));
-          assert.deepEqual([attempts, attemptsBefore], [2, 1]);
+          const { attempts, attemptsBeforeRetry } = await deliveryOf(storage, await idOf(storage, event));
+          assert.deepEqual([attempts, attemptsBeforeRetry], [2, 1]);
         }
       }
     },
 
-  'each delivery keeps the memo of its digest, whenever it leaves': async (under) => {
+  'each delivery keeps the checkpoint of its digest, whenever it leaves': async (under) => {
     const { storage, advance } = under;
     await gathering(storage);
     const { events, claimed } = await digestOf(under, 3);
     const ids = await Promise.all(events.map((event) => idOf(storage, event)));
-    await settleAll(storage, [result(claimed, { status: 'pending', delayMs: hourMs, memo: 'm' })]);
+    await settleAll(storage, [result(claimed, { status: 'pending', delayMs: hourMs, checkpoint: 'm' })]);
     await storage.log.transition(acme, ids.slice(0, 1), 'cancelled');
     await advance(2 * hourMs);
     await settleAll(storage, [result(one(await claim(storage)), 'dead')]);
@@ -191,7 +194,7 @@ export const digestMemberRules: readonly StorageRule[] = topic<StorageUnderTest>
     const claims = await claimAll(storage);
     assert.deepEqual(sorted(claims.map(({ deliveryId: id }) => id)), sorted(ids));
     same(
-      claims.map(({ memo }) => memo),
+      claims.map(({ checkpoint }) => checkpoint),
       ['m', 'm', 'm'],
     );
   },

@@ -31,13 +31,13 @@ export const digestResultRules: readonly StorageRule[] = topic<StorageUnderTest>
     const { events, claimed } = await digestOf(under, 3);
     const later = newEvent();
     await publish(storage, later);
-    await settleAll(storage, [result(claimed, { status: 'pending', delayMs: hourMs, memo: 'm' })]);
+    await settleAll(storage, [result(claimed, { status: 'pending', delayMs: hourMs, checkpoint: 'm' })]);
     same(await statusesOf(storage), ['pending', 'pending', 'pending', 'pending']);
     await advance(3 * hourMs);
     const claims = await claimAll(storage);
     const again = claims.find(({ event }) => event.id === events[0]!.id)!;
     same(idsIn(again), idsOf(events));
-    assert.deepEqual([again.attempt, again.memo], [2, 'm']);
+    assert.deepEqual([again.attempt, again.checkpoint], [2, 'm']);
     same(idsIn(claims.find((other) => other !== again)!), [later.id]);
   },
 
@@ -151,12 +151,12 @@ export const digestResultRules: readonly StorageRule[] = topic<StorageUnderTest>
     const first = newBinding({ digest: { window: windowMs, maxEvents: 100 } });
     const second = newBinding({ onlyAfter: { channel: first.id, failedAttempts: 1 } });
     await storage.webhooks.create(newWebhook({ channels: [first, second] }));
-    const begin = [second.id];
+    const escalateTo = [second.id];
     const events = newEvents(3);
     await publish(storage, ...events);
     await advance(2 * windowMs);
     const claimed = one(await claim(storage));
-    await settleAll(storage, [{ ...result(claimed, { status: 'pending', delayMs: hourMs }), begin }]);
+    await settleAll(storage, [{ ...result(claimed, { status: 'pending', delayMs: hourMs }), escalateTo }]);
     const followUps = await claimAll(storage);
     assert.deepEqual(new Set(eventIdsOf(followUps)), new Set(idsOf(events)));
     same(
@@ -165,7 +165,7 @@ export const digestResultRules: readonly StorageRule[] = topic<StorageUnderTest>
     );
     await advance(2 * hourMs);
     const again = (await claimAll(storage)).find((one) => one.deliveryId === claimed.deliveryId)!;
-    await settleAll(storage, [{ ...result(again, 'dead'), begin }]);
+    await settleAll(storage, [{ ...result(again, 'dead'), escalateTo }]);
     assert.equal((await deliveriesOf(storage)).length, 6);
   },
 });

@@ -1,4 +1,4 @@
-import type { ChannelBinding, Claim, NewEvent, Storage } from '@posthorn/core';
+import type { ChannelBinding, Claim, NewEvent, StorageAdapter } from '@posthorn/core';
 import type { StorageUnderTest } from './harness.js';
 import {
   claim,
@@ -18,7 +18,7 @@ export const windowMs = hourMs;
 
 /** Creates a webhook that gathers the events of an hour into one message. */
 export async function gathering(
-  storage: Storage<unknown>,
+  storage: StorageAdapter<unknown>,
   maxEvents = 100,
   others: readonly ChannelBinding[] = [],
 ): Promise<ChannelBinding> {
@@ -41,5 +41,5 @@ export async function digestOf(
   return { events, claimed: one(await claim(storage)) };
 }
 
-export const statusesOf = async (storage: Storage<unknown>): Promise<string[]> =>
+export const statusesOf = async (storage: StorageAdapter<unknown>): Promise<string[]> =>
   (await deliveriesOf(storage)).map(({ status }) => status);

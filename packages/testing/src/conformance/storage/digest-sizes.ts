@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { type Claim, defaultDigestBytes, type NewEvent, type Storage } from '@posthorn/core';
+import { type Claim, defaultDigestBytes, type NewEvent, type StorageAdapter } from '@posthorn/core';
 import { same } from '../assertions.js';
 import { topic } from '../rule.js';
 import { digestOf, gathering, idsIn, statusesOf, windowMs } from './digest-sample.js';
@@ -27,7 +27,10 @@ const maxBytes = 2_000;
 const sized = (bytes: number): NewEvent => newEvent({ payload: `"${'é'.repeat((bytes - 2) / 2)}"` });
 
 /** Creates a webhook with the given limit on the bytes of a digest, or without one. */
-async function limited(storage: Storage<unknown>, limit: { readonly maxBytes?: number }): Promise<void> {
+async function limited(
+  storage: StorageAdapter<unknown>,
+  limit: { readonly maxBytes?: number },
+): Promise<void> {
   const digest = { window: windowMs, maxEvents: 100, ...limit };
   await storage.webhooks.create(newWebhook({ channels: [newBinding({ digest })] }));
 }
@@ -36,7 +39,7 @@ const split = (claimed: Claim) => result(claimed, { status: 'split' });
 
 /** Returns the number of each attempt, without those before the digest was split. */
 const triesOf = (claims: readonly Claim[]): number[] =>
-  claims.map(({ attempt, attemptsBefore }) => attempt - attemptsBefore);
+  claims.map(({ attempt, attemptsBeforeRetry }) => attempt - attemptsBeforeRetry);
 
 /** Sorts claims by the order of publication. */
 const inOrder = (claims: readonly Claim[]): Claim[] =>
@@ -120,7 +123,7 @@ export const digestSizeRules: readonly StorageRule[] = topic<StorageUnderTest>('
     await storage.webhooks.create(newWebhook({ channels: [first, second] }));
     const events = [1_200, 800].map(sized);
     await publish(storage, ...events);
-    const dead = (await claim(storage)).map((one) => ({ ...result(one, 'dead'), begin: [second.id] }));
+    const dead = (await claim(storage)).map((one) => ({ ...result(one, 'dead'), escalateTo: [second.id] }));
     await settleAll(storage, dead.slice(0, 1));
     same(await claim(storage), []);
     await settleAll(storage, dead.slice(1));
@@ -131,7 +134,7 @@ export const digestSizeRules: readonly StorageRule[] = topic<StorageUnderTest>('
     const { storage, advance } = under;
     await gathering(storage);
     const { events, claimed } = await digestOf(under, 5);
-    await settleAll(storage, [result(claimed, { status: 'pending', delayMs: hourMs, memo: 'm' })]);
+    await settleAll(storage, [result(claimed, { status: 'pending', delayMs: hourMs, checkpoint: 'm' })]);
     await advance(2 * hourMs);
     await settleAll(storage, [split(one(await claim(storage)))]);
     same(
@@ -143,7 +146,7 @@ export const digestSizeRules: readonly StorageRule[] = topic<StorageUnderTest>('
     same(eventIdsOf(halves), [events[0]!.id, events[3]!.id]);
     same(triesOf(halves), [1, 1]);
     same(
-      halves.map(({ memo }) => memo),
+      halves.map(({ checkpoint }) => checkpoint),
       ['m', 'm'],
     );
     const [former, latter] = halves.map(({ deliveryId }) => deliveryId);
@@ -161,13 +164,13 @@ export const digestSizeRules: readonly StorageRule[] = topic<StorageUnderTest>('
     const [former, latter] = inOrder(await claim(storage));
     await settleAll(storage, [
       result(former!, 'delivered'),
-      result(latter!, { status: 'pending', delayMs: hourMs, memo: 'm' }),
+      result(latter!, { status: 'pending', delayMs: hourMs, checkpoint: 'm' }),
     ]);
     same(await statusesOf(storage), ['pending', 'pending', 'delivered', 'delivered']);
     await advance(2 * hourMs);
     const again = one(await claim(storage));
     same(idsIn(again), idsOf(events.slice(2)));
-    assert.deepEqual([again.deliveryId, again.memo], [latter!.deliveryId, 'm']);
+    assert.deepEqual([again.deliveryId, again.checkpoint], [latter!.deliveryId, 'm']);
     await settleAll(storage, [result(again, 'dead')]);
     same(await statusesOf(storage), ['dead', 'dead', 'delivered', 'delivered']);
     for (const { id, status } of await deliveriesOf(storage)) {

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import type { ChannelBinding, NewEvent, Storage } from '@posthorn/core';
+import type { ChannelBinding, NewEvent, StorageAdapter } from '@posthorn/core';
 import { ok, same } from '../assertions.js';
 import { topic } from '../rule.js';
 import { idsIn, windowMs } from './digest-sample.js';
@@ -26,7 +26,7 @@ import {
 const digest = { window: windowMs, maxEvents: 100 };
 
 /** Creates a webhook whose digest can change, and publishes events for it. */
-async function changeable(storage: Storage<unknown>, count: number) {
+async function changeable(storage: StorageAdapter<unknown>, count: number) {
   const binding = newBinding({ digest });
   const { id } = await storage.webhooks.create(newWebhook({ channels: [binding] }));
   const events = newEvents(count);
@@ -48,13 +48,13 @@ async function changeable(storage: Storage<unknown>, count: number) {
 }
 
 /** Returns the events that are claimed one by one, in the order of the claims. None of them may be in a digest. */
-async function claimedSingly(storage: Storage<unknown>): Promise<string[]> {
+async function claimedSingly(storage: StorageAdapter<unknown>): Promise<string[]> {
   const claims = await claimAll(storage, { limit: 1 });
   same(claims.flatMap(idsIn), []);
   return eventIdsOf(claims);
 }
 
-async function isDueAfter(storage: Storage<unknown>, window: number): Promise<void> {
+async function isDueAfter(storage: StorageAdapter<unknown>, window: number): Promise<void> {
   for (const { createdAt, dueAt } of await deliveriesOf(storage)) {
     const gathered = dueAt!.getTime() - createdAt.getTime();
     ok(Math.abs(gathered - window) < minuteMs, `gathers for ${window} ms, not ${gathered}`);

@@ -27,7 +27,7 @@ export const digestRules: readonly StorageRule[] = topic<StorageUnderTest>('dige
   'gathering events are not claimed before their window ends': async ({ storage, advance }) => {
     await gathering(storage);
     const { published, claims } = await storage.deliveries.publish(newEvents(3), {
-      claimFor: claimOptions(),
+      prefetch: claimOptions(),
     });
     same(
       published.map(({ deliveries }) => deliveries),
@@ -104,7 +104,7 @@ export const digestRules: readonly StorageRule[] = topic<StorageUnderTest>('dige
       await publish(storage, ...some);
       const dead = (await claim(storage)).map((claimed) => ({
         ...result(claimed, 'dead'),
-        begin: [second.id],
+        escalateTo: [second.id],
       }));
       await settleAll(storage, dead);
     };

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
-import type { Document } from '@posthorn/core';
-import { ok, same } from '../assertions.js';
+import type { StoredDocument } from '@posthorn/core';
+import { ok, rejectsWith, same } from '../assertions.js';
 import {
   created,
   documentRulesOf,
@@ -15,12 +15,12 @@ import type { StorageRule } from './harness.js';
 import { oddTenants, strangers } from './isolation.js';
 import { strangeCursors } from './odd-values.js';
 import { nextCursorOf, pagesOf } from './pages.js';
-import { acme, globex, hourMs, idsOf, minuteMs, rejectsWith, sorted } from './sample.js';
+import { acme, globex, hourMs, idsOf, minuteMs, sorted } from './sample.js';
 
 /** Which documents a list holds, in which order. */
 export const documentListRules: readonly StorageRule[] = documentRulesOf({
   'a list begins with what was created last, whatever was written since': async ({ documents, advance }) => {
-    const all: Document[] = [];
+    const all: StoredDocument[] = [];
     for (let i = 0; i < 6; i++) {
       all.unshift(await created(documents, { dueInMs: i }));
       await created(documents, { tenantId: globex });
@@ -34,7 +34,7 @@ export const documentListRules: readonly StorageRule[] = documentRulesOf({
   'pages hold each document once, and the last one has no cursor even if it is full': async ({
     documents,
   }) => {
-    const all: Document[] = [];
+    const all: StoredDocument[] = [];
     for (let i = 0; i < 6; i++) {
       all.unshift(await created(documents));
       await created(documents, { tenantId: globex });
@@ -48,7 +48,7 @@ export const documentListRules: readonly StorageRule[] = documentRulesOf({
   },
 
   'what is created, written or deleted between two pages moves no other': async ({ documents }) => {
-    const all: Document[] = [];
+    const all: StoredDocument[] = [];
     for (let i = 0; i < 5; i++) all.unshift(await created(documents));
     const first = await documents.list(kind, acme, { limit: 2 });
     same(first.items, all.slice(0, 2));
@@ -81,7 +81,7 @@ export const documentListRules: readonly StorageRule[] = documentRulesOf({
   },
 
   'tenants whose names are alike or odd have each their own documents': async ({ documents }) => {
-    const all: Document[] = [];
+    const all: StoredDocument[] = [];
     for (const tenantId of oddTenants) all.push(await created(documents, { tenantId }));
     for (const [i, tenantId] of oddTenants.entries()) {
       same(await listed(documents, tenantId), [all[i]], `the documents of ${tenantId}`);
@@ -91,13 +91,13 @@ export const documentListRules: readonly StorageRule[] = documentRulesOf({
   'a list without a tenant holds the documents of all, each once, whatever comes and goes meanwhile': async ({
     documents,
   }) => {
-    const all: Document[] = [];
+    const all: StoredDocument[] = [];
     for (const tenantId of [acme, globex, '📯', acme, globex, acme, 'b']) {
       all.push(await created(documents, { tenantId }));
     }
     await documents.put(newDocument({ kind: otherKind }), 0);
     same(sorted(idsOf(await listedOfAll(documents))), sorted(idsOf(all)));
-    const seen: Document[] = [];
+    const seen: StoredDocument[] = [];
     let cursor: string | null = null;
     do {
       const query = { limit: 2, ...(cursor !== null && { cursor }) };

@@ -1,4 +1,4 @@
-import type { Document, DocumentStore, DocumentWrite, Storage } from '@posthorn/core';
+import type { DocumentStore, DocumentWrite, StorageAdapter, StoredDocument } from '@posthorn/core';
 import { ok } from '../assertions.js';
 import { topic } from '../rule.js';
 import type { StorageRule, StorageUnderTest } from './harness.js';
@@ -17,7 +17,7 @@ export function newDocument(overrides: Partial<DocumentWrite> = {}): DocumentWri
   return { kind, id: newDocumentId(), tenantId: acme, body: '{"text":"first"}', dueInMs: null, ...overrides };
 }
 
-export function documentsOf({ documents }: Storage<unknown>): DocumentStore {
+export function documentsOf({ documents }: StorageAdapter<unknown>): DocumentStore {
   ok(documents, 'the storage has no documents: skip the topic `documents`, and say why');
   return documents;
 }
@@ -26,7 +26,7 @@ export function documentsOf({ documents }: Storage<unknown>): DocumentStore {
 export async function created(
   documents: DocumentStore,
   overrides: Partial<DocumentWrite> = {},
-): Promise<Document> {
+): Promise<StoredDocument> {
   const document = await documents.put(newDocument(overrides), 0);
   ok(document, 'a document with a new id is created');
   return document;
@@ -34,7 +34,7 @@ export async function created(
 
 /** What writes `document` over itself, with changes. */
 export const over = (
-  { kind, id, tenantId, body }: Document,
+  { kind, id, tenantId, body }: StoredDocument,
   changes: Partial<DocumentWrite> = {},
 ): DocumentWrite => ({ kind, id, tenantId, body, dueInMs: null, ...changes });
 
@@ -42,22 +42,22 @@ export const over = (
 export async function read(
   documents: DocumentStore,
   { id }: { readonly id: string },
-): Promise<Document | undefined> {
+): Promise<StoredDocument | undefined> {
   return (await documents.get(kind, id)).document;
 }
 
 /** All documents of a tenant, page by page. */
-export async function listed(documents: DocumentStore, tenantId = acme): Promise<Document[]> {
+export async function listed(documents: DocumentStore, tenantId = acme): Promise<StoredDocument[]> {
   return (await pagesOf((page) => documents.list(kind, tenantId, page))).flat();
 }
 
 /** All documents of all tenants. */
-export async function listedOfAll(documents: DocumentStore): Promise<Document[]> {
+export async function listedOfAll(documents: DocumentStore): Promise<StoredDocument[]> {
   return (await pagesOf((page) => documents.list(kind, undefined, page))).flat();
 }
 
 /** Leases a document, which must be due. */
-export async function leased(documents: DocumentStore, leaseMs: number): Promise<Document> {
+export async function leased(documents: DocumentStore, leaseMs: number): Promise<StoredDocument> {
   const document = await documents.due(kind, leaseMs);
   ok(document, 'a document is due');
   return document;

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import type { Document } from '@posthorn/core';
+import type { StoredDocument } from '@posthorn/core';
 import { same } from '../assertions.js';
 import {
   created,
@@ -65,7 +65,7 @@ export const documentWriteRules: readonly StorageRule[] = documentRulesOf({
     let document = await created(documents);
     for (let round = 0; round < 5; round++) {
       const { version } = document;
-      const results: (Document | undefined)[] = await Promise.all(
+      const results: (StoredDocument | undefined)[] = await Promise.all(
         Array.from({ length: 8 }, (_, i) =>
           (i % 2 === 0 ? documents : others).put(over(document, { body: `{"by":${i}}` }), version),
         ),

@@ -60,24 +60,24 @@ export const durabilityDeliveryRules: readonly StorageRule[] = durabilityRulesOf
     };
   },
 
-  'a retry outlives the process, with its delay and its memo': async ({ storage, advance }) => {
+  'a retry outlives the process, with its delay and its checkpoint': async ({ storage, advance }) => {
     await storage.webhooks.create(newWebhook());
     await publish(storage, ...newEvents(4));
     const [retried, put, released, marked] = await claimAll(storage);
     await settleAll(storage, [
-      result(retried!, { status: 'pending', delayMs: 2 * hourMs, memo: 'm' }),
+      result(retried!, { status: 'pending', delayMs: 2 * hourMs, checkpoint: 'm' }),
       release(put!, 5 * hourMs),
       release(released!),
-      { claim: marked!, next: { status: 'released', memo: oddTexts[1]! } },
+      { claim: marked!, next: { status: 'released', checkpoint: oddTexts[1]! } },
     ]);
     return async (reopened) => {
       const claims = await claimAll(reopened, { leaseMs: 100 * hourMs });
-      const memos = new Map(claims.map(({ deliveryId, memo }) => [deliveryId, memo]));
-      same([...memos.keys()].sort(), sorted([released!.deliveryId, marked!.deliveryId]));
-      assert.equal(memos.get(marked!.deliveryId), oddTexts[1]);
+      const checkpoints = new Map(claims.map(({ deliveryId, checkpoint }) => [deliveryId, checkpoint]));
+      same([...checkpoints.keys()].sort(), sorted([released!.deliveryId, marked!.deliveryId]));
+      assert.equal(checkpoints.get(marked!.deliveryId), oddTexts[1]);
       await advance(2 * hourMs);
       const again = one(await claimAll(reopened, { leaseMs: 100 * hourMs }));
-      same([again.deliveryId, again.memo], [retried!.deliveryId, 'm']);
+      same([again.deliveryId, again.checkpoint], [retried!.deliveryId, 'm']);
       await advance(3 * hourMs);
       assert.equal(one(await claimAll(reopened)).deliveryId, put!.deliveryId);
     };
@@ -108,12 +108,12 @@ export const durabilityDeliveryRules: readonly StorageRule[] = durabilityRulesOf
     await publish(storage, newEvent());
     const failing = { status: 'pending', delayMs: 0 } as const;
     const claimed = one(await claim(storage));
-    await settleAll(storage, [{ ...result(claimed, failing), begin: [second.id] }]);
+    await settleAll(storage, [{ ...result(claimed, failing), escalateTo: [second.id] }]);
     return async (reopened) => {
       const both = await claimAll(reopened);
       same(sorted(both.map(({ binding }) => binding!.id)), sorted([first.id, second.id]));
       const again = both.find(({ binding }) => binding?.id === first.id)!;
-      await settleAll(reopened, [{ ...result(again, 'dead'), begin: [second.id] }]);
+      await settleAll(reopened, [{ ...result(again, 'dead'), escalateTo: [second.id] }]);
       assert.equal((await deliveriesOf(reopened)).length, 2);
     };
   },
@@ -123,7 +123,7 @@ export const durabilityDeliveryRules: readonly StorageRule[] = durabilityRulesOf
     const events = newEvents(3, { orderingKey: 'k' });
     await publish(storage, ...events);
     const first = one(await claimAll(storage));
-    await settleAll(storage, [result(first, { status: 'pending', delayMs: hourMs, yields: true })]);
+    await settleAll(storage, [result(first, { status: 'pending', delayMs: hourMs, unblocksOrder: true })]);
     return async (reopened) => {
       for (const { id } of [events[1]!, events[2]!]) {
         const claimed = one(await claimAll(reopened));
@@ -142,14 +142,14 @@ export const durabilityDeliveryRules: readonly StorageRule[] = durabilityRulesOf
     await publish(storage, events[0]!, events[1]!);
     await advance(windowMs + minuteMs);
     const sent = one(await claim(storage));
-    await settleAll(storage, [result(sent, { status: 'pending', delayMs: windowMs / 2, memo: 'm' })]);
+    await settleAll(storage, [result(sent, { status: 'pending', delayMs: windowMs / 2, checkpoint: 'm' })]);
     await publish(storage, events[2]!);
     return async (reopened) => {
       same(await claim(reopened), []);
       await publish(reopened, events[3]!);
       await advance(windowMs / 2);
       const again = one(await claim(reopened));
-      same([again.deliveryId, again.memo, idsIn(again)], [sent.deliveryId, 'm', idsIn(sent)]);
+      same([again.deliveryId, again.checkpoint, idsIn(again)], [sent.deliveryId, 'm', idsIn(sent)]);
       await settleAll(reopened, [result(again, 'delivered')]);
       await advance(windowMs);
       same(idsIn(one(await claim(reopened))), idsOf(events.slice(2)));

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { same } from '../assertions.js';
+import { rejectsWith, same } from '../assertions.js';
 import { created, documentsOf, kind, leased, listed, listedOfAll, over, read } from './document-sample.js';
 import type { StorageRule } from './harness.js';
 import { oddTexts } from './odd-values.js';
@@ -17,7 +17,6 @@ import {
   newEvents,
   newWebhook,
   publish,
-  rejectsWith,
   sorted,
 } from './sample.js';
 

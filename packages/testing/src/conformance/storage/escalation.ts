@@ -32,7 +32,7 @@ async function escalating({ storage }: StorageUnderTest): Promise<[ChannelBindin
 /** A failure that begins `bindings`, with a retry in an hour. */
 const failing = (claimed: Claim, ...bindings: readonly ChannelBinding[]): Settlement => ({
   ...result(claimed, { status: 'pending', delayMs: hourMs }),
-  begin: bindings.map(({ id }) => id),
+  escalateTo: bindings.map(({ id }) => id),
 });
 
 export const escalationRules: readonly StorageRule[] = topic<StorageUnderTest>('escalation', {
@@ -54,7 +54,7 @@ export const escalationRules: readonly StorageRule[] = topic<StorageUnderTest>('
       await settleAll(storage, [failing(one(await claim(storage)), second)]);
       const begun = one(await claim(storage));
       assert.deepEqual(
-        [begun.event.id, begun.binding, begun.attempt, begun.attemptsBefore],
+        [begun.event.id, begun.binding, begun.attempt, begun.attemptsBeforeRetry],
         [event.id, second, 1, 0],
       );
       assert.equal((await deliveryOf(storage, begun.deliveryId)).channel, 'email');
@@ -83,7 +83,7 @@ export const escalationRules: readonly StorageRule[] = topic<StorageUnderTest>('
     const [, second] = await escalating(under);
     await publish(storage, newEvent());
     const claimed = one(await claim(storage));
-    await settleAll(storage, [{ ...result(claimed, 'dead'), begin: [second.id] }]);
+    await settleAll(storage, [{ ...result(claimed, 'dead'), escalateTo: [second.id] }]);
     assert.equal(one(await claim(storage)).binding?.id, second.id);
   },
 
@@ -141,7 +141,7 @@ export const escalationRules: readonly StorageRule[] = topic<StorageUnderTest>('
     const [, second] = await escalating(under);
     await publish(storage, newEvent());
     const claimed = one(await claim(storage));
-    await settleAll(storage, [{ ...result(claimed, 'dead'), begin: [second.id] }]);
+    await settleAll(storage, [{ ...result(claimed, 'dead'), escalateTo: [second.id] }]);
     await advance(48 * hourMs);
     assert.equal(await storage.log.prune({ olderThanMs: hourMs, limit: 10 }), 0);
     await settleAll(storage, [result(one(await claim(storage)), 'delivered')]);
@@ -157,7 +157,7 @@ export const escalationRules: readonly StorageRule[] = topic<StorageUnderTest>('
     const claims = await claimAll(storage);
     await settleAll(storage, [
       failing(claims.find(({ event }) => event.id === events[0]!.id)!, second),
-      { ...result(claims.find(({ event }) => event.id === events[1]!.id)!, 'dead'), begin: [second.id] },
+      { ...result(claims.find(({ event }) => event.id === events[1]!.id)!, 'dead'), escalateTo: [second.id] },
       result(claims.find(({ event }) => event.id === events[2]!.id)!, 'delivered'),
     ]);
     assert.deepEqual(new Set(eventIdsOf(await claimAll(storage))), new Set([events[0]!.id, events[1]!.id]));

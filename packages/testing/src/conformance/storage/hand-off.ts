@@ -24,14 +24,14 @@ import {
   sorted,
 } from './sample.js';
 
-/** Publishes with `claimFor`. A storage may return claims of some of the new deliveries, or of none. */
+/** Publishes with `prefetch`. A storage may return claims of some of the new deliveries, or of none. */
 async function handOff(
   { storage }: StorageUnderTest,
   events: readonly NewEvent[],
   overrides: Partial<ClaimOptions> = {},
 ): Promise<readonly Claim[]> {
-  const claimFor = claimOptions({ isBegun: true, ...overrides });
-  const { published, claims } = await storage.deliveries.publish(events, { claimFor });
+  const prefetch = claimOptions({ isBegun: true, ...overrides });
+  const { published, claims } = await storage.deliveries.publish(events, { prefetch });
   assert.equal(published.length, events.length);
   return claims;
 }
@@ -63,7 +63,7 @@ export const handOffRules: readonly StorageRule[] = topic<StorageUnderTest>('han
     same(claimed.event, asRead(event));
     same(claimed.binding, one(webhook.channels));
     same(claimed.webhook.secrets, webhook.secrets);
-    assert.deepEqual([claimed.attempt, claimed.attemptsBefore], [1, 0]);
+    assert.deepEqual([claimed.attempt, claimed.attemptsBeforeRetry], [1, 0]);
   },
 
   'a returned claim can be renewed, settled and released': async (under) => {
@@ -145,8 +145,8 @@ export const handOffRules: readonly StorageRule[] = topic<StorageUnderTest>('han
     async (under) => {
       const { storage, advance } = under;
       await storage.webhooks.create(newWebhook());
-      const claimFor = claimOptions({ leaseMs: hourMs, isBegun: true });
-      const { claims, at } = await storage.deliveries.publish(newEvents(3), { claimFor });
+      const prefetch = claimOptions({ leaseMs: hourMs, isBegun: true });
+      const { claims, at } = await storage.deliveries.publish(newEvents(3), { prefetch });
       ok(at instanceof Date, 'a Date');
       const begun = claims.filter(({ begunAt }) => begunAt);
       for (const { begunAt } of begun) same(begunAt, at);

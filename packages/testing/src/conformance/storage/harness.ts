@@ -1,12 +1,12 @@
-import type { Storage } from '@posthorn/core';
+import type { StorageAdapter } from '@posthorn/core';
 import type { Harness, Rule } from '../rule.js';
 
 /** What a rule gets: a storage of its own, and the hands that it needs. They are called without a `this`. */
 export interface StorageUnderTest<Tx = unknown> {
   /** Empty. What it does not support, or has no `log.counts` for, is a topic of that name: skip it and say why. */
-  readonly storage: Storage<Tx>;
+  readonly storage: StorageAdapter<Tx>;
   /** Another handle on the same data, for races. Default: the first one. */
-  readonly second?: Storage<Tx>;
+  readonly second?: StorageAdapter<Tx>;
   /** Ends the process that the second handle is in, at once. The next call of it starts another. */
   readonly killSecond?: () => Promise<void>;
   /** Moves the storage's clock on. The clock may also run by itself: rules leave a minute of room. */
@@ -17,7 +17,7 @@ export interface StorageUnderTest<Tx = unknown> {
    * Drops every handle as the end of its process would, whatever it is about to do, and resolves to one that the next
    * process would have, on what is left, with the same clock. A storage that says `isVolatile` needs none.
    */
-  readonly reopen?: () => Promise<Storage<Tx>>;
+  readonly reopen?: () => Promise<StorageAdapter<Tx>>;
   readonly close?: () => Promise<void>;
 }
 
@@ -37,7 +37,7 @@ export interface OpenedStorage<Tx = unknown> extends Omit<StorageUnderTest<Tx>, 
    * Another handle on the same data: best in a process of its own, so that races are real. Without that, skip the topic
    * `second` and say why; other rules go on with a handle of this process, or with the first one.
    */
-  readonly second?: SecondProcess | Storage<Tx>;
+  readonly second?: SecondProcess | StorageAdapter<Tx>;
 }
 
 /** A transaction as the application holds it: `tx` is what it hands to `publish`. */

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
-import type { NewEvent, Published } from '@posthorn/core';
-import { same } from '../assertions.js';
+import type { NewEvent, PublishResult } from '@posthorn/core';
+import { rejectsWith, same } from '../assertions.js';
 import { topic } from '../rule.js';
 import type { StorageRule, StorageUnderTest } from './harness.js';
 import {
@@ -17,14 +17,13 @@ import {
   newWebhook,
   one,
   publish,
-  rejectsWith,
   sorted,
 } from './sample.js';
 
 const keyed = (idempotencyKey = 'order-1', overrides: Partial<NewEvent> = {}): NewEvent =>
   newEvent({ idempotencyKey, fingerprint: 'print', ...overrides });
 
-async function publishOne({ storage }: StorageUnderTest, event: NewEvent): Promise<Published> {
+async function publishOne({ storage }: StorageUnderTest, event: NewEvent): Promise<PublishResult> {
   return one((await storage.deliveries.publish([event])).published);
 }
 

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
-import type { DeliveryLog, NewEvent, Storage, WebhookRecord, WebhookStore } from '@posthorn/core';
-import { ok, same } from '../assertions.js';
+import type { DeliveryLog, NewEvent, StorageAdapter, WebhookRecord, WebhookStore } from '@posthorn/core';
+import { ok, rejectsWith, same } from '../assertions.js';
 import { topic } from '../rule.js';
 import type { StorageRule, StorageUnderTest } from './harness.js';
 import { pagesOf } from './pages.js';
@@ -18,12 +18,11 @@ import {
   newWebhook,
   one,
   publish,
-  rejectsWith,
 } from './sample.js';
 
 /** What a tenant has, and what a stranger may know of it: every id. */
 interface Owned {
-  readonly storage: Storage<unknown>;
+  readonly storage: StorageAdapter<unknown>;
   readonly webhook: WebhookRecord;
   readonly events: readonly NewEvent[];
   /** One that is finished, then one that is pending. */
@@ -106,7 +105,7 @@ export const strangers = [
   'constructor',
 ];
 
-async function ownedByAcme(storage: Storage<unknown>): Promise<Owned> {
+async function ownedByAcme(storage: StorageAdapter<unknown>): Promise<Owned> {
   const webhook = await storage.webhooks.create(newWebhook());
   const events = [newEvent(), newEvent()];
   await publish(storage, events[0]!);
@@ -120,7 +119,7 @@ async function ownedByAcme(storage: Storage<unknown>): Promise<Owned> {
 }
 
 /** All that a tenant can read. */
-export async function viewOf(storage: Storage<unknown>, tenantId: string): Promise<unknown> {
+export async function viewOf(storage: StorageAdapter<unknown>, tenantId: string): Promise<unknown> {
   const deliveries = await deliveriesOf(storage, tenantId);
   return {
     webhooks: await pagesOf((page) => storage.webhooks.list(tenantId, page)),

@@ -1,11 +1,11 @@
 import assert from 'node:assert/strict';
 import type { WebhookFilter, WebhookRecord } from '@posthorn/core';
-import { same } from '../assertions.js';
+import { rejectsWith, same } from '../assertions.js';
 import { topic } from '../rule.js';
 import type { StorageRule, StorageUnderTest } from './harness.js';
 import { strangeCursors } from './odd-values.js';
 import { nextCursorOf, pagesOf } from './pages.js';
-import { acme, globex, idsOf, minuteMs, newWebhook, rejectsWith } from './sample.js';
+import { acme, globex, idsOf, minuteMs, newWebhook } from './sample.js';
 
 /** Creates one webhook a minute. Returns them newest first, as a list does. */
 async function createMany(

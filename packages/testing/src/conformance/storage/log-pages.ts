@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { ok } from '../assertions.js';
+import { ok, rejectsWith } from '../assertions.js';
 import { topic } from '../rule.js';
 import type { StorageRule, StorageUnderTest } from './harness.js';
 import { strangeCursors } from './odd-values.js';
@@ -18,7 +18,6 @@ import {
   newWebhook,
   one,
   publish,
-  rejectsWith,
   result,
   sorted,
 } from './sample.js';

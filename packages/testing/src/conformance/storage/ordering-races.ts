@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import type { Claim, NewEvent, Storage } from '@posthorn/core';
+import type { Claim, NewEvent, StorageAdapter } from '@posthorn/core';
 import { ok } from '../assertions.js';
 import { topic } from '../rule.js';
 import { deliver, keyed } from './chain-sample.js';
@@ -97,7 +97,7 @@ export const orderingRaceRules: readonly StorageRule[] = topic<StorageUnderTest>
     let published = 0;
 
     /** Sends the claims, including those that a publication returned. */
-    async function fly(handle: Storage<unknown>, claims: readonly Claim[]): Promise<void> {
+    async function fly(handle: StorageAdapter<unknown>, claims: readonly Claim[]): Promise<void> {
       for (const { event } of claims) {
         const key = event.orderingKey!;
         assert.equal(flying.get(key) ?? 0, 0, `two of ${key} are in flight`);
@@ -113,7 +113,7 @@ export const orderingRaceRules: readonly StorageRule[] = topic<StorageUnderTest>
     async function publishSome(i: number): Promise<void> {
       for (let n = 0; n < 5; n++) {
         const handle = handles[i % 2]!;
-        const options = n % 2 === 0 ? {} : { claimFor: claimOptions({ isBegun: true }) };
+        const options = n % 2 === 0 ? {} : { prefetch: claimOptions({ isBegun: true }) };
         const { claims } = await handle.deliveries.publish(keyed(2, `key-${(i + n) % 3}`), options);
         published += 2;
         await handle.deliveries.begin(claims, 0);

@@ -100,10 +100,10 @@ export const orderingRules: readonly StorageRule[] = topic<StorageUnderTest>('or
   'a hand-off hands over one of a key at most': async ({ storage }) => {
     await storage.webhooks.create(newWebhook());
     const events = keyed(3);
-    const { claims } = await storage.deliveries.publish(events, { claimFor: claimOptions() });
+    const { claims } = await storage.deliveries.publish(events, { prefetch: claimOptions() });
     const first = [...claims, ...(await claimAll(storage))];
     assert.deepEqual(eventIdsOf(first), [events[0]!.id]);
-    const more = await storage.deliveries.publish(keyed(1), { claimFor: claimOptions() });
+    const more = await storage.deliveries.publish(keyed(1), { prefetch: claimOptions() });
     same(more.claims, []);
     await deliver(storage, first[0]!);
     await claimOf(storage, events[1]);
@@ -135,7 +135,7 @@ export const orderingRules: readonly StorageRule[] = topic<StorageUnderTest>('or
     async ({ storage }) => {
       await storage.webhooks.create(newWebhook());
       const handOff = async (...events: NewEvent[]): Promise<readonly Claim[]> =>
-        (await storage.deliveries.publish(events, { claimFor: claimOptions() })).claims;
+        (await storage.deliveries.publish(events, { prefetch: claimOptions() })).claims;
       const [first, second, third, other] = [...keyed(3), newEvent({ orderingKey: 'order-2' })];
       const handed = await handOff(first!, second!, other!);
       await storage.deliveries.begin(handed, 0);

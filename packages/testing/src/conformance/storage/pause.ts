@@ -105,7 +105,7 @@ export const pauseRules: readonly StorageRule[] = topic<StorageUnderTest>('pause
     await publish(storage, newEvent());
     const claimed = one(await claim(storage));
     await pause(under, webhook.id);
-    await settleAll(storage, [{ ...result(claimed, 'dead'), begin: [second.id] }]);
+    await settleAll(storage, [{ ...result(claimed, 'dead'), escalateTo: [second.id] }]);
     same(await claim(storage), []);
     await advance(100 * hourMs);
     same(await claim(storage), []);

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { deliveryId } from '@posthorn/core';
-import { ok, same } from '../assertions.js';
+import { ok, rejectsWith, same } from '../assertions.js';
 import { topic } from '../rule.js';
 import type { StorageRule, StorageUnderTest } from './harness.js';
 import {
@@ -21,7 +21,6 @@ import {
   newWebhook,
   one,
   publish,
-  rejectsWith,
   sorted,
 } from './sample.js';
 
@@ -66,7 +65,7 @@ export const publishRules: readonly StorageRule[] = topic<StorageUnderTest>('pub
       channel: 'webhook',
       status: 'pending',
       attempts: 0,
-      attemptsBefore: 0,
+      attemptsBeforeRetry: 0,
       dueAt: delivery.dueAt,
       createdAt: delivery.createdAt,
       finishedAt: null,

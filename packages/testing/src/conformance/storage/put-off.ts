@@ -23,9 +23,9 @@ import {
  */
 
 /** Whether the storage reports deferrals, judged by the claim of a delivery that was never deferred. */
-function reportsDeferrals({ putOffSince }: Claim): boolean {
-  ok(putOffSince == null, `a delivery that was never deferred has putOffSince ${putOffSince}`);
-  return putOffSince !== undefined;
+function reportsDeferrals({ deferredSince }: Claim): boolean {
+  ok(deferredSince == null, `a delivery that was never deferred has deferredSince ${deferredSince}`);
+  return deferredSince !== undefined;
 }
 
 /** Resolves to the storage's time, from a `begin` without claims. */
@@ -33,9 +33,9 @@ const timeOf = async ({ storage }: StorageUnderTest): Promise<number> =>
   (await storage.deliveries.begin([], 0)).at.getTime();
 
 /** Passes if the claim reports that the delivery has been deferred for `ms`, within a minute. */
-async function isPutOffFor(under: StorageUnderTest, { putOffSince }: Claim, ms: number): Promise<void> {
-  ok(putOffSince instanceof Date, `putOffSince must be a Date, not ${putOffSince}`);
-  const forMs = (await timeOf(under)) - putOffSince.getTime();
+async function isPutOffFor(under: StorageUnderTest, { deferredSince }: Claim, ms: number): Promise<void> {
+  ok(deferredSince instanceof Date, `deferredSince must be a Date, not ${deferredSince}`);
+  const forMs = (await timeOf(under)) - deferredSince.getTime();
   ok(Math.abs(forMs - ms) < minuteMs, `deferred for ${forMs} ms: expected ${ms}`);
 }
 
@@ -104,7 +104,7 @@ export const putOffRules: readonly StorageRule[] = topic<StorageUnderTest>('sett
       await settleNext(under, next);
       await advance(hourMs);
       const claimed = one(await claim(storage));
-      assert.equal(claimed.putOffSince, null, `after ${next.status}`);
+      assert.equal(claimed.deferredSince, null, `after ${next.status}`);
       // The next deferral starts from here.
       await storage.deliveries.settle([release(claimed, hourMs)]);
       await advance(hourMs);
@@ -117,7 +117,7 @@ export const putOffRules: readonly StorageRule[] = topic<StorageUnderTest>('sett
   'a failure of a busy receiver does not end a deferral': async (under) => {
     const { storage, advance } = under;
     if (!(await putOff(under))) return;
-    await settleNext(under, { status: 'pending', delayMs: hourMs, isBusy: true });
+    await settleNext(under, { status: 'pending', delayMs: hourMs, isRateLimited: true });
     await advance(hourMs);
     await isPutOffFor(under, one(await claim(storage)), 3 * hourMs);
   },
@@ -125,7 +125,7 @@ export const putOffRules: readonly StorageRule[] = topic<StorageUnderTest>('sett
   'a failure of a busy receiver does not start a deferral': async (under) => {
     const { storage } = under;
     await oneDelivery(storage);
-    await settleNext(under, { status: 'pending', delayMs: 0, isBusy: true });
+    await settleNext(under, { status: 'pending', delayMs: 0, isRateLimited: true });
     reportsDeferrals(one(await claim(storage)));
   },
 
@@ -137,7 +137,7 @@ export const putOffRules: readonly StorageRule[] = topic<StorageUnderTest>('sett
       await settleNext(under, isDead ? { status: 'dead' } : { status: 'released', delayMs: hourMs });
       same(await storage.log.transition(acme, [known.deliveryId], 'pending'), [known.deliveryId]);
       const claimed = one(await claim(storage));
-      assert.equal(claimed.putOffSince, null, isDead ? 'it was dead' : 'it was waiting');
+      assert.equal(claimed.deferredSince, null, isDead ? 'it was dead' : 'it was waiting');
       await storage.deliveries.settle([release(claimed, hourMs)]);
       await advance(hourMs);
     }
@@ -171,7 +171,7 @@ export const putOffDigestRules: readonly StorageRule[] = topic<StorageUnderTest>
     await advance(hourMs);
     await settleNext(under, { status: 'split' });
     same(
-      (await claimAll(storage)).map(({ putOffSince, digest }) => [putOffSince, digest?.length]),
+      (await claimAll(storage)).map(({ deferredSince, digest }) => [deferredSince, digest?.length]),
       [
         [null, 2],
         [null, 2],
@@ -188,6 +188,6 @@ export const putOffDigestRules: readonly StorageRule[] = topic<StorageUnderTest>
     await advance(hourMs / 2);
     const { items } = await storage.log.deliveries(acme, { limit: 2 });
     await storage.log.transition(acme, [items[0]!.id], 'pending');
-    assert.equal(one(await claim(storage)).putOffSince, null);
+    assert.equal(one(await claim(storage)).deferredSince, null);
   },
 });

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { isPosthornError, type Storage } from '@posthorn/core';
+import { isPosthornError, type StorageAdapter } from '@posthorn/core';
 import { ok, same } from '../assertions.js';
 import { topic } from '../rule.js';
 import type { StorageRule, StorageUnderTest } from './harness.js';
@@ -28,7 +28,7 @@ import {
 function atOnce<T>(
   { storage, second = storage }: StorageUnderTest,
   times: number,
-  act: (storage: Storage<unknown>, i: number) => Promise<T>,
+  act: (storage: StorageAdapter<unknown>, i: number) => Promise<T>,
 ): Promise<T[]> {
   return Promise.all(Array.from({ length: times }, (_, i) => act(i % 2 === 0 ? storage : second, i)));
 }

@@ -1,4 +1,4 @@
-import type { Storage } from '@posthorn/core';
+import type { StorageAdapter } from '@posthorn/core';
 import { ok, same } from '../assertions.js';
 import { topic } from '../rule.js';
 import type { StorageRule, StorageUnderTest } from './harness.js';
@@ -6,13 +6,13 @@ import { viewOf } from './isolation.js';
 import { acme, globex, minuteMs } from './sample.js';
 
 /** Opens the storage as the next process does. */
-export async function reopenedOf({ reopen }: StorageUnderTest): Promise<Storage<unknown>> {
+export async function reopenedOf({ reopen }: StorageUnderTest): Promise<StorageAdapter<unknown>> {
   ok(reopen, 'the harness must have reopen(), unless the storage has isVolatile');
   return reopen();
 }
 
 /** The part of a rule that runs in the first process. Resolves to the check that runs in the next one. */
-type Body = (under: StorageUnderTest) => Promise<(storage: Storage<unknown>) => Promise<void>>;
+type Body = (under: StorageUnderTest) => Promise<(storage: StorageAdapter<unknown>) => Promise<void>>;
 
 /**
  * Creates rules in which the process ends between the two parts, after the clock has advanced. A storage that promises

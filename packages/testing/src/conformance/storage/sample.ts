@@ -7,18 +7,16 @@ import {
   createIds,
   type Delivery,
   type DeliveryFilter,
-  type ErrorCode,
-  type Event,
-  isPosthornError,
   matchKeys,
   type NewEvent,
   type NewWebhook,
   type NextState,
   type Settlement,
-  type Storage,
+  type StorageAdapter,
+  type WebhookEvent,
   type WebhookRecord,
 } from '@posthorn/core';
-import { ok, same } from '../assertions.js';
+import { same } from '../assertions.js';
 import { pagesOf } from './pages.js';
 
 /*
@@ -73,7 +71,7 @@ export function newEvent(overrides: Partial<NewEvent> = {}): NewEvent {
     subject: null,
     cacheScope: null,
     orderingKey: null,
-    keys: matchKeys(type),
+    matchingPatterns: matchKeys(type),
     ...overrides,
   };
 }
@@ -84,21 +82,24 @@ export function newEvents(count: number, overrides: Partial<NewEvent> = {}): New
 
 /** Returns an event as the log reads it back: without the fields that only `publish` needs. */
 export function asRead({
-  keys: _keys,
+  matchingPatterns: _keys,
   idempotencyKey: _key,
   fingerprint: _print,
   ...event
-}: NewEvent): Event {
+}: NewEvent): WebhookEvent {
   return event;
 }
 
-export async function publish(storage: Storage<unknown>, ...events: readonly NewEvent[]): Promise<void> {
+export async function publish(
+  storage: StorageAdapter<unknown>,
+  ...events: readonly NewEvent[]
+): Promise<void> {
   await storage.deliveries.publish(events);
 }
 
 /** Creates a webhook and publishes an event with one delivery to it. */
 export async function oneDelivery(
-  storage: Storage<unknown>,
+  storage: StorageAdapter<unknown>,
 ): Promise<{ webhook: WebhookRecord; event: NewEvent; deliveryId: string }> {
   const webhook = await storage.webhooks.create(newWebhook());
   const event = newEvent();
@@ -113,7 +114,7 @@ export function claimOptions(overrides: Partial<ClaimOptions> = {}): ClaimOption
 
 /** Claims deliveries without beginning their attempts, as a worker that buffers them. */
 export function take(
-  storage: Storage<unknown>,
+  storage: StorageAdapter<unknown>,
   overrides: Partial<ClaimOptions> = {},
 ): Promise<readonly Claim[]> {
   return storage.deliveries.claim(claimOptions(overrides));
@@ -121,7 +122,7 @@ export function take(
 
 /** Claims deliveries and begins their attempts, as a worker that sends at once. */
 export async function claim(
-  storage: Storage<unknown>,
+  storage: StorageAdapter<unknown>,
   overrides: Partial<ClaimOptions> = {},
 ): Promise<readonly Claim[]> {
   const claims = await take(storage, overrides);
@@ -131,7 +132,7 @@ export async function claim(
 
 /** Claims until a claim returns no deliveries. */
 export async function claimAll(
-  storage: Storage<unknown>,
+  storage: StorageAdapter<unknown>,
   overrides: Partial<ClaimOptions> = {},
 ): Promise<Claim[]> {
   const all: Claim[] = [];
@@ -186,7 +187,7 @@ export function release(claimed: Claim, delayMs?: number): Settlement {
 
 /** Settles claims whose tokens must still be valid. */
 export async function settleAll(
-  storage: Storage<unknown>,
+  storage: StorageAdapter<unknown>,
   settlements: readonly Settlement[],
 ): Promise<void> {
   same(
@@ -196,7 +197,7 @@ export async function settleAll(
 }
 
 /** Claims every due delivery, and settles it as delivered. */
-export async function deliverAll(storage: Storage<unknown>): Promise<void> {
+export async function deliverAll(storage: StorageAdapter<unknown>): Promise<void> {
   const claims = await claimAll(storage);
   await settleAll(
     storage,
@@ -205,7 +206,7 @@ export async function deliverAll(storage: Storage<unknown>): Promise<void> {
 }
 
 export async function deliveriesOf(
-  storage: Storage<unknown>,
+  storage: StorageAdapter<unknown>,
   tenantId = acme,
   filter: Omit<DeliveryFilter, 'limit' | 'cursor'> = {},
 ): Promise<Delivery[]> {
@@ -213,11 +214,15 @@ export async function deliveriesOf(
   return pages.flat();
 }
 
-export async function deliveryOf(storage: Storage<unknown>, id: string, tenantId = acme): Promise<Delivery> {
+export async function deliveryOf(
+  storage: StorageAdapter<unknown>,
+  id: string,
+  tenantId = acme,
+): Promise<Delivery> {
   return one(await deliveriesOf(storage, tenantId, { id }));
 }
 
-export async function eventsOf(storage: Storage<unknown>, tenantId = acme): Promise<Event[]> {
+export async function eventsOf(storage: StorageAdapter<unknown>, tenantId = acme): Promise<WebhookEvent[]> {
   return (await pagesOf((page) => storage.log.events(tenantId, page))).flat();
 }
 
@@ -234,14 +239,3 @@ export const idsOf = (list: readonly { readonly id: string }[]): string[] => lis
 
 /** Returns the ids of claimed events, in the order of the claims. */
 export const eventIdsOf = (claims: readonly Claim[]): string[] => claims.map(({ event }) => event.id);
-
-/** Passes if `promise` rejects with a PosthornError of this code. The failure message includes the input `what`. */
-export async function rejectsWith(code: ErrorCode, promise: Promise<unknown>, what = ''): Promise<void> {
-  const given = what && ` of ${JSON.stringify(what)}`;
-  const error = await promise.then(
-    () => assert.fail(`must reject with ${code}${given}, but it resolved`),
-    (reason: unknown) => reason,
-  );
-  ok(isPosthornError(error), `must reject with a PosthornError${given}, not ${String(error)}`);
-  assert.equal(error.code, code);
-}

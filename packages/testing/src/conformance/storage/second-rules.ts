@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
-import type { Storage } from '@posthorn/core';
-import { ok, same } from '../assertions.js';
+import type { StorageAdapter } from '@posthorn/core';
+import { ok, rejectsWith, same } from '../assertions.js';
 import { topic } from '../rule.js';
 import { cutAt, wholeOrNothing } from './cut-off.js';
 import { created, documentsOf, kind, leased, listed, over, read } from './document-sample.js';
@@ -19,11 +19,10 @@ import {
   one,
   oneDelivery,
   publish,
-  rejectsWith,
   result,
 } from './sample.js';
 
-type Body = (under: StorageUnderTest & { readonly second: Storage<unknown> }) => Promise<void>;
+type Body = (under: StorageUnderTest & { readonly second: StorageAdapter<unknown> }) => Promise<void>;
 
 const secondRulesOf = (bodies: Readonly<Record<string, Body>>): readonly StorageRule[] =>
   topic<StorageUnderTest>(
@@ -47,7 +46,7 @@ export const secondRules: readonly StorageRule[] = secondRulesOf({
     await publish(storage, ...newEvents(3, { subject: { type: 'order', id: '📯' } }));
     const [delivered, dead] = await claimAll(second);
     await storage.deliveries.settle([result(delivered!, 'delivered')]);
-    await second.deliveries.settle([result(dead!, { status: 'pending', delayMs: hourMs, memo: 'm' })]);
+    await second.deliveries.settle([result(dead!, { status: 'pending', delayMs: hourMs, checkpoint: 'm' })]);
     const view = await viewOf(storage, acme);
     same(await viewOf(second, acme), view);
     same(await second.webhooks.get(undefined, webhook.id), webhook);

@@ -1,7 +1,7 @@
 import { type ChildProcess, fork } from 'node:child_process';
 import { once } from 'node:events';
 import { fileURLToPath } from 'node:url';
-import { PosthornError, type Storage } from '@posthorn/core';
+import { PosthornError, type StorageAdapter } from '@posthorn/core';
 import type { OpenedStorage, SecondProcess, StorageUnderTest } from './harness.js';
 import type { Answer, Request } from './serve-storage.js';
 
@@ -91,7 +91,7 @@ const pathOf = (module: URL | string): string =>
   module instanceof URL || module.startsWith('file:') ? fileURLToPath(module) : module;
 
 /** The storage of another process, opened there when it is first asked for something. */
-function handleOf(second: SecondProcess, like: Storage<unknown>) {
+function handleOf(second: SecondProcess, like: StorageAdapter<unknown>) {
   let open:
     | { readonly process: StorageProcess; readonly handle: number; isOpen: Promise<unknown> }
     | undefined;
@@ -128,7 +128,7 @@ function handleOf(second: SecondProcess, like: Storage<unknown>) {
   const parts = ['webhooks', 'deliveries', 'log', 'documents'] as const;
   const storage = Object.fromEntries(parts.filter((part) => like[part]).map((part) => [part, partOf(part)]));
   return {
-    storage: { ...like, ...storage } as Storage<unknown>,
+    storage: { ...like, ...storage } as StorageAdapter<unknown>,
     async advance(ms: number) {
       advancedMs += ms;
       if (open) await open.isOpen.then(() => open?.process.ask({ ask: 'advance', handle: open.handle, ms }));

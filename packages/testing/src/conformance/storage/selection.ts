@@ -6,7 +6,7 @@ import {
   type DeliveryLog,
   type DeliverySelection,
   deliveryStatusSchema,
-  type Storage,
+  type StorageAdapter,
 } from '@posthorn/core';
 import { ok, same } from '../assertions.js';
 import { topic } from '../rule.js';
@@ -31,7 +31,7 @@ import {
 const statuses = deliveryStatusSchema.options;
 
 /** All of acme's deliveries, newest first: of ten events of two types to two webhooks, two of each status. */
-async function inEveryStatus(storage: Storage<unknown>): Promise<readonly Delivery[]> {
+async function inEveryStatus(storage: StorageAdapter<unknown>): Promise<readonly Delivery[]> {
   await storage.webhooks.create(newWebhook({ tenantId: globex }));
   await publish(storage, ...newEvents(3, { tenantId: globex }));
   const keys = ['order.created', 'order.paid'];
@@ -155,7 +155,7 @@ export const selectionRules: readonly StorageRule[] = topic<StorageUnderTest>('s
 type Counts = NonNullable<DeliveryLog['counts']>;
 
 /** What the storage counts by itself. */
-function countsIn({ log }: Storage<unknown>): Counts {
+function countsIn({ log }: StorageAdapter<unknown>): Counts {
   ok(log.counts, 'the storage has no log.counts: skip the topic `counts`, and say why');
   return log.counts;
 }

@@ -1,4 +1,4 @@
-import { isPosthornError, PosthornError, type Storage } from '@posthorn/core';
+import { isPosthornError, PosthornError, type StorageAdapter } from '@posthorn/core';
 
 /** A request to a handle: to open or close it, to follow the clock of the rules, or to call a method of a storage. */
 export type Request = { readonly handle: number } & (
@@ -32,7 +32,7 @@ interface Handle {
  * where the suite did not start it.
  */
 export function serveStorage<Data, Tx = never>(
-  open: (data: Data, advancedMs: () => number) => Storage<Tx> | Promise<Storage<Tx>>,
+  open: (data: Data, advancedMs: () => number) => StorageAdapter<Tx> | Promise<StorageAdapter<Tx>>,
 ): void {
   if (!process.send) {
     throw new PosthornError(

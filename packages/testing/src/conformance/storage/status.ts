@@ -56,7 +56,7 @@ export const statusRules: readonly StorageRule[] = topic<StorageUnderTest>('tran
       same(now, {
         ...old,
         status: 'pending',
-        attemptsBefore: old.attempts,
+        attemptsBeforeRetry: old.attempts,
         dueAt: now.dueAt,
         finishedAt: null,
       });
@@ -66,7 +66,7 @@ export const statusRules: readonly StorageRule[] = topic<StorageUnderTest>('tran
     assert.deepEqual(sorted(claims.map(({ deliveryId }) => deliveryId)), sorted(movable));
   },
 
-  'pending starts a new schedule: the attempt goes on counting, attemptsBefore says from where': async (
+  'pending starts a new schedule: the attempt goes on counting, attemptsBeforeRetry says from where': async (
     under,
   ) => {
     const { storage } = under;
@@ -77,14 +77,14 @@ export const statusRules: readonly StorageRule[] = topic<StorageUnderTest>('tran
     }
     await storage.log.transition(acme, [deliveryId], 'pending');
     const retried = one(await claim(storage));
-    assert.deepEqual([retried.attempt, retried.attemptsBefore], [4, 3]);
+    assert.deepEqual([retried.attempt, retried.attemptsBeforeRetry], [4, 3]);
     await storage.deliveries.settle([result(retried, { status: 'pending', delayMs: 0 })]);
     const next = one(await claim(storage));
-    assert.deepEqual([next.attempt, next.attemptsBefore], [5, 3]);
+    assert.deepEqual([next.attempt, next.attemptsBeforeRetry], [5, 3]);
     await storage.deliveries.settle([result(next, 'delivered')]);
     await storage.log.transition(acme, [deliveryId], 'pending');
     const again = one(await claim(storage));
-    assert.deepEqual([again.attempt, again.attemptsBefore], [6, 5]);
+    assert.deepEqual([again.attempt, again.attemptsBeforeRetry], [6, 5]);
     const numbers = (await storage.log.attempts(acme, deliveryId)).map(({ number }) => number);
     assert.deepEqual(numbers, [1, 2, 3, 4, 5]);
   },
@@ -193,8 +193,8 @@ export const statusRules: readonly StorageRule[] = topic<StorageUnderTest>('tran
     await storage.log.transition(acme, [deliveryId], 'pending');
     same(await storage.deliveries.settle([result(claimed, 'delivered')]), [false]);
     same(await storage.log.attempts(acme, deliveryId), []);
-    const { status, attempts, attemptsBefore } = await deliveryOf(storage, deliveryId);
-    assert.deepEqual([status, attempts, attemptsBefore], ['pending', 1, 1]);
+    const { status, attempts, attemptsBeforeRetry } = await deliveryOf(storage, deliveryId);
+    assert.deepEqual([status, attempts, attemptsBeforeRetry], ['pending', 1, 1]);
   },
 
   'cancelled ends what waits for a paused webhook': async ({ storage }) => {

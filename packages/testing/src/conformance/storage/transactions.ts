@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { ok, same } from '../assertions.js';
+import { ok, rejectsWith, same } from '../assertions.js';
 import { topic } from '../rule.js';
 import type { OpenTransaction, StorageRule, StorageUnderTest } from './harness.js';
 import {
@@ -17,7 +17,6 @@ import {
   newEvents,
   newWebhook,
   publish,
-  rejectsWith,
   result,
   settleAll,
 } from './sample.js';

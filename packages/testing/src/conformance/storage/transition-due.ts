@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import type { Storage } from '@posthorn/core';
+import type { StorageAdapter } from '@posthorn/core';
 import { ok, same } from '../assertions.js';
 import { topic } from '../rule.js';
 import { digestOf, gathering, idsIn } from './digest-sample.js';
@@ -25,7 +25,7 @@ import {
 import { eventsClaimed, waiting } from './waiting.js';
 
 const hasten = (
-  storage: Storage<unknown>,
+  storage: StorageAdapter<unknown>,
   ids: readonly string[],
   tenantId = acme,
 ): Promise<readonly string[]> => storage.log.transition(tenantId, ids, 'due');
@@ -44,7 +44,7 @@ export const transitionDueRules: readonly StorageRule[] = topic<StorageUnderTest
     same({ ...after, dueAt: null }, { ...before, dueAt: null });
     same(await hasten(storage, [id]), [id]);
     const claimed = one(await claim(storage));
-    same([claimed.deliveryId, claimed.attempt, claimed.attemptsBefore], [id, 2, 0]);
+    same([claimed.deliveryId, claimed.attempt, claimed.attemptsBeforeRetry], [id, 2, 0]);
   },
 
   'due leaves alone what is being sent or is finished, and all of another tenant': async ({ storage }) => {
@@ -77,7 +77,7 @@ export const transitionDueRules: readonly StorageRule[] = topic<StorageUnderTest
     for (const event of newEvents(2, { orderingKey: 'order-1' })) await publish(storage, event);
     for (let i = 0; i < 2; i++) {
       const claimed = one(await claim(storage));
-      const next = { status: 'pending', delayMs: hourMs, yields: true } as const;
+      const next = { status: 'pending', delayMs: hourMs, unblocksOrder: true } as const;
       await settleAll(storage, [result(claimed, next)]);
     }
     const ids = idsOf(await deliveriesOf(storage));
@@ -103,6 +103,6 @@ export const transitionDueDigestRules: readonly StorageRule[] = topic<StorageUnd
     same(await hasten(storage, waits.slice(1)), waits.slice(1));
     const again = one(await claim(storage));
     same(idsIn(again), idsOf(events));
-    same([again.attempt, again.attemptsBefore], [2, 0]);
+    same([again.attempt, again.attemptsBeforeRetry], [2, 0]);
   },
 });

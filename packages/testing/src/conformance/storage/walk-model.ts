@@ -4,7 +4,7 @@ import {
   deliveryId,
   type NewEvent,
   type NextState,
-  type Published,
+  type PublishResult,
   type WebhookRecord,
 } from '@posthorn/core';
 
@@ -20,7 +20,7 @@ export interface Known {
   readonly webhook: KnownWebhook;
   status: DeliveryStatus;
   attempts: number;
-  attemptsBefore: number;
+  attemptsBeforeRetry: number;
   uncounted: number;
   recorded: number;
   /** The due time while pending, and the end of the lease while sending. */
@@ -33,7 +33,7 @@ export interface Known {
 
 interface KnownEvent {
   readonly event: NewEvent;
-  readonly result: Published;
+  readonly result: PublishResult;
   readonly at: number;
 }
 
@@ -82,17 +82,17 @@ export class Model {
     }
   }
 
-  publish(event: NewEvent): Published {
+  publish(event: NewEvent): PublishResult {
     const matching = this.living().filter(
       ({ record }) =>
         record.isActive &&
         record.tenantId === event.tenantId &&
-        record.eventTypes.some((pattern) => event.keys.includes(pattern)),
+        record.eventTypes.some((pattern) => event.matchingPatterns.includes(pattern)),
     );
     let deliveries = 0;
     for (const webhook of matching) {
       for (const binding of webhook.record.channels) {
-        const counts = { attempts: 0, attemptsBefore: 0, uncounted: 0, recorded: 0 };
+        const counts = { attempts: 0, attemptsBeforeRetry: 0, uncounted: 0, recorded: 0 };
         const fresh = { status: 'pending', ...counts, isBegun: false, isLost: false } as const;
         const known = { event, webhook, ...fresh, at: this.now, token: undefined };
         this.deliveries.set(deliveryId(event.id, binding.id), known);
@@ -146,7 +146,7 @@ export class Model {
       known.event.tenantId === tenantId &&
       (status === 'cancelled' ? !isFinished(known) : known.status !== 'sending' && !known.webhook.isDeleted);
     if (!may) return false;
-    if (status === 'pending') Object.assign(known, { attemptsBefore: known.attempts, uncounted: 0 });
+    if (status === 'pending') Object.assign(known, { attemptsBeforeRetry: known.attempts, uncounted: 0 });
     else known.isLost = false;
     this.#move(known, status);
     return true;

@@ -96,9 +96,9 @@ function isAsKnown(claimed: Claim, known: Known, mayBegin: boolean): void {
   const isLost = known.isLost || known.isBegun;
   assert.equal(claimed.attempt, known.attempts + 1);
   assert.equal(claimed.lostAt !== undefined, isLost);
-  const isFirst = !isLost && known.attempts === known.attemptsBefore;
+  const isFirst = !isLost && known.attempts === known.attemptsBeforeRetry;
   ok(claimed.begunAt === undefined || (mayBegin && isFirst), 'it must begin with its claim where it may');
-  assert.equal(claimed.attemptsBefore, known.attemptsBefore);
+  assert.equal(claimed.attemptsBeforeRetry, known.attemptsBeforeRetry);
   assert.equal(claimed.uncounted ?? 0, known.uncounted);
   assert.equal(claimed.event.id, known.event.id);
   assert.equal(claimed.event.tenantId, claimed.webhook.tenantId);

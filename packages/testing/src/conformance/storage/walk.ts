@@ -48,11 +48,11 @@ async function compare({ storage, model, pick }: Walk): Promise<void> {
   for (const tenantId of [acme, globex]) {
     const stored = await deliveriesOf(storage, tenantId);
     const seen = stored.map(
-      ({ id, status, attempts, attemptsBefore }) => `${id} ${status} ${attempts} ${attemptsBefore}`,
+      ({ id, status, attempts, attemptsBeforeRetry }) => `${id} ${status} ${attempts} ${attemptsBeforeRetry}`,
     );
     const expected = [...model.deliveries]
       .filter(([, { event }]) => event.tenantId === tenantId)
-      .map(([id, known]) => `${id} ${known.status} ${known.attempts} ${known.attemptsBefore}`);
+      .map(([id, known]) => `${id} ${known.status} ${known.attempts} ${known.attemptsBeforeRetry}`);
     assert.deepEqual(sorted(seen), sorted(expected));
   }
   const looked = pick([...model.deliveries]);

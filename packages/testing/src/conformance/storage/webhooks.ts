@@ -1,38 +1,11 @@
 import assert from 'node:assert/strict';
-import type { NewWebhook, Storage, WebhookChange, WebhookRecord } from '@posthorn/core';
-import { ok, same } from '../assertions.js';
+import type { StorageAdapter, WebhookChange, WebhookRecord } from '@posthorn/core';
+import { ok, rejectsWith, same } from '../assertions.js';
 import { topic } from '../rule.js';
+import { fullWebhook } from './full-webhook.js';
 import type { StorageRule, StorageUnderTest } from './harness.js';
 import { oddTexts } from './odd-values.js';
-import {
-  acme,
-  globex,
-  hourMs,
-  minuteMs,
-  newBinding,
-  newWebhook,
-  newWebhookId,
-  rejectsWith,
-} from './sample.js';
-
-const fullWebhook = (): NewWebhook =>
-  newWebhook({
-    name: `Bestellungen "für" O'Brien 📯 <b>%_\\`,
-    eventTypes: ['order.*', 'order.created', '*', 'a-b_c.*.D'],
-    channels: [
-      newBinding({
-        channel: 'slack',
-        configs: { blocks: [{ text: 'ünï 📯' }, [], {}], dry: false, none: null },
-      }),
-      newBinding({ channel: 'webhook', configs: { url: 'https://example.com/?a=1&b=%20', timeout: 2.5 } }),
-      newBinding({ channel: 'webhook', configs: { url: 'https://example.com/?a=1&b=%20', timeout: 2.5 } }),
-    ],
-    isActive: false,
-    secrets: [
-      { key: 'whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw', expiresAt: null },
-      { key: 'whsec_plJ3nmyCDGBKInavdOK15jslMfKQ9r8GK', expiresAt: new Date('2026-11-24T00:00:00.123Z') },
-    ],
-  });
+import { acme, globex, hourMs, minuteMs, newBinding, newWebhook, newWebhookId } from './sample.js';
 
 const changes: Readonly<Record<string, WebhookChange>> = {
   name: { name: 'Invoices' },
@@ -43,7 +16,10 @@ const changes: Readonly<Record<string, WebhookChange>> = {
   secrets: { secrets: [{ key: 'whsec_plJ3nmyCDGBKInavdOK15jslMfKQ9r8GK', expiresAt: null }] },
 };
 
-async function walkAll(storage: Storage, betweenPages?: () => Promise<void>): Promise<WebhookRecord[]> {
+async function walkAll(
+  storage: StorageAdapter,
+  betweenPages?: () => Promise<void>,
+): Promise<WebhookRecord[]> {
   const seen: WebhookRecord[] = [];
   for (let cursor: string | undefined; ; ) {
     const page = await storage.webhooks.list(undefined, {
@@ -189,7 +165,7 @@ export const webhookRules: readonly StorageRule[] = topic<StorageUnderTest>('web
     for (const [field, change] of Object.entries(changes)) {
       const before = await storage.webhooks.create(newWebhook());
       await advance(hourMs);
-      const after = await storage.webhooks.update(acme, before.id, 1, change, { isUpkeep: true });
+      const after = await storage.webhooks.update(acme, before.id, 1, change, { keepUpdatedAt: true });
       same(after, { ...before, ...change, version: 2 }, `upkeep of ${field}`);
       same(await storage.webhooks.get(acme, before.id), after);
     }

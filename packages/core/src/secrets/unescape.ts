@@ -27,7 +27,7 @@ export const mayHoldEscapes = (text: string): boolean =>
   text.includes('\\') || text.includes('%') || text.includes('&');
 
 /** Resolves the escapes in `text`. */
-export const unescaped = (text: string): string => read(text).plain;
+export const decodeEscapes = (text: string): string => read(text).plain;
 
 /** Returns the text as it is, and unescaped where that may differ. */
 export function readings(text: string): readonly Reading[] {

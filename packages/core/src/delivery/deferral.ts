@@ -8,7 +8,7 @@ import type { RetryPolicy } from './retry-policy.js';
  */
 
 /** The longest deferral. A receiver that is rate limited for longer counts as down. */
-export const maxPutOffMs = 86_400_000;
+export const maxDeferralMs = 86_400_000;
 /** Bounds of the delay of a delivery without a channel here. The delay grows each time. */
 const minAbsentMs = 500;
 const maxAbsentMs = 60_000;
@@ -18,7 +18,7 @@ const maxAbsentMs = 60_000;
  * channels, or a version that is being deployed. Undefined once the delivery has been deferred for too long.
  */
 export function delayWithoutChannel(putOffMs: number, random: number): number | undefined {
-  if (putOffMs > maxPutOffMs) return undefined;
+  if (putOffMs > maxDeferralMs) return undefined;
   return Math.round(Math.min(Math.max(putOffMs / 4, minAbsentMs), maxAbsentMs) * (0.5 + random));
 }
 

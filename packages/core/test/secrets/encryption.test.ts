@@ -1,53 +1,58 @@
 import { randomBytes } from 'node:crypto';
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { createVault, type EncryptionOptions, looksSealed, type Place } from '../../src/secrets/vault.js';
+import {
+  createEncryptor,
+  type EncryptionContext,
+  type EncryptionOptions,
+  isEncrypted,
+} from '../../src/secrets/encryption.js';
 
-const place: Place = { tenantId: 'acme', webhookId: 'wh_1', purpose: 'signing' };
+const place: EncryptionContext = { tenantId: 'acme', webhookId: 'wh_1', purpose: 'signing' };
 const one = { id: 'one', key: randomBytes(32) };
 const two = { id: 'two', key: randomBytes(32).toString('base64') };
-const vault = createVault({ keys: [one] });
+const vault = createEncryptor({ keys: [one] });
 const refusal = expect.objectContaining({ code: 'secret_unreadable' });
 
 describe('an encrypted text', () => {
   test('decrypts to the original, and shows nothing of it', () => {
     fc.assert(
       fc.property(fc.string({ unit: 'grapheme', minLength: 8 }), (text) => {
-        const sealed = vault.seal(text, place);
+        const sealed = vault.encrypt(text, place);
         expect(sealed).toMatch(/^enc:v1:one:[A-Za-z0-9_-]+$/);
         expect(sealed).not.toContain(text);
-        expect(vault.open(sealed, place)).toBe(text);
+        expect(vault.decrypt(sealed, place)).toBe(text);
       }),
     );
   });
 
   test('is different each time', () => {
-    const texts = new Set(Array.from({ length: 1_000 }, () => vault.seal('s3cret', place)));
+    const texts = new Set(Array.from({ length: 1_000 }, () => vault.encrypt('s3cret', place)));
     expect(texts.size).toBe(1_000);
   });
 
-  test.each<[string, Partial<Place>]>([
+  test.each<[string, Partial<EncryptionContext>]>([
     ['tenant', { tenantId: 'globex' }],
     ['webhook', { webhookId: 'wh_2' }],
     ['purpose', { purpose: '["bnd_1","headers","x"]' }],
   ])('does not decrypt for another %s', (_, other) => {
-    const sealed = vault.seal('s3cret', place);
-    expect(() => vault.open(sealed, { ...place, ...other })).toThrow(refusal);
+    const sealed = vault.encrypt('s3cret', place);
+    expect(() => vault.decrypt(sealed, { ...place, ...other })).toThrow(refusal);
   });
 
   test('does not decrypt for a place whose parts only concatenate to the same text', () => {
-    const sealed = vault.seal('s3cret', { tenantId: 'a', webhookId: 'b","c', purpose: 'd' });
-    expect(() => vault.open(sealed, { tenantId: 'a","b', webhookId: 'c', purpose: 'd' })).toThrow(refusal);
+    const sealed = vault.encrypt('s3cret', { tenantId: 'a', webhookId: 'b","c', purpose: 'd' });
+    expect(() => vault.decrypt(sealed, { tenantId: 'a","b', webhookId: 'c', purpose: 'd' })).toThrow(refusal);
   });
 
   test('does not decrypt once a single bit has changed', () => {
-    const sealed = vault.seal('s3cret-s3cret', place);
+    const sealed = vault.encrypt('s3cret-s3cret', place);
     const start = 'enc:v1:one:'.length;
     const bytes = Buffer.from(sealed.slice(start), 'base64url');
     for (let bit = 0; bit < bytes.length * 8; bit++) {
       const changed = Buffer.from(bytes);
       changed[bit >> 3]! ^= 1 << (bit & 7);
-      expect(() => vault.open(sealed.slice(0, start) + changed.toString('base64url'), place)).toThrow(
+      expect(() => vault.decrypt(sealed.slice(0, start) + changed.toString('base64url'), place)).toThrow(
         refusal,
       );
     }
@@ -56,40 +61,40 @@ describe('an encrypted text', () => {
   test.each(['enc:v1:', 'enc:v1:one', 'enc:v1:one:', 'enc:v1:one:AAAA', 'enc:v1:one:%%', 'enc:v1::AAAA'])(
     '%j is refused as malformed',
     (text) => {
-      expect(() => vault.open(text, place)).toThrow(refusal);
+      expect(() => vault.decrypt(text, place)).toThrow(refusal);
     },
   );
 
   test('decrypts with any configured key, and otherwise fails with an error that names the missing key', () => {
-    const sealed = vault.seal('s3cret', place);
-    expect(createVault({ keys: [two, one] }).open(sealed, place)).toBe('s3cret');
-    expect(() => createVault({ keys: [two] }).open(sealed, place)).toThrow(
+    const sealed = vault.encrypt('s3cret', place);
+    expect(createEncryptor({ keys: [two, one] }).decrypt(sealed, place)).toBe('s3cret');
+    expect(() => createEncryptor({ keys: [two] }).decrypt(sealed, place)).toThrow(
       'encryption.keys has no key with the id one',
     );
-    expect(() => createVault(undefined).open(sealed, place)).toThrow(
+    expect(() => createEncryptor(undefined).decrypt(sealed, place)).toThrow(
       'encryption.keys has no key with the id one',
     );
-    const impostor = createVault({ keys: [{ id: 'one', key: randomBytes(32) }] });
-    expect(() => impostor.open(sealed, place)).toThrow(refusal);
+    const impostor = createEncryptor({ keys: [{ id: 'one', key: randomBytes(32) }] });
+    expect(() => impostor.decrypt(sealed, place)).toThrow(refusal);
   });
 });
 
 test('the first key encrypts, and only its texts are current', () => {
-  const both = createVault({ keys: [two, one] });
-  expect(both.seal('s3cret', place)).toMatch(/^enc:v1:two:/);
-  expect(both.isCurrent(both.seal('s3cret', place))).toBe(true);
-  expect(both.isCurrent(vault.seal('s3cret', place))).toBe(false);
+  const both = createEncryptor({ keys: [two, one] });
+  expect(both.encrypt('s3cret', place)).toMatch(/^enc:v1:two:/);
+  expect(both.isCurrent(both.encrypt('s3cret', place))).toBe(true);
+  expect(both.isCurrent(vault.encrypt('s3cret', place))).toBe(false);
   expect(both.isCurrent('in the clear')).toBe(false);
 });
 
 test('without keys texts stay as they are, and plain texts stay readable once there are keys', () => {
-  const clear = createVault(undefined);
+  const clear = createEncryptor(undefined);
   expect(clear.hasKeys).toBe(false);
-  expect(clear.seal('s3cret', place)).toBe('s3cret');
+  expect(clear.encrypt('s3cret', place)).toBe('s3cret');
   expect(clear.isCurrent('s3cret')).toBe(true);
-  expect(vault.open('s3cret', place)).toBe('s3cret');
-  expect(looksSealed('s3cret')).toBe(false);
-  expect(looksSealed(vault.seal('s3cret', place))).toBe(true);
+  expect(vault.decrypt('s3cret', place)).toBe('s3cret');
+  expect(isEncrypted('s3cret')).toBe(false);
+  expect(isEncrypted(vault.encrypt('s3cret', place))).toBe(true);
 });
 
 test.each<[string, unknown]>([
@@ -108,8 +113,8 @@ test.each<[string, unknown]>([
   ['keys[0].key', { keys: [{ id: 'a', key: randomBytes(32).toString('hex') }] }],
   ['keys[0].key', { keys: [{ id: 'a', key: ` ${two.key}` }] }],
 ])('an invalid %s is refused, and the error names it: %o', (name, options) => {
-  expect(() => createVault(options as EncryptionOptions)).toThrow(
+  expect(() => createEncryptor(options as EncryptionOptions)).toThrow(
     expect.objectContaining({ code: 'invalid_option', message: expect.stringContaining(name) }),
   );
-  expect(() => createVault(options as EncryptionOptions)).not.toThrow(/canary/);
+  expect(() => createEncryptor(options as EncryptionOptions)).not.toThrow(/canary/);
 });

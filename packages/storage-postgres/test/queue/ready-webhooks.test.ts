@@ -1,12 +1,12 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { type Lane, Lanes } from '../../src/queue/lanes.js';
+import { type ReadyWebhook, ReadyWebhooks } from '../../src/queue/ready-webhooks.js';
 
-const lane = (tenantId: string, webhookId: string): Lane => ({ tenantId, webhookId });
+const lane = (tenantId: string, webhookId: string): ReadyWebhook => ({ tenantId, webhookId });
 const shares = (
-  lanes: Lanes,
+  lanes: ReadyWebhooks,
   limit: number,
-  of: (lane: Lane) => number = () => 100,
+  of: (lane: ReadyWebhook) => number = () => 100,
   ofTenant: (tenantId: string) => number = () => 1_000,
 ) =>
   lanes
@@ -15,7 +15,7 @@ const shares = (
 
 describe('the known lanes', () => {
   test('take turns: tenants, then the lanes of each', () => {
-    const lanes = new Lanes();
+    const lanes = new ReadyWebhooks();
     for (const one of [lane('a', '1'), lane('a', '2'), lane('a', '3'), lane('b', '1')]) lanes.add(one);
     expect(shares(lanes, 4)).toEqual([
       ['a1', 1],
@@ -27,7 +27,7 @@ describe('the known lanes', () => {
   });
 
   test('give no more than there is room for, and nothing without room', () => {
-    const lanes = new Lanes();
+    const lanes = new ReadyWebhooks();
     lanes.add(lane('a', '1'));
     lanes.add(lane('a', '2'));
     expect(shares(lanes, 10, ({ webhookId }) => (webhookId === '1' ? 0 : 3))).toEqual([['a2', 3]]);
@@ -35,7 +35,7 @@ describe('the known lanes', () => {
   });
 
   test('are dropped one by one', () => {
-    const lanes = new Lanes();
+    const lanes = new ReadyWebhooks();
     lanes.add(lane('a', '1'));
     lanes.add(lane('a', '1'));
     lanes.remove(lane('a', '1'));
@@ -45,7 +45,7 @@ describe('the known lanes', () => {
   });
 
   test('of one tenant share no more than its room, and leave the rest to others', () => {
-    const lanes = new Lanes();
+    const lanes = new ReadyWebhooks();
     for (const one of [lane('a', '1'), lane('a', '2'), lane('b', '1')]) lanes.add(one);
     const room = (tenantId: string): number => (tenantId === 'a' ? 3 : 100);
     expect(shares(lanes, 10, undefined, room)).toEqual([
@@ -69,7 +69,7 @@ describe('the known lanes', () => {
         fc.integer({ min: 1, max: 200 }),
         fc.integer({ min: 1, max: 10 }),
         (all, limit, room) => {
-          const lanes = new Lanes();
+          const lanes = new ReadyWebhooks();
           for (const [tenant, webhook] of all) lanes.add(lane(tenant, `${tenant}${webhook}`));
           const known = new Set(all.map(([tenant, webhook]) => `${tenant}${webhook}`));
           const given = lanes.share(limit, { of: () => room, ofTenant: () => 10_000 });

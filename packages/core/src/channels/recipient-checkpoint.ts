@@ -7,28 +7,28 @@ import type { Message } from './channel.js';
  */
 export type SettledRecipients = ReadonlyMap<string, string | null>;
 
-/** With reasons of this length, each character of which JSON may double, 70 recipients fit into a memo. */
+/** With reasons of this length, each character of which JSON may double, 70 recipients fit into a checkpoint. */
 const maxReason = 100;
 
-/** A hash, as a memo is stored and must hold no address or phone number. */
+/** A hash, as a checkpoint is stored and must hold no address or phone number. */
 const keyOf = (name: string, recipient: string): string =>
   createHash('sha256').update(`${name} ${recipient}`).digest('base64url').slice(0, 12);
 
 /**
  * The end of the id, which is that of the binding. A delivery, the digest that it was in and the halves of that digest share
- * it, and a memo passes from one to another.
+ * it, and a checkpoint passes from one to another.
  */
 const bindingOf = (deliveryId: string): string => deliveryId.slice(-10);
 
 /**
- * Reads which of `recipients` are settled by the memo of an earlier attempt. A damaged memo settles none: a duplicate message
+ * Reads which of `recipients` are settled by the checkpoint of an earlier attempt. A damaged checkpoint settles none: a duplicate message
  * is better than a missing one.
  */
 export function settledRecipients(
-  { deliveryId, memo }: Pick<Message, 'deliveryId' | 'memo'>,
+  { deliveryId, checkpoint }: Pick<Message, 'deliveryId' | 'checkpoint'>,
   recipients: readonly string[],
 ): SettledRecipients {
-  const entries = objectIn(memo);
+  const entries = objectIn(checkpoint);
   return new Map(
     recipients.flatMap((recipient) => {
       // An earlier version used the whole id.
@@ -40,17 +40,17 @@ export function settledRecipients(
   );
 }
 
-/** Creates the memo of a failed verdict that holds the settled recipients, up to 70. Empty where none is settled. */
-export function recipientsMemo(
+/** Creates the checkpoint of a failed verdict that holds the settled recipients, up to 70. Empty where none is settled. */
+export function recipientsCheckpoint(
   { deliveryId }: Pick<Message, 'deliveryId'>,
   settled: SettledRecipients,
-): { readonly memo?: string } {
+): { readonly checkpoint?: string } {
   if (settled.size === 0) return {};
   const entries = [...settled].map(([recipient, reason]) => [
     keyOf(bindingOf(deliveryId), recipient),
     reason === null ? null : shortened(reason),
   ]);
-  return { memo: JSON.stringify(Object.fromEntries(entries)) };
+  return { checkpoint: JSON.stringify(Object.fromEntries(entries)) };
 }
 
 const shortened = (reason: string): string =>
@@ -59,9 +59,9 @@ const shortened = (reason: string): string =>
     .slice(0, maxReason)
     .replace(/\p{Cs}/gu, '\ufffd');
 
-function objectIn(memo = ''): Readonly<Record<string, unknown>> {
+function objectIn(checkpoint = ''): Readonly<Record<string, unknown>> {
   try {
-    return Object(JSON.parse(memo));
+    return Object(JSON.parse(checkpoint));
   } catch {
     return {};
   }

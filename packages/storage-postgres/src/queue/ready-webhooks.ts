@@ -1,18 +1,18 @@
 /** The due deliveries of one webhook, in the order in which they became due. */
-export interface Lane {
+export interface ReadyWebhook {
   readonly tenantId: string;
   readonly webhookId: string;
 }
 
 /** How many deliveries of a lane are wanted. */
 export interface Share {
-  readonly lane: Lane;
+  readonly lane: ReadyWebhook;
   readonly count: number;
 }
 
 /** Additional limits on what may be taken. */
 export interface Room {
-  of(lane: Lane): number;
+  of(lane: ReadyWebhook): number;
   ofTenant(tenantId: string): number;
 }
 
@@ -20,22 +20,22 @@ export interface Room {
  * The lanes that this process knows not to be empty, and whose turn it is: tenants take turns, and so do the lanes of
  * each tenant. It only keeps what was seen in the database. A lane that turns out to be empty is dropped.
  */
-export class Lanes {
+export class ReadyWebhooks {
   /** In a Map, an entry that was served can move to the end. */
-  readonly #tenants = new Map<string, Map<string, Lane>>();
+  readonly #tenants = new Map<string, Map<string, ReadyWebhook>>();
 
   get isEmpty(): boolean {
     return this.#tenants.size === 0;
   }
 
   /** Adds the lane to the end of its tenant's line, unless it is there already. */
-  add(lane: Lane): void {
-    const lanes = this.#tenants.get(lane.tenantId) ?? new Map<string, Lane>();
+  add(lane: ReadyWebhook): void {
+    const lanes = this.#tenants.get(lane.tenantId) ?? new Map<string, ReadyWebhook>();
     this.#tenants.set(lane.tenantId, lanes);
     if (!lanes.has(lane.webhookId)) lanes.set(lane.webhookId, lane);
   }
 
-  remove({ tenantId, webhookId }: Lane): void {
+  remove({ tenantId, webhookId }: ReadyWebhook): void {
     const lanes = this.#tenants.get(tenantId);
     lanes?.delete(webhookId);
     if (lanes?.size === 0) this.#tenants.delete(tenantId);
@@ -46,7 +46,7 @@ export class Lanes {
    * Lanes that get something move to the end of their lines.
    */
   share(limit: number, room: Room): Share[] {
-    const counts = new Map<Lane, number>();
+    const counts = new Map<ReadyWebhook, number>();
     const ofTenants = new Map<string, number>();
     let left = limit;
     // A tenant without a lane that has room is skipped in this round.
@@ -92,7 +92,7 @@ export class Lanes {
     return spares;
   }
 
-  #nextOf(tenantId: string, counts: ReadonlyMap<Lane, number>, room: Room): Lane | undefined {
+  #nextOf(tenantId: string, counts: ReadonlyMap<ReadyWebhook, number>, room: Room): ReadyWebhook | undefined {
     const lanes = this.#tenants.get(tenantId)!;
     for (const lane of lanes.values()) {
       if ((counts.get(lane) ?? 0) >= room.of(lane)) continue;

@@ -8,10 +8,10 @@ import { type Harness, type Rule, register, topic } from './rule.js';
  * How a recipient answers every message from now on: accepts it, fails temporarily, refuses it for good, or is the one
  * at which the service has reached its limit.
  */
-export type RecipientAnswer = 'takes' | 'failsForNow' | 'refuses' | 'busy';
+export type RecipientAnswer = 'takes' | 'failsForNow' | 'refuses' | 'rate_limited';
 
 /** A channel and its recipients, for one rule. The functions are called without a `this`. */
-export interface MemoUnderTest<Configs = unknown> {
+export interface CheckpointUnderTest<Configs = unknown> {
   readonly channel: Channel<Configs>;
   /** Configs as an application would write them, with exactly these recipients. */
   readonly configs: unknown;
@@ -24,26 +24,26 @@ export interface MemoUnderTest<Configs = unknown> {
 }
 
 /** The harness that the author of a channel to several recipients writes. */
-export type MemoHarness<Configs = unknown> = Harness<MemoUnderTest<Configs>>;
+export type CheckpointHarness<Configs = unknown> = Harness<CheckpointUnderTest<Configs>>;
 
 /** One promise of such a channel, and its test. */
-export type MemoRule = Rule<MemoUnderTest>;
+export type CheckpointRule = Rule<CheckpointUnderTest>;
 
 /** Returns the message that the engine passes to the attempt after `verdict`. */
 const after = (message: Message, verdict: Verdict): Message => {
-  const { memo: _, ...same } = message;
-  const memo = 'memo' in verdict ? verdict.memo : undefined;
-  return { ...same, attempt: message.attempt + 1, ...(memo !== undefined && { memo }) };
+  const { checkpoint: _, ...same } = message;
+  const checkpoint = 'checkpoint' in verdict ? verdict.checkpoint : undefined;
+  return { ...same, attempt: message.attempt + 1, ...(checkpoint !== undefined && { checkpoint }) };
 };
 
-async function messageOf(under: MemoUnderTest): Promise<Message> {
+async function messageOf(under: CheckpointUnderTest): Promise<Message> {
   ok(under.recipients.length >= 3, 'the harness must name at least three recipients');
   return newMessage(await storedConfigs(under, under.configs));
 }
 
 /** Sends, and returns the verdict and the recipients that were asked. */
 async function attempt(
-  under: MemoUnderTest,
+  under: CheckpointUnderTest,
   message: Message,
 ): Promise<{ verdict: Verdict; asked: string[] }> {
   const before = under.asked().length;
@@ -52,7 +52,7 @@ async function attempt(
 }
 
 /** All rules for a channel to several recipients, to run them without a test runner. */
-export const memoRules: readonly MemoRule[] = topic<MemoUnderTest>('memo', {
+export const checkpointRules: readonly CheckpointRule[] = topic<CheckpointUnderTest>('checkpoint', {
   'all are asked once, and when all have accepted, it is delivered': async (under) => {
     const { verdict, asked } = await attempt(under, await messageOf(under));
     assert.equal(verdict.outcome, 'delivered');
@@ -65,7 +65,9 @@ export const memoRules: readonly MemoRule[] = topic<MemoUnderTest>('memo', {
     assert.equal(verdict.outcome, 'failed');
   },
 
-  'a second attempt with the memo of the first skips the recipients that have the message': async (under) => {
+  'a second attempt with the checkpoint of the first skips the recipients that have the message': async (
+    under,
+  ) => {
     const late = under.recipients[0]!;
     under.answer(late, 'failsForNow');
     const message = await messageOf(under);
@@ -76,7 +78,7 @@ export const memoRules: readonly MemoRule[] = topic<MemoUnderTest>('memo', {
     assert.equal(second.verdict.outcome, 'delivered');
   },
 
-  'a memo is carried over many attempts': async (under) => {
+  'a checkpoint is carried over many attempts': async (under) => {
     const late = under.recipients.at(-1)!;
     under.answer(late, 'failsForNow');
     let message = await messageOf(under);
@@ -101,12 +103,12 @@ export const memoRules: readonly MemoRule[] = topic<MemoUnderTest>('memo', {
     same((await attempt(under, after(message, verdict))).asked, [late]);
   },
 
-  'a limit that is met half way leaves a memo, too': async (under) => {
+  'a limit that is met half way leaves a checkpoint, too': async (under) => {
     const late = under.recipients.at(-1)!;
-    under.answer(late, 'busy');
+    under.answer(late, 'rate_limited');
     const message = await messageOf(under);
     const first = await attempt(under, message);
-    assert.equal(first.verdict.outcome, 'busy');
+    assert.equal(first.verdict.outcome, 'rate_limited');
     under.answer(late, 'takes');
     const second = await attempt(under, after(message, first.verdict));
     const have = first.asked.filter((recipient) => recipient !== late);
@@ -115,14 +117,14 @@ export const memoRules: readonly MemoRule[] = topic<MemoUnderTest>('memo', {
     assert.equal(second.verdict.outcome, 'delivered');
   },
 
-  'a memo is a string of at most 16 Ki characters: a longer one is not kept': async (under) => {
+  'a checkpoint is a string of at most 16 Ki characters: a longer one is not kept': async (under) => {
     const [late, ...others] = under.recipients as [string, ...string[]];
     under.answer(late, 'failsForNow');
     for (const [i, other] of others.entries()) under.answer(other, i % 2 === 0 ? 'refuses' : 'takes');
     const { verdict } = await attempt(under, await messageOf(under));
-    const memo = 'memo' in verdict ? verdict.memo : undefined;
-    ok(typeof memo === 'string', 'a failed verdict must have a memo');
-    ok(memo.length <= 16 * 1024, `the memo has ${memo.length} characters`);
+    const checkpoint = 'checkpoint' in verdict ? verdict.checkpoint : undefined;
+    ok(typeof checkpoint === 'string', 'a failed verdict must have a checkpoint');
+    ok(checkpoint.length <= 16 * 1024, `the checkpoint has ${checkpoint.length} characters`);
   },
 
   'it is rejected when all have refused, in one attempt or over several': async (under) => {
@@ -136,14 +138,14 @@ export const memoRules: readonly MemoRule[] = topic<MemoUnderTest>('memo', {
     assert.equal((await attempt(under, after(message, verdict))).verdict.outcome, 'rejected');
   },
 
-  'an unreadable memo leaves out no recipient': async (under) => {
-    for (const memo of ['', 'null', '{}', '[]', '{"', 'x'.repeat(16 * 1024)]) {
-      const { asked } = await attempt(under, { ...(await messageOf(under)), memo });
+  'an unreadable checkpoint leaves out no recipient': async (under) => {
+    for (const checkpoint of ['', 'null', '{}', '[]', '{"', 'x'.repeat(16 * 1024)]) {
+      const { asked } = await attempt(under, { ...(await messageOf(under)), checkpoint });
       same(asked, under.recipients.toSorted());
     }
   },
 
-  'the memo of one delivery does not affect another': async (under) => {
+  'the checkpoint of one delivery does not affect another': async (under) => {
     const message = await messageOf(under);
     under.answer(under.recipients[0]!, 'failsForNow');
     await attempt(under, message);
@@ -153,10 +155,10 @@ export const memoRules: readonly MemoRule[] = topic<MemoUnderTest>('memo', {
 });
 
 /**
- * Tests that a channel which sends one message to several recipients records, in the memo of its failed verdict, which
+ * Tests that a channel which sends one message to several recipients records, in the checkpoint of its failed verdict, which
  * of them have it. Registers one test for each rule with the harness's runner, in addition to `channelConformance`.
  * Throws `invalid_option` for a skip that matches no rule or has no reason.
  */
-export function memoConformance<Configs>(harness: MemoHarness<Configs>): void {
-  register('memo conformance', memoRules, harness);
+export function checkpointConformance<Configs>(harness: CheckpointHarness<Configs>): void {
+  register('checkpoint conformance', checkpointRules, harness);
 }

@@ -1,7 +1,7 @@
 import { createCipheriv, createDecipheriv, createSecretKey, type KeyObject, randomBytes } from 'node:crypto';
-import { kindOf, PosthornError } from '../errors.js';
+import { describeType, PosthornError } from '../errors.js';
 import type { Webhook } from '../models/webhook.js';
-import { optionsOf } from '../validation.js';
+import { parseOptions } from '../validation.js';
 
 export interface EncryptionKey {
   /** 1 to 64 letters, digits, `_` or `-`. Stored with each secret that the key encrypts. */
@@ -19,7 +19,7 @@ export interface EncryptionOptions {
 }
 
 /** Identifies the secret. A text that was encrypted for one place cannot be decrypted for another. */
-export interface Place {
+export interface EncryptionContext {
   readonly tenantId: string;
   readonly webhookId: string;
   readonly purpose: string;
@@ -29,11 +29,11 @@ export interface Place {
 export type Owner = Pick<Webhook, 'id' | 'tenantId'>;
 
 /** Encrypts secrets for the storage with AES-256-GCM, and decrypts them. Without keys, texts stay as they are. */
-export interface Vault {
+export interface Encryptor {
   readonly hasKeys: boolean;
-  seal(text: string, place: Place): string;
+  encrypt(text: string, place: EncryptionContext): string;
   /** Decrypts `text`. Returns a text that is not encrypted as it is. Throws `secret_unreadable`. */
-  open(text: string, place: Place): string;
+  decrypt(text: string, place: EncryptionContext): string;
   /** Whether `seal` would produce this form today: encrypted with the first key, or not at all without keys. */
   isCurrent(text: string): boolean;
 }
@@ -41,9 +41,13 @@ export interface Vault {
 /**
  * Decrypts a stored text; returns undefined where that is impossible. Such a text is useless and may be overwritten.
  */
-export function openedOrLost(vault: Vault, kept: string, place: Place): string | undefined {
+export function decryptOrUndefined(
+  vault: Encryptor,
+  kept: string,
+  place: EncryptionContext,
+): string | undefined {
   try {
-    return vault.open(kept, place);
+    return vault.decrypt(kept, place);
   } catch {
     return undefined;
   }
@@ -60,17 +64,17 @@ const nonceBytes = 12;
 const tagBytes = 16;
 
 /** Whether a text has the prefix of encrypted text. Input must not have it. */
-export const looksSealed = (text: string): boolean => text.startsWith(prefix);
+export const isEncrypted = (text: string): boolean => text.startsWith(prefix);
 
 /** Creates the vault. Throws `invalid_option`, which never quotes a key. */
-export function createVault(options: EncryptionOptions | undefined): Vault {
+export function createEncryptor(options: EncryptionOptions | undefined): Encryptor {
   const keys = options === undefined ? new Map<string, KeyObject>() : keysOf(options);
   const [current] = keys.keys();
 
   return {
     hasKeys: current !== undefined,
 
-    seal(text, place) {
+    encrypt(text, place) {
       if (current === undefined) return text;
       const nonce = randomBytes(nonceBytes);
       const cipher = createCipheriv(algorithm, keys.get(current)!, nonce, { authTagLength: tagBytes });
@@ -79,8 +83,8 @@ export function createVault(options: EncryptionOptions | undefined): Vault {
       return `${prefix}${current}:${bytes.toString('base64url')}`;
     },
 
-    open(text, place) {
-      if (!looksSealed(text)) return text;
+    decrypt(text, place) {
+      if (!isEncrypted(text)) return text;
       const [, keyId = '', base64 = ''] = sealed.exec(text) ?? [];
       const key = keys.get(keyId);
       if (!key)
@@ -103,20 +107,20 @@ export function createVault(options: EncryptionOptions | undefined): Vault {
     },
 
     isCurrent: (text) =>
-      current === undefined ? !looksSealed(text) : text.startsWith(`${prefix}${current}:`),
+      current === undefined ? !isEncrypted(text) : text.startsWith(`${prefix}${current}:`),
   };
 }
 
 /** JSON, so that two places never have the same bytes. */
-const associatedData = ({ tenantId, webhookId, purpose }: Place): Buffer =>
+const associatedData = ({ tenantId, webhookId, purpose }: EncryptionContext): Buffer =>
   Buffer.from(JSON.stringify([tenantId, webhookId, purpose]));
 
 function keysOf(options: EncryptionOptions): Map<string, KeyObject> {
-  const { keys } = optionsOf(options, ['keys'], 'encryption');
+  const { keys } = parseOptions(options, ['keys'], 'encryption');
   if (!Array.isArray(keys) || keys.length === 0) throw invalid('keys must be a non-empty array');
   const byId = new Map<string, KeyObject>();
   for (const [i, given] of keys.entries()) {
-    const { id, key } = optionsOf(given as EncryptionKey, ['id', 'key'], `encryption.keys[${i}]`);
+    const { id, key } = parseOptions(given as EncryptionKey, ['id', 'key'], `encryption.keys[${i}]`);
     if (typeof id !== 'string' || !/^[A-Za-z0-9_-]{1,64}$/.test(id)) {
       throw invalid(`keys[${i}].id must be 1 to 64 letters, digits, _ or -`);
     }
@@ -129,7 +133,7 @@ function keysOf(options: EncryptionOptions): Map<string, KeyObject> {
 function bytesOf(key: Uint8Array | string, i: number): Uint8Array {
   const bytes = typeof key === 'string' ? Buffer.from(key, 'base64') : key;
   if (!(bytes instanceof Uint8Array))
-    throw invalid(`keys[${i}].key must be bytes or base64, not ${kindOf(key)}`);
+    throw invalid(`keys[${i}].key must be bytes or base64, not ${describeType(key)}`);
   const isStrict = typeof key !== 'string' || Buffer.from(bytes).toString('base64') === key;
   if (!isStrict || bytes.length !== keyBytes)
     throw invalid(`keys[${i}].key must be ${keyBytes} bytes, or their base64`);
