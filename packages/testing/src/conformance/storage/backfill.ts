@@ -38,7 +38,6 @@ function backfillOf({ deliveries }: StorageAdapter<unknown>): NonNullable<Delive
   return backfill;
 }
 
-/** All events, unless it says otherwise. */
 const missed = (overrides: Partial<BackfillSelection> = {}): BackfillSelection => ({
   beforeEventId: 'evt_~',
   ...overrides,
@@ -69,8 +68,7 @@ async function countMissed(
   selection = missed(),
   tenantId = acme,
 ): Promise<number> {
-  const options = { limit: 1, cursor: null, isDryRun: true };
-  const counted = await backfillOf(storage)(tenantId, selection, options);
+  const counted = await backfillOf(storage)(tenantId, selection, { limit: 1, cursor: null, isDryRun: true });
   same(counted.cursor, null);
   return counted.deliveries;
 }
