@@ -18,7 +18,7 @@ const houses: Readonly<Record<string, readonly (readonly string[])[]>> = {
     validation lifecycle
     channels
     secrets events
-    delivery
+    channel schemas delivery
     webhooks history replays api-keys
     options
     engine

@@ -2,13 +2,8 @@ import { randomBytes } from 'node:crypto';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { loadavg, tmpdir } from 'node:os';
 import { join } from 'node:path';
-import {
-  createDispatcher,
-  createIds,
-  functionChannel,
-  type NewEvent,
-  type StorageAdapter,
-} from '@posthorn/core';
+import { createDispatcher, functionChannel, type StorageAdapter } from '@posthorn/core';
+import { createIds, type NewEvent } from '@posthorn/core/storage';
 import { kvStorage, sqliteKv } from '@posthorn/storage-kv';
 import Database from 'libsql';
 

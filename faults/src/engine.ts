@@ -1,11 +1,6 @@
 import { httpChannel } from '@posthorn/channel-http';
-import {
-  type Channel,
-  createDispatcher,
-  type Dispatcher,
-  type Message,
-  type StorageAdapter,
-} from '@posthorn/core';
+import { type Channel, createDispatcher, type Dispatcher, type StorageAdapter } from '@posthorn/core';
+import type { Message } from '@posthorn/core/channel';
 import { postgresNotifier, postgresStorage, type Transaction } from '@posthorn/storage-postgres';
 import pg from 'pg';
 

@@ -1,4 +1,5 @@
-import { type Duration, toMs } from '@posthorn/core';
+import type { Duration } from '@posthorn/core';
+import { toMs } from '@posthorn/core/schemas';
 import { startPostgres } from '../../scripts/postgres.mjs';
 import { type Finding, Rig } from './rig.js';
 import type { Scenario } from './scenario.js';

@@ -1,23 +1,17 @@
 import { validateHeaderName, validateHeaderValue } from 'node:http';
 import { isIP, type LookupFunction } from 'node:net';
 import { type HttpConfigs, httpChannel } from '@posthorn/channel-http';
+import { createDispatcher, isPosthornError, matches } from '@posthorn/core';
+import { domainInAscii, type Message, parseSecret, redact, Secret } from '@posthorn/core/channel';
+import { toMs } from '@posthorn/core/schemas';
 import {
-  createDispatcher,
   createIds,
   deliveryId,
-  domainInAscii,
-  isPosthornError,
-  type Message,
-  matches,
   matchKeys,
   parseDeliveryId,
   parseEventType,
   parsePattern,
-  parseSecret,
-  redact,
-  Secret,
-  toMs,
-} from '@posthorn/core';
+} from '@posthorn/core/storage';
 import {
   checkHeaders,
   checkUrl,

@@ -1,4 +1,4 @@
-import { createIds, matchKeys } from '@posthorn/core';
+import { createIds, matchKeys } from '@posthorn/core/storage';
 import { postgresStorage } from '@posthorn/storage-postgres';
 import pg from 'pg';
 import type { Place } from './competitor.js';

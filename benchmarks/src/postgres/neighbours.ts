@@ -1,4 +1,5 @@
-import { createDispatcher, delivered } from '@posthorn/core';
+import { createDispatcher } from '@posthorn/core';
+import { delivered } from '@posthorn/core/channel';
 import { postgresStorage } from '@posthorn/storage-postgres';
 import { recordingChannel } from '@posthorn/testing';
 import pg from 'pg';

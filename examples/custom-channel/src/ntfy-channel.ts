@@ -1,4 +1,5 @@
-import { type Channel, configsSchema, type Message, rateLimited } from '@posthorn/core';
+import type { Channel } from '@posthorn/core';
+import { configsSchema, type Message, rateLimited } from '@posthorn/core/channel';
 import {
   type JsonServiceOptions,
   jsonService,

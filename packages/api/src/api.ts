@@ -1,5 +1,6 @@
 import { randomUUID } from 'node:crypto';
-import { describeType, PosthornError } from '@posthorn/core';
+import { PosthornError } from '@posthorn/core';
+import { describeType } from '@posthorn/core/channel';
 import { type Caller, callerOf } from './authenticate.js';
 import { readBody } from './body.js';
 import { checked } from './checked.js';

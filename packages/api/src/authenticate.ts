@@ -1,11 +1,5 @@
-import {
-  type ApiKey,
-  type ApiKeys,
-  isPosthornError,
-  type Scope,
-  scopes,
-  tenantIdSchema,
-} from '@posthorn/core';
+import { type ApiKey, type ApiKeys, isPosthornError, type Scope, scopes } from '@posthorn/core';
+import { tenantIdSchema } from '@posthorn/core/schemas';
 import type { Asked } from './exchange.js';
 import { refuse } from './refusal.js';
 

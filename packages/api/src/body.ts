@@ -1,4 +1,4 @@
-import { isDeeperThan } from '@posthorn/core';
+import { isDeeperThan } from '@posthorn/core/schemas';
 import { type Asked, brokeOff, type Content, withoutBody } from './exchange.js';
 import { Refusal, refuse } from './refusal.js';
 

@@ -1,4 +1,4 @@
-import { zodErrorMap } from '@posthorn/core';
+import { zodErrorMap } from '@posthorn/core/schemas';
 import type { z } from 'zod';
 import { type Detail, invalid } from './refusal.js';
 

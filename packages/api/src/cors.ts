@@ -2,6 +2,7 @@ import { PosthornError } from '@posthorn/core';
 
 import type { Asked, Reply } from './exchange.js';
 
+/** Which origins a browser may call the API from. */
 export interface CorsOptions {
   /** The origins whose pages may call the API, like `https://app.example.com`. There is no wildcard. */
   readonly origins: readonly string[];

@@ -1,8 +1,10 @@
-import { describeType, PosthornError } from '@posthorn/core';
+import { PosthornError } from '@posthorn/core';
+import { describeType } from '@posthorn/core/channel';
 import type { Authenticate, Caller } from './authenticate.js';
 import { type CorsOptions, type CrossOrigin, crossOrigin } from './cors.js';
 import { type RateLimitOptions, rateLimit } from './rate-limit.js';
 
+/** Options of `createApi`. */
 export interface ApiOptions {
   /** The path prefix of all calls. Default `/v1/organizations`. */
   readonly basePath?: string;

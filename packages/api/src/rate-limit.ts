@@ -1,5 +1,6 @@
 import { refuse } from './refusal.js';
 
+/** How many requests a caller may make, and how fast. */
 export interface RateLimitOptions {
   /** Calls per second, on average. */
   readonly perSecond: number;

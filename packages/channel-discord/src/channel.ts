@@ -1,13 +1,12 @@
+import { type Channel, PosthornError } from '@posthorn/core';
 import {
-  type Channel,
   checkedText,
   configsSchema,
   gone,
   type Message,
-  PosthornError,
   rateLimited,
   rejected,
-} from '@posthorn/core';
+} from '@posthorn/core/channel';
 import {
   type JsonServiceOptions,
   jsonService,
@@ -30,6 +29,7 @@ export interface DiscordConfigs {
   readonly content_template?: string | null | undefined;
 }
 
+/** Options of `discordChannel`. */
 export type DiscordChannelOptions = JsonServiceOptions;
 
 const hosts = ['discord.com', 'discordapp.com', 'ptb.discord.com', 'canary.discord.com'];

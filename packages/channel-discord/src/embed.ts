@@ -1,4 +1,4 @@
-import type { DigestedEvent, Message } from '@posthorn/core';
+import type { DigestedEvent, Message } from '@posthorn/core/channel';
 import { countOf, cutText, escapeFor, fitting, summaryOf } from '@posthorn/template';
 
 /** Cap on all fields, and on the lines of a digest. All texts of a message may have 6,000 (Discord, "Embed Limits"). */

@@ -1,4 +1,5 @@
-import { type Message, PosthornError, type Verdict, type WebhookEvent } from '@posthorn/core';
+import { PosthornError, type WebhookEvent } from '@posthorn/core';
+import type { Message, Verdict } from '@posthorn/core/channel';
 import { createOutbound } from '@posthorn/outbound';
 import { virtualClock } from '@posthorn/testing';
 import { type DiscordStandInOptions, discordStandIn } from '@posthorn/testing/discord-stand-in';

@@ -1,4 +1,4 @@
-import { domainInAscii } from '@posthorn/core';
+import { domainInAscii } from '@posthorn/core/channel';
 
 /** An address as sent by SMTP, with its domain in ASCII and lower case; or the reason why the text is invalid. */
 export type ParsedAddress =

@@ -1,4 +1,5 @@
-import { type Channel, failed, isPosthornError, redact } from '@posthorn/core';
+import { type Channel, isPosthornError } from '@posthorn/core';
+import { failed, redact } from '@posthorn/core/channel';
 import type { SendMailOptions } from 'nodemailer';
 import { type EmailConfigs, emailConfigs } from './configs.js';
 import { contentOf } from './content.js';

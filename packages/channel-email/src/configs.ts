@@ -1,4 +1,5 @@
-import { type Channel, checkedText, configsSchema } from '@posthorn/core';
+import type { Channel } from '@posthorn/core';
+import { checkedText, configsSchema } from '@posthorn/core/channel';
 import { templateField } from '@posthorn/template';
 import { z } from 'zod';
 import { parseAddress } from './address.js';

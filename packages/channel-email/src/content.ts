@@ -1,4 +1,5 @@
-import { type Message, PosthornError } from '@posthorn/core';
+import { PosthornError } from '@posthorn/core';
+import type { Message } from '@posthorn/core/channel';
 import { contextOf, cutText, type TemplateContext, visibleLine, visibleText } from '@posthorn/template';
 import type { EmailConfigs } from './configs.js';
 import type { EmailContent } from './default-content.js';

@@ -1,4 +1,4 @@
-import type { DigestedEvent, Message } from '@posthorn/core';
+import type { DigestedEvent, Message } from '@posthorn/core/channel';
 import { countOf, cutText, escapeFor, fitting, summaryOf, visibleLine } from '@posthorn/template';
 import { htmlDocument } from './html.js';
 

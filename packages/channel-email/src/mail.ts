@@ -1,4 +1,5 @@
-import { type Message, PosthornError } from '@posthorn/core';
+import { PosthornError } from '@posthorn/core';
+import type { Message } from '@posthorn/core/channel';
 import type { SendMailOptions } from 'nodemailer';
 import { encodeWord } from 'nodemailer/lib/mime-funcs';
 import type { EmailConfigs } from './configs.js';

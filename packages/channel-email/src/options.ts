@@ -1,4 +1,5 @@
-import { describeType, type Message, PosthornError, parseOptions } from '@posthorn/core';
+import { PosthornError } from '@posthorn/core';
+import { describeType, type Message, parseOptions } from '@posthorn/core/channel';
 import { parseAddress } from './address.js';
 import type { EmailConfigs } from './configs.js';
 import { defaultContent, type EmailContent } from './default-content.js';
@@ -7,6 +8,7 @@ import { type MailTransport, openTransport, type SmtpSettings, type Transport } 
 /** The sender: `events@example.com`, `Acme <events@example.com>`, or its parts. */
 export type Sender = string | { readonly name?: string; readonly address: string };
 
+/** Options of `emailChannel`. */
 export interface EmailChannelOptions {
   /**
    * The mail server: `smtp://…` or `smtps://…`, nodemailer's SMTP settings, or your own transport with `sendMail`. For

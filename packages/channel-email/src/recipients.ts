@@ -1,4 +1,4 @@
-import { type Message, recipientsCheckpoint, settledRecipients } from '@posthorn/core';
+import { type Message, recipientsCheckpoint, settledRecipients } from '@posthorn/core/channel';
 import { parseAddress } from './address.js';
 import type { EmailConfigs } from './configs.js';
 

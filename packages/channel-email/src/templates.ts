@@ -8,6 +8,7 @@ import {
   writeJson,
 } from '@posthorn/template';
 
+/** The media type of the body of an email. */
 export type EmailContentType = 'plain_text' | 'html' | 'markdown' | 'json';
 
 /** The fields of the configs for templates. */

@@ -1,4 +1,5 @@
-import { describeType, PosthornError } from '@posthorn/core';
+import { PosthornError } from '@posthorn/core';
+import { describeType } from '@posthorn/core/channel';
 import { createTransport, type SendMailOptions, type SMTPPoolOptions } from 'nodemailer';
 import { hearAnswers } from './answers.js';
 

@@ -1,4 +1,4 @@
-import { delivered, failed, rejected, type Verdict } from '@posthorn/core';
+import { delivered, failed, rejected, type Verdict } from '@posthorn/core/channel';
 import { cutText } from '@posthorn/template';
 import type { Outcome, Refusal } from './outcome.js';
 import { checkpointOf, type Recipients } from './recipients.js';

@@ -1,4 +1,4 @@
-import { parseDeliveryId } from '@posthorn/core';
+import { parseDeliveryId } from '@posthorn/core/storage';
 import {
   type Answer,
   channelConformance,

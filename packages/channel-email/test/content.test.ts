@@ -1,4 +1,5 @@
-import type { Message, WebhookEvent } from '@posthorn/core';
+import type { WebhookEvent } from '@posthorn/core';
+import type { Message } from '@posthorn/core/channel';
 import { expect, test } from 'vitest';
 import type { EmailConfigs } from '../src/index.js';
 import { event, message, setup, withPayload } from './message.js';

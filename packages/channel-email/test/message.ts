@@ -1,4 +1,5 @@
-import { type Message, recipientsCheckpoint, type Verdict, type WebhookEvent } from '@posthorn/core';
+import type { WebhookEvent } from '@posthorn/core';
+import { type Message, recipientsCheckpoint, type Verdict } from '@posthorn/core/channel';
 import { type SmtpStandIn, type SmtpStandInOptions, smtpStandIn } from '@posthorn/testing/smtp-stand-in';
 import { onTestFinished } from 'vitest';
 import {

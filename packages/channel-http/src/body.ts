@@ -1,4 +1,5 @@
-import { type Message, PosthornError, type WebhookEvent } from '@posthorn/core';
+import { PosthornError, type WebhookEvent } from '@posthorn/core';
+import type { Message } from '@posthorn/core/channel';
 import { contextOf, type JsonTemplate, writeJson } from '@posthorn/template';
 
 /**

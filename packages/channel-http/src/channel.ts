@@ -1,4 +1,5 @@
-import { type Channel, failed, isPosthornError, type Message, PosthornError, redact } from '@posthorn/core';
+import { type Channel, isPosthornError, PosthornError } from '@posthorn/core';
+import { failed, type Message, redact } from '@posthorn/core/channel';
 import { checkHeaders, verdictOf } from '@posthorn/outbound';
 import { type JsonTemplate, parseJsonTemplate } from '@posthorn/template';
 import { bodyOf, type HttpBody, renderedBody } from './body.js';

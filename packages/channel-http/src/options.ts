@@ -1,7 +1,9 @@
-import { describeType, type Message, PosthornError } from '@posthorn/core';
+import { PosthornError } from '@posthorn/core';
+import { describeType, type Message } from '@posthorn/core/channel';
 import { createOutbound, type Outbound, type OutboundOptions, type OutboundTls } from '@posthorn/outbound';
 import { type BodyWriter, bodyWriters, type HttpFormat } from './body.js';
 
+/** Options of `httpChannel`. */
 export interface HttpChannelOptions {
   /** The format of the body. Default `default`. */
   readonly format?: HttpFormat;

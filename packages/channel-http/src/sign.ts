@@ -1,5 +1,5 @@
 import { createHmac, createPrivateKey, createSecretKey, sign as signEd25519 } from 'node:crypto';
-import { parseSecret, type Secret } from '@posthorn/core';
+import { parseSecret, type Secret } from '@posthorn/core/channel';
 
 /** Computes one signature over the id, the timestamp and the body, in the format of the header. */
 type Signer = (signedPrefix: string, body: Buffer) => string;

@@ -1,4 +1,5 @@
-import { type Message, Secret, type Verdict, type WebhookEvent } from '@posthorn/core';
+import type { WebhookEvent } from '@posthorn/core';
+import { type Message, Secret, type Verdict } from '@posthorn/core/channel';
 import { createOutbound } from '@posthorn/outbound';
 import { onTestFinished } from 'vitest';
 import { type HttpChannelOptions, type HttpConfigs, httpChannel } from '../src/index.js';

@@ -1,5 +1,6 @@
 import { createPublicKey, verify } from 'node:crypto';
-import { createSecret, Secret } from '@posthorn/core';
+import { createSecret } from '@posthorn/core';
+import { Secret } from '@posthorn/core/channel';
 import { Webhook } from 'standardwebhooks';
 import { Webhook as Svix } from 'svix';
 import { describe, expect, test } from 'vitest';

@@ -1,4 +1,4 @@
-import { delivered, failed, gone, rateLimited, rejected, type Verdict } from '@posthorn/core';
+import { delivered, failed, gone, rateLimited, rejected, type Verdict } from '@posthorn/core/channel';
 import { type OutboundAnswer, type ReadAnswer, retryAfterMs, strangersVerdict } from '@posthorn/outbound';
 
 /*

@@ -1,4 +1,5 @@
-import { describeType, type Message, PosthornError } from '@posthorn/core';
+import { PosthornError } from '@posthorn/core';
+import { describeType, type Message } from '@posthorn/core/channel';
 import { anyValue, contextOf, type PlaceOf, parseJsonText } from '@posthorn/template';
 import { fitted, isAddress, lengthOf, literal, objectAt, refused } from './fit.js';
 import { limits } from './limits.js';

@@ -1,4 +1,5 @@
-import { type Channel, type Message, PosthornError } from '@posthorn/core';
+import { type Channel, PosthornError } from '@posthorn/core';
+import type { Message } from '@posthorn/core/channel';
 import { type JsonServiceOptions, jsonService } from '@posthorn/outbound';
 import { writeJson } from '@posthorn/template';
 import { methodVerdict, webhookVerdict } from './answers.js';
@@ -7,6 +8,7 @@ import { clientMessageId } from './client-message-id.js';
 import { type SlackConfigs, slackConfigs, webhookHosts } from './configs.js';
 import { defaultBlocks, fallbackText } from './default-message.js';
 
+/** Options of `slackChannel`. */
 export interface SlackChannelOptions extends JsonServiceOptions {
   /**
    * The base URL of the Web API. Default `https://slack.com/api`. Use `https://slack-gov.com/api` for GovSlack, or the

@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import type { Message } from '@posthorn/core';
+import type { Message } from '@posthorn/core/channel';
 
 /**
  * Returns `client_msg_id`, by which Slack may recognize a message that it already has; the documented errors of

@@ -1,4 +1,5 @@
-import { type Channel, checkedText, configsSchema, PosthornError } from '@posthorn/core';
+import { type Channel, PosthornError } from '@posthorn/core';
+import { checkedText, configsSchema } from '@posthorn/core/channel';
 import type { JsonService } from '@posthorn/outbound';
 import { z } from 'zod';
 import { checkBlocksTemplate } from './blocks.js';

@@ -1,4 +1,4 @@
-import type { DigestedEvent, Message } from '@posthorn/core';
+import type { DigestedEvent, Message } from '@posthorn/core/channel';
 import { countOf, fitting, summaryOf } from '@posthorn/template';
 import type { Block, TextObject } from './blocks.js';
 import { limits } from './limits.js';

@@ -1,4 +1,5 @@
-import { describeType, PosthornError } from '@posthorn/core';
+import { PosthornError } from '@posthorn/core';
+import { describeType } from '@posthorn/core/channel';
 import { cutText, WrittenNumber } from '@posthorn/template';
 import { limits, listLimits, maxTextObject, needed, stringLimits, textLimits } from './limits.js';
 import { cutMarkup } from './markup.js';

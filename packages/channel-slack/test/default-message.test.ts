@@ -1,4 +1,4 @@
-import type { PreviewPart } from '@posthorn/core';
+import type { PreviewPart } from '@posthorn/core/channel';
 import { slackMarkup } from '@posthorn/testing/slack-stand-in';
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';

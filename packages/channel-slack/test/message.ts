@@ -1,4 +1,5 @@
-import { type DigestedEvent, type Message, Secret, type Verdict, type WebhookEvent } from '@posthorn/core';
+import type { WebhookEvent } from '@posthorn/core';
+import { type DigestedEvent, type Message, Secret, type Verdict } from '@posthorn/core/channel';
 import { createOutbound } from '@posthorn/outbound';
 import { virtualClock } from '@posthorn/testing';
 import { type SlackStandIn, type SlackStandInOptions, slackStandIn } from '@posthorn/testing/slack-stand-in';

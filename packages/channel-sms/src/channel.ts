@@ -1,4 +1,5 @@
-import { type Channel, failed, isPosthornError, parseOptions } from '@posthorn/core';
+import { type Channel, isPosthornError } from '@posthorn/core';
+import { failed, parseOptions } from '@posthorn/core/channel';
 import { type SmsConfigs, smsConfigs } from './configs.js';
 import { checkNumber, invalid } from './options.js';
 import type { SmsProvider } from './provider.js';
@@ -7,6 +8,7 @@ import { segmentsOf } from './segments.js';
 import { sendToEach } from './send-to-each.js';
 import { textOf } from './text.js';
 
+/** Options of `smsChannel`. */
 export interface SmsChannelOptions {
   /** The service that sends the texts: `twilio(…)`, `httpSmsProvider(…)`, or your own. */
   readonly provider: SmsProvider;

@@ -1,4 +1,5 @@
-import { type Channel, configsSchema } from '@posthorn/core';
+import type { Channel } from '@posthorn/core';
+import { configsSchema } from '@posthorn/core/channel';
 import { templateField } from '@posthorn/template';
 import { z } from 'zod';
 import { phoneNumber } from './phone-numbers.js';

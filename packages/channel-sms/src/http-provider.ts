@@ -1,8 +1,10 @@
-import { isPosthornError, parseOptions, redact } from '@posthorn/core';
+import { isPosthornError } from '@posthorn/core';
+import { parseOptions, redact } from '@posthorn/core/channel';
 import { checkHeaders, type Outbound, type OutboundOptions, outboundOf, verdictOf } from '@posthorn/outbound';
 import { invalid } from './options.js';
 import type { SmsProvider } from './provider.js';
 
+/** Options of `httpSmsProvider`. */
 export interface HttpSmsProviderOptions {
   /** The URL that texts are posted to, of the application or its gateway. */
   readonly url: string;

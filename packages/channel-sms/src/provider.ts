@@ -1,4 +1,4 @@
-import type { Verdict } from '@posthorn/core';
+import type { Verdict } from '@posthorn/core/channel';
 
 /** One text to one number. */
 export interface Sms {

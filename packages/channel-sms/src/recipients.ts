@@ -8,7 +8,7 @@ import {
   rejected,
   settledRecipients,
   type Verdict,
-} from '@posthorn/core';
+} from '@posthorn/core/channel';
 import { cutText, escapeFor } from '@posthorn/template';
 import type { SmsConfigs } from './configs.js';
 import { shortened, withoutNumbers } from './phone-numbers.js';

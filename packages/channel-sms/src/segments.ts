@@ -1,6 +1,7 @@
 /** The encoding of a text: 7-bit characters if possible, else UTF-16, which network operators call UCS-2. */
 export type SmsEncoding = 'GSM-7' | 'UCS-2';
 
+/** Into how many segments a text is split, and in which encoding. */
 export interface Segments {
   readonly encoding: SmsEncoding;
   /** The text of each message, at least one. Joined, they are the whole text. */

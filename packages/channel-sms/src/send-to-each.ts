@@ -1,4 +1,4 @@
-import { describeType, failureKindSchema } from '@posthorn/core';
+import { describeType, failureKindSchema } from '@posthorn/core/channel';
 import type { Sms, SmsProvider, SmsResult } from './provider.js';
 
 /** Cap on texts in flight for one message. */

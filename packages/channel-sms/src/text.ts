@@ -1,4 +1,5 @@
-import { type DigestedEvent, type Message, PosthornError } from '@posthorn/core';
+import { PosthornError } from '@posthorn/core';
+import type { DigestedEvent, Message } from '@posthorn/core/channel';
 import { contextOf, countOf, fitting, parseTemplate, turning } from '@posthorn/template';
 import type { SmsConfigs } from './configs.js';
 import { cutToSegments, segmentsOf } from './segments.js';

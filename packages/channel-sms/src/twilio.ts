@@ -1,4 +1,5 @@
-import { isPosthornError, parseOptions } from '@posthorn/core';
+import { isPosthornError } from '@posthorn/core';
+import { parseOptions } from '@posthorn/core/channel';
 import {
   type Outbound,
   type OutboundAnswer,
@@ -11,6 +12,7 @@ import { phoneNumber } from './phone-numbers.js';
 import type { SmsProvider, SmsResult } from './provider.js';
 import { meaningOf } from './twilio-codes.js';
 
+/** Options of `twilio`. */
 export interface TwilioOptions {
   /** `AC` and 32 hexadecimal digits. */
   readonly accountSid: string;

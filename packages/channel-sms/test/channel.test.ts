@@ -1,4 +1,4 @@
-import type { Verdict } from '@posthorn/core';
+import type { Verdict } from '@posthorn/core/channel';
 import { until } from '@posthorn/testing';
 import { describe, expect, test } from 'vitest';
 import { smsConfigs } from '../src/configs.js';

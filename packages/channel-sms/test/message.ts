@@ -1,4 +1,5 @@
-import type { Message, WebhookEvent } from '@posthorn/core';
+import type { WebhookEvent } from '@posthorn/core';
+import type { Message } from '@posthorn/core/channel';
 import { createOutbound, type Outbound } from '@posthorn/outbound';
 import {
   type TwilioStandIn,

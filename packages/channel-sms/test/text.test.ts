@@ -1,4 +1,4 @@
-import type { Message } from '@posthorn/core';
+import type { Message } from '@posthorn/core/channel';
 import { describe, expect, test } from 'vitest';
 import { type SmsConfigs, segmentsOf } from '../src/index.js';
 import { textOf } from '../src/text.js';

@@ -1,14 +1,13 @@
+import { type Channel, PosthornError } from '@posthorn/core';
 import {
-  type Channel,
   checkedText,
   configsSchema,
   failed,
   gone,
   type Message,
-  PosthornError,
   rateLimited,
   rejected,
-} from '@posthorn/core';
+} from '@posthorn/core/channel';
 import {
   type JsonServiceOptions,
   jsonService,
@@ -28,6 +27,7 @@ export interface TeamsConfigs {
   readonly card_template?: string | null | undefined;
 }
 
+/** Options of `teamsChannel`. */
 export type TeamsChannelOptions = JsonServiceOptions;
 
 const hosts = ['*.api.powerplatform.com', '*.logic.azure.com'];

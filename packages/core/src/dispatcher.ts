@@ -17,6 +17,7 @@ import type { Webhooks } from './webhooks/webhooks.js';
 /** The caller's transaction. With a storage that takes none, `tx` does not compile. */
 export type TxOption<Tx> = [Tx] extends [never] ? { readonly tx?: never } : { readonly tx?: Tx };
 
+/** Options of `dispatch`: details of the event, and the transaction of the caller. */
 export type DispatchOptions<Tx> = EventDetails & TxOption<Tx>;
 
 /** An event for `dispatchMany`: its type, its payload, and optional details. */
@@ -30,6 +31,7 @@ export type DispatchItem<Catalog> = {
 /** The result of `dispatch`: the id of the event, and how many deliveries it has. */
 export type Dispatched = PublishResult;
 
+/** Options of `stop`. */
 export interface StopOptions {
   /** How long deliveries in flight may go on. Then they are released, uncounted. Default 10 s. */
   readonly grace?: Duration;

@@ -19,6 +19,7 @@ import { StorageClock } from './storage/clock.js';
 import type { Notifier, StorageAdapter } from './storage/ports.js';
 import { parse, parseOptions } from './validation.js';
 
+/** Options of `createDispatcher`. */
 export interface DispatcherOptions<
   Tx = never,
   Catalog extends EventCatalog | undefined = EventCatalog | undefined,

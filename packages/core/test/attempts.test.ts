@@ -1,11 +1,6 @@
-import {
-  type Claim,
-  createDispatcher,
-  type DispatcherOptions,
-  delivered,
-  failed,
-  type StorageAdapter,
-} from '@posthorn/core';
+import { createDispatcher, type DispatcherOptions, type StorageAdapter } from '@posthorn/core';
+import { delivered, failed } from '@posthorn/core/channel';
+import type { Claim } from '@posthorn/core/storage';
 import { memoryStorage } from '@posthorn/storage-memory';
 import { recordingChannel, until, virtualClock } from '@posthorn/testing';
 import { describe, expect, onTestFinished, test, vi } from 'vitest';

@@ -1,12 +1,6 @@
-import {
-  createDispatcher,
-  type DeliveryStore,
-  delivered,
-  failed,
-  type Message,
-  rateLimited,
-  type Verdict,
-} from '@posthorn/core';
+import { createDispatcher } from '@posthorn/core';
+import { delivered, failed, type Message, rateLimited, type Verdict } from '@posthorn/core/channel';
+import type { DeliveryStore } from '@posthorn/core/storage';
 import { memoryStorage } from '@posthorn/storage-memory';
 import { recordingChannel, testDispatcher, virtualClock } from '@posthorn/testing';
 import { describe, expect, test } from 'vitest';

@@ -1,14 +1,15 @@
 import * as core from '@posthorn/core';
+import type * as channels from '@posthorn/core/channel';
 import { memoryStorage } from '@posthorn/storage-memory';
 import { recordingChannel, testDispatcher } from '@posthorn/testing';
 import { beforeAll, describe, expect, test, vi } from 'vitest';
 import { z } from 'zod';
 
 /** Another copy of the package in this process. npm installs one where two version ranges do not overlap. */
-let other: typeof core;
+let other: typeof core & typeof channels;
 beforeAll(async () => {
   vi.resetModules();
-  other = await import('@posthorn/core');
+  other = { ...(await import('@posthorn/core')), ...(await import('@posthorn/core/channel')) };
 });
 
 const input = { name: 'all', eventTypes: ['*'], channels: [{ channel: 'webhook', configs: {} }] };

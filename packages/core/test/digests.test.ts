@@ -1,4 +1,5 @@
-import { createDispatcher, delivered, failed, type Lifecycle, rejected } from '@posthorn/core';
+import { createDispatcher, type Lifecycle } from '@posthorn/core';
+import { delivered, failed, rejected } from '@posthorn/core/channel';
 import { memoryStorage } from '@posthorn/storage-memory';
 import { recordingChannel, testDispatcher } from '@posthorn/testing';
 import { describe, expect, test } from 'vitest';

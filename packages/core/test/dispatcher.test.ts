@@ -1,4 +1,5 @@
-import { createDispatcher, type NewEvent, type StorageAdapter } from '@posthorn/core';
+import { createDispatcher, type StorageAdapter } from '@posthorn/core';
+import type { NewEvent } from '@posthorn/core/storage';
 import { memoryStorage } from '@posthorn/storage-memory';
 import { recordingChannel, testDispatcher, until } from '@posthorn/testing';
 import { describe, expect, test } from 'vitest';

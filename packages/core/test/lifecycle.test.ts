@@ -1,11 +1,5 @@
-import {
-  createDispatcher,
-  failed,
-  type Lifecycle,
-  type PosthornError,
-  rejected,
-  type StorageAdapter,
-} from '@posthorn/core';
+import { createDispatcher, type Lifecycle, type PosthornError, type StorageAdapter } from '@posthorn/core';
+import { failed, rejected } from '@posthorn/core/channel';
 import { memoryStorage } from '@posthorn/storage-memory';
 import { recordingChannel, testDispatcher, until } from '@posthorn/testing';
 import { expect, expectTypeOf, test } from 'vitest';

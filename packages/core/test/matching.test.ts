@@ -1,4 +1,5 @@
-import { matches, matchKeys, type PosthornError, parseEventType, parsePattern } from '@posthorn/core';
+import { matches, type PosthornError } from '@posthorn/core';
+import { matchKeys, parseEventType, parsePattern } from '@posthorn/core/storage';
 import { cpuMs } from '@posthorn/testing';
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';

@@ -1,21 +1,23 @@
 import type {
   Attempt,
-  attemptSchema,
   ChannelBinding,
-  channelBindingSchema,
   Delivery,
-  deliverySchema,
   EventDetails,
-  eventDetailsSchema,
-  eventSchema,
   Webhook,
   WebhookEvent,
   WebhookInput,
   WebhookPatch,
+} from '@posthorn/core';
+import type {
+  attemptSchema,
+  channelBindingSchema,
+  deliverySchema,
+  eventDetailsSchema,
+  eventSchema,
   webhookInputSchema,
   webhookPatchSchema,
   webhookSchema,
-} from '@posthorn/core';
+} from '@posthorn/core/schemas';
 import { describe, expectTypeOf, test } from 'vitest';
 import type { z } from 'zod';
 

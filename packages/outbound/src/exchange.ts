@@ -1,4 +1,4 @@
-import type { Cancellation } from '@posthorn/core';
+import type { Cancellation } from '@posthorn/core/channel';
 import { type Dispatcher, errors } from 'undici';
 import { failure, failureOf, type OutboundFailure } from './failure.js';
 
@@ -20,6 +20,7 @@ export interface OutboundAnswer {
   readonly bodyComplete: boolean;
 }
 
+/** The result of a request: an answer, or a failure. */
 export type OutboundResult = OutboundAnswer | OutboundFailure;
 
 export interface AnswerLimits {

@@ -1,4 +1,5 @@
-import { describeIssues, describeType, type Issue, PosthornError } from '@posthorn/core';
+import { type Issue, PosthornError } from '@posthorn/core';
+import { describeIssues, describeType } from '@posthorn/core/channel';
 
 /** Headers a tenant may not set, with the reason. Names are in lower case, with `-` in place of `_`. */
 const deniedNames: ReadonlyMap<string, string> = new Map([

@@ -1,5 +1,5 @@
 import { isIP } from 'node:net';
-import { domainInAscii } from '@posthorn/core';
+import { domainInAscii } from '@posthorn/core/channel';
 
 /*
  * Checks of host names that need no DNS. A host is the value of `new URL(…).hostname` without brackets: lower case,

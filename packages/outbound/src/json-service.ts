@@ -1,11 +1,5 @@
-import {
-  describeType,
-  isPosthornError,
-  PosthornError,
-  parseOptions,
-  redact,
-  type Verdict,
-} from '@posthorn/core';
+import { isPosthornError, PosthornError } from '@posthorn/core';
+import { describeType, parseOptions, redact, type Verdict } from '@posthorn/core/channel';
 import type { OutboundAnswer } from './exchange.js';
 import { failure } from './failure.js';
 import { hostPattern } from './hosts.js';
@@ -25,6 +19,7 @@ export interface JsonServiceOptions {
   readonly hosts?: readonly string[];
 }
 
+/** A request of a {@link jsonService}: a JSON body for one URL. */
 export interface JsonPost {
   /** The URL. Its path and query are treated as secrets: no verdict contains them. */
   readonly url: string;

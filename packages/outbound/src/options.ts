@@ -5,6 +5,7 @@ import { type OutboundPolicy, policyOf } from './policy.js';
 import type { PoolsOptions } from './pools.js';
 import { authoritiesOf } from './trust.js';
 
+/** Options of `createOutbound`. */
 export interface OutboundOptions {
   /** Where requests may go. Default: `https:`, public addresses, all ports except those of other services. */
   readonly policy?: OutboundPolicy;

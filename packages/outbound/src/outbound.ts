@@ -1,5 +1,6 @@
 import type { LookupFunction } from 'node:net';
-import { type Cancellation, describeType, isPosthornError, PosthornError } from '@posthorn/core';
+import { isPosthornError, PosthornError } from '@posthorn/core';
+import { type Cancellation, describeType } from '@posthorn/core/channel';
 import type { HttpRequest } from './client.js';
 import type { Destination } from './connection.js';
 import { Exchange, type OutboundResult } from './exchange.js';
@@ -12,6 +13,7 @@ import type { OutboundPolicy } from './policy.js';
 import { createPools } from './pools.js';
 import { type OutboundTls, type Trust, trustOf } from './trust.js';
 
+/** One request of an outbound client. */
 export interface OutboundRequest {
   readonly url: string;
   /** Default `POST`. */
@@ -143,6 +145,7 @@ export function createOutbound(options: OutboundOptions = {}): Outbound {
   };
 }
 
+/** Options of `checkUrl`. */
 export interface CheckUrlOptions {
   readonly policy?: OutboundPolicy;
   /** Replaces the policy's `lookup`. */

@@ -1,4 +1,5 @@
-import { describeType, PosthornError } from '@posthorn/core';
+import { PosthornError } from '@posthorn/core';
+import { describeType } from '@posthorn/core/channel';
 
 /**
  * Copies the caller's own fields of `options`, so that a polluted `Object.prototype` cannot weaken the policy. Throws

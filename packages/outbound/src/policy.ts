@@ -1,5 +1,6 @@
 import type { LookupFunction } from 'node:net';
-import { describeType, PosthornError } from '@posthorn/core';
+import { PosthornError } from '@posthorn/core';
+import { describeType } from '@posthorn/core/channel';
 import { blockOf } from './addresses.js';
 import { hostPattern } from './hosts.js';
 import { ownOptions } from './own-options.js';

@@ -1,4 +1,5 @@
-import { domainInAscii, type ErrorCode, PosthornError } from '@posthorn/core';
+import { type ErrorCode, PosthornError } from '@posthorn/core';
+import { domainInAscii } from '@posthorn/core/channel';
 
 const maxUrlLength = 2048;
 const tooLong = `must have at most ${maxUrlLength} characters`;

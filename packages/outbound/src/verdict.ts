@@ -1,4 +1,4 @@
-import { delivered, failed, gone, type Verdict } from '@posthorn/core';
+import { delivered, failed, gone, type Verdict } from '@posthorn/core/channel';
 import type { OutboundAnswer, OutboundResult } from './exchange.js';
 import { retryAfterMs } from './retry-after.js';
 

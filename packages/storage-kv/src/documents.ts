@@ -1,4 +1,5 @@
-import type { DocumentStore, DocumentWrite, Page, PageQuery, StoredDocument } from '@posthorn/core';
+import type { Page } from '@posthorn/core';
+import type { DocumentStore, DocumentWrite, PageQuery, StoredDocument } from '@posthorn/core/storage';
 import { checkCursor } from '@posthorn/core/storage';
 import type { Run, Session } from './session/session.js';
 import { code, num } from './space/keys.js';

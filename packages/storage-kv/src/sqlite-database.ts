@@ -1,4 +1,5 @@
-import { describeType, PosthornError } from '@posthorn/core';
+import { PosthornError } from '@posthorn/core';
+import { describeType } from '@posthorn/core/storage';
 
 /** The few methods of a SQLite database that are used: those of `node:sqlite`, `better-sqlite3` and `libsql` fit. */
 export interface SqliteDatabase {
@@ -11,6 +12,7 @@ export interface SqliteDatabase {
   close(): unknown;
 }
 
+/** Options of `sqliteKv`. */
 export interface SqliteKvOptions {
   /**
    * What a commit outlives: `normal` the end of the process, however sudden; `full` also that of the machine, and waits for

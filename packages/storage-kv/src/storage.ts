@@ -1,4 +1,5 @@
-import { describeType, PosthornError, type StorageAdapter } from '@posthorn/core';
+import { PosthornError, type StorageAdapter } from '@posthorn/core';
+import { describeType } from '@posthorn/core/storage';
 import { documentStore } from './documents.js';
 import { deliveryLog } from './log/log.js';
 import { backfill } from './queue/backfill.js';
@@ -11,6 +12,7 @@ import { Transactions } from './space/transactions.js';
 import { checkStore, type KvStore } from './store.js';
 import { webhookStore } from './webhooks.js';
 
+/** Options of `kvStorage`. */
 export interface KvStorageOptions {
   /**
    * The clock that decides what is due, in milliseconds since 1970. All processes that share the store need the same one:
@@ -19,6 +21,7 @@ export interface KvStorageOptions {
   readonly now?: () => number;
 }
 
+/** A storage over a key-value store. */
 export interface KvStorage extends StorageAdapter<never> {
   /** Waits for the calls that are under way, and closes the store. */
   close(): Promise<void>;

@@ -1,4 +1,5 @@
-import { describeType, PosthornError } from '@posthorn/core';
+import { PosthornError } from '@posthorn/core';
+import { describeType } from '@posthorn/core/storage';
 
 /** A value, or a promise of it: a store that is synchronous need not make promises. */
 export type Awaitable<T> = T | PromiseLike<T>;
@@ -13,6 +14,7 @@ export interface KvRange {
   readonly reverse?: boolean;
 }
 
+/** A key and its value. */
 export type KvRow = readonly [key: string, value: string];
 
 /**

@@ -1,14 +1,13 @@
 import { randomBytes } from 'node:crypto';
-import {
-  type NewWebhook,
-  type Page,
-  type PageQuery,
-  PosthornError,
-  type WebhookChange,
-  type WebhookFilter,
-  type WebhookRecord,
-  type WebhookStore,
-} from '@posthorn/core';
+import { type Page, PosthornError } from '@posthorn/core';
+import type {
+  NewWebhook,
+  PageQuery,
+  WebhookChange,
+  WebhookFilter,
+  WebhookRecord,
+  WebhookStore,
+} from '@posthorn/core/storage';
 import { checkCursor, isListed } from '@posthorn/core/storage';
 import { cancelAll } from './queue/cancel.js';
 import { refreshDigests } from './queue/digests.js';

@@ -1,4 +1,4 @@
-import { createIds, type NewEvent } from '@posthorn/core';
+import { createIds, type NewEvent } from '@posthorn/core/storage';
 import { describe, expect, test } from 'vitest';
 import { type KvStore, type KvTransaction, kvStorage, memoryKv, sqliteKv } from '../src/index.js';
 

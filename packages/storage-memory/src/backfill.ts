@@ -1,4 +1,4 @@
-import { type DeliveryStore, matchKeys } from '@posthorn/core';
+import { type DeliveryStore, matchKeys } from '@posthorn/core/storage';
 import { costOf } from './capacity.js';
 import type { Queue } from './deliveries.js';
 import type { EventEntry, WebhookEntry } from './entries.js';

@@ -1,4 +1,4 @@
-import type { Claim, ClaimOptions, DeliveryStore, Settlement } from '@posthorn/core';
+import type { Claim, ClaimOptions, DeliveryStore, Settlement } from '@posthorn/core/storage';
 import { DeliveryStates, deliveriesOf, together } from './delivery-states.js';
 import { attemptEntry, type DeliveryEntry, type EventEntry, type WebhookEntry } from './entries.js';
 import { claimOf } from './handed-out.js';

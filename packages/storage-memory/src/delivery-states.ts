@@ -1,4 +1,4 @@
-import type { WebhookRecord } from '@posthorn/core';
+import type { WebhookRecord } from '@posthorn/core/storage';
 import { Alarms } from './alarms.js';
 import { Chains } from './chains.js';
 import { Digests } from './digests.js';

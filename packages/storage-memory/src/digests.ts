@@ -1,4 +1,5 @@
-import { type ChannelBinding, defaultDigestBytes, digestId } from '@posthorn/core';
+import type { ChannelBinding } from '@posthorn/core';
+import { defaultDigestBytes, digestId } from '@posthorn/core/storage';
 import type { Alarms } from './alarms.js';
 import { DeliveryEntry, type Digest } from './entries.js';
 

@@ -1,4 +1,4 @@
-import type { DocumentStore, StoredDocument } from '@posthorn/core';
+import type { DocumentStore, StoredDocument } from '@posthorn/core/storage';
 import { padded, pageOf } from './page.js';
 
 /** A document as it is kept; each write puts another in its place. */

@@ -1,11 +1,5 @@
-import {
-  type Attempt,
-  type ChannelBinding,
-  type DeliveryStatus,
-  deliveryId,
-  type NewEvent,
-  type WebhookRecord,
-} from '@posthorn/core';
+import type { Attempt, ChannelBinding, DeliveryStatus } from '@posthorn/core';
+import { deliveryId, type NewEvent, type WebhookRecord } from '@posthorn/core/storage';
 
 /*
  * The stored entries, in the leanest form: pending deliveries are kept by the million. Times are numbers (a Date takes

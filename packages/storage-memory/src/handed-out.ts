@@ -1,4 +1,5 @@
-import type { Claim, WebhookEvent } from '@posthorn/core';
+import type { WebhookEvent } from '@posthorn/core';
+import type { Claim } from '@posthorn/core/storage';
 import type { DeliveryEntry, EventEntry } from './entries.js';
 import type { OpenedLease } from './leases.js';
 import { copiedSecrets } from './webhooks.js';

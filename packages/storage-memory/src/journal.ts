@@ -1,4 +1,5 @@
-import { type NewEvent, PosthornError, type PublishResult, type WebhookRecord } from '@posthorn/core';
+import { PosthornError } from '@posthorn/core';
+import type { NewEvent, PublishResult, WebhookRecord } from '@posthorn/core/storage';
 import { costOf } from './capacity.js';
 import { type AttemptEntry, DeliveryEntry, EventEntry, type WebhookEntry } from './entries.js';
 

@@ -1,4 +1,4 @@
-import type { Claim } from '@posthorn/core';
+import type { Claim } from '@posthorn/core/storage';
 import type { DeliveryEntry, Lease } from './entries.js';
 
 export interface OpenedLease {

@@ -1,11 +1,10 @@
+import type { Attempt, Delivery } from '@posthorn/core';
 import {
-  type Attempt,
-  type Delivery,
   type DeliveryLog,
   type DeliverySelection,
   type EventRange,
   parseDeliveryId,
-} from '@posthorn/core';
+} from '@posthorn/core/storage';
 import type { Queue } from './deliveries.js';
 import type { AttemptEntry, DeliveryEntry, EventEntry, WebhookEntry } from './entries.js';
 import { eventOf } from './handed-out.js';

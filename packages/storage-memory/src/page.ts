@@ -1,4 +1,5 @@
-import { type Page, type PageQuery, PosthornError } from '@posthorn/core';
+import { type Page, PosthornError } from '@posthorn/core';
+import type { PageQuery } from '@posthorn/core/storage';
 
 /** Formats a number as a part of a place, so that texts sort like numbers. */
 export const padded = (number: number, length = 15): string => String(number).padStart(length, '0');

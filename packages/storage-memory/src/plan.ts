@@ -1,4 +1,4 @@
-import type { NewEvent, PublishResult } from '@posthorn/core';
+import type { NewEvent, PublishResult } from '@posthorn/core/storage';
 import { costOf } from './capacity.js';
 import type { WebhookEntry } from './entries.js';
 import { conflict, firstBindings, type Journal, keyOf } from './journal.js';

@@ -1,4 +1,5 @@
-import { describeType, PosthornError, type StorageAdapter } from '@posthorn/core';
+import { PosthornError, type StorageAdapter } from '@posthorn/core';
+import { describeType } from '@posthorn/core/storage';
 import { backfiller } from './backfill.js';
 import { deliveryQueue } from './deliveries.js';
 import { documentTable } from './documents.js';
@@ -6,6 +7,7 @@ import { Journal } from './journal.js';
 import { deliveryLog } from './log.js';
 import { webhookTable } from './webhooks.js';
 
+/** Options of `memoryStorage`. */
 export interface MemoryStorageOptions {
   /**
    * The heap that events, deliveries, attempts and idempotency keys may use, in bytes. At the limit the oldest finished

@@ -1,10 +1,5 @@
-import {
-  type Page,
-  PosthornError,
-  type WebhookFilter,
-  type WebhookRecord,
-  type WebhookStore,
-} from '@posthorn/core';
+import { type Page, PosthornError } from '@posthorn/core';
+import type { WebhookFilter, WebhookRecord, WebhookStore } from '@posthorn/core/storage';
 import { WebhookEntry } from './entries.js';
 import { frozen } from './frozen.js';
 import { padded, pageOf } from './page.js';

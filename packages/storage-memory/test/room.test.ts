@@ -1,6 +1,7 @@
 import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
-import { type Attempt, createIds, type NewEvent } from '@posthorn/core';
+import type { Attempt } from '@posthorn/core';
+import { createIds, type NewEvent } from '@posthorn/core/storage';
 import { expect, test } from 'vitest';
 import { type MemoryStorage, memoryStorage } from '../src/index.js';
 import { claim, eventIdsOf, newEvent, newWebhook, tenantId, textOf } from './sample.js';

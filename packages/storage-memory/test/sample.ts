@@ -1,11 +1,5 @@
-import {
-  type ChannelBinding,
-  type Claim,
-  createIds,
-  matchKeys,
-  type NewEvent,
-  type NewWebhook,
-} from '@posthorn/core';
+import type { ChannelBinding } from '@posthorn/core';
+import { type Claim, createIds, matchKeys, type NewEvent, type NewWebhook } from '@posthorn/core/storage';
 import type { MemoryStorage } from '../src/index.js';
 
 const ids = createIds();

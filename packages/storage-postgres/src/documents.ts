@@ -1,4 +1,4 @@
-import type { DocumentStore, StoredDocument } from '@posthorn/core';
+import type { DocumentStore, StoredDocument } from '@posthorn/core/storage';
 import type { Database } from './client/database.js';
 import { positionOf } from './client/pages.js';
 import { restored, storable } from './client/texts.js';

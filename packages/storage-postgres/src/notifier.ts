@@ -1,4 +1,5 @@
-import { describeType, maxTimerMs, type Notifier, PosthornError } from '@posthorn/core';
+import { type Notifier, PosthornError } from '@posthorn/core';
+import { describeType, maxTimerMs } from '@posthorn/core/storage';
 import { withinTime } from './client/within-time.js';
 
 /** The part of a `pg` Client that hints need. */
@@ -14,6 +15,7 @@ export interface HintClient {
   readonly connection?: { readonly stream?: { destroy?(): unknown } };
 }
 
+/** Options of `postgresNotifier`. */
 export interface PostgresNotifierOptions {
   /** The channel of the hints in the database: 1 to 63 letters, digits and `_`. Default `posthorn`. */
   readonly channel?: string;

@@ -1,4 +1,5 @@
-import { describeType, maxTimerMs, PosthornError, type StorageAdapter } from '@posthorn/core';
+import { PosthornError, type StorageAdapter } from '@posthorn/core';
+import { describeType, maxTimerMs } from '@posthorn/core/storage';
 import { Database } from './client/database.js';
 import type { Pool, Transaction } from './client/queryable.js';
 import { documentStore } from './documents.js';
@@ -15,6 +16,7 @@ import { migrate } from './schema/migrate.js';
 import { type PartitionChanges, type PartitionOptions, partitioner } from './schema/partitions.js';
 import { webhookStore } from './webhooks.js';
 
+/** Options of `postgresStorage`. */
 export interface PostgresStorageOptions {
   /** The schema that holds the tables, made by `migrate`: letters, digits and `_`, at most 63. Default `posthorn`. */
   readonly schema?: string;

@@ -1,10 +1,5 @@
-import {
-  type Page,
-  PosthornError,
-  type WebhookFilter,
-  type WebhookRecord,
-  type WebhookStore,
-} from '@posthorn/core';
+import { type Page, PosthornError } from '@posthorn/core';
+import type { WebhookFilter, WebhookRecord, WebhookStore } from '@posthorn/core/storage';
 import type { Database } from './client/database.js';
 import { hasKey } from './client/given-rows.js';
 import { positionOf } from './client/pages.js';

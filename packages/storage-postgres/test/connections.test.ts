@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto';
-import { createIds, type NewEvent } from '@posthorn/core';
+import { createIds, type NewEvent } from '@posthorn/core/storage';
 import { until } from '@posthorn/testing';
 import { beforeAll, describe, expect, test } from 'vitest';
 import { Database } from '../src/client/database.js';

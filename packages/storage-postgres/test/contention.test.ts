@@ -1,4 +1,4 @@
-import { type Claim, createIds, type NewEvent, type Settlement } from '@posthorn/core';
+import { type Claim, createIds, type NewEvent, type Settlement } from '@posthorn/core/storage';
 import { beforeAll, describe, expect, test } from 'vitest';
 import { type PostgresStorage, postgresStorage } from '../src/index.js';
 import { hasPostgres, openDatabase, type TestDatabase } from './database.js';

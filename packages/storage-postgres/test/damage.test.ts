@@ -1,4 +1,5 @@
-import { createDispatcher, createIds, type PosthornError } from '@posthorn/core';
+import { createDispatcher, type PosthornError } from '@posthorn/core';
+import { createIds } from '@posthorn/core/storage';
 import { recordingChannel, until } from '@posthorn/testing';
 import { beforeAll, describe, expect, test } from 'vitest';
 import { restored, storable } from '../src/client/texts.js';

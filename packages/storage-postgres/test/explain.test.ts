@@ -1,4 +1,5 @@
-import { createDispatcher, gone } from '@posthorn/core';
+import { createDispatcher } from '@posthorn/core';
+import { gone } from '@posthorn/core/channel';
 import { recordingChannel } from '@posthorn/testing';
 import { describe, expect, test } from 'vitest';
 import { postgresStorage } from '../src/index.js';

@@ -1,4 +1,4 @@
-import { type Claim, createIds, deliveryId, type NewEvent } from '@posthorn/core';
+import { type Claim, createIds, deliveryId, type NewEvent } from '@posthorn/core/storage';
 import pg from 'pg';
 import { postgresStorage } from '../src/index.js';
 

@@ -1,4 +1,5 @@
-import { createDispatcher, delivered, type Replay, rejected, type StorageAdapter } from '@posthorn/core';
+import { createDispatcher, type Replay, type StorageAdapter } from '@posthorn/core';
+import { delivered, rejected } from '@posthorn/core/channel';
 import { memoryStorage } from '@posthorn/storage-memory';
 import { recordingChannel, until, virtualClock } from '@posthorn/testing';
 import { describe, expect, test } from 'vitest';

@@ -1,4 +1,4 @@
-import { type Claim, createIds, matchKeys, type NewEvent } from '@posthorn/core';
+import { type Claim, createIds, matchKeys, type NewEvent } from '@posthorn/core/storage';
 import { beforeAll, beforeEach, describe, expect, test, vi } from 'vitest';
 import { postgresStorage } from '../src/index.js';
 import { hasPostgres, openDatabase, type TestDatabase } from './database.js';

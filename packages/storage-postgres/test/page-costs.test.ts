@@ -1,4 +1,5 @@
-import { deliveryId, firstEventId, type Page } from '@posthorn/core';
+import type { Page } from '@posthorn/core';
+import { deliveryId, firstEventId } from '@posthorn/core/storage';
 import { beforeAll, describe, expect, test } from 'vitest';
 import { type PostgresStorage, postgresStorage } from '../src/index.js';
 import { hasPostgres, openDatabase, type TestDatabase } from './database.js';

@@ -1,4 +1,6 @@
-import { createDispatcher, delivered, firstEventId, rejected } from '@posthorn/core';
+import { createDispatcher } from '@posthorn/core';
+import { delivered, rejected } from '@posthorn/core/channel';
+import { firstEventId } from '@posthorn/core/storage';
 import { recordingChannel } from '@posthorn/testing';
 import { beforeAll, describe, expect, test } from 'vitest';
 import { postgresStorage } from '../src/index.js';

@@ -1,12 +1,7 @@
 import { createHash } from 'node:crypto';
-import {
-  createDispatcher,
-  createIds,
-  delivered,
-  type Replay,
-  rejected,
-  type StoredDocument,
-} from '@posthorn/core';
+import { createDispatcher, type Replay } from '@posthorn/core';
+import { delivered, rejected } from '@posthorn/core/channel';
+import { createIds, type StoredDocument } from '@posthorn/core/storage';
 import { recordingChannel } from '@posthorn/testing';
 import { beforeAll, describe, expect, test } from 'vitest';
 import { postgresStorage } from '../src/index.js';

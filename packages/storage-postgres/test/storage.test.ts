@@ -1,5 +1,6 @@
 import { randomBytes } from 'node:crypto';
-import { type Backfilled, createDispatcher, createIds, firstEventId, type NewEvent } from '@posthorn/core';
+import { createDispatcher } from '@posthorn/core';
+import { type Backfilled, createIds, firstEventId, type NewEvent } from '@posthorn/core/storage';
 import { recordingChannel, until } from '@posthorn/testing';
 import pg from 'pg';
 import { beforeAll, describe, expect, onTestFinished, test } from 'vitest';

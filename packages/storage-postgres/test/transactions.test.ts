@@ -1,4 +1,5 @@
-import { createDispatcher, createIds, type NewEvent } from '@posthorn/core';
+import { createDispatcher } from '@posthorn/core';
+import { createIds, type NewEvent } from '@posthorn/core/storage';
 import { recordingChannel, until } from '@posthorn/testing';
 import { drizzle } from 'drizzle-orm/node-postgres';
 import knex from 'knex';

@@ -1,4 +1,4 @@
-import type { DigestedEvent, Message } from '@posthorn/core';
+import type { DigestedEvent, Message } from '@posthorn/core/channel';
 import { exactPayload, readJson } from './exact-json.js';
 
 /** An event as seen by templates. */

@@ -1,4 +1,4 @@
-import { checkedText } from '@posthorn/core';
+import { checkedText } from '@posthorn/core/channel';
 import type { z } from 'zod';
 import type { Place } from './place.js';
 import { parseTemplate } from './template.js';

@@ -1,4 +1,5 @@
-import { describeIssues, describeType, type Issue, PosthornError } from '@posthorn/core';
+import { type Issue, PosthornError } from '@posthorn/core';
+import { describeIssues, describeType } from '@posthorn/core/channel';
 import { Output, toValue } from 'liquidjs';
 import { beginRendering, type Compiled, compile, type Rendering, tooManyParts } from './compile.js';
 import type { TemplateContext } from './context.js';

@@ -1,4 +1,4 @@
-import type { DigestedEvent } from '@posthorn/core';
+import type { DigestedEvent } from '@posthorn/core/channel';
 import { exactPayload, writeJson } from './exact-json.js';
 import { visibleLine, visibleText } from './visible-text.js';
 import { WrittenNumber } from './written-number.js';

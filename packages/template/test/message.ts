@@ -1,4 +1,5 @@
-import { type Message, Secret, type WebhookEvent } from '@posthorn/core';
+import type { WebhookEvent } from '@posthorn/core';
+import { type Message, Secret } from '@posthorn/core/channel';
 import { contextOf, type TemplateContext } from '../src/index.js';
 
 export const event: WebhookEvent = {

@@ -1,4 +1,5 @@
-import { type Duration, toMs } from '@posthorn/core';
+import type { Duration } from '@posthorn/core';
+import { toMs } from '@posthorn/core/schemas';
 
 /** A clock that stands still until it is advanced. Pass `now` wherever a clock is an option. */
 export interface VirtualClock {

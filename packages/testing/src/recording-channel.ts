@@ -1,4 +1,5 @@
-import { type Channel, delivered, failed, type Message, type Verdict } from '@posthorn/core';
+import type { Channel } from '@posthorn/core';
+import { delivered, failed, type Message, type Verdict } from '@posthorn/core/channel';
 
 /** One attempt that reached a recording channel. */
 export interface Recorded {

@@ -1,4 +1,4 @@
-import { createIds, type Ids } from '@posthorn/core';
+import { createIds, type Ids } from '@posthorn/core/storage';
 
 /**
  * Creates a random source: uniformly distributed in [0, 1), the same numbers for the same seed (mulberry32). For jitter

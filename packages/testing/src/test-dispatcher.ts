@@ -2,16 +2,17 @@ import {
   createDispatcher,
   type Dispatcher,
   type DispatcherOptions,
-  type DocumentStore,
   type Duration,
   type EventCatalog,
-  toMs,
   type Webhook,
 } from '@posthorn/core';
+import { toMs } from '@posthorn/core/schemas';
+import type { DocumentStore } from '@posthorn/core/storage';
 import { memoryStorage } from '@posthorn/storage-memory';
 import { type VirtualClock, virtualClock } from './clock.js';
 import { seededIds, seededRandom } from './seeded.js';
 
+/** Options of `testDispatcher`. */
 export interface TestDispatcherOptions<Catalog extends EventCatalog | undefined>
   extends Omit<DispatcherOptions<never, Catalog>, 'storage' | 'now' | 'ids' | 'random'> {
   /** Seeds ids and jitter: the same seed, the same run. Default 1. */

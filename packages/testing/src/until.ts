@@ -1,3 +1,4 @@
+/** Options of `until`. */
 export interface UntilOptions {
   /** The time after which the wait fails. Default 5,000. */
   readonly timeoutMs?: number;

@@ -5,6 +5,7 @@ import type { RecordingChannel } from './recording-channel.js';
  * Matchers for a recording channel. `import '@posthorn/testing/vitest'` adds them to Vitest's `expect`.
  */
 
+/** The matchers that `@posthorn/testing/vitest` adds to vitest's `expect`. */
 export interface ChannelMatchers<Result> {
   /** Passes where at least one delivery of `type` succeeded; with `payload`, one whose payload contains all of it. */
   toHaveDelivered(type: string, payload?: unknown): Result;

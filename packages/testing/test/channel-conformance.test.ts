@@ -1,4 +1,5 @@
-import { type Channel, delivered, failed, gone, rejected, type Verdict } from '@posthorn/core';
+import type { Channel } from '@posthorn/core';
+import { delivered, failed, gone, rejected, type Verdict } from '@posthorn/core/channel';
 import { describe, expect, test } from 'vitest';
 import { z } from 'zod';
 import { channelConformance, channelRules } from '../src/index.js';

@@ -1,4 +1,5 @@
-import { type Channel, delivered, failed, rateLimited, rejected } from '@posthorn/core';
+import type { Channel } from '@posthorn/core';
+import { delivered, failed, rateLimited, rejected } from '@posthorn/core/channel';
 import { describe, expect, test } from 'vitest';
 import { z } from 'zod';
 import {

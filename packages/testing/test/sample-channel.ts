@@ -2,7 +2,8 @@ import { once } from 'node:events';
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { text } from 'node:stream/consumers';
-import { type Channel, delivered, failed, gone, type Message, rateLimited, rejected } from '@posthorn/core';
+import type { Channel } from '@posthorn/core';
+import { delivered, failed, gone, type Message, rateLimited, rejected } from '@posthorn/core/channel';
 import { z } from 'zod';
 import type { Answer, ChannelUnderTest, Received } from '../src/index.js';
 

@@ -2,7 +2,7 @@ import { once } from 'node:events';
 import { createServer, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { text } from 'node:stream/consumers';
-import type { Message } from '@posthorn/core';
+import type { Message } from '@posthorn/core/channel';
 import { describe, expect, onTestFinished, test } from 'vitest';
 import {
   type Answer,

@@ -1,5 +1,6 @@
 import { type IncomingMessage, request } from 'node:http';
-import type { Channel, DigestedEvent, FailureKind, Message, PreviewPart, Verdict } from '@posthorn/core';
+import type { Channel, FailureKind } from '@posthorn/core';
+import type { DigestedEvent, Message, PreviewPart, Verdict } from '@posthorn/core/channel';
 
 export interface Chat {
   readonly id: string;

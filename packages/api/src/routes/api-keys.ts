@@ -1,4 +1,5 @@
-import { type ApiKey, oneOf, scopes } from '@posthorn/core';
+import { type ApiKey, scopes } from '@posthorn/core';
+import { oneOf } from '@posthorn/core/schemas';
 import { z } from 'zod';
 import { refuse } from '../refusal.js';
 import { type Route, route } from '../route.js';

@@ -1,4 +1,5 @@
-import { type Delivery, deliveryStatusSchema, eventIdSchema, webhookIdSchema } from '@posthorn/core';
+import type { Delivery } from '@posthorn/core';
+import { deliveryStatusSchema, eventIdSchema, webhookIdSchema } from '@posthorn/core/schemas';
 import { z } from 'zod';
 import { flag, range } from '../query.js';
 import { invalid } from '../refusal.js';

@@ -1,11 +1,6 @@
-import {
-  type DeliveryCounts,
-  deliveryStatusSchema,
-  type ExplainedDelivery,
-  type Explanation,
-  type NextStep,
-  webhookIdSchema,
-} from '@posthorn/core';
+import type { ExplainedDelivery, Explanation, NextStep } from '@posthorn/core';
+import { deliveryStatusSchema, webhookIdSchema } from '@posthorn/core/schemas';
+import type { DeliveryCounts } from '@posthorn/core/storage';
 import { z } from 'zod';
 import { range, wholeNumber } from '../query.js';
 import { type Route, route } from '../route.js';

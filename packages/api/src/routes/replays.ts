@@ -1,4 +1,6 @@
-import { madeAt, oneOf, type Replay, webhookIdSchema } from '@posthorn/core';
+import type { Replay } from '@posthorn/core';
+import { oneOf, webhookIdSchema } from '@posthorn/core/schemas';
+import { madeAt } from '@posthorn/core/storage';
 import { z } from 'zod';
 import { type Route, route } from '../route.js';
 import { instantText } from '../wire/instant.js';

@@ -1,4 +1,6 @@
-import { failureKindSchema, outcomeSchema, rawJson, type Sample } from '@posthorn/core';
+import { rawJson, type Sample } from '@posthorn/core';
+import { failureKindSchema } from '@posthorn/core/channel';
+import { outcomeSchema } from '@posthorn/core/schemas';
 import { z } from 'zod';
 import { memberText } from '../member-text.js';
 import { type Call, type Route, route } from '../route.js';

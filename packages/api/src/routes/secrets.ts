@@ -1,4 +1,4 @@
-import { oneOf } from '@posthorn/core';
+import { oneOf } from '@posthorn/core/schemas';
 import { z } from 'zod';
 import { type Route, route } from '../route.js';
 import { wholeFrom } from '../wire/whole-number.js';

@@ -1,4 +1,5 @@
-import { isPosthornError, type Webhook, webhookIdSchema } from '@posthorn/core';
+import { isPosthornError, type Webhook } from '@posthorn/core';
+import { webhookIdSchema } from '@posthorn/core/schemas';
 import { z } from 'zod';
 import { checkIfMatch, entityTag, versionIn } from '../entity-tag.js';
 import { flag, wholeNumber } from '../query.js';

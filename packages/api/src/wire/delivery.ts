@@ -1,10 +1,6 @@
-import {
-  type Attempt,
-  type Delivery,
-  deliveryStatusSchema,
-  failureKindSchema,
-  outcomeSchema,
-} from '@posthorn/core';
+import type { Attempt, Delivery } from '@posthorn/core';
+import { failureKindSchema } from '@posthorn/core/channel';
+import { deliveryStatusSchema, outcomeSchema } from '@posthorn/core/schemas';
 import { z } from 'zod';
 
 const instant = z.iso.datetime();

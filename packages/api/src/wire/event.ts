@@ -1,4 +1,5 @@
-import { eventDetailsSchema, type WebhookEvent } from '@posthorn/core';
+import type { WebhookEvent } from '@posthorn/core';
+import { eventDetailsSchema } from '@posthorn/core/schemas';
 import { z } from 'zod';
 import { instantText } from './instant.js';
 import { eventTypeText, plainText } from './text.js';

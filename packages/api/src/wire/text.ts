@@ -1,4 +1,4 @@
-import { eventSchema, nameSchema, webhookInputSchema } from '@posthorn/core';
+import { eventSchema, nameSchema, webhookInputSchema } from '@posthorn/core/schemas';
 import type { z } from 'zod';
 
 /*

@@ -1,13 +1,5 @@
-import {
-  bindingIdSchema,
-  type ChannelBinding,
-  toMs,
-  type Webhook,
-  type WebhookInput,
-  type WebhookPatch,
-  webhookIdSchema,
-  webhookInputSchema,
-} from '@posthorn/core';
+import type { ChannelBinding, Webhook, WebhookInput, WebhookPatch } from '@posthorn/core';
+import { bindingIdSchema, toMs, webhookIdSchema, webhookInputSchema } from '@posthorn/core/schemas';
 import { z } from 'zod';
 
 import { nameText, patternText, plainText } from './text.js';

@@ -4,6 +4,7 @@ import { PosthornError } from '../errors.js';
 import type { NextState } from '../storage/next-state.js';
 import { parseOptions } from '../validation.js';
 
+/** When a failed delivery is retried. */
 export interface RetryOptions {
   /** The wait after each failed attempt; one attempt more than there are waits. Default: {@link defaultSchedule}. */
   readonly schedule?: readonly Duration[];

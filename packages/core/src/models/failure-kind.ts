@@ -37,7 +37,9 @@ const faults = {
   worker_lost: 'ours',
 } as const satisfies Record<string, Fault>;
 
+/** Why an attempt failed. */
 export type FailureKind = keyof typeof faults;
+/** One of the kinds of failure. */
 export const failureKindSchema = z.enum(Object.keys(faults) as [FailureKind, ...FailureKind[]]);
 
 /** Returns who has to act on a failure of this kind. */

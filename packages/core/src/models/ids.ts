@@ -14,6 +14,7 @@ export interface Ids {
   replay(): string;
 }
 
+/** Options of `createIds`. */
 export interface IdsOptions {
   /** Fills the buffer with random bytes. Default: `crypto.randomFillSync`. Seed it in tests, never elsewhere. */
   readonly fill?: (buffer: Uint8Array) => unknown;

@@ -3,6 +3,7 @@ import { describeType, PosthornError } from '../errors.js';
 import type { Webhook } from '../models/webhook.js';
 import { parseOptions } from '../validation.js';
 
+/** A key that encrypts secrets at rest. */
 export interface EncryptionKey {
   /** 1 to 64 letters, digits, `_` or `-`. Stored with each secret that the key encrypts. */
   readonly id: string;
@@ -10,6 +11,7 @@ export interface EncryptionKey {
   readonly key: Uint8Array | string;
 }
 
+/** Encrypts signing secrets and secret configs at rest. */
 export interface EncryptionOptions {
   /**
    * The first key encrypts; all keys decrypt. To rotate, add the new key as a later one in every process, and only then

@@ -19,6 +19,7 @@ export function createSecret(kind: SecretKind = 'v1'): string {
   return `whsk_${Buffer.concat([Buffer.from(d!, 'base64url'), Buffer.from(x!, 'base64url')]).toString('base64')}`;
 }
 
+/** A signing secret, parsed and checked. */
 export interface ParsedSecret {
   readonly kind: SecretKind;
   /** The HMAC key; for `v1a`, 32 bytes of seed and 32 bytes of public key. */

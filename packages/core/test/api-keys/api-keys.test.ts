@@ -3,13 +3,12 @@ import { inspect } from 'node:util';
 import {
   type ApiKeyInput,
   createDispatcher,
-  type DocumentStore,
   PosthornError,
   type Scope,
   type StorageAdapter,
-  type StoredDocument,
   scopes,
 } from '@posthorn/core';
+import type { DocumentStore, StoredDocument } from '@posthorn/core/storage';
 import { memoryStorage } from '@posthorn/storage-memory';
 import { cpuMs, seededIds, testDispatcher, until, virtualClock } from '@posthorn/testing';
 import { describe, expect, test, vi } from 'vitest';

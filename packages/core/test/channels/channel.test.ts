@@ -1,11 +1,5 @@
-import {
-  type Channel,
-  createDispatcher,
-  delivered,
-  failed,
-  type Message,
-  type Verdict,
-} from '@posthorn/core';
+import { type Channel, createDispatcher } from '@posthorn/core';
+import { delivered, failed, type Message, type Verdict } from '@posthorn/core/channel';
 import { memoryStorage } from '@posthorn/storage-memory';
 import { describe, expect, test } from 'vitest';
 import { z } from 'zod';

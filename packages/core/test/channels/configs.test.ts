@@ -1,6 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import { z } from 'zod';
-import { checkedText, configsSchema, PosthornError } from '../../src/index.js';
+import { checkedText, configsSchema } from '../../src/channel.js';
+import { PosthornError } from '../../src/errors.js';
 
 const schema = configsSchema('chat', {
   url: checkedText(async (url) => {

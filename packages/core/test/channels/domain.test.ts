@@ -1,4 +1,4 @@
-import { domainInAscii } from '@posthorn/core';
+import { domainInAscii } from '@posthorn/core/channel';
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
 

@@ -1,12 +1,5 @@
-import {
-  type Channel,
-  failed,
-  functionChannel,
-  gone,
-  isPosthornError,
-  type Message,
-  rejected,
-} from '@posthorn/core';
+import { type Channel, functionChannel, isPosthornError } from '@posthorn/core';
+import { failed, gone, type Message, rejected } from '@posthorn/core/channel';
 import { testDispatcher, until } from '@posthorn/testing';
 import { type } from 'arktype';
 import { describe, expect, expectTypeOf, test } from 'vitest';

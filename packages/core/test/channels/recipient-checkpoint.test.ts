@@ -1,6 +1,7 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
-import { deliveryId, digestId, recipientsCheckpoint, settledRecipients } from '../../src/index.js';
+import { recipientsCheckpoint, settledRecipients } from '../../src/channels/recipient-checkpoint.js';
+import { deliveryId, digestId } from '../../src/models/ids.js';
 
 const named = { deliveryId: 'dlv_0TvKq1aBcDeFgHiJkLmNoPabcdefghij' };
 

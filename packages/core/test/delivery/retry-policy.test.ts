@@ -1,16 +1,9 @@
-import {
-  type Duration,
-  defaultSchedule,
-  delivered,
-  failed,
-  gone,
-  nextState,
-  rejected,
-  retryPolicy,
-  toMs,
-} from '@posthorn/core';
+import { type Duration, defaultSchedule } from '@posthorn/core';
+import { delivered, failed, gone, rejected } from '@posthorn/core/channel';
+import { toMs } from '@posthorn/core/schemas';
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
+import { nextState, retryPolicy } from '../../src/delivery/retry-policy.js';
 
 const policy = retryPolicy();
 const failure = (retryAfterMs?: number) =>

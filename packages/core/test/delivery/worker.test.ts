@@ -3,14 +3,9 @@ import {
   createDispatcher,
   type Deliveries,
   type DispatcherOptions,
-  delivered,
-  failed,
-  gone,
-  type Message,
-  rejected,
   type StorageAdapter,
-  type Verdict,
 } from '@posthorn/core';
+import { delivered, failed, gone, type Message, rejected, type Verdict } from '@posthorn/core/channel';
 import { memoryStorage } from '@posthorn/storage-memory';
 import { recordingChannel, testDispatcher, until, virtualClock } from '@posthorn/testing';
 import { describe, expect, test } from 'vitest';

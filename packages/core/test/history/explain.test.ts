@@ -1,16 +1,12 @@
 import {
   type ChannelBinding,
   createDispatcher,
-  createIds,
-  delivered,
   type Explanation,
-  failed,
-  gone,
   matches,
-  type NewWebhook,
-  rejected,
   type StorageAdapter,
 } from '@posthorn/core';
+import { delivered, failed, gone, rejected } from '@posthorn/core/channel';
+import { createIds, type NewWebhook } from '@posthorn/core/storage';
 import { memoryStorage } from '@posthorn/storage-memory';
 import { recordingChannel, testDispatcher, virtualClock } from '@posthorn/testing';
 import fc from 'fast-check';

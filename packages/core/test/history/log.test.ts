@@ -1,4 +1,6 @@
-import { type Channel, createDispatcher, createIds, delivered, rejected } from '@posthorn/core';
+import { type Channel, createDispatcher } from '@posthorn/core';
+import { delivered, rejected } from '@posthorn/core/channel';
+import { createIds } from '@posthorn/core/storage';
 import { memoryStorage } from '@posthorn/storage-memory';
 import { testDispatcher } from '@posthorn/testing';
 import { afterEach, describe, expect, test } from 'vitest';

@@ -1,4 +1,5 @@
-import { type Channel, delivered, failed, gone, rejected } from '@posthorn/core';
+import type { Channel } from '@posthorn/core';
+import { delivered, failed, gone, rejected } from '@posthorn/core/channel';
 import { recordingChannel, testDispatcher } from '@posthorn/testing';
 import { describe, expect, test } from 'vitest';
 import { z } from 'zod';

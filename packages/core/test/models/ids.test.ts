@@ -1,14 +1,11 @@
 import {
   attemptIdSchema,
   bindingIdSchema,
-  createIds,
-  deliveryId,
   deliveryIdSchema,
   eventIdSchema,
-  firstEventId,
-  parseDeliveryId,
   webhookIdSchema,
-} from '@posthorn/core';
+} from '@posthorn/core/schemas';
+import { createIds, deliveryId, firstEventId, parseDeliveryId } from '@posthorn/core/storage';
 import { expect, test } from 'vitest';
 
 const ids = createIds();

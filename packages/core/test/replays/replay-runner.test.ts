@@ -1,4 +1,5 @@
-import { createDispatcher, type PosthornError, rejected, type StorageAdapter } from '@posthorn/core';
+import { createDispatcher, type PosthornError, type StorageAdapter } from '@posthorn/core';
+import { rejected } from '@posthorn/core/channel';
 import { memoryStorage } from '@posthorn/storage-memory';
 import { recordingChannel, testDispatcher, until, type VirtualClock, virtualClock } from '@posthorn/testing';
 import { describe, expect, test } from 'vitest';

@@ -1,4 +1,5 @@
-import { createDispatcher, type Delivery, gone, rejected } from '@posthorn/core';
+import { createDispatcher, type Delivery } from '@posthorn/core';
+import { gone, rejected } from '@posthorn/core/channel';
 import { memoryStorage } from '@posthorn/storage-memory';
 import { recordingChannel, testDispatcher } from '@posthorn/testing';
 import { describe, expect, test } from 'vitest';

@@ -4,13 +4,12 @@ import {
   type Channel,
   createDispatcher,
   createSecret,
-  delivered,
   type EncryptionKey,
   type Issue,
-  type Message,
   type StorageAdapter,
   type WebhookInput,
 } from '@posthorn/core';
+import { delivered, type Message } from '@posthorn/core/channel';
 import { memoryStorage } from '@posthorn/storage-memory';
 import { describe, expect, test, vi } from 'vitest';
 import { z } from 'zod';

@@ -1,4 +1,5 @@
-import type { Delivery, DeliverySelection } from '@posthorn/core';
+import type { Delivery } from '@posthorn/core';
+import type { DeliverySelection } from '@posthorn/core/storage';
 import {
   beginAttempt,
   checkCursor,

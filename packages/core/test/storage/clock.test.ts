@@ -1,4 +1,5 @@
-import { createDispatcher, firstEventId } from '@posthorn/core';
+import { createDispatcher } from '@posthorn/core';
+import { firstEventId } from '@posthorn/core/storage';
 import { memoryStorage } from '@posthorn/storage-memory';
 import { recordingChannel } from '@posthorn/testing';
 import { describe, expect, onTestFinished, test, vi } from 'vitest';

@@ -4,12 +4,10 @@ import {
   createSecret,
   type Duration,
   defineEvents,
-  delivered,
-  failed,
   PosthornError,
-  parseSecret,
   type WebhookInput,
 } from '@posthorn/core';
+import { delivered, failed, parseSecret } from '@posthorn/core/channel';
 import { memoryStorage } from '@posthorn/storage-memory';
 import { recordingChannel, testDispatcher } from '@posthorn/testing';
 import { describe, expect, test } from 'vitest';

@@ -1,19 +1,19 @@
 import { setImmediate as nextTurn } from 'node:timers/promises';
+import type { Attempt, Delivery, Page, WebhookEvent } from '@posthorn/core';
 import {
-  type Attempt,
-  type Delivery,
+  checkCursor,
   type DeliveryCounts,
   type DeliveryFilter,
   type DeliveryLog,
   type DeliverySelection,
   type EventFilter,
   type EventRange,
-  type Page,
+  isFinished,
+  isInRange,
+  isSelected,
   type PageQuery,
   parseDeliveryId,
-  type WebhookEvent,
-} from '@posthorn/core';
-import { checkCursor, isFinished, isInRange, isSelected } from '@posthorn/core/storage';
+} from '@posthorn/core/storage';
 import { attemptKey, decodeAttempt } from '../rows/attempt-row.js';
 import { bindingOf, decodeEntry, type Entry, eventOf, idOf } from '../rows/entry.js';
 import { decodeEvent } from '../rows/event-row.js';

@@ -1,4 +1,4 @@
-import type { DeliveryLog } from '@posthorn/core';
+import type { DeliveryLog } from '@posthorn/core/storage';
 import type { Session } from '../session/session.js';
 import { num } from '../space/keys.js';
 

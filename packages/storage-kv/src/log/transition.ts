@@ -1,5 +1,4 @@
-import { type DeliveryLog, parseDeliveryId } from '@posthorn/core';
-import { isFinished, restart } from '@posthorn/core/storage';
+import { type DeliveryLog, isFinished, parseDeliveryId, restart } from '@posthorn/core/storage';
 import { cancel, leaveOthers } from '../queue/cancel.js';
 import { leadOf } from '../queue/digests.js';
 import { advance, deliveryKey, move } from '../queue/queue.js';

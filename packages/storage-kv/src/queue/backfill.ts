@@ -1,5 +1,10 @@
-import { type Backfilled, type BackfillOptions, type BackfillSelection, matchKeys } from '@posthorn/core';
-import { firstBindings } from '@posthorn/core/storage';
+import {
+  type Backfilled,
+  type BackfillOptions,
+  type BackfillSelection,
+  firstBindings,
+  matchKeys,
+} from '@posthorn/core/storage';
 import { decodeEvent } from '../rows/event-row.js';
 import type { StoredWebhook } from '../rows/webhook-row.js';
 import type { Session } from '../session/session.js';

@@ -1,4 +1,5 @@
-import type { Claim, ClaimOptions, WebhookEvent, WebhookRecord } from '@posthorn/core';
+import type { WebhookEvent } from '@posthorn/core';
+import type { Claim, ClaimOptions, WebhookRecord } from '@posthorn/core/storage';
 import { lease } from '@posthorn/core/storage';
 import { bindingOf, type Entry, eventOf, idOf, tenantCodeOf } from '../rows/entry.js';
 import { decodeEvent } from '../rows/event-row.js';

@@ -1,4 +1,4 @@
-import type { WebhookRecord } from '@posthorn/core';
+import type { WebhookRecord } from '@posthorn/core/storage';
 import { type DigestLimits, digestLimits, digestSize, isDigestFull, newState } from '@posthorn/core/storage';
 import { bindingOf, type Entry } from '../rows/entry.js';
 import type { Session } from '../session/session.js';

@@ -1,4 +1,4 @@
-import type { NewEvent, PublishResult, WebhookRecord } from '@posthorn/core';
+import type { NewEvent, PublishResult, WebhookRecord } from '@posthorn/core/storage';
 import {
   firstBindings,
   keyRetentionMs,

@@ -1,4 +1,5 @@
-import type { Attempt, Claim, Settlement } from '@posthorn/core';
+import type { Attempt } from '@posthorn/core';
+import type { Claim, Settlement } from '@posthorn/core/storage';
 import { beginAttempt, settle } from '@posthorn/core/storage';
 import { attemptKey, encodeAttempt } from '../rows/attempt-row.js';
 import { type Entry, eventOf, isDigest } from '../rows/entry.js';

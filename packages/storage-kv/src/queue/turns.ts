@@ -1,4 +1,4 @@
-import type { ClaimOptions } from '@posthorn/core';
+import type { ClaimOptions } from '@posthorn/core/storage';
 import type { Entry } from '../rows/entry.js';
 import type { Session } from '../session/session.js';
 import { code, num, parseNum } from '../space/keys.js';

@@ -1,5 +1,6 @@
-import { type DeliveryStatus, deliveryId, digestId } from '@posthorn/core';
+import type { DeliveryStatus } from '@posthorn/core';
 import type { DeliveryState } from '@posthorn/core/storage';
+import { deliveryId, digestId } from '@posthorn/core/storage';
 import { partOf } from '../space/keys.js';
 
 /** What the queue hands out as one: a delivery, or the digest that some of them are sent as. */

@@ -1,4 +1,5 @@
-import { PosthornError, type SigningSecret, type WebhookRecord } from '@posthorn/core';
+import { PosthornError } from '@posthorn/core';
+import type { SigningSecret, WebhookRecord } from '@posthorn/core/storage';
 
 /** A webhook as it is kept, with the number that no other has or had. */
 export interface StoredWebhook {

@@ -1,4 +1,4 @@
-import type { WebhookRecord } from '@posthorn/core';
+import type { WebhookRecord } from '@posthorn/core/storage';
 import type { Draft } from '../space/draft.js';
 import { code, num, parseNum, partOf } from '../space/keys.js';
 

@@ -1,4 +1,5 @@
-import { isPosthornError, type WebhookRecord } from '@posthorn/core';
+import { isPosthornError } from '@posthorn/core';
+import type { WebhookRecord } from '@posthorn/core/storage';
 import { decodeEntry, type Entry, encodeEntry } from '../rows/entry.js';
 import type { StoredWebhook } from '../rows/webhook-row.js';
 import type { Draft } from '../space/draft.js';

@@ -1,4 +1,4 @@
-import { createIds, type NewEvent } from '@posthorn/core';
+import { createIds, type NewEvent } from '@posthorn/core/storage';
 import { expect, test } from 'vitest';
 import { kvStorage, memoryKv } from '../../src/index.js';
 

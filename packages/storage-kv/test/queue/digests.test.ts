@@ -1,4 +1,4 @@
-import { createIds } from '@posthorn/core';
+import { createIds } from '@posthorn/core/storage';
 import { virtualClock } from '@posthorn/testing';
 import { expect, test } from 'vitest';
 import { kvStorage, memoryKv } from '../../src/index.js';

@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto';
-import { describeType, PosthornError } from '@posthorn/core';
+import { PosthornError } from '@posthorn/core';
+import { describeType } from '@posthorn/core/storage';
 import { faultOf, isUniqueViolation } from './faults.js';
 import { checkOpen } from './open.js';
 import { isPgPool } from './pg-client.js';

@@ -1,4 +1,5 @@
-import { describeType, PosthornError } from '@posthorn/core';
+import { PosthornError } from '@posthorn/core';
+import { describeType } from '@posthorn/core/storage';
 import { isPgPool } from './pg-client.js';
 import type { Transaction } from './queryable.js';
 

@@ -1,4 +1,5 @@
-import { type EventRange, PosthornError, parseDeliveryId } from '@posthorn/core';
+import { PosthornError } from '@posthorn/core';
+import { type EventRange, parseDeliveryId } from '@posthorn/core/storage';
 
 const invalid = (): PosthornError =>
   new PosthornError('invalid_option', 'invalid cursor: pass the nextCursor of an earlier page');

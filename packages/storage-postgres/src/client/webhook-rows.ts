@@ -1,10 +1,5 @@
-import {
-  type ChannelBinding,
-  isPosthornError,
-  PosthornError,
-  type SigningSecret,
-  type WebhookRecord,
-} from '@posthorn/core';
+import { type ChannelBinding, isPosthornError, PosthornError } from '@posthorn/core';
+import type { SigningSecret, WebhookRecord } from '@posthorn/core/storage';
 import { restored } from './texts.js';
 import { dateOf, msOf } from './values.js';
 

@@ -1,11 +1,5 @@
-import {
-  type Attempt,
-  type Delivery,
-  type DeliveryCounts,
-  type DeliveryLog,
-  deliveryId,
-  parseDeliveryId,
-} from '@posthorn/core';
+import type { Attempt, Delivery } from '@posthorn/core';
+import { type DeliveryCounts, type DeliveryLog, deliveryId, parseDeliveryId } from '@posthorn/core/storage';
 import type { Database } from '../client/database.js';
 import { eventColumns, eventOf } from '../client/event-rows.js';
 import { deliveryCursor, eventCursor, idRange, justAfter } from '../client/pages.js';

@@ -1,4 +1,4 @@
-import { type DeliveryLog, firstEventId } from '@posthorn/core';
+import { type DeliveryLog, firstEventId } from '@posthorn/core/storage';
 import type { Database } from '../client/database.js';
 import { hasKey } from '../client/given-rows.js';
 

@@ -1,4 +1,4 @@
-import type { DeliverySelection } from '@posthorn/core';
+import type { DeliverySelection } from '@posthorn/core/storage';
 import type { IdRange } from '../client/pages.js';
 import type { Parameters } from '../client/parameters.js';
 

@@ -1,4 +1,4 @@
-import { type DeliveryLog, deliveryId, parseDeliveryId } from '@posthorn/core';
+import { type DeliveryLog, deliveryId, parseDeliveryId } from '@posthorn/core/storage';
 import type { Database } from '../client/database.js';
 import { few, hasKey, isOfRow, isQueued } from '../client/given-rows.js';
 import type { Answer } from '../client/queryable.js';

@@ -1,4 +1,4 @@
-import { type DeliveryStore, matchKeys } from '@posthorn/core';
+import { type DeliveryStore, matchKeys } from '@posthorn/core/storage';
 import type { Database } from '../client/database.js';
 import { few } from '../client/given-rows.js';
 import { parameters } from '../client/parameters.js';

@@ -1,4 +1,5 @@
-import { type NewEvent, PosthornError, type PublishResult } from '@posthorn/core';
+import { PosthornError } from '@posthorn/core';
+import type { NewEvent, PublishResult } from '@posthorn/core/storage';
 
 /** The events of one call, without repetitions: events with the same id or the same idempotency key are one. */
 export interface Batch {

@@ -1,4 +1,4 @@
-import type { Claim, DeliveryStore } from '@posthorn/core';
+import type { Claim, DeliveryStore } from '@posthorn/core/storage';
 import { arrayOf, plainArrayOf, rowsOf } from '../client/arrays.js';
 import type { Database } from '../client/database.js';
 import { isQueued } from '../client/given-rows.js';

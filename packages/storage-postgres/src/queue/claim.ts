@@ -1,4 +1,4 @@
-import type { Claim, ClaimOptions } from '@posthorn/core';
+import type { Claim, ClaimOptions } from '@posthorn/core/storage';
 import { type Database, type Statement, statementsOf } from '../client/database.js';
 import type { Answer } from '../client/queryable.js';
 import { numberOrNull } from '../client/values.js';

@@ -1,4 +1,4 @@
-import { type Claim, deliveryId, digestId } from '@posthorn/core';
+import { type Claim, deliveryId, digestId } from '@posthorn/core/storage';
 import type { Database, Statement } from '../client/database.js';
 import { eventOf } from '../client/event-rows.js';
 import { hasKey } from '../client/given-rows.js';

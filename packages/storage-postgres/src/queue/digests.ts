@@ -1,4 +1,4 @@
-import { defaultDigestBytes } from '@posthorn/core';
+import { defaultDigestBytes } from '@posthorn/core/storage';
 import type { Database, Statement } from '../client/database.js';
 import { eventColumns, eventOf } from '../client/event-rows.js';
 import { hasKey, isOfRow } from '../client/given-rows.js';

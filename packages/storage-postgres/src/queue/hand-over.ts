@@ -1,4 +1,5 @@
-import { type Claim, deliveryId, type NewEvent, type WebhookEvent } from '@posthorn/core';
+import type { WebhookEvent } from '@posthorn/core';
+import { type Claim, deliveryId, type NewEvent } from '@posthorn/core/storage';
 import type { Database, Statement } from '../client/database.js';
 import { few } from '../client/given-rows.js';
 import { type Release, releaser, tokenOf } from './leases.js';

@@ -1,5 +1,5 @@
 import { randomInt } from 'node:crypto';
-import type { Claim } from '@posthorn/core';
+import type { Claim } from '@posthorn/core/storage';
 import type { Database } from '../client/database.js';
 import { hasKey } from '../client/given-rows.js';
 

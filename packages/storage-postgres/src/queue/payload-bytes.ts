@@ -1,4 +1,4 @@
-import type { NewEvent } from '@posthorn/core';
+import type { NewEvent } from '@posthorn/core/storage';
 
 /**
  * Joins all payloads into one byte array, which costs less than separate texts. `starts` has the position where each

@@ -1,10 +1,5 @@
-import {
-  type Claim,
-  type ClaimOptions,
-  type NewEvent,
-  PosthornError,
-  type PublishResult,
-} from '@posthorn/core';
+import { PosthornError } from '@posthorn/core';
+import type { Claim, ClaimOptions, NewEvent, PublishResult } from '@posthorn/core/storage';
 import { type Database, type Statement, statementsOf } from '../client/database.js';
 import { few } from '../client/given-rows.js';
 import type { Transaction } from '../client/queryable.js';

@@ -1,4 +1,4 @@
-import type { ClaimOptions, NewEvent } from '@posthorn/core';
+import type { ClaimOptions, NewEvent } from '@posthorn/core/storage';
 import { arrayOf, plainArrayOf } from '../client/arrays.js';
 import { isUnstorable } from '../client/texts.js';
 import { type Kind, type KnownTargets, maxTargets, type Target } from './known-targets.js';

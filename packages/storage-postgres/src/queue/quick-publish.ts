@@ -1,4 +1,4 @@
-import type { ClaimOptions, NewEvent, PublishResult } from '@posthorn/core';
+import type { ClaimOptions, NewEvent, PublishResult } from '@posthorn/core/storage';
 import { type Database, type Statement, statementsOf } from '../client/database.js';
 import { isUniqueViolation } from '../client/faults.js';
 import type { Answer } from '../client/queryable.js';

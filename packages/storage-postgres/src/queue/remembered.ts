@@ -1,4 +1,4 @@
-import type { NewEvent, PublishResult } from '@posthorn/core';
+import type { NewEvent, PublishResult } from '@posthorn/core/storage';
 import type { Database } from '../client/database.js';
 import { few } from '../client/given-rows.js';
 import type { Transaction } from '../client/queryable.js';

@@ -1,4 +1,4 @@
-import type { ClaimOptions } from '@posthorn/core';
+import type { ClaimOptions } from '@posthorn/core/storage';
 import type { Target } from './known-targets.js';
 
 /** How many more deliveries may be leased. */

@@ -1,4 +1,4 @@
-import type { NextState } from '@posthorn/core';
+import type { NextState } from '@posthorn/core/storage';
 import { rowsOf } from '../client/arrays.js';
 import { few, hasKey, isQueued } from '../client/given-rows.js';
 import { gatheredAt, queueId } from './digests.js';

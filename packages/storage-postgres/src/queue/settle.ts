@@ -1,4 +1,4 @@
-import type { Claim, NextState, Settlement } from '@posthorn/core';
+import type { Claim, NextState, Settlement } from '@posthorn/core/storage';
 import { arrayOf } from '../client/arrays.js';
 import { type Database, type Statement, statementsOf } from '../client/database.js';
 import { storable } from '../client/texts.js';

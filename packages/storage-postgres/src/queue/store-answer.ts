@@ -1,4 +1,4 @@
-import type { NewEvent } from '@posthorn/core';
+import type { NewEvent } from '@posthorn/core/storage';
 import { type Chain, chainsOf } from './ordering.js';
 import type { ReadyWebhook } from './ready-webhooks.js';
 import type { WebhookVersion } from './webhook-cache.js';

@@ -1,4 +1,4 @@
-import type { NewEvent } from '@posthorn/core';
+import type { NewEvent } from '@posthorn/core/storage';
 import { keyOf } from './batch.js';
 import { payloadsOf } from './payload-bytes.js';
 

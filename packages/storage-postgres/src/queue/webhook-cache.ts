@@ -1,4 +1,5 @@
-import { type Claim, isPosthornError, PosthornError, type WebhookRecord } from '@posthorn/core';
+import { isPosthornError, PosthornError } from '@posthorn/core';
+import type { Claim, WebhookRecord } from '@posthorn/core/storage';
 import type { Database, Statement } from '../client/database.js';
 import { copiedSecrets, frozen, recordColumns, recordOf } from '../client/webhook-rows.js';
 

@@ -1,8 +1,11 @@
-import { describeType, firstEventId, PosthornError } from '@posthorn/core';
+import { PosthornError } from '@posthorn/core';
+import { describeType, firstEventId } from '@posthorn/core/storage';
 import type { Database } from '../client/database.js';
 
+/** The length of time that one partition holds. */
 export type Period = 'day' | 'week' | 'month';
 
+/** Options of partitioning. */
 export interface PartitionOptions {
   /** The length of a partition, in UTC. Weeks begin on Monday. */
   readonly every: Period;

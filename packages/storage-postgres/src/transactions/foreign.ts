@@ -1,4 +1,5 @@
-import { describeType, PosthornError } from '@posthorn/core';
+import { PosthornError } from '@posthorn/core';
+import { describeType } from '@posthorn/core/storage';
 
 /** Throws `invalid_option` where `tx` lacks the method with which its library runs SQL. */
 export function checkMethod(adapter: string, tx: unknown, has: boolean, what: string): void {

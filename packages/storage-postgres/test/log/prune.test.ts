@@ -1,4 +1,4 @@
-import { createIds, type NewEvent } from '@posthorn/core';
+import { createIds, type NewEvent } from '@posthorn/core/storage';
 import { beforeAll, describe, expect, test } from 'vitest';
 import { postgresStorage } from '../../src/index.js';
 import { hasPostgres, openDatabase, type TestDatabase } from '../database.js';

@@ -1,4 +1,6 @@
-import { createDispatcher, createIds, delivered, failed } from '@posthorn/core';
+import { createDispatcher } from '@posthorn/core';
+import { delivered, failed } from '@posthorn/core/channel';
+import { createIds } from '@posthorn/core/storage';
 import { recordingChannel, until } from '@posthorn/testing';
 import { beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { postgresStorage } from '../../src/index.js';

@@ -1,4 +1,4 @@
-import { type ClaimOptions, createIds, type NewEvent, type NewWebhook } from '@posthorn/core';
+import { type ClaimOptions, createIds, type NewEvent, type NewWebhook } from '@posthorn/core/storage';
 import { seededRandom } from '@posthorn/testing';
 import { beforeAll, describe, expect, test } from 'vitest';
 import { postgresStorage } from '../../src/index.js';

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
-import type { Channel, Message, Verdict } from '@posthorn/core';
+import type { Channel } from '@posthorn/core';
+import type { Message, Verdict } from '@posthorn/core/channel';
 import { ok, same } from './assertions.js';
 import { newMessage, send, storedConfigs } from './channel/sample.js';
 import { type Harness, type Rule, register, topic } from './rule.js';

@@ -7,6 +7,7 @@ import {
 } from '../http-stand-in/server.js';
 import { formFaults, isEmptyMessage } from './limits.js';
 
+/** Options of `discordStandIn`. */
 export interface DiscordStandInOptions {
   /** Whether the webhook accepts five messages in two seconds and answers 429 to more. Default false. */
   readonly limitRate?: boolean;
@@ -22,6 +23,7 @@ export interface DiscordStandInMessage {
   readonly pings: readonly string[];
 }
 
+/** A stand-in for Discord on 127.0.0.1. */
 export interface DiscordStandIn extends HttpStandIn {
   readonly webhookUrl: string;
   /** The accepted messages, in order. */

@@ -8,6 +8,7 @@ export interface Certificate {
   readonly privateKey: KeyObject;
 }
 
+/** Options of a certificate for a test receiver. */
 export interface CertificateOptions {
   readonly name: string;
   /** The issuer. Default: the certificate is self-signed. */

@@ -9,12 +9,14 @@ export { hostileBehaviours } from './behaviours.js';
 export { type Certificate, type CertificateOptions, certificate } from './certificate.js';
 export * from './raw-receiver.js';
 
+/** A receiver that misbehaves in one way. */
 export interface HostileReceiver extends RawReceiver {
   readonly behaviour: Behaviour;
   /** The authority, in PEM, that a client must trust to accept valid certificates. */
   readonly ca: string;
 }
 
+/** Options of `hostileReceiver`. */
 export interface HostileReceiverOptions {
   /** Whether it is reached over `https:`. Default: only where the behaviour is one of TLS. */
   readonly tls?: boolean;

@@ -16,8 +16,10 @@ export interface RawReceiver {
   close(): Promise<void>;
 }
 
+/** Answers the request with this number on a raw socket. */
 export type Answer = (socket: Socket, request: string, number: number) => void;
 
+/** Options of `rawReceiver`. */
 export interface RawReceiverOptions {
   readonly tls?: TlsOptions;
   readonly host?: string;

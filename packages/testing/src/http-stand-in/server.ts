@@ -12,6 +12,7 @@ export interface StandInRequest {
   readonly body: string;
 }
 
+/** An answer that the stand-in gives in place of its own. */
 export interface StandInAnswer {
   readonly status: number;
   readonly headers?: Readonly<Record<string, string>>;
@@ -38,6 +39,7 @@ export interface HttpStandIn {
 
 const host = '127.0.0.1';
 
+/** Options that lead a channel to its stand-in. */
 export interface StandInChannelOptions {
   readonly hosts: readonly string[];
   readonly outbound: {

@@ -12,6 +12,7 @@ export interface SlackMarkup {
   readonly shown: string;
 }
 
+/** A link in a message, as Slack shows it. */
 export interface SlackLink {
   readonly url: string;
   /** The label of the link; its URL where it has none. */

@@ -11,6 +11,7 @@ import { areTooLong, blocksFaults, textsOf } from './blocks.js';
 import { apiStatus, webhookStatus } from './errors.js';
 import { type SlackLink, slackMarkup } from './markup.js';
 
+/** Options of `slackStandIn`. */
 export interface SlackStandInOptions {
   /** Whether a channel accepts one message a second and answers 429 to more. Default false. */
   readonly limitRate?: boolean;
@@ -31,6 +32,7 @@ export interface SlackStandInMessage {
   readonly links: readonly SlackLink[];
 }
 
+/** A stand-in for Slack on 127.0.0.1. */
 export interface SlackStandIn extends HttpStandIn {
   /** Options for `slackChannel` that lead to the stand-in. */
   readonly channelOptions: StandInChannelOptions & { readonly apiUrl: string };

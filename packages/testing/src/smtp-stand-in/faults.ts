@@ -15,6 +15,7 @@ export interface SmtpReply {
 /** How it ends: with this answer, with a dropped connection, or without an answer. */
 export type SmtpFault = SmtpReply | 'drop' | 'hang';
 
+/** Options of a fault of the mail server. */
 export interface SmtpFaultOptions {
   /** Limits the fault to this address: of the sender at `mail`, of the recipient at `rcpt`. Default: any. */
   readonly address?: string;

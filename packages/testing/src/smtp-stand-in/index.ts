@@ -26,6 +26,7 @@ export interface SmtpMessage {
   readonly isAccepted: boolean;
 }
 
+/** Options of `smtpStandIn`. */
 export interface SmtpStandInOptions {
   /**
    * `starttls` offers STARTTLS, `implicit` uses TLS from the first byte, `none` supports no TLS. Default `starttls`.
@@ -57,6 +58,7 @@ export interface SmtpSettings {
   readonly tls: { readonly ca: string };
 }
 
+/** A mail server on 127.0.0.1 that keeps what it gets. */
 export interface SmtpStandIn {
   readonly port: number;
   /** `smtp://127.0.0.1:…` or `smtps://…`, with user name and password where a login is required. */

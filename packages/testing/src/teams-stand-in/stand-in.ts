@@ -6,6 +6,7 @@ import {
   type StandInAnswer,
 } from '../http-stand-in/server.js';
 
+/** Options of `teamsStandIn`. */
 export interface TeamsStandInOptions {
   /** Whether the workflow accepts four requests a second and answers 429 to more. Default false. */
   readonly limitRate?: boolean;
@@ -21,6 +22,7 @@ export interface TeamsStandInMessage {
   readonly card: Readonly<Record<string, unknown>>;
 }
 
+/** A stand-in for a Teams workflow on 127.0.0.1. */
 export interface TeamsStandIn extends HttpStandIn {
   /** The signed URL of the trigger "When a Teams webhook request is received". */
   readonly workflowUrl: string;

@@ -8,6 +8,7 @@ import { errorOf, type TwilioError } from './errors.js';
 
 export type { TwilioMessage } from './create-message.js';
 
+/** Options of `twilioStandIn`. */
 export interface TwilioStandInOptions {
   /** Numbers and sender IDs from which the account may send. Default: the magic one that works, `+15005550006`. */
   readonly senders?: readonly string[];

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import type { Message, Verdict } from '@posthorn/core';
+import type { Message, Verdict } from '@posthorn/core/channel';
 import { until } from '../../until.js';
 import { topic } from '../rule.js';
 import type { ChannelRule, ChannelUnderTest } from './harness.js';

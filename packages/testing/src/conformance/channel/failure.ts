@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { redact, secretTexts } from '@posthorn/core';
+import { redact, secretTexts } from '@posthorn/core/channel';
 import { ok } from '../assertions.js';
 import { topic } from '../rule.js';
 import type { Answer, ChannelRule, ChannelUnderTest } from './harness.js';

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import type { Message, PreviewPart } from '@posthorn/core';
+import type { Message, PreviewPart } from '@posthorn/core/channel';
 import { ok, same } from '../assertions.js';
 import { topic } from '../rule.js';
 import type { ChannelRule, ChannelUnderTest } from './harness.js';

@@ -1,15 +1,7 @@
-import {
-  createIds,
-  createSecret,
-  deliveryId,
-  digestId,
-  failureKindSchema,
-  type Message,
-  outcomeSchema,
-  Secret,
-  type Verdict,
-  type WebhookEvent,
-} from '@posthorn/core';
+import { createSecret, type WebhookEvent } from '@posthorn/core';
+import { failureKindSchema, type Message, Secret, type Verdict } from '@posthorn/core/channel';
+import { outcomeSchema } from '@posthorn/core/schemas';
+import { createIds, deliveryId, digestId } from '@posthorn/core/storage';
 import { ok } from '../assertions.js';
 import type { ChannelUnderTest } from './harness.js';
 

@@ -1,4 +1,5 @@
-import { createDispatcher, type Message, redact } from '@posthorn/core';
+import { createDispatcher } from '@posthorn/core';
+import { type Message, redact } from '@posthorn/core/channel';
 import { memoryStorage } from '@posthorn/storage-memory';
 import { ok } from '../assertions.js';
 import { topic } from '../rule.js';

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import type { Message } from '@posthorn/core';
+import type { Message } from '@posthorn/core/channel';
 import { same } from '../assertions.js';
 import { frozen } from '../frozen.js';
 import { topic } from '../rule.js';

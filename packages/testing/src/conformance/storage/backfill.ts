@@ -1,11 +1,11 @@
 import assert from 'node:assert/strict';
+import type { StorageAdapter } from '@posthorn/core';
 import {
   type BackfillSelection,
   type DeliveryStore,
   firstEventId,
   type NewEvent,
-  type StorageAdapter,
-} from '@posthorn/core';
+} from '@posthorn/core/storage';
 import { ok, same } from '../assertions.js';
 import { topic } from '../rule.js';
 import { idsIn } from './digest-sample.js';

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
-import type { Claim, NewEvent, StorageAdapter } from '@posthorn/core';
+import type { StorageAdapter } from '@posthorn/core';
+import type { Claim, NewEvent } from '@posthorn/core/storage';
 import { same } from '../assertions.js';
 import type { StorageUnderTest } from './harness.js';
 import { claim, hourMs, newEvents, newWebhook, one, publish, result, settleAll } from './sample.js';

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import type { WebhookChange } from '@posthorn/core';
+import type { WebhookChange } from '@posthorn/core/storage';
 import { same } from '../assertions.js';
 import { topic } from '../rule.js';
 import type { StorageRule, StorageUnderTest } from './harness.js';

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { setImmediate as nextTurn } from 'node:timers/promises';
-import type { NewEvent, StorageAdapter } from '@posthorn/core';
+import type { StorageAdapter } from '@posthorn/core';
+import type { NewEvent } from '@posthorn/core/storage';
 import { ok, same } from '../assertions.js';
 import { topic } from '../rule.js';
 import type { StorageRule, StorageUnderTest } from './harness.js';

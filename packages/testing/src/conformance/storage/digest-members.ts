@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
-import type { NewEvent, StorageAdapter } from '@posthorn/core';
+import type { StorageAdapter } from '@posthorn/core';
+import type { NewEvent } from '@posthorn/core/storage';
 import { same } from '../assertions.js';
 import { topic } from '../rule.js';
 import { digestOf, gathering, idsIn, statusesOf, windowMs } from './digest-sample.js';

@@ -1,4 +1,5 @@
-import type { ChannelBinding, Claim, NewEvent, StorageAdapter } from '@posthorn/core';
+import type { ChannelBinding, StorageAdapter } from '@posthorn/core';
+import type { Claim, NewEvent } from '@posthorn/core/storage';
 import type { StorageUnderTest } from './harness.js';
 import {
   claim,

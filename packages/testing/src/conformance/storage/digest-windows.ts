@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
-import type { ChannelBinding, NewEvent, StorageAdapter } from '@posthorn/core';
+import type { ChannelBinding, StorageAdapter } from '@posthorn/core';
+import type { NewEvent } from '@posthorn/core/storage';
 import { ok, same } from '../assertions.js';
 import { topic } from '../rule.js';
 import { idsIn, windowMs } from './digest-sample.js';

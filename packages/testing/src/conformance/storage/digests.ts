@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import type { Claim, NewEvent } from '@posthorn/core';
+import type { Claim, NewEvent } from '@posthorn/core/storage';
 import { ok, same } from '../assertions.js';
 import { topic } from '../rule.js';
 import { digestOf, gathering, idsIn, statusesOf, windowMs } from './digest-sample.js';

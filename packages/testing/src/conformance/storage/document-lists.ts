@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import type { StoredDocument } from '@posthorn/core';
+import type { StoredDocument } from '@posthorn/core/storage';
 import { ok, rejectsWith, same } from '../assertions.js';
 import {
   created,

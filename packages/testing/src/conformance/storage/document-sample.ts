@@ -1,4 +1,5 @@
-import type { DocumentStore, DocumentWrite, StorageAdapter, StoredDocument } from '@posthorn/core';
+import type { StorageAdapter } from '@posthorn/core';
+import type { DocumentStore, DocumentWrite, StoredDocument } from '@posthorn/core/storage';
 import { ok } from '../assertions.js';
 import { topic } from '../rule.js';
 import type { StorageRule, StorageUnderTest } from './harness.js';

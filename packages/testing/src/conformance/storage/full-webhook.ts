@@ -1,4 +1,4 @@
-import type { NewWebhook } from '@posthorn/core';
+import type { NewWebhook } from '@posthorn/core/storage';
 import { newBinding, newWebhook } from './sample.js';
 
 /** A webhook that has every field, with the characters that a storage may get wrong. */

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import type { NewEvent, PublishResult } from '@posthorn/core';
+import type { NewEvent, PublishResult } from '@posthorn/core/storage';
 import { rejectsWith, same } from '../assertions.js';
 import { topic } from '../rule.js';
 import type { StorageRule, StorageUnderTest } from './harness.js';

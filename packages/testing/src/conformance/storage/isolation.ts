@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
-import type { DeliveryLog, NewEvent, StorageAdapter, WebhookRecord, WebhookStore } from '@posthorn/core';
+import type { StorageAdapter } from '@posthorn/core';
+import type { DeliveryLog, NewEvent, WebhookRecord, WebhookStore } from '@posthorn/core/storage';
 import { ok, rejectsWith, same } from '../assertions.js';
 import { topic } from '../rule.js';
 import type { StorageRule, StorageUnderTest } from './harness.js';

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
-import type { Claim, NewEvent, StorageAdapter } from '@posthorn/core';
+import type { StorageAdapter } from '@posthorn/core';
+import type { Claim, NewEvent } from '@posthorn/core/storage';
 import { ok } from '../assertions.js';
 import { topic } from '../rule.js';
 import { deliver, keyed } from './chain-sample.js';

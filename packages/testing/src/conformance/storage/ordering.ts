@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import type { Claim, NewEvent } from '@posthorn/core';
+import type { Claim, NewEvent } from '@posthorn/core/storage';
 import { same } from '../assertions.js';
 import { topic } from '../rule.js';
 import { chain, claimOf, deliver, goInOrder, keyed, retryIn } from './chain-sample.js';

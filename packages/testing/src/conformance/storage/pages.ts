@@ -1,4 +1,5 @@
-import type { Page, PageQuery } from '@posthorn/core';
+import type { Page } from '@posthorn/core';
+import type { PageQuery } from '@posthorn/core/storage';
 import { ok } from '../assertions.js';
 
 export function nextCursorOf({ nextCursor }: Page<unknown>): string {

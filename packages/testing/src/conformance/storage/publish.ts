@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { deliveryId } from '@posthorn/core';
+import { deliveryId } from '@posthorn/core/storage';
 import { ok, rejectsWith, same } from '../assertions.js';
 import { topic } from '../rule.js';
 import type { StorageRule, StorageUnderTest } from './harness.js';

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import type { Claim, NextState } from '@posthorn/core';
+import type { Claim, NextState } from '@posthorn/core/storage';
 import { ok, same } from '../assertions.js';
 import { topic } from '../rule.js';
 import { digestOf, gathering } from './digest-sample.js';

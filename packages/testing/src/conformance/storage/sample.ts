@@ -1,21 +1,17 @@
 import assert from 'node:assert/strict';
+import type { Attempt, ChannelBinding, Delivery, StorageAdapter, WebhookEvent } from '@posthorn/core';
 import {
-  type Attempt,
-  type ChannelBinding,
   type Claim,
   type ClaimOptions,
   createIds,
-  type Delivery,
   type DeliveryFilter,
   matchKeys,
   type NewEvent,
   type NewWebhook,
   type NextState,
   type Settlement,
-  type StorageAdapter,
-  type WebhookEvent,
   type WebhookRecord,
-} from '@posthorn/core';
+} from '@posthorn/core/storage';
 import { same } from '../assertions.js';
 import { pagesOf } from './pages.js';
 

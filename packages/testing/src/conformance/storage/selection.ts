@@ -1,13 +1,7 @@
 import assert from 'node:assert/strict';
-import {
-  type Delivery,
-  type DeliveryCounts,
-  type DeliveryFilter,
-  type DeliveryLog,
-  type DeliverySelection,
-  deliveryStatusSchema,
-  type StorageAdapter,
-} from '@posthorn/core';
+import type { Delivery, StorageAdapter } from '@posthorn/core';
+import { deliveryStatusSchema } from '@posthorn/core/schemas';
+import type { DeliveryCounts, DeliveryFilter, DeliveryLog, DeliverySelection } from '@posthorn/core/storage';
 import { ok, same } from '../assertions.js';
 import { topic } from '../rule.js';
 import type { StorageRule, StorageUnderTest } from './harness.js';

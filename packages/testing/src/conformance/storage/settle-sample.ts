@@ -1,4 +1,5 @@
-import type { Attempt, Claim, Delivery } from '@posthorn/core';
+import type { Attempt, Delivery } from '@posthorn/core';
+import type { Claim } from '@posthorn/core/storage';
 import { same } from '../assertions.js';
 import type { StorageUnderTest } from './harness.js';
 import { acme, deliveryOf, release, result } from './sample.js';

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
-import type { Attempt, Claim } from '@posthorn/core';
+import type { Attempt } from '@posthorn/core';
+import type { Claim } from '@posthorn/core/storage';
 import { ok, same } from '../assertions.js';
 import { topic } from '../rule.js';
 import type { StorageRule, StorageUnderTest } from './harness.js';

@@ -1,12 +1,12 @@
+import type { DeliveryStatus } from '@posthorn/core';
 import {
   type Claim,
-  type DeliveryStatus,
   deliveryId,
   type NewEvent,
   type NextState,
   type PublishResult,
   type WebhookRecord,
-} from '@posthorn/core';
+} from '@posthorn/core/storage';
 
 /** A webhook of the walk, as last written. */
 export interface KnownWebhook {

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import type { Claim, NextState } from '@posthorn/core';
+import type { Claim, NextState } from '@posthorn/core/storage';
 import { ok, same } from '../assertions.js';
 import type { StorageUnderTest } from './harness.js';
 import {

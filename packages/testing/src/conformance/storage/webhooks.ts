@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
-import type { StorageAdapter, WebhookChange, WebhookRecord } from '@posthorn/core';
+import type { StorageAdapter } from '@posthorn/core';
+import type { WebhookChange, WebhookRecord } from '@posthorn/core/storage';
 import { ok, rejectsWith, same } from '../assertions.js';
 import { topic } from '../rule.js';
 import { fullWebhook } from './full-webhook.js';
