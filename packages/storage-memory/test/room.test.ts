@@ -35,7 +35,7 @@ async function publishFinished(
   count: number,
   payload = textOf(1_000),
 ): Promise<NewEvent[]> {
-  const events = Array.from({ length: count }, () => newEvent({ type: 'nobody.wants', payload }));
+  const events = Array.from({ length: count }, () => newEvent({ type: 'order.ignored', payload }));
   await storage.deliveries.publish(events);
   return events;
 }

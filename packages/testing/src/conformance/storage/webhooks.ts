@@ -142,7 +142,7 @@ export const webhookRules: readonly StorageRule[] = topic<StorageUnderTest>('web
 
   'update creates nothing if there is no such webhook': async ({ storage }) => {
     const id = newWebhookId();
-    assert.equal(await storage.webhooks.update(acme, id, 1, { name: 'Nobody' }), undefined);
+    assert.equal(await storage.webhooks.update(acme, id, 1, { name: 'Unknown' }), undefined);
     assert.equal(await storage.webhooks.get(acme, id), undefined);
   },
 

@@ -53,7 +53,7 @@ export const untrusted = {
     ends: ['tls'],
     answer: ok,
     tls: 'always',
-    server: () => certificate({ name: host, issuer: certificate({ name: 'Nobody' }), ips: [host] }),
+    server: () => certificate({ name: host, issuer: certificate({ name: 'Unknown' }), ips: [host] }),
   },
   'tls-expired': {
     does: 'has an expired certificate',
