@@ -186,7 +186,7 @@ const block = (code: string, language = 'ts') => `# A page\n\n\`\`\`${language}\
 
 rule('every ts block of the docs compiles', blocksCompile, {
   'README.md': block(`import { noSuchThing } from '@posthorn/core';`),
-  'docs/wrong-type.md': block(`import { matchKeys } from '@posthorn/core';\nmatchKeys(5);`),
+  'docs/wrong-type.md': block(`import { matches } from '@posthorn/core';\nmatches(5);`),
   'docs/wrong-later.md': block(`const keys: string[] = [];`) + block('keys.push(5);'),
   'packages/core/README.md': block('const half = ;'),
 });

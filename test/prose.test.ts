@@ -3,7 +3,8 @@ import { type Rule, rule } from './rule.js';
 /** Words of a dialect that the code once had: each hides its subject, or a term that readers search for. */
 const words: readonly (readonly [RegExp, string])[] = [
   [
-    /\b(?:nobody|anybody|somebody|whoever)\b/i,
+    // The user of that name is not meant.
+    /(?<!'-u', ')\b(?:nobody|anybody|somebody|whoever)\b/i,
     'name who acts: the worker, the receiver, the caller, no process',
   ],
   [/\bsaid\b/, 'use the noun: verdict, response, report, message'],

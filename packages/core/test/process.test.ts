@@ -7,7 +7,8 @@ const run = promisify(execFile);
 /** Runs a program in its own process, which must exit by itself. */
 async function program(body: string): Promise<string> {
   const source = `
-    import { createDispatcher, delivered } from '@posthorn/core';
+    import { createDispatcher } from '@posthorn/core';
+    import { delivered } from '@posthorn/core/channel';
     import { memoryStorage } from '@posthorn/storage-memory';
     import { z } from 'zod';
     const channel = { type: 'webhook', config: z.unknown(), send: async () => delivered() };
