@@ -15,7 +15,7 @@ import { parseOptions } from './validation.js';
 import type { Webhooks } from './webhooks/webhooks.js';
 
 /** The caller's transaction. With a storage that takes none, `tx` does not compile. */
-export type TxOption<Tx> = [Tx] extends [never] ? { readonly tx?: never } : { readonly tx?: Tx };
+type TxOption<Tx> = [Tx] extends [never] ? { readonly tx?: never } : { readonly tx?: Tx };
 
 /** Options of `dispatch`: details of the event, and the transaction of the caller. */
 export type DispatchOptions<Tx> = EventDetails & TxOption<Tx>;

@@ -16,7 +16,7 @@ export type NamedWebhook = Pick<Webhook, 'id' | 'name' | 'isActive'>;
  * - `changed_later`: it was changed after the event was published. Its state before that, including whether it was
  *   active, is not on record.
  */
-export type MissReason = 'paused' | 'disabled' | 'created_later' | 'changed_later' | 'pattern';
+type MissReason = 'paused' | 'disabled' | 'created_later' | 'changed_later' | 'pattern';
 
 /** A webhook that has no delivery of an event, and why. */
 export interface MissedWebhook {

@@ -18,7 +18,7 @@ export interface StatsOptions extends TenantOption, Pick<SelectionOptions, 'webh
 }
 
 /** Counts the deliveries of the events published in [from, to), by their present status. */
-export interface StatsBucket {
+interface StatsBucket {
   readonly from: Date;
   readonly to: Date;
   readonly counts: DeliveryCounts;

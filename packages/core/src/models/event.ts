@@ -6,7 +6,7 @@ import { defaultTenant, eventIdSchema, eventType, tenantIdSchema, text } from '.
  */
 
 /** What an event happened to. */
-export interface Subject {
+interface Subject {
   /** 1 to 200 characters, such as `order`. */
   readonly type: string;
   /** 1 to 200 characters. */

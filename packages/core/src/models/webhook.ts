@@ -16,7 +16,7 @@ import {
  */
 
 /** Begins a binding only after another one has failed. */
-export interface Escalation {
+interface Escalation {
   /** The other binding of the webhook, by its channel or its id. */
   readonly channel: string;
   /** After how many failed attempts for an event, 1 to 100, or sooner if its delivery is dead. A cancelled one begins nothing. */
@@ -24,7 +24,7 @@ export interface Escalation {
 }
 
 /** Gathers events into one message. Ordering keys do not apply within a digest. */
-export interface DigestSettings {
+interface DigestSettings {
   /** How long events gather after the first one: 1 second to 7 days, such as `'10m'`. */
   readonly window: Duration;
   /** The digest is sent sooner with this many events: 2 to 1,000. Default 100. */
