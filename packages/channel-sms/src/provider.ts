@@ -16,7 +16,7 @@ export interface Sms {
  * - `delivered`: the service has accepted the text.
  * - `failed`: the text is retried. With `retryAfterMs`, the service is out of order for that time, and the numbers not
  *   yet tried wait for the next attempt.
- * - `busy`: the service accepts no more texts at the moment. The numbers not yet tried wait for the next attempt.
+ * - `rate_limited`: the service accepts no more texts at the moment. The numbers not yet tried wait for the next attempt.
  * - `rejected`: this number will never get the text.
  */
 export type SmsResult = Exclude<Verdict, { readonly outcome: 'gone' }>;

@@ -43,7 +43,7 @@ export interface RateLimited extends ReceiverResponse, Pick<Later, 'checkpoint'>
  *
  * - `delivered`: the receiver has it.
  * - `failed`: it may be retried, after `retryAfterMs` where the receiver asked for that.
- * - `busy`: it met the receiver's rate limit, which is no failure.
+ * - `rate_limited`: it met the receiver's rate limit, which is no failure.
  * - `rejected`: the receiver will never accept it.
  * - `gone`: the receiver is permanently gone. The webhook is disabled if this is its only channel.
  */

@@ -6,7 +6,7 @@ import type { Harness, Rule } from '../rule.js';
  * - `success`: accepts it;
  * - `failure`: fails;
  * - `refusal`: reports the failure in the body of a successful response, as services do that always answer 200;
- * - `busy`: has reached its documented limit, and asks for a wait in seconds;
+ * - `rate_limited`: has reached its documented limit, and asks for a wait in seconds;
  * - `gone`: reports that it is gone for good;
  * - `echo`: fails, and quotes everything that it received;
  * - `flood`: accepts it with a long answer (1 MiB);
@@ -48,7 +48,7 @@ export interface ChannelUnderTest<Configs = unknown> {
   readonly configs: readonly unknown[];
   /** The secrets in the configs, which must not appear elsewhere. Required where the channel has `secretPaths`. */
   readonly secrets?: readonly string[];
-  /** `seconds`, 1 to 100, is the wait that a `busy` receiver asks for. */
+  /** `seconds`, 1 to 100, is the wait that a `rate_limited` receiver asks for. */
   readonly answer: (how: Answer, seconds?: number) => void;
   /** Everything that reached the receiver, in order. */
   readonly received: () => readonly Received[];
