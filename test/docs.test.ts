@@ -215,6 +215,20 @@ rule('relative links in the docs lead to files', linksLead, {
   'docs/reference.md': '[guide]: ../no-such-guide.md',
 });
 
+/** A label such as `decide.ts` outlives the renaming of its file, as only the target breaks. */
+const labelsFit: Rule = (files) =>
+  files
+    .filter(({ path }) => path.endsWith('.md'))
+    .flatMap(({ path, text }) =>
+      [...text.matchAll(/\[`?([\w-]+\.(?:ts|mjs|sql))`?\]\(([^)#\s]+)/g)]
+        .filter(([, label, target]) => label !== posix.basename(target!))
+        .map(([, label, target]) => `${path}: a link to ${target} is labelled ${label}`),
+    );
+
+rule('a link that is labelled with the name of a file leads to that file', labelsFit, {
+  'docs/label.md': '[decide.ts](../packages/core/src/delivery/retry-policy.ts)',
+});
+
 rule('tests that the docs cite by title exist', citedTestsExist, {
   'docs/promise.md': '[habits](../test/habits.test.ts): “a test that does not exist” stands behind it.',
   'docs/moved.md': '[docs](../test/gone.test.ts): “a page may import what any package may”',

@@ -104,7 +104,7 @@ export function createDispatcher<Tx = never, const Catalog extends EventCatalog 
     settings,
     storage,
   );
-  let hasWarned = settings.secrets.areSealed || storage.isVolatile === true;
+  let hasWarned = settings.secrets.areEncrypted || storage.isVolatile === true;
 
   function warnOnce(): void {
     if (!hasWarned) warnOfClearSecrets();

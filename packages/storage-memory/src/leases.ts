@@ -15,7 +15,7 @@ export interface OpenedLease {
  * has expired stays until another one is opened.
  */
 export class Leases {
-  /** Slots, some of them free. A Map would have to grow again and again: see Flights in core. */
+  /** Slots, some of them free. A Map would have to grow again and again: see InFlight in core. */
   readonly #leases: (Lease | undefined)[] = [];
   readonly #free: number[] = [];
   /** The start times of attempts whose worker died before it recorded the result. */

@@ -57,7 +57,7 @@ export class ClaimBuffer {
     return this.#limit > 0;
   }
 
-  /** The capacity for `claim`. Where claims may wait here for long, no attempt begins with the claim. */
+  /** The capacity for `claim`. Attempts begin with the claim only if everything buffered will be sent within `soonMs`. */
   get capacity(): Capacity {
     if (this.#isSoon(this.#limit)) return { ...this.prefetchCapacity, limit: this.#limit };
     return {
@@ -167,7 +167,7 @@ export class ClaimBuffer {
   }
 
   #endTurn(lane: Lane): void {
-    // The only lane is also the last. A set rebuilds its table after many deletions.
+    // With one lane there is no turn to pass. A set rebuilds its table after many deletions.
     if (lane.waiting.length > 0 && this.#turns.size === 1) return;
     this.#turns.delete(lane);
     if (lane.waiting.length > 0) this.#turns.add(lane);

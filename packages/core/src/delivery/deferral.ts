@@ -17,9 +17,9 @@ const maxAbsentMs = 60_000;
  * The delay before this process tries again a delivery whose channel it lacks. Another process may have it: one with other
  * channels, or a version that is being deployed. Undefined once the delivery has been deferred for too long.
  */
-export function delayWithoutChannel(putOffMs: number, random: number): number | undefined {
-  if (putOffMs > maxDeferralMs) return undefined;
-  return Math.round(Math.min(Math.max(putOffMs / 4, minAbsentMs), maxAbsentMs) * (0.5 + random));
+export function delayWithoutChannel(deferredMs: number, random: number): number | undefined {
+  if (deferredMs > maxDeferralMs) return undefined;
+  return Math.round(Math.min(Math.max(deferredMs / 4, minAbsentMs), maxAbsentMs) * (0.5 + random));
 }
 
 /** Most receivers get through a burst in this time. Escalation does not begin before. */
@@ -32,9 +32,9 @@ function failedAfterMs(times: number, { scheduleMs }: RetryPolicy): number {
 }
 
 /** As how many failures a deferral of this length counts. */
-export function triesWithin(putOffMs: number, retry: RetryPolicy): number {
+export function triesWithin(deferredMs: number, retry: RetryPolicy): number {
   let tries = 0;
-  while (tries < retry.scheduleMs.length && failedAfterMs(tries + 1, retry) <= putOffMs) tries++;
+  while (tries < retry.scheduleMs.length && failedAfterMs(tries + 1, retry) <= deferredMs) tries++;
   return tries;
 }
 
@@ -42,11 +42,11 @@ export function triesWithin(putOffMs: number, retry: RetryPolicy): number {
 export function nextEscalation(
   binding: ChannelBinding,
   bindings: readonly ChannelBinding[],
-  putOffMs: number,
+  deferredMs: number,
   retry: RetryPolicy,
 ): number {
   const waits = bindings
     .filter((other) => other.id !== binding.id && waitsFor(other, binding))
-    .map(({ onlyAfter }) => Math.ceil(failedAfterMs(onlyAfter!.failedAttempts, retry) - putOffMs));
+    .map(({ onlyAfter }) => Math.ceil(failedAfterMs(onlyAfter!.failedAttempts, retry) - deferredMs));
   return Math.min(...waits.filter((ms) => ms > 0));
 }

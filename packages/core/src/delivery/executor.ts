@@ -107,8 +107,8 @@ class SendExecution implements Execution {
   }
 
   /**
-   * Whether the machine may have slept since the claim, or since the storage last gave its time. Then `begin` asks it
-   * whether the lease still holds, and for the time.
+   * Whether the machine may have slept since the claim, or since the storage last gave its time. If so, `begin` asks the
+   * storage whether the lease still holds, and for the time.
    */
   #hasSlept(now: number): boolean {
     const { clock, leftMs } = this.#options;

@@ -14,7 +14,7 @@ export interface HeartbeatOptions {
   readonly onLost: (held: HeldClaim) => void;
 }
 
-/** Renews leases, three times within the length of one. It renews claims that have seen a beat before; most settle sooner. */
+/** Renews leases, three times within the length of one. Claims younger than one beat are skipped: most settle sooner. */
 export class Heartbeat {
   readonly #options: HeartbeatOptions;
   /** Claims whose lease has seen a beat. */

@@ -91,7 +91,7 @@ export class InFlight {
       last.index = index;
       this.#executions[index] = last;
     }
-    // Its webhook may have more elsewhere, or its ordering key a successor.
+    // A claim may now find more of its webhook, or the next delivery with its ordering key.
     this.#options.onSettled(held, mayFreeCapacity || held.claim.event.orderingKey !== null);
   }
 }

@@ -40,7 +40,7 @@ export class ClaimedMessage implements Message {
   declare readonly checkpoint?: string;
   declare readonly digest?: readonly DigestedEvent[];
   readonly #channel: string;
-  readonly #keeper: ConfigSecrets;
+  readonly #configSecrets: ConfigSecrets;
   #payload: { readonly parsed: unknown } | undefined;
 
   /** Throws `secret_unreadable`. */
@@ -55,17 +55,17 @@ export class ClaimedMessage implements Message {
     this.startedAt = new Date(startedAt);
     this.event = asSent(event);
     this.webhook = Object.freeze({ id, tenantId, name });
-    this.configs = secrets.configs.open(webhook, binding);
+    this.configs = secrets.configs.decrypt(webhook, binding);
     this.secrets = secrets.signingKeys.holding(webhook, webhook.secrets, startedAt);
     if (checkpoint !== undefined) this.checkpoint = checkpoint;
     if (digest) this.digest = Object.freeze(digested(digest.map(asSent)).map((one) => Object.freeze(one)));
     this.#channel = binding.channel;
-    this.#keeper = secrets.configs;
+    this.#configSecrets = secrets.configs;
     Object.freeze(this);
   }
 
   toJSON(): unknown {
-    return { ...this, configs: this.#keeper.mask(this.#channel, this.configs) };
+    return { ...this, configs: this.#configSecrets.mask(this.#channel, this.configs) };
   }
 
   [inspect.custom](): unknown {

@@ -25,7 +25,7 @@ interface Limit {
   /** When the last delivery was sent, and when the receiver last reported its limit. */
   lastAt: number;
   saidAt: number;
-  /** The turn of each released delivery, minus `shiftMs` at that time. */
+  /** The turn of each released delivery is its value here plus `shiftMs`: one addition moves all turns. */
   readonly places: Map<string, number>;
   bookedUntil: number;
   /** By how much all turns have moved since. */

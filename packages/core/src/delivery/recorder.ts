@@ -14,7 +14,7 @@ export interface RecorderOptions {
   readonly deliveries: Pick<DeliveryStore, 'begin' | 'settle'>;
   readonly clock: StorageClock;
   readonly lifecycle: LifecycleEmitter;
-  /** Called with the delay of a retry that was written; with 0 where other deliveries have begun. */
+  /** Called with the delay of a retry that was written, and with 0 where the result created deliveries that are due now. */
   readonly onRetry: (delayMs: number) => void;
   /** Disables the webhook whose only receiver is gone. */
   readonly disable: (webhook: Claim['webhook'], reason: string) => Promise<void>;

@@ -52,9 +52,9 @@ export interface Results {
 export function createResults(options: ResultsOptions): Results {
   const { channels, retry, ordering, ids, clock, monotonic, random, throttle } = options;
   /** For how long the delivery has been deferred. */
-  const putOffMsOf = ({ deferredSince, event }: Claim): number =>
+  const deferredMsOf = ({ deferredSince, event }: Claim): number =>
     deferredSince === null ? 0 : Math.max(0, clock.now() - (deferredSince?.getTime() ?? madeAt(event.id)));
-  const isOverdue = (claim: Claim): boolean => putOffMsOf(claim) > maxDeferralMs;
+  const isOverdue = (claim: Claim): boolean => deferredMsOf(claim) > maxDeferralMs;
   const lacksChannel = ({ binding }: Claim): boolean =>
     binding !== undefined && !channels.has(binding.channel);
 
@@ -70,26 +70,26 @@ export function createResults(options: ResultsOptions): Results {
     return { next, escalateTo: escalationsOf(binding, webhook.channels, times) };
   }
 
-  /** The result where the worker of the last attempt was lost. Its outcome is unknown, and on record as that before a retry. */
+  /** The result where the worker of the last attempt was lost: records that attempt as `unknown`. A later claim sends. */
   function lost(claim: Claim, lostAt: Date): Result {
     const number = claim.attempt - 1;
     const attempt = lostRecord(ids.attempt(), { ...claim, attempt: number }, lostAt);
     const isDropped = !claim.binding && claim.unreadable === undefined;
     if (isDropped) return { next: { status: 'cancelled' }, attempt, escalateTo: [] };
-    // A first attempt may have begun with its claim without being sent: the schedule leaves it out, and it is no failure.
+    // A first attempt may have begun with its claim and never been sent: it counts neither for the schedule nor as a failure.
     const isUncounted = number === claim.attemptsBeforeRetry + 1;
     const tries = triesOf(claim) - 1;
-    // Or a manual retry has come since.
+    // After a manual retry `tries` is 0: the lost attempt belongs to the former schedule.
     if (isUncounted || tries === 0) {
       return { next: { status: 'pending', delayMs: 0, isUncounted }, attempt, escalateTo: [] };
     }
     return { ...failed(claim, nextStateOfLost(tries, retry, random()), tries), attempt };
   }
 
-  /** Defers a delivery. Bindings that wait for its failure wait no longer than if it had failed. */
-  function putOff(claim: BoundClaim, delayMs: number, verdict?: RateLimited): Result {
+  /** Defers a delivery. Escalations start when they would have started had it kept failing. */
+  function defer(claim: BoundClaim, delayMs: number, verdict?: RateLimited): Result {
     const { binding, webhook } = claim;
-    const beforeMs = putOffMsOf(claim);
+    const beforeMs = deferredMsOf(claim);
     const soonestMs = nextEscalation(binding, webhook.channels, beforeMs, retry);
     return {
       next: {
@@ -112,11 +112,11 @@ export function createResults(options: ResultsOptions): Results {
       if (!binding) return undefined;
       const bound = claim as BoundClaim;
       if (lacksChannel(claim)) {
-        const delayMs = delayWithoutChannel(putOffMsOf(claim), random());
-        return delayMs === undefined ? undefined : putOff(bound, delayMs);
+        const delayMs = delayWithoutChannel(deferredMsOf(claim), random());
+        return delayMs === undefined ? undefined : defer(bound, delayMs);
       }
       const delayMs = throttle.delayFor(bound);
-      return delayMs > 0 ? putOff(bound, delayMs) : undefined;
+      return delayMs > 0 ? defer(bound, delayMs) : undefined;
     },
 
     after(claim, given, startedAt, sentAt) {
@@ -129,7 +129,7 @@ export function createResults(options: ResultsOptions): Results {
       }
       if (given.outcome === 'rate_limited') {
         const delayMs = throttle.rateLimited(bound, given.retryAfterMs, sentAt);
-        if (!isOverdue(claim)) return putOff(bound, delayMs, given);
+        if (!isOverdue(claim)) return defer(bound, delayMs, given);
       }
       const verdict = given.outcome === 'rate_limited' ? asFailed(given) : given;
       const tries = triesOf(claim);
@@ -160,8 +160,8 @@ export function createResults(options: ResultsOptions): Results {
 }
 
 /**
- * The attempts of the present schedule, the one that is to begin included. At least 1: a version of the library that counts
- * every attempt may have restarted the schedule.
+ * The attempts of the present schedule, the one that is to begin included. At least 1: an older version, without `uncounted`,
+ * may have written the row.
  */
 const triesOf = ({ attempt, attemptsBeforeRetry, uncounted = 0 }: Claim): number =>
   Math.max(1, attempt - attemptsBeforeRetry - uncounted);

@@ -39,8 +39,8 @@ const maxSoonMs = 1_000;
  * `start` is not called while it is stopping: `Background` sees to that. `stop` may be called in every state.
  *
  * Claims come in two ways, one call of each at a time: the fetcher asks for them, and a publish may hand over what it has
- * just stored (`reserve`, then `take`). If one waited for the other, every publish would leave something to claim, and
- * every claim would find something. Together they may bring twice the capacity; the buffer holds what is too much.
+ * just stored (`reserve`, then `take`). If one waited for the other, every publish would leave something to claim, every
+ * claim would find something, and each would trigger the other. Together they may bring twice the capacity; the buffer holds what is too much.
  */
 export class Worker {
   readonly #options: WorkerOptions;
@@ -123,7 +123,7 @@ export class Worker {
 
   /** Something will be due in `ms`. Beyond the next poll, the poll finds it. */
   wakeIn(ms: number): void {
-    // A timer may fire a millisecond early by the storage's clock; without the extra one only the poll would look again.
+    // A timer may fire a millisecond early by the storage's clock. A fetch that comes too early finds nothing, and the next is the poll.
     if (ms < this.#options.pollMs) setTimeout(() => this.wake(), ms + 1).unref();
   }
 
@@ -148,7 +148,7 @@ export class Worker {
   take(claims: readonly Claim[], since: number): void {
     const gapMs = this.#handOverGapMs!;
     this.#handOverGapMs = undefined;
-    // A fetch that found nothing meanwhile could not end the drains.
+    // Looks again: a fetch meanwhile could not end the drains, as the worker was not idle.
     if (this.#drains.areAny) this.#fetcher.remember();
     this.#hold(claims, since, gapMs);
   }

@@ -35,20 +35,20 @@ const placeOf = ({ id, tenantId }: Owner, bindingId: string, at: readonly string
 
 /** Encrypts, decrypts and masks the secrets in the configs of bindings, which each channel declares. */
 export class ConfigSecrets {
-  readonly #vault: Encryptor;
+  readonly #encryptor: Encryptor;
   readonly #channels: ReadonlyMap<string, Channel>;
   readonly #opened = new WeakMap<ChannelBinding, unknown>();
 
-  constructor(vault: Encryptor, channels: ReadonlyMap<string, Channel>) {
-    this.#vault = vault;
+  constructor(encryptor: Encryptor, channels: ReadonlyMap<string, Channel>) {
+    this.#encryptor = encryptor;
     this.#channels = channels;
   }
 
   /** Returns the configs of a binding with its secrets decrypted, frozen. Decrypts them once per binding object. */
-  open(owner: Owner, binding: ChannelBinding): unknown {
+  decrypt(owner: Owner, binding: ChannelBinding): unknown {
     if (this.#opened.has(binding)) return this.#opened.get(binding);
     const configs = mapSecrets(binding.configs, this.#pathsOf(binding.channel), (text, at) =>
-      this.#vault.decrypt(text, placeOf(owner, binding.id, at)),
+      this.#encryptor.decrypt(text, placeOf(owner, binding.id, at)),
     );
     // All deliveries to the binding share the configs: a change made by the channel would reach the next delivery.
     this.#opened.set(binding, deeplyFrozen(structuredClone(configs)));
@@ -94,7 +94,7 @@ export class ConfigSecrets {
           });
           return text;
         }
-        return this.#vault.decrypt(kept, placeOf(owner, binding.id, at));
+        return this.#encryptor.decrypt(kept, placeOf(owner, binding.id, at));
       });
       return { ...binding, configs };
     });
@@ -106,7 +106,7 @@ export class ConfigSecrets {
    * Encrypts the secrets in the configs of bindings. A stored secret with the same text is kept as it is. Throws
    * `invalid_webhook` for a secret that is a number: only strings can be encrypted.
    */
-  seal(
+  encrypt(
     owner: Owner,
     bindings: readonly ChannelBinding[],
     present: readonly ChannelBinding[],
@@ -125,9 +125,9 @@ export class ConfigSecrets {
         const kept = stored.get(JSON.stringify(at));
         const isSame =
           kept !== undefined &&
-          this.#vault.isCurrent(kept) &&
-          decryptOrUndefined(this.#vault, kept, place) === text;
-        return isSame ? kept : this.#vault.encrypt(text, place);
+          this.#encryptor.isCurrent(kept) &&
+          decryptOrUndefined(this.#encryptor, kept, place) === text;
+        return isSame ? kept : this.#encryptor.encrypt(text, place);
       });
       return { ...binding, configs };
     });

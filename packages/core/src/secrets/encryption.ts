@@ -36,7 +36,7 @@ export interface Encryptor {
   encrypt(text: string, place: EncryptionContext): string;
   /** Decrypts `text`. Returns a text that is not encrypted as it is. Throws `secret_unreadable`. */
   decrypt(text: string, place: EncryptionContext): string;
-  /** Whether `seal` would produce this form today: encrypted with the first key, or not at all without keys. */
+  /** Whether `encrypt` would produce this form today: encrypted with the first key, or not at all without keys. */
   isCurrent(text: string): boolean;
 }
 
@@ -44,12 +44,12 @@ export interface Encryptor {
  * Decrypts a stored text; returns undefined where that is impossible. Such a text is useless and may be overwritten.
  */
 export function decryptOrUndefined(
-  vault: Encryptor,
+  encryptor: Encryptor,
   kept: string,
   place: EncryptionContext,
 ): string | undefined {
   try {
-    return vault.decrypt(kept, place);
+    return encryptor.decrypt(kept, place);
   } catch {
     return undefined;
   }
@@ -68,7 +68,7 @@ const tagBytes = 16;
 /** Whether a text has the prefix of encrypted text. Input must not have it. */
 export const isEncrypted = (text: string): boolean => text.startsWith(prefix);
 
-/** Creates the vault. Throws `invalid_option`, which never quotes a key. */
+/** Creates an encryptor. Throws `invalid_option`, which never quotes a key. */
 export function createEncryptor(options: EncryptionOptions | undefined): Encryptor {
   const keys = options === undefined ? new Map<string, KeyObject>() : keysOf(options);
   const [current] = keys.keys();

@@ -7,7 +7,7 @@ const maxOldSecrets = 10;
 
 interface Opened {
   readonly all: readonly Secret[];
-  /** Until when all of them hold. */
+  /** Until when all of them are valid. */
   readonly allHoldUntil: number;
 }
 
@@ -17,29 +17,29 @@ const placeOf = ({ id, tenantId }: Owner): EncryptionContext => ({
   purpose: 'signing',
 });
 
-/** The keys that a webhook's messages are signed with. What opens one throws `secret_unreadable` where it cannot. */
+/** The signing keys of webhooks. Methods that decrypt throw `secret_unreadable`. */
 export class SigningKeys {
-  readonly #vault: Encryptor;
+  readonly #encryptor: Encryptor;
   readonly #opened = new WeakMap<readonly SigningSecret[], Opened>();
 
-  constructor(vault: Encryptor) {
-    this.#vault = vault;
+  constructor(encryptor: Encryptor) {
+    this.#encryptor = encryptor;
   }
 
-  /** A signing key as it is stored. */
-  seal(owner: Owner, key: string): string {
-    return this.#vault.encrypt(key, placeOf(owner));
+  /** Returns a signing key as it is stored. */
+  encrypt(owner: Owner, key: string): string {
+    return this.#encryptor.encrypt(key, placeOf(owner));
   }
 
-  /** A signing key as it is signed with. */
-  open(owner: Owner, key: string): string {
-    return this.#vault.decrypt(key, placeOf(owner));
+  /** Returns a stored signing key in the clear. */
+  decrypt(owner: Owner, key: string): string {
+    return this.#encryptor.decrypt(key, placeOf(owner));
   }
 
   /**
-   * The signing keys when a new one takes the place of the present one, which signs beside it until `expiresAt`. Throws
-   * `too_many_secrets` where ten old ones still sign at `now`, and `secret_unreadable` where the present one would have to
-   * and cannot; an older one that cannot is dropped.
+   * Returns the signing keys after a rotation. The present key goes on signing beside the new one until `expiresAt`. Old
+   * keys that cannot be decrypted are dropped. Throws `too_many_secrets` if ten old keys still sign at `now`, and
+   * `secret_unreadable` if the present key must go on signing but cannot be decrypted.
    */
   rotated(record: WebhookRecord, key: string, expiresAt: Date, now: number): readonly SigningSecret[] {
     const place = placeOf(record);
@@ -48,7 +48,9 @@ export class SigningKeys {
       if (until.getTime() <= now) return [];
       // The present one is to go on signing: that it cannot has to be known.
       const opened =
-        end === null ? this.#vault.decrypt(kept, place) : decryptOrUndefined(this.#vault, kept, place);
+        end === null
+          ? this.#encryptor.decrypt(kept, place)
+          : decryptOrUndefined(this.#encryptor, kept, place);
       return opened === undefined || opened === key ? [] : [{ key: kept, expiresAt: until }];
     });
     if (old.length > maxOldSecrets) {
@@ -57,7 +59,7 @@ export class SigningKeys {
         `${maxOldSecrets} old secrets still sign; wait until one expires`,
       );
     }
-    return [{ key: this.#vault.encrypt(key, place), expiresAt: null }, ...old];
+    return [{ key: this.#encryptor.encrypt(key, place), expiresAt: null }, ...old];
   }
 
   /** Those that hold at that time, frozen; opened once for as long as the storage hands out the same ones. */
@@ -83,7 +85,7 @@ export class SigningKeys {
 
   #openAll(owner: Owner, secrets: readonly SigningSecret[]): Opened {
     const ends = secrets.map(({ expiresAt }) => expiresAt?.getTime() ?? Number.POSITIVE_INFINITY);
-    const all = Object.freeze(secrets.map(({ key }) => new Secret(this.open(owner, key))));
+    const all = Object.freeze(secrets.map(({ key }) => new Secret(this.decrypt(owner, key))));
     const opened = { all, allHoldUntil: Math.min(...ends) };
     this.#opened.set(secrets, opened);
     return opened;

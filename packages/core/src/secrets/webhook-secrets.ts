@@ -6,30 +6,30 @@ import type { EncryptionContext, Encryptor } from './encryption.js';
 import { SigningKeys } from './signing-keys.js';
 
 /*
- * What is secret about a webhook: its signing keys, and what its channels say is secret in their configs. At rest it is
- * sealed, in what is read it is masked, and it is opened for nothing but sending, `revealSecret` and a change.
+ * The secrets of a webhook: its signing keys, and the secret parts of its configs, as its channels name them. They are
+ * encrypted at rest, masked in reads, and decrypted only to send, to reveal or to change.
  */
 
 export interface WebhookSecrets {
-  /** Whether they are sealed at rest. */
-  readonly areSealed: boolean;
+  /** Whether secrets are encrypted at rest. */
+  readonly areEncrypted: boolean;
   readonly signingKeys: SigningKeys;
   readonly configs: ConfigSecrets;
-  /** A webhook as its readers see it. */
-  readable(record: WebhookRecord): Webhook;
-  /** What has to be written so that all is sealed by the first key; undefined where it is. */
-  resealed(record: WebhookRecord): Required<Pick<WebhookChange, 'secrets' | 'channels'>> | undefined;
+  /** Returns the webhook as readers see it: without signing keys, and with masked configs. */
+  maskWebhook(record: WebhookRecord): Webhook;
+  /** Returns what has to be written so that all secrets are encrypted with the first key. Undefined where they are. */
+  reencryptRecord(record: WebhookRecord): Required<Pick<WebhookChange, 'secrets' | 'channels'>> | undefined;
 }
 
-export function webhookSecrets(vault: Encryptor, channels: ReadonlyMap<string, Channel>): WebhookSecrets {
-  const signingKeys = new SigningKeys(vault);
-  const configs = new ConfigSecrets(vault, channels);
+export function webhookSecrets(encryptor: Encryptor, channels: ReadonlyMap<string, Channel>): WebhookSecrets {
+  const signingKeys = new SigningKeys(encryptor);
+  const configs = new ConfigSecrets(encryptor, channels);
   return {
-    areSealed: vault.hasKeys,
+    areEncrypted: encryptor.hasKeys,
     signingKeys,
     configs,
 
-    readable({ secrets, ...webhook }) {
+    maskWebhook({ secrets, ...webhook }) {
       return {
         ...webhook,
         channels: webhook.channels.map((binding) => ({
@@ -39,12 +39,12 @@ export function webhookSecrets(vault: Encryptor, channels: ReadonlyMap<string, C
       };
     },
 
-    resealed(record) {
+    reencryptRecord(record) {
       let isChanged = false;
       const again = (text: string, place: EncryptionContext): string => {
-        if (vault.isCurrent(text)) return text;
+        if (encryptor.isCurrent(text)) return text;
         isChanged = true;
-        return vault.encrypt(vault.decrypt(text, place), place);
+        return encryptor.encrypt(encryptor.decrypt(text, place), place);
       };
       const change = {
         secrets: signingKeys.mapped(record, again),

@@ -14,8 +14,8 @@ interface Unfinished {
  * - `released`: the delivery is due again in `delayMs`, by default at once. Its attempt, if it has begun, is not
  *   counted: nothing has failed.
  * - `split`: the digest was too large and becomes two. The latter half of its deliveries, rounded down, leaves it and
- *   forms a digest of its own, with the same checkpoint. Both are due at once, with a new schedule. So is a single delivery,
- *   or a digest with one event left.
+ *   forms a digest of its own, with the same checkpoint. Both are due at once, with a new schedule. A single delivery, or
+ *   a digest with one event left, is not split, but is due at once, too.
  */
 export type NextState =
   | { readonly status: 'delivered' | 'cancelled' }

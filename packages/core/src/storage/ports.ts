@@ -94,7 +94,7 @@ export interface Claim {
   readonly deliveryId: string;
   /**
    * Identifies the lease. Valid until the delivery is claimed again, settled, cancelled or deleted. The token of a
-   * digest: until that has happened to all of its deliveries.
+   * digest is valid while that of any of its deliveries would be.
    */
   readonly token: string;
   /** The number of the attempt that is about to begin, or has begun with the claim. 1 for the first. */
@@ -125,8 +125,8 @@ export interface Claim {
    */
   readonly lostAt?: Date;
   /**
-   * Since when the delivery, or the digest, is deferred: when it was first `released` with a delay, plus the time in
-   * which it was due and unclaimed. Null if it is not deferred. Every result ends the deferral except `released` and
+   * Since when the delivery, or the digest, is deferred: when it was first `released` with a delay, moved later by the
+   * time in which it was due and unclaimed. Null if it is not deferred. Every result ends the deferral except `released` and
    * `pending` with `isRateLimited`; a manual retry ends it, too.
    *
    * May be left out by a storage that does not record it, and in claims that `publish` returns. The delivery then
@@ -209,7 +209,7 @@ export interface DeliveryStore<Tx = never> {
   renew(claims: readonly Claim[], leaseMs: number): Promise<readonly Claim[]>;
   /**
    * Writes each result whose token is still valid: appends the attempt, sets the next state, and creates the deliveries
-   * of `begin` that do not exist yet. Each result is written as a whole or not at all. Resolves in order to whether
+   * of `escalateTo` that do not exist yet. Each result is written as a whole or not at all. Resolves in order to whether
    * each one was written.
    */
   settle(settlements: readonly Settlement[]): Promise<readonly boolean[]>;

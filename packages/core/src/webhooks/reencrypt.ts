@@ -12,7 +12,7 @@ const maxNamed = 1_000;
  * written. A webhook that is damaged, or that no key decrypts, is skipped, and makes the call reject at the end.
  */
 export async function reencrypt(store: Store, secrets: WebhookSecrets): Promise<number> {
-  if (!secrets.areSealed) throw new PosthornError('invalid_option', 'reencrypt needs encryption.keys');
+  if (!secrets.areEncrypted) throw new PosthornError('invalid_option', 'reencrypt needs encryption.keys');
   let written = 0;
   let unreadable = 0;
   const issues: Issue[] = [];
@@ -20,7 +20,7 @@ export async function reencrypt(store: Store, secrets: WebhookSecrets): Promise<
     const page = await store.list(undefined, { limit: 100, ...(cursor !== undefined && { cursor }) });
     for (const { id, tenantId } of page.items) {
       try {
-        if (await reseal(store, secrets, tenantId, id)) written++;
+        if (await reencryptWebhook(store, secrets, tenantId, id)) written++;
       } catch (error) {
         if (!isPosthornError(error) || !isUnreadable(error)) throw error;
         unreadable++;
@@ -43,7 +43,7 @@ const isUnreadable = ({ code }: PosthornError): boolean =>
   code === 'secret_unreadable' || code === 'webhook_unreadable';
 
 /** Resolves to whether there was anything to encrypt. Reads the webhook again if it was changed meanwhile. */
-async function reseal(
+async function reencryptWebhook(
   store: Store,
   secrets: WebhookSecrets,
   tenantId: string,
@@ -51,7 +51,7 @@ async function reseal(
 ): Promise<boolean> {
   for (;;) {
     const record = await store.get(tenantId, webhookId);
-    const change = record && secrets.resealed(record);
+    const change = record && secrets.reencryptRecord(record);
     if (!change) return false;
     if (await store.update(tenantId, webhookId, record.version, change, { keepUpdatedAt: true })) return true;
   }

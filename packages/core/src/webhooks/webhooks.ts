@@ -113,7 +113,7 @@ export function createWebhooks<Tx>(context: WebhooksOptions<Tx>): ManagedWebhook
   }
 
   /** Resolves to bindings as they are stored: with ids, checked by their channels, and with encrypted secrets. */
-  async function sealedBindings(
+  async function encryptedBindings(
     owner: Pick<Webhook, 'id' | 'tenantId'>,
     given: readonly GivenBinding[],
     present: readonly ChannelBinding[],
@@ -121,7 +121,7 @@ export function createWebhooks<Tx>(context: WebhooksOptions<Tx>): ManagedWebhook
     const { configs } = secrets;
     const named = assignBindingIds(given, present, ids, (channel, own) => configs.mask(channel, own));
     const checked = await validateBindings(configs.unmask(owner, named, present), channels, canGather);
-    return configs.seal(owner, checked, present);
+    return configs.encrypt(owner, checked, present);
   }
 
   return {
@@ -138,17 +138,17 @@ export function createWebhooks<Tx>(context: WebhooksOptions<Tx>): ManagedWebhook
       const record = await store.create({
         ...rest,
         id,
-        channels: await sealedBindings(owner, rest.channels, []),
-        secrets: [{ key: secrets.signingKeys.seal(owner, secret), expiresAt: null }],
+        channels: await encryptedBindings(owner, rest.channels, []),
+        secrets: [{ key: secrets.signingKeys.encrypt(owner, secret), expiresAt: null }],
       });
-      const webhook = secrets.readable(record);
+      const webhook = secrets.maskWebhook(record);
       lifecycle.emit('webhook:created', () => webhook);
       return webhook;
     },
 
     async get(webhookId, options) {
       const { tenantId } = parseOptions(options, ['tenantId'], 'webhooks.get');
-      return secrets.readable(await find(webhookId, tenantId));
+      return secrets.maskWebhook(await find(webhookId, tenantId));
     },
 
     isTaken: async (webhookId) => isWebhookId(webhookId) && isTaken(store, webhookId),
@@ -156,7 +156,7 @@ export function createWebhooks<Tx>(context: WebhooksOptions<Tx>): ManagedWebhook
     async list(options) {
       const { tenantId, filter } = webhookFilter(options);
       const page = await store.list(tenantId, filter);
-      return { ...page, items: page.items.map(secrets.readable) };
+      return { ...page, items: page.items.map(secrets.maskWebhook) };
     },
 
     async update(webhookId, patch, options) {
@@ -165,7 +165,7 @@ export function createWebhooks<Tx>(context: WebhooksOptions<Tx>): ManagedWebhook
       if (given.eventTypes) checkNames(given.eventTypes, catalog, refusesUnmatched);
       const { record, isChanged } = await change(webhookId, tenantId, async (present) => {
         if (version !== undefined && version !== present.version) throw outdated(present, version);
-        const bound = given.channels && (await sealedBindings(present, given.channels, present.channels));
+        const bound = given.channels && (await encryptedBindings(present, given.channels, present.channels));
         const wanted = {
           ...given,
           ...(bound && { channels: bound }),
@@ -179,7 +179,7 @@ export function createWebhooks<Tx>(context: WebhooksOptions<Tx>): ManagedWebhook
           ),
         );
       });
-      const webhook = secrets.readable(record);
+      const webhook = secrets.maskWebhook(record);
       if (isChanged) {
         lifecycle.emit('webhook:updated', () => webhook);
         wake();
@@ -206,7 +206,7 @@ export function createWebhooks<Tx>(context: WebhooksOptions<Tx>): ManagedWebhook
     async revealSecret(webhookId, options) {
       const { tenantId } = parseOptions(options, ['tenantId'], 'webhooks.revealSecret');
       const record = await find(webhookId, tenantId);
-      return secrets.signingKeys.open(record, record.secrets[0]!.key);
+      return secrets.signingKeys.decrypt(record, record.secrets[0]!.key);
     },
 
     async rotateSecret(webhookId, options) {
@@ -237,7 +237,7 @@ export function createWebhooks<Tx>(context: WebhooksOptions<Tx>): ManagedWebhook
         isActive ? { isActive: false, disabledReason: truncate(reason, maxReason) } : {},
       );
       if (isChanged)
-        lifecycle.emit('webhook:disabled', () => ({ webhook: secrets.readable(record), reason }));
+        lifecycle.emit('webhook:disabled', () => ({ webhook: secrets.maskWebhook(record), reason }));
     },
   };
 }

@@ -34,7 +34,7 @@ const latelyMs = 5_000;
 const lateMs = 500;
 
 /**
- * Claims in two steps. A look wakes what is due and finds the lanes that are not empty; `Lanes` decides whose turn it
+ * Claims in two steps. A look wakes what is due and finds the lanes that are not empty; `ReadyWebhooks` decides whose turn it
  * is; a take leases deliveries of these lanes. While the known lanes are fresh, a claim is a single take.
  */
 export class Claimer {
