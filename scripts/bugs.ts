@@ -206,7 +206,7 @@ export const bugs: readonly Bug[] = [
       'lostAt === undefined;',
     ],
     'a claim leaves the delivery to others': ['lease(delivery, at + leaseMs,', 'lease(delivery, at,'],
-    'a lease never ends': ['states.putOff(delivery, until);', 'delivery.at = until;'],
+    'a lease never ends': ['states.reschedule(delivery, until);', 'delivery.at = until;'],
     'a claim counts an attempt': [
       "for (const each of together(delivery)) each.status = 'sending';",
       "for (const each of together(delivery)) {\n      each.status = 'sending';\n      each.attempts++;\n    }",
@@ -220,18 +220,21 @@ export const bugs: readonly Bug[] = [
       "leases.forgetLost(delivery);\n    if (next.status !== 'released') void 0;",
     ],
     'time in which it is due and not claimed counts as deferred': [
-      'putOffs.leaveOut(delivery, now() - delivery.at);',
+      'deferrals.leaveOut(delivery, now() - delivery.at);',
       '',
     ],
     'a release without a delay puts off': [
-      "if (next.status === 'released' && next.delayMs) putOffs",
-      "if (next.status === 'released') putOffs",
+      "if (next.status === 'released' && next.delayMs) deferrals",
+      "if (next.status === 'released') deferrals",
     ],
     'a failure does not end that a delivery is put off': [
-      "if (next.status === 'pending' && !next.isRateLimited) putOffs.end(delivery);",
+      "if (next.status === 'pending' && !next.isRateLimited) deferrals.end(delivery);",
       '',
     ],
-    'what fails as its receiver is busy is put off no more': ['&& !next.isRateLimited) putOffs', ') putOffs'],
+    'what fails as its receiver is rate limited is deferred no more': [
+      '&& !next.isRateLimited) deferrals',
+      ') deferrals',
+    ],
     'a release takes back an attempt that never began': [
       'if (!attempt && leases.hasBegun(delivery)) for',
       'if (!attempt) for',
@@ -259,8 +262,8 @@ export const bugs: readonly Bug[] = [
     for`,
     ],
     'renew has no fence': [
-      'const delivery = leases.of(claim);\n        if (delivery) states.putOff',
-      `const delivery = ${byId('claim.deliveryId')};\n        if (delivery) states.putOff`,
+      'const delivery = leases.of(claim);\n        if (delivery) states.reschedule',
+      `const delivery = ${byId('claim.deliveryId')};\n        if (delivery) states.reschedule`,
     ],
     'an attempt begins on a lease that is over': ['delivery.at <= at + leftMs', 'false'],
     'an attempt begins on a lease that is nearly over': ['delivery.at <= at + leftMs', 'delivery.at <= at'],
@@ -311,7 +314,7 @@ export const bugs: readonly Bug[] = [
       'tenantRoom?.get(tenantId) ?? tenantLimit',
       'Math.min(tenantRoom?.get(tenantId) ?? tenantLimit, tenantLimit)',
     ],
-    'renew extends nothing': ['if (delivery) states.putOff(delivery, end);', ''],
+    'renew extends nothing': ['if (delivery) states.reschedule(delivery, end);', ''],
     'a retry that is due stands behind what is newer': [
       'states.wake();\n      const { results }',
       'const { results }',
@@ -331,7 +334,7 @@ export const bugs: readonly Bug[] = [
 
   ...bugsIn('delivery-states.ts', {
     'a manual retry leaves out as before': ['this.#leases.countAll(delivery);', ''],
-    'what is started anew goes on being put off': ['this.#putOffs.end(delivery);', ''],
+    'what is started anew goes on being deferred': ['this.#deferrals.end(delivery);', ''],
     'the deliveries of a digest are put off by themselves': [
       "for (const each of together(delivery)) {\n      each.status = 'pending';",
       "for (const each of [delivery]) {\n      each.status = 'pending';",
@@ -397,8 +400,8 @@ export const bugs: readonly Bug[] = [
       '{\n      this.#halt(due);\n      this.#chains.push(due);\n    }',
     ],
     'a retry does not wait': [
-      'this.putOff(delivery, this.#now() + delayMs);',
-      'this.putOff(delivery, this.#now());',
+      'this.reschedule(delivery, this.#now() + delayMs);',
+      'this.reschedule(delivery, this.#now());',
     ],
     'attemptsBeforeRetry is not set': ['each.attemptsBeforeRetry = each.attempts;', ''],
     'a cancelled delivery keeps its token': [
@@ -426,7 +429,7 @@ export const bugs: readonly Bug[] = [
     ],
   }),
 
-  ...bugsIn('put-offs.ts', {
+  ...bugsIn('deferrals.ts', {
     'a delivery is put off since it was last': ['if (!this.#since.has(entry)) this', 'this'],
   }),
 

@@ -1,11 +1,11 @@
 import type { Claim, ClaimOptions, DeliveryStore, Settlement } from '@posthorn/core/storage';
+import { Deferrals } from './deferrals.js';
 import { DeliveryStates, deliveriesOf, together } from './delivery-states.js';
 import { attemptEntry, type DeliveryEntry, type EventEntry, type WebhookEntry } from './entries.js';
 import { claimOf } from './handed-out.js';
 import type { Journal } from './journal.js';
 import { Leases } from './leases.js';
 import { planOf } from './plan.js';
-import { PutOffs } from './put-offs.js';
 import type { WebhookTable } from './webhooks.js';
 
 /** What the log may do to the queue, besides the port. */
@@ -23,18 +23,18 @@ export function deliveryQueue(
   now: () => number,
 ): Queue {
   const leases = new Leases();
-  const putOffs = new PutOffs();
-  const states = new DeliveryStates(journal, leases, putOffs, now);
+  const deferrals = new Deferrals();
+  const states = new DeliveryStates(journal, leases, deferrals, now);
 
   /** A first attempt begins with that at `beginsAt`: the schedule leaves it out where its worker is lost. */
   function lease(delivery: DeliveryEntry, until: number, beginsAt: number | undefined): Claim {
     const lease = leases.open(delivery);
-    putOffs.leaveOut(delivery, now() - delivery.at);
-    states.putOff(delivery, until);
+    deferrals.leaveOut(delivery, now() - delivery.at);
+    states.reschedule(delivery, until);
     for (const each of together(delivery)) each.status = 'sending';
     const isFirst = lease.lostAt === undefined && delivery.attempts === delivery.attemptsBeforeRetry;
     const begunAt = isFirst ? beginsAt : undefined;
-    const claim = claimOf(delivery, { ...lease, begunAt, deferredSince: putOffs.of(delivery) });
+    const claim = claimOf(delivery, { ...lease, begunAt, deferredSince: deferrals.of(delivery) });
     if (begunAt !== undefined) begin(delivery, begunAt);
     return claim;
   }
@@ -66,8 +66,8 @@ export function deliveryQueue(
     }
     if ('checkpoint' in next) delivery.checkpoint = next.checkpoint ?? delivery.checkpoint;
     if (next.status !== 'released') leases.forgetLost(delivery);
-    if (next.status === 'released' && next.delayMs) putOffs.begin(delivery, now());
-    if (next.status === 'pending' && !next.isRateLimited) putOffs.end(delivery);
+    if (next.status === 'released' && next.delayMs) deferrals.begin(delivery, now());
+    if (next.status === 'pending' && !next.isRateLimited) deferrals.end(delivery);
     if (next.status === 'pending' && next.isUncounted) leases.leaveOut(delivery);
     // Nothing was sent.
     if (!attempt && leases.hasBegun(delivery)) for (const each of together(delivery)) each.attempts--;
@@ -115,7 +115,7 @@ export function deliveryQueue(
       const end = now() + leaseMs;
       return claims.filter((claim) => {
         const delivery = leases.of(claim);
-        if (delivery) states.putOff(delivery, end);
+        if (delivery) states.reschedule(delivery, end);
         return delivery !== undefined;
       });
     },

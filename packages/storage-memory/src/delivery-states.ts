@@ -1,12 +1,12 @@
 import type { WebhookRecord } from '@posthorn/core/storage';
 import { Alarms } from './alarms.js';
 import { Chains } from './chains.js';
+import type { Deferrals } from './deferrals.js';
 import { Digests } from './digests.js';
 import type { DeliveryEntry, WebhookEntry } from './entries.js';
 import type { Journal } from './journal.js';
 import { Lanes } from './lanes.js';
 import type { Leases } from './leases.js';
-import type { PutOffs } from './put-offs.js';
 
 /** Returns the deliveries that an entry of the queue represents: all of its digest, or itself. */
 export const deliveriesOf = (entry: DeliveryEntry): readonly DeliveryEntry[] =>
@@ -34,14 +34,14 @@ export class DeliveryStates {
   readonly #alarms = new Alarms();
   readonly #digests: Digests;
   readonly #leases: Leases;
-  readonly #putOffs: PutOffs;
+  readonly #deferrals: Deferrals;
   readonly #journal: Journal;
   readonly #now: () => number;
 
-  constructor(journal: Journal, leases: Leases, putOffs: PutOffs, now: () => number) {
+  constructor(journal: Journal, leases: Leases, deferrals: Deferrals, now: () => number) {
     this.#journal = journal;
     this.#leases = leases;
-    this.#putOffs = putOffs;
+    this.#deferrals = deferrals;
     this.#now = now;
     this.#digests = new Digests(this.#alarms, {
       formed: ({ lead }) => this.#chains.push(lead),
@@ -70,7 +70,7 @@ export class DeliveryStates {
   }
 
   /** Makes the delivery due at the time `at`. */
-  putOff(delivery: DeliveryEntry, at: number): void {
+  reschedule(delivery: DeliveryEntry, at: number): void {
     this.#chains.remove(delivery);
     this.#alarms.set(delivery, at);
   }
@@ -102,7 +102,7 @@ export class DeliveryStates {
   #startAnew(delivery: DeliveryEntry): void {
     for (const each of together(delivery)) each.attemptsBeforeRetry = each.attempts;
     this.#leases.countAll(delivery);
-    this.#putOffs.end(delivery);
+    this.#deferrals.end(delivery);
     this.#chains.enter(delivery, true);
     this.makeDue(delivery);
   }
@@ -117,7 +117,7 @@ export class DeliveryStates {
   /** Releases the delivery, due after a delay. */
   wait(delivery: DeliveryEntry, delayMs: number, yields = false): void {
     this.#halt(delivery);
-    this.putOff(delivery, this.#now() + delayMs);
+    this.reschedule(delivery, this.#now() + delayMs);
     for (const each of together(delivery)) {
       each.status = 'pending';
       each.at = delivery.at;

@@ -9,6 +9,7 @@ import { claimRules } from './storage/claim.js';
 import { copiesRules } from './storage/copies.js';
 import { currentRules } from './storage/current.js';
 import { cutOffRules } from './storage/cut-off.js';
+import { deferralDigestRules, deferralRules } from './storage/deferral.js';
 import { deletionRules } from './storage/deletion.js';
 import { digestChangeRules } from './storage/digest-changes.js';
 import { digestMemberRules } from './storage/digest-members.js';
@@ -40,7 +41,6 @@ import { pauseRules } from './storage/pause.js';
 import { payloadRules } from './storage/payload.js';
 import { pruneRules } from './storage/prune.js';
 import { publishRules } from './storage/publish.js';
-import { putOffDigestRules, putOffRules } from './storage/put-off.js';
 import { racesRules } from './storage/races.js';
 import { withSecond } from './storage/second.js';
 import { secondRules } from './storage/second-rules.js';
@@ -83,12 +83,12 @@ const rules: readonly StorageRule[] = [
   ...handOffRules,
   ...settleRules,
   ...settleRefusedRules,
-  ...putOffRules,
+  ...deferralRules,
   ...memosRules,
   ...escalationRules,
   ...digestRules,
   ...beginDigestRules,
-  ...putOffDigestRules,
+  ...deferralDigestRules,
   ...digestResultRules,
   ...digestMemberRules,
   ...digestChangeRules,

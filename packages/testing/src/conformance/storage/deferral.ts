@@ -33,7 +33,7 @@ const timeOf = async ({ storage }: StorageUnderTest): Promise<number> =>
   (await storage.deliveries.begin([], 0)).at.getTime();
 
 /** Passes if the claim reports that the delivery has been deferred for `ms`, within a minute. */
-async function isPutOffFor(under: StorageUnderTest, { deferredSince }: Claim, ms: number): Promise<void> {
+async function isDeferredFor(under: StorageUnderTest, { deferredSince }: Claim, ms: number): Promise<void> {
   ok(deferredSince instanceof Date, `deferredSince must be a Date, not ${deferredSince}`);
   const forMs = (await timeOf(under)) - deferredSince.getTime();
   ok(Math.abs(forMs - ms) < minuteMs, `deferred for ${forMs} ms: expected ${ms}`);
@@ -47,7 +47,7 @@ async function settleNext({ storage }: StorageUnderTest, next: NextState): Promi
 }
 
 /** Makes a due delivery that has been deferred for two hours. Undefined if the storage does not report deferrals. */
-async function putOff(under: StorageUnderTest): Promise<{ readonly deliveryId: string } | undefined> {
+async function defer(under: StorageUnderTest): Promise<{ readonly deliveryId: string } | undefined> {
   const { storage, advance } = under;
   const { deliveryId } = await oneDelivery(storage);
   const first = one(await claim(storage));
@@ -59,7 +59,7 @@ async function putOff(under: StorageUnderTest): Promise<{ readonly deliveryId: s
   return { deliveryId };
 }
 
-export const putOffRules: readonly StorageRule[] = topic<StorageUnderTest>('settle', {
+export const deferralRules: readonly StorageRule[] = topic<StorageUnderTest>('settle', {
   'a claim reports since when a delivery has been released with delays': async (under) => {
     const { storage, advance } = under;
     await oneDelivery(storage);
@@ -69,25 +69,25 @@ export const putOffRules: readonly StorageRule[] = topic<StorageUnderTest>('sett
     for (let hours = 1; hours <= 3; hours++) {
       await advance(hourMs);
       const again = one(await claim(storage));
-      await isPutOffFor(under, again, hours * hourMs);
+      await isDeferredFor(under, again, hours * hourMs);
       same(await storage.deliveries.settle([release(again, hourMs)]), [true]);
     }
   },
 
   'each claim reports since when a delivery is deferred, until there is a result': async (under) => {
     const { storage, advance } = under;
-    if (!(await putOff(under))) return;
+    if (!(await defer(under))) return;
     await take(storage, { leaseMs: hourMs });
     await advance(hourMs);
-    await isPutOffFor(under, one(await claim(storage)), 3 * hourMs);
+    await isDeferredFor(under, one(await claim(storage)), 3 * hourMs);
   },
 
   'a release without a delay keeps a deferral': async (under) => {
     const { storage } = under;
-    if (!(await putOff(under))) return;
+    if (!(await defer(under))) return;
     await settleNext(under, { status: 'released' });
     await settleNext(under, { status: 'released', delayMs: 0 });
-    await isPutOffFor(under, one(await claim(storage)), 2 * hourMs);
+    await isDeferredFor(under, one(await claim(storage)), 2 * hourMs);
   },
 
   'a release without a delay does not start a deferral': async (under) => {
@@ -99,7 +99,7 @@ export const putOffRules: readonly StorageRule[] = topic<StorageUnderTest>('sett
 
   'a failure ends a deferral, and so does the split of a digest': async (under) => {
     const { storage, advance } = under;
-    if (!(await putOff(under))) return;
+    if (!(await defer(under))) return;
     for (const next of [{ status: 'pending', delayMs: hourMs }, { status: 'split' }] as const) {
       await settleNext(under, next);
       await advance(hourMs);
@@ -109,17 +109,17 @@ export const putOffRules: readonly StorageRule[] = topic<StorageUnderTest>('sett
       await storage.deliveries.settle([release(claimed, hourMs)]);
       await advance(hourMs);
       const again = one(await claim(storage));
-      await isPutOffFor(under, again, hourMs);
+      await isDeferredFor(under, again, hourMs);
       await storage.deliveries.settle([release(again)]);
     }
   },
 
   'a failure of a busy receiver does not end a deferral': async (under) => {
     const { storage, advance } = under;
-    if (!(await putOff(under))) return;
+    if (!(await defer(under))) return;
     await settleNext(under, { status: 'pending', delayMs: hourMs, isRateLimited: true });
     await advance(hourMs);
-    await isPutOffFor(under, one(await claim(storage)), 3 * hourMs);
+    await isDeferredFor(under, one(await claim(storage)), 3 * hourMs);
   },
 
   'a failure of a busy receiver does not start a deferral': async (under) => {
@@ -131,7 +131,7 @@ export const putOffRules: readonly StorageRule[] = topic<StorageUnderTest>('sett
 
   'a manual retry of a waiting or dead delivery ends its deferral': async (under) => {
     const { storage, advance } = under;
-    const known = await putOff(under);
+    const known = await defer(under);
     if (!known) return;
     for (const isDead of [false, true]) {
       await settleNext(under, isDead ? { status: 'dead' } : { status: 'released', delayMs: hourMs });
@@ -145,19 +145,19 @@ export const putOffRules: readonly StorageRule[] = topic<StorageUnderTest>('sett
 
   'the time in which a deferred delivery was due and unclaimed does not count': async (under) => {
     const { storage, advance } = under;
-    const known = await putOff(under);
+    const known = await defer(under);
     if (!known) return;
     // For example, its webhook is paused for a night, or no worker runs.
     await advance(10 * hourMs);
     const claimed = one(await claim(storage));
-    await isPutOffFor(under, claimed, 2 * hourMs);
+    await isDeferredFor(under, claimed, 2 * hourMs);
     await storage.deliveries.settle([release(claimed, hourMs)]);
     await advance(5 * hourMs);
-    await isPutOffFor(under, one(await claim(storage)), 3 * hourMs);
+    await isDeferredFor(under, one(await claim(storage)), 3 * hourMs);
   },
 });
 
-export const putOffDigestRules: readonly StorageRule[] = topic<StorageUnderTest>('digests', {
+export const deferralDigestRules: readonly StorageRule[] = topic<StorageUnderTest>('digests', {
   'a claim of a digest reports since when it is deferred, and its halves are not deferred': async (under) => {
     const { storage, advance } = under;
     await gathering(storage);
@@ -166,7 +166,7 @@ export const putOffDigestRules: readonly StorageRule[] = topic<StorageUnderTest>
     await storage.deliveries.settle([release(claimed, hourMs)]);
     await advance(hourMs);
     const again = one(await claim(storage));
-    await isPutOffFor(under, again, hourMs);
+    await isDeferredFor(under, again, hourMs);
     await storage.deliveries.settle([release(again, hourMs)]);
     await advance(hourMs);
     await settleNext(under, { status: 'split' });

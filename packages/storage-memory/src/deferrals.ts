@@ -1,7 +1,7 @@
 import type { DeliveryEntry } from './entries.js';
 
 /** The times since when deliveries are deferred. Few are, so the time is not a field of each delivery. */
-export class PutOffs {
+export class Deferrals {
   readonly #since = new WeakMap<DeliveryEntry, number>();
 
   /** Marks it as deferred now, unless it was before. */
