@@ -20,7 +20,8 @@ export const crashes: Scenario = {
     for (let n = 0; n < crashCount; n++) {
       await pause(6_000);
       await rig.server.halt!('immediate');
-      await pause(1_000);
+      // Longer than statements are retried, however soon it is back.
+      await pause(3_000);
       await rig.server.start!();
       const up = Date.now();
       const known = rig.arrivals().length;
