@@ -72,9 +72,8 @@ export function apiKeyStore(documents: DocumentStore): ApiKeyStore {
     async find(keyId) {
       const { document, at } = await documents.get(kind, keyId);
       if (!document) return undefined;
-      const { revokedAt, expiresAt } = parseBody<Body>(document);
-      const isOver = revokedAt !== null || (expiresAt !== null && expiresAt <= at.getTime());
-      return isOver ? undefined : { ...recordOf(document), document, at };
+      const record = recordOf(document);
+      return isOver(record, at.getTime()) ? undefined : { ...record, document, at };
     },
 
     async list(tenantId, query) {
@@ -97,6 +96,10 @@ export function apiKeyStore(documents: DocumentStore): ApiKeyStore {
     },
   };
 }
+
+/** Whether a key is revoked, or expired at `now` in milliseconds since 1970. */
+export const isOver = ({ revokedAt, expiresAt }: ApiKeyRecord, now: number): boolean =>
+  revokedAt !== null || (expiresAt !== null && expiresAt.getTime() <= now);
 
 function recordOf(document: StoredDocument): ApiKeyRecord {
   const { id, tenantId, createdAt } = document;

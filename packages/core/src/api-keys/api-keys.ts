@@ -15,7 +15,13 @@ import type { DocumentStore } from '../storage/document-store.js';
 import { type Page, type PageQuery, pageQuery } from '../storage/page.js';
 import { parse, parseOptions } from '../validation.js';
 import { type ApiKey, scopes } from './api-key.js';
-import { type ApiKeyRecord, type ApiKeyStore, apiKeyStore, type FoundApiKey } from './api-key-store.js';
+import {
+  type ApiKeyRecord,
+  type ApiKeyStore,
+  apiKeyStore,
+  type FoundApiKey,
+  isOver,
+} from './api-key-store.js';
 import { TtlCache } from './ttl-cache.js';
 
 /*
@@ -174,6 +180,7 @@ export function createApiKeys(
       const [, letters] = keyForm.exec(key) ?? [];
       if (letters === undefined) return undefined;
       const record = await recordOf(store, `key_${letters}`, hashOf(key));
+      // The lookup checked it by the storage's clock. For a cached record the process's own suffices.
       if (!record || isOver(record, now())) return undefined;
       touch(store, record);
       return apiKeyOf(record);
@@ -192,13 +199,6 @@ function isHashOf(record: ApiKeyRecord | undefined, hash: string): boolean {
   const isHash = stored.length === hashBytes;
   return timingSafeEqual(isHash ? stored : decoyHash, Buffer.from(hash, 'base64url')) && isHash;
 }
-
-/**
- * Whether a cached record is revoked or expired. The lookup checked it by the storage's clock; here the process's
- * suffices.
- */
-const isOver = ({ revokedAt, expiresAt }: ApiKeyRecord, now: number): boolean =>
-  revokedAt !== null || (expiresAt !== null && expiresAt.getTime() <= now);
 
 /** Copies a record without its hash, so that a caller cannot change the cached one. */
 function apiKeyOf(record: ApiKeyRecord): ApiKey {
