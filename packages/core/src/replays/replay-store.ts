@@ -2,6 +2,7 @@ import { PosthornError } from '../errors.js';
 import type { Replay } from '../models/replay.js';
 import { parseBody } from '../storage/document-body.js';
 import type { DocumentStore, StoredDocument } from '../storage/document-store.js';
+import { readPages } from '../storage/paginate.js';
 
 /** A replay to create. It begins `running`, due at once, with nothing replayed. */
 type NewReplay = Pick<Replay, 'id' | 'tenantId' | 'selection' | 'perSecond'>;
@@ -114,18 +115,15 @@ export function replayStore(documents: DocumentStore): ReplayStore {
       // No replay has this id. The call only reads the storage's time.
       const { at } = await documents.get(kind, '-');
       const last = at.getTime() - olderThanMs;
-      let cursor: string | null = null;
-      do {
-        const query = { limit: pageSize, ...(cursor !== null && { cursor }) };
-        const page: Awaited<ReturnType<typeof documents.list>> = await documents.list(kind, undefined, query);
-        for (const document of page.items) {
+      const pages = readPages((query) => documents.list(kind, undefined, query), pageSize);
+      for await (const { items } of pages) {
+        for (const document of items) {
           const { id, tenantId, version } = document;
           const { finishedAt } = replayOf(document);
           if (finishedAt === null || finishedAt.getTime() > last) continue;
           await documents.put({ kind, id, tenantId, body: null, dueInMs: null }, version);
         }
-        cursor = page.nextCursor;
-      } while (cursor !== null);
+      }
     },
   };
 }

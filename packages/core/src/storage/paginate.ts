@@ -4,21 +4,30 @@ import type { Page, PageQuery } from './page.js';
 const pageSize = 1_000;
 const maxPages = 10;
 
-/**
- * Yields up to 10,000 items of a query. It reads 1,000 at a time, and yields to the event loop between the pages. If
- * there are more items, it calls `onCut` at the end.
- */
+/** Yields every page of a query, of up to `limit` items each, and yields to the event loop between the pages. */
+export async function* readPages<Item>(
+  read: (query: PageQuery) => Promise<Page<Item>>,
+  limit: number,
+): AsyncGenerator<Page<Item>> {
+  let cursor: string | null = null;
+  do {
+    if (cursor !== null) await nextTurn();
+    const page: Page<Item> = await read({ limit, ...(cursor !== null && { cursor }) });
+    yield page;
+    cursor = page.nextCursor;
+  } while (cursor !== null);
+}
+
+/** Yields up to 10,000 items of a query, which it reads 1,000 at a time. If there are more, it calls `onCut` at the end. */
 export async function* paginate<Item>(
   read: (query: PageQuery) => Promise<Page<Item>>,
   onCut: () => void,
 ): AsyncGenerator<Item> {
-  let cursor: string | null = null;
-  for (let pages = 0; pages < maxPages; pages++) {
-    const page: Page<Item> = await read({ limit: pageSize, ...(cursor !== null && { cursor }) });
-    yield* page.items;
-    cursor = page.nextCursor;
-    if (cursor === null) return;
-    await nextTurn();
+  let pagesLeft = maxPages;
+  for await (const { items, nextCursor } of readPages(read, pageSize)) {
+    yield* items;
+    if (--pagesLeft > 0) continue;
+    if (nextCursor !== null) onCut();
+    return;
   }
-  onCut();
 }

@@ -1,9 +1,11 @@
 import { type Issue, isPosthornError, PosthornError } from '../errors.js';
 import type { WebhookSecrets } from '../secrets/webhook-secrets.js';
+import { readPages } from '../storage/paginate.js';
 import type { WebhookStore } from '../storage/webhook-store.js';
 
 type Store = Pick<WebhookStore, 'list' | 'get' | 'update'>;
 
+const pageSize = 100;
 /** The most unreadable webhooks that the error names. More are only counted. */
 const maxNamed = 1_000;
 
@@ -16,8 +18,7 @@ export async function reencrypt(store: Store, secrets: WebhookSecrets): Promise<
   let written = 0;
   let unreadable = 0;
   const issues: Issue[] = [];
-  for (let cursor: string | undefined; ; ) {
-    const page = await store.list(undefined, { limit: 100, ...(cursor !== undefined && { cursor }) });
+  for await (const page of readPages((query) => store.list(undefined, query), pageSize)) {
     for (const { id, tenantId } of page.items) {
       try {
         if (await reencryptWebhook(store, secrets, tenantId, id)) written++;
@@ -31,8 +32,6 @@ export async function reencrypt(store: Store, secrets: WebhookSecrets): Promise<
       unreadable++;
       if (issues.length < maxNamed) issues.push({ path: [id], message: 'its stored record is damaged' });
     }
-    if (page.nextCursor === null) break;
-    cursor = page.nextCursor;
   }
   if (unreadable === 0) return written;
   const summary = `${written} webhooks were re-encrypted, ${unreadable} were not: no key decrypts them, or they are damaged`;
