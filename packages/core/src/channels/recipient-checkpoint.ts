@@ -21,8 +21,8 @@ const keyOf = (name: string, recipient: string): string =>
 const bindingOf = (deliveryId: string): string => deliveryId.slice(-10);
 
 /**
- * Reads which of `recipients` are settled by the checkpoint of an earlier attempt. A damaged checkpoint settles none: a duplicate message
- * is better than a missing one.
+ * Reads which of `recipients` are settled by the checkpoint of an earlier attempt. A damaged checkpoint settles none: a
+ * duplicate message is better than a missing one.
  */
 export function settledRecipients(
   { deliveryId, checkpoint }: Pick<Message, 'deliveryId' | 'checkpoint'>,

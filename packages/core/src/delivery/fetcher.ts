@@ -80,7 +80,8 @@ export class Fetcher {
     if (!buffer.isLow || !isOpen()) return;
     const since = monotonic();
     const gapMs = clock.gapMs(since);
-    // A process that was away for longer than a lease would claim deliveries whose results it is still writing: these go first.
+    // A process that was away for longer than a lease would claim deliveries whose results it is still writing.
+    // These are written first.
     if (inFlight.hasOverdue(since)) return;
     this.#mode = 'fetching';
     this.#isRequested = false;

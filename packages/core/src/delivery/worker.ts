@@ -40,7 +40,8 @@ const maxSoonMs = 1_000;
  *
  * Claims come in two ways, one call of each at a time: the fetcher asks for them, and a publish may hand over what it has
  * just stored (`reserve`, then `take`). If one waited for the other, every publish would leave something to claim, every
- * claim would find something, and each would trigger the other. Together they may bring twice the capacity; the buffer holds what is too much.
+ * claim would find something, and each would trigger the other. Together they may bring twice the capacity; the buffer
+ * holds what is too much.
  */
 export class Worker {
   readonly #options: WorkerOptions;
@@ -123,7 +124,8 @@ export class Worker {
 
   /** Something will be due in `ms`. Beyond the next poll, the poll finds it. */
   wakeIn(ms: number): void {
-    // A timer may fire a millisecond early by the storage's clock. A fetch that comes too early finds nothing, and the next is the poll.
+    // A timer may fire a millisecond early by the storage's clock. A fetch that comes too early finds nothing, and the
+    // next one is the poll.
     if (ms < this.#options.pollMs) setTimeout(() => this.wake(), ms + 1).unref();
   }
 
