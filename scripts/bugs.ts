@@ -118,13 +118,10 @@ export const bugs: readonly Bug[] = [
     'an offset is ignored': ['offset = 0 }', 'offset: _ }'],
     'an offset shortens the page': ['rest.slice(offset, end)', 'rest.slice(offset, limit)'],
     'a page begins with the end of the last': ['placeOf(entry) < cursor', 'placeOf(entry) <= cursor'],
-    'any text is a cursor': [
-      'if (cursor !== undefined && !/^[0-9A-Za-z]{15,30}$/.test(cursor)) {',
-      'if (false) {',
-    ],
+    'any text is a cursor': ['checkCursor(cursor, /^[0-9A-Za-z]{15,30}$/);', ''],
     'a cursor that no page gave is the first page': [
-      'if (cursor !== undefined && !/^[0-9A-Za-z]{15,30}$/.test(cursor)) {',
-      'if (cursor !== undefined && !/^[0-9A-Za-z]{15,30}$/.test(cursor)) cursor = undefined;\n  if (false) {',
+      'checkCursor(cursor, /^[0-9A-Za-z]{15,30}$/);',
+      'if (cursor !== undefined && !/^[0-9A-Za-z]{15,30}$/.test(cursor)) cursor = undefined;',
     ],
   }),
 

@@ -1,5 +1,5 @@
-import { type Page, PosthornError } from '@posthorn/core';
-import type { PageQuery } from '@posthorn/core/storage';
+import type { Page } from '@posthorn/core';
+import { checkCursor, type PageQuery } from '@posthorn/core/storage';
 
 /** Formats a number as a part of a place, so that texts sort like numbers. */
 export const padded = (number: number, length = 15): string => String(number).padStart(length, '0');
@@ -15,9 +15,7 @@ export function pageOf<Entry, Item>(
   placeOf: (entry: Entry) => string,
   itemOf: (entry: Entry) => Item,
 ): Page<Item> {
-  if (cursor !== undefined && !/^[0-9A-Za-z]{15,30}$/.test(cursor)) {
-    throw new PosthornError('invalid_option', 'invalid cursor: pass the nextCursor of an earlier page');
-  }
+  checkCursor(cursor, /^[0-9A-Za-z]{15,30}$/);
   const rest = cursor === undefined ? entries : entries.filter((entry) => placeOf(entry) < cursor);
   const end = offset + limit;
   const shown = rest.slice(offset, end);

@@ -1,26 +1,17 @@
-import { PosthornError } from '@posthorn/core';
-import { type EventRange, parseDeliveryId } from '@posthorn/core/storage';
-
-const invalid = (): PosthornError =>
-  new PosthornError('invalid_option', 'invalid cursor: pass the nextCursor of an earlier page');
+import { checkCursor, type EventRange, parseDeliveryId } from '@posthorn/core/storage';
 
 /** Parses the cursor of a list by position. */
-export function positionOf(cursor: string | undefined): string | undefined {
-  if (cursor !== undefined && !/^\d{1,18}$/.test(cursor)) throw invalid();
-  return cursor;
-}
+export const positionOf = (cursor: string | undefined): string | undefined =>
+  checkCursor(cursor, /^\d{1,18}$/);
 
 /** Parses the cursor of a list of events: the last event id of the page. */
-export function eventCursor(cursor: string | undefined): string | undefined {
-  if (cursor !== undefined && !/^evt_[0-9A-Za-z]{1,64}$/.test(cursor)) throw invalid();
-  return cursor;
-}
+export const eventCursor = (cursor: string | undefined): string | undefined =>
+  checkCursor(cursor, /^evt_[0-9A-Za-z]{1,64}$/);
 
 /** Parses the cursor of a list of deliveries: the last delivery of the page. */
 export function deliveryCursor(cursor: string | undefined): ReturnType<typeof parseDeliveryId> {
-  const last = cursor === undefined ? undefined : parseDeliveryId(cursor);
-  if (cursor !== undefined && !last) throw invalid();
-  return last;
+  const last = checkCursor(cursor, /^dlv_[0-9A-Za-z]{32}$/);
+  return last === undefined ? undefined : parseDeliveryId(last);
 }
 
 /** The event ids from `from`, inclusive, to `before`, exclusive. A single id is a range, too. */
