@@ -165,7 +165,7 @@ export class Rig {
     const deadline = Date.now() + ms;
     while (Date.now() < deadline) {
       const left = await this.pool
-        .query('select count(*)::int as left from posthorn.queue')
+        .query("select count(*)::int as left from posthorn.queue where tenant_id <> ''")
         .then(({ rows }) => rows[0].left as number)
         .catch(() => -1);
       if (left === 0) return true;

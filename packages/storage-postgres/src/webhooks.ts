@@ -1,13 +1,13 @@
 import { type Page, PosthornError } from '@posthorn/core';
 import type { WebhookFilter, WebhookRecord, WebhookStore } from '@posthorn/core/storage';
 import type { Database } from './client/database.js';
-import { hasKey } from './client/given-rows.js';
 import { positionOf } from './client/pages.js';
 import { type Parameters, parameters } from './client/parameters.js';
 import type { Transaction } from './client/queryable.js';
 import { storable } from './client/texts.js';
 import { newPosition } from './client/values.js';
 import { recordColumns, recordOf, recordsOf, secretsText } from './client/webhook-rows.js';
+import { isMember, withMembers } from './queue/digests.js';
 import { cancelWaiting } from './queue/orphans.js';
 
 /** The SQL of one column of the bindings that publishing reads, from the JSON in `parameter`. */
@@ -57,15 +57,15 @@ const updateText = `with changed as (
     updated_at = case when $10::boolean then $now else updated_at end
   where id = $1::text and tenant_id = $2::text and version = $3::integer
   returning *
-), ${subscribe}, ripened as (
-  -- Re-examines gathering deliveries of the new bindings and of dropped ones: the old row is still visible here.
-  update $.queue q set look_at = $now
-  from (
-    select b ->> 'id' as id from changed c cross join json_array_elements($.json_array_in(c.channels)) b
-    union
-    select b ->> 'id' from changed c join $.webhooks w using (id) cross join json_array_elements($.json_array_in(w.channels)) b
-  ) b
-  where ($9::boolean is not null or $6::text is not null) and q.digest_id = '' and ${hasKey('q', { binding_id: 'b.id' })}
+), ${subscribe}, bindings as (
+  -- The new ones and those that were dropped: the old row is still visible here.
+  select b ->> 'id' as id from changed c cross join json_array_elements($.json_array_in(c.channels)) b
+  union
+  select b ->> 'id' from changed c join $.webhooks w using (id) cross join json_array_elements($.json_array_in(w.channels)) b
+), gathering as ${withMembers('bindings b', 'b.id', "''")}, ripened as (
+  -- Re-examines what gathers.
+  update $.queue q set look_at = $now from gathering g
+  where ($9::boolean is not null or $6::text is not null) and ${isMember('g')}
 )
 select ${recordColumns} from changed w`;
 

@@ -51,6 +51,6 @@ describe.skipIf(!hasPostgres())('P21: one event to ten thousand webhooks', () =>
     expect(statements).toHaveLength(3);
     // The time that this process computes for it. The first run includes compilation.
     expect(Math.min(...held)).toBeLessThan(50);
-    expect((await pool.query('select from posthorn.queue')).rowCount).toBe(3 * many);
+    expect((await pool.query("select from posthorn.queue where tenant_id <> ''")).rowCount).toBe(3 * many);
   });
 });

@@ -13,6 +13,8 @@ export interface Cost {
   blocks: number;
   rows: number;
   ms: number;
+  /** The highest estimate of a plan, in the planner's units. */
+  estimate: number;
 }
 
 interface Node {
@@ -79,15 +81,16 @@ class ExplainingPool {
     const { rows } = await this.#client.query(`explain (analyze, buffers, format json) ${run}`);
     await this.#client.query('rollback');
     const [{ Plan: plan, 'Execution Time': ms }] = rows[0]['QUERY PLAN'] as [
-      { Plan: Node; 'Execution Time': number },
+      { Plan: Node & { 'Total Cost': number }; 'Execution Time': number },
     ];
     // Timing decides which of the two forms of this statement runs: count them as one.
     const key = text.replace(/, \(select json_object_agg.+ as taken/s, '');
-    const cost = this.costs.get(key) ?? { calls: 0, blocks: 0, rows: 0, ms: 0 };
+    const cost = this.costs.get(key) ?? { calls: 0, blocks: 0, rows: 0, ms: 0, estimate: 0 };
     cost.calls++;
     cost.blocks += (plan['Shared Hit Blocks'] ?? 0) + (plan['Shared Read Blocks'] ?? 0);
     cost.rows += visited(plan);
     cost.ms += ms;
+    cost.estimate = Math.max(cost.estimate, plan['Total Cost']);
     this.costs.set(key, cost);
     return this.#client.query(run);
   }
@@ -138,14 +141,9 @@ export async function afterBurst({ pool, schema, burst }: Night): Promise<void> 
   for (const { relname } of rows)
     await pool.query(`alter table ${schema}.${relname} set (autovacuum_enabled = false)`);
   await createWebhooks(pool, schema);
-  // Events stay, because retention keeps them longer than a night.
-  await pool.query(
-    `insert into ${schema}.events (id, tenant_id, type, payload, occurred_at, published_at, deliveries)
-    select ${eventId(0)}, 'acme', 'one.0', '1', now(), now(), 1 from generate_series(1, $1) i`,
-    [burst],
-  );
+  await remember(pool, schema, burst);
   await fill(pool, schema, burst);
-  await pool.query(`delete from ${schema}.queue`);
+  await pool.query(`delete from ${schema}.queue where tenant_id = 'acme'`);
 }
 
 /** The SQL of the event ids of a burst, which are newer than all others. */
@@ -183,18 +181,58 @@ async function createWebhooks(pool: pg.Pool, schema: string): Promise<void> {
   });
 }
 
-/** Fills the queue with deliveries of one webhook that wait for their retries. */
+/**
+ * Fills the queue with deliveries of one webhook: a third wait for their retries, a third are in digests, and a third
+ * are in chains, of which one is long.
+ */
 async function fill(pool: pg.Pool, schema: string, count: number): Promise<void> {
+  const { id, binding } = await target(pool, schema);
+  await pool.query(
+    `insert into ${schema}.queue (due_at, position, attempts, attempts_before, is_ready, is_held, yields, event_id,
+      binding_id, tenant_id, webhook_id, channel, digest_id, ordering_key)
+    select now() + interval '1 hour', i, 1, 0, false, i % 3 = 2, false, ${eventId(++fills)}, $1, 'acme', $2, 'test',
+      case i % 3 when 1 then 'dig_7V' || i / 300 end, case i % 3 when 2 then 'k' || greatest(i - $3 / 2, 0) / 300 end
+    from generate_series(1, $3::integer) i`,
+    [binding, id, count],
+  );
+}
+
+/** What a queue that was busy before has left in the log, which keeps it longer than a night. */
+async function remember(pool: pg.Pool, schema: string, count: number): Promise<void> {
+  const { id, binding } = await target(pool, schema);
+  await pool.query(
+    `with stored as (
+      insert into ${schema}.events (id, tenant_id, type, payload, occurred_at, published_at, deliveries)
+      select ${eventId(0)}, 'acme', 'one.0', '1', now(), now(), 1 from generate_series(1, $3::integer) i
+      returning id
+    ), ended as (
+      insert into ${schema}.deliveries (event_id, binding_id, webhook_id, channel, status, attempts, attempts_before,
+        finished_at)
+      select id, $1, $2, 'test', case when id like '%0' then 'dead' else 'delivered' end, 2, 0, now() from stored
+    )
+    insert into ${schema}.attempts (event_id, binding_id, id, number, started_at, duration_ms, outcome)
+    select id, $1, 'att_' || substr(id, 5), 1, now(), 1, 'failed' from stored`,
+    [binding, id, count],
+  );
+}
+
+async function target(pool: pg.Pool, schema: string): Promise<{ id: string; binding: string }> {
   const { rows } = await pool.query(
     `select id, binding_ids[1] as binding from ${schema}.webhooks where 'one.0' = any (event_types)`,
   );
-  await pool.query(
-    `insert into ${schema}.queue (due_at, position, attempts, attempts_before, is_ready, is_held, yields, event_id,
-      binding_id, tenant_id, webhook_id, channel)
-    select now() + interval '1 hour', null, 1, 0, false, false, false, ${eventId(++fills)}, $1, 'acme',
-      $2, 'test' from generate_series(1, $3) i`,
-    [rows[0].binding, rows[0].id, count],
-  );
+  return rows[0];
+}
+
+/** Deletes what an earlier round left, which would be work for this one. */
+async function clear({ pool, schema }: Night): Promise<void> {
+  for (const table of ['queue', 'idempotency_keys'])
+    await pool.query(`delete from ${schema}.${table} where tenant_id = 'acme'`);
+  for (const [table, key] of [
+    ['events', 'id'],
+    ['deliveries', 'event_id'],
+    ['attempts', 'event_id'],
+  ])
+    await pool.query(`delete from ${schema}.${table} where ${key} < 'evt_7V'`);
 }
 
 /**
@@ -203,10 +241,7 @@ async function fill(pool: pg.Pool, schema: string, count: number): Promise<void>
  */
 export async function costsAfter(night: Night, left: number | 'healthy'): Promise<ReadonlyMap<string, Cost>> {
   const { url, pool, schema, burst } = night;
-  // Deletes what an earlier round left, which would be work for this one.
-  for (const table of ['queue', 'deliveries', 'attempts', 'idempotency_keys'])
-    await pool.query(`delete from ${schema}.${table}`);
-  await pool.query(`delete from ${schema}.events where id < 'evt_7V'`);
+  await clear(night);
   await fill(pool, schema, left === 'healthy' ? burst : left);
   // Webhooks are few and analyzed: a plan that reads all of them for each delivery looks as good as any other.
   const counted = left === 'healthy' ? tables : [...tables, 'webhooks', 'subscriptions'];
@@ -218,11 +253,51 @@ export async function costsAfter(night: Night, left: number | 'healthy'): Promis
     // The plans are made here, while the tables are empty.
     await goThrough(storage, 1);
     if (left !== 'healthy') {
-      await pool.query(`delete from ${schema}.queue`);
+      await pool.query(`delete from ${schema}.queue where tenant_id = 'acme'`);
       await fill(pool, schema, burst);
     }
     own.explain();
     await goThrough(storage, 40);
+  } finally {
+    await own.end();
+  }
+  return own.costs;
+}
+
+/**
+ * The costs of claiming and settling at the front of a long line after a night: half of the burst is ready in one lane,
+ * half is one chain.
+ */
+export async function costsOfLine(night: Night, left: number): Promise<ReadonlyMap<string, Cost>> {
+  const { url, pool, schema, burst } = night;
+  await costsAfter(night, left);
+  await clear(night);
+  await fill(pool, schema, left);
+  for (const table of tables) await pool.query(`vacuum (analyze) ${schema}.${table}`);
+  const own = new ExplainingPool(url);
+  await own.connect();
+  try {
+    const storage = postgresStorage(own, { schema });
+    await goThrough(storage, 1);
+    const { id, binding } = await target(pool, schema);
+    await pool.query(`delete from ${schema}.queue where tenant_id = 'acme'`);
+    await pool.query(
+      `insert into ${schema}.queue (due_at, position, attempts, attempts_before, is_ready, is_held, yields, event_id,
+        binding_id, tenant_id, webhook_id, channel, ordering_key)
+      select now() - case when i > $3 / 2 + 1 then interval '-1 hour' else i * interval '1 millisecond' end,
+        case when i > $3 / 2 then i end, 0, 0, i <= $3 / 2 + 1, i > $3 / 2 + 1,
+        false, ${eventId(0)}, $1, 'acme', $2, 'test', case when i > $3 / 2 then 'k' end
+      from generate_series(1, $3::integer) i`,
+      [binding, id, burst],
+    );
+    own.explain();
+    for (let round = 0; round < 10; round++) {
+      const room = { limit: 10, leaseMs: 60_000, webhookLimit: 10, webhookRoom: new Map() };
+      await storage.deliveries.publish([newEvent({ type: 'one.0' })], { prefetch: room });
+      await storage.deliveries.publish([newEvent({ type: 'one.0', orderingKey: 'k' })], { prefetch: room });
+      const claims = await storage.deliveries.claim(room);
+      await storage.deliveries.settle(claims.map((claim) => ({ claim, next: { status: 'delivered' } })));
+    }
   } finally {
     await own.end();
   }

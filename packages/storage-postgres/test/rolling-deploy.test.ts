@@ -235,25 +235,24 @@ describe.skipIf(!hasPostgres())('While processes of the version before run', () 
         held.add(id);
         await step();
       };
-      let misses = 0;
+      let finished = 0;
       const old = async (): Promise<void> => {
-        while (misses < 20) {
+        while (finished < all.length) {
           const claim = await before.claimReplay(hourMs);
-          if (!claim) misses++;
-          else {
+          if (claim) {
             await hold(claim.id, async () => {
               const done = Number(claim.cursor ?? 0) + 1;
               held.delete(claim.id);
               expect(await before.saveReplay(claim, 1, done === steps ? null : String(done))).toBe(true);
+              if (done === steps) finished++;
             });
           }
         }
       };
       const present = async (): Promise<void> => {
-        while (misses < 20) {
+        while (finished < all.length) {
           const claim = await documents.due('replay', hourMs);
-          if (!claim) misses++;
-          else {
+          if (claim) {
             await hold(claim.id, async () => {
               const body = JSON.parse(claim.body);
               const done = Number(body.cursor ?? 0) + 1;
@@ -270,6 +269,7 @@ describe.skipIf(!hasPostgres())('While processes of the version before run', () 
               held.delete(id);
               const write = { kind, id, tenantId, body: JSON.stringify(next), dueInMs };
               expect(await documents.put(write, version)).toBeDefined();
+              if (isLast) finished++;
             });
           }
         }

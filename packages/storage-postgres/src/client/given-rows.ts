@@ -12,7 +12,10 @@
  *   query, on the outer side by an estimate of one row.
  * - Other conditions on those rows are written in a form that matches no index, nor a partial one (`case when … end`).
  *   Along the index of waiting deliveries, for example, each given row would step over all of them.
+ * - An index that has a column second, or covers more rows, looks as cheap as the one that was made for the statement.
+ *   So the indexes of chains and digests are made of names that no other index has (`named`, 0022_chains.sql).
  * - Statements that only read look up each key in `cross join lateral (… offset 0)`, which cannot be reordered either.
+ * - Where only the first rows in an order are wanted, `fromFirst` makes the planner walk along the index of that order.
  * - Whether a row exists is tested by `(select true … limit 1) is null`, because `not exists` would become a join.
  *
  * A sequential scan is as cheap as a look-up in two cases: in a file of a few pages, and where the index is large for
@@ -20,11 +23,21 @@
  */
 
 /**
- * A condition that is always true for the number of a given row, and only affects the planner: it makes the planner
- * expect about one row where it would have expected a hundred. So the plan begins with the given rows, and a statement
- * that runs for a millisecond is not JIT-compiled.
+ * A condition that is always true for the number of a given row, and only affects the planner: it expects one row in
+ * two hundred of each of the two ranges, so about one where it would have expected a thousand. So the plan begins with
+ * the given rows, and a statement that runs for a millisecond is not JIT-compiled.
  */
-export const few = (number: string): string => `${number} between 0 and 1000000`;
+export const few = (number: string): string =>
+  `${number} between 0 and 1000000 and -${number} between -1000000 and 0`;
+
+/**
+ * Joins a table with one row, and only affects the planner: it makes the planner expect a thousand rows for each of the
+ * table's, and more than the limit for a batch. So to walk along an index from its first row, and to stop at the limit,
+ * is cheaper than to read all rows and sort them, however few the table was counted to have. Without an order, it would
+ * make reading the table from its beginning cheap.
+ */
+export const fromFirst = "cross join generate_subscripts('{0}'::integer[], 1) one";
+export const batchFromFirst: string = `${fromFirst} cross join generate_subscripts('{0}'::integer[], 1) batch`;
 
 /**
  * The condition that `row` has these values in these columns. The columns are the leading ones of one of its indexes,
@@ -38,6 +51,10 @@ export function hasKey(row: string, columns: Readonly<Record<string, string>>): 
     ...others.map(([column, other]) => `${row}.${column} = ${other}`),
   ].join(' and ');
 }
+
+/** The name of a part of a binding's rows, as `queue_chains`, for example, has it: `a` is its kind. */
+export const named = (binding: string, kind: string, part: string): string =>
+  `(${binding} || ':${kind}:' || ${part})`;
 
 /** The condition that `q` is the row of the queue with this event and binding. */
 export const isQueued = (event: string, binding: string): string =>

@@ -2,6 +2,7 @@ import { type DeliveryLog, deliveryId, parseDeliveryId } from '@posthorn/core/st
 import type { Database } from '../client/database.js';
 import { few, hasKey, isOfRow, isQueued } from '../client/given-rows.js';
 import type { Answer } from '../client/queryable.js';
+import { isInDigest, isMember, withMembers } from '../queue/digests.js';
 import { advanceChains, chainsOf } from '../queue/ordering.js';
 
 /** Restarts waiting and finished deliveries. */
@@ -10,7 +11,7 @@ const restartText = `with given as materialized (
 ), mine as materialized (
   select g.*, e.ordering_key from given g cross join lateral (
     select ordering_key from $.events where id = g.event and tenant_id = $1::text offset 0
-  ) e
+  ) e where ${few('length(g.event)')}
 ), waiting as (
   -- A gathering delivery is sent alone.
   update $.queue q set is_ready = true, is_held = false, yields = true, due_at = $now,
@@ -24,15 +25,15 @@ const restartText = `with given as materialized (
   update $.queue q set is_ready = true, due_at = $now, attempts_before = q.attempts,
     put_off_since = null, uncounted = null
   from (
-    select distinct q.binding_id, q.digest_id
-    from mine m join $.queue q on ${isQueued('m.event', 'm.binding')} where q.digest_id <> ''
+    select distinct o.binding_id, o.digest_id from mine m cross join lateral (
+      select binding_id, digest_id from $.queue where event_id = m.event and binding_id = m.binding offset 0
+    ) o where o.digest_id <> ''
   ) d
   where ${isQueued('d.digest_id', 'd.binding_id')} and q.lease is null
     and (select true from $.webhooks w where w.id = q.webhook_id) is not null
   returning q.event_id, q.binding_id
-), together as (
-  update $.queue q set gathers_until = $now, attempts_before = q.attempts from digests d
-  where ${hasKey('q', { binding_id: 'd.binding_id', digest_id: 'd.event_id' })}
+), members as ${withMembers('digests d', 'd.binding_id', 'd.event_id')}, together as (
+  update $.queue q set gathers_until = $now, attempts_before = q.attempts from members m where ${isMember('m')}
   returning q.event_id, q.binding_id
 ), finished as (
   delete from $.deliveries d using mine m
@@ -66,7 +67,7 @@ const cancelText = `with given as materialized (
   -- If the last deliveries of a digest leave it concurrently, this deletes nothing, and the next claim finds it empty.
   delete from $.queue q using (select distinct binding_id, digest_id from ended where digest_id <> '') e
   where ${isQueued('e.digest_id', 'e.binding_id')} and (
-    select true from $.queue o where o.binding_id = e.binding_id and o.digest_id = e.digest_id
+    select true from $.queue o where ${isInDigest('o', 'e.binding_id', 'e.digest_id')}
       and (o.event_id, o.binding_id) not in (select event, binding from given) limit 1) is null
 ), kept as (
   insert into $.deliveries (event_id, binding_id, webhook_id, channel, status, attempts, attempts_before,
@@ -99,9 +100,8 @@ const dueText = `with given as materialized (
   where ${isOfRow('f')}
     and case when q.lease is null and not q.is_ready and not q.is_held then q.due_at > $now end
   returning q.event_id, q.binding_id
-), together as (
-  update $.queue q set gathers_until = $now from due d
-  where ${hasKey('q', { binding_id: 'd.binding_id', digest_id: 'd.event_id' })}
+), members as ${withMembers('due d', 'd.binding_id', 'd.event_id')}, together as (
+  update $.queue q set gathers_until = $now from members m where ${isMember('m')}
 )
 select m.event_id, m.binding_id, null as ordering_key from mine m
 join free f on f.event_id = coalesce(m.digest_id, m.event_id) and f.binding_id = m.binding_id`;

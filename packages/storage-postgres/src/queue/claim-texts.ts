@@ -1,6 +1,7 @@
 import { eventColumnsWith } from '../client/event-rows.js';
-import { few, isOfRow } from '../client/given-rows.js';
+import { batchFromFirst, few, fromFirst, isOfRow } from '../client/given-rows.js';
 import { beginning, msOf } from '../client/values.js';
+import { gathersStill, isInDigest } from './digests.js';
 import { mayGo } from './ordering.js';
 import { inlineBytes } from './payloads.js';
 import { stampOf } from './webhook-cache.js';
@@ -18,9 +19,9 @@ export const maxShare = 1_000;
 /** Finds what is due at `$1` or later, and walks through the lanes after the one of tenant `$2` and webhook `$3`. */
 export const discoverText = `
   with recursive due as materialized (
-    select q.event_id, q.binding_id, ${mayGo} as may_go from $.queue q
+    select q.event_id, q.binding_id, ${mayGo} as may_go from $.queue q ${batchFromFirst}
     where not q.is_ready and q.due_at <= $now and q.due_at >= to_timestamp($1::float8 / 1000)
-    order by q.due_at limit ${maxDue} for update skip locked
+    order by q.due_at limit ${maxDue} for update of q skip locked
   ), woken as (
     update $.queue q set is_ready = true, is_held = false
     from due d where d.may_go and ${isOfRow('d')}
@@ -31,13 +32,13 @@ export const discoverText = `
       $now - (select e.published_at from $.events e where e.id = q.event_id)))
     from due d where not d.may_go and ${isOfRow('d')}
   ), ready (tenant_id, webhook_id, n) as (
-    (select q.tenant_id, q.webhook_id, 1 from $.queue q
+    (select q.tenant_id, q.webhook_id, 1 from $.queue q ${fromFirst}
       where q.is_ready and (q.tenant_id, q.webhook_id) > ($2::text, $3::text)
         and q.due_at >= to_timestamp($1::float8 / 1000)
       order by q.tenant_id, q.webhook_id limit 1)
     union all
     select next.tenant_id, next.webhook_id, ready.n + 1 from ready cross join lateral (
-      select q.tenant_id, q.webhook_id from $.queue q
+      select q.tenant_id, q.webhook_id from $.queue q ${fromFirst}
       where q.is_ready and (q.tenant_id, q.webhook_id) > (ready.tenant_id, ready.webhook_id)
         and q.due_at >= to_timestamp($1::float8 / 1000)
       order by q.tenant_id, q.webhook_id limit 1
@@ -47,7 +48,7 @@ export const discoverText = `
   )
   select (extract(epoch from $now) * 1000)::bigint::text as now, (select count(*)::integer from due) as alarms,
     (select count(*)::integer from (
-      select from $.queue q where q.digest_id = '' and q.look_at <= $now order by q.look_at limit 1) g) as gathered,
+      select from $.queue q ${fromFirst} where ${gathersStill} and q.look_at <= $now order by q.look_at limit 1) g) as gathered,
     (select json_build_array(tenant_id, webhook_id)::text from ready where n = ${maxLanes}) as last,
     (select coalesce(json_agg(json_build_array(l.tenant_id, l.webhook_id, w.is_active)), '[]')::text
       from lanes l left join lateral (
@@ -82,11 +83,11 @@ export const takeText = ({ isSlow, isBegun }: TakeShape): string => `
     ) w
     cross join lateral (
       select * from (
-        -- The outer limit decides. This one tells the planner that it is a small part of the table.
         select q.event_id, q.binding_id, q.due_at, q.ordering_key, q.position, q.put_off_since
-        from $.queue q where q.is_ready and q.tenant_id = l.tenant and q.webhook_id = l.webhook
+        from $.queue q ${batchFromFirst}
+        where q.is_ready and q.tenant_id = l.tenant and q.webhook_id = l.webhook
           and q.due_at >= to_timestamp(l.since / 1000) and ${mayGo}
-        order by q.due_at limit ${maxShare} for update skip locked
+        order by q.due_at limit ${maxShare} for update of q skip locked
       ) r limit l.count
     ) p
     where ${few('l.n')}
@@ -109,7 +110,7 @@ export const takeText = ({ isSlow, isBegun }: TakeShape): string => `
     ${msOf('c.begun_at')} as begun_at, ${msOf('c.lost_at')} as lost_at, ${msOf('c.put_off_since')} as put_off_since, w.stamp, ${eventColumnsWith(`case when e.bytes <= ${inlineBytes} then e.payload end`)},
     case when starts_with(c.event_id, 'dig_') then (
       select sum((select octet_length(payload) from $.events where id = m.event_id)) from $.queue m
-      where m.binding_id = c.binding_id and m.digest_id = c.event_id) else e.bytes end as bytes,
+      where ${isInDigest('m', 'c.binding_id', 'c.event_id')}) else e.bytes end as bytes,
     date_part('epoch', c.due_at) * 1000 as due, date_part('epoch', c.put_off_before) * 1000 as put_off_before${
       isSlow
         ? `, (select json_object_agg(t.webhook_id, t.ms)::text from (

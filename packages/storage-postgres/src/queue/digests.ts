@@ -1,7 +1,7 @@
 import { defaultDigestBytes } from '@posthorn/core/storage';
 import type { Database, Statement } from '../client/database.js';
 import { eventColumns, eventOf } from '../client/event-rows.js';
-import { hasKey, isOfRow } from '../client/given-rows.js';
+import { batchFromFirst, few, isOfRow, isQueued, named } from '../client/given-rows.js';
 import { beginning } from '../client/values.js';
 import type { ReadyWebhook } from './ready-webhooks.js';
 
@@ -25,7 +25,26 @@ const gathersSince = (row: string): string => `to_timestamp(${row}.position / 40
  * The condition that `q` gathers, in a form that matches no index: along an index, each row would step over all that
  * gather.
  */
-const gathersStill = "coalesce(q.digest_id, '-') = ''";
+export const gathersStill = "coalesce(q.digest_id, '-') = ''";
+
+/** The condition that `row` is in this digest of the binding, or gathers where the digest is empty. */
+export const isInDigest = (row: string, binding: string, digest: string): string =>
+  `${named(`${row}.binding_id`, 'd', `${row}.digest_id`)} = ${named(binding, 'd', digest)}`;
+
+/**
+ * The common table expression of `rows`, each with each delivery of its digest, or with each that still gathers. They
+ * are found before their rows are joined. In a join, the planner could begin with the whole queue.
+ */
+export const withMembers = (rows: string, binding: string, digest: string): string => `materialized (
+    select * from ${rows} cross join lateral (
+      select o.event_id as member_event, o.binding_id as member_binding, o.digest_id as member_digest from $.queue o
+      where ${isInDigest('o', binding, digest)} offset 0
+    ) m where ${few(`length(${binding})`)}
+  )`;
+
+/** The condition that `q` is the delivery of `row`, one of those rows, and has not left since. */
+export const isMember = (row: string): string =>
+  `${isQueued(`${row}.member_event`, `${row}.member_binding`)} and coalesce(q.digest_id, '-') = ${row}.member_digest`;
 
 /**
  * The limits of one call: deliveries that it reads at a time, digests that it forms of a binding at a time, and
@@ -61,11 +80,14 @@ export class Digests {
     this.#db = db;
     this.#form = db.statement(formText);
     this.#follow = db.statement(
-      `with following as (
+      `with given as ${withMembers(
+        'json_to_recordset($1::json) as g(digest text, binding text, new_attempts integer, begun boolean)',
+        'g.binding',
+        'g.digest',
+      )}, following as (
         update $.queue q set lease = $2::bigint, begun_at = case when g.begun then ${beginning} end,
-          attempts = g.attempts
-        from json_to_recordset($1::json) as g(digest text, binding text, attempts integer, begun boolean)
-        where ${hasKey('q', { binding_id: 'g.binding', digest_id: 'g.digest' })}
+          attempts = g.new_attempts
+        from given g where ${isMember('g')}
         returning q.event_id, q.digest_id, q.position
       )
       select f.digest_id, ${eventColumns}
@@ -105,7 +127,7 @@ export class Digests {
     const given = digests.map(({ id, bindingId, attempts, hasBegun }) => ({
       digest: id,
       binding: bindingId,
-      attempts,
+      new_attempts: attempts,
       begun: hasBegun,
     }));
     const events = new Map<string, GatheredEvent[]>();
@@ -122,7 +144,7 @@ const formText = `
   with due as materialized (
     select q.event_id, q.binding_id, q.webhook_id, ${gathersSince('q')} as since,
       (select w.is_active from $.webhooks w where w.id = q.webhook_id) as is_active
-    from $.queue q where q.digest_id = '' and q.look_at <= $now
+    from $.queue q ${batchFromFirst} where ${gathersStill} and q.look_at <= $now
     order by q.look_at limit ${maxDue}
   ), paused as (
     -- Deferred, so that others are looked at. Activating the webhook looks at these again.
@@ -142,7 +164,7 @@ const formText = `
         (c -> 'digest' ->> 'maxEvents')::integer as most,
         coalesce((c -> 'digest' ->> 'maxBytes')::integer, ${defaultDigestBytes}) as max_bytes
       from json_array_elements($.json_array_in(w.channels)) c where c ->> 'id' = b.binding_id
-    ) d on true
+    ) d on true where ${few('length(b.binding_id)')}
   ), single as materialized (
     select d.event_id, d.binding_id, d.since from due d join mine m using (binding_id) where m.waits is null
   ), alone as (
@@ -156,7 +178,7 @@ const formText = `
   ), ripe as materialized (
     select m.* from mine m where m.since + m.waits <= $now or (
       select count(*) = m.most or sum(f.gathered_bytes) >= m.max_bytes from (
-        select f.gathered_bytes from $.queue f where f.binding_id = m.binding_id and f.digest_id = ''
+        select f.gathered_bytes from $.queue f where ${isInDigest('f', 'm.binding_id', "''")}
         order by f.position limit m.most) f)
   ), gathered as materialized (
     -- Locks the current rows, not those of the snapshot: another process may have formed or cancelled some of them.
@@ -166,8 +188,8 @@ const formText = `
       select f.event_id, f.binding_id, f.tenant_id, f.webhook_id, f.channel, f.position, f.gathered_bytes,
         ${gathersSince('f')} as since
       from $.queue f
-      where f.binding_id = r.binding_id and f.digest_id = ''
-      order by f.position, f.event_id limit ${maxDigests} * r.most for update skip locked
+      where ${isInDigest('f', 'r.binding_id', "''")}
+      order by f.position, f.event_id limit ${maxDigests} * r.most for update of f skip locked
     ) g
     window of_binding as (partition by g.binding_id order by g.position, g.event_id)
   ), parts as materialized (

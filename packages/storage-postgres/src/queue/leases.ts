@@ -2,6 +2,7 @@ import { randomInt } from 'node:crypto';
 import type { Claim } from '@posthorn/core/storage';
 import type { Database } from '../client/database.js';
 import { hasKey } from '../client/given-rows.js';
+import { isMember, withMembers } from './digests.js';
 
 /*
  * A lease is a random number, shared by everything that one call claims. A token is the lease and the delivery for
@@ -41,11 +42,10 @@ export function releaser(db: Database): Release {
       from json_to_recordset($1::json) as g(event text, due float8, since float8)
       where ${hasKey('q', { event_id: 'g.event' })} and q.lease = $2::bigint
       returning q.event_id, q.binding_id
-    )
+    ), members as ${withMembers('released r', 'r.binding_id', 'r.event_id')}
     -- The deliveries of a digest were leased with it, and may have begun.
     update $.queue q set ${given}
-    from released r
-    where starts_with(r.event_id, 'dig_') and ${hasKey('q', { binding_id: 'r.binding_id', digest_id: 'r.event_id' })}
+    from members m where starts_with(m.event_id, 'dig_') and ${isMember('m')}
       and q.lease = $2::bigint`);
   return async (lease, events) => {
     await db

@@ -1,5 +1,5 @@
 import type { Database, Statement } from '../client/database.js';
-import { few, isOfRow } from '../client/given-rows.js';
+import { few, fromFirst, isOfRow, named } from '../client/given-rows.js';
 import type { ReadyWebhook } from './ready-webhooks.js';
 
 /*
@@ -17,10 +17,25 @@ export interface Chain {
   readonly orderingKey: string;
 }
 
+/** The parts of a chain that have an index each, with its kind of names and its condition on the row `o`. */
+const parts = {
+  all: { kind: 'a', condition: 'true' },
+  heads: { kind: 'h', condition: 'not o.yields' },
+  held: { kind: 'w', condition: 'o.is_held' },
+  inFlight: { kind: 'f', condition: 'o.lease is not null' },
+};
+
+/** The condition that the row `o` is in this part of a chain. */
+function isIn(part: keyof typeof parts, bindingId: string, orderingKey: string): string {
+  const { kind, condition } = parts[part];
+  return `${named('o.binding_id', kind, 'o.ordering_key')} = ${named(bindingId, kind, orderingKey)} and ${condition}`;
+}
+
 /** The condition that the chain has a delivery that does not yield and meets `condition` on `o`. */
 export const hasHead = (bindingId: string, orderingKey: string, condition = 'true'): string => `((
-    select true from $.queue o where o.binding_id = ${bindingId} and o.ordering_key = ${orderingKey} and not o.yields
-      and ${condition} order by o.position limit 1) is not null)`;
+    select true from $.queue o ${fromFirst}
+    where ${isIn('heads', bindingId, orderingKey)} and ${condition}
+    order by o.position limit 1) is not null)`;
 
 /**
  * The condition that a delivery which does not yield is before the row `q` in its chain. The event's id orders rows
@@ -36,7 +51,7 @@ const isBehind = (q: string): string =>
 /** The condition that a delivery of the chain is in flight. */
 export const isInFlight = (bindingId: string, orderingKey: string): string => `((
     select true from $.queue o
-    where o.binding_id = ${bindingId} and o.ordering_key = ${orderingKey} and o.lease is not null) is not null)`;
+    where ${isIn('inFlight', bindingId, orderingKey)}) is not null)`;
 
 /**
  * The condition that the row `q` may go: it has no ordering key, or no delivery of its chain is in flight and all
@@ -53,7 +68,8 @@ export const mayGo = `(q.ordering_key is null or q.lease is not null
  */
 export const chainPosition = (bindingId: string, orderingKey: string, place: string): string =>
   `greatest(nextval('$.queue_position'), ${place} + (
-          select o.position from $.queue o where o.binding_id = ${bindingId} and o.ordering_key = ${orderingKey}
+          select o.position from $.queue o ${fromFirst}
+          where ${isIn('all', bindingId, orderingKey)}
           order by o.position desc limit 1))`;
 
 /** Returns each chain once, in an order that all callers share, so that two of them never deadlock. */
@@ -80,9 +96,9 @@ export async function advanceChains(
         select n.event_id, n.binding_id
         from json_to_recordset($1::json) as c(n integer, binding text, ordering text)
         cross join lateral (
-          select q.* from $.queue q
-          where q.binding_id = c.binding and q.ordering_key = c.ordering and q.is_held
-          order by q.position, q.event_id limit 1
+          select o.* from $.queue o ${fromFirst}
+          where ${isIn('held', 'c.binding', 'c.ordering')}
+          order by o.position, o.event_id limit 1
         ) n where ${few('c.n')} and not ${isBehind('n')}
       )
       update $.queue q set is_held = false, is_ready = true, due_at = $now

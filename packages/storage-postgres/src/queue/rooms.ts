@@ -1,4 +1,5 @@
 import type { ClaimOptions } from '@posthorn/core/storage';
+import { fromFirst } from '../client/given-rows.js';
 import type { Target } from './known-targets.js';
 
 /** How many more deliveries may be leased. */
@@ -69,7 +70,8 @@ function roomIn(
  * that nothing overtakes them.
  */
 export const areWaiting = (tenant: string, webhook: string): string => `(
-      select true from $.queue q where q.is_ready and q.tenant_id = ${tenant} and q.webhook_id = ${webhook}
+      select true from $.queue q ${fromFirst}
+      where q.is_ready and q.tenant_id = ${tenant} and q.webhook_id = ${webhook}
         and q.due_at < $now - interval '1 second' order by q.due_at limit 1) is not null`;
 
 /** The options of calls that lease nothing. */

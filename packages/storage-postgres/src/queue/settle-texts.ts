@@ -1,7 +1,7 @@
 import type { NextState } from '@posthorn/core/storage';
 import { rowsOf } from '../client/arrays.js';
-import { few, hasKey, isQueued } from '../client/given-rows.js';
-import { gatheredAt, queueId } from './digests.js';
+import { few, isQueued } from '../client/given-rows.js';
+import { gatheredAt, isInDigest, isMember, queueId, withMembers } from './digests.js';
 import { chainPosition } from './ordering.js';
 
 /*
@@ -39,10 +39,6 @@ const kept = (q: string, attempts = `${q}.attempts`): string =>
 /** The attempts of a row `q`. Where nothing was sent, the attempt that has begun under this lease is not counted. */
 const counted = (row: string): string =>
   `q.attempts - case when ${row}.id is null and q.begun_at is not null then 1 else 0 end`;
-
-/** The condition that `q` is a delivery of the digest `row`. */
-const isIn = (row: string): string =>
-  hasKey('q', { binding_id: `${row}.binding`, digest_id: `${row}.event` });
 
 /** All rows that `first` wrote, with the deliveries that it wrote in place of each digest. */
 const withFollowers = (first: string, followed: string, more = ''): string => `(
@@ -89,9 +85,9 @@ const begun = (rows: string): string => `
 const halved = `latter as materialized (
     select a.event, a.binding, h.event_id, h.position, ${queueId('h.event_id')} as id
     from again a cross join lateral (
-      select m.event_id, m.position from $.queue m where m.binding_id = a.binding and m.digest_id = a.event
+      select m.event_id, m.position from $.queue m where ${isInDigest('m', 'a.binding', 'a.event')}
       order by m.position, m.event_id offset (
-        select (count(*) + 1) / 2 from $.queue c where c.binding_id = a.binding and c.digest_id = a.event) limit 1
+        select (count(*) + 1) / 2 from $.queue c where ${isInDigest('c', 'a.binding', 'a.event')}) limit 1
     ) h where a.status = 'split'
   ), halved as (
     insert into $.queue (event_id, binding_id, tenant_id, webhook_id, channel, due_at, attempts, attempts_before,
@@ -139,8 +135,9 @@ function ended({ putsBack, hasFollowers }: SettleShape): Written {
   )`,
   ];
   if (hasFollowers) {
+    parts.push(`ended_members as ${withMembers('ended e', 'e.binding', 'e.event')}`);
     parts.push(`ended_with as (
-    delete from $.queue q using ended e where ${isIn('e')}
+    delete from $.queue q using ended_members e where ${isMember('e')}
     returning q.event_id, e.binding, ${result('e')}, ${kept('q', `${counted('e')} as attempts`)}, e.memo
   )`);
     parts.push(`finished as ${withFollowers('ended', 'ended_with', ', memo')}`);
@@ -175,11 +172,14 @@ function putBack({ ends, hasFollowers, splits }: SettleShape): Written {
   ];
   if (splits) parts.push(halved);
   if (hasFollowers) {
+    parts.push(
+      `again_members as ${withMembers(splits ? 'again_halved a' : 'again a', 'a.binding', 'a.event')}`,
+    );
     parts.push(`again_with as (
     update $.queue q set lease = null, gathers_until = a.due_at,${splits ? ` digest_id = ${digestOfHalf},` : ''}
       attempts = ${counted('a')}, begun_at = null,
       attempts_before = case when a.status = 'split' then q.attempts else q.attempts_before end
-    from ${splits ? 'again_halved' : 'again'} a where ${isIn('a')}
+    from again_members a where ${isMember('a')}
     returning q.event_id, a.binding, ${result('a')}, ${kept('q')}
   )`);
     parts.push(`returned as ${withFollowers('again', 'again_with')}`);

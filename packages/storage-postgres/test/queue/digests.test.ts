@@ -61,7 +61,7 @@ describe.skipIf(!hasPostgres())('digests of two processes', () => {
     }
     const { items } = await first.deliveries.list({ limit: 1_000 });
     expect(items.map(({ status }) => status)).toEqual(numbers.map(() => 'delivered'));
-    expect((await database.pool.query('select from posthorn.queue')).rowCount).toBe(0);
+    expect((await database.pool.query("select from posthorn.queue where tenant_id <> ''")).rowCount).toBe(0);
   }, 60_000);
 });
 
@@ -115,7 +115,7 @@ describe.skipIf(!hasPostgres())('a digest whose claim fails', () => {
 
   test('after its deliveries were leased stays as it was: no attempt is counted', async () => {
     for (let claims = 0; claims < 2; claims++) {
-      await failToClaim(/with following as/, 60_000);
+      await failToClaim(/, following as/, 60_000);
       expect(await attempts()).toEqual(Array(2).fill(['pending', 0]));
     }
     const [claim] = await storage.deliveries.claim(options);
