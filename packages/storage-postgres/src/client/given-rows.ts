@@ -19,7 +19,8 @@
  * - Whether a row exists is tested by `(select true … limit 1) is null`, because `not exists` would become a join.
  *
  * A sequential scan is as cheap as a look-up in two cases: in a file of a few pages, and where the index is large for
- * the rows that were counted. The tables are designed so that neither happens (0011_pages.sql).
+ * the rows that were counted. The tables are designed so that neither happens (0011_pages.sql), and the queue always
+ * has rows to count (0022_chains.sql).
  */
 
 /**
