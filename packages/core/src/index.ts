@@ -1,8 +1,8 @@
 /*
  * For applications. Authors of storages, channels and APIs find more in `@posthorn/core/storage`, `/channel` and `/schemas`.
  */
-export { type ApiKey, type Scope, scopes } from './api-keys/api-key.js';
-export type { ApiKeyInput, ApiKeyListOptions, ApiKeys, CreatedApiKey } from './api-keys/api-keys.js';
+export { type ApiKey, type ApiKeyInput, type Scope, scopes } from './api-keys/api-key.js';
+export type { ApiKeyListOptions, ApiKeys, CreatedApiKey } from './api-keys/api-keys.js';
 export type { Channel } from './channels/channel.js';
 export { type FunctionChannelOptions, functionChannel } from './channels/function-channel.js';
 export { defaultSchedule, type OrderingOptions, type RetryOptions } from './delivery/retry-policy.js';
