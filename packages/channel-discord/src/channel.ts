@@ -40,7 +40,7 @@ const maxContent = 2_000;
  * Creates the `discord` channel: it posts each event as an embed, or as the text of a template, through a webhook. A
  * message notifies no user or role. Throws `invalid_option`.
  */
-export function discordChannel(options: DiscordChannelOptions = {}): Channel<DiscordConfigs> {
+export function discordChannel(options: DiscordChannelOptions = {}): Channel<DiscordConfigs, 'discord'> {
   const discord = jsonService('discordChannel', hosts, options);
   return {
     type: 'discord',

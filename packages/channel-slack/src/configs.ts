@@ -43,7 +43,7 @@ const ofBot = ['bot_token', 'channel_id', 'workspace_id'] as const;
 /** The hosts of Slack's incoming webhooks. */
 export const webhookHosts: readonly string[] = ['hooks.slack.com', 'hooks.slack-gov.com'];
 
-const text = (max: number, pattern: RegExp, error: string): z.ZodType<string> =>
+const text = (max: number, pattern: RegExp, error: string): z.ZodType<string, string> =>
   z
     .string({ error: 'must be a string' })
     .max(max, { error: `must have at most ${max} characters` })
