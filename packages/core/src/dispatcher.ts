@@ -16,7 +16,7 @@ import { parseOptions } from './validation.js';
 import type { Webhooks } from './webhooks/webhooks.js';
 
 /** The caller's transaction, for `dispatchMany`. */
-export interface TransactionOption<Tx> {
+interface TransactionOption<Tx> {
   /** The event is stored if it commits, and gone if it does not. With a storage that takes none, `tx` does not compile. */
   readonly tx?: Tx;
 }

@@ -36,6 +36,11 @@ interface DigestSettings {
   readonly maxBytes?: number | undefined;
 }
 
+/** With the default filled in. */
+interface StoredDigestSettings extends DigestSettings {
+  readonly maxEvents: number;
+}
+
 /**
  * One way in which a webhook reaches a receiver, as it is given. `ChannelType` is the channel's own type, `AnyType` that of any
  * channel of the dispatcher.
@@ -62,7 +67,7 @@ export interface ChannelBinding {
   readonly channel: string;
   readonly configs: unknown;
   readonly onlyAfter?: Escalation | undefined;
-  readonly digest?: (DigestSettings & { readonly maxEvents: number }) | undefined;
+  readonly digest?: StoredDigestSettings | undefined;
 }
 
 /** A subscription of one tenant. */
