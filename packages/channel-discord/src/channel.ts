@@ -24,6 +24,7 @@ export interface DiscordConfigs {
   readonly webhook_url: string;
   /** Replaces the webhook's own name. */
   readonly username?: string | null | undefined;
+  /** The URL of a picture that replaces the webhook's own: `https:` or `http:`. */
   readonly avatar_url?: string | null | undefined;
   /** A template that renders to text in Discord's Markdown, which replaces the embed. Values are escaped. */
   readonly content_template?: string | null | undefined;

@@ -16,9 +16,11 @@ export interface SlackConfigs {
    * for the webhook of an app.
    */
   readonly channel?: string | null | undefined;
+  /** The name of the sender, on one line: at most 80 characters. */
   readonly username?: string | null | undefined;
   /** An emoji code like `:tada:`. */
   readonly icon_emoji?: string | null | undefined;
+  /** The URL of a picture of the sender: `https:` or `http:`. */
   readonly icon_url?: string | null | undefined;
   /** A template that renders to a JSON array of blocks, which replace the default ones. */
   readonly blocks_template?: string | null | undefined;
