@@ -82,7 +82,7 @@ async function withEngine(storage: StorageAdapter, total: number): Promise<void>
     channels: [functionChannel('sink', () => {})],
     encryption: { keys: [{ id: 'bench', key: randomBytes(32) }] },
   });
-  const channels = [{ channel: 'sink', configs: {} }];
+  const channels = [{ channel: 'sink', configs: {} }] as const;
   await dispatcher.webhooks.create({ name: 'sink', tenantId: 'engine', eventTypes: ['*'], channels });
   const dispatch = async (): Promise<void> => {
     for (let sent = 0; sent < total; sent += 500) {

@@ -535,7 +535,7 @@ const { webhooks: saved } = createDispatcher({
   channels: [channelAnswering(undefined).channel],
   encryption: { keys },
 });
-const channels = [{ channel: 'webhook', configs: { url: 'https://example.com' } }];
+const channels = [{ channel: 'webhook', configs: { url: 'https://example.com' } }] as const;
 const { id: webhookId } = await saved.create({ name: 'sealed', eventTypes: ['*'], channels, secret });
 
 fuzz(

@@ -3,7 +3,7 @@ import type { Server } from 'node:http';
 import type { AddressInfo, LookupFunction } from 'node:net';
 import { createApi } from '@posthorn/api';
 import { httpChannel } from '@posthorn/channel-http';
-import { createDispatcher } from '@posthorn/core';
+import { createDispatcher, type Dispatcher } from '@posthorn/core';
 import { createIds, type NewWebhook } from '@posthorn/core/storage';
 import { memoryStorage } from '@posthorn/storage-memory';
 import { postgresStorage } from '@posthorn/storage-postgres';
@@ -53,7 +53,7 @@ for (let made = 0; made < Number(countText); made += 100) {
 /** Every save looks up a host name. The look-up is answered at once, so that the network is not measured. */
 const lookup: LookupFunction = (_hostname, _options, callback) =>
   setImmediate(callback, null, [{ address: '93.184.215.14', family: 4 }]);
-const dispatcher = createDispatcher({
+const dispatcher: Dispatcher = createDispatcher({
   storage,
   channels: [httpChannel({ outbound: { policy: { lookup } } })],
 });

@@ -86,7 +86,7 @@ async function sleepers(
       sleeping--;
     },
   });
-  const channels = [{ channel: 'test', configs: {} }];
+  const channels = [{ channel: 'test', configs: {} }] as const;
   for (let i = 0; i < 9; i++)
     await dispatcher.webhooks.create({ name: 'w', eventTypes: [`healthy.n${i}`], channels });
   for (let i = 0; i < count; i++) {
@@ -120,7 +120,7 @@ async function loudTenant(postgres: string): Promise<{ p95: number; seconds: num
     cap: 50,
     send: () => new Promise((resolve) => setTimeout(resolve, 5)),
   });
-  const channels = [{ channel: 'test', configs: {} }];
+  const channels = [{ channel: 'test', configs: {} }] as const;
   for (let i = 0; i < 20; i++) {
     await dispatcher.webhooks.create({ name: 'w', tenantId: 'a', eventTypes: [`loud.n${i}`], channels });
   }

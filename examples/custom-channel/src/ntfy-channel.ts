@@ -20,7 +20,7 @@ type NtfyConfigs = z.infer<typeof configs>;
 export function ntfyChannel(
   url = 'https://ntfy.sh/',
   options: JsonServiceOptions = {},
-): Channel<NtfyConfigs> {
+): Channel<NtfyConfigs, 'ntfy'> {
   const ntfy = jsonService('ntfyChannel', ['ntfy.sh'], options);
   return {
     type: 'ntfy',

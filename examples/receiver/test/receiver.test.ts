@@ -45,7 +45,7 @@ test('handles what the engine sends, after it has answered', async () => {
     storage: memoryStorage(),
     channels: [httpChannel({ outbound: { policy: { allowHttp: true, allowHosts: ['127.0.0.1'] } } })],
   });
-  const channels = [{ channel: 'webhook', configs: { url } }];
+  const channels = [{ channel: 'webhook', configs: { url } }] as const;
   await posthorn.webhooks.create({ name: 'Mine', eventTypes: ['order.*'], channels, secret });
   await posthorn.dispatch('order.placed', { orderId: 'o1' });
   await posthorn.drain();

@@ -5,8 +5,7 @@ import type { HeaderReader } from './exchange.js';
 import type { ErrorStatus } from './refusal.js';
 
 /** The engine behind the API. The types of its catalog do not matter: input is validated at run time. */
-// biome-ignore lint/suspicious/noExplicitAny: of any storage and any catalog.
-export type AnyDispatcher = Dispatcher<any, any>;
+export type AnyDispatcher = Dispatcher;
 
 export type Method = 'GET' | 'POST' | 'PUT' | 'DELETE';
 

@@ -24,6 +24,7 @@ export interface DiscordConfigs {
   readonly webhook_url: string;
   /** Replaces the webhook's own name. */
   readonly username?: string | null | undefined;
+  /** The URL of a picture that replaces the webhook's own: `https:` or `http:`. */
   readonly avatar_url?: string | null | undefined;
   /** A template that renders to text in Discord's Markdown, which replaces the embed. Values are escaped. */
   readonly content_template?: string | null | undefined;
@@ -40,7 +41,7 @@ const maxContent = 2_000;
  * Creates the `discord` channel: it posts each event as an embed, or as the text of a template, through a webhook. A
  * message notifies no user or role. Throws `invalid_option`.
  */
-export function discordChannel(options: DiscordChannelOptions = {}): Channel<DiscordConfigs> {
+export function discordChannel(options: DiscordChannelOptions = {}): Channel<DiscordConfigs, 'discord'> {
   const discord = jsonService('discordChannel', hosts, options);
   return {
     type: 'discord',

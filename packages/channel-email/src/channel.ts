@@ -10,7 +10,7 @@ import { sendMail } from './send-mail.js';
 import { verdictOf } from './verdict.js';
 
 /** The channel, with a method to close its connections. */
-export interface EmailChannel extends Channel<EmailConfigs> {
+export interface EmailChannel extends Channel<EmailConfigs, 'email'> {
   /** Closes the channel's connections. Call it after the dispatcher has stopped. Your own transport is not closed. */
   close(): Promise<void>;
 }

@@ -10,7 +10,7 @@ import { contentTypeOf, parseBody, type Templates } from './templates.js';
  * recipients in total.
  */
 export interface EmailConfigs extends Templates {
-  /** Each is one mailbox, `name@example.com`. `recipients` is accepted as another name for this field. */
+  /** Each is one mailbox, `name@example.com`. The REST API also accepts `recipients`, another name for this field. */
   readonly to_addresses: readonly string[];
   /** Visible to all recipients. */
   readonly cc_addresses?: readonly string[] | null | undefined;
@@ -58,4 +58,4 @@ export const emailConfigs: Channel<EmailConfigs>['config'] = configsSchema('emai
   const { error } = await ofBody.safeParseAsync(body);
   for (const { path, message } of error?.issues ?? []) refuse(['body_template', ...path], message);
   return { ...configs, to_addresses: all };
-});
+}) as z.ZodType<EmailConfigs, EmailConfigs>;

@@ -30,7 +30,7 @@ const graceMs = 250;
  * time of the attempt. Nothing is sent unsigned. A digest is one request, with the digest's id. Throws
  * `invalid_option`.
  */
-export function httpChannel(options: HttpChannelOptions = {}): Channel<HttpConfigs> {
+export function httpChannel(options: HttpChannelOptions = {}): Channel<HttpConfigs, 'webhook'> {
   const { writer, userAgent, outbound, tls } = settingsOf(options);
   const preparations = new WeakMap<HttpConfigs, Prepared>();
 

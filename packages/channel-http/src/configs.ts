@@ -46,7 +46,8 @@ export function httpConfigs(outbound: Pick<Outbound, 'checkUrl'>): Channel<HttpC
       { error: 'must be an object' },
     )
     .catchall(z.custom(() => false, { error: noField }));
-  return z.unknown().superRefine(refuseProto).pipe(fields);
+  // It takes any value. What a webhook gives it is HttpConfigs, for the compiler.
+  return z.unknown().superRefine(refuseProto).pipe(fields) as z.ZodType<HttpConfigs, HttpConfigs>;
 }
 
 const object = (error: string): z.ZodCustom<Record<string, unknown>> =>

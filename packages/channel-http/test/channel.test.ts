@@ -160,7 +160,7 @@ describe('a response that repeats the request is recorded', () => {
     const outbound = createOutbound({ policy: { allowHttp: true, allowHosts: ['127.0.0.1'] } });
     onTestFinished(() => outbound.close());
     const dispatcher = createDispatcher({ storage: memoryStorage(), channels: [httpChannel({ outbound })] });
-    const channels = [{ channel: 'webhook', configs }];
+    const channels = [{ channel: 'webhook', configs }] as const;
     await dispatcher.webhooks.create({ name: 'orders', eventTypes: ['*'], channels, secret });
     await dispatcher.dispatch('order.created', {});
     await dispatcher.drain();
@@ -467,7 +467,7 @@ describe('in an engine', () => {
   test('a payload template needs no option, is refused with path, line and column, and can be previewed', async () => {
     const { url, received } = await receiver();
     const { webhooks } = local();
-    const withTemplate = (payload_template: object) =>
+    const withTemplate = (payload_template: Record<string, unknown>) =>
       webhooks.create({
         name: 'orders',
         eventTypes: ['*'],
@@ -563,6 +563,7 @@ describe('in an engine', () => {
       dispatcher.webhooks.create({
         name: 'orders',
         eventTypes: ['*'],
+        // @ts-expect-error: no such field
         channels: [{ channel: 'webhook', configs: { url: 'http://example.com', retries: 3 } }],
       }),
     ).rejects.toMatchObject({

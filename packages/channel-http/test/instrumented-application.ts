@@ -67,7 +67,7 @@ async function applicationOf() {
     retry: { schedule: ['20ms', '20ms', '20ms'] },
     pollInterval: '20ms',
   });
-  const channels = [{ channel: 'webhook', configs: { url } }];
+  const channels = [{ channel: 'webhook', configs: { url } }] as const;
   const webhook = await posthorn.webhooks.create({ name: 'orders', eventTypes: ['*'], channels });
   return { posthorn, webhookId: webhook.id };
 }

@@ -22,7 +22,7 @@ export interface SlackChannelOptions extends JsonServiceOptions {
  * message shows the event's type, subject and first fields, or the blocks of the webhook's template. Throws
  * `invalid_option`.
  */
-export function slackChannel(options: SlackChannelOptions = {}): Channel<SlackConfigs> {
+export function slackChannel(options: SlackChannelOptions = {}): Channel<SlackConfigs, 'slack'> {
   const { apiUrl = 'https://slack.com/api', ...others } = Object(options) as SlackChannelOptions;
   const isObject = typeof options === 'object' && options !== null;
   const webhooks = jsonService('slackChannel', webhookHosts, isObject ? others : options);

@@ -16,9 +16,11 @@ export interface SlackConfigs {
    * for the webhook of an app.
    */
   readonly channel?: string | null | undefined;
+  /** The name of the sender, on one line: at most 80 characters. */
   readonly username?: string | null | undefined;
   /** An emoji code like `:tada:`. */
   readonly icon_emoji?: string | null | undefined;
+  /** The URL of a picture of the sender: `https:` or `http:`. */
   readonly icon_url?: string | null | undefined;
   /** A template that renders to a JSON array of blocks, which replace the default ones. */
   readonly blocks_template?: string | null | undefined;
@@ -43,7 +45,7 @@ const ofBot = ['bot_token', 'channel_id', 'workspace_id'] as const;
 /** The hosts of Slack's incoming webhooks. */
 export const webhookHosts: readonly string[] = ['hooks.slack.com', 'hooks.slack-gov.com'];
 
-const text = (max: number, pattern: RegExp, error: string): z.ZodType<string> =>
+const text = (max: number, pattern: RegExp, error: string): z.ZodType<string, string> =>
   z
     .string({ error: 'must be a string' })
     .max(max, { error: `must have at most ${max} characters` })

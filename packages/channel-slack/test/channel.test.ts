@@ -93,7 +93,7 @@ describe('with the engine', () => {
       channels: [slackChannel(slack.channelOptions)],
       encryption: { keys: [{ id: 'k1', key: Buffer.alloc(32, 7) }] },
     });
-    const channels = [{ channel: 'slack', configs }];
+    const channels = [{ channel: 'slack', configs }] as const;
     const webhook = await dispatcher.webhooks.create({ name: 'Orders', eventTypes: ['*'], channels });
     return { dispatcher, webhook };
   }

@@ -28,7 +28,7 @@ const graceMs = 250;
  * Creates the `sms` channel: it sends an event as a text to each phone number of the webhook, through a provider.
  * Numbers that have the text are not texted again when others are retried. Throws `invalid_option`.
  */
-export function smsChannel(options: SmsChannelOptions): Channel<SmsConfigs> {
+export function smsChannel(options: SmsChannelOptions): Channel<SmsConfigs, 'sms'> {
   const known = ['provider', 'maxSegments', 'timeoutMs'] as const;
   const { provider, maxSegments = 3, timeoutMs = 10_000 } = parseOptions(options, known, 'smsChannel');
   if (typeof provider?.send !== 'function') throw invalid('provider must have a function send');

@@ -20,6 +20,7 @@ export interface TwilioOptions {
   readonly authToken?: string;
   /** An API key, which can be revoked separately: `SK` and 32 hexadecimal digits. Requires `apiKeySecret`. */
   readonly apiKey?: string;
+  /** The secret of that API key. */
   readonly apiKeySecret?: string;
   /** The messaging service that chooses the sender: `MG` and 32 hexadecimal digits. Alternative to `from`. */
   readonly messagingServiceSid?: string;

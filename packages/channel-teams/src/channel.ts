@@ -39,7 +39,7 @@ const maxBytes = 28 * 1024;
  * Creates the `teams` channel: it posts each event as an Adaptive Card through a Power Automate workflow. Throws
  * `invalid_option`.
  */
-export function teamsChannel(options: TeamsChannelOptions = {}): Channel<TeamsConfigs> {
+export function teamsChannel(options: TeamsChannelOptions = {}): Channel<TeamsConfigs, 'teams'> {
   const teams = jsonService('teamsChannel', hosts, options);
   return {
     type: 'teams',

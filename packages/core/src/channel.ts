@@ -2,7 +2,7 @@
  * For authors of channels: what a channel gets, what it reports, and what channels have in common.
  */
 export type { Cancellation } from './channels/cancellation.js';
-export type { Channel, DigestedEvent, Message, PreviewPart } from './channels/channel.js';
+export type { AnyChannel, Channel, DigestedEvent, Message, PreviewPart } from './channels/channel.js';
 export { checkedText, configsSchema } from './channels/configs.js';
 export { domainInAscii } from './channels/domain.js';
 export type { FunctionHandler, NoConfigs } from './channels/function-channel.js';

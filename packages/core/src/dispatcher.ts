@@ -1,11 +1,12 @@
 import type { ApiKeys } from './api-keys/api-keys.js';
+import type { AnyChannel, Channel } from './channels/channel.js';
 import { type Duration, maxTimerMs, toMs } from './duration.js';
 import { createEngine } from './engine.js';
 import { describeType, PosthornError } from './errors.js';
 import type { EventCatalog, EventTypeOf, PayloadOf } from './events/catalog.js';
 import type { GivenEvent } from './events/publish.js';
 import type { Deliveries, Events } from './history/log.js';
-import type { Lifecycle } from './lifecycle.js';
+import type { Lifecycle, LifecycleListener } from './lifecycle.js';
 import type { EventDetails } from './models/event.js';
 import { type DispatcherOptions, resolveOptions } from './options.js';
 import type { Replays } from './replays/replays.js';
@@ -14,18 +15,24 @@ import type { PublishResult } from './storage/ports.js';
 import { parseOptions } from './validation.js';
 import type { Webhooks } from './webhooks/webhooks.js';
 
-/** The caller's transaction. With a storage that takes none, `tx` does not compile. */
-type TxOption<Tx> = [Tx] extends [never] ? { readonly tx?: never } : { readonly tx?: Tx };
+/** The caller's transaction, for `dispatchMany`. */
+interface TransactionOption<Tx> {
+  /** The event is stored if it commits, and gone if it does not. With a storage that takes none, `tx` does not compile. */
+  readonly tx?: Tx;
+}
 
 /** Options of `dispatch`: details of the event, and the transaction of the caller. */
-export type DispatchOptions<Tx> = EventDetails & TxOption<Tx>;
+export interface DispatchOptions<Tx> extends EventDetails, TransactionOption<Tx> {}
+
+/** An event of one type for `dispatchMany`. */
+interface DispatchItemOf<Type, Payload> extends EventDetails {
+  readonly type: Type;
+  readonly payload: Payload;
+}
 
 /** An event for `dispatchMany`: its type, its payload, and optional details. */
-export type DispatchItem<Catalog> = {
-  [Type in EventTypeOf<Catalog>]: {
-    readonly type: Type;
-    readonly payload: PayloadOf<Catalog, Type>;
-  } & EventDetails;
+export type DispatchItem<Catalog extends EventCatalog> = {
+  [Type in EventTypeOf<Catalog>]: DispatchItemOf<Type, PayloadOf<Catalog, Type>>;
 }[EventTypeOf<Catalog>];
 
 /** The result of `dispatch`: the id of the event, and how many deliveries it has. */
@@ -37,16 +44,25 @@ export interface StopOptions {
   readonly grace?: Duration;
 }
 
-/** The engine in this process. */
-export interface Dispatcher<Tx = never, Catalog extends EventCatalog | undefined = undefined> {
-  readonly webhooks: Webhooks;
-  readonly events: Events;
-  readonly deliveries: Deliveries;
+/**
+ * The engine in this process. Its calls take the event types of the catalog and the channels of `createDispatcher`, each with its
+ * configs. `Dispatcher<Tx>` is a dispatcher of any catalog and channels: its calls take any text, and check it when called.
+ */
+export interface Dispatcher<
+  Tx = never,
+  Catalog extends EventCatalog = EventCatalog,
+  Channels extends AnyChannel = Channel,
+> {
+  readonly webhooks: Webhooks<EventTypeOf<Catalog>, Channels>;
+  readonly events: Events<EventTypeOf<Catalog>>;
+  readonly deliveries: Deliveries<EventTypeOf<Catalog>>;
   /** Keys to the management API. Each call rejects with `invalid_option` where the storage keeps none. */
   readonly apiKeys: ApiKeys;
-  readonly replays: Replays;
+  readonly replays: Replays<EventTypeOf<Catalog>>;
   /** The catalog, as it was given. Undefined without one: any event type may be dispatched. */
-  readonly catalog: Catalog;
+  // Readonly, a mapped type, makes the compiler compare two dispatchers member by member. By the variance of Catalog alone, one
+  // with a catalog would not be a `Dispatcher<Tx>`.
+  readonly catalog: Readonly<Catalog> | undefined;
   /**
    * Stores the event, and a delivery for each channel of each matching webhook. Once it resolves, each delivery gets attempts
    * until one succeeds or none is left. A call with the same `idempotencyKey` and event has the first result.
@@ -66,7 +82,7 @@ export interface Dispatcher<Tx = never, Catalog extends EventCatalog | undefined
   /** As `dispatch`, for several events: all are stored, or none. Resolves in their order. */
   dispatchMany(
     events: readonly DispatchItem<Catalog>[],
-    options?: TxOption<Tx>,
+    options?: TransactionOption<Tx>,
   ): Promise<readonly Dispatched[]>;
   /** Begins to deliver, and keeps the process alive until `stop`. During a stop, begins when the stop is over. */
   start(): void;
@@ -83,9 +99,18 @@ export interface Dispatcher<Tx = never, Catalog extends EventCatalog | undefined
    */
   prune(): Promise<number>;
   /** Calls `listener` with each announcement. An error that it throws is emitted as `error`. */
-  on<Name extends keyof Lifecycle>(name: Name, listener: Lifecycle[Name]): this;
-  once<Name extends keyof Lifecycle>(name: Name, listener: Lifecycle[Name]): this;
-  off<Name extends keyof Lifecycle>(name: Name, listener: Lifecycle[Name]): this;
+  on<Name extends keyof Lifecycle>(
+    name: Name,
+    listener: LifecycleListener<Name, EventTypeOf<Catalog>, Channels['type']>,
+  ): this;
+  once<Name extends keyof Lifecycle>(
+    name: Name,
+    listener: LifecycleListener<Name, EventTypeOf<Catalog>, Channels['type']>,
+  ): this;
+  off<Name extends keyof Lifecycle>(
+    name: Name,
+    listener: LifecycleListener<Name, EventTypeOf<Catalog>, Channels['type']>,
+  ): this;
 }
 
 /**
@@ -95,9 +120,11 @@ export interface Dispatcher<Tx = never, Catalog extends EventCatalog | undefined
  * const dispatcher = createDispatcher({ storage: memoryStorage(), channels: [httpChannel()] });
  * dispatcher.start();
  */
-export function createDispatcher<Tx = never, const Catalog extends EventCatalog | undefined = undefined>(
-  options: DispatcherOptions<Tx, Catalog>,
-): Dispatcher<Tx, Catalog> {
+export function createDispatcher<
+  Tx = never,
+  const Catalog extends EventCatalog = EventCatalog,
+  const Channels extends AnyChannel = AnyChannel,
+>(options: DispatcherOptions<Tx, Catalog, Channels>): Dispatcher<Tx, Catalog, Channels> {
   const settings = resolveOptions(options);
   const storage = checkedStorage(options.storage);
   const { publish, worker, replayer, retention, background, lifecycle, ...parts } = createEngine(
@@ -113,7 +140,7 @@ export function createDispatcher<Tx = never, const Catalog extends EventCatalog 
 
   return {
     ...parts,
-    catalog: options.events as Catalog,
+    catalog: options.events,
 
     async dispatch(type, payload, options) {
       const { event, tx } = givenEvent<Tx>(type, payload, options);

@@ -1,8 +1,8 @@
 /*
  * For applications. Authors of storages, channels and APIs find more in `@posthorn/core/storage`, `/channel` and `/schemas`.
  */
-export { type ApiKey, type Scope, scopes } from './api-keys/api-key.js';
-export type { ApiKeyInput, ApiKeyListOptions, ApiKeys, CreatedApiKey } from './api-keys/api-keys.js';
+export { type ApiKey, type ApiKeyInput, type Scope, scopes } from './api-keys/api-key.js';
+export type { ApiKeyListOptions, ApiKeys, CreatedApiKey } from './api-keys/api-keys.js';
 export type { Channel } from './channels/channel.js';
 export { type FunctionChannelOptions, functionChannel } from './channels/function-channel.js';
 export { defaultSchedule, type OrderingOptions, type RetryOptions } from './delivery/retry-policy.js';
@@ -30,7 +30,7 @@ export type { MissedWebhook } from './history/missed.js';
 export type { NextStep } from './history/next-step.js';
 export type { Stats, StatsOptions } from './history/stats.js';
 export type { DeliveryInfo, Lifecycle } from './lifecycle.js';
-export { matches } from './matching.js';
+export { matches, type PatternOf } from './matching.js';
 export type { Attempt, Delivery, DeliveryStatus, Outcome } from './models/delivery.js';
 export type { EventDetails, WebhookEvent } from './models/event.js';
 export { type FailureKind, faultOf } from './models/failure-kind.js';
@@ -51,4 +51,5 @@ export type { Page } from './storage/page.js';
 export type { Notifier, StorageAdapter } from './storage/ports.js';
 export type { WebhookListOptions } from './webhooks/list-filter.js';
 export type { Preview, Sample, TestResult } from './webhooks/test-event.js';
-export type { RotateOptions, Webhooks } from './webhooks/webhooks.js';
+export type { Webhooks } from './webhooks/webhooks.js';
+export type { RotateOptions } from './webhooks/write-options.js';

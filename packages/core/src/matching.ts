@@ -58,6 +58,11 @@ export function matchKeys(type: string): string[] {
   return [...exactLength, ...shorter.reverse()];
 }
 
+/** What {@link matchKeys} returns, for the compiler: the event types, and every pattern that matches at least one of them. */
+export type PatternOf<EventType extends string> = EventType extends `${infer Head}.${infer Rest}`
+  ? `${Head | '*'}.${PatternOf<Rest>}` | '*'
+  : EventType | '*';
+
 /** Whether `pattern` matches `type`: the same answer as a look-up by {@link matchKeys}. Throws `invalid_event_type`. */
 export function matches(pattern: string, type: string): boolean {
   return matchKeys(type).includes(pattern);

@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import type { Channel } from './channels/channel.js';
+import type { AnyChannel, Channel } from './channels/channel.js';
 import {
   type OrderingOptions,
   type OrderingPolicy,
@@ -22,13 +22,13 @@ import { parse, parseOptions } from './validation.js';
 /** Options of `createDispatcher`. */
 export interface DispatcherOptions<
   Tx = never,
-  Catalog extends EventCatalog | undefined = EventCatalog | undefined,
+  Catalog extends EventCatalog = EventCatalog,
+  Channels extends AnyChannel = AnyChannel,
 > {
   /** Where webhooks, events and deliveries are stored: `memoryStorage()`, or a durable storage. */
   readonly storage: StorageAdapter<Tx>;
   /** The channels that webhooks may use, each of another type. */
-  // biome-ignore lint/suspicious/noExplicitAny: each channel has configs of its own, and checks them itself.
-  readonly channels: readonly Channel<any>[];
+  readonly channels: readonly Channels[];
   /** The event types that may be dispatched, from `defineEvents`. Default: any event type, any JSON. */
   readonly events?: Catalog;
   /**

@@ -12,7 +12,7 @@ beforeAll(async () => {
   other = { ...(await import('@posthorn/core')), ...(await import('@posthorn/core/channel')) };
 });
 
-const input = { name: 'all', eventTypes: ['*'], channels: [{ channel: 'webhook', configs: {} }] };
+const input = { name: 'all', eventTypes: ['*'], channels: [{ channel: 'webhook', configs: {} }] } as const;
 const text = '{"total":1.10}';
 
 describe('of two copies in one process', () => {

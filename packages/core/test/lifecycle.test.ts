@@ -1,4 +1,4 @@
-import { createDispatcher, type Lifecycle, type PosthornError, type StorageAdapter } from '@posthorn/core';
+import { createDispatcher, type DeliveryInfo, type PosthornError, type StorageAdapter } from '@posthorn/core';
 import { failed, rejected } from '@posthorn/core/channel';
 import { memoryStorage } from '@posthorn/storage-memory';
 import { recordingChannel, testDispatcher, until } from '@posthorn/testing';
@@ -191,9 +191,10 @@ test('`once` listens once, `off` removes a listener, and `off` accepts a functio
 
 test('names and facts are typed', () => {
   const dispatcher = createDispatcher({ storage: memoryStorage(), channels: [] });
-  expectTypeOf(dispatcher.on<'delivery:failed'>)
-    .parameter(1)
-    .toEqualTypeOf<Lifecycle['delivery:failed']>();
+  dispatcher.on('delivery:failed', (facts) => {
+    expectTypeOf(facts).toExtend<DeliveryInfo>();
+    expectTypeOf(facts.retryInMs).toEqualTypeOf<number>();
+  });
   // @ts-expect-error: there is no such announcement
   dispatcher.on('delivery:exploded', () => {});
 });

@@ -1,4 +1,5 @@
 import type {
+  ApiKeyInput,
   Attempt,
   ChannelBinding,
   Delivery,
@@ -20,6 +21,7 @@ import type {
 } from '@posthorn/core/schemas';
 import { describe, expectTypeOf, test } from 'vitest';
 import type { z } from 'zod';
+import type { apiKeyInputSchema } from '../src/api-keys/api-key.js';
 
 /** `Value` as the interfaces have it: deeply `readonly`. */
 type Frozen<Value> = Value extends Date
@@ -48,5 +50,6 @@ describe('a model that is written out as an interface', () => {
     expectTypeOf<WebhookPatch>().toExtend<Frozen<z.input<typeof webhookPatchSchema>>>();
     expectTypeOf<keyof EventDetails>().toEqualTypeOf<keyof z.input<typeof eventDetailsSchema>>();
     expectTypeOf<EventDetails>().toExtend<Frozen<z.input<typeof eventDetailsSchema>>>();
+    expectTypeOf<ApiKeyInput>().toEqualTypeOf<Frozen<z.input<ReturnType<typeof apiKeyInputSchema>>>>();
   });
 });

@@ -1,7 +1,13 @@
 import { randomBytes } from 'node:crypto';
 import { inspect } from 'node:util';
 import { httpChannel } from '@posthorn/channel-http';
-import { createDispatcher, createSecret, type Lifecycle, type StorageAdapter } from '@posthorn/core';
+import {
+  createDispatcher,
+  createSecret,
+  type Dispatcher,
+  type Lifecycle,
+  type StorageAdapter,
+} from '@posthorn/core';
 import { createOutbound } from '@posthorn/outbound';
 import { memoryStorage } from '@posthorn/storage-memory';
 import { goodCertificate, hostileReceiver } from '@posthorn/testing/hostile-receiver';
@@ -116,7 +122,7 @@ async function live(storage: StorageAdapter): Promise<Haul> {
   const channelsTo = (url: string, own: Record<string, string> = headers) => [
     { channel: 'webhook', configs: { url, headers: own } },
   ];
-  const { webhooks } = engine;
+  const { webhooks }: Dispatcher = engine;
   const base = { name: 'orders', eventTypes: ['*'] };
   const created = await webhooks.create({ ...base, secret: secrets.old, channels: channelsTo(echo.url) });
   haul.add('an answer', created);

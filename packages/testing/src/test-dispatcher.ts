@@ -1,4 +1,5 @@
 import {
+  type Channel,
   createDispatcher,
   type Dispatcher,
   type DispatcherOptions,
@@ -6,6 +7,7 @@ import {
   type EventCatalog,
   type Webhook,
 } from '@posthorn/core';
+import type { AnyChannel } from '@posthorn/core/channel';
 import { toMs } from '@posthorn/core/schemas';
 import type { DocumentStore } from '@posthorn/core/storage';
 import { memoryStorage } from '@posthorn/storage-memory';
@@ -13,8 +15,10 @@ import { type VirtualClock, virtualClock } from './clock.js';
 import { seededIds, seededRandom } from './seeded.js';
 
 /** Options of `testDispatcher`. */
-export interface TestDispatcherOptions<Catalog extends EventCatalog | undefined>
-  extends Omit<DispatcherOptions<never, Catalog>, 'storage' | 'now' | 'ids' | 'random'> {
+export interface TestDispatcherOptions<
+  Catalog extends EventCatalog = EventCatalog,
+  Channels extends AnyChannel = AnyChannel,
+> extends Omit<DispatcherOptions<never, Catalog, Channels>, 'storage' | 'now' | 'ids' | 'random'> {
   /** Seeds ids and jitter: the same seed, the same run. Default 1. */
   readonly seed?: number;
   /** Where the clock begins. Default 2026-01-01T00:00:00Z. */
@@ -22,7 +26,10 @@ export interface TestDispatcherOptions<Catalog extends EventCatalog | undefined>
 }
 
 /** The engine, with time in the test's hands. */
-export interface TestDispatcher<Catalog extends EventCatalog | undefined> extends Dispatcher<never, Catalog> {
+export interface TestDispatcher<
+  Catalog extends EventCatalog = EventCatalog,
+  Channels extends AnyChannel = Channel,
+> extends Dispatcher<never, Catalog, Channels> {
   readonly clock: VirtualClock;
   /**
    * Lives through `duration`: everything that falls due in it is delivered at its own instant, retries of retries and
@@ -32,9 +39,10 @@ export interface TestDispatcher<Catalog extends EventCatalog | undefined> extend
 }
 
 /** The real engine on a memory storage, with a virtual clock and seeded ids and jitter. Nothing waits, nothing sleeps. */
-export function testDispatcher<const Catalog extends EventCatalog | undefined = undefined>(
-  options: TestDispatcherOptions<Catalog>,
-): TestDispatcher<Catalog> {
+export function testDispatcher<
+  const Catalog extends EventCatalog = EventCatalog,
+  const Channels extends AnyChannel = AnyChannel,
+>(options: TestDispatcherOptions<Catalog, Channels>): TestDispatcher<Catalog, Channels> {
   const { seed = 1, start, ...rest } = options;
   const clock = virtualClock(start);
   const { now } = clock;
@@ -47,8 +55,8 @@ export function testDispatcher<const Catalog extends EventCatalog | undefined = 
       return storage.documents!.put(write, version);
     },
   };
-  const dispatcher = createDispatcher<never, Catalog>({
-    ...(rest as DispatcherOptions<never, Catalog>),
+  const dispatcher = createDispatcher<never, Catalog, Channels>({
+    ...(rest as DispatcherOptions<never, Catalog, Channels>),
     storage: { ...storage, documents },
     now,
     ids: seededIds(seed, now),

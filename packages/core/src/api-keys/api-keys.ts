@@ -1,20 +1,12 @@
 import { hash, randomBytes, timingSafeEqual } from 'node:crypto';
-import { z } from 'zod';
 import { PosthornError } from '../errors.js';
 import type { LifecycleEmitter } from '../lifecycle.js';
-import {
-  apiKeyIdSchema,
-  defaultTenant,
-  nameSchema,
-  oneOf,
-  type TenantOption,
-  tenantIdSchema,
-} from '../models/fields.js';
+import { apiKeyIdSchema, defaultTenant, type TenantOption } from '../models/fields.js';
 import { secretLetters } from '../models/ids.js';
 import type { DocumentStore } from '../storage/document-store.js';
 import { type Page, type PageQuery, pageQuery } from '../storage/page.js';
 import { parse, parseOptions } from '../validation.js';
-import { type ApiKey, scopes } from './api-key.js';
+import { type ApiKey, type ApiKeyInput, apiKeyInputSchema } from './api-key.js';
 import {
   type ApiKeyRecord,
   type ApiKeyStore,
@@ -43,27 +35,6 @@ const maxAgeMs = 500;
 const touchEveryMs = 60_000;
 const maxRemembered = 10_000;
 
-const inputSchema = (now: () => number) =>
-  z.strictObject({
-    tenantId: tenantIdSchema.default(defaultTenant),
-    name: nameSchema,
-    mode: oneOf(['live', 'test']).default('live'),
-    scopes: z
-      .array(oneOf(scopes))
-      .min(1, { error: 'must hold at least one scope' })
-      .refine((given) => new Set(given).size === given.length, { error: 'must hold each scope once' })
-      .readonly(),
-    expiresAt: z
-      .date()
-      .refine((at) => at.getTime() > now() && at.getUTCFullYear() <= 9999, {
-        error: 'must lie in the future, and before the year 10000',
-      })
-      .nullable()
-      .default(null),
-  });
-
-/** The input of `apiKeys.create`. Defaults: `mode` is `live`; `expiresAt` is null, which is never. */
-export type ApiKeyInput = z.input<ReturnType<typeof inputSchema>>;
 const fields = ['tenantId', 'name', 'mode', 'scopes', 'expiresAt'] as const;
 
 /** The result of `apiKeys.create`. */
@@ -107,7 +78,7 @@ export function createApiKeys(
   const lookups = new TtlCache<Promise<FoundApiKey | undefined>>(maxAgeMs, maxRemembered, now);
   /** The ids of keys whose use was recently recorded. */
   const touched = new TtlCache<true>(touchEveryMs, maxRemembered, now);
-  const schema = inputSchema(now);
+  const schema = apiKeyInputSchema(now);
 
   function storeIn(): ApiKeyStore {
     if (given) return given;

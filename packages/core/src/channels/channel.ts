@@ -1,6 +1,6 @@
 import type { StandardSchemaV1 } from '@standard-schema/spec';
 import type { WebhookEvent } from '../models/event.js';
-import type { Webhook } from '../models/webhook.js';
+import type { ChannelBindingInput, Webhook } from '../models/webhook.js';
 import type { Secret } from './mask.js';
 import type { SecretPath } from './secret-paths.js';
 import type { Verdict } from './verdict.js';
@@ -43,12 +43,16 @@ export interface PreviewPart {
   readonly text: string;
 }
 
-/** A way to reach a receiver. A channel of your own takes 25 lines: see docs/writing-a-channel.md. */
-export interface Channel<Configs = unknown> {
+/**
+ * A way to reach a receiver. A channel of your own takes 25 lines: see docs/writing-a-channel.md. With its `Type`, such as
+ * `'webhook'`, the dispatcher types what webhooks give it. `Input` is what they give where the schema changes it, such as by
+ * a default.
+ */
+export interface Channel<Configs = unknown, Type extends string = string, Input = Configs> {
   /** The name by which webhooks refer to it: `webhook`, `slack`, … */
-  readonly type: string;
+  readonly type: Type;
   /** Checks the configs of a binding when its webhook is saved. Its output is stored. It may use the network. */
-  readonly config: StandardSchemaV1<unknown, Configs>;
+  readonly config: StandardSchemaV1<Input, Configs>;
   /**
    * Which parts of the configs are secret. Secrets are encrypted at rest where the dispatcher has keys, masked wherever
    * configs are read, and redacted from responses and error messages. Only text can be secret: a number at such a path is
@@ -76,3 +80,15 @@ export interface Channel<Configs = unknown> {
   /** The deadline of one attempt. Default: the dispatcher's `attemptDeadline`. */
   deadlineMs?(configs: Configs): number;
 }
+
+/** A channel of any type, with any configs. */
+// biome-ignore lint/suspicious/noExplicitAny: each channel has configs of its own, and checks them itself.
+export type AnyChannel = Channel<any>;
+
+/** The bindings that webhooks may have with these channels, each with the configs of its channel. */
+export type BindingInputOf<
+  Channels extends AnyChannel,
+  ChannelType extends string = Channels['type'],
+> = Channels extends AnyChannel
+  ? ChannelBindingInput<Channels['type'], StandardSchemaV1.InferInput<Channels['config']>, ChannelType>
+  : never;

@@ -8,7 +8,7 @@ import { isPosthornError } from '../errors.js';
 export function configsSchema<Shape extends z.ZodRawShape>(
   channel: string,
   shape: Shape,
-): z.ZodType<z.output<z.ZodObject<Shape>>> {
+): z.ZodType<z.output<z.ZodObject<Shape>>, z.input<z.ZodObject<Shape>>> {
   const noField = `is no field of ${/^[aeiou]/.test(channel) ? 'an' : 'a'} ${channel} channel`;
   const fields = z
     .object(shape, { error: 'must be an object' })
@@ -18,14 +18,14 @@ export function configsSchema<Shape extends z.ZodRawShape>(
     error: noField,
     path: ['__proto__'],
   });
-  return noProto.pipe(fields) as unknown as z.ZodType<z.output<z.ZodObject<Shape>>>;
+  return noProto.pipe(fields) as unknown as ReturnType<typeof configsSchema<Shape>>;
 }
 
 /**
  * Creates a schema for text that `check` accepts: an address, a template. An error that `check` throws, or rejects with,
  * becomes the issues of the field: those of a {@link PosthornError}, each at its path below the field, or else its message.
  */
-export function checkedText(check: (text: string) => unknown): z.ZodType<string> {
+export function checkedText(check: (text: string) => unknown): z.ZodType<string, string> {
   return z.string({ error: 'must be a string' }).superRefine(async (text, context) => {
     try {
       await check(text);

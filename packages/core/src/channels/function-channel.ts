@@ -16,9 +16,8 @@ export type FunctionHandler<Configs = NoConfigs> = (
 export type NoConfigs = Readonly<Record<string, never>>;
 
 /** Optional members of the channel: see `Channel`. `config` defaults to a schema that accepts `{}` only. */
-export type FunctionChannelOptions<Configs = NoConfigs> = Partial<
-  Pick<Channel<Configs>, 'config' | 'secretPaths' | 'preview' | 'supportsDigests' | 'deadlineMs'>
->;
+export interface FunctionChannelOptions<Configs = NoConfigs, Input = Configs>
+  extends Partial<Pick<Channel<Configs, string, Input>, (typeof optionNames)[number]>> {}
 
 const optionNames = ['config', 'secretPaths', 'preview', 'supportsDigests', 'deadlineMs'] as const;
 
@@ -27,11 +26,11 @@ const optionNames = ['config', 'secretPaths', 'preview', 'supportsDigests', 'dea
  * like any other: `functionChannel('search-index', ({ payload }) => index.add(payload))`. A handler that ignores its signal
  * goes on after its attempt has ended, and may then run twice at once. Throws `invalid_option`.
  */
-export function functionChannel<Configs = NoConfigs>(
-  name: string,
+export function functionChannel<Type extends string, Configs = NoConfigs, Input = Configs>(
+  name: Type,
   handler: FunctionHandler<Configs>,
-  options: FunctionChannelOptions<Configs> = {},
-): Channel<Configs> {
+  options: FunctionChannelOptions<Configs, Input> = {},
+): Channel<Configs, Type, Input> {
   if (typeof name !== 'string' || name.trim() === '') {
     throw new PosthornError('invalid_option', 'a function channel needs a name');
   }
@@ -43,7 +42,7 @@ export function functionChannel<Configs = NoConfigs>(
   }
   return {
     // Sound only where the caller leaves the type of the configs out.
-    config: noConfigs as unknown as Channel<Configs>['config'],
+    config: noConfigs as unknown as Channel<Configs, Type, Input>['config'],
     ...parseOptions(options, optionNames, 'functionChannel'),
     type: name,
     async send(message, signal) {

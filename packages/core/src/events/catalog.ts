@@ -7,17 +7,12 @@ import { isRawJson, parseRawJson, type RawJson } from './raw-json.js';
 export type EventCatalog = Readonly<Record<string, StandardSchemaV1>>;
 
 /** The event types that may be dispatched: those of the catalog, or any without one. */
-// Undefined comes first: without strictNullChecks it extends everything.
-export type EventTypeOf<Catalog> = Catalog extends undefined ? string : keyof Catalog & string;
+export type EventTypeOf<Catalog extends EventCatalog> = keyof Catalog & string;
 
 /** The payload that `dispatch` takes for `Type`: the input of its schema, or JSON text of it. Anything without a catalog. */
-export type PayloadOf<Catalog, Type> = Catalog extends undefined
-  ? unknown
-  : Type extends keyof Catalog
-    ? Catalog[Type] extends StandardSchemaV1
-      ? StandardSchemaV1.InferInput<Catalog[Type]> | RawJson
-      : never
-    : never;
+export type PayloadOf<Catalog extends EventCatalog, Type extends EventTypeOf<Catalog>> =
+  | StandardSchemaV1.InferInput<Catalog[Type]>
+  | RawJson;
 
 /**
  * Declares the application's events. Hand the result to `createDispatcher`: `dispatch` is then typed by it, and checks each

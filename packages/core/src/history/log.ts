@@ -12,25 +12,35 @@ import { createStats, type Stats, type StatsOptions } from './stats.js';
 import { eventRange, type TimeRange } from './time-range.js';
 
 /** The options of `events.list`: selects the events that match every given field. */
-export interface EventListOptions extends TenantOption, Partial<PageQuery>, TimeRange {
+export interface EventListOptions<EventType extends string = string>
+  extends TenantOption,
+    Partial<PageQuery>,
+    TimeRange {
   /** The exact event type; not a pattern. */
-  readonly type?: string;
+  readonly type?: EventType;
 }
 
 /** The options of `deliveries.listUndelivered`. */
-export interface UndeliveredOptions extends TenantOption, Partial<PageQuery>, SelectionOptions {}
+export interface UndeliveredOptions<EventType extends string = string>
+  extends TenantOption,
+    Partial<PageQuery>,
+    SelectionOptions<EventType> {}
 
 /** The options of `deliveries.list`: selects the deliveries that match every given field. */
-export interface DeliveryListOptions extends UndeliveredOptions {
+export interface DeliveryListOptions<EventType extends string = string>
+  extends UndeliveredOptions<EventType> {
   /** Any of these. Default: all. */
   readonly status?: readonly DeliveryStatus[];
 }
 
-/** Reads the events of one tenant at a time. The event of another tenant is `not_found`. */
-export interface Events {
+/**
+ * Reads the events of one tenant at a time. The event of another tenant is `not_found`. Filters take the event types of the
+ * catalog; `const events: Events = dispatcher.events` takes any text.
+ */
+export interface Events<EventType extends string = string> {
   get(eventId: string, options?: TenantOption): Promise<WebhookEvent>;
   /** Lists events, newest first. `limit` is 1 to 1,000, by default 50. */
-  list(options?: EventListOptions): Promise<Page<WebhookEvent>>;
+  list(options?: EventListOptions<EventType>): Promise<Page<WebhookEvent>>;
   /**
    * Explains what became of an event and what happens next, webhook by webhook, and why other webhooks did not get it.
    * It reads all webhooks of the tenant and may take long: for support and dashboards, not for the hot path.
@@ -38,15 +48,18 @@ export interface Events {
   explain(eventId: string, options?: TenantOption): Promise<Explanation>;
 }
 
-/** Reads and moves the deliveries of one tenant at a time. The delivery of another tenant is `not_found`. */
-export interface Deliveries {
+/**
+ * Reads and moves the deliveries of one tenant at a time. The delivery of another tenant is `not_found`. Filters take the event
+ * types of the catalog; `const deliveries: Deliveries = dispatcher.deliveries` takes any text.
+ */
+export interface Deliveries<EventType extends string = string> {
   get(deliveryId: string, options?: TenantOption): Promise<Delivery>;
   /** Lists deliveries, newest first. `limit` is 1 to 1,000, by default 50. */
-  list(options?: DeliveryListOptions): Promise<Page<Delivery>>;
+  list(options?: DeliveryListOptions<EventType>): Promise<Page<Delivery>>;
   /** Lists the deliveries that ended without success: `dead` and `cancelled`. Paged as `list`. */
-  listUndelivered(options?: UndeliveredOptions): Promise<Page<Delivery>>;
+  listUndelivered(options?: UndeliveredOptions<EventType>): Promise<Page<Delivery>>;
   /** Counts deliveries by status, in buckets of equal length. Default: the last 24 hours. */
-  stats(options?: StatsOptions): Promise<Stats>;
+  stats(options?: StatsOptions<EventType>): Promise<Stats>;
   /** Resolves to all attempts, first to last. */
   attempts(deliveryId: string, options?: TenantOption): Promise<readonly Attempt[]>;
   /**

@@ -5,10 +5,12 @@ import { omitUndefined, parse } from '../validation.js';
 import { eventRange, type TimeRange } from './time-range.js';
 
 /** Selects the deliveries that match every given field. */
-export interface SelectionOptions extends TimeRange {
+export interface SelectionOptions<EventType extends string = string> extends TimeRange {
+  /** Those of this event. */
   readonly eventId?: string;
   /** The exact event type; not a pattern. */
-  readonly eventType?: string;
+  readonly eventType?: EventType;
+  /** Those of this webhook. */
   readonly webhookId?: string;
 }
 

@@ -8,7 +8,9 @@ import { parseSelection, type SelectionOptions } from './selection.js';
 import { parseInstant } from './time-range.js';
 
 /** The options of `deliveries.stats`. */
-export interface StatsOptions extends TenantOption, Pick<SelectionOptions, 'webhookId' | 'eventType'> {
+export interface StatsOptions<EventType extends string = string>
+  extends TenantOption,
+    Pick<SelectionOptions<EventType>, 'webhookId' | 'eventType'> {
   /** The start of the time range, inclusive. Default: 24 hours before `to`. */
   readonly from?: Date;
   /** The end of the time range, exclusive. Default: now; the present millisecond is included. */

@@ -21,7 +21,7 @@ import {
  */
 export const deliveryStatusSchema = oneOf(['pending', 'sending', 'delivered', 'dead', 'cancelled']);
 /** One of {@link deliveryStatusSchema}. */
-export type DeliveryStatus = z.infer<typeof deliveryStatusSchema>;
+export type DeliveryStatus = 'pending' | 'sending' | 'delivered' | 'dead' | 'cancelled';
 
 /** One event on its way to one channel binding. */
 export interface Delivery {
@@ -66,7 +66,7 @@ export const deliverySchema = z.strictObject({
 /** The outcome of one attempt, as its channel reported it. `unknown`: its worker was lost before it wrote the outcome. */
 export const outcomeSchema = z.enum(['delivered', 'failed', 'rejected', 'gone', 'unknown']);
 /** One of {@link outcomeSchema}. */
-export type Outcome = z.infer<typeof outcomeSchema>;
+export type Outcome = 'delivered' | 'failed' | 'rejected' | 'gone' | 'unknown';
 
 /** One try at a delivery, as it is on record. */
 export interface Attempt {

@@ -14,11 +14,11 @@ interface Subject {
 }
 
 /** An event as it is stored. */
-export interface WebhookEvent {
+export interface WebhookEvent<Type extends string = string> {
   /** `evt_` and 22 letters or digits. Sorts by the millisecond in which it was made. */
   readonly id: string;
   readonly tenantId: string;
-  readonly type: string;
+  readonly type: Type;
   /** The JSON text of the payload, byte for byte as it was dispatched. */
   readonly payload: string;
   readonly occurredAt: Date;

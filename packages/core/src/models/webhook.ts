@@ -16,9 +16,9 @@ import {
  */
 
 /** Begins a binding only after another one has failed. */
-interface Escalation {
+interface Escalation<ChannelType extends string = string> {
   /** The other binding of the webhook, by its channel or its id. */
-  readonly channel: string;
+  readonly channel: ChannelType | `ch_${string}`;
   /** After how many failed attempts for an event, 1 to 100, or sooner if its delivery is dead. A cancelled one begins nothing. */
   readonly failedAttempts: number;
 }
@@ -36,14 +36,26 @@ interface DigestSettings {
   readonly maxBytes?: number | undefined;
 }
 
-/** One way in which a webhook reaches a receiver, as it is given. */
-export interface ChannelBindingInput {
+/** With the default filled in. */
+interface StoredDigestSettings extends DigestSettings {
+  readonly maxEvents: number;
+}
+
+/**
+ * One way in which a webhook reaches a receiver, as it is given. `ChannelType` is the channel's own type, `AnyType` that of any
+ * channel of the dispatcher.
+ */
+export interface ChannelBindingInput<
+  ChannelType extends string = string,
+  Configs = unknown,
+  AnyType extends string = string,
+> {
   /** The type of a channel of the dispatcher, such as `webhook` or `slack`. */
-  readonly channel: string;
+  readonly channel: ChannelType;
   /** The settings of the channel, checked by its schema: a URL, a template, recipients. */
-  readonly configs: unknown;
+  readonly configs: Configs;
   /** Begins only after another binding of the webhook has failed. Default: begins with the event. */
-  readonly onlyAfter?: Escalation | undefined;
+  readonly onlyAfter?: Escalation<AnyType> | undefined;
   /** Gathers events into one message. Default: each event is sent by itself. */
   readonly digest?: DigestSettings | undefined;
 }
@@ -55,7 +67,7 @@ export interface ChannelBinding {
   readonly channel: string;
   readonly configs: unknown;
   readonly onlyAfter?: Escalation | undefined;
-  readonly digest?: (DigestSettings & { readonly maxEvents: number }) | undefined;
+  readonly digest?: StoredDigestSettings | undefined;
 }
 
 /** A subscription of one tenant. */
@@ -80,7 +92,7 @@ export interface Webhook {
 }
 
 /** What `webhooks.create` takes. Unknown fields are refused with `invalid_webhook`. */
-export interface WebhookInput {
+export interface WebhookInput<Pattern extends string = string, Binding = ChannelBindingInput> {
   /** `wh_` and 10 letters or digits, for ids of your own. Default: made by the engine. */
   readonly id?: string | undefined;
   /** Default: {@link defaultTenant}. */
@@ -88,25 +100,34 @@ export interface WebhookInput {
   /** For people: 1 to 200 characters, without control characters. */
   readonly name: string;
   /** 1 to 1,000 event types and patterns, such as `order.created`, `order.*` or `*`. */
-  readonly eventTypes: readonly string[];
+  readonly eventTypes: readonly Pattern[];
   /** 1 to 50 ways to reach receivers. An event goes to all of them. */
-  readonly channels: readonly ChannelBindingInput[];
+  readonly channels: readonly Binding[];
   /** False creates it paused. Default true. */
   readonly isActive?: boolean | undefined;
   /** A signing secret of your own, `whsec_…` or `whsk_…`, in either alphabet of base64. Default: made by the engine. */
   readonly secret?: string | undefined;
 }
 
+/** Says which present binding of the webhook a given one replaces. */
+interface BindingId {
+  /** `ch_` and 10 letters or digits, as `webhooks.get` shows it. */
+  readonly id?: string | undefined;
+}
+
 /** What `webhooks.update` takes. A field that is left out stays as it is. */
-export interface WebhookPatch {
+export interface WebhookPatch<Pattern extends string = string, Binding = ChannelBindingInput> {
+  /** For people: 1 to 200 characters, without control characters. */
   readonly name?: string | undefined;
-  readonly eventTypes?: readonly string[] | undefined;
+  /** Replaces all event types and patterns: 1 to 1,000. */
+  readonly eventTypes?: readonly Pattern[] | undefined;
   /**
    * Replaces all bindings. A binding that keeps its `id` keeps its pending deliveries and the secrets behind its masks. A
    * binding without an id is matched with a present one: the one of its channel that reads the same, or else the next one of
    * its channel in order.
    */
-  readonly channels?: readonly (ChannelBindingInput & { readonly id?: string | undefined })[] | undefined;
+  readonly channels?: readonly (Binding & BindingId)[] | undefined;
+  /** Whether it gets deliveries. False pauses it: its pending deliveries wait. */
   readonly isActive?: boolean | undefined;
 }
 

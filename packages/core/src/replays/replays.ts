@@ -16,7 +16,7 @@ import { parse, parseOptions } from '../validation.js';
 import { type ReplayStore, replayStore } from './replay-store.js';
 
 /** Selects the deliveries of a tenant that match every given field. */
-export interface ReplayFilter extends TenantOption {
+export interface ReplayFilter<EventType extends string = string> extends TenantOption {
   /**
    * Any of these, when the replay reaches the delivery. A `pending` delivery that waits for its next attempt becomes
    * due now, and its retry schedule continues. Default: `['dead']`.
@@ -30,7 +30,8 @@ export interface ReplayFilter extends TenantOption {
    */
   readonly missed?: boolean;
   /** The exact event type; not a pattern. */
-  readonly eventType?: string;
+  readonly eventType?: EventType;
+  /** Those of this webhook. */
   readonly webhookId?: string;
   /** The earliest time at which the event was dispatched, inclusive, by the clock of the dispatching process. */
   readonly from?: Date;
@@ -39,13 +40,13 @@ export interface ReplayFilter extends TenantOption {
 }
 
 /** The options of `replays.create`. */
-export interface ReplayOptions extends ReplayFilter {
+export interface ReplayOptions<EventType extends string = string> extends ReplayFilter<EventType> {
   /** The maximum rate in deliveries per second, restarted a quarter at a time: 1 to 10,000. Default 100. */
   readonly perSecond?: number;
 }
 
 /** Restarts many deliveries, as `deliveries.retry` restarts one. The replay of another tenant is `not_found`. */
-export interface Replays {
+export interface Replays<EventType extends string = string> {
   /** Whether the storage supports replays. If not, every call rejects with `invalid_option`. */
   readonly areKept: boolean;
   /**
@@ -57,9 +58,9 @@ export interface Replays {
    * or stalls for half a minute, the step is repeated. A delivery that was restarted in it and matches again, such as
    * one that died again, is then restarted again: at least once.
    */
-  create(options?: ReplayOptions): Promise<Replay>;
+  create(options?: ReplayOptions<EventType>): Promise<Replay>;
   /** Counts the deliveries that `create` with the same filter would restart or create now. Rejects as `create`. */
-  count(filter?: ReplayFilter): Promise<number>;
+  count(filter?: ReplayFilter<EventType>): Promise<number>;
   get(replayId: string, options?: TenantOption): Promise<Replay>;
   /** Cancels a running replay. Deliveries that were restarted stay so. A finished replay does not change. */
   cancel(replayId: string, options?: TenantOption): Promise<Replay>;

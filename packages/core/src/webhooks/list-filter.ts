@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { PosthornError } from '../errors.js';
-import { matchKeys, parsePattern } from '../matching.js';
+import { matchKeys, type PatternOf, parsePattern } from '../matching.js';
 import { defaultTenant, type TenantOption } from '../models/fields.js';
 import { webhookSchema } from '../models/webhook.js';
 import { type PageQuery, pageQuery } from '../storage/page.js';
@@ -8,13 +8,15 @@ import type { WebhookFilter } from '../storage/webhook-store.js';
 import { omitUndefined, parse, parseOptions } from '../validation.js';
 
 /** Selects the webhooks that match every given field. */
-export interface WebhookListOptions extends TenantOption, Partial<PageQuery> {
+export interface WebhookListOptions<EventType extends string = string>
+  extends TenantOption,
+    Partial<PageQuery> {
   /** True: only active webhooks. False: only paused ones. Default: both. */
   readonly isActive?: boolean;
   /** Those that get events of this type. Not together with `pattern`. */
-  readonly eventType?: string;
+  readonly eventType?: EventType;
   /** Those with exactly this pattern or event type. */
-  readonly pattern?: string;
+  readonly pattern?: PatternOf<EventType>;
   /** The exact name. */
   readonly name?: string;
   /** How many to skip, 0 to 10,000. Use the cursor for later pages. Default 0. */

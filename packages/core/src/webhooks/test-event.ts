@@ -19,12 +19,12 @@ import { parseOptions } from '../validation.js';
 const sampleType = 'webhook.test';
 
 /** The event to send as a sample. */
-export interface Sample {
+export interface Sample<EventType extends string = string> extends TenantOption {
   /**
    * The event type. If there is a catalog, it must have the type and accept the payload. Default `webhook.test`, always
    * allowed.
    */
-  readonly type?: string;
+  readonly type?: EventType | typeof sampleType;
   /** Default `{ "test": true }`. */
   readonly payload?: unknown;
 }
@@ -50,17 +50,17 @@ export interface Preview {
 }
 
 /** Calls that try out a webhook with a sample event. */
-export interface Samples {
+export interface Samples<EventType extends string = string> {
   /**
    * Sends a sample to every channel of the webhook at once, and resolves to the results. The sample is not stored and
    * not retried. Works for a paused webhook, too.
    */
-  test(webhookId: string, options?: TenantOption & Sample): Promise<readonly TestResult[]>;
+  test(webhookId: string, options?: Sample<EventType>): Promise<readonly TestResult[]>;
   /**
    * Renders the sample that `test` would send to each channel, and sends nothing. The result has no secrets: channels
    * get no signing keys, and secret configs are removed from the rendered text.
    */
-  preview(webhookId: string, options?: TenantOption & Sample): Promise<readonly Preview[]>;
+  preview(webhookId: string, options?: Sample<EventType>): Promise<readonly Preview[]>;
 }
 
 /** What {@link createTestEvents} needs of the engine. */

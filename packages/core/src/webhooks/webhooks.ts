@@ -1,9 +1,11 @@
 import { isDeepStrictEqual } from 'node:util';
+import type { AnyChannel, BindingInputOf, Channel } from '../channels/channel.js';
 import { truncate } from '../delivery/call-channel.js';
-import { type Duration, toMs } from '../duration.js';
+import { toMs } from '../duration.js';
 import { PosthornError } from '../errors.js';
 import { checkNames } from '../events/catalog.js';
 import type { LifecycleEmitter } from '../lifecycle.js';
+import type { PatternOf } from '../matching.js';
 import { defaultTenant, type TenantOption, webhookIdSchema } from '../models/fields.js';
 import {
   type ChannelBinding,
@@ -13,7 +15,7 @@ import {
   webhookInputSchema,
   webhookPatchSchema,
 } from '../models/webhook.js';
-import { createSecret, parseSecret, type SecretKind } from '../secrets/secrets.js';
+import { createSecret, parseSecret } from '../secrets/secrets.js';
 import type { Page } from '../storage/page.js';
 import type { WebhookChange, WebhookRecord, WebhookStore } from '../storage/webhook-store.js';
 import { checkTenant, parse, parseOptions } from '../validation.js';
@@ -22,38 +24,37 @@ import { isTaken } from './is-taken.js';
 import { type WebhookListOptions, webhookFilter } from './list-filter.js';
 import { reencrypt } from './reencrypt.js';
 import { createTestEvents, type SampleOptions, type Samples } from './test-event.js';
+import type { RotateOptions, VersionOption } from './write-options.js';
 
-/** The options of `webhooks.rotateSecret`. */
-export interface RotateOptions extends TenantOption {
-  /** The new secret, `whsec_…` or `whsk_…`, in either alphabet of base64. Default: made by the engine, of `kind`. */
-  readonly secret?: string;
-  /** Default `v1`. */
-  readonly kind?: SecretKind;
-  /** How long the old secret signs, too: up to 365 days, 0 if it cannot be decrypted. Default 24 hours. */
-  readonly overlap?: Duration;
-}
-
-/** Manages the webhooks of one tenant at a time. The webhook of another tenant is `not_found`. */
-export interface Webhooks extends Samples {
+/**
+ * Manages the webhooks of one tenant at a time. The webhook of another tenant is `not_found`.
+ *
+ * Takes the event types of the catalog, patterns that match one of them, and the channels of the dispatcher with their configs.
+ * Text that only the running program knows, from a form or a database, goes through `const webhooks: Webhooks =
+ * dispatcher.webhooks`, which takes any. Both check the same when they are called.
+ */
+export interface Webhooks<EventType extends string = string, Channels extends AnyChannel = Channel>
+  extends Samples<EventType> {
   /** Rejects with `invalid_webhook`, `invalid_option` for a wrong tenant, or `conflict` if the id is taken. */
-  create(input: WebhookInput): Promise<Webhook>;
+  create(input: WebhookInput<PatternOf<EventType>, BindingInputOf<Channels>>): Promise<Webhook>;
   /** Resolves to the webhook, with `***` in place of its secret configs. */
   get(webhookId: string, options?: TenantOption): Promise<Webhook>;
   /** Whether any tenant has a webhook with this id, so that `create` would reject with `conflict`. */
   isTaken(webhookId: string): Promise<boolean>;
   /** Lists webhooks, newest first. `limit` is 1 to 1,000, by default 50. */
-  list(options?: WebhookListOptions): Promise<Page<Webhook>>;
+  list(options?: WebhookListOptions<EventType>): Promise<Page<Webhook>>;
   /**
    * Changes the given fields. A field with an equal value does not count as changed. With `version`, rejects with
-   * `conflict` if the webhook has another version by now.
+   * `conflict` if the webhook has another version by now. A webhook that was read is text of the running program: what is
+   * made of its `channels` or `eventTypes` goes through `const webhooks: Webhooks`.
    */
   update(
     webhookId: string,
-    patch: WebhookPatch,
-    options?: TenantOption & { readonly version?: number },
+    patch: WebhookPatch<PatternOf<EventType>, BindingInputOf<Channels>>,
+    options?: VersionOption,
   ): Promise<Webhook>;
   /** Cancels its pending deliveries. False if there is no such webhook. `conflict` if it has another `version`. */
-  delete(webhookId: string, options?: TenantOption & { readonly version?: number }): Promise<boolean>;
+  delete(webhookId: string, options?: VersionOption): Promise<boolean>;
   /** Resolves to the current signing secret, for the receiver to verify with. Only `rotateSecret` shows it besides. */
   revealSecret(webhookId: string, options?: TenantOption): Promise<string>;
   /** Resolves to the new secret, in standard base64 with padding. `too_many_secrets` while ten old ones still sign. */

@@ -1,13 +1,16 @@
 import { type Channel, functionChannel, isPosthornError } from '@posthorn/core';
 import { failed, gone, type Message, rejected } from '@posthorn/core/channel';
-import { testDispatcher, until } from '@posthorn/testing';
+import { type TestDispatcher, testDispatcher, until } from '@posthorn/testing';
 import { type } from 'arktype';
 import { describe, expect, expectTypeOf, test } from 'vitest';
 import { z } from 'zod';
 
 /** Creates an engine with one webhook on `channel`, dispatches one event, and returns its delivery. */
 async function dispatched<Configs>(channel: Channel<Configs>, configs: unknown = {}) {
-  const posthorn = testDispatcher({ channels: [channel], retry: { schedule: ['1m'], jitter: 0 } });
+  const posthorn: TestDispatcher = testDispatcher({
+    channels: [channel],
+    retry: { schedule: ['1m'], jitter: 0 },
+  });
   await posthorn.webhooks.create({
     name: 'index',
     eventTypes: ['*'],

@@ -11,7 +11,7 @@ import { recordingChannel, testDispatcher, until, virtualClock } from '@posthorn
 import { describe, expect, test } from 'vitest';
 import { z } from 'zod';
 
-const toAll = { name: 'all', eventTypes: ['*'], channels: [{ channel: 'webhook', configs: {} }] };
+const toAll = { name: 'all', eventTypes: ['*'], channels: [{ channel: 'webhook', configs: {} }] } as const;
 
 /** A channel whose sends stay pending until the test answers them. */
 function openChannel(deadlineMs?: number) {

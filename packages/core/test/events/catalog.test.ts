@@ -1,4 +1,4 @@
-import { createDispatcher, defineEvents, type PosthornError, rawJson } from '@posthorn/core';
+import { createDispatcher, type Dispatcher, defineEvents, type PosthornError, rawJson } from '@posthorn/core';
 import { memoryStorage } from '@posthorn/storage-memory';
 import { recordingChannel, testDispatcher } from '@posthorn/testing';
 import { type } from 'arktype';
@@ -73,8 +73,9 @@ describe('a catalog', () => {
     expect(await dispatcher.webhooks.test(id)).toMatchObject([{ verdict: { outcome: 'delivered' } }]);
     await dispatcher.webhooks.test(id, { type: 'object.created', payload: rawJson('{"objectId":"o1"}') });
     await dispatcher.webhooks.test(id, { type: 'webhook.test', payload: 1 });
-    const wrong = { type: 'object.created', payload: { objectId: 1 } };
+    const wrong = { type: 'object.created', payload: { objectId: 1 } } as const;
     await expect(dispatcher.webhooks.test(id, wrong)).rejects.toMatchObject({ code: 'invalid_payload' });
+    // @ts-expect-error: not in the catalog
     await expect(dispatcher.webhooks.test(id, { type: 'other' })).rejects.toMatchObject({
       code: 'unknown_event_type',
     });
@@ -83,10 +84,11 @@ describe('a catalog', () => {
   test('refuses a webhook with an exact name that it does not contain, and accepts patterns', async () => {
     const { dispatcher } = await application();
     const channels = [{ channel: 'webhook', configs: {} }];
+    const { webhooks }: Dispatcher = dispatcher;
     await expect(
-      dispatcher.webhooks.create({ name: 'w', eventTypes: ['object.*', 'object.moved'], channels }),
+      webhooks.create({ name: 'w', eventTypes: ['object.*', 'object.moved'], channels }),
     ).rejects.toMatchObject({ code: 'invalid_webhook', issues: [{ path: ['eventTypes', 1] }] });
-    await dispatcher.webhooks.create({ name: 'w', eventTypes: ['other.*'], channels });
+    await webhooks.create({ name: 'w', eventTypes: ['other.*'], channels });
   });
 
   test('reads the payload at once: later changes to it have no effect', async () => {
@@ -160,7 +162,7 @@ describe('a pattern that matches nothing in the catalog', () => {
   const patterns = ['order.*', '*', '*.placed', '*.line.*', 'order.line.added'];
 
   test('is allowed by default: the catalog may grow', async () => {
-    const { webhooks } = testDispatcher({ channels: [recordingChannel()], events });
+    const { webhooks }: Dispatcher = testDispatcher({ channels: [recordingChannel()], events });
     await expect(webhooks.create({ ...input, eventTypes: ['ordr.*'] })).resolves.toMatchObject({
       eventTypes: ['ordr.*'],
     });
@@ -168,7 +170,7 @@ describe('a pattern that matches nothing in the catalog', () => {
 
   test('is refused at its path where the application asks for it; other patterns are not', async () => {
     const options = { channels: [recordingChannel()], events, unmatchedPatterns: 'refuse' } as const;
-    const { webhooks } = testDispatcher(options);
+    const { webhooks }: Dispatcher = testDispatcher(options);
     const { id } = await webhooks.create({ ...input, eventTypes: patterns });
     for (const pattern of ['ordr.*', 'order.placed.*', '*.*.*.*', 'order.*.removed']) {
       const refused = {

@@ -4,6 +4,7 @@ import {
   type Channel,
   createDispatcher,
   createSecret,
+  type Dispatcher,
   type EncryptionKey,
   type Issue,
   type StorageAdapter,
@@ -55,7 +56,8 @@ const withHeaders = (id: string, other: Record<string, string>) => ({
 function application(keys: readonly EncryptionKey[] = [one], storage: StorageAdapter = memoryStorage()) {
   const { channel, messages } = secretive();
   const encryption = keys.length > 0 ? { encryption: { keys } } : {};
-  return { ...createDispatcher({ storage, channels: [channel], ...encryption }), storage, messages };
+  const dispatcher: Dispatcher = createDispatcher({ storage, channels: [channel], ...encryption });
+  return { ...dispatcher, storage, messages };
 }
 
 const atRest = async (storage: StorageAdapter) =>
@@ -376,7 +378,11 @@ describe('an update with the mask', () => {
       ...secretive().channel,
       config: z.object({ url: z.string(), headers: z.record(z.string(), z.string().min(9)) }),
     };
-    const stricter = createDispatcher({ storage, channels: [strict], encryption: { keys: [one] } });
+    const stricter: Dispatcher = createDispatcher({
+      storage,
+      channels: [strict],
+      encryption: { keys: [one] },
+    });
     expect(await stricter.webhooks.update(created.id, { channels: [...created.channels] })).toEqual(created);
   });
 });
