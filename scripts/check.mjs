@@ -30,7 +30,7 @@ await step('publint', () =>
 );
 await step('attw', () => {
   const attw = tool('@arethetypeswrong/cli', 'attw');
-  return tarballs().map((file) => [attw, join(folder, file), '--profile', 'esm-only']);
+  return tarballs().map((file) => [attw, join(folder, file)]);
 });
 await step('consume', () => [['scripts/consume.mjs', folder]]);
 await step('faults', () => [['scripts/run.mjs', 'faults', '--short']]);
