@@ -7,7 +7,7 @@ import { tmpdir } from 'node:os';
 import { dirname, join, resolve } from 'node:path';
 import { parseArgs } from 'node:util';
 import { consumers } from './consumers/consumers.mjs';
-import { root } from './install.mjs';
+import { root, tool } from './install.mjs';
 import { node } from './spawn.mjs';
 
 const { values, positionals } = parseArgs({
@@ -30,7 +30,7 @@ for (const consumer of chosen) {
   results.push({ ...consumer, output });
   console.log(output ? `FAILED  ${consumer.name}\n${output}` : `ok      ${consumer.name}`);
 }
-if (!values.short) writeTable();
+if (!values.short) await writeTable();
 process.exitCode = results.every(({ output }) => !output) ? 0 : 1;
 
 /** Installs the tarballs and the tools that the chosen consumers need. Returns the version of each tool. */
@@ -74,7 +74,7 @@ function binOf(name) {
   return [join(folder, typeof bin === 'string' ? bin : bin[command])];
 }
 
-function writeTable() {
+async function writeTable() {
   const page = join(root, 'docs/packages.md');
   const rows = results.map(({ name, tools, build, output }) => {
     const used = Object.entries(tools).map(([tool]) => `${tool} ${versions[tool]}`);
@@ -84,6 +84,7 @@ function writeTable() {
   const text = readFileSync(page, 'utf8');
   const parts = /(<!-- npm run consumers -->\n\n).*?(\n\n<!-- end -->)/s;
   writeFileSync(page, text.replace(parts, `$1${table}$2`));
+  await must([tool('@biomejs/biome', 'biome'), 'format', '--write', page]);
 }
 
 async function must(args) {
