@@ -30,9 +30,10 @@ await step('publint', () =>
 );
 await step('attw', () => {
   const attw = tool('@arethetypeswrong/cli', 'attw');
-  return tarballs().map((file) => [attw, join(folder, file), '--profile', 'esm-only']);
+  return tarballs().map((file) => [attw, join(folder, file)]);
 });
 await step('consume', () => [['scripts/consume.mjs', folder]]);
+await step('consumers', () => [['scripts/consumers.mjs', '--short', folder]]);
 await step('faults', () => [['scripts/run.mjs', 'faults', '--short']]);
 
 console.log(`${count.passed} passed, ${count.failed} failed`);
@@ -78,7 +79,7 @@ function read(file) {
 function report(name, passed, ms, output, detail = '') {
   const seconds = `${(ms / 1000).toFixed(1)} s`;
   console.log(
-    `${passed ? 'ok    ' : 'FAILED'}  ${name.padEnd(8)} ${seconds.padStart(7)}   ${detail}`.trimEnd(),
+    `${passed ? 'ok    ' : 'FAILED'}  ${name.padEnd(9)} ${seconds.padStart(7)}   ${detail}`.trimEnd(),
   );
   if (!passed) console.log(`\n${output.trim().replace(/^/gm, '    ')}\n`);
 }

@@ -77,7 +77,9 @@ export interface PosthornErrorOptions {
  */
 export class PosthornError extends Error {
   static override [Symbol.hasInstance](value: unknown): boolean {
-    return isPosthornError(value);
+    // A derived class inherits this method, but not every error is one of its own.
+    // biome-ignore lint/complexity/noThisInStatic: `this` is the class on the right of `instanceof`.
+    return this === PosthornError ? isPosthornError(value) : super[Symbol.hasInstance](value);
   }
 
   override readonly name = 'PosthornError';

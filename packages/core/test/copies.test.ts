@@ -41,6 +41,16 @@ describe('of two copies in one process', () => {
     expect({ name: 'PosthornError', code: 'conflict' } instanceof core.PosthornError).toBe(false);
   });
 
+  test('an error is an instance of a class derived from PosthornError only if that class made it', () => {
+    class Derived extends core.PosthornError {}
+    const error = new core.PosthornError('conflict', 'is taken');
+    expect([error instanceof Derived, new Derived('conflict', 'is taken') instanceof Derived]).toEqual([
+      false,
+      true,
+    ]);
+    expect(new Derived('conflict', 'is taken')).toBeInstanceOf(other.PosthornError);
+  });
+
   test('an error of one keeps its code when thrown in a schema that the other calls', async () => {
     const config = z.any().transform(() => {
       throw new other.PosthornError('url_invalid', 'is no address');

@@ -11,7 +11,7 @@ import { checkOutput, Rendered, Shown, textEmitter } from './shown.js';
 import { WrittenNumber } from './written-number.js';
 
 /** Represents a value in {@link JsonTemplate.shape} that is unknown before rendering. */
-export const anyValue: unique symbol = Symbol('any value');
+export const anyValue: unique symbol = Symbol.for('posthorn.anyValue');
 
 /** A parsed JSON document with templates in it. */
 export interface JsonTemplate {

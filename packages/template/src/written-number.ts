@@ -1,11 +1,22 @@
 import type { Big } from 'big.js';
 import { decimalIn } from './decimal.js';
 
+/** The same symbol in every copy of this package: an application may have two, and pass values from one to the other. */
+const brand = Symbol.for('posthorn.writtenNumber');
+
 /**
  * A number that JavaScript would change or print differently: an integer beyond 2^53, or `42.00`. It keeps its
  * spelling. All other numbers of an event are ordinary ones.
  */
 export class WrittenNumber {
+  static {
+    Object.defineProperty(WrittenNumber.prototype, brand, { value: true });
+  }
+
+  static [Symbol.hasInstance](value: unknown): value is WrittenNumber {
+    return typeof value === 'object' && value !== null && brand in value;
+  }
+
   readonly #text: string;
 
   /** `text` must be a JSON number. */
