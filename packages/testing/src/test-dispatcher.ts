@@ -8,13 +8,13 @@ import {
 } from '@posthorn/core';
 import { toMs } from '@posthorn/core/schemas';
 import type { DocumentStore } from '@posthorn/core/storage';
-import { memoryStorage } from '@posthorn/storage-memory';
+import { type MemoryTransaction, memoryStorage } from '@posthorn/storage-memory';
 import { type VirtualClock, virtualClock } from './clock.js';
 import { seededIds, seededRandom } from './seeded.js';
 
 /** Options of `testDispatcher`. */
 export interface TestDispatcherOptions<Catalog extends EventCatalog | undefined>
-  extends Omit<DispatcherOptions<never, Catalog>, 'storage' | 'now' | 'ids' | 'random'> {
+  extends Omit<DispatcherOptions<MemoryTransaction, Catalog>, 'storage' | 'now' | 'ids' | 'random'> {
   /** Seeds ids and jitter: the same seed, the same run. Default 1. */
   readonly seed?: number;
   /** Where the clock begins. Default 2026-01-01T00:00:00Z. */
@@ -22,8 +22,19 @@ export interface TestDispatcherOptions<Catalog extends EventCatalog | undefined>
 }
 
 /** The engine, with time in the test's hands. */
-export interface TestDispatcher<Catalog extends EventCatalog | undefined> extends Dispatcher<never, Catalog> {
+export interface TestDispatcher<Catalog extends EventCatalog | undefined> extends Dispatcher<MemoryTransaction, Catalog> {
+  /** The clock of the engine and of its storage. It stands still between calls of `advance`. */
   readonly clock: VirtualClock;
+  /**
+   * Begins a transaction that stands in for your database's: pass it as `tx`. What is dispatched in it is delivered and
+   * announced after its `commit()`, and leaves nothing after its `rollback()`. It runs no SQL.
+   *
+   * @example
+   * const tx = posthorn.transaction();
+   * await posthorn.dispatch('order.placed', { orderId: 'o1' }, { tx });
+   * await tx.commit();
+   */
+  transaction(): MemoryTransaction;
   /**
    * Lives through `duration`: everything that falls due in it is delivered at its own instant, retries of retries and
    * digests and the steps of replays included. Then the clock stands at its end.
@@ -39,7 +50,7 @@ export function testDispatcher<const Catalog extends EventCatalog | undefined = 
   const clock = virtualClock(start);
   const { now } = clock;
   const dueTimes = new Set<number>();
-  const storage = memoryStorage({ now });
+  const storage = memoryStorage({ now, transactions: true });
   const documents: DocumentStore = {
     ...storage.documents!,
     put(write, version) {
@@ -47,8 +58,8 @@ export function testDispatcher<const Catalog extends EventCatalog | undefined = 
       return storage.documents!.put(write, version);
     },
   };
-  const dispatcher = createDispatcher<never, Catalog>({
-    ...(rest as DispatcherOptions<never, Catalog>),
+  const dispatcher = createDispatcher<MemoryTransaction, Catalog>({
+    ...(rest as DispatcherOptions<MemoryTransaction, Catalog>),
     storage: { ...storage, documents },
     now,
     ids: seededIds(seed, now),
@@ -83,7 +94,17 @@ export function testDispatcher<const Catalog extends EventCatalog | undefined = 
     await dispatcher.drain();
   }
 
-  return Object.assign(dispatcher, { clock, advance });
+  /** A commit announces no `event:dispatched`, so it begins the windows itself. */
+  function transaction(): MemoryTransaction {
+    const tx = storage.transaction();
+    const commit = async (): Promise<void> => {
+      await Object.getPrototypeOf(tx).commit.call(tx);
+      windowsBegin();
+    };
+    return Object.assign(tx, { commit });
+  }
+
+  return Object.assign(dispatcher, { clock, advance, transaction });
 }
 
 /** Not by spreading them into Math.min: there may be more than a call has room for. */
