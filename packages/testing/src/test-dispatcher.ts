@@ -22,7 +22,8 @@ export interface TestDispatcherOptions<Catalog extends EventCatalog | undefined>
 }
 
 /** The engine, with time in the test's hands. */
-export interface TestDispatcher<Catalog extends EventCatalog | undefined> extends Dispatcher<MemoryTransaction, Catalog> {
+export interface TestDispatcher<Catalog extends EventCatalog | undefined>
+  extends Dispatcher<MemoryTransaction, Catalog> {
   /** The clock of the engine and of its storage. It stands still between calls of `advance`. */
   readonly clock: VirtualClock;
   /**
@@ -97,11 +98,13 @@ export function testDispatcher<const Catalog extends EventCatalog | undefined = 
   /** A commit announces no `event:dispatched`, so it begins the windows itself. */
   function transaction(): MemoryTransaction {
     const tx = storage.transaction();
-    const commit = async (): Promise<void> => {
-      await Object.getPrototypeOf(tx).commit.call(tx);
-      windowsBegin();
-    };
-    return Object.assign(tx, { commit });
+    const commit = tx.commit.bind(tx);
+    return Object.assign(tx, {
+      async commit() {
+        await commit();
+        windowsBegin();
+      },
+    });
   }
 
   return Object.assign(dispatcher, { clock, advance, transaction });
