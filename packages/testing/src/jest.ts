@@ -1,4 +1,5 @@
 import { PosthornError } from '@posthorn/core';
+import type {} from 'expect';
 import { type ChannelMatchers, channelMatchers } from './channel-matchers.js';
 
 /* `import '@posthorn/testing/jest'` adds the matchers to Jest's global `expect`, which `@jest/globals` exports, too. */
@@ -9,7 +10,7 @@ declare module 'expect' {
 
 declare global {
   namespace jest {
-    // biome-ignore lint/complexity/noBannedTypes: as above.
+    // biome-ignore lint/complexity/noBannedTypes: the declaration must be the same as that of @types/jest.
     interface Matchers<R, T = {}> extends ChannelMatchers<R> {}
   }
 }
