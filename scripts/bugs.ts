@@ -825,10 +825,4 @@ export const bugs: readonly Bug[] = [
       'binding ?? removed',
     ],
   }),
-  ...bugsIn('deliveries.ts', {
-    'what commits is sent to a webhook that was deleted': [
-      'if (!holds(delivery.webhook)) states.cancel(delivery);',
-      '',
-    ],
-  }),
 ];

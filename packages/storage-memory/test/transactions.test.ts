@@ -99,3 +99,14 @@ test('a channel that the webhook gets before the commit gets no event that was p
   const { items } = await storage.log.deliveries(webhook.tenantId, { limit: 9 });
   expect(items.map(({ bindingId }) => bindingId)).toEqual([binding!.id]);
 });
+
+test('a delivery whose webhook is deleted before the commit is cancelled by the commit', async () => {
+  const storage = open();
+  const webhook = await storage.webhooks.create(newWebhook());
+  const tx = storage.transaction();
+  await storage.deliveries.publish([newEvent()], { tx });
+  await storage.webhooks.delete(webhook.tenantId, webhook.id);
+  await tx.commit();
+  const { items } = await storage.log.deliveries(webhook.tenantId, { limit: 9 });
+  expect(items.map(({ status }) => status)).toEqual(['cancelled']);
+});
