@@ -814,4 +814,15 @@ export const bugs: readonly Bug[] = [
       'this.lanes.push(waiting);',
     ],
   }),
+
+  ...bugsIn('transactions.ts', {
+    'a rollback stores what was written': ['if (!isCommitted) return;', ''],
+    'a commit stores no webhook': ['for (const webhook of transaction.webhooks) table.add(webhook);', ''],
+    'a transaction does not see what it has written': ['transaction.earlier(event) ?? journal', 'journal'],
+    'a transaction holds no keys': ['holders.set(name, transaction);', ''],
+    'a digest follows the limits that its binding had at the publish': [
+      'webhook.record.channels.find(({ id }) => id === binding.id) ?? removed',
+      'binding ?? removed',
+    ],
+  }),
 ];

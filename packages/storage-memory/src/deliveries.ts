@@ -5,13 +5,17 @@ import { attemptEntry, type DeliveryEntry, type EventEntry, type WebhookEntry } 
 import { claimOf } from './handed-out.js';
 import type { Journal } from './journal.js';
 import { Leases } from './leases.js';
-import { planOf } from './plan.js';
+import { type FreshEvent, planOf } from './plan.js';
 import type { WebhookTable } from './webhooks.js';
+
+type BindingsOf = Parameters<Journal['add']>[2];
 
 /** What the log may do to the queue, besides the port. */
 export interface Queue
   extends DeliveryStore,
     Pick<DeliveryStates, 'restart' | 'hasten' | 'cancel' | 'refresh'> {
+  /** Stores an event at the commit of its transaction. Deliveries to webhooks that are deleted by now are cancelled. */
+  store(event: FreshEvent, bindingsOf: BindingsOf): void;
   /** Begins a delivery of a stored event to a binding that has none of it; false where it has, or there is no such binding. */
   beginMissed(event: EventEntry, webhook: WebhookEntry, bindingId: string): boolean;
 }
@@ -19,7 +23,7 @@ export interface Queue
 /** What each call of the port does, under the lease that a claim names. */
 export function deliveryQueue(
   journal: Journal,
-  matching: WebhookTable['matching'],
+  { matching, holds }: Pick<WebhookTable, 'matching' | 'holds'>,
   now: () => number,
 ): Queue {
   const leases = new Leases();
@@ -79,17 +83,29 @@ export function deliveryQueue(
     return true;
   }
 
+  function add({ event, matched }: FreshEvent, bindingsOf?: BindingsOf): EventEntry {
+    const entry = journal.add(event, matched, bindingsOf);
+    for (const delivery of entry.deliveries) states.enter(delivery);
+    return entry;
+  }
+
   return {
+    store(event, bindingsOf) {
+      states.wake();
+      for (const delivery of add(event, bindingsOf).deliveries) {
+        if (!holds(delivery.webhook)) states.cancel(delivery);
+      }
+    },
+
     async publish(events, options = {}) {
       const plan = planOf(events, journal, matching);
       // What is stored already needs no room.
       if (plan.fresh.length > 0) journal.makeRoom(plan.bytes, plan.keyBytes);
       states.wake();
       const { results } = plan;
-      for (const { event, matched } of plan.fresh) {
-        const entry = journal.add(event, matched);
-        for (const delivery of entry.deliveries) states.enter(delivery);
-        results.set(event, { eventId: entry.id, deliveries: entry.deliveries.length });
+      for (const fresh of plan.fresh) {
+        const { id, deliveries } = add(fresh);
+        results.set(fresh.event, { eventId: id, deliveries: deliveries.length });
       }
       const published = events.map((event) => results.get(plan.twins.get(event) ?? event)!);
       const { prefetch } = options;

@@ -1,1 +1,7 @@
-export { type MemoryStorage, type MemoryStorageOptions, memoryStorage } from './storage.js';
+export {
+  type MemoryStorage,
+  type MemoryStorageOptions,
+  memoryStorage,
+  type TransactionalMemoryStorage,
+} from './storage.js';
+export type { MemoryTransaction } from './transactions.js';

@@ -64,13 +64,18 @@ export class Journal {
     this.#forgetFinished(more);
   }
 
-  /** Stores an event. There must be space for it. */
-  add(event: NewEvent, webhooks: readonly WebhookEntry[]): EventEntry {
+  /** Keeps bytes free for what an open transaction will store; negative ones are given back. */
+  reserve(bytes: number): void {
+    this.#bytes += bytes;
+  }
+
+  /** Stores an event with a delivery to each of the bindings. There must be space for it. */
+  add(event: NewEvent, webhooks: readonly WebhookEntry[], bindingsOf = firstBindings): EventEntry {
     const now = this.#now();
     const entry = new EventEntry(event, ++this.#order, now);
     this.events.set(entry.id, entry);
     const deliveries = webhooks.flatMap((webhook) => {
-      const bindings = firstBindings(webhook);
+      const bindings = bindingsOf(webhook);
       entry.unfinished += bindings.length;
       webhook.unfinished += bindings.length;
       return bindings.map((binding) => new DeliveryEntry(entry, webhook, binding, now));
@@ -186,7 +191,7 @@ export const firstBindings = ({ record }: WebhookEntry): WebhookRecord['channels
 /** Neither part may contain control characters, so the pair is unambiguous. */
 export const keyOf = (tenantId: string, key: string): string => `${tenantId}\n${key}`;
 
-export function conflict(event: NewEvent): PosthornError {
+export function conflict(event: Pick<NewEvent, 'type'>): PosthornError {
   return new PosthornError(
     'idempotency_conflict',
     `idempotency key of ${event.type} was used before, with another event: use a new key, or send the same event`,

@@ -4,10 +4,15 @@ import type { WebhookEntry } from './entries.js';
 import { conflict, firstBindings, type Journal, keyOf } from './journal.js';
 import type { WebhookTable } from './webhooks.js';
 
+/** A new event, and the webhooks that it matches. */
+export interface FreshEvent {
+  readonly event: NewEvent;
+  readonly matched: readonly WebhookEntry[];
+}
+
 /** What publishing some events will do. */
 export interface Plan {
-  /** The new events. */
-  readonly fresh: readonly { readonly event: NewEvent; readonly matched: readonly WebhookEntry[] }[];
+  readonly fresh: readonly FreshEvent[];
   /** The memory that they will take, and the part of it for idempotency keys. */
   readonly bytes: number;
   readonly keyBytes: number;
@@ -23,10 +28,10 @@ export interface Plan {
 /** Determines what to do with each event. Throws `idempotency_conflict` before anything is written. */
 export function planOf(
   events: readonly NewEvent[],
-  journal: Journal,
+  journal: Pick<Journal, 'earlier'>,
   matching: WebhookTable['matching'],
 ): Plan {
-  const fresh: { event: NewEvent; matched: readonly WebhookEntry[] }[] = [];
+  const fresh: FreshEvent[] = [];
   const results = new Map<NewEvent, PublishResult>();
   const twins = new Map<NewEvent, NewEvent>();
   const named = new Map<string, NewEvent>();

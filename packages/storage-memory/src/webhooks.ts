@@ -1,5 +1,5 @@
 import { type Page, PosthornError } from '@posthorn/core';
-import type { WebhookFilter, WebhookRecord, WebhookStore } from '@posthorn/core/storage';
+import type { NewWebhook, WebhookFilter, WebhookRecord, WebhookStore } from '@posthorn/core/storage';
 import { WebhookEntry } from './entries.js';
 import { frozen } from './frozen.js';
 import { padded, pageOf } from './page.js';
@@ -12,6 +12,10 @@ interface Tenant {
 
 /** What publishing needs to know of webhooks, besides the port. */
 export interface WebhookTable extends WebhookStore {
+  /** Makes an entry that is not in the table yet. Throws `conflict` where it or `others` have the id. */
+  prepare(webhook: NewWebhook, others?: readonly WebhookEntry[]): WebhookEntry;
+  add(entry: WebhookEntry): void;
+  handOut(entry: WebhookEntry): WebhookRecord;
   /** Each active webhook of the tenant that holds one of `keys`, once. Costs what it finds, not what there is or is paused. */
   matching(tenantId: string, keys: readonly string[]): WebhookEntry[];
   /** Whether it is still there; another may have taken its id since. */
@@ -59,20 +63,35 @@ export function webhookTable(hooks: WebhookHooks): WebhookTable {
     }
   }
 
+  function prepare(webhook: NewWebhook, others: readonly WebhookEntry[] = []): WebhookEntry {
+    const taken = new PosthornError('conflict', `webhook id ${webhook.id} is taken`);
+    if (others.some(({ record }) => record.id === webhook.id)) throw taken;
+    if (ofAll.has(webhook.id)) throw taken;
+    const now = new Date(hooks.now());
+    return new WebhookEntry(
+      stored({ ...webhook, disabledReason: null }, { version: 1, createdAt: now, updatedAt: now }),
+      ++order,
+    );
+  }
+
+  function add(entry: WebhookEntry): void {
+    const { id, tenantId } = entry.record;
+    const tenant = tenantOf(tenantId);
+    ofAll.set(id, entry);
+    tenant.byId.set(id, entry);
+    addToIndex(tenant, entry);
+  }
+
   return {
     holds: (webhook) => find(webhook.record.tenantId, webhook.record.id) === webhook,
 
+    prepare,
+    add,
+    handOut: ({ record }) => handedOut(record),
+
     async create(webhook) {
-      if (ofAll.has(webhook.id)) throw new PosthornError('conflict', `webhook id ${webhook.id} is taken`);
-      const now = new Date(hooks.now());
-      const entry = new WebhookEntry(
-        stored({ ...webhook, disabledReason: null }, { version: 1, createdAt: now, updatedAt: now }),
-        ++order,
-      );
-      const tenant = tenantOf(webhook.tenantId);
-      ofAll.set(webhook.id, entry);
-      tenant.byId.set(webhook.id, entry);
-      addToIndex(tenant, entry);
+      const entry = prepare(webhook);
+      add(entry);
       return handedOut(entry.record);
     },
 

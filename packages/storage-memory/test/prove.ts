@@ -1,5 +1,5 @@
 import { pathToFileURL } from 'node:url';
-import { type OpenedStorage, storageRules, virtualClock } from '@posthorn/testing';
+import { type OpenedStorage, type OpenTransaction, storageRules, virtualClock } from '@posthorn/testing';
 import type { memoryStorage } from '../src/index.js';
 import type { Journal, keptStorage } from './kept-storage.js';
 
@@ -31,14 +31,21 @@ interface Copy {
   readonly keptStorage?: typeof keptStorage;
 }
 
-/** Neither storage has transactions or a second process. For the durable one, only what it adds is tested. */
+/** Neither storage has a second process. For the durable one, only what it adds is tested. */
 const isProven = (topic: string, { keptStorage: isDurable }: Copy): boolean =>
-  isDurable ? topic === 'durability' || topic === 'cut-off' : topic !== 'transactions' && topic !== 'second';
+  isDurable ? topic === 'durability' || topic === 'cut-off' : topic !== 'second';
 
 async function openedOf({ memoryStorage, keptStorage }: Copy): Promise<OpenedStorage> {
   const clock = virtualClock();
   const advance = async (ms: number): Promise<void> => clock.advance(ms);
-  if (memoryStorage) return { storage: memoryStorage({ now: clock.now }), advance };
+  if (memoryStorage) {
+    const storage = memoryStorage({ now: clock.now, transactions: true });
+    const begin = async (): Promise<OpenTransaction> => {
+      const tx = storage.transaction();
+      return { tx, commit: () => tx.commit(), rollback: () => tx.rollback() };
+    };
+    return { storage, advance, begin };
+  }
   const journal: Journal = [];
   const reopen = () => keptStorage!(journal, clock.now);
   return { storage: await reopen(), advance, reopen };

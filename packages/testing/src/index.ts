@@ -4,6 +4,7 @@ export * from './conformance/checkpoint.js';
 export * from './conformance/rule.js';
 export * from './conformance/storage.js';
 export * from './cpu-ms.js';
+export * from './receiver.js';
 export * from './recording-channel.js';
 export * from './seeded.js';
 export * from './test-dispatcher.js';

@@ -10,7 +10,7 @@ import {
 import type { AnyChannel } from '@posthorn/core/channel';
 import { toMs } from '@posthorn/core/schemas';
 import type { DocumentStore } from '@posthorn/core/storage';
-import { memoryStorage } from '@posthorn/storage-memory';
+import { type MemoryTransaction, memoryStorage } from '@posthorn/storage-memory';
 import { type VirtualClock, virtualClock } from './clock.js';
 import { seededIds, seededRandom } from './seeded.js';
 
@@ -18,19 +18,37 @@ import { seededIds, seededRandom } from './seeded.js';
 export interface TestDispatcherOptions<
   Catalog extends EventCatalog = EventCatalog,
   Channels extends AnyChannel = AnyChannel,
-> extends Omit<DispatcherOptions<never, Catalog, Channels>, 'storage' | 'now' | 'ids' | 'random'> {
+> extends Omit<
+    DispatcherOptions<MemoryTransaction, Catalog, Channels>,
+    'storage' | 'now' | 'ids' | 'random'
+  > {
   /** Seeds ids and jitter: the same seed, the same run. Default 1. */
   readonly seed?: number;
   /** Where the clock begins. Default 2026-01-01T00:00:00Z. */
   readonly start?: Date;
 }
 
-/** The engine, with time in the test's hands. */
+/**
+ * The engine, with time in the test's hands. It is a `Dispatcher` of any transaction, so that it fits where the
+ * application's own is asked for; a `tx` that it did not begin is refused when it is passed.
+ */
 export interface TestDispatcher<
   Catalog extends EventCatalog = EventCatalog,
   Channels extends AnyChannel = Channel,
-> extends Dispatcher<never, Catalog, Channels> {
+  // biome-ignore lint/suspicious/noExplicitAny: only `any` fits every transaction in both directions.
+> extends Dispatcher<any, Catalog, Channels> {
+  /** The clock of the engine and of its storage. It stands still between calls of `advance`. */
   readonly clock: VirtualClock;
+  /**
+   * Begins a transaction that stands in for your database's: pass it as `tx`. What is dispatched in it is delivered and
+   * announced after its `commit()`, and leaves nothing after its `rollback()`. It runs no SQL.
+   *
+   * @example
+   * const tx = posthorn.transaction();
+   * await posthorn.dispatch('order.placed', { orderId: 'o1' }, { tx });
+   * await tx.commit();
+   */
+  transaction(): MemoryTransaction;
   /**
    * Lives through `duration`: everything that falls due in it is delivered at its own instant, retries of retries and
    * digests and the steps of replays included. Then the clock stands at its end.
@@ -47,7 +65,7 @@ export function testDispatcher<
   const clock = virtualClock(start);
   const { now } = clock;
   const dueTimes = new Set<number>();
-  const storage = memoryStorage({ now });
+  const storage = memoryStorage({ now, transactions: true });
   const documents: DocumentStore = {
     ...storage.documents!,
     put(write, version) {
@@ -55,8 +73,8 @@ export function testDispatcher<
       return storage.documents!.put(write, version);
     },
   };
-  const dispatcher = createDispatcher<never, Catalog, Channels>({
-    ...(rest as DispatcherOptions<never, Catalog, Channels>),
+  const dispatcher = createDispatcher<MemoryTransaction, Catalog, Channels>({
+    ...(rest as DispatcherOptions<MemoryTransaction, Catalog, Channels>),
     storage: { ...storage, documents },
     now,
     ids: seededIds(seed, now),
@@ -91,7 +109,19 @@ export function testDispatcher<
     await dispatcher.drain();
   }
 
-  return Object.assign(dispatcher, { clock, advance });
+  /** A commit announces no `event:dispatched`, so it begins the windows itself. */
+  function transaction(): MemoryTransaction {
+    const tx = storage.transaction();
+    const commit = tx.commit.bind(tx);
+    return Object.assign(tx, {
+      async commit() {
+        await commit();
+        windowsBegin();
+      },
+    });
+  }
+
+  return Object.assign(dispatcher, { clock, advance, transaction });
 }
 
 /** Not by spreading them into Math.min: there may be more than a call has room for. */

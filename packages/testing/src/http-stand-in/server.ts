@@ -51,7 +51,7 @@ export interface StandInChannelOptions {
  * Starts a server on 127.0.0.1, on a free port, that answers with `answer`. The stand-ins for services are built on it.
  */
 export async function httpStandIn(
-  answer: (request: StandInRequest) => StandInAnswer,
+  answer: (request: StandInRequest) => StandInAnswer | Trouble,
 ): Promise<HttpStandIn & { readonly origin: string }> {
   const requests: StandInRequest[] = [];
   let asked: { readonly answer: StandInAnswer | Trouble; left: number } | undefined;
