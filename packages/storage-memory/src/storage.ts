@@ -1,5 +1,5 @@
 import { PosthornError, type StorageAdapter } from '@posthorn/core';
-import { describeType } from '@posthorn/core/storage';
+import { describeType, parseOptions } from '@posthorn/core/storage';
 import { backfiller } from './backfill.js';
 import { deliveryQueue } from './deliveries.js';
 import { documentTable } from './documents.js';
@@ -59,12 +59,8 @@ export function memoryStorage(options: MemoryStorageOptions = {}): MemoryStorage
 }
 
 function settingsOf(options: MemoryStorageOptions): Required<MemoryStorageOptions> {
-  if (typeof options !== 'object' || options === null || Array.isArray(options)) {
-    throw invalid(`options must be an object, not ${describeType(options)}`);
-  }
-  const { maxBytes = 256 * 1024 * 1024, now = Date.now, ...others } = options;
-  const [unknown] = Object.keys(others);
-  if (unknown !== undefined) throw invalid(`unknown option ${unknown}: use maxBytes, now`);
+  const known = ['maxBytes', 'now'] as const;
+  const { maxBytes = 256 * 1024 * 1024, now = Date.now } = parseOptions(options, known, 'memoryStorage');
   if (!Number.isSafeInteger(maxBytes) || maxBytes < 1) {
     throw invalid('maxBytes must be a positive whole number of bytes');
   }

@@ -18,6 +18,7 @@ export {
 } from '../models/ids.js';
 export type { ReplaySelection } from '../models/replay.js';
 export { defaultDigestBytes } from '../models/webhook.js';
+export { parseOptions } from '../validation.js';
 export type * from './backfill.js';
 export { checkCursor } from './cursor.js';
 export {
