@@ -33,7 +33,7 @@ export {
 } from './delivery-state.js';
 export { type DigestLimits, digestLimits, digestSize, isDigestFull } from './digest-size.js';
 export type * from './document-store.js';
-export { keyRetentionMs, type RememberedKey, repeatedResult } from './idempotency.js';
+export { checkFingerprint, keyRetentionMs, type RememberedKey, repeatedResult } from './idempotency.js';
 export type * from './log-port.js';
 export type { NextState } from './next-state.js';
 export type { Page, PageQuery } from './page.js';
