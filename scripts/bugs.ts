@@ -110,7 +110,10 @@ export const bugs: readonly Bug[] = [
       };
       return true;`,
     ],
-    'list wants every event type among the keys': ['record.eventTypes.some(', 'record.eventTypes.every('],
+    'list wants every event type among the keys': [
+      'isListed(record, filter)',
+      '(isListed(record, filter) && record.eventTypes.every((one) => filter.keys?.includes(one) ?? true))',
+    ],
   }),
 
   ...bugsIn('page.ts', {
@@ -806,7 +809,10 @@ export const bugs: readonly Bug[] = [
     ],
     'what another tenant missed is made': ['owner === tenantId && isInRange', 'isInRange'],
     'what was missed before the range is made': ['isInRange(id, range)', 'id < range.beforeEventId'],
-    'what was missed after the range is made': ['id >= from && id < beforeEventId', 'id >= from'],
+    'what was missed after the range is made': [
+      'isInRange(id, range)',
+      'isInRange(id, { ...range, beforeEventId: undefined })',
+    ],
     'what was missed of other types is made': ['&& (eventType ?? type) === type', ''],
     'what other webhooks missed is made': ['(webhookId ?? record.id) === record.id', 'true'],
     'what was missed last is made first': ['one.id < other.id ? -1 : 1', 'one.id < other.id ? 1 : -1'],

@@ -3,6 +3,7 @@
  * ports and the models.
  */
 
+export { withDeadline } from '../deadline.js';
 export { maxTimerMs } from '../duration.js';
 export { describeType } from '../errors.js';
 export { matchKeys, parseEventType, parsePattern } from '../matching.js';
