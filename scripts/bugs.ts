@@ -87,10 +87,10 @@ export const bugs: readonly Bug[] = [
       '{ ...former, disabledReason: null, ...change },',
     ],
     'list ignores isActive': [
-      'if (isActive !== undefined && record.isActive !== isActive) return false;',
-      '',
+      'isListed(record, filter)',
+      'isListed(record, { ...filter, isActive: undefined })',
     ],
-    'list ignores the name': ['if (name !== undefined && record.name !== name) return false;', ''],
+    'list ignores the name': ['isListed(record, filter)', 'isListed(record, { ...filter, name: undefined })'],
     'a total is of the page': ['total: fitting.length', 'total: page.items.length'],
     'a total comes unasked': ['filter.withTotal ?', 'filter ?'],
     'half a letter of why a webhook was paused is lost': [
@@ -110,7 +110,10 @@ export const bugs: readonly Bug[] = [
       };
       return true;`,
     ],
-    'list wants every event type among the keys': ['record.eventTypes.some(', 'record.eventTypes.every('],
+    'list wants every event type among the keys': [
+      'isListed(record, filter)',
+      '(isListed(record, filter) && record.eventTypes.every((one) => filter.keys?.includes(one) ?? true))',
+    ],
   }),
 
   ...bugsIn('page.ts', {
@@ -142,10 +145,10 @@ export const bugs: readonly Bug[] = [
       'return undefined;',
     ],
     'the fingerprint is ignored': [
-      'if (remembered.fingerprint !== event.fingerprint) throw conflict(event);',
-      '',
+      'repeatedResult(event, remembered,',
+      'repeatedResult({ ...event, fingerprint: remembered?.fingerprint }, remembered,',
     ],
-    'a key is remembered for an hour': ['const day = 86_400_000;', 'const day = 3_600_000;'],
+    'a key is remembered for an hour': ['remembered, this.#now()', 'remembered, this.#now() + 82_800_000'],
     'a key is forgotten with its event': [
       'this.#bytes -= event.bytes;',
       'this.#bytes -= event.bytes;\n    this.#keys.clear();',
@@ -156,8 +159,8 @@ export const bugs: readonly Bug[] = [
       'deliveries: stored.deliveries.length }',
     ],
     'what waits for another begins with the event': [
-      'filter(({ onlyAfter }) => onlyAfter === undefined)',
-      'slice()',
+      'firstBindings(webhook.record);',
+      'webhook.record.channels;',
     ],
     'it begins twice': [
       'if (!binding || event.deliveries.some((delivery) => delivery.bindingId === bindingId)) return undefined;',
@@ -447,10 +450,7 @@ export const bugs: readonly Bug[] = [
       'keyOf(tenantId, idempotencyKey)',
       "keyOf('', idempotencyKey)",
     ],
-    'two fingerprints of a call are one': [
-      'if (twin.fingerprint !== event.fingerprint) throw conflict(event);',
-      '',
-    ],
+    'two fingerprints of a call are one': ['checkFingerprint(event, twin.fingerprint);', ''],
   }),
 
   ...bugsIn('lanes.ts', {
@@ -530,23 +530,24 @@ export const bugs: readonly Bug[] = [
   }),
 
   ...bugsIn('digests.ts', {
-    'a window is over at once': ['now + Number(limitsOf(entry)!.window)', 'now'],
-    'enough is never enough': [
-      'if (gathering.since.size < maxEvents && gathering.bytes < maxBytes) return;',
-      'return;',
-    ],
-    'a digest has no end': ['earliest.size === maxEvents || ', ''],
-    'a digest is as large as it will': [' || (earliest.size > 0 && bytes > maxBytes)', ''],
-    'a digest that is large enough waits': [' && gathering.bytes < maxBytes', ''],
+    'a window is over at once': ['now + limitsOf(entry)!.windowMs', 'now'],
+    'enough is never enough': ['if (!isDigestFull(size, limitsOf(first!)!)) return;', 'return;'],
+    'a digest has no end': ['limitsOf(entry)!)', '{ ...limitsOf(entry)!, maxEvents: Infinity })'],
+    'a digest is as large as it will': ['limitsOf(entry)!)', '{ ...limitsOf(entry)!, maxBytes: Infinity })'],
+    'a digest that is large enough waits': [', bytes: gathering.bytes }', ', bytes: 0 }'],
     'a digest has the event that makes it too large': [
-      'bytes > maxBytes)',
-      'bytes - bytesOf(next) > maxBytes)',
+      'digestSize(gathered.map(bytesOf), limitsOf(entry)!)',
+      'digestSize([0, ...gathered.map(bytesOf)], limitsOf(entry)!)',
     ],
     'what has gone fills the next digest, too': ['gathering.bytes -= bytesOf(entry);', ''],
     'a letter is a byte': ['Buffer.byteLength(event.payload)', 'event.payload.length'],
     'no event is too large by default': [
-      'digest.maxBytes ?? defaultDigestBytes',
-      'digest.maxBytes ?? Infinity',
+      'digestLimits(webhook.record.channels.find(({ id }) => id === bindingId));',
+      'digestLimits(\n' +
+        '  webhook.record.channels\n' +
+        '    .map((one) => (one.digest ? { ...one, digest: { maxBytes: Infinity, ...one.digest } } : one))\n' +
+        '    .find(({ id }) => id === bindingId),\n' +
+        ');',
     ],
     'the halves of a digest are as large as it was': [
       'entries.delete(member);\n      member.digest = half;',
@@ -566,12 +567,12 @@ export const bugs: readonly Bug[] = [
     ],
     'a limit that is lowered is found by chance': ['this.#formFull(bindingId);\n    }\n  }', '}\n  }'],
     'what gathers keeps the window that it came with': [
-      'if (limits) this.#alarms.set(entry, since + Number(limits.window));',
+      'if (limits) this.#alarms.set(entry, since + limits.windowMs);',
       'if (limits) continue;',
     ],
     'a window that is lengthened stays': [
-      'this.#alarms.set(entry, since + Number(limits.window))',
-      'this.#alarms.set(entry, Math.min(entry.at, since + Number(limits.window)))',
+      'this.#alarms.set(entry, since + limits.windowMs)',
+      'this.#alarms.set(entry, Math.min(entry.at, since + limits.windowMs))',
     ],
     'what gathers waits on where its binding wants no digests': ['this.#hooks.left(entry);', ''],
     'a digest goes by the name of its first': ['digestId(event.id, bindingId)', 'first!.id'],
@@ -602,27 +603,42 @@ export const bugs: readonly Bug[] = [
       'createdAt: new Date(event.publishedAt)',
       'createdAt: new Date(event.deliveries.indexOf(delivery) < event.published ? event.publishedAt : at)',
     ],
-    'the log ignores where a range begins': ['from === undefined || event.id >= from', 'true'],
-    'a range leaves its first one out': ['event.id >= from', 'event.id > from'],
-    'the log ignores where a range ends': ['before === undefined || event.id < before', 'true'],
-    'a range has its end in it': ['event.id < before)', 'event.id <= before)'],
+    'the log ignores where a range begins': [
+      'isInRange(event.id, range)',
+      'isInRange(event.id, { ...range, fromEventId: undefined })',
+    ],
+    'a range leaves its first one out': [
+      'isInRange(event.id, range)',
+      '(isInRange(event.id, range) && event.id !== range.fromEventId)',
+    ],
+    'the log ignores where a range ends': [
+      'isInRange(event.id, range)',
+      'isInRange(event.id, { ...range, beforeEventId: undefined })',
+    ],
+    'a range has its end in it': [
+      'isInRange(event.id, range)',
+      '(isInRange(event.id, range) || event.id === range.beforeEventId)',
+    ],
     'the log of events ignores the type': [
       '.filter((event) => (type ?? event.type) === event.type)',
       '.filter(() => type !== null)',
     ],
     'the log of deliveries ignores the event type': [
-      '(eventType ?? event.type) === event.type',
-      'eventType !== null',
+      'webhookId: webhook.record.id, status }, selection)',
+      'webhookId: webhook.record.id, status }, { ...selection, eventType: undefined })',
     ],
     'the log of deliveries ignores the webhook': [
-      '(webhookId ?? webhook.record.id) === webhook.record.id',
-      'webhookId !== null',
+      'webhookId: webhook.record.id, status }, selection)',
+      'webhookId: webhook.record.id, status }, { ...selection, webhookId: undefined })',
     ],
-    'the log of deliveries ignores the status': ['wanted === undefined || wanted.includes(status)', 'true'],
+    'the log of deliveries ignores the status': [
+      'webhookId: webhook.record.id, status }, selection)',
+      'webhookId: webhook.record.id, status }, { ...selection, status: undefined })',
+    ],
     'a count is of one stretch': ['bounds[at]! <= event.id', 'false'],
     'a bound belongs to what is before it': ['bounds[at]! <= event.id', 'bounds[at]! < event.id'],
     'counts go through the bounds one way': ['event.id < bounds[at - 1]!', 'false'],
-    'counts are of all there is': ['if (isSelected(delivery, selection)) counts', 'counts'],
+    'counts are of all there is': ['if (fits(delivery, selection)) counts', 'counts'],
     'transition takes what is being sent': [
       "delivery.status === 'sending' || !holdsWebhook",
       '!holdsWebhook',
@@ -788,12 +804,15 @@ export const bugs: readonly Bug[] = [
   ...bugsIn('backfill.ts', {
     'a delivery is made twice of one event': ['has.has(id) ? [] : [[webhook, id]]', '[[webhook, id]]'],
     'what is missed begins also where it waits for another': [
-      'firstBindings(webhook).flatMap(({ id })',
+      'firstBindings(webhook.record).flatMap(({ id })',
       'webhook.record.channels.flatMap(({ id })',
     ],
     'what another tenant missed is made': ['owner === tenantId && isInRange', 'isInRange'],
-    'what was missed before the range is made': ['id >= from && id < beforeEventId', 'id < beforeEventId'],
-    'what was missed after the range is made': ['id >= from && id < beforeEventId', 'id >= from'],
+    'what was missed before the range is made': ['isInRange(id, range)', 'id < range.beforeEventId'],
+    'what was missed after the range is made': [
+      'isInRange(id, range)',
+      'isInRange(id, { ...range, beforeEventId: undefined })',
+    ],
     'what was missed of other types is made': ['&& (eventType ?? type) === type', ''],
     'what other webhooks missed is made': ['(webhookId ?? record.id) === record.id', 'true'],
     'what was missed last is made first': ['one.id < other.id ? -1 : 1', 'one.id < other.id ? 1 : -1'],

@@ -12,10 +12,11 @@ import { type Rule, rule } from './rule.js';
 const houses: Readonly<Record<string, readonly (readonly string[])[]>> = {
   'packages/core/src/': floors(`
     errors
-    duration matching
+    duration deadline matching
     models
+    validation
     storage
-    validation lifecycle
+    lifecycle
     channels
     secrets events
     channel schemas delivery

@@ -1,6 +1,6 @@
 import type { EventCatalog } from '@posthorn/core';
+import { withDeadline } from '@posthorn/core/channel';
 import { exampleOf } from './example.js';
-import { within } from './within.js';
 
 /** An event type of the application's catalog, with what is known about its payload. */
 export interface EventType {
@@ -59,7 +59,7 @@ function jsonSchemaOf(schema: Schema): Record<string, unknown> | null {
 async function validExample(schema: Record<string, unknown>, standard: Schema): Promise<unknown> {
   try {
     const example = exampleOf(schema);
-    const result = await within(validForMs, standard['~standard'].validate(example), null);
+    const result = await withDeadline(standard['~standard'].validate(example), validForMs, () => null);
     return result === null || result.issues ? undefined : example;
   } catch {
     return undefined;

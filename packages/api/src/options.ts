@@ -1,5 +1,5 @@
 import { PosthornError } from '@posthorn/core';
-import { describeType } from '@posthorn/core/channel';
+import { describeType, parseOptions } from '@posthorn/core/channel';
 import type { Authenticate, Caller } from './authenticate.js';
 import { type CorsOptions, type CrossOrigin, crossOrigin } from './cors.js';
 import { type RateLimitOptions, rateLimit } from './rate-limit.js';
@@ -77,15 +77,7 @@ const leastPerSecond = 1 / 86_400;
  * would have no effect.
  */
 export function settingsOf(options: ApiOptions): Settings {
-  if (typeof options !== 'object' || options === null || Array.isArray(options)) {
-    throw invalid(`options of createApi must be an object, not ${describeType(options)}`);
-  }
-  const unknown = Object.keys(options).find((name) => !(known as readonly string[]).includes(name));
-  if (unknown !== undefined) {
-    throw invalid(`createApi has no option ${unknown}; its options are ${known.join(', ')}`);
-  }
-  // Only own fields: what a polluted Object.prototype holds is no option.
-  const own: ApiOptions = Object.assign(Object.create(null), options);
+  const own = parseOptions(options, known, 'createApi');
   const { basePath = '/v1/organizations', auth, maxBodyBytes = 262_144, maxWebhooks = 10_000 } = own;
   const { rateLimit = { perSecond: 100, burst: 1_000 }, testRateLimit = { perSecond: 1, burst: 10 } } = own;
   const { onAnswer = () => {}, onError = warn } = own;

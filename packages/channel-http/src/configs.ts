@@ -1,4 +1,5 @@
 import { type Channel, isPosthornError } from '@posthorn/core';
+import { checkedText, configsSchema } from '@posthorn/core/channel';
 import { checkHeaders, type Outbound } from '@posthorn/outbound';
 import { parseJsonTemplate } from '@posthorn/template';
 import { z } from 'zod';
@@ -20,34 +21,24 @@ export interface HttpConfigs {
 export const defaultTimeout = 10;
 const maxTimeout = 60;
 
-const noField = 'is no field of a webhook channel';
-
 /** Creates the schema that validates configs when a webhook is saved. Every issue has the path of its field. */
 export function httpConfigs(outbound: Pick<Outbound, 'checkUrl'>): Channel<HttpConfigs>['config'] {
-  const fields = z
-    .object(
-      {
-        url: z.string({ error: 'must be a string' }).superRefine(async (url, context) => {
-          await collectIssuesAsync(context, checkAddress(outbound, url));
-        }),
-        headers: object('must be an object of strings, or null')
-          .transform((headers, context) => collectIssues(context, () => checkHeaders(headers)) ?? {})
-          .nullish(),
-        payload_template: object('must be an object or null')
-          .superRefine((document, context) => void collectIssues(context, () => parseJsonTemplate(document)))
-          .nullish(),
-        timeout: z
-          .number({ error: 'must be a number of seconds' })
-          .positive({ error: 'must be more than 0' })
-          .max(maxTimeout, { error: `must be at most ${maxTimeout} seconds` })
-          .nullish(),
-        method: z.enum(['POST', 'PUT', 'PATCH'], { error: 'must be POST, PUT or PATCH' }).nullish(),
-      },
-      { error: 'must be an object' },
-    )
-    .catchall(z.custom(() => false, { error: noField }));
   // It takes any value. What a webhook gives it is HttpConfigs, for the compiler.
-  return z.unknown().superRefine(refuseProto).pipe(fields) as z.ZodType<HttpConfigs, HttpConfigs>;
+  return configsSchema('webhook', {
+    url: checkedText((url) => checkAddress(outbound, url)),
+    headers: object('must be an object of strings, or null')
+      .transform((headers, context) => collectIssues(context, () => checkHeaders(headers)) ?? {})
+      .nullish(),
+    payload_template: object('must be an object or null')
+      .superRefine((document, context) => void collectIssues(context, () => parseJsonTemplate(document)))
+      .nullish(),
+    timeout: z
+      .number({ error: 'must be a number of seconds' })
+      .positive({ error: 'must be more than 0' })
+      .max(maxTimeout, { error: `must be at most ${maxTimeout} seconds` })
+      .nullish(),
+    method: z.enum(['POST', 'PUT', 'PATCH'], { error: 'must be POST, PUT or PATCH' }).nullish(),
+  }) as z.ZodType<HttpConfigs, HttpConfigs>;
 }
 
 const object = (error: string): z.ZodCustom<Record<string, unknown>> =>
@@ -55,13 +46,6 @@ const object = (error: string): z.ZodCustom<Record<string, unknown>> =>
     (value) => typeof value === 'object' && value !== null && !Array.isArray(value),
     { error },
   );
-
-/** Refuses a field `__proto__`, which JSON.parse can create and zod ignores. */
-function refuseProto(configs: unknown, context: z.RefinementCtx): void {
-  if (typeof configs === 'object' && configs !== null && Object.hasOwn(configs, '__proto__')) {
-    context.addIssue({ code: 'custom', path: ['__proto__'], message: noField });
-  }
-}
 
 /** Checks a URL. Accepts a name that does not resolve yet: it is resolved again at each connection. */
 async function checkAddress(outbound: Pick<Outbound, 'checkUrl'>, url: string): Promise<void> {
@@ -77,21 +61,9 @@ function collectIssues<T>(context: z.RefinementCtx, check: () => T): T | undefin
   try {
     return check();
   } catch (error) {
-    addIssues(context, error);
+    const issues = isPosthornError(error) ? error.issues : [];
+    for (const { path, message } of issues) context.addIssue({ code: 'custom', path: [...path], message });
+    if (issues.length === 0) context.addIssue(error instanceof Error ? error.message : 'is not valid');
     return undefined;
   }
-}
-
-async function collectIssuesAsync(context: z.RefinementCtx, check: Promise<void>): Promise<void> {
-  try {
-    await check;
-  } catch (error) {
-    addIssues(context, error);
-  }
-}
-
-function addIssues(context: z.RefinementCtx, error: unknown): void {
-  const issues = isPosthornError(error) ? error.issues : [];
-  for (const { path, message } of issues) context.addIssue({ code: 'custom', path: [...path], message });
-  if (issues.length === 0) context.addIssue(error instanceof Error ? error.message : 'is not valid');
 }

@@ -1,6 +1,6 @@
 import { PosthornError } from '@posthorn/core';
-import { describeType, type Message } from '@posthorn/core/channel';
-import { createOutbound, type Outbound, type OutboundOptions, type OutboundTls } from '@posthorn/outbound';
+import { describeType, type Message, parseOptions } from '@posthorn/core/channel';
+import { type Outbound, type OutboundOptions, type OutboundTls, outboundOf } from '@posthorn/outbound';
 import { type BodyWriter, bodyWriters, type HttpFormat } from './body.js';
 
 /** Options of `httpChannel`. */
@@ -30,27 +30,19 @@ export interface Settings {
   readonly tls: TlsOf | undefined;
 }
 
-const names = ['format', 'source', 'userAgent', 'outbound', 'tls'];
+const names = ['format', 'source', 'userAgent', 'outbound', 'tls'] as const;
 
 const printable = /^[\x21-\x7e]([\x20-\x7e]*[\x21-\x7e])?$/;
 
 /** Validates the options. Throws `invalid_option`, naming the option. */
 export function settingsOf(options: HttpChannelOptions): Settings {
-  if (typeof options !== 'object' || options === null) {
-    throw invalid(`httpChannel: options must be an object, not ${describeType(options)}`);
-  }
-  const unknown = Object.keys(options).find((name) => !names.includes(name));
-  if (unknown !== undefined)
-    throw invalid(`httpChannel: unknown option ${unknown}; the options are ${names.join(', ')}`);
-  const { format = 'default', source = 'posthorn', userAgent = 'Posthorn', outbound = {}, tls } = options;
+  const given = parseOptions(options, names, 'httpChannel');
+  const { format = 'default', source = 'posthorn', userAgent = 'Posthorn', outbound, tls } = given;
   if (typeof source !== 'string' || !printable.test(source) || source.includes(' ')) {
     throw invalid('source must be a URI reference');
   }
   if (typeof userAgent !== 'string' || !printable.test(userAgent)) {
     throw invalid('userAgent must contain printable ASCII characters only');
-  }
-  if (typeof outbound !== 'object' || outbound === null) {
-    throw invalid(`outbound must be an Outbound or its options, not ${describeType(outbound)}`);
   }
   const writers = bodyWriters(source);
   if (!Object.hasOwn(writers, format)) {
@@ -62,7 +54,7 @@ export function settingsOf(options: HttpChannelOptions): Settings {
   return {
     writer: writers[format],
     userAgent,
-    outbound: 'request' in outbound ? outbound : createOutbound(outbound),
+    outbound: outboundOf(outbound),
     tls,
   };
 }

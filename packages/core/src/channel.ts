@@ -23,6 +23,7 @@ export {
   rejected,
   type Verdict,
 } from './channels/verdict.js';
+export { withDeadline } from './deadline.js';
 export { describeIssues, describeType } from './errors.js';
 export { failureKindSchema } from './models/failure-kind.js';
 export { redact } from './secrets/redact.js';

@@ -1,6 +1,7 @@
 import { isIP } from 'node:net';
 import type { SecureContext } from 'node:tls';
 import { PosthornError } from '@posthorn/core';
+import { withDeadline } from '@posthorn/core/channel';
 import { bytesOf, dialledBytesOf, whyNotPublic } from './addresses.js';
 import { type Connect, createConnect } from './connect.js';
 import { whyNoPublicName } from './hosts.js';
@@ -124,22 +125,16 @@ export function createGuard(options: GuardOptions): Guard {
     check(url);
     const host = hostOf(new URL(url));
     if (policy.proxy && isIP(host) === 0) return [];
-    let timer: NodeJS.Timeout | undefined;
     try {
-      return await Promise.race([
-        addressesOf(host),
-        new Promise<never>((_, reject) => {
-          timer = setTimeout(() => reject(new Error('no answer in time')), connectTimeoutMs);
-        }),
-      ]);
+      return await withDeadline(addressesOf(host), connectTimeoutMs, () => {
+        throw new Error('no answer in time');
+      });
     } catch (error) {
       if (error instanceof PosthornError) throw error;
       throw new PosthornError('url_unresolvable', 'url must have a host name that leads to an address', {
         cause: error,
         issues: [{ path: [], message: 'must have a host name that leads to an address' }],
       });
-    } finally {
-      clearTimeout(timer);
     }
   }
 

@@ -1,6 +1,6 @@
 import { PosthornError } from '@posthorn/core';
+import { parseOptions } from '@posthorn/core/channel';
 import type { GuardOptions } from './guard.js';
-import { ownOptions } from './own-options.js';
 import { type OutboundPolicy, policyOf } from './policy.js';
 import type { PoolsOptions } from './pools.js';
 import { authoritiesOf } from './trust.js';
@@ -69,7 +69,7 @@ export function settingsOf(
   what = 'createOutbound',
   names: readonly (keyof OutboundOptions)[] = allNames,
 ): OutboundSettings {
-  const own = ownOptions(options, names, `options of ${what}`);
+  const own = parseOptions(options, names, what);
   const given = Object.fromEntries(Object.entries(own).filter(([, value]) => value !== undefined));
   const settings: typeof defaults = { ...defaults, ...given };
   checkTimeout(settings.timeoutMs);

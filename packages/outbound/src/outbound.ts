@@ -1,6 +1,6 @@
 import type { LookupFunction } from 'node:net';
 import { isPosthornError, PosthornError } from '@posthorn/core';
-import { type Cancellation, describeType } from '@posthorn/core/channel';
+import { type Cancellation, describeType, parseOptions } from '@posthorn/core/channel';
 import type { HttpRequest } from './client.js';
 import type { Destination } from './connection.js';
 import { Exchange, type OutboundResult } from './exchange.js';
@@ -8,7 +8,6 @@ import { failure, failureOf } from './failure.js';
 import { createGuard, type Target } from './guard.js';
 import { sendableHeaders } from './headers.js';
 import { checkTimeout, type OutboundOptions, settingsOf } from './options.js';
-import { ownOptions } from './own-options.js';
 import type { OutboundPolicy } from './policy.js';
 import { createPools } from './pools.js';
 import { type OutboundTls, type Trust, trustOf } from './trust.js';
@@ -154,7 +153,7 @@ export interface CheckUrlOptions {
 
 /** Checks a URL as a client with these options would. See `Outbound.checkUrl`. */
 export async function checkUrl(url: string, options: CheckUrlOptions = {}): Promise<readonly string[]> {
-  const { lookup, policy = {} } = ownOptions(options, ['lookup', 'policy'], 'options of checkUrl');
+  const { lookup, policy = {} } = parseOptions(options, ['lookup', 'policy'], 'checkUrl');
   const settings = settingsOf({ policy: lookup ? { ...policy, lookup } : policy });
   return createGuard({ ...settings, trust: trustOf({}, []).context }).resolve(url);
 }
@@ -178,7 +177,7 @@ const fields: ReadonlySet<string> = new Set([
   'signal',
 ]);
 
-/** Validates the fields of a request; cheaper than `ownOptions`. Throws `invalid_option`. */
+/** Validates the fields of a request; cheaper than `parseOptions`. Throws `invalid_option`. */
 function checkFields(request: OutboundRequest): void {
   if (typeof request !== 'object' || request === null)
     throw invalid(`request must be an object, not ${describeType(request)}`);

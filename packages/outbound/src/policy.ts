@@ -1,9 +1,8 @@
 import type { LookupFunction } from 'node:net';
 import { PosthornError } from '@posthorn/core';
-import { describeType } from '@posthorn/core/channel';
+import { describeType, parseOptions } from '@posthorn/core/channel';
 import { blockOf } from './addresses.js';
 import { hostPattern } from './hosts.js';
-import { ownOptions } from './own-options.js';
 import { hostOf } from './url.js';
 
 /** Where requests may go. Set by the application; tenants cannot change it. */
@@ -73,7 +72,7 @@ const names = [
 
 /** Validates a policy. Throws `invalid_option`, naming the field; the message never quotes the proxy. */
 export function policyOf(policy: OutboundPolicy): Policy {
-  const given = ownOptions(policy, names, 'policy');
+  const given = parseOptions(policy, names, 'policy');
   const { allowHttp = false, ports, proxy, lookup } = given;
   if (typeof allowHttp !== 'boolean') throw invalid('.allowHttp must be true or false');
   if (lookup !== undefined && typeof lookup !== 'function') {

@@ -6,7 +6,7 @@ import {
   type SecureContextOptions,
 } from 'node:tls';
 import { PosthornError } from '@posthorn/core';
-import { ownOptions } from './own-options.js';
+import { parseOptions } from '@posthorn/core/channel';
 
 /** Client certificate and trusted authorities of a connection, all in PEM. */
 export interface OutboundTls {
@@ -30,7 +30,7 @@ const names = ['cert', 'key', 'passphrase', 'ca'] as const;
 
 /** Parses TLS settings. Throws `invalid_option`; the message never quotes a key. */
 export function trustOf(tls: OutboundTls, authorities: readonly string[]): Trust {
-  const { cert, key, passphrase, ca = [] } = ownOptions(tls, names, 'tls');
+  const { cert, key, passphrase, ca = [] } = parseOptions(tls, names, 'tls');
   if ((cert === undefined) !== (key === undefined)) throw invalid('must have both cert and key, or neither');
   const own = [...authorities, ...authoritiesOf(ca, 'tls.ca')];
   try {

@@ -79,7 +79,7 @@ test.each(['timeoutMs', 'maxBodyBytes', 'maxInformational', 'maxOrigins', 'conec
     expect(() => guardedDispatcher({ [name]: 1 })).toThrow(
       expect.objectContaining({
         code: 'invalid_option',
-        message: expect.stringContaining(`guardedDispatcher: unknown field ${name}; the fields are policy, `),
+        message: expect.stringContaining(`unknown option ${name} of guardedDispatcher: use policy, `),
       }),
     );
   },

@@ -462,7 +462,7 @@ describe('an invalid request rejects, and nothing is sent', () => {
 
 test.each<[unknown, string]>([
   [null, 'options of checkUrl must be an object, not null'],
-  [{ polcy: {} }, 'options of checkUrl: unknown field polcy; the fields are lookup, policy'],
+  [{ polcy: {} }, 'unknown option polcy of checkUrl: use lookup, policy'],
   [{ policy: null }, 'policy must be an object, not null'],
   [{ lookup: 5 }, 'policy.lookup must be a function'],
 ])('checkUrl with %j rejects', async (options, message) => {
@@ -537,10 +537,10 @@ describe('options', () => {
 
   test('an unknown option is refused with a list of the known ones', () => {
     expect(() => createOutbound({ policy: { allowHTTP: true } as never })).toThrow(
-      'policy: unknown field allowHTTP; the fields are allowHttp, ',
+      'unknown option allowHTTP of policy: use allowHttp, ',
     );
     expect(() => createOutbound({ timeout: 1 } as never)).toThrow(
-      'options of createOutbound: unknown field timeout; the fields are policy, timeoutMs, connectTimeoutMs, ',
+      'unknown option timeout of createOutbound: use policy, timeoutMs, connectTimeoutMs, ',
     );
   });
 

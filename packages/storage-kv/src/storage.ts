@@ -1,5 +1,5 @@
 import { PosthornError, type StorageAdapter } from '@posthorn/core';
-import { describeType } from '@posthorn/core/storage';
+import { describeType, parseOptions } from '@posthorn/core/storage';
 import { documentStore } from './documents.js';
 import { deliveryLog } from './log/log.js';
 import { backfill } from './queue/backfill.js';
@@ -33,7 +33,10 @@ export interface KvStorage extends StorageAdapter<never> {
  */
 export function kvStorage(store: KvStore, options: KvStorageOptions = {}): KvStorage {
   checkStore(store);
-  const { now } = readOptions(options);
+  const { now = Date.now } = parseOptions(options, ['now'], 'kvStorage');
+  if (typeof now !== 'function') {
+    throw new PosthornError('invalid_option', `now must be a function, not ${describeType(now)}`);
+  }
   const transactions = new Transactions(store);
   const cache = new WebhookCache();
   const run: Run = (work) => transactions.run((draft) => Session.run(draft, now(), cache, work));
@@ -71,19 +74,4 @@ export function kvStorage(store: KvStore, options: KvStorageOptions = {}): KvSto
       await store.close?.();
     },
   };
-}
-
-function readOptions(options: KvStorageOptions): Required<KvStorageOptions> {
-  if (typeof options !== 'object' || options === null || Array.isArray(options)) {
-    throw new PosthornError('invalid_option', `options must be an object, not ${describeType(options)}`);
-  }
-  const { now = Date.now, ...others } = options;
-  const [unknown] = Object.keys(others);
-  if (unknown !== undefined) {
-    throw new PosthornError('invalid_option', `unknown option ${unknown}: use now`);
-  }
-  if (typeof now !== 'function') {
-    throw new PosthornError('invalid_option', `now must be a function, not ${describeType(now)}`);
-  }
-  return { now };
 }

@@ -38,9 +38,9 @@ describe('what is no store is refused', () => {
   });
 
   test.each([
-    [null, 'options must be an object, not null'],
+    [null, 'options of kvStorage must be an object, not null'],
     [{ now: 1 }, 'now must be a function, not a number'],
-    [{ clock: Date.now }, 'unknown option clock: use now'],
+    [{ clock: Date.now }, 'unknown option clock of kvStorage: use now'],
   ])('options %j', (options, message) => {
     expect(() => kvStorage(memoryKv(), options as never)).toThrow(
       expect.objectContaining({ code: 'invalid_option', message }),

@@ -1,8 +1,8 @@
-import { type DeliveryStore, matchKeys } from '@posthorn/core/storage';
+import { type DeliveryStore, firstBindings, isInRange, matchKeys } from '@posthorn/core/storage';
 import { costOf } from './capacity.js';
 import type { Queue } from './deliveries.js';
 import type { EventEntry, WebhookEntry } from './entries.js';
-import { firstBindings, type Journal } from './journal.js';
+import type { Journal } from './journal.js';
 import type { WebhookTable } from './webhooks.js';
 
 /** The maximum number of events that one call examines. */
@@ -18,20 +18,20 @@ export function backfiller(
   const missing = (event: EventEntry): [webhook: WebhookEntry, bindingId: string][] => {
     const has = new Set(event.deliveries.map(({ bindingId }) => bindingId));
     return matching(event.tenantId, matchKeys(event.type)).flatMap((webhook) =>
-      firstBindings(webhook).flatMap(({ id }): [WebhookEntry, string][] =>
+      firstBindings(webhook.record).flatMap(({ id }): [WebhookEntry, string][] =>
         has.has(id) ? [] : [[webhook, id]],
       ),
     );
   };
 
   return async (tenantId, selection, { limit, cursor, isDryRun = false }) => {
-    const { eventType, webhookId, fromEventId = '', beforeEventId } = selection;
-    const from = cursor ?? fromEventId;
+    const { eventType, webhookId } = selection;
+    const range = { ...selection, ...(cursor !== null && { fromEventId: cursor }) };
     const events = [...journal.events.values()]
-      .filter(({ id, type, tenantId: owner }) => {
-        const isInRange = id >= from && id < beforeEventId;
-        return owner === tenantId && isInRange && (eventType ?? type) === type;
-      })
+      .filter(
+        ({ id, type, tenantId: owner }) =>
+          owner === tenantId && isInRange(id, range) && (eventType ?? type) === type,
+      )
       .sort((one, other) => (one.id < other.id ? -1 : 1));
     const wanted = (event: EventEntry) =>
       missing(event).filter(([{ record }]) => (webhookId ?? record.id) === record.id);

@@ -1,14 +1,10 @@
-import type { ChannelBinding } from '@posthorn/core';
-import { defaultDigestBytes, digestId } from '@posthorn/core/storage';
+import { type DigestLimits, digestId, digestLimits, digestSize, isDigestFull } from '@posthorn/core/storage';
 import type { Alarms } from './alarms.js';
 import { DeliveryEntry, type Digest } from './entries.js';
 
 /** Returns the digest options of its binding now; undefined where the binding has none, or was removed. */
-function limitsOf({ webhook, bindingId }: DeliveryEntry): Limits | undefined {
-  const digest = webhook.record.channels.find(({ id }) => id === bindingId)?.digest;
-  return digest && { ...digest, maxBytes: digest.maxBytes ?? defaultDigestBytes };
-}
-type Limits = NonNullable<ChannelBinding['digest']> & { readonly maxBytes: number };
+const limitsOf = ({ webhook, bindingId }: DeliveryEntry): DigestLimits | undefined =>
+  digestLimits(webhook.record.channels.find(({ id }) => id === bindingId));
 
 /** The deliveries that gather for a binding, in the order of publication, each with the time since when. */
 interface Gathering {
@@ -56,7 +52,7 @@ export class Digests {
     this.#gathering.set(bindingId, gathering);
     gathering.since.set(entry, now);
     gathering.bytes += bytesOf(entry);
-    this.#alarms.set(entry, now + Number(limitsOf(entry)!.window));
+    this.#alarms.set(entry, now + limitsOf(entry)!.windowMs);
     this.#formFull(bindingId);
   }
 
@@ -98,7 +94,7 @@ export class Digests {
     for (const bindingId of bindingIds) {
       for (const [entry, since] of this.#gathering.get(bindingId)?.since ?? []) {
         const limits = limitsOf(entry);
-        if (limits) this.#alarms.set(entry, since + Number(limits.window));
+        if (limits) this.#alarms.set(entry, since + limits.windowMs);
         else {
           this.#leave(entry);
           this.#hooks.left(entry);
@@ -117,15 +113,8 @@ export class Digests {
 
   /** Returns the earliest deliveries of the binding, as many as fit in one digest. */
   #earliest(entry: DeliveryEntry): Set<DeliveryEntry> {
-    const { maxEvents, maxBytes } = limitsOf(entry)!;
-    const earliest = new Set<DeliveryEntry>();
-    let bytes = 0;
-    for (const next of this.#gathering.get(entry.bindingId)!.since.keys()) {
-      bytes += bytesOf(next);
-      if (earliest.size === maxEvents || (earliest.size > 0 && bytes > maxBytes)) break;
-      earliest.add(next);
-    }
-    return earliest;
+    const gathered = [...this.#gathering.get(entry.bindingId)!.since.keys()];
+    return new Set(gathered.slice(0, digestSize(gathered.map(bytesOf), limitsOf(entry)!)));
   }
 
   #formFull(bindingId: string): void {
@@ -135,8 +124,8 @@ export class Digests {
       gathering = this.#gathering.get(bindingId)
     ) {
       const [first] = gathering.since.keys();
-      const { maxEvents, maxBytes } = limitsOf(first!)!;
-      if (gathering.since.size < maxEvents && gathering.bytes < maxBytes) return;
+      const size = { count: gathering.since.size, bytes: gathering.bytes };
+      if (!isDigestFull(size, limitsOf(first!)!)) return;
       this.form(first!);
     }
   }

@@ -1,15 +1,15 @@
 import { PosthornError } from '@posthorn/core';
-import type { NewEvent, PublishResult, WebhookRecord } from '@posthorn/core/storage';
+import {
+  firstBindings,
+  keyRetentionMs,
+  type NewEvent,
+  type PublishResult,
+  type RememberedKey,
+  repeatedResult,
+  type WebhookRecord,
+} from '@posthorn/core/storage';
 import { costOf } from './capacity.js';
 import { type AttemptEntry, DeliveryEntry, EventEntry, type WebhookEntry } from './entries.js';
-
-const day = 86_400_000;
-
-interface Remembered {
-  readonly fingerprint: string | undefined;
-  readonly published: PublishResult;
-  readonly at: number;
-}
 
 /** All events with their deliveries, the idempotency keys, and the memory that they take. */
 export class Journal {
@@ -18,7 +18,7 @@ export class Journal {
    * Events without unfinished deliveries, in the order they finished: the first to be deleted when space is needed.
    */
   readonly #finished = new Set<EventEntry>();
-  readonly #keys = new Map<string, Remembered>();
+  readonly #keys = new Map<string, RememberedKey>();
   readonly #maxBytes: number;
   /** Keys are kept for a day: without a limit, they would fill the storage where no delivery waits. */
   readonly #maxKeyBytes: number;
@@ -41,9 +41,7 @@ export class Journal {
     if (stored) return { eventId: stored.id, deliveries: stored.published };
     if (event.idempotencyKey === undefined) return undefined;
     const remembered = this.#keys.get(keyOf(event.tenantId, event.idempotencyKey));
-    if (!remembered || remembered.at + day < this.#now()) return undefined;
-    if (remembered.fingerprint !== event.fingerprint) throw conflict(event);
-    return remembered.published;
+    return repeatedResult(event, remembered, this.#now());
   }
 
   /**
@@ -70,7 +68,7 @@ export class Journal {
   }
 
   /** Stores an event with a delivery to each of the bindings. There must be space for it. */
-  add(event: NewEvent, webhooks: readonly WebhookEntry[], bindingsOf = firstBindings): EventEntry {
+  add(event: NewEvent, webhooks: readonly WebhookEntry[], bindingsOf = bindingsNow): EventEntry {
     const now = this.#now();
     const entry = new EventEntry(event, ++this.#order, now);
     this.events.set(entry.id, entry);
@@ -169,7 +167,7 @@ export class Journal {
   /** The keys are in the order of their time. */
   #forgetKeys(): void {
     for (const [key, { at }] of this.#keys) {
-      if (at + day >= this.#now()) return;
+      if (at + keyRetentionMs >= this.#now()) return;
       this.#forgetKey(key);
     }
   }
@@ -184,16 +182,8 @@ export class Journal {
   }
 }
 
-/** Returns the bindings to which an event goes when it is published. The others wait for one of them to fail. */
-export const firstBindings = ({ record }: WebhookEntry): WebhookRecord['channels'] =>
-  record.channels.filter(({ onlyAfter }) => onlyAfter === undefined);
+/** Returns the bindings of a webhook to which an event goes when it is published. */
+export const bindingsNow = ({ record }: WebhookEntry): WebhookRecord['channels'] => firstBindings(record);
 
 /** Neither part may contain control characters, so the pair is unambiguous. */
 export const keyOf = (tenantId: string, key: string): string => `${tenantId}\n${key}`;
-
-export function conflict(event: Pick<NewEvent, 'type'>): PosthornError {
-  return new PosthornError(
-    'idempotency_conflict',
-    `idempotency key of ${event.type} was used before, with another event: use a new key, or send the same event`,
-  );
-}

@@ -3,6 +3,8 @@ import {
   type DeliveryLog,
   type DeliverySelection,
   type EventRange,
+  isInRange,
+  isSelected,
   parseDeliveryId,
 } from '@posthorn/core/storage';
 import type { Queue } from './deliveries.js';
@@ -20,20 +22,11 @@ export function deliveryLog(
   const { events } = journal;
 
   /** By the time in their ids, the latest first; all of them, or the one of this id. */
-  function eventsIn(
-    tenantId: string,
-    { fromEventId: from, beforeEventId: before }: EventRange,
-    id: string | undefined,
-  ): EventEntry[] {
+  function eventsIn(tenantId: string, range: EventRange, id: string | undefined): EventEntry[] {
     const one = id === undefined ? undefined : events.get(id);
     const some = id === undefined ? [...events.values()].reverse() : one ? [one] : [];
     return some
-      .filter(
-        (event) =>
-          event.tenantId === tenantId &&
-          (from === undefined || event.id >= from) &&
-          (before === undefined || event.id < before),
-      )
+      .filter((event) => event.tenantId === tenantId && isInRange(event.id, range))
       .sort(latestFirst);
   }
 
@@ -60,7 +53,7 @@ export function deliveryLog(
       const eventId = id === undefined ? filter.eventId : (parseDeliveryId(id)?.eventId ?? '');
       const all = eventsIn(tenantId, filter, eventId)
         .flatMap((event) => event.deliveries.toReversed())
-        .filter((delivery) => (id ?? delivery.id) === delivery.id && isSelected(delivery, filter));
+        .filter((delivery) => (id ?? delivery.id) === delivery.id && fits(delivery, filter));
       return pageOf(all, filter, placeOfDelivery, deliveryOf);
     },
 
@@ -72,7 +65,7 @@ export function deliveryLog(
         while (at < bounds.length && bounds[at]! <= event.id) at++;
         while (at > 0 && event.id < bounds[at - 1]!) at--;
         for (const delivery of event.deliveries) {
-          if (isSelected(delivery, selection)) counts[at]![delivery.status]++;
+          if (fits(delivery, selection)) counts[at]![delivery.status]++;
         }
       }
       return counts;
@@ -114,18 +107,8 @@ export function deliveryLog(
 
 const none = { pending: 0, sending: 0, delivered: 0, dead: 0, cancelled: 0 };
 
-/** Whether all fits but the time of its event. */
-function isSelected(
-  { event, webhook, status }: DeliveryEntry,
-  { eventId, eventType, webhookId, status: wanted }: DeliverySelection,
-): boolean {
-  return (
-    (eventId ?? event.id) === event.id &&
-    (eventType ?? event.type) === event.type &&
-    (webhookId ?? webhook.record.id) === webhook.record.id &&
-    (wanted === undefined || wanted.includes(status))
-  );
-}
+const fits = ({ event, webhook, status }: DeliveryEntry, selection: DeliverySelection): boolean =>
+  isSelected({ eventId: event.id, eventType: event.type, webhookId: webhook.record.id, status }, selection);
 
 /** An event's id begins with the millisecond it was made in; within one, events keep the order of publication. */
 const timeOf = ({ id }: EventEntry): string => id.slice(4, 12);

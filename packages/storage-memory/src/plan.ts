@@ -1,7 +1,7 @@
-import type { NewEvent, PublishResult } from '@posthorn/core/storage';
+import { checkFingerprint, firstBindings, type NewEvent, type PublishResult } from '@posthorn/core/storage';
 import { costOf } from './capacity.js';
 import type { WebhookEntry } from './entries.js';
-import { conflict, firstBindings, type Journal, keyOf } from './journal.js';
+import { type Journal, keyOf } from './journal.js';
 import type { WebhookTable } from './webhooks.js';
 
 /** A new event, and the webhooks that it matches. */
@@ -47,7 +47,7 @@ export function planOf(
     const key = idempotencyKey === undefined ? undefined : keyOf(tenantId, idempotencyKey);
     const twin = named.get(id) ?? (key === undefined ? undefined : named.get(key));
     if (twin) {
-      if (twin.fingerprint !== event.fingerprint) throw conflict(event);
+      checkFingerprint(event, twin.fingerprint);
       twins.set(event, twin);
       continue;
     }
@@ -57,7 +57,7 @@ export function planOf(
       keyBytes += costOf.key(key);
     }
     const matched = matching(tenantId, event.matchingPatterns);
-    const deliveries = matched.reduce((sum, webhook) => sum + firstBindings(webhook).length, 0);
+    const deliveries = matched.reduce((sum, webhook) => sum + firstBindings(webhook.record).length, 0);
     bytes += costOf.event(event) + deliveries * costOf.delivery;
     fresh.push({ event, matched });
   }

@@ -3,6 +3,7 @@ import {
   type DeliveryStore,
   describeType,
   type NewWebhook,
+  parseOptions,
   type WebhookRecord,
 } from '@posthorn/core/storage';
 import { backfiller } from './backfill.js';
@@ -107,12 +108,12 @@ function createStorage(maxBytes: number, now: () => number): TransactionalMemory
 }
 
 function settingsOf(options: MemoryStorageOptions): Required<MemoryStorageOptions> {
-  if (typeof options !== 'object' || options === null || Array.isArray(options)) {
-    throw invalid(`options must be an object, not ${describeType(options)}`);
-  }
-  const { maxBytes = 256 * 1024 * 1024, now = Date.now, transactions = false, ...others } = options;
-  const [unknown] = Object.keys(others);
-  if (unknown !== undefined) throw invalid(`unknown option ${unknown}: use maxBytes, now, transactions`);
+  const known = ['maxBytes', 'now', 'transactions'] as const;
+  const {
+    maxBytes = 256 * 1024 * 1024,
+    now = Date.now,
+    transactions = false,
+  } = parseOptions(options, known, 'memoryStorage');
   if (!Number.isSafeInteger(maxBytes) || maxBytes < 1) {
     throw invalid('maxBytes must be a positive whole number of bytes');
   }

@@ -1,5 +1,6 @@
 import { PosthornError } from '@posthorn/core';
 import {
+  checkFingerprint,
   describeType,
   type NewEvent,
   type NewWebhook,
@@ -8,7 +9,7 @@ import {
 } from '@posthorn/core/storage';
 import type { Queue } from './deliveries.js';
 import type { WebhookEntry } from './entries.js';
-import { conflict, firstBindings, type Journal, keyOf } from './journal.js';
+import { bindingsNow, type Journal, keyOf } from './journal.js';
 import { type FreshEvent, planOf } from './plan.js';
 import type { WebhookTable } from './webhooks.js';
 
@@ -75,7 +76,7 @@ class Transaction implements MemoryTransaction {
       if (event.id === id) return published;
       const isSameKey = idempotencyKey !== undefined && event.idempotencyKey === idempotencyKey;
       if (!isSameKey || event.tenantId !== tenantId) continue;
-      if (event.fingerprint !== fingerprint) throw conflict({ type });
+      checkFingerprint({ type, fingerprint }, event.fingerprint);
       return published;
     }
     return undefined;
@@ -181,7 +182,7 @@ export function openTransactions(journal: Journal, table: WebhookTable, queue: Q
       journal.reserve(bytes);
       transaction.bytes += bytes;
       for (const { event, matched } of plan.fresh) {
-        const bindings = new Map(matched.map((webhook) => [webhook, firstBindings(webhook)]));
+        const bindings = new Map(matched.map((webhook) => [webhook, bindingsNow(webhook)]));
         const deliveries = [...bindings.values()].flat().length;
         const published = { eventId: event.id, deliveries };
         // A copy: the caller may change its own.

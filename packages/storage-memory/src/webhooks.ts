@@ -1,5 +1,5 @@
 import { type Page, PosthornError } from '@posthorn/core';
-import type { NewWebhook, WebhookFilter, WebhookRecord, WebhookStore } from '@posthorn/core/storage';
+import { isListed, type NewWebhook, type WebhookRecord, type WebhookStore } from '@posthorn/core/storage';
 import { WebhookEntry } from './entries.js';
 import { frozen } from './frozen.js';
 import { padded, pageOf } from './page.js';
@@ -103,7 +103,7 @@ export function webhookTable(hooks: WebhookHooks): WebhookTable {
     async list(tenantId, filter): Promise<Page<WebhookRecord>> {
       const own = tenantId === undefined ? ofAll : tenants.get(tenantId)?.byId;
       const all = [...(own?.values() ?? [])].reverse();
-      const fitting = all.filter(({ record }) => fits(record, filter));
+      const fitting = all.filter(({ record }) => isListed(record, filter));
       const page = pageOf(fitting, filter, placeOf, (entry) => handedOut(entry.record));
       return filter.withTotal ? { ...page, total: fitting.length } : page;
     },
@@ -155,12 +155,6 @@ export function webhookTable(hooks: WebhookHooks): WebhookTable {
 }
 
 const placeOf = ({ order }: WebhookEntry): string => padded(order);
-
-function fits(record: WebhookRecord, { isActive, keys, name }: WebhookFilter): boolean {
-  if (isActive !== undefined && record.isActive !== isActive) return false;
-  if (name !== undefined && record.name !== name) return false;
-  return keys === undefined || record.eventTypes.some((pattern) => keys.includes(pattern));
-}
 
 type Stamps = Pick<WebhookRecord, 'version' | 'createdAt' | 'updatedAt'>;
 

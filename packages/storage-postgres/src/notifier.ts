@@ -1,6 +1,5 @@
 import { type Notifier, PosthornError } from '@posthorn/core';
-import { describeType, maxTimerMs } from '@posthorn/core/storage';
-import { withinTime } from './client/within-time.js';
+import { describeType, maxTimerMs, withDeadline } from '@posthorn/core/storage';
 
 /** The part of a `pg` Client that hints need. */
 export interface HintClient {
@@ -118,7 +117,7 @@ class PostgresNotifier implements Notifier {
     this.#connection ??= this.#open();
     const connection = this.#connection;
     try {
-      await withinTime(
+      await withDeadline(
         connection.opened.then(() => connection.client.query(text, values)),
         this.#heartbeatMs,
         silent,
@@ -169,7 +168,7 @@ class PostgresNotifier implements Notifier {
     const connection = this.#connection;
     this.#connection = undefined;
     if (!connection) return;
-    await withinTime(
+    await withDeadline(
       connection.opened.then(() => connection.client.end()),
       closeTimeoutMs,
       silent,

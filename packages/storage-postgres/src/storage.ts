@@ -1,5 +1,5 @@
 import { PosthornError, type StorageAdapter } from '@posthorn/core';
-import { describeType, maxTimerMs } from '@posthorn/core/storage';
+import { describeType, maxTimerMs, parseOptions } from '@posthorn/core/storage';
 import { Database } from './client/database.js';
 import type { Pool, Transaction } from './client/queryable.js';
 import { documentStore } from './documents.js';
@@ -85,14 +85,8 @@ function settingsOf(pool: Pool, options: PostgresStorageOptions) {
       `pool must have query(text, values), as a pg Pool or PGlite has, not ${describeType(pool)}`,
     );
   }
-  if (typeof options !== 'object' || options === null || Array.isArray(options)) {
-    throw invalid(`options must be an object, not ${describeType(options)}`);
-  }
-  const { schema = 'posthorn', prepare = true, timeoutMs = 30_000, clockOffset, ...others } = options;
-  const [unknown] = Object.keys(others);
-  if (unknown !== undefined) {
-    throw invalid(`unknown option ${unknown}: use schema, prepare, timeoutMs, clockOffset`);
-  }
+  const given = parseOptions(options, ['schema', 'prepare', 'timeoutMs', 'clockOffset'], 'postgresStorage');
+  const { schema = 'posthorn', prepare = true, timeoutMs = 30_000, clockOffset } = given;
   // It stands in statements as it is: what could end a quoted name is not let in.
   if (typeof schema !== 'string' || !/^[A-Za-z_][A-Za-z0-9_]{0,62}$/.test(schema)) {
     throw invalid('schema must be 1 to 63 letters, digits and _, and not begin with a digit');

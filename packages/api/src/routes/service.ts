@@ -1,9 +1,9 @@
+import { withDeadline } from '@posthorn/core/channel';
 import { z } from 'zod';
 import { eventTypesOf } from '../event-types.js';
 import { openApiDocument } from '../openapi.js';
 import { refuse } from '../refusal.js';
 import { type AnyDispatcher, type Route, route } from '../route.js';
-import { within } from '../within.js';
 
 const eventTypeSchema = z
   .object({
@@ -38,7 +38,7 @@ function healthOf(dispatcher: AnyDispatcher): () => Promise<boolean> {
         .finally(() => {
           isAsking = false;
         });
-      isWell = within(healthWithinMs, answer, false);
+      isWell = withDeadline(answer, healthWithinMs, () => false);
     }
     return isWell;
   };

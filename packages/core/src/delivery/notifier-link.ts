@@ -1,7 +1,7 @@
+import { withDeadline } from '../deadline.js';
 import type { PosthornError } from '../errors.js';
 import type { LifecycleEmitter } from '../lifecycle.js';
 import type { Notifier } from '../storage/ports.js';
-import { withTimeout } from './with-timeout.js';
 
 /** The least time between two hints. Hints requested sooner are combined into the next. */
 const spacingMs = 100;
@@ -48,7 +48,7 @@ export class NotifierLink {
     const ended = listening?.then(async (end) => {
       if (end) await this.#guarded(end);
     });
-    await withTimeout(graceMs, ended);
+    await withDeadline(ended, graceMs, () => {});
   }
 
   /**

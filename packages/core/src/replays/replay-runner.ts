@@ -1,4 +1,4 @@
-import { withTimeout } from '../delivery/with-timeout.js';
+import { withDeadline } from '../deadline.js';
 import type { PosthornError } from '../errors.js';
 import type { LifecycleEmitter } from '../lifecycle.js';
 import type { Replay } from '../models/replay.js';
@@ -57,7 +57,7 @@ export class ReplayRunner {
     clearInterval(this.#poll);
     this.#poll = undefined;
     this.#stops++;
-    await withTimeout(graceMs, this.#last);
+    await withDeadline(this.#last, graceMs, () => {});
   }
 
   /** Takes the steps that are due. Call it when a step may be due. */

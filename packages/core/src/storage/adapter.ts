@@ -3,6 +3,7 @@
  * ports and the models.
  */
 
+export { withDeadline } from '../deadline.js';
 export { maxTimerMs } from '../duration.js';
 export { describeType } from '../errors.js';
 export { matchKeys, parseEventType, parsePattern } from '../matching.js';
@@ -18,6 +19,7 @@ export {
 } from '../models/ids.js';
 export type { ReplaySelection } from '../models/replay.js';
 export { defaultDigestBytes } from '../models/webhook.js';
+export { parseOptions } from '../validation.js';
 export type * from './backfill.js';
 export { checkCursor } from './cursor.js';
 export {
@@ -32,7 +34,7 @@ export {
 } from './delivery-state.js';
 export { type DigestLimits, digestLimits, digestSize, isDigestFull } from './digest-size.js';
 export type * from './document-store.js';
-export { keyRetentionMs, type RememberedKey, repeatedResult } from './idempotency.js';
+export { checkFingerprint, keyRetentionMs, type RememberedKey, repeatedResult } from './idempotency.js';
 export type * from './log-port.js';
 export type { NextState } from './next-state.js';
 export type { Page, PageQuery } from './page.js';

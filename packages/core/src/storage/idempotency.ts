@@ -24,7 +24,16 @@ export function repeatedResult(
   now: number,
 ): PublishResult | undefined {
   if (!remembered || remembered.at + keyRetentionMs < now) return undefined;
-  if (remembered.fingerprint === event.fingerprint) return remembered.published;
+  checkFingerprint(event, remembered.fingerprint);
+  return remembered.published;
+}
+
+/** Throws `idempotency_conflict` if the idempotency key of `event` came with an event of another `fingerprint`. */
+export function checkFingerprint(
+  event: Pick<NewEvent, 'type' | 'fingerprint'>,
+  fingerprint: string | undefined,
+): void {
+  if (fingerprint === event.fingerprint) return;
   throw new PosthornError(
     'idempotency_conflict',
     `idempotency key of ${event.type} was used before, with another event: use a new key, or send the same event`,

@@ -1,5 +1,6 @@
 import type { Channel, PreviewPart } from '../channels/channel.js';
 import type { Verdict } from '../channels/verdict.js';
+import { withDeadline } from '../deadline.js';
 import { type BoundClaim, ClaimedMessage } from '../delivery/message.js';
 import { send } from '../delivery/send.js';
 import { describeType, isPosthornError } from '../errors.js';
@@ -147,26 +148,19 @@ async function previewOf(
   if (!channel) return { parts: null, reason: 'no channel of this type is registered in this process' };
   if (!channel.preview) return { parts: null, reason: null };
   let secretTexts: readonly string[] = [];
-  let timer: NodeJS.Timeout | undefined;
   try {
     const withoutKeys = { ...claim, webhook: { ...claim.webhook, secrets: [] } };
     const message = new ClaimedMessage(withoutKeys, startedAt, secrets);
     secretTexts = secrets.configs.textsIn(type, message.configs);
-    const late = new Promise<never>((_, reject) => {
-      timer = setTimeout(
-        () => reject(new Error(`no preview within ${attemptDeadlineMs} ms`)),
-        attemptDeadlineMs,
-      );
+    const parts = await withDeadline(channel.preview(message), attemptDeadlineMs, () => {
+      throw new Error(`no preview within ${attemptDeadlineMs} ms`);
     });
-    const parts = await Promise.race([channel.preview(message), late]);
     return {
       parts: parts.map((part) => ({ ...part, text: redact(part.text, secretTexts) })),
       reason: null,
     };
   } catch (error) {
     return { parts: null, reason: redact(reasonOf(error), secretTexts) };
-  } finally {
-    clearTimeout(timer);
   }
 }
 

@@ -1,5 +1,5 @@
+import { withDeadline } from '@posthorn/core/storage';
 import type { PgClient, PgPool } from './pg-client.js';
-import { withinTime } from './within-time.js';
 
 /** The part of a `pg` Client's connection with which a cancel request is sent. */
 interface WireConnection {
@@ -40,7 +40,7 @@ export async function cancelRunning(pool: PgPool, client: PgClient): Promise<voi
     });
     if (host.startsWith('/')) connection.connect(`${host}/.s.PGSQL.${port}`);
     else connection.connect(port, host);
-    await withinTime(ended, limitMs, () => {});
+    await withDeadline(ended, limitMs, () => {});
     connection.stream.destroy();
   } catch {
     // Another kind of client cannot cancel: its connection is only dropped.

@@ -1,8 +1,8 @@
+import { withDeadline } from '@posthorn/core/storage';
 import { cancelRunning } from './cancel.js';
 import { cancelledLate, lateAnswer, leftOpen, poolBusy, queryCanceled } from './faults.js';
 import type { PgClient, PgPool, PgQuery } from './pg-client.js';
 import type { Answer } from './queryable.js';
-import { withinTime } from './within-time.js';
 
 /** How long a statement may take to end after a cancel request. Then its connection is dropped. */
 const endingMs = 1_000;
@@ -27,7 +27,7 @@ export async function queryWithin(
   onClient: (client: PgClient) => void,
 ): Promise<Answer> {
   const connecting = pool.connect();
-  const client = await withinTime(connecting, timeoutMs, () => {
+  const client = await withDeadline(connecting, timeoutMs, () => {
     void connecting.then((late) => late.release()).catch(() => {});
     throw Object.assign(new Error(`no connection within ${timeoutMs} ms`), { code: poolBusy });
   });
@@ -35,10 +35,10 @@ export async function queryWithin(
   let isHealthy = false;
   let isLate = false;
   const inTime = (running: Promise<Answer>): Promise<Answer> =>
-    withinTime(running, timeoutMs, async () => {
+    withDeadline(running, timeoutMs, async () => {
       isLate = true;
       await cancelRunning(pool, client);
-      return withinTime(running, endingMs, () => {
+      return withDeadline(running, endingMs, () => {
         throw tooLate(lateAnswer, timeoutMs);
       });
     });

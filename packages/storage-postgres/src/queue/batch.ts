@@ -1,5 +1,4 @@
-import { PosthornError } from '@posthorn/core';
-import type { NewEvent, PublishResult } from '@posthorn/core/storage';
+import { checkFingerprint, type NewEvent, type PublishResult } from '@posthorn/core/storage';
 
 /** The events of one call, without repetitions: events with the same id or the same idempotency key are one. */
 export interface Batch {
@@ -18,7 +17,7 @@ export function batchOf(events: readonly NewEvent[]): Batch {
     const key = idempotencyKey === undefined ? undefined : keyOf(tenantId, idempotencyKey);
     const twin = byId.get(id) ?? (key === undefined ? undefined : byKey.get(key));
     if (twin) {
-      if (twin.fingerprint !== event.fingerprint) throw conflict(event);
+      checkFingerprint(event, twin.fingerprint);
       return false;
     }
     byId.set(id, event);
@@ -38,13 +37,6 @@ export function resultOf(
   if (own) return own;
   const twin = byId.get(event.id) ?? byKey.get(keyOf(event.tenantId, event.idempotencyKey ?? ''));
   return results.get(twin!)!;
-}
-
-export function conflict(event: NewEvent): PosthornError {
-  return new PosthornError(
-    'idempotency_conflict',
-    `idempotency key of ${event.type} was used before, with another event: use a new key, or send the same event`,
-  );
 }
 
 /** Neither part may contain control characters, so the pair is unambiguous. */

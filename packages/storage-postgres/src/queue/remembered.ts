@@ -1,8 +1,8 @@
-import type { NewEvent, PublishResult } from '@posthorn/core/storage';
+import { checkFingerprint, type NewEvent, type PublishResult } from '@posthorn/core/storage';
 import type { Database } from '../client/database.js';
 import { few } from '../client/given-rows.js';
 import type { Transaction } from '../client/queryable.js';
-import { conflict, keyOf } from './batch.js';
+import { keyOf } from './batch.js';
 
 /** The event that an earlier call stored under an idempotency key. */
 interface Remembered {
@@ -45,7 +45,7 @@ export function withoutRemembered(db: Database): WithoutRemembered {
     const fresh = events.filter((event) => {
       const earlier = known.get(keyOf(event.tenantId, event.idempotencyKey ?? ''));
       if (event.idempotencyKey === undefined || !earlier) return true;
-      if (earlier.fingerprint !== event.fingerprint) throw conflict(event);
+      checkFingerprint(event, earlier.fingerprint);
       results.set(event, earlier.published);
       return false;
     });

@@ -1,5 +1,5 @@
 import { PosthornError } from '@posthorn/core';
-import { describeType, firstEventId } from '@posthorn/core/storage';
+import { firstEventId, parseOptions } from '@posthorn/core/storage';
 import type { Database } from '../client/database.js';
 
 /** The length of time that one partition holds. */
@@ -99,13 +99,10 @@ export function partitioner(
 function settingsOf(options: PartitionOptions): Required<Omit<PartitionOptions, 'olderThanMs'>> & {
   readonly olderThanMs: number | undefined;
 } {
-  if (typeof options !== 'object' || options === null) {
-    throw invalid(`partition takes options, { every }, not ${describeType(options)}`);
-  }
-  const { every, ahead = 3, olderThanMs, ...others } = options;
-  const [unknown] = Object.keys(others);
-  if (unknown !== undefined) throw invalid(`unknown option of partition: ${unknown}`);
-  if (!['day', 'week', 'month'].includes(every)) throw invalid("every must be 'day', 'week' or 'month'");
+  const known = ['every', 'ahead', 'olderThanMs'] as const;
+  const { every, ahead = 3, olderThanMs } = parseOptions(options, known, 'partition');
+  if (!every || !['day', 'week', 'month'].includes(every))
+    throw invalid("every must be 'day', 'week' or 'month'");
   if (!Number.isInteger(ahead) || ahead < 0 || ahead > 100)
     throw invalid('ahead must be an integer from 0 to 100');
   if (olderThanMs !== undefined && !(olderThanMs >= 0)) {

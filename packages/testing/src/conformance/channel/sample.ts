@@ -1,5 +1,5 @@
 import { createSecret, type WebhookEvent } from '@posthorn/core';
-import { failureKindSchema, type Message, Secret, type Verdict } from '@posthorn/core/channel';
+import { failureKindSchema, type Message, Secret, type Verdict, withDeadline } from '@posthorn/core/channel';
 import { outcomeSchema } from '@posthorn/core/schemas';
 import { createIds, deliveryId, digestId } from '@posthorn/core/storage';
 import { ok } from '../assertions.js';
@@ -101,13 +101,7 @@ function checkVerdict(verdict: Verdict): void {
 
 /** Resolves as `promise` does. Fails where that takes longer than `ms`. */
 export async function within<T>(ms: number, promise: Promise<T>, what: string): Promise<T> {
-  let timer: NodeJS.Timeout | undefined;
-  const late = new Promise<never>((_, reject) => {
-    timer = setTimeout(() => reject(new Error(`${what} took longer than ${ms} ms`)), ms);
+  return withDeadline(promise, ms, () => {
+    throw new Error(`${what} took longer than ${ms} ms`);
   });
-  try {
-    return await Promise.race([promise, late]);
-  } finally {
-    clearTimeout(timer);
-  }
 }
