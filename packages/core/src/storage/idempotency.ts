@@ -30,7 +30,7 @@ export function repeatedResult(
 
 /** Throws `idempotency_conflict` if the idempotency key of `event` came with an event of another `fingerprint`. */
 export function checkFingerprint(
-  event: Pick<NewEvent, 'type' | 'fingerprint'>,
+  event: { readonly type: string; readonly fingerprint?: string | undefined },
   fingerprint: string | undefined,
 ): void {
   if (fingerprint === event.fingerprint) return;
