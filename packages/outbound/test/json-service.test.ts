@@ -128,7 +128,7 @@ describe('options', () => {
     [{ hosts: 'a.example' }, 'hosts must be an array, not a string'],
     [{ hosts: ['https://a.example'] }, /^hosts must hold names like/],
     [{ outbound: 5 }, 'outbound must be an Outbound or its options, not a number'],
-    [{ outbound: { tiemoutMs: 5 } }, /unknown field tiemoutMs/],
+    [{ outbound: { tiemoutMs: 5 } }, /unknown option tiemoutMs/],
   ])('%j are refused', (options, message) => {
     const make = () => jsonService('chatChannel', hosts, options as JsonServiceOptions);
     expect(make).toThrow(PosthornError);
