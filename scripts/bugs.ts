@@ -158,7 +158,10 @@ export const bugs: readonly Bug[] = [
       'deliveries: stored.published }',
       'deliveries: stored.deliveries.length }',
     ],
-    'what waits for another begins with the event': ['firstBindings(record);', 'record.channels;'],
+    'what waits for another begins with the event': [
+      'firstBindings(webhook.record),',
+      'webhook.record.channels,',
+    ],
     'it begins twice': [
       'if (!binding || event.deliveries.some((delivery) => delivery.bindingId === bindingId)) return undefined;',
       'if (!binding) return undefined;',

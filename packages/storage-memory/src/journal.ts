@@ -68,7 +68,11 @@ export class Journal {
   }
 
   /** Stores an event with a delivery to each of the bindings. There must be space for it. */
-  add(event: NewEvent, webhooks: readonly WebhookEntry[], bindingsOf = bindingsNow): EventEntry {
+  add(
+    event: NewEvent,
+    webhooks: readonly WebhookEntry[],
+    bindingsOf = (webhook: WebhookEntry): WebhookRecord['channels'] => firstBindings(webhook.record),
+  ): EventEntry {
     const now = this.#now();
     const entry = new EventEntry(event, ++this.#order, now);
     this.events.set(entry.id, entry);
@@ -181,9 +185,6 @@ export class Journal {
     this.#bytes += bytes;
   }
 }
-
-/** Returns the bindings of a webhook to which an event goes when it is published. */
-export const bindingsNow = ({ record }: WebhookEntry): WebhookRecord['channels'] => firstBindings(record);
 
 /** Neither part may contain control characters, so the pair is unambiguous. */
 export const keyOf = (tenantId: string, key: string): string => `${tenantId}\n${key}`;

@@ -2,6 +2,7 @@ import { PosthornError } from '@posthorn/core';
 import {
   checkFingerprint,
   describeType,
+  firstBindings,
   type NewEvent,
   type NewWebhook,
   type PublishResult,
@@ -9,7 +10,7 @@ import {
 } from '@posthorn/core/storage';
 import type { Queue } from './deliveries.js';
 import type { WebhookEntry } from './entries.js';
-import { bindingsNow, type Journal, keyOf } from './journal.js';
+import { type Journal, keyOf } from './journal.js';
 import { type FreshEvent, planOf } from './plan.js';
 import type { WebhookTable } from './webhooks.js';
 
@@ -182,7 +183,7 @@ export function openTransactions(journal: Journal, table: WebhookTable, queue: Q
       journal.reserve(bytes);
       transaction.bytes += bytes;
       for (const { event, matched } of plan.fresh) {
-        const bindings = new Map(matched.map((webhook) => [webhook, bindingsNow(webhook)]));
+        const bindings = new Map(matched.map((webhook) => [webhook, firstBindings(webhook.record)]));
         const deliveries = [...bindings.values()].flat().length;
         const published = { eventId: event.id, deliveries };
         // A copy: the caller may change its own.

@@ -143,7 +143,7 @@ export async function afterBurst({ pool, schema, burst }: Night): Promise<void> 
   await createWebhooks(pool, schema);
   await remember(pool, schema, burst);
   await fill(pool, schema, burst);
-  await pool.query(`delete from ${schema}.queue where tenant_id = 'acme'`);
+  await emptyQueue({ pool, schema });
 }
 
 /** The SQL of the event ids of a burst, which are newer than all others. */
@@ -240,28 +240,12 @@ async function clear({ pool, schema }: Night): Promise<void> {
  * healthy queue.
  */
 export async function costsAfter(night: Night, left: number | 'healthy'): Promise<ReadonlyMap<string, Cost>> {
-  const { url, pool, schema, burst } = night;
-  await clear(night);
-  await fill(pool, schema, left === 'healthy' ? burst : left);
+  const { pool, schema, burst } = night;
+  if (left === 'healthy') return costsOf(night, burst, tables, (storage) => goThrough(storage, 40));
   // Webhooks are few and analyzed: a plan that reads all of them for each delivery looks as good as any other.
-  const counted = left === 'healthy' ? tables : [...tables, 'webhooks', 'subscriptions'];
-  for (const table of counted) await pool.query(`vacuum (analyze) ${schema}.${table}`);
-  const own = new ExplainingPool(url);
-  await own.connect();
-  try {
-    const storage = postgresStorage(own, { schema });
-    // The plans are made here, while the tables are empty.
-    await goThrough(storage, 1);
-    if (left !== 'healthy') {
-      await pool.query(`delete from ${schema}.queue where tenant_id = 'acme'`);
-      await fill(pool, schema, burst);
-    }
-    own.explain();
-    await goThrough(storage, 40);
-  } finally {
-    await own.end();
-  }
-  return own.costs;
+  const counted = [...tables, 'webhooks', 'subscriptions'];
+  const refill = () => emptyQueue(night).then(() => fill(pool, schema, burst));
+  return costsOf(night, left, counted, (storage) => goThrough(storage, 40), refill);
 }
 
 /**
@@ -269,39 +253,65 @@ export async function costsAfter(night: Night, left: number | 'healthy'): Promis
  * half is one chain.
  */
 export async function costsOfLine(night: Night, left: number): Promise<ReadonlyMap<string, Cost>> {
-  const { url, pool, schema, burst } = night;
   await costsAfter(night, left);
+  const takeFront = async ({ deliveries }: ReturnType<typeof postgresStorage>) => {
+    const room = { limit: 10, leaseMs: 60_000, webhookLimit: 10, webhookRoom: new Map() };
+    for (let round = 0; round < 10; round++) {
+      await deliveries.publish([newEvent({ type: 'one.0' })], { prefetch: room });
+      await deliveries.publish([newEvent({ type: 'one.0', orderingKey: 'k' })], { prefetch: room });
+      const claims = await deliveries.claim(room);
+      await deliveries.settle(claims.map((claim) => ({ claim, next: { status: 'delivered' } })));
+    }
+  };
+  return costsOf(night, left, tables, takeFront, () => emptyQueue(night).then(() => fillLine(night)));
+}
+
+/**
+ * The costs of `work`, with plans that were made after vacuuming and analyzing with `left` rows in the queue, and before
+ * `refill`.
+ */
+async function costsOf(
+  night: Night,
+  left: number,
+  counted: readonly string[],
+  work: (storage: ReturnType<typeof postgresStorage>) => Promise<void>,
+  refill: () => Promise<void> = async () => {},
+): Promise<ReadonlyMap<string, Cost>> {
+  const { url, pool, schema } = night;
   await clear(night);
   await fill(pool, schema, left);
-  for (const table of tables) await pool.query(`vacuum (analyze) ${schema}.${table}`);
+  for (const table of counted) await pool.query(`vacuum (analyze) ${schema}.${table}`);
   const own = new ExplainingPool(url);
   await own.connect();
   try {
     const storage = postgresStorage(own, { schema });
+    // The plans are made here, while the tables are empty.
     await goThrough(storage, 1);
-    const { id, binding } = await target(pool, schema);
-    await pool.query(`delete from ${schema}.queue where tenant_id = 'acme'`);
-    await pool.query(
-      `insert into ${schema}.queue (due_at, position, attempts, attempts_before, is_ready, is_held, yields, event_id,
-        binding_id, tenant_id, webhook_id, channel, ordering_key)
-      select now() - case when i > $3 / 2 + 1 then interval '-1 hour' else i * interval '1 millisecond' end,
-        case when i > $3 / 2 then i end, 0, 0, i <= $3 / 2 + 1, i > $3 / 2 + 1,
-        false, ${eventId(0)}, $1, 'acme', $2, 'test', case when i > $3 / 2 then 'k' end
-      from generate_series(1, $3::integer) i`,
-      [binding, id, burst],
-    );
+    await refill();
     own.explain();
-    for (let round = 0; round < 10; round++) {
-      const room = { limit: 10, leaseMs: 60_000, webhookLimit: 10, webhookRoom: new Map() };
-      await storage.deliveries.publish([newEvent({ type: 'one.0' })], { prefetch: room });
-      await storage.deliveries.publish([newEvent({ type: 'one.0', orderingKey: 'k' })], { prefetch: room });
-      const claims = await storage.deliveries.claim(room);
-      await storage.deliveries.settle(claims.map((claim) => ({ claim, next: { status: 'delivered' } })));
-    }
+    await work(storage);
   } finally {
     await own.end();
   }
   return own.costs;
+}
+
+async function emptyQueue({ pool, schema }: Pick<Night, 'pool' | 'schema'>): Promise<void> {
+  await pool.query(`delete from ${schema}.queue where tenant_id = 'acme'`);
+}
+
+/** Fills the queue with deliveries of one webhook that are due: half of them ready, half a chain behind its first. */
+async function fillLine({ pool, schema, burst }: Night): Promise<void> {
+  const { id, binding } = await target(pool, schema);
+  await pool.query(
+    `insert into ${schema}.queue (due_at, position, attempts, attempts_before, is_ready, is_held, yields, event_id,
+      binding_id, tenant_id, webhook_id, channel, ordering_key)
+    select now() - case when i > $3 / 2 + 1 then interval '-1 hour' else i * interval '1 millisecond' end,
+      case when i > $3 / 2 then i end, 0, 0, i <= $3 / 2 + 1, i > $3 / 2 + 1,
+      false, ${eventId(0)}, $1, 'acme', $2, 'test', case when i > $3 / 2 then 'k' end
+    from generate_series(1, $3::integer) i`,
+    [binding, id, burst],
+  );
 }
 
 /** Runs every operation of the queue with `count` deliveries at a time, always in the same order. */
